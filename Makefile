@@ -1,0 +1,91 @@
+# `make help` lists what there is.
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+CARGO ?= cargo
+FUNCTIONS := webhook processor reminder
+
+# Which deployed stack the operator's targets work on: `local` is the one of `make run`, any other is one on AWS.
+STACK ?= local
+CONNECTION ?= default
+# `make deploy ENV=prod` takes that part of samconfig.toml.
+ENV ?= default
+TOOLS := $(PYTHON) tests/stack/tools.py
+OPERATOR := $(PYTHON) tests/stack/env.py $(STACK) $(CARGO) run -q -p operator --
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s%s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: ## The whole stack on this machine, a story played on it; Ctrl-C stops it (KEEP=1 keeps the last state)
+	@exec $(PYTHON) tests/stack/run.py $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
+
+.PHONY: test
+test: ## Every test, then the story end to end on a stack of its own
+	@$(TOOLS)
+	$(CARGO) test --workspace
+	$(PYTHON) tests/stack/run.py --check
+
+.PHONY: check
+check: export SAM_CLI_TELEMETRY := 0
+check: ## Format, lints, documentation, dependencies, template
+	@$(TOOLS) deploy cargo-deny
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	.tools/cargo-deny/bin/cargo-deny check bans licenses sources
+	@if timeout 60 .tools/cargo-deny/bin/cargo-deny fetch db >/dev/null 2>&1; \
+	then .tools/cargo-deny/bin/cargo-deny check advisories; \
+	else echo "advisories: SKIPPED, their database can't be fetched from here"; fi
+	.tools/deploy/bin/sam validate --lint --region eu-west-1
+	.tools/deploy/bin/cfn-lint template.yaml
+	@echo "all checks passed"
+
+.PHONY: build
+build: ## Release binaries for this machine: target/lambda/<function>/bootstrap
+	$(CARGO) build --release $(FUNCTIONS:%=-p %)
+	@set -e; for name in $(FUNCTIONS); do \
+	  mkdir -p "target/lambda/$$name"; \
+	  cp "$${CARGO_TARGET_DIR:-target}/release/$$name" "target/lambda/$$name/bootstrap"; \
+	  ls -l "target/lambda/$$name/bootstrap"; done
+
+.PHONY: package
+package: ## The arm64 binaries for AWS: target/package/<function>/bootstrap, and a zip of each
+	@$(TOOLS)
+	$(PYTHON) tests/stack/package.py
+
+.PHONY: deploy
+deploy: package ## To AWS; ENV=prod for prod. The first time: make deploy VAI_API_URL=https://…
+	@$(TOOLS) deploy
+	$(PYTHON) tests/stack/package.py --check
+	SAM_CLI_TELEMETRY=0 .tools/deploy/bin/sam deploy --config-env $(ENV) \
+	  $(if $(VAI_API_URL),--parameter-overrides "VaiApiUrl=$(VAI_API_URL)")
+
+.PHONY: connect
+connect: ## Connects Calendly, with the credentials on standard input; STACK=vai-calendly-dev for one on AWS, ROTATE=1
+	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(CARGO) run -q -p operator -- \
+	  connect --connection $(CONNECTION) --webhook-url "$$WEBHOOK_URL" $(if $(ROTATE),--rotate)'
+
+.PHONY: settings
+settings: ## Writes a connection's settings: make settings FILE=… [STACK=…] [CONNECTION=…]
+	$(if $(FILE),,$(error say which: make settings FILE=…))
+	@$(OPERATOR) settings --file "$(FILE)" --connection $(CONNECTION)
+
+.PHONY: doctor
+doctor: ## Looks a deployed stack over and says what to do: make doctor [STACK=…]
+	@$(OPERATOR) doctor --connection $(CONNECTION)
+
+.PHONY: explain
+explain: ## All that is known of a booking and why: make explain BOOKING=… [STACK=…]
+	$(if $(BOOKING),,$(error say which: make explain BOOKING=…))
+	@$(OPERATOR) explain "$(BOOKING)" --connection $(CONNECTION)
+
+.PHONY: bench
+bench: build ## What the webhook costs: time, memory, size, calls
+	@$(CARGO) run -q --release -p bench
+
+.PHONY: clean
+clean: ## Removes everything built or installed here
+	@$(CARGO) clean
+	rm -rf .tools .local

@@ -1,0 +1,75 @@
+//! The intake queue's records: each apart, side by side, each with an outcome of its own.
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use domain::{ConnectionName, Settings, Verdict};
+use engine::{Clock, Gate, Received, Store, Trouble, Unavailable, UnknownEvent, World};
+use jiff::Timestamp;
+use runtime::telemetry;
+use wire::calendly::{Webhook, masked, parse_webhook};
+use wire::intake::{Envelope, Source};
+use world::batch;
+
+/// Where records go that nobody will ever understand.
+#[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound is wanted")]
+pub trait DeadLetters {
+    /// Puts a message there, with the reason as an attribute.
+    async fn bury(&self, message: &str, reason: &str) -> Result<(), Unavailable>;
+}
+
+/// Handles a batch: the records that must come back are the answer.
+pub async fn handle<W: World, D: DeadLetters>(world: &W, dead: &D, event: &SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
+    let gate = Gate::default();
+    let take = async |message: &str| take(world, dead, &gate, message, deadline).await.map_err(|it| it.to_string());
+    batch::each(event, take).await
+}
+
+async fn take<W: World, D: DeadLetters>(
+    world: &W,
+    dead: &D,
+    gate: &Gate,
+    message: &str,
+    deadline: Timestamp,
+) -> Result<(), Trouble> {
+    let Envelope { source: Source::Calendly, connection, received_at, body } = match Envelope::parse(message) {
+        Ok(envelope) => envelope,
+        Err(problem) => return bury(world, dead, message, &problem).await,
+    };
+    let settings = world.store().settings(&connection).await?;
+    heed_logging(&settings, &connection, &body, world.clock().now());
+    match parse_webhook(&body) {
+        Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
+        Ok(Webhook::Other { name, id }) => {
+            telemetry::count(world.clock().now(), "UnknownEvent", &[("Event", &name)]);
+            let event = UnknownEvent { id, name, received_at, payload: body };
+            Ok(world.store().keep_unknown(&connection, &event).await?)
+        }
+        Ok(Webhook::Fact(fact)) => {
+            let kind = fact.kind.name();
+            let received = Received { fact: *fact, at: received_at, payload: body };
+            let progress = engine::receive(world, gate, &connection, &received, deadline).await?;
+            let verdict = match progress.verdict {
+                Verdict::New => "new",
+                Verdict::Duplicate => "duplicate",
+            };
+            tracing::info!(booking.id = %progress.booking, fact.kind = kind, fact.verdict = verdict, "a fact was taken in");
+            telemetry::count(world.clock().now(), "Fact", &[("Kind", kind), ("Verdict", verdict)]);
+            Ok(())
+        }
+    }
+}
+
+async fn bury<W: World, D: DeadLetters>(world: &W, dead: &D, message: &str, reason: &str) -> Result<(), Trouble> {
+    tracing::error!(reason = reason, "a record can't be understood and goes to the dead-letter queue");
+    telemetry::count(world.clock().now(), "Buried", &[]);
+    Ok(dead.bury(message, reason).await?)
+}
+
+/// A level, or the masked shape of webhooks, that the settings ask for until an instant.
+fn heed_logging(settings: &Settings, connection: &ConnectionName, body: &[u8], now: Timestamp) {
+    let logging = &settings.logging;
+    let holds = |until: Option<Timestamp>| until.is_some_and(|until| now < until);
+    telemetry::set_level(logging.level.as_deref().filter(|_| holds(logging.level_until)));
+    if holds(logging.webhooks_until) {
+        tracing::info!(connection = %connection, webhook.shape = masked(body), "a webhook, masked");
+    }
+}

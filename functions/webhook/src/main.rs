@@ -1,0 +1,54 @@
+//! The webhook function: configuration, connections and secrets at init, then one request at a time.
+
+use domain::{ConnectionName, Private};
+use jiff::Timestamp;
+use lambda_http::{Error, Request, run, service_fn};
+use runtime::aws::{self, Patience};
+use runtime::config::{Environment, WebhookConfig};
+use runtime::{Queue, QueueError, SecretError, Secrets, SystemClock, telemetry};
+use webhook::Outside;
+
+struct Aws {
+    intake: Queue,
+    secrets: Secrets,
+}
+
+impl Outside for Aws {
+    async fn keys(&self, connection: &ConnectionName) -> Result<Vec<Private<String>>, SecretError> {
+        Ok(self.secrets.signing(connection).await?.calendly)
+    }
+
+    async fn enqueue(&self, message: String) -> Result<(), QueueError> {
+        self.intake.send(message).await
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn count(&self, metric: &str, reason: &str) {
+        telemetry::count(self.now(), metric, &[("Reason", reason)]);
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = WebhookConfig::read(Environment::of_process())?;
+    telemetry::start(config.log_level, &config.function_name);
+    let sdk = aws::config(Patience::QUICK).await;
+    let outside = Aws {
+        intake: Queue::new(aws_sdk_sqs::Client::new(&sdk), config.intake_queue_url),
+        secrets: Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix),
+    };
+    // Init runs at full speed: the TLS handshakes and the default connection's keys are had before the first request.
+    let newcomer = ConnectionName::default();
+    let (_, keys) = tokio::join!(outside.intake.warm(), outside.secrets.signing(&newcomer));
+    if let Err(error) = keys {
+        tracing::warn!(error = %error, "the default connection has no signing keys yet");
+    }
+    let outside = &outside;
+    run(service_fn(move |request: Request| async move {
+        Ok::<_, Error>(webhook::handle(outside, config.signature_tolerance_seconds, &request).await)
+    }))
+    .await
+}

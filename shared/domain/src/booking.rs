@@ -1,0 +1,339 @@
+//! A booking: the fold of every fact about one invitee's meeting, through all its moves.
+//!
+//! The fold is a join: it takes facts in any order, any number of times, and ends in the same state. What to do about
+//! that state is not decided here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{BookingId, ConnectionName, EventTypeUri, EventUri, Fact, FactKind, InviteeUri, Private, Token};
+
+/// What VAI wrote down about a booking that one of its agents made. Kept through moves.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The conversation in which the booking was made.
+    pub conversation_id: String,
+    /// VAI's user.
+    #[serde(default)]
+    pub user_id: Option<String>,
+    /// The kind of agent, for example `sales`.
+    #[serde(default)]
+    pub agent_type: Option<String>,
+    /// The event type as VAI asked for it; VAI is told this name back.
+    #[serde(default)]
+    pub event_type: Option<String>,
+    /// Where the booking comes from: `vai_agent`.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The agent's notes; they go to VAI's own e-mail template and nowhere else.
+    #[serde(default)]
+    pub notes: Option<Private<String>>,
+    /// A phone number that VAI knows.
+    #[serde(default)]
+    pub phone: Option<Private<String>>,
+    /// The language of the conversation, a BCP 47 tag.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// When the row was written.
+    pub created_at: Timestamp,
+}
+
+/// Where a phone number was found. The order is the order of trust.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneSource {
+    /// Calendly's own text reminder number.
+    TextReminderNumber,
+    /// The answer to a question that the settings name.
+    Question,
+    /// The number the host is to call (location `outbound_call`).
+    OutboundCall,
+    /// What VAI wrote down.
+    Metadata,
+}
+
+impl PhoneSource {
+    /// The source's name in the timeline.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TextReminderNumber => "text_reminder_number",
+            Self::Question => "a question",
+            Self::OutboundCall => "the outbound call",
+            Self::Metadata => "VAI",
+        }
+    }
+}
+
+/// A text that may be a phone number, and where it stood.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PhoneCandidate {
+    /// Where it stood.
+    pub source: PhoneSource,
+    /// The question's text, for [`PhoneSource::Question`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// As the person wrote it.
+    pub text: Private<String>,
+}
+
+/// Who ended a meeting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CanceledBy {
+    /// The person who had booked.
+    Invitee,
+    /// The host.
+    Host,
+    /// Calendly named somebody else, or nobody.
+    Other,
+}
+
+/// The end of one leg: a cancellation, or the old half of a move.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// When, by Calendly's clock.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: CanceledBy,
+    /// In the person's own words.
+    #[serde(default)]
+    pub reason: Option<Private<String>>,
+    /// Whether Calendly calls it a move rather than a cancellation.
+    pub rescheduled: bool,
+}
+
+/// What is known of a leg's meeting. Replaced whole by a newer account of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Details {
+    /// Calendly's `updated_at`: the newest account wins.
+    pub as_of: Timestamp,
+    /// The scheduled event.
+    pub event: EventUri,
+    /// The event type, where it still exists.
+    pub event_type: Option<EventTypeUri>,
+    /// The event's name, as the host gave it.
+    pub event_name: String,
+    /// Start, UTC.
+    pub start: Timestamp,
+    /// End, UTC.
+    pub end: Timestamp,
+    /// The invitee's name.
+    pub name: Private<String>,
+    /// The invitee's first name, where Calendly has it apart.
+    #[serde(default)]
+    pub first_name: Option<Private<String>>,
+    /// The invitee's e-mail address.
+    pub email: Private<String>,
+    /// The invitee's IANA time zone, if it is one that exists.
+    pub zone: Option<String>,
+    /// The link to join, if there is one already.
+    #[serde(default)]
+    pub join_url: Option<String>,
+    /// Where to go, for a meeting that is not a link.
+    #[serde(default)]
+    pub place: Option<Private<String>>,
+    /// Where the invitee cancels.
+    #[serde(default)]
+    pub cancel_url: Option<String>,
+    /// Where the invitee moves the meeting.
+    #[serde(default)]
+    pub reschedule_url: Option<String>,
+    /// The first host's name.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// What may be phone numbers, in order of trust.
+    #[serde(default)]
+    pub phones: Vec<PhoneCandidate>,
+}
+
+/// One place of a booking in time: one invitee URI. A move ends a leg and begins the next.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Leg {
+    /// Calendly's URI of it.
+    pub invitee: InviteeUri,
+    /// The leg it was moved from.
+    #[serde(default)]
+    pub previous: Option<InviteeUri>,
+    /// The leg it was moved to.
+    #[serde(default)]
+    pub next: Option<InviteeUri>,
+    /// What is known of the meeting.
+    pub details: Details,
+    /// How it ended, if it did.
+    #[serde(default)]
+    pub canceled: Option<Cancellation>,
+    /// Whether `invitee.created` was heard for it.
+    #[serde(default)]
+    pub heard_created: bool,
+    /// Whether `invitee.canceled` was heard for it.
+    #[serde(default)]
+    pub heard_canceled: bool,
+}
+
+/// Where a booking stands, read off its legs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing<'a> {
+    /// The meeting is on; it may have been moved here.
+    Active(&'a Leg),
+    /// The old half of a move is known, the new half is not yet: nobody is told anything.
+    Moving(&'a Leg),
+    /// The meeting is off.
+    Canceled(&'a Leg, &'a Cancellation),
+}
+
+/// One meeting of one invitee, through all its moves.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Booking {
+    /// Our stable id.
+    pub id: BookingId,
+    /// Whose it is.
+    pub connection: ConnectionName,
+    /// Our token, where it carries one.
+    pub token: Option<Token>,
+    /// What VAI knows of it; `None` for a booking that VAI did not make.
+    pub metadata: Option<Metadata>,
+    legs: BTreeMap<InviteeUri, Leg>,
+}
+
+impl Booking {
+    /// A booking without facts, to be filled by [`Booking::learn`].
+    pub fn new(id: BookingId, connection: ConnectionName) -> Self {
+        Self { id, connection, token: None, metadata: None, legs: BTreeMap::new() }
+    }
+
+    /// Takes a fact in. Facts commute, and a second time changes nothing.
+    pub fn learn(&mut self, fact: &Fact) {
+        if self.token.is_none() {
+            self.token.clone_from(&fact.token);
+        }
+        let mut told = fact.leg.clone();
+        told.heard_created |= fact.kind == FactKind::Created;
+        told.heard_canceled |= fact.kind == FactKind::Canceled;
+        match self.legs.get_mut(&told.invitee) {
+            Some(known) => known.join(told),
+            None => {
+                self.legs.insert(told.invitee.clone(), told);
+            }
+        }
+    }
+
+    /// Whether a fact speaks of this booking's chain. An empty booking takes any.
+    pub fn is_linked_to(&self, fact: &Fact) -> bool {
+        self.legs.is_empty()
+            || fact.chain().any(|uri| {
+                self.legs.contains_key(uri)
+                    || self.legs.values().any(|leg| leg.previous.as_ref() == Some(uri) || leg.next.as_ref() == Some(uri))
+            })
+    }
+
+    /// A leg by its URI.
+    pub fn leg(&self, invitee: &InviteeUri) -> Option<&Leg> {
+        self.legs.get(invitee)
+    }
+
+    /// The legs, from the first to the last as far as they are linked.
+    pub fn legs(&self) -> Vec<&Leg> {
+        let mut legs: Vec<_> = self.legs.values().collect();
+        legs.sort_by_key(|leg| (self.depth(leg), leg.details.as_of, &leg.invitee));
+        legs
+    }
+
+    /// Every invitee URI that leads to this booking.
+    pub fn aliases(&self) -> BTreeSet<&InviteeUri> {
+        self.legs
+            .values()
+            .flat_map(|leg| [Some(&leg.invitee), leg.previous.as_ref(), leg.next.as_ref()])
+            .flatten()
+            .collect()
+    }
+
+    /// Where the booking stands; `None` before its first fact.
+    pub fn standing(&self) -> Option<Standing<'_>> {
+        let head = self.head()?;
+        Some(match &head.canceled {
+            None => Standing::Active(head),
+            Some(end) if end.rescheduled => Standing::Moving(head),
+            Some(end) => Standing::Canceled(head, end),
+        })
+    }
+
+    /// The leg before this one, where it is known.
+    pub fn before(&self, leg: &Leg) -> Option<&Leg> {
+        match &leg.previous {
+            Some(previous) => self.legs.get(previous),
+            None => self.legs.values().find(|other| other.next.as_ref() == Some(&leg.invitee)),
+        }
+    }
+
+    /// Whether this leg came out of a move, even when the leg before it is not known.
+    pub fn was_moved_to(&self, leg: &Leg) -> bool {
+        leg.previous.is_some() || self.before(leg).is_some()
+    }
+
+    /// The end of the last meeting this booking ever stood for: what its rows' expiry is reckoned from.
+    pub fn last_end(&self) -> Option<Timestamp> {
+        self.legs.values().map(|leg| leg.details.end).max()
+    }
+
+    /// The leg that no other leg follows. Calendly makes chains; should its data ever fork, the newest account decides,
+    /// so that every order of arrival agrees.
+    fn head(&self) -> Option<&Leg> {
+        let followed = |leg: &&Leg| {
+            leg.next.as_ref().is_some_and(|next| self.legs.contains_key(next))
+                || self.legs.values().any(|other| other.previous.as_ref() == Some(&leg.invitee))
+        };
+        let newest = |leg: &&Leg| (leg.details.as_of, leg.invitee.clone());
+        self.legs.values().filter(|leg| !followed(leg)).max_by_key(newest).or_else(|| self.legs.values().max_by_key(newest))
+    }
+
+    /// How many legs come before this one, bounded so that a cycle in foreign data ends.
+    fn depth(&self, leg: &Leg) -> usize {
+        let mut depth = 0;
+        let mut at = leg;
+        while let Some(before) = self.before(at) {
+            depth += 1;
+            if depth > self.legs.len() {
+                break;
+            }
+            at = before;
+        }
+        depth
+    }
+}
+
+impl Leg {
+    /// Joins another account of the same leg into this one: links and ends are kept once known, of details and
+    /// cancellations the newest account wins, and ties are settled by content, so that order never matters.
+    fn join(&mut self, other: Self) {
+        self.heard_created |= other.heard_created;
+        self.heard_canceled |= other.heard_canceled;
+        self.previous = self.previous.take().max(other.previous);
+        self.next = self.next.take().max(other.next);
+        self.canceled = match (self.canceled.take(), other.canceled) {
+            (Some(a), Some(b)) => Some(if a.rank() >= b.rank() { a } else { b }),
+            (a, b) => a.or(b),
+        };
+        if other.details.rank() > self.details.rank() {
+            self.details = other.details;
+        }
+    }
+}
+
+impl Details {
+    fn rank(&self) -> (Timestamp, String) {
+        (self.as_of, rank_of(self))
+    }
+}
+
+impl Cancellation {
+    fn rank(&self) -> (Timestamp, String) {
+        (self.at, rank_of(self))
+    }
+}
+
+/// A total order among accounts of the same instant: their serialised form. Two that tie here are equal.
+fn rank_of(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,356 @@
+//! Commands: what is to be done in the outside world, one durable row each.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{BookingId, CommandId, FactId, InviteeUri, Reason};
+
+/// A message to the invitee.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// The meeting is booked.
+    Confirmation,
+    /// The meeting is at another time now.
+    Move,
+    /// The meeting is off.
+    Cancellation,
+    /// The meeting is near.
+    Reminder {
+        /// Minutes before the start.
+        minutes_before: u32,
+    },
+    /// The meeting is over.
+    FollowUp {
+        /// Minutes after the end.
+        minutes_after: u32,
+    },
+}
+
+impl Message {
+    /// The name that settings and templates use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Confirmation => "confirmation",
+            Self::Move => "move",
+            Self::Cancellation => "cancellation",
+            Self::Reminder { .. } => "reminder",
+            Self::FollowUp { .. } => "follow_up",
+        }
+    }
+}
+
+/// News for VAI's backend.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// `/calendly/confirmed`.
+    Confirmed,
+    /// `/calendly/canceled`.
+    Canceled,
+    /// `/calendly/rescheduled`.
+    Rescheduled,
+}
+
+/// The three facts that VAI's analytics wants.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Analytics {
+    /// `invitee_created`.
+    InviteeCreated,
+    /// `invitee_canceled`.
+    InviteeCanceled,
+    /// `invitee_rescheduled`.
+    InviteeRescheduled,
+}
+
+impl Analytics {
+    /// The `event_type` of `/analytics/log`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InviteeCreated => "invitee_created",
+            Self::InviteeCanceled => "invitee_canceled",
+            Self::InviteeRescheduled => "invitee_rescheduled",
+        }
+    }
+}
+
+/// What a command does. Who gets it and what it says is composed when it is performed, from the booking of that moment.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// An SMS to the invitee.
+    Text(Message),
+    /// An e-mail to the invitee.
+    Mail(Message),
+    /// News for VAI.
+    TellVai(News),
+    /// A conversation that VAI takes up again: `/followup/schedule`.
+    OfferHelp,
+    /// A fact for VAI's analytics, with the payload that told it.
+    Log(Analytics, FactId),
+}
+
+/// Which way an action errs when nobody can tell whether it was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Errs {
+    /// Rather not at all than twice: it stays unknown.
+    AtMostOnce,
+    /// Rather twice than not at all, but never thrice: one more try.
+    OnceMore,
+    /// As often as it takes: the receiver gets our idempotency key and can tell.
+    AtLeastOnce,
+}
+
+impl Action {
+    /// How this action errs. None of the providers has an idempotency that is documented, so every action must say.
+    pub fn errs(&self) -> Errs {
+        match self {
+            Self::Text(Message::Reminder { .. } | Message::FollowUp { .. })
+            | Self::Mail(Message::Reminder { .. } | Message::FollowUp { .. })
+            | Self::OfferHelp => Errs::AtMostOnce,
+            Self::Text(Message::Confirmation | Message::Move | Message::Cancellation)
+            | Self::Mail(Message::Confirmation | Message::Move | Message::Cancellation) => Errs::OnceMore,
+            Self::TellVai(_) | Self::Log(..) => Errs::AtLeastOnce,
+        }
+    }
+
+    /// The readable part of a command's id.
+    pub fn slug(&self) -> String {
+        let message = |channel: &str, message: &Message| match message {
+            Message::Reminder { minutes_before } => format!("{channel}-reminder-{minutes_before}m"),
+            Message::FollowUp { minutes_after } => format!("{channel}-follow-up-{minutes_after}m"),
+            Message::Confirmation | Message::Move | Message::Cancellation => format!("{channel}-{}", message.name()),
+        };
+        match self {
+            Self::Text(text) => message("sms", text),
+            Self::Mail(mail) => message("mail", mail),
+            Self::TellVai(News::Confirmed) => "vai-confirmed".to_owned(),
+            Self::TellVai(News::Canceled) => "vai-canceled".to_owned(),
+            Self::TellVai(News::Rescheduled) => "vai-rescheduled".to_owned(),
+            Self::OfferHelp => "vai-offer-help".to_owned(),
+            Self::Log(what, _) => format!("log-{}", what.name().replace('_', "-")),
+        }
+    }
+}
+
+/// What became of an attempt, as a provider's adapter reports it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The provider has it.
+    Done {
+        /// The provider's own id of it, where it gives one.
+        provider_id: Option<String>,
+    },
+    /// It will never work.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// The provider's words, without personal data.
+        detail: String,
+    },
+    /// It was certainly not done, and may be tried again.
+    Unsent {
+        /// Why.
+        reason: Reason,
+        /// How long the provider asked us to wait.
+        after_seconds: Option<u32>,
+        /// What went wrong, without personal data.
+        detail: String,
+    },
+    /// It may or may not have been done.
+    Unknown {
+        /// What went wrong, without personal data.
+        detail: String,
+    },
+}
+
+/// Where a command stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// To be done, or to be given a timer when its hour is ahead.
+    Open,
+    /// A timer will bring it back at its hour.
+    Waiting,
+    /// Somebody is doing it, or died while doing it.
+    Claimed {
+        /// When the claim lapses.
+        until: Timestamp,
+    },
+    /// Done.
+    Done {
+        /// The provider's id of it.
+        #[serde(default)]
+        provider_id: Option<String>,
+    },
+    /// Decided against from the beginning or at its hour.
+    Skipped {
+        /// Why.
+        reason: Reason,
+    },
+    /// Taken back; its timer is still to be removed.
+    Withdrawing {
+        /// Why.
+        reason: Reason,
+    },
+    /// Taken back before it happened.
+    Withdrawn {
+        /// Why.
+        reason: Reason,
+    },
+    /// It did not work and never will.
+    Failed {
+        /// Why.
+        reason: Reason,
+    },
+    /// The provider may or may not have acted.
+    Unknown,
+}
+
+impl State {
+    /// The name under which it is stored and shown.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Claimed { .. } => "claimed",
+            Self::Done { .. } => "done",
+            Self::Skipped { .. } => "skipped",
+            Self::Withdrawing { .. } => "withdrawing",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Failed { .. } => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether nothing more will happen to the command.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Open | Self::Waiting | Self::Claimed { .. } | Self::Withdrawing { .. } => false,
+            Self::Done { .. } | Self::Skipped { .. } | Self::Withdrawn { .. } | Self::Failed { .. } | Self::Unknown => true,
+        }
+    }
+}
+
+/// One line of a command's history.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Note {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// What happened: a state's name, or `retry`.
+    pub what: String,
+    /// The reason's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// More of it, without personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// One thing to be done, as a row of the outbox.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Command {
+    /// The row's id, and the idempotency key.
+    pub id: CommandId,
+    /// What to do.
+    pub action: Action,
+    /// Which leg of the booking it is about.
+    pub leg: InviteeUri,
+    /// Not before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: State,
+    /// How often it was tried.
+    #[serde(default)]
+    pub attempts: u32,
+    /// What happened to it, in order.
+    #[serde(default)]
+    pub history: Vec<Note>,
+}
+
+/// Waits before the tries after the first, in seconds; when they are spent, the command has failed.
+const BACKOFF_SECONDS: [u32; 6] = [30, 120, 600, 3_600, 14_400, 43_200];
+
+impl Command {
+    /// A new command. Its id is a hash of the booking, the action, the invitee and the start: of nothing that a retry,
+    /// another order of arrival or another machine would see differently.
+    pub fn new(booking: &BookingId, action: Action, leg: InviteeUri, start: Timestamp, not_before: Option<Timestamp>) -> Self {
+        let slug = action.slug();
+        let id = match &action {
+            Action::Log(_, fact) => CommandId::of(&slug, &[booking.as_str(), fact.as_str()]),
+            Action::Text(_) | Action::Mail(_) | Action::TellVai(_) | Action::OfferHelp => {
+                CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
+            }
+        };
+        Self { id, action, leg, not_before, state: State::Open, attempts: 0, history: Vec::new() }
+    }
+
+    /// Every change adds a line to the history, so its length is the row's revision: what conditional writes compare.
+    pub fn revision(&self) -> u64 {
+        self.history.len() as u64
+    }
+
+    /// Whether its hour has come.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// The name of its timer. A retry's timer has a name of its own: the first one may still be about.
+    pub fn timer(&self) -> String {
+        if self.attempts == 0 { self.id.to_string() } else { format!("{}-r{}", self.id, self.attempts) }
+    }
+
+    /// The command in another state, with a line in its history.
+    pub fn turned(mut self, state: State, now: Timestamp, reason: Option<Reason>, detail: Option<String>) -> Self {
+        self.history.push(Note { at: now, what: state.name().to_owned(), reason, detail });
+        self.state = state;
+        self
+    }
+
+    /// The command, claimed until `until`; `detail` says what is about to be done, without personal data.
+    pub fn claimed(mut self, now: Timestamp, until: Timestamp, detail: Option<String>) -> Self {
+        self.attempts += 1;
+        self.turned(State::Claimed { until }, now, None, detail)
+    }
+
+    /// What an attempt's outcome makes of the command. Pure: the backoff is data and the clock an argument.
+    pub fn settled(self, outcome: Outcome, now: Timestamp) -> Self {
+        match outcome {
+            Outcome::Done { provider_id } => self.turned(State::Done { provider_id }, now, None, None),
+            Outcome::Refused { reason, detail } => self.turned(State::Failed { reason }, now, Some(reason), Some(detail)),
+            Outcome::Unsent { reason, after_seconds, detail } => self.again_later(now, reason, after_seconds, detail),
+            Outcome::Unknown { detail } => {
+                let once_more = match self.action.errs() {
+                    Errs::AtMostOnce => false,
+                    Errs::OnceMore => !self.was_unknown_before(),
+                    Errs::AtLeastOnce => true,
+                };
+                if once_more {
+                    self.again_later(now, Reason::Unknown, None, detail)
+                } else {
+                    self.turned(State::Unknown, now, Some(Reason::Unknown), Some(detail))
+                }
+            }
+        }
+    }
+
+    fn was_unknown_before(&self) -> bool {
+        self.history.iter().any(|note| note.reason == Some(Reason::Unknown))
+    }
+
+    fn again_later(mut self, now: Timestamp, reason: Reason, after_seconds: Option<u32>, detail: String) -> Self {
+        let tried = usize::try_from(self.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some(&backoff) = BACKOFF_SECONDS.get(tried) else {
+            return self.turned(State::Failed { reason: Reason::GaveUp }, now, Some(Reason::GaveUp), Some(detail));
+        };
+        // A provider may ask for a longer wait, within reason.
+        let wait = after_seconds.map_or(backoff, |asked| asked.clamp(backoff, backoff.saturating_mul(2).max(900)));
+        self.history.push(Note { at: now, what: "retry".to_owned(), reason: Some(reason), detail: Some(detail) });
+        self.not_before = Some(now + jiff::SignedDuration::from_secs(i64::from(wait)));
+        self.state = State::Open;
+        self
+    }
+}

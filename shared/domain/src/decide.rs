@@ -1,0 +1,163 @@
+//! The decision: what a fact makes of a booking, and what must be done now.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::booking::Standing;
+use crate::plan::wanted;
+use crate::{
+    Action, Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Fact, FactKind, Metadata, Reason, Settings,
+    State,
+};
+
+/// A booking as it was read: what [`decide()`] decides on, and what the commit compares against.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// The booking; empty before its first fact.
+    pub booking: Booking,
+    /// Its revision; 0 before its first commit.
+    pub revision: u64,
+    /// VAI's row about it, if VAI wrote one under its token.
+    pub metadata: Option<Metadata>,
+    /// Every command it ever had.
+    pub commands: Vec<Command>,
+}
+
+impl Snapshot {
+    /// A booking that nobody has written yet.
+    pub fn empty(id: BookingId, connection: ConnectionName) -> Self {
+        Self { booking: Booking::new(id, connection), revision: 0, metadata: None, commands: Vec::new() }
+    }
+
+    /// The snapshot that a committed decision leaves.
+    pub fn after(mut self, decision: &Decision) -> Self {
+        if decision.booking_changed {
+            self.booking = decision.booking.clone();
+            self.revision += 1;
+        }
+        for changed in &decision.commands {
+            match self.commands.iter_mut().find(|it| it.id == changed.command.id) {
+                Some(row) => *row = changed.command.clone(),
+                None => self.commands.push(changed.command.clone()),
+            }
+        }
+        self
+    }
+}
+
+/// Whether the facts said anything new.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// They did.
+    New,
+    /// The booking knew it all.
+    Duplicate,
+}
+
+/// A command to write, and the revision its row must still have for the commit to hold; `None`: there is no row yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    /// The command as it is to be.
+    pub command: Command,
+    /// The row's revision that was seen.
+    pub was: Option<u64>,
+}
+
+/// What is to be committed, as one transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// The booking as it is now.
+    pub booking: Booking,
+    /// Whether it differs from the snapshot's, which was at `revision`.
+    pub booking_changed: bool,
+    /// The revision that was seen.
+    pub revision: u64,
+    /// New commands, and those taken back.
+    pub commands: Vec<Changed>,
+    /// Whether the facts said anything new.
+    pub verdict: Verdict,
+}
+
+impl Decision {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        !self.booking_changed && self.commands.is_empty()
+    }
+}
+
+/// Folds facts into a booking and says what follows. Total and pure: any facts, in any order, any number of times, and
+/// without any fact at all (a timer fired; somebody resumes what was left open).
+pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
+    let mut booking = snapshot.booking.clone();
+    if booking.metadata.is_none() {
+        booking.metadata.clone_from(&snapshot.metadata);
+    }
+    let mut logs = Vec::new();
+    for fact in facts {
+        let heard_before = heard(&booking, fact);
+        booking.learn(fact);
+        if !heard_before {
+            logs.extend(log_of(&booking, fact, settings));
+        }
+    }
+    let booking_changed = booking != snapshot.booking;
+
+    let known: BTreeMap<&CommandId, &Command> = snapshot.commands.iter().map(|it| (&it.id, it)).collect();
+    let wanted = wanted(&booking, settings, now);
+    let mut commands = Vec::new();
+    for row in &snapshot.commands {
+        if let Some(reason) = withdrawal(&booking, row, &wanted) {
+            // A timer may stand only where one was asked for.
+            let state = if row.state == State::Open { State::Withdrawn { reason } } else { State::Withdrawing { reason } };
+            let command = row.clone().turned(state, now, Some(reason), None);
+            commands.push(Changed { command, was: Some(row.revision()) });
+        }
+    }
+    let fresh = wanted.into_iter().chain(logs).filter(|command| !known.contains_key(&command.id));
+    commands.extend(fresh.map(|command| Changed { command, was: None }));
+
+    let verdict = if booking_changed { Verdict::New } else { Verdict::Duplicate };
+    Decision { booking, booking_changed, revision: snapshot.revision, commands, verdict }
+}
+
+/// Whether this very kind of fact about this leg was heard before.
+fn heard(booking: &Booking, fact: &Fact) -> bool {
+    booking.leg(&fact.leg.invitee).is_some_and(|leg| match fact.kind {
+        FactKind::Created => leg.heard_created,
+        FactKind::Canceled => leg.heard_canceled,
+        FactKind::LookedUp => true,
+    })
+}
+
+/// The line in VAI's analytics that a fact is worth, once, when it is first heard. A move is one fact: its new half.
+fn log_of(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command> {
+    let leg = &fact.leg;
+    let what = match fact.kind {
+        FactKind::Created if leg.previous.is_some() => Analytics::InviteeRescheduled,
+        FactKind::Created => Analytics::InviteeCreated,
+        FactKind::Canceled if leg.canceled.as_ref().is_some_and(|end| end.rescheduled) => return None,
+        FactKind::Canceled => Analytics::InviteeCanceled,
+        FactKind::LookedUp => return None,
+    };
+    settings.acts_on(leg).then(|| {
+        Command::new(&booking.id, Action::Log(what, fact.id.clone()), leg.invitee.clone(), leg.details.start, None)
+    })
+}
+
+/// Why a command that has not happened yet should not happen any more; `None` when it may stand. One that is still
+/// wanted stands even when its hour has come: what to make of that is for its execution to say.
+fn withdrawal(booking: &Booking, row: &Command, wanted: &[Command]) -> Option<Reason> {
+    let may_be_taken_back = matches!(row.state, State::Open | State::Waiting) && !matches!(row.action, Action::Log(..));
+    if !may_be_taken_back || wanted.iter().any(|it| it.id == row.id) {
+        return None;
+    }
+    match booking.standing()? {
+        // The new half of the move is not known yet, and what is new is made before what is old is removed. A timer that
+        // fires meanwhile is harmless.
+        Standing::Moving(_) => None,
+        Standing::Active(head) if head.invitee == row.leg => Some(Reason::SettingsChanged),
+        Standing::Active(_) => Some(Reason::MovedBeforeFire),
+        Standing::Canceled(..) => Some(Reason::CanceledBeforeFire),
+    }
+}

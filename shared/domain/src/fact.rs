@@ -1,0 +1,57 @@
+//! What Calendly told: one fact about one invitee.
+
+use jiff::Timestamp;
+
+use crate::{BookingId, ConnectionName, FactId, InviteeUri, Leg, Token};
+
+/// How a fact came to us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FactKind {
+    /// The webhook `invitee.created`.
+    Created,
+    /// The webhook `invitee.canceled`; also the old half of a move.
+    Canceled,
+    /// An answer of Calendly's REST API, asked because a chain of moves had a gap.
+    LookedUp,
+}
+
+impl FactKind {
+    /// The name that is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "invitee.created",
+            Self::Canceled => "invitee.canceled",
+            Self::LookedUp => "invitee.looked_up",
+        }
+    }
+}
+
+/// One fact: what Calendly says of one invitee at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fact {
+    /// Equal for each delivery of the same fact.
+    pub id: FactId,
+    /// How it came.
+    pub kind: FactKind,
+    /// When it happened, by Calendly's clock.
+    pub occurred_at: Timestamp,
+    /// Our tracking token, where the booking carries one.
+    pub token: Option<Token>,
+    /// The invitee as this fact shows it.
+    pub leg: Leg,
+}
+
+impl Fact {
+    /// Every invitee URI that this fact puts into one chain: itself, the one before, the one after.
+    pub fn chain(&self) -> impl Iterator<Item = &InviteeUri> {
+        [Some(&self.leg.invitee), self.leg.previous.as_ref(), self.leg.next.as_ref()].into_iter().flatten()
+    }
+
+    /// The booking this fact founds when no alias knows its chain.
+    pub fn founded_booking(&self, connection: &ConnectionName, root: &InviteeUri) -> BookingId {
+        match &self.token {
+            Some(token) => BookingId::of_token(connection, token),
+            None => BookingId::of_root(connection, root),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Identifiers. Calendly's are full URIs; ours are hashes of what never changes, so that every retry, on every machine,
+//! arrives at the same id.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the identifier as it stands; nothing is checked.
+            pub fn new(value: impl Into<String>) -> Self {
+                Self(value.into())
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+identifier! {
+    /// An invitee's URI at Calendly: one person's seat in one scheduled event. A move makes a new one.
+    InviteeUri
+}
+identifier! {
+    /// A scheduled event's URI at Calendly. A group event has one, with many invitees.
+    EventUri
+}
+identifier! {
+    /// An event type's URI at Calendly.
+    EventTypeUri
+}
+identifier! {
+    /// Our own, stable id of a booking: it survives moves and tells the invitees of a group event apart.
+    BookingId
+}
+identifier! {
+    /// A command's id: a readable slug and a hash of (booking, action, invitee URI, start). Also its idempotency key and
+    /// the name of its schedule, so at most 64 characters of `[0-9a-zA-Z-_.]`.
+    CommandId
+}
+identifier! {
+    /// The identity of one fact, equal for each of its deliveries.
+    FactId
+}
+
+/// The customer a row, secret or setting belongs to: `[a-z0-9-]{1,40}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ConnectionName(String);
+
+impl ConnectionName {
+    /// Parses a name; `None` when it isn't 1 to 40 characters of `[a-z0-9-]`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=40).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for ConnectionName {
+    /// The one connection that a newcomer sees: `default`.
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl fmt::Display for ConnectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ConnectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConnectionName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("a connection is 1 to 40 of a-z, 0-9 and -"))
+    }
+}
+
+/// Our tracking token, carried through Calendly in `utm_content`: `vai1-` and 26 characters of lower-case base 32.
+///
+/// Any other value in `utm_content` is somebody's marketing and none of our business.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    const PREFIX: &'static str = "vai1-";
+    const LENGTH: usize = 26;
+
+    /// Recognises a token of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let random = text.strip_prefix(Self::PREFIX)?;
+        let fits = random.len() == Self::LENGTH && random.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The token as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl BookingId {
+    /// The id of the booking that carries our token.
+    pub fn of_token(connection: &ConnectionName, token: &Token) -> Self {
+        Self(format!("bk-{}", digest(&["booking-of-token", connection.as_str(), token.as_str()])))
+    }
+
+    /// The id of a booking without a token: that of the first invitee of its chain of moves.
+    pub fn of_root(connection: &ConnectionName, root: &InviteeUri) -> Self {
+        Self(format!("bk-{}", digest(&["booking-of-root", connection.as_str(), root.as_str()])))
+    }
+}
+
+impl CommandId {
+    /// `slug` is for the reader of a console; the hash makes the id unique.
+    pub(crate) fn of(slug: &str, parts: &[&str]) -> Self {
+        Self(format!("{slug}-{}", digest(parts)))
+    }
+}
+
+impl FactId {
+    /// Calendly sends no delivery id, so a fact is known by what it is about: (kind, URI, discriminator).
+    pub fn of(kind: &str, uri: &str, discriminator: &str) -> Self {
+        Self(digest(&[kind, uri, discriminator]))
+    }
+}
+
+/// The last segment of a Calendly URI: what VAI calls `event_uuid` and `invitee_uuid`.
+pub fn uuid_of(uri: &str) -> &str {
+    uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
+}
+
+/// 128 bits of SHA-256 in hex over length-prefixed parts (`a|bc` and `ab|c` differ).
+fn digest(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex::encode(&hasher.finalize()[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_names_are_checked() {
+        assert!(ConnectionName::parse("acme-eu-2").is_some());
+        for bad in ["", "Acme", "a/b", "a b", &"x".repeat(41), "é"] {
+            assert!(ConnectionName::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_our_tokens_are_tokens() {
+        assert!(Token::parse("vai1-abcdefghijklmnopqrstuvwxyz").is_some());
+        for other in ["opaque-token", "vai1-short", "vai1-ABCDEFGHIJKLMNOPQRSTUVWXYZ", ""] {
+            assert!(Token::parse(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn ids_do_not_depend_on_how_parts_are_joined() {
+        assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
+        assert_eq!(uuid_of("https://api.calendly.com/scheduled_events/E/invitees/I"), "I");
+    }
+}

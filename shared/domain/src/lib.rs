@@ -1,0 +1,30 @@
+//! The decision core of vai-calendly.
+//!
+//! A booking is what is known of one meeting of one invitee, folded from the facts Calendly told, in whatever order they
+//! arrived. [`decide()`] adds a fact and says what must be done now; it reads no clock, asks nobody and cannot fail.
+//! Nothing here knows of JSON payloads (crate `wire`), of ports (crate `engine`) or of AWS.
+
+mod booking;
+mod command;
+mod compose;
+mod decide;
+mod fact;
+mod ids;
+mod language;
+mod personal;
+mod plan;
+mod reason;
+pub mod settings;
+mod timeline;
+
+pub use booking::{Booking, CanceledBy, Cancellation, Details, Leg, Metadata, PhoneCandidate, PhoneSource, Standing};
+pub use command::{Action, Analytics, Command, Errs, Message, News, Note, Outcome, State};
+pub use compose::{Letter, MailOrder, Order, TextOrder, VaiOrder, compose};
+pub use decide::{Changed, Decision, Snapshot, Verdict, decide};
+pub use fact::{Fact, FactKind};
+pub use ids::{BookingId, CommandId, ConnectionName, EventTypeUri, EventUri, FactId, InviteeUri, Token, uuid_of};
+pub use language::Language;
+pub use personal::{Phone, PhoneError, Private};
+pub use reason::Reason;
+pub use settings::Settings;
+pub use timeline::{FactRecord, Line, timeline};

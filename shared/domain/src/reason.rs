@@ -1,0 +1,79 @@
+//! Why something was not done: a code for programs and a sentence for the support person who is asked.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal: $sentence:literal;)*) => {
+        /// Why a command was not carried out, or not as planned.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        pub enum Reason {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code that is stored, counted and searched for.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// What it means, for a person who doesn't know the program.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No source held a number.
+    NoPhone = "no_phone": "No phone number was given with the booking.";
+    /// What was given is not E.164.
+    PhoneInvalid = "phone_invalid": "The phone number given is not an international one (+ and country code).";
+    /// The settings name no approved template for this message, provider and language.
+    NoTemplate = "no_template": "The settings name no template for this message in this language.";
+    /// The hour of a reminder had already passed when it was planned.
+    PastOffset = "past_offset": "Its hour had already passed when the booking became known.";
+    /// The meeting had already begun.
+    PastStart = "past_start": "The meeting had already begun.";
+    /// A later reminder of the same meeting was already due.
+    Superseded = "superseded": "A later reminder of the same meeting was already due.";
+    /// It came back so late that it would only confuse.
+    TooLate = "too_late": "It came too late to be of use.";
+    /// The settings say not to act on this event type.
+    EventTypeIgnored = "event_type_ignored": "The settings say not to act on this event type.";
+    /// The meeting was canceled first.
+    CanceledBeforeFire = "canceled_before_fire": "The meeting was canceled before its hour came.";
+    /// The meeting was moved first.
+    MovedBeforeFire = "moved_before_fire": "The meeting was moved before its hour came; the new time has its own.";
+    /// The settings no longer ask for it.
+    SettingsChanged = "settings_changed": "The settings no longer ask for it.";
+    /// The provider said no and will say no again.
+    ProviderRefused = "provider_refused": "The provider refused it.";
+    /// The provider's account or our settings need a person.
+    Misconfigured = "misconfigured": "The provider rejected our account or template: somebody must look at the settings.";
+    /// The provider limits how often.
+    RateLimited = "rate_limited": "The provider asked us to wait.";
+    /// The provider could not be reached; nothing was sent.
+    Unreachable = "unreachable": "The provider could not be reached; it will be tried again.";
+    /// Every try failed.
+    GaveUp = "gave_up": "Every try failed.";
+    /// The provider may or may not have acted.
+    Unknown = "unknown": "The provider did not answer: it may or may not have been sent.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_are_what_is_stored() {
+        let codes: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            assert_eq!(serde_json::to_value(reason).expect("serialises"), reason.code());
+        }
+    }
+}

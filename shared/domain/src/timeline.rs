@@ -1,0 +1,133 @@
+//! The story of a booking, for the person who is asked "why did she get no reminder?".
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{Action, Booking, Command, FactKind, InviteeUri, Message, News, Note, State};
+
+/// One line of a booking's story. Instants are UTC.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who or what it is about, for example `reminder by SMS, 60 min before`.
+    pub what: String,
+    /// What happened.
+    pub happened: String,
+}
+
+/// A fact as the store keeps it, without its payload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FactRecord {
+    /// How it came.
+    pub kind: FactKind,
+    /// The invitee it is about.
+    pub invitee: InviteeUri,
+    /// When it happened, by Calendly's clock.
+    pub occurred_at: Timestamp,
+    /// When it reached us.
+    pub received_at: Timestamp,
+}
+
+/// Everything that is known of a booking, in order.
+pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
+    let mut lines: Vec<Line> = facts.iter().map(|fact| of_fact(booking, fact)).collect();
+    for command in commands {
+        let what = title(&command.action);
+        let mut claim = None;
+        for (index, note) in command.history.iter().enumerate() {
+            // A claim is worth a line only while nothing came of it.
+            if note.what == "claimed" && index + 1 < command.history.len() {
+                claim = note.detail.as_deref();
+                continue;
+            }
+            let detail = [note.detail.as_deref(), claim.take()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+            lines.push(Line { at: note.at, what: what.clone(), happened: of_note(booking, command, note, &detail) });
+        }
+    }
+    lines.sort_by_key(|line| line.at);
+    lines.dedup();
+    lines
+}
+
+fn of_fact(booking: &Booking, fact: &FactRecord) -> Line {
+    let leg = booking.leg(&fact.invitee);
+    let start = |at| local(booking, &fact.invitee, at);
+    let happened = match (fact.kind, leg) {
+        (FactKind::Created, Some(leg)) if booking.was_moved_to(leg) => {
+            format!("Calendly tells that the meeting was moved to {}", start(leg.details.start))
+        }
+        (FactKind::Created, Some(leg)) => {
+            format!("Calendly tells of a booking: {}, {}", leg.details.event_name, start(leg.details.start))
+        }
+        (FactKind::Canceled, Some(leg)) => match &leg.canceled {
+            Some(end) if end.rescheduled => {
+                format!("Calendly tells that {} was given up for another time", start(leg.details.start))
+            }
+            _ => format!("Calendly tells that the meeting of {} was canceled", start(leg.details.start)),
+        },
+        (FactKind::LookedUp, _) => "an earlier part of the chain was asked for at Calendly".to_owned(),
+        (_, None) => "a fact about a meeting that is no longer on record".to_owned(),
+    };
+    Line { at: fact.received_at, what: fact.kind.name().to_owned(), happened }
+}
+
+fn of_note(booking: &Booking, command: &Command, note: &Note, detail: &str) -> String {
+    let reason = note.reason.map(|reason| format!(": {} ({})", reason.sentence(), reason.code()));
+    let detail = if detail.is_empty() { String::new() } else { format!(" [{detail}]") };
+    let plain = match note.what.as_str() {
+        "waiting" => match command.not_before {
+            Some(at) => format!("has a timer for {}", local(booking, &command.leg, at)),
+            None => "has a timer".to_owned(),
+        },
+        "claimed" => "is being sent".to_owned(),
+        "done" => match &command.state {
+            State::Done { provider_id: Some(id) } => format!("accepted by the provider as {id}"),
+            _ => "accepted by the provider".to_owned(),
+        },
+        "skipped" => "not sent".to_owned(),
+        "withdrawing" => "taken back".to_owned(),
+        "withdrawn" => "timer removed".to_owned(),
+        "failed" => "failed".to_owned(),
+        "unknown" => "outcome unknown".to_owned(),
+        "retry" => "will be tried again".to_owned(),
+        other => other.to_owned(),
+    };
+    format!("{plain}{}{detail}", reason.unwrap_or_default())
+}
+
+fn title(action: &Action) -> String {
+    let message = |message: &Message, channel: &str| match message {
+        Message::Confirmation => format!("confirmation by {channel}"),
+        Message::Move => format!("news of the move by {channel}"),
+        Message::Cancellation => format!("cancellation by {channel}"),
+        Message::Reminder { minutes_before } => format!("reminder by {channel}, {} before", span(*minutes_before)),
+        Message::FollowUp { minutes_after } => format!("follow-up by {channel}, {} after the end", span(*minutes_after)),
+    };
+    match action {
+        Action::Text(text) => message(text, "SMS"),
+        Action::Mail(mail) => message(mail, "e-mail"),
+        Action::TellVai(News::Confirmed) => "VAI told of the confirmation".to_owned(),
+        Action::TellVai(News::Canceled) => "VAI told of the cancellation".to_owned(),
+        Action::TellVai(News::Rescheduled) => "VAI told of the move".to_owned(),
+        Action::OfferHelp => "VAI asked to offer help".to_owned(),
+        Action::Log(what, _) => format!("VAI's analytics, {}", what.name()),
+    }
+}
+
+fn span(minutes: u32) -> String {
+    match minutes {
+        0..60 => format!("{minutes} min"),
+        _ if minutes.is_multiple_of(1440) && minutes > 1440 => format!("{} days", minutes / 1440),
+        _ if minutes.is_multiple_of(60) => format!("{} h", minutes / 60),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
+/// An instant in the invitee's zone, the zone named.
+fn local(booking: &Booking, invitee: &InviteeUri, at: Timestamp) -> String {
+    let zone = booking.leg(invitee).and_then(|leg| leg.details.zone.clone()).unwrap_or_else(|| "UTC".to_owned());
+    match TimeZone::get(&zone) {
+        Ok(tz) => format!("{} {zone}", at.to_zoned(tz).strftime("%a %d %b %Y %H:%M")),
+        Err(_) => format!("{} UTC", at.to_zoned(TimeZone::UTC).strftime("%a %d %b %Y %H:%M")),
+    }
+}

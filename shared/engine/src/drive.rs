@@ -1,0 +1,181 @@
+//! The one loop: find the booking, decide, commit, execute. Processor and reminder differ only in what they bring.
+
+use domain::{BookingId, ConnectionName, Decision, Fact, InviteeUri, Snapshot, Verdict, decide};
+use jiff::Timestamp;
+
+use crate::execute::{Gate, execute};
+use crate::ports::{Calendly, Clock, CommitError, Evidence, Store, Unavailable, World};
+
+/// A fact as it came in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Received {
+    /// What it says.
+    pub fact: Fact,
+    /// When it reached us.
+    pub at: Timestamp,
+    /// The body as Calendly sent it.
+    pub payload: Vec<u8>,
+}
+
+/// What was achieved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Which booking it was.
+    pub booking: BookingId,
+    /// Whether the fact said anything new.
+    pub verdict: Verdict,
+}
+
+/// Why a record must come back.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The world could not be asked.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Others kept writing the same booking.
+    #[error("the booking kept changing under us")]
+    Contended,
+    /// Commands are still open: time ran short, or somebody else holds them.
+    #[error("{0} commands are still open")]
+    Unfinished(usize),
+}
+
+/// How often a decision is made again after somebody else wrote first.
+const MOST_DECISIONS: usize = 5;
+
+/// No invitee moves a meeting this often; a longer chain is a fault in the data.
+const LONGEST_WALK: usize = 64;
+
+/// Takes a fact in and carries out what follows from it, and whatever was still open.
+///
+/// # Errors
+/// When the record must come back. What was committed stays, and is not done twice.
+pub async fn receive<W: World>(
+    world: &W,
+    gate: &Gate,
+    connection: &ConnectionName,
+    received: &Received,
+    deadline: Timestamp,
+) -> Result<Progress, Trouble> {
+    for _ in 0..MOST_DECISIONS {
+        let (snapshot, facts) = locate(world, connection, &received.fact).await?;
+        if let Some(progress) = advance(world, gate, connection, snapshot, &facts, Some(received), deadline).await? {
+            return Ok(progress);
+        }
+    }
+    Err(Trouble::Contended)
+}
+
+/// Carries out whatever is open of a booking: a timer fired, or an earlier try was cut off.
+///
+/// # Errors
+/// When the record must come back.
+pub async fn resume<W: World>(
+    world: &W,
+    gate: &Gate,
+    connection: &ConnectionName,
+    booking: &BookingId,
+    deadline: Timestamp,
+) -> Result<Progress, Trouble> {
+    for _ in 0..MOST_DECISIONS {
+        let snapshot = world.store().load(connection, booking).await?;
+        if let Some(progress) = advance(world, gate, connection, snapshot, &[], None, deadline).await? {
+            return Ok(progress);
+        }
+    }
+    Err(Trouble::Contended)
+}
+
+/// Decides, commits and executes once; `None` when somebody else wrote first.
+async fn advance<W: World>(
+    world: &W,
+    gate: &Gate,
+    connection: &ConnectionName,
+    snapshot: Snapshot,
+    facts: &[Fact],
+    received: Option<&Received>,
+    deadline: Timestamp,
+) -> Result<Option<Progress>, Trouble> {
+    let settings = world.store().settings(connection).await?;
+    let now = world.clock().now();
+    let decision = decide(&snapshot, facts, &settings, now);
+    if !decision.is_empty() {
+        let evidence = evidence(&decision, facts, received, now);
+        match world.store().commit(&decision, &evidence).await {
+            Ok(()) => {}
+            Err(CommitError::Conflict) => return Ok(None),
+            Err(CommitError::Unavailable(error)) => return Err(error.into()),
+        }
+    }
+    let verdict = decision.verdict;
+    let snapshot = snapshot.after(&decision);
+    execute(world, gate, connection, &snapshot, &settings, received, deadline).await?;
+    Ok(Some(Progress { booking: snapshot.booking.id, verdict }))
+}
+
+/// What is kept of the facts. A duplicate that only finds something to withdraw leaves no second trace.
+fn evidence(decision: &Decision, facts: &[Fact], received: Option<&Received>, now: Timestamp) -> Vec<Evidence> {
+    if !decision.booking_changed {
+        return Vec::new();
+    }
+    let of = |fact: &Fact| {
+        let told = received.filter(|it| it.fact.id == fact.id);
+        Evidence {
+            id: fact.id.clone(),
+            kind: fact.kind,
+            invitee: fact.leg.invitee.clone(),
+            occurred_at: fact.occurred_at,
+            received_at: told.map_or(now, |it| it.at),
+            payload: told.map(|it| it.payload.clone()).unwrap_or_default(),
+        }
+    };
+    facts.iter().map(of).collect()
+}
+
+/// Finds the booking a fact belongs to, and the facts that are needed to link it there: through the aliases, else through
+/// our token, else at the root of the chain, which Calendly is asked for.
+///
+/// Two reads where nothing is missing.
+async fn locate<W: World>(world: &W, connection: &ConnectionName, fact: &Fact) -> Result<(Snapshot, Vec<Fact>), Trouble> {
+    let store = world.store();
+    let chain: Vec<InviteeUri> = fact.chain().cloned().collect();
+    let aliases = store.aliases(connection, &chain).await?;
+    let mut snapshot = match chain.iter().find_map(|uri| aliases.get(uri)) {
+        Some(booking) => Some(store.load(connection, booking).await?),
+        None => None,
+    };
+
+    let mut facts = vec![fact.clone()];
+    let mut root = fact.leg.invitee.clone();
+    let mut before = fact.leg.previous.clone();
+    for _ in 0..LONGEST_WALK {
+        let Some(uri) = before.take() else { break };
+        root = uri.clone();
+        if snapshot.as_ref().is_some_and(|it| it.booking.leg(&uri).is_some()) {
+            break;
+        }
+        if snapshot.is_none()
+            && !chain.contains(&uri)
+            && let Some(booking) = store.aliases(connection, std::slice::from_ref(&uri)).await?.get(&uri)
+        {
+            snapshot = Some(store.load(connection, booking).await?);
+            before = Some(uri);
+            continue;
+        }
+        let Some(earlier) = world.calendly().look_up(connection, &uri).await? else { break };
+        before.clone_from(&earlier.leg.previous);
+        facts.push(earlier);
+    }
+    if let Some(snapshot) = snapshot {
+        return Ok((snapshot, facts));
+    }
+
+    if let Some(token) = facts.iter().find_map(|it| it.token.as_ref()) {
+        let snapshot = store.load(connection, &BookingId::of_token(connection, token)).await?;
+        // A link can be passed on, and its token with it: the token is the booking of whoever used it first.
+        if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {
+            return Ok((snapshot, facts));
+        }
+    }
+    Ok((store.load(connection, &BookingId::of_root(connection, &root)).await?, facts))
+}

@@ -1,0 +1,225 @@
+//! The executor: claim, perform, settle; each command apart, and each only after it is durable.
+
+use std::future::Future;
+
+use domain::{Command, ConnectionName, Order, Outcome, Settings, Snapshot, State, compose};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Semaphore;
+use wire::due::Due;
+
+use crate::drive::{Received, Trouble};
+use crate::ports::{Bearer, Clock, Mail, Store, Texts, Timers, Vai, World};
+
+/// How long a claim holds. A provider's call ends within 8 seconds and settling within 8 more; the queue brings a record
+/// back after 180, so that a claim that died has lapsed by then.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(30);
+
+/// No call is begun that could not end before the function is stopped.
+const LAST_START: SignedDuration = SignedDuration::from_secs(10);
+
+/// Calls of providers that one invocation makes side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The longest delay of an SQS message.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// A schedule this near might lie in the past by the time it is made.
+const NEAREST_SCHEDULE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Clocks differ: a timer that fires this much too early has fired.
+const EARLY: SignedDuration = SignedDuration::from_secs(5);
+
+/// Limits how many calls of providers one invocation makes at a time, over all its records.
+#[derive(Debug)]
+pub struct Gate(Semaphore);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Semaphore::new(SIDE_BY_SIDE))
+    }
+}
+
+impl Gate {
+    async fn pass<T>(&self, call: impl Future<Output = T>) -> T {
+        let permit = self.0.acquire().await;
+        let result = call.await;
+        drop(permit);
+        result
+    }
+}
+
+/// What was left of a command.
+enum Left {
+    Nothing,
+    Open,
+}
+
+/// Carries every command of a booking as far as it goes now. What is new is made before what is old is removed.
+pub(crate) async fn execute<W: World>(
+    world: &W,
+    gate: &Gate,
+    connection: &ConnectionName,
+    snapshot: &Snapshot,
+    settings: &Settings,
+    received: Option<&Received>,
+    deadline: Timestamp,
+) -> Result<(), Trouble> {
+    let run = Run { world, gate, connection, snapshot, settings, received, deadline };
+    let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
+    let (removals, others): (Vec<_>, Vec<_>) = snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
+    let mut open = 0;
+    for group in [others, removals] {
+        for left in join_all(group.into_iter().map(|command| run.carry(command.clone()))).await {
+            open += usize::from(matches!(left, Left::Open));
+        }
+    }
+    if open == 0 { Ok(()) } else { Err(Trouble::Unfinished(open)) }
+}
+
+struct Run<'a, W> {
+    world: &'a W,
+    gate: &'a Gate,
+    connection: &'a ConnectionName,
+    snapshot: &'a Snapshot,
+    settings: &'a Settings,
+    received: Option<&'a Received>,
+    deadline: Timestamp,
+}
+
+impl<W: World> Run<'_, W> {
+    /// Takes a command from state to state until it is done, waits for a timer, or can't go on in this invocation.
+    async fn carry(&self, mut command: Command) -> Left {
+        loop {
+            let now = self.world.clock().now();
+            let next = match &command.state {
+                State::Done { .. } | State::Skipped { .. } | State::Withdrawn { .. } | State::Failed { .. } | State::Unknown => {
+                    return Left::Nothing;
+                }
+                State::Waiting if !command.is_due(now + EARLY) => return Left::Nothing,
+                State::Open if !command.is_due(now + EARLY) => self.arrange(&command, now).await,
+                State::Open | State::Waiting => self.perform(&command, now).await,
+                State::Claimed { until } if *until > now => None,
+                State::Claimed { .. } => {
+                    // Whoever claimed it died before settling: the provider may have acted.
+                    let outcome = Outcome::Unknown { detail: "cut off before its outcome was written down".to_owned() };
+                    let settled = command.clone().settled(outcome, now);
+                    self.swap(&command, settled).await
+                }
+                State::Withdrawing { reason } => match self.world.timers().cancel(&command.timer()).await {
+                    Ok(()) => {
+                        let withdrawn = command.clone().turned(State::Withdrawn { reason: *reason }, now, None, None);
+                        self.swap(&command, withdrawn).await
+                    }
+                    Err(error) => self.note(&command, "its timer could not be removed", &error),
+                },
+            };
+            match next {
+                Some(next) => command = next,
+                None => return Left::Open,
+            }
+        }
+    }
+
+    /// Gives a command the timer that will bring it back. Idempotent by name, so it needs no claim.
+    async fn arrange(&self, command: &Command, now: Timestamp) -> Option<Command> {
+        let at = command.not_before.unwrap_or(now);
+        let wait = at.duration_since(now);
+        let is_retry = command.attempts > 0;
+        let bearer = if wait < NEAREST_SCHEDULE || (is_retry && wait <= LONGEST_DELAY) {
+            Bearer::DelayedMessage
+        } else {
+            Bearer::Schedule
+        };
+        let due = Due::V1 {
+            connection: self.connection.clone(),
+            booking: self.snapshot.booking.id.clone(),
+            commands: vec![command.id.clone()],
+        };
+        match self.world.timers().arrange(&command.timer(), &due, at, now, bearer).await {
+            Ok(()) => self.swap(command, command.clone().turned(State::Waiting, now, None, None)).await,
+            Err(error) => self.note(command, "its timer could not be made", &error),
+        }
+    }
+
+    /// Claims a command, does it and settles it; or skips it, when it should not be done any more.
+    async fn perform(&self, command: &Command, now: Timestamp) -> Option<Command> {
+        let booking = &self.snapshot.booking;
+        let leg = booking.leg(&command.leg)?;
+        let order = match compose(booking, leg, &command.action, self.settings, now) {
+            Ok(order) => order,
+            Err(reason) => {
+                let skipped = command.clone().turned(State::Skipped { reason }, now, Some(reason), None);
+                return self.swap(command, skipped).await;
+            }
+        };
+        let call = async {
+            let now = self.world.clock().now();
+            if now + LAST_START > self.deadline {
+                return None;
+            }
+            let claimed = self.swap(command, command.clone().claimed(now, now + LEASE, order.detail())).await?;
+            let outcome = self.call(&claimed, &order, now).await;
+            let settled = claimed.clone().settled(outcome, self.world.clock().now());
+            self.swap(&claimed, settled).await
+        };
+        self.gate.pass(call).await
+    }
+
+    async fn call(&self, command: &Command, order: &Order, now: Timestamp) -> Outcome {
+        let (world, connection, key) = (self.world, self.connection, &command.id);
+        match order {
+            Order::Text(text) => world.texts().send(connection, key, text).await,
+            Order::Mail(mail) => world.mail().send(connection, key, mail).await,
+            Order::News(news, about) => world.vai().tell(connection, key, *news, about, now).await,
+            Order::Help(about, at) => world.vai().offer_help(connection, key, about, *at).await,
+            Order::Log(what, fact) => {
+                let payload = match self.received.filter(|it| it.fact.id == *fact) {
+                    Some(received) => Ok(Some(received.payload.clone())),
+                    None => world.store().payload(connection, &self.snapshot.booking.id, fact).await,
+                };
+                match payload {
+                    Ok(Some(payload)) => world.vai().log(connection, key, *what, &payload, now).await,
+                    Ok(None) => Outcome::Refused {
+                        reason: domain::Reason::TooLate,
+                        detail: "the payload is no longer kept".to_owned(),
+                    },
+                    Err(error) => Outcome::Unsent {
+                        reason: domain::Reason::Unreachable,
+                        after_seconds: None,
+                        detail: error.to_string(),
+                    },
+                }
+            }
+        }
+    }
+
+    /// Replaces a command's row; `None` when somebody else changed it first or it could not be written.
+    async fn swap(&self, was: &Command, becomes: Command) -> Option<Command> {
+        let store = self.world.store();
+        match store.swap(self.connection, &self.snapshot.booking.id, &becomes, was.revision()).await {
+            Ok(true) => {
+                let reason = becomes.history.last().and_then(|it| it.reason).map_or("", domain::Reason::code);
+                tracing::info!(
+                    booking.id = %self.snapshot.booking.id,
+                    command.id = %becomes.id,
+                    command.state = becomes.state.name(),
+                    command.reason = reason,
+                    "command {}",
+                    becomes.state.name()
+                );
+                Some(becomes)
+            }
+            Ok(false) => {
+                tracing::info!(booking.id = %self.snapshot.booking.id, command.id = %was.id, "somebody else has the command");
+                None
+            }
+            Err(error) => self.note(was, "its row could not be written", &error),
+        }
+    }
+
+    fn note(&self, command: &Command, what: &str, error: &dyn std::fmt::Display) -> Option<Command> {
+        tracing::warn!(booking.id = %self.snapshot.booking.id, command.id = %command.id, error = %error, "a command stays open: {what}");
+        None
+    }
+}

@@ -1,0 +1,187 @@
+//! The ports: all that the engine knows of the outside world.
+//!
+//! Futures need not be `Send`: a Lambda function serves one invocation at a time on one thread.
+#![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Analytics, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, FactKind, InviteeUri, MailOrder, News,
+    Outcome, Settings, Snapshot, TextOrder, VaiOrder,
+};
+use jiff::Timestamp;
+use wire::due::Due;
+
+/// The world could not be asked; nothing is known of the answer. The record returns to its queue.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Why a commit did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else wrote first: load and decide again.
+    #[error("somebody else wrote first")]
+    Conflict,
+    /// It may or may not have been written: load and see.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A fact as it is kept beside the booking: its account in the timeline, and the payload that told it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    /// The fact's id.
+    pub id: FactId,
+    /// How it came.
+    pub kind: FactKind,
+    /// The invitee it is about.
+    pub invitee: InviteeUri,
+    /// When it happened, by Calendly's clock.
+    pub occurred_at: Timestamp,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// The body as Calendly sent it.
+    pub payload: Vec<u8>,
+}
+
+/// An event we have no use for yet, kept whole for 90 days.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownEvent {
+    /// Equal for each delivery.
+    pub id: FactId,
+    /// Calendly's name of it.
+    pub name: String,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// The body as Calendly sent it.
+    pub payload: Vec<u8>,
+}
+
+/// The table.
+pub trait Store {
+    /// Which bookings these invitees lead to; those that are unknown are left out. One read.
+    async fn aliases(
+        &self,
+        connection: &ConnectionName,
+        invitees: &[InviteeUri],
+    ) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable>;
+
+    /// A booking with its commands and VAI's metadata, strongly consistent; empty when there is none. One read.
+    async fn load(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, Unavailable>;
+
+    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases; its commands,
+    /// each only if its row is as it was seen; the facts with their payloads. All or nothing.
+    async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError>;
+
+    /// Replaces a command's row if it still has revision `was`; says whether it had.
+    async fn swap(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+        command: &Command,
+        was: u64,
+    ) -> Result<bool, Unavailable>;
+
+    /// The payload that a fact was told by; `None` when it has expired.
+    async fn payload(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+        fact: &FactId,
+    ) -> Result<Option<Vec<u8>>, Unavailable>;
+
+    /// Keeps an event that has no effect yet. Keeping it again changes nothing.
+    async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable>;
+
+    /// The connection's settings; the documented default when none were written. May be a minute old.
+    async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Unavailable>;
+}
+
+/// Calendly's REST API.
+pub trait Calendly {
+    /// What Calendly says of an invitee now; `None` when it knows no such invitee.
+    async fn look_up(&self, connection: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable>;
+}
+
+/// SMS.
+pub trait Texts {
+    /// Sends one message; `key` is told to the provider as our own id of it.
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &TextOrder) -> Outcome;
+}
+
+/// E-mail.
+pub trait Mail {
+    /// Sends one message.
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome;
+}
+
+/// VAI's backend.
+pub trait Vai {
+    /// Tells of a confirmation, a cancellation or a move.
+    async fn tell(&self, connection: &ConnectionName, key: &CommandId, news: News, order: &VaiOrder, now: Timestamp) -> Outcome;
+
+    /// Asks VAI's agent to offer help at `at`.
+    async fn offer_help(&self, connection: &ConnectionName, key: &CommandId, order: &VaiOrder, at: Timestamp) -> Outcome;
+
+    /// Logs a fact with its whole payload.
+    async fn log(&self, connection: &ConnectionName, key: &CommandId, what: Analytics, payload: &[u8], now: Timestamp)
+    -> Outcome;
+}
+
+/// What brings a command back at its hour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bearer {
+    /// A one-shot schedule: precise, and it can be taken back.
+    Schedule,
+    /// A delayed message, for waits of at most 15 minutes.
+    DelayedMessage,
+}
+
+/// Timers, named: asking twice for one makes one.
+pub trait Timers {
+    /// Has `due` arrive on the due queue at `at`, `now` being the present. A timer of that name already there is success.
+    async fn arrange(&self, name: &str, due: &Due, at: Timestamp, now: Timestamp, bearer: Bearer) -> Result<(), Unavailable>;
+
+    /// Removes a timer. None of that name is success.
+    async fn cancel(&self, name: &str) -> Result<(), Unavailable>;
+}
+
+/// The clock.
+pub trait Clock {
+    /// Now, UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// Everything outside, put together.
+pub trait World {
+    /// The table.
+    type Store: Store;
+    /// Calendly.
+    type Calendly: Calendly;
+    /// SMS.
+    type Texts: Texts;
+    /// E-mail.
+    type Mail: Mail;
+    /// VAI.
+    type Vai: Vai;
+    /// Timers.
+    type Timers: Timers;
+    /// The clock.
+    type Clock: Clock;
+
+    /// The table.
+    fn store(&self) -> &Self::Store;
+    /// Calendly.
+    fn calendly(&self) -> &Self::Calendly;
+    /// SMS.
+    fn texts(&self) -> &Self::Texts;
+    /// E-mail.
+    fn mail(&self) -> &Self::Mail;
+    /// VAI.
+    fn vai(&self) -> &Self::Vai;
+    /// Timers.
+    fn timers(&self) -> &Self::Timers;
+    /// The clock.
+    fn clock(&self) -> &Self::Clock;
+}

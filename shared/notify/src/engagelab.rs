@@ -1,0 +1,388 @@
+//! SMS by EngageLab: approved templates, filled in.
+//!
+//! Sources: DevEngageLab/engagelab-skills (the vendor's error table) and engagelab.com/docs/sms/api/send-message. No
+//! idempotency is documented, so a call without an answer stays in doubt. Their schedule can't be taken back; reminders
+//! are timed by us.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{CommandId, ConnectionName, Letter, Message, Outcome, Reason, TextOrder};
+use reqwest::{Client, Response, StatusCode};
+use runtime::{EngagelabKeys, Secrets};
+use serde::{Deserialize, Serialize};
+
+use crate::http;
+use crate::when;
+use crate::words::{Missing, stand_in};
+
+/// What EngageLab files our messages under.
+const PLAN: &str = "vai-calendly";
+/// How long the same template is held back from the same person after EngageLab said that it came too soon (its period
+/// is not documented).
+const TOO_SOON_SECONDS: u32 = 900;
+
+/// EngageLab's API.
+#[derive(Clone, Debug)]
+pub struct Engagelab {
+    client: Client,
+    base_url: String,
+    secrets: Arc<Secrets>,
+}
+
+impl Engagelab {
+    /// `base_url` is without its trailing slash. The key pair is each connection's own.
+    pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
+        Self { client, base_url: base_url.into(), secrets }
+    }
+
+    async fn keys(&self, connection: &ConnectionName) -> Result<EngagelabKeys, Outcome> {
+        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
+        providers.engagelab.ok_or_else(|| http::misconfigured("the connection's secret has no EngageLab keys"))
+    }
+
+    async fn post(&self, connection: &ConnectionName, body: &Body<'_>) -> Result<Response, Outcome> {
+        let keys = self.keys(connection).await?;
+        let request = self.client.post(format!("{}/v1/messages", self.base_url)).json(body);
+        http::send(request.basic_auth(keys.dev_key.expose(), Some(keys.dev_secret.expose()))).await
+    }
+}
+
+impl engine::Texts for Engagelab {
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &TextOrder) -> Outcome {
+        match self.post(connection, &Body::new(connection, key, order)).await {
+            Ok(response) => outcome(response).await,
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    /// One recipient: only then does the answer name the message.
+    to: [&'a str; 1],
+    template: Template<'a>,
+    plan_name: &'static str,
+    custom_args: CustomArgs<'a>,
+}
+
+#[derive(Serialize)]
+struct Template<'a> {
+    id: &'a str,
+    params: BTreeMap<&'static str, String>,
+}
+
+/// Told back in delivery receipts.
+#[derive(Serialize)]
+struct CustomArgs<'a> {
+    command_id: &'a CommandId,
+    connection: &'a ConnectionName,
+}
+
+impl<'a> Body<'a> {
+    fn new(connection: &'a ConnectionName, key: &'a CommandId, order: &'a TextOrder) -> Self {
+        Self {
+            to: [order.to.expose()],
+            template: Template { id: &order.template, params: params(order.message, &order.letter) },
+            plan_name: PLAN,
+            custom_args: CustomArgs { command_id: key, connection },
+        }
+    }
+}
+
+/// What a template may speak of. Each has a text, because EngageLab sends a variable that hasn't one as `{{name}}`.
+fn params(message: Message, letter: &Letter) -> BTreeMap<&'static str, String> {
+    let text = |value: Option<&str>, missing| {
+        let value = value.map(str::trim).filter(|it| !it.is_empty());
+        value.unwrap_or_else(|| stand_in(missing, letter.language)).to_owned()
+    };
+    let told = |at| when::tell(at, &letter.zone, letter.language);
+    let place = letter.place.as_ref().map(|it| it.expose().as_str());
+    let mut params = BTreeMap::from([
+        ("name", text(Some(letter.name.expose()), Missing::Name)),
+        ("event", text(Some(&letter.event), Missing::Event)),
+        ("time", told(letter.start)),
+        ("link", text(letter.join_url.as_deref().or(place), Missing::Link)),
+        ("cancel_link", text(letter.cancel_url.as_deref(), Missing::SelfService)),
+        ("reschedule_link", text(letter.reschedule_url.as_deref(), Missing::SelfService)),
+        ("host", text(letter.host.as_deref(), Missing::Host)),
+    ]);
+    if message == Message::Move {
+        params.insert("old_time", text(letter.old_start.map(told).as_deref(), Missing::OldTime));
+    }
+    params
+}
+
+/// EngageLab's answer, good or bad; which of the two, `code` says, whatever the status.
+#[derive(PartialEq, Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    /// Absent or 0 on success, as far as their documents go.
+    code: Option<i64>,
+    message_id: Option<Id>,
+    accepted_count: Option<u64>,
+}
+
+/// An id, written as text or as a number. Numbers go beyond 2^53: never a float.
+#[derive(PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Id {
+    Text(String),
+    Number(u64),
+}
+
+async fn outcome(response: Response) -> Outcome {
+    let status = response.status();
+    let by_status = http::by_status("EngageLab", &response);
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return by_status;
+    }
+    // A body that broke off is as good as none.
+    let body = response.bytes().await.unwrap_or_default();
+    match serde_json::from_slice::<Answer>(&body) {
+        Ok(answer) if answer != Answer::default() => answered(answer, status, by_status),
+        Ok(_) | Err(_) if status.is_success() => Outcome::Unknown {
+            detail: format!("EngageLab answered HTTP {} without saying what became of it", status.as_u16()),
+        },
+        Ok(_) | Err(_) => by_status,
+    }
+}
+
+/// The vendor's table of codes.
+fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
+    let code = answer.code.unwrap_or(0);
+    let detail = format!("EngageLab answered HTTP {}, code {code}", status.as_u16());
+    let refused = |reason| Outcome::Refused { reason, detail: detail.clone() };
+    match code {
+        0 if !status.is_success() => by_status,
+        0 if answer.accepted_count == Some(0) => refused(Reason::ProviderRefused),
+        0 => Outcome::Done {
+            provider_id: answer.message_id.map(|id| match id {
+                Id::Text(text) => text,
+                Id::Number(number) => number.to_string(),
+            }),
+        },
+        // An internal error: it may have been sent.
+        1000 => Outcome::Unknown { detail },
+        // Key wrong, key expired, no permission, template not found or not approved.
+        2001 | 2002 | 2004 | 4001 => refused(Reason::Misconfigured),
+        // Not JSON, bad parameters, against their rules.
+        3001..=3003 => refused(Reason::ProviderRefused),
+        // The same template to the same person too soon. It waits; at its hour the booking is asked whether it still
+        // holds.
+        3004 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(TOO_SOON_SECONDS), detail },
+        // Their sending failed.
+        5001 => Outcome::Unsent { reason: Reason::ProviderRefused, after_seconds: None, detail },
+        _ if status.is_success() => refused(Reason::ProviderRefused),
+        _ => by_status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Language;
+    use engine::Texts;
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::fake::{self, Play, assert_nothing_personal};
+
+    async fn sent(play: Play) -> Outcome {
+        let (base_url, seen) = fake::provider(play).await;
+        let engagelab = Engagelab::new(fake::client(), base_url, fake::secrets());
+        let outcome =
+            engagelab.send(&fake::connection("default"), &fake::key(), &fake::text(Message::Confirmation)).await;
+        seen.await.expect("it was called");
+        assert_nothing_personal(&format!("{outcome:?}"));
+        outcome
+    }
+
+    #[tokio::test]
+    async fn the_request() {
+        let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1"}"#)).await;
+        let engagelab = Engagelab::new(fake::client(), base_url, fake::secrets());
+        let mut order = fake::text(Message::Move);
+        order.letter.old_start = Some(fake::at("2026-03-28T10:00:00Z"));
+        engagelab.send(&fake::connection("default"), &fake::key(), &order).await;
+        let seen = seen.await.expect("it was called");
+        assert!(seen.head.starts_with("POST /v1/messages HTTP/1.1"), "{}", seen.head);
+        // base64 of key:secret.
+        assert!(seen.head.contains("authorization: Basic a2V5OnNlY3JldA=="), "{}", seen.head);
+        assert!(seen.head.contains("user-agent: vai-calendly"), "{}", seen.head);
+        assert_snapshot!(serde_json::to_string_pretty(&seen.body).expect("JSON"), @r#"
+        {
+          "custom_args": {
+            "command_id": "sms-confirmation-0123",
+            "connection": "default"
+          },
+          "plan_name": "vai-calendly",
+          "template": {
+            "id": "1972488990548348928",
+            "params": {
+              "cancel_link": "https://calendly.com/cancellations/IN2",
+              "event": "Demonstrație",
+              "host": "Maria",
+              "link": "https://zoom.example/j/1",
+              "name": "Ana Pop",
+              "old_time": "sâmbătă, 28 martie 2026 la 12:00 (Europe/Bucharest, UTC+2)",
+              "reschedule_link": "https://calendly.com/reschedulings/IN2",
+              "time": "duminică, 29 martie 2026 la 15:15 (Europe/Bucharest, UTC+3)"
+            }
+          },
+          "to": [
+            "+40712345678"
+          ]
+        }
+        "#);
+    }
+
+    #[test]
+    fn every_variable_has_a_text() {
+        for language in Language::ALL {
+            let mut letter = fake::letter();
+            letter.language = language;
+            letter.name = " ".into();
+            letter.event = String::new();
+            (letter.join_url, letter.cancel_url, letter.reschedule_url, letter.host) =
+                (None, None, None, Some(String::new()));
+            let params = params(Message::Move, &letter);
+            assert_eq!(params.len(), 8);
+            assert!(params.values().all(|value| !value.trim().is_empty()), "{params:?}");
+        }
+    }
+
+    #[test]
+    fn the_place_stands_in_for_the_link() {
+        let mut letter = fake::letter();
+        letter.join_url = None;
+        assert_eq!(params(Message::Confirmation, &letter)["link"], "linkul urmează");
+        letter.place = Some("Strada Lungă 1".into());
+        assert_eq!(params(Message::Confirmation, &letter)["link"], "Strada Lungă 1");
+    }
+
+    #[test]
+    fn only_a_move_tells_the_old_time() {
+        let mut letter = fake::letter();
+        letter.old_start = Some(letter.start);
+        assert!(!params(Message::Reminder { minutes_before: 60 }, &letter).contains_key("old_time"));
+        assert!(params(Message::Move, &letter).contains_key("old_time"));
+    }
+
+    #[tokio::test]
+    async fn done_names_the_message() {
+        let done = |id: Option<&str>| Outcome::Done { provider_id: id.map(str::to_owned) };
+        for (body, id) in [
+            (
+                r#"{"plan_id":"1","total_count":1,"accepted_count":1,"message_id":"1972488990804201472"}"#,
+                Some("1972488990804201472"),
+            ),
+            (r#"{"message_id":1972492621368553473}"#, Some("1972492621368553473")),
+            (r#"{"code":0,"message":"ok","message_id":"7"}"#, Some("7")),
+            (r#"{"plan_id":"1","total_count":1,"accepted_count":1}"#, None),
+        ] {
+            assert_eq!(sent(fake::json("200 OK", body)).await, done(id), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_code_has_its_class() {
+        use Reason::{Misconfigured, ProviderRefused, RateLimited};
+        let detail = |status: &str, code: i64| format!("EngageLab answered HTTP {}, code {code}", &status[..3]);
+        for (code, status) in [
+            (1000, "500 Internal Server Error"),
+            (2001, "401 Unauthorized"),
+            (2002, "401 Unauthorized"),
+            (2004, "403 Forbidden"),
+            (3001, "400 Bad Request"),
+            (3002, "400 Bad Request"),
+            (3003, "400 Bad Request"),
+            (3004, "400 Bad Request"),
+            (4001, "400 Bad Request"),
+            (5001, "400 Bad Request"),
+        ] {
+            // Their errors come with a status of their own, or in a 200.
+            for status in [status, "200 OK"] {
+                let outcome =
+                    sent(fake::json(status, &json!({"code": code, "message": fake::PHONE}).to_string())).await;
+                let detail = detail(status, code);
+                let expected = match code {
+                    1000 => Outcome::Unknown { detail },
+                    2001 | 2002 | 2004 | 4001 => Outcome::Refused { reason: Misconfigured, detail },
+                    3004 => Outcome::Unsent { reason: RateLimited, after_seconds: Some(TOO_SOON_SECONDS), detail },
+                    5001 => Outcome::Unsent { reason: ProviderRefused, after_seconds: None, detail },
+                    _ => Outcome::Refused { reason: ProviderRefused, detail },
+                };
+                assert_eq!(outcome, expected);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_table_does_not_know() {
+        let code = |status| sent(fake::json(status, r#"{"code":9999,"message":"Ana"}"#));
+        assert!(matches!(code("200 OK").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code("400 Bad Request").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code("502 Bad Gateway").await, Outcome::Unknown { .. }));
+        let none = sent(fake::json("200 OK", r#"{"total_count":1,"accepted_count":0}"#)).await;
+        assert!(matches!(none, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+    }
+
+    #[tokio::test]
+    async fn statuses_without_json() {
+        let html = |status| sent(Play::Answer(status, "content-type: text/html\r\n", "<h1>Ana Pop</h1>".to_owned()));
+        assert_eq!(
+            html("502 Bad Gateway").await,
+            Outcome::Unknown { detail: "EngageLab answered HTTP 502".to_owned() }
+        );
+        assert!(matches!(html("200 OK").await, Outcome::Unknown { .. }));
+        for empty in ["", "{}", "[]", "null"] {
+            assert!(matches!(sent(fake::json("200 OK", empty)).await, Outcome::Unknown { .. }), "{empty}");
+        }
+        assert!(matches!(html("404 Not Found").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(html("401 Unauthorized").await, Outcome::Refused { reason: Reason::Misconfigured, .. }));
+        assert!(matches!(html("408 Request Timeout").await, Outcome::Unknown { .. }));
+        let limited = sent(Play::Answer("429 Too Many Requests", "retry-after: 17\r\n", String::new())).await;
+        assert!(matches!(limited, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(17), .. }));
+        let moved = sent(Play::Answer("302 Found", "location: /elsewhere\r\n", String::new())).await;
+        assert!(matches!(moved, Outcome::Refused { reason: Reason::Misconfigured, .. }));
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert!(matches!(sent(Play::HangUp).await, Outcome::Unknown { .. }));
+
+        let engagelab = Engagelab::new(fake::client(), fake::nobody().await, fake::secrets());
+        let outcome =
+            engagelab.send(&fake::connection("default"), &fake::key(), &fake::text(Message::Confirmation)).await;
+        assert_eq!(
+            outcome,
+            Outcome::Unsent {
+                reason: Reason::Unreachable,
+                after_seconds: None,
+                detail: "no connection: Connection refused (os error 111)".to_owned(),
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn a_missing_secret_is_tried_again() {
+        let engagelab = Engagelab::new(fake::client(), fake::nobody().await, fake::secrets());
+        for connection in ["unheard-of", "empty", "broken"] {
+            let order = fake::text(Message::Confirmation);
+            let outcome = engagelab.send(&fake::connection(connection), &fake::key(), &order).await;
+            assert!(
+                matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
+                "{connection}: {outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_order_prints_nothing_personal() {
+        let mut order = fake::text(Message::Confirmation);
+        order.letter.place = Some(fake::PHONE.into());
+        assert_nothing_personal(&format!("{order:?}"));
+    }
+}

@@ -1,0 +1,196 @@
+//! For tests: a provider on loopback that takes one call, and orders to send it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{
+    BookingId, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EventUri, InviteeUri, Language, Leg,
+    Letter, MailOrder, Message, Phone, PhoneCandidate, PhoneSource, TextOrder, VaiOrder,
+};
+use jiff::Timestamp;
+use runtime::Secrets;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+pub(crate) const NAME: &str = "Ana Pop";
+pub(crate) const EMAIL: &str = "ana@example.com";
+pub(crate) const PHONE: &str = "+40712345678";
+
+/// What the provider does, once the request is wholly received.
+pub(crate) enum Play {
+    /// Answers with a status line's rest, further header lines and a body.
+    Answer(&'static str, &'static str, String),
+    /// Never answers.
+    Silence,
+    /// Closes the connection.
+    HangUp,
+}
+
+/// An answer of JSON.
+pub(crate) fn json(status: &'static str, body: &str) -> Play {
+    Play::Answer(status, "content-type: application/json\r\n", body.to_owned())
+}
+
+/// What the provider received.
+pub(crate) struct Seen {
+    /// Request line and headers; their names in lower case.
+    pub(crate) head: String,
+    pub(crate) body: Value,
+    /// Where no answer came.
+    _open: Option<TcpStream>,
+}
+
+/// Starts a provider for one call.
+pub(crate) async fn provider(play: Play) -> (String, JoinHandle<Seen>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base_url = format!("http://{}", listener.local_addr().expect("an address"));
+    #[expect(clippy::disallowed_methods, reason = "a test ends with its runtime")]
+    let seen = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a call");
+        let mut received = Vec::new();
+        let (head, body) = loop {
+            assert_ne!(stream.read_buf(&mut received).await.expect("bytes"), 0, "the request broke off");
+            let text = String::from_utf8_lossy(&received);
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+            if body.len() == length.parse::<usize>().expect("a number") {
+                break (head.to_owned(), serde_json::from_str(body).expect("JSON"));
+            }
+        };
+        match play {
+            Play::Answer(status, headers, body) => {
+                let length = body.len();
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.expect("written");
+            }
+            Play::Silence => return Seen { head, body, _open: Some(stream) },
+            Play::HangUp => {}
+        }
+        Seen { head, body, _open: None }
+    });
+    (base_url, seen)
+}
+
+/// A base URL where nobody listens.
+pub(crate) async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    format!("http://{}", listener.local_addr().expect("an address"))
+}
+
+/// A client that does not wait long.
+pub(crate) fn client() -> reqwest::Client {
+    crate::http::client_within(Duration::from_millis(300)).expect("a client")
+}
+
+pub(crate) fn secrets() -> Arc<Secrets> {
+    let providers = r#"{"engagelab":{"dev_key":"key","dev_secret":"secret"},"vai_api_key":"vai-key"}"#;
+    let named = [("t/default/providers", providers), ("t/empty/providers", "{}"), ("t/broken/providers", "?")];
+    let secrets: BTreeMap<_, _> = named.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Arc::new(Secrets::fixed("t/", secrets))
+}
+
+pub(crate) fn connection(name: &str) -> ConnectionName {
+    ConnectionName::parse(name).expect("a name")
+}
+
+pub(crate) fn key() -> CommandId {
+    CommandId::new("sms-confirmation-0123")
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+pub(crate) fn letter() -> Letter {
+    Letter {
+        name: NAME.into(),
+        event: "Demonstrație".to_owned(),
+        start: at("2026-03-29T12:15:00Z"),
+        end: at("2026-03-29T12:45:00Z"),
+        old_start: None,
+        zone: "Europe/Bucharest".to_owned(),
+        language: Language::Romanian,
+        join_url: Some("https://zoom.example/j/1".to_owned()),
+        place: None,
+        cancel_url: Some("https://calendly.com/cancellations/IN2".to_owned()),
+        reschedule_url: Some("https://calendly.com/reschedulings/IN2".to_owned()),
+        host: Some("Maria".to_owned()),
+    }
+}
+
+pub(crate) fn text(message: Message) -> TextOrder {
+    TextOrder {
+        to: Phone::parse(PHONE).expect("a number"),
+        source: PhoneSource::TextReminderNumber,
+        message,
+        template: "1972488990548348928".to_owned(),
+        letter: letter(),
+    }
+}
+
+pub(crate) fn mail() -> MailOrder {
+    MailOrder {
+        to: EMAIL.into(),
+        message: Message::Confirmation,
+        template: "calendly_confirmation".to_owned(),
+        letter: letter(),
+        notes: Some("Vrea prețuri".into()),
+        agent_type: Some("sales".to_owned()),
+    }
+}
+
+pub(crate) fn news() -> VaiOrder {
+    let letter = letter();
+    VaiOrder {
+        booking: BookingId::new("bk-0123"),
+        leg: Leg {
+            invitee: InviteeUri::new("https://api.calendly.com/scheduled_events/EV2/invitees/IN2"),
+            previous: None,
+            next: None,
+            details: Details {
+                as_of: at("2026-03-27T08:59:59Z"),
+                event: EventUri::new("https://api.calendly.com/scheduled_events/EV2"),
+                event_type: None,
+                event_name: letter.event,
+                start: letter.start,
+                end: letter.end,
+                name: letter.name,
+                first_name: Some("Ana".into()),
+                email: EMAIL.into(),
+                zone: Some(letter.zone),
+                join_url: letter.join_url,
+                place: None,
+                cancel_url: letter.cancel_url,
+                reschedule_url: letter.reschedule_url,
+                host: letter.host,
+                phones: vec![PhoneCandidate {
+                    source: PhoneSource::TextReminderNumber,
+                    question: None,
+                    text: PHONE.into(),
+                }],
+            },
+            canceled: Some(Cancellation {
+                at: at("2026-03-27T08:59:59Z"),
+                by: CanceledBy::Invitee,
+                reason: Some("Nu am timp".into()),
+                rescheduled: false,
+            }),
+            heard_created: true,
+            heard_canceled: true,
+        },
+        conversation_id: "conv-7".to_owned(),
+        event_type: "Sales Demo".to_owned(),
+        old_start: Some(at("2026-03-28T10:00:00Z")),
+        language: Language::Romanian,
+    }
+}
+
+/// Fails when something printed would name the invitee.
+pub(crate) fn assert_nothing_personal(printed: &str) {
+    for personal in [NAME, "Ana", EMAIL, PHONE, &PHONE[1..], "Nu am timp", "prețuri"] {
+        assert!(!printed.contains(personal), "{personal} in {printed}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Messages to people and news for VAI: SMS by EngageLab, e-mail and all else by VAI, each instant told in the
+//! recipient's language and zone.
+//!
+//! An adapter makes one call per order and says what became of it; it never retries and keeps nothing. Its outcomes name
+//! statuses and codes only: what a provider says in words may quote the person.
+
+mod engagelab;
+pub mod http;
+mod vai;
+pub mod when;
+mod words;
+
+#[cfg(test)]
+mod fake;
+
+pub use engagelab::Engagelab;
+pub use vai::VaiClient;

@@ -1,0 +1,245 @@
+//! VAI's backend: e-mail, news of its bookings, offers of help, analytics.
+//!
+//! Its answers are opaque: any 2xx is success. No idempotency is documented; each call carries our command id as
+//! `Idempotency-Key` all the same.
+
+use std::sync::Arc;
+
+use domain::{Analytics, CommandId, ConnectionName, MailOrder, News, Outcome, Private, VaiOrder};
+use jiff::Timestamp;
+use reqwest::{Client, Response};
+use runtime::Secrets;
+use serde::Serialize;
+use wire::vai;
+
+use crate::{http, when, words};
+
+/// VAI's API.
+#[derive(Clone, Debug)]
+pub struct VaiClient {
+    client: Client,
+    base_url: String,
+    secrets: Arc<Secrets>,
+}
+
+impl VaiClient {
+    /// `base_url` is without its trailing slash. The key is each connection's own.
+    pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
+        Self { client, base_url: base_url.into(), secrets }
+    }
+
+    async fn key(&self, connection: &ConnectionName) -> Result<Private<String>, Outcome> {
+        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
+        providers.vai_api_key.ok_or_else(|| http::misconfigured("the connection's secret has no key for VAI"))
+    }
+
+    async fn call(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Response, Outcome> {
+        let bearer = self.key(connection).await?;
+        let request = self.client.post(format!("{}{path}", self.base_url)).bearer_auth(bearer.expose());
+        http::send(request.header("Idempotency-Key", key.as_str()).json(body)).await
+    }
+
+    async fn post(&self, connection: &ConnectionName, key: &CommandId, path: &str, body: &impl Serialize) -> Outcome {
+        match self.call(connection, key, path, body).await {
+            Ok(response) if response.status().is_success() => Outcome::Done { provider_id: None },
+            Ok(response) => http::by_status("VAI", &response),
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+impl engine::Mail for VaiClient {
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+        let letter = &order.letter;
+        let subject = words::subject(order.message, letter.language, &letter.event);
+        let [start, end] = [letter.start, letter.end].map(|at| when::tell(at, &letter.zone, letter.language));
+        self.post(connection, key, vai::EMAIL, &vai::Email::new(order, &subject, &start, &end)).await
+    }
+}
+
+impl engine::Vai for VaiClient {
+    async fn tell(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        news: News,
+        order: &VaiOrder,
+        now: Timestamp,
+    ) -> Outcome {
+        match news {
+            News::Confirmed => self.post(connection, key, vai::CONFIRMED, &vai::Confirmed::new(order, now)).await,
+            News::Canceled => self.post(connection, key, vai::CANCELED, &vai::Canceled::new(order, now)).await,
+            News::Rescheduled => self.post(connection, key, vai::RESCHEDULED, &vai::Rescheduled::new(order, now)).await,
+        }
+    }
+
+    async fn offer_help(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        order: &VaiOrder,
+        at: Timestamp,
+    ) -> Outcome {
+        let body = vai::FollowUp::new(order, at, words::help(order.language));
+        self.post(connection, key, vai::FOLLOW_UP, &body).await
+    }
+
+    async fn log(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        what: Analytics,
+        payload: &[u8],
+        now: Timestamp,
+    ) -> Outcome {
+        self.post(connection, key, vai::ANALYTICS, &vai::Logged::new(what, payload, now)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Reason;
+    use engine::{Mail, Vai};
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::fake::{self, Play, Seen, assert_nothing_personal};
+
+    const NOW: &str = "2026-03-27T09:00:00Z";
+
+    /// Starts VAI and a client of it.
+    async fn vai(play: Play) -> (VaiClient, impl Future<Output = Seen>) {
+        let (base_url, seen) = fake::provider(play).await;
+        (VaiClient::new(fake::client(), base_url, fake::secrets()), async { seen.await.expect("it was called") })
+    }
+
+    fn done() -> Outcome {
+        Outcome::Done { provider_id: None }
+    }
+
+    async fn told(play: Play) -> Outcome {
+        let (vai, seen) = vai(play).await;
+        let outcome =
+            vai.tell(&fake::connection("default"), &fake::key(), News::Canceled, &fake::news(), fake::at(NOW)).await;
+        seen.await;
+        assert_nothing_personal(&format!("{outcome:?}"));
+        outcome
+    }
+
+    #[tokio::test]
+    async fn mail_tells_times_as_text() {
+        let (vai, seen) = vai(fake::json("202 Accepted", "")).await;
+        assert_eq!(vai.send(&fake::connection("default"), &fake::key(), &fake::mail()).await, done());
+        let seen = seen.await;
+        assert!(seen.head.starts_with("POST /email/send HTTP/1.1"), "{}", seen.head);
+        assert!(seen.head.contains("authorization: Bearer vai-key"), "{}", seen.head);
+        assert!(seen.head.contains("idempotency-key: sms-confirmation-0123"), "{}", seen.head);
+        assert_snapshot!(serde_json::to_string_pretty(&seen.body).expect("JSON"), @r#"
+        {
+          "data": {
+            "agent_type": "sales",
+            "conversation_context": "Vrea prețuri",
+            "end_time": "duminică, 29 martie 2026 la 15:45 (Europe/Bucharest, UTC+3)",
+            "event_name": "Demonstrație",
+            "meeting_url": "https://zoom.example/j/1",
+            "start_time": "duminică, 29 martie 2026 la 15:15 (Europe/Bucharest, UTC+3)"
+          },
+          "subject": "Confirmare programare: Demonstrație",
+          "template": "calendly_confirmation",
+          "to": "ana@example.com"
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn each_news_has_its_path() {
+        for (news, path, field) in [
+            (News::Confirmed, "/calendly/confirmed", "event_type"),
+            (News::Canceled, "/calendly/canceled", "cancel_reason"),
+            (News::Rescheduled, "/calendly/rescheduled", "old_start_time"),
+        ] {
+            let (vai, seen) = vai(fake::json("200 OK", "anything")).await;
+            let (connection, order) = (fake::connection("default"), fake::news());
+            assert_eq!(vai.tell(&connection, &fake::key(), news, &order, fake::at(NOW)).await, done());
+            let seen = seen.await;
+            assert!(seen.head.starts_with(&format!("POST {path} HTTP/1.1")), "{}", seen.head);
+            assert!(seen.head.contains("idempotency-key: "), "{}", seen.head);
+            assert!(seen.body[field].is_string(), "{}", seen.body);
+        }
+    }
+
+    #[tokio::test]
+    async fn help_is_offered_in_the_invitees_language() {
+        let (vai, seen) = vai(fake::json("200 OK", "{}")).await;
+        let at = fake::at("2026-03-28T09:00:00Z");
+        assert_eq!(vai.offer_help(&fake::connection("default"), &fake::key(), &fake::news(), at).await, done());
+        let seen = seen.await;
+        assert!(seen.head.starts_with("POST /followup/schedule "), "{}", seen.head);
+        assert_eq!(seen.body["scheduled_for"], "2026-03-28T09:00:00Z");
+        assert!(seen.body["message"].as_str().expect("a text").starts_with("Am observat"), "{}", seen.body);
+    }
+
+    #[tokio::test]
+    async fn facts_are_logged_with_their_payload() {
+        let (vai, seen) = vai(fake::json("200 OK", "{}")).await;
+        let body = br#"{"event":"invitee.created","payload":{"name":"Ana Pop"}}"#;
+        let (connection, what) = (fake::connection("default"), Analytics::InviteeCreated);
+        assert_eq!(vai.log(&connection, &fake::key(), what, body, fake::at(NOW)).await, done());
+        let seen = seen.await;
+        assert!(seen.head.starts_with("POST /analytics/log "), "{}", seen.head);
+        assert_eq!(seen.body["data"], serde_json::json!({"name": "Ana Pop"}));
+    }
+
+    #[tokio::test]
+    async fn statuses_have_their_class() {
+        let status = |status| told(Play::Answer(status, "", "Ana Pop".to_owned()));
+        assert_eq!(status("204 No Content").await, done());
+        for refused in ["400 Bad Request", "404 Not Found", "409 Conflict", "422 Unprocessable Entity"] {
+            assert!(matches!(status(refused).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        }
+        for locked in ["401 Unauthorized", "403 Forbidden", "308 Permanent Redirect"] {
+            assert!(matches!(status(locked).await, Outcome::Refused { reason: Reason::Misconfigured, .. }));
+        }
+        for doubtful in ["408 Request Timeout", "500 Internal Server Error", "503 Service Unavailable"] {
+            assert!(matches!(status(doubtful).await, Outcome::Unknown { .. }));
+        }
+        let limited = told(Play::Answer(
+            "429 Too Many Requests",
+            "retry-after: Fri, 27 Mar 2026 10:00:00 GMT\r\n",
+            String::new(),
+        ));
+        assert!(matches!(limited.await, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: None, .. }));
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+        assert!(matches!(told(Play::Silence).await, Outcome::Unknown { .. }));
+        assert!(matches!(told(Play::HangUp).await, Outcome::Unknown { .. }));
+        let vai = VaiClient::new(fake::client(), fake::nobody().await, fake::secrets());
+        let outcome = vai.send(&fake::connection("default"), &fake::key(), &fake::mail()).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_secret_is_tried_again() {
+        let vai = VaiClient::new(fake::client(), fake::nobody().await, fake::secrets());
+        for connection in ["unheard-of", "empty", "broken"] {
+            let outcome = vai.send(&fake::connection(connection), &fake::key(), &fake::mail()).await;
+            assert!(
+                matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
+                "{connection}: {outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn orders_print_nothing_personal() {
+        assert_nothing_personal(&format!("{:?} {:?}", fake::mail(), fake::news()));
+    }
+}

@@ -1,0 +1,182 @@
+//! What there is to say about a token, a subscription and the providers' keys: for connecting, and for the doctor.
+
+use calendly::{Account, Error, Subscription, User};
+use domain::ConnectionName;
+use jiff::SignedDuration;
+use runtime::Providers;
+
+use crate::report::{Finding, fail, ok, warn};
+
+/// After so long of failed deliveries Calendly disables a subscription.
+const CALENDLYS_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Looks at a token: is it good, has it the scopes, has its owner the role? The owner, if all three.
+pub(crate) async fn examine(account: &Account) -> (Vec<Finding>, Option<User>) {
+    let me = match account.me().await {
+        Ok(me) => me,
+        Err(error) => return (vec![fail("token", useless(&error))], None),
+    };
+    let mut findings = vec![ok("token", "Calendly takes it")];
+    let scopes = match account.missing_scopes(&me).await {
+        Ok(missing) => scopes(&missing),
+        Err(error) => fail("scopes", error.to_string()),
+    };
+    let role = match account.memberships(&me.uri).await {
+        Ok(all) => role(all.iter().find(|it| it.organization == me.current_organization).map(|it| it.role.as_str())),
+        Err(error) => fail("role", format!("not known: {error}")),
+    };
+    findings.extend([scopes, role]);
+    let is_fit = findings.iter().all(|it| it.level == crate::report::Level::Ok);
+    (findings, is_fit.then_some(me))
+}
+
+fn useless(error: &Error) -> String {
+    if error.is_unauthenticated() {
+        "Calendly doesn't take it: it is mistyped or revoked. Make another (calendly.com, Integrations, API and webhooks), \
+         then `make connect`"
+            .to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
+fn scopes(missing: &[String]) -> Finding {
+    match missing {
+        [] => ok("scopes", "it may read users, organizations, scheduled events and webhooks"),
+        _ => fail(
+            "scopes",
+            format!("the token lacks {}: make one that has them, then `make connect`", missing.join(", ")),
+        ),
+    }
+}
+
+fn role(role: Option<&str>) -> Finding {
+    match role {
+        Some(role @ ("owner" | "admin")) => ok("role", format!("{role} of the organization")),
+        Some(role) => fail(
+            "role",
+            format!(
+                "{role}: only an owner's or admin's token brings the whole organization's bookings. Have one of them make it"
+            ),
+        ),
+        None => fail("role", "the token's owner is not a member of its organization"),
+    }
+}
+
+/// What there is to say about the subscription at our URL.
+pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
+    const TOPIC: &str = "subscription";
+    let Some(found) = found else {
+        return fail(TOPIC, format!("there is none for {url}: `make connect` makes it"));
+    };
+    if found.state != "active" {
+        return fail(
+            TOPIC,
+            format!(
+                "it is {}: Calendly gave up after a day of failed deliveries and drops what happens now. Mend the cause (see \
+                 the webhook function's log), then `make connect ROTATE=1`",
+                found.state
+            ),
+        );
+    }
+    if let Some(since) = found.retry_started_at {
+        let end = since.saturating_add(CALENDLYS_PATIENCE).unwrap_or(since);
+        return fail(
+            TOPIC,
+            format!(
+                "deliveries fail since {since:.0}: see the webhook function's log. If none succeeds until {end:.0}, Calendly \
+                 disables it"
+            ),
+        );
+    }
+    match found.lacks()[..] {
+        [] => ok(TOPIC, format!("active, for {url}")),
+        ref lacks => {
+            warn(TOPIC, format!("active, without {}: `make connect ROTATE=1` takes them in", lacks.join(", ")))
+        }
+    }
+}
+
+/// What there is to say about the keys for other providers.
+pub(crate) fn keys(providers: &Providers) -> Vec<Finding> {
+    let how = |part: &str| format!("add it: echo '{{{part}}}' | make connect");
+    vec![
+        match providers.engagelab {
+            Some(_) => ok("engagelab", "the key pair is there"),
+            None => warn(
+                "engagelab",
+                format!("no key pair, so no SMS goes out; {}", how(r#""engagelab":{"dev_key":"…","dev_secret":"…"}"#)),
+            ),
+        },
+        match providers.vai_api_key {
+            Some(_) => ok("vai", "the key is there"),
+            None => warn(
+                "vai",
+                format!("no key, so no e-mail goes out and VAI hears nothing; {}", how(r#""vai_api_key":"…""#)),
+            ),
+        },
+    ]
+}
+
+/// A connection's own webhook URL: `default` has the bare one, another has its name at the end.
+pub(crate) fn webhook_url(base: &str, connection: &ConnectionName) -> String {
+    let base = base.trim_end_matches('/');
+    if *connection == ConnectionName::default() || base.ends_with(&format!("/{connection}")) {
+        base.to_owned()
+    } else {
+        format!("{base}/{connection}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Level;
+
+    const URL: &str = "https://hooks.example.com/webhooks/calendly";
+
+    fn active() -> Subscription {
+        Subscription {
+            uri: "https://api.calendly.com/webhook_subscriptions/S1".to_owned(),
+            callback_url: URL.to_owned(),
+            state: "active".to_owned(),
+            retry_started_at: None,
+            events: calendly::EVENTS.map(str::to_owned).to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_subscription_is_well_or_says_what_to_do() {
+        let say = |found: Option<Subscription>| {
+            let finding = subscription(found.as_ref(), URL);
+            (finding.level, finding.to_string())
+        };
+        assert_eq!(say(Some(active())).0, Level::Ok);
+        assert_eq!(say(Some(Subscription { events: vec!["invitee.created".to_owned()], ..active() })).0, Level::Warn);
+        let (level, text) = say(Some(Subscription { state: "disabled".to_owned(), ..active() }));
+        assert!(level == Level::Fail && text.contains("ROTATE=1"), "{text}");
+        let since = "2026-11-20T10:00:00.5Z".parse().ok();
+        let (level, text) = say(Some(Subscription { retry_started_at: since, ..active() }));
+        assert!(
+            level == Level::Fail && text.contains("2026-11-20T10:00:00Z") && text.contains("2026-11-21T10:00:00Z"),
+            "{text}"
+        );
+        assert_eq!(say(None).0, Level::Fail);
+    }
+
+    #[test]
+    fn only_owners_and_admins_will_do() {
+        assert_eq!(
+            [Some("owner"), Some("admin"), Some("user"), None].map(|it| role(it).level),
+            [Level::Ok, Level::Ok, Level::Fail, Level::Fail]
+        );
+    }
+
+    #[test]
+    fn each_connection_has_its_own_url() {
+        let url = |name: &str| webhook_url(&format!("{URL}/"), &ConnectionName::parse(name).expect("a name"));
+        assert_eq!((url("default"), url("acme")), (URL.to_owned(), format!("{URL}/acme")));
+        let acme = ConnectionName::parse("acme").expect("a name");
+        assert_eq!(webhook_url(&format!("{URL}/acme"), &acme), format!("{URL}/acme"));
+    }
+}

@@ -1,0 +1,307 @@
+//! `doctor`: looks a deployed stack over and says what to do.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{ContinuousBackupsStatus, PointInTimeRecoveryStatus, TableStatus, TimeToLiveStatus};
+use aws_sdk_sqs::types::QueueAttributeName;
+use clap::Args;
+use domain::settings::Channel;
+use domain::{ConnectionName, Language, Settings};
+use engine::Store;
+use runtime::aws::{Patience, config, explain};
+use runtime::{Providers, Secrets, Signing};
+use store::Table;
+
+use crate::report::{Finding, fail, ok, warn};
+use crate::{CalendlyApi, Connection, account, report};
+
+/// Looks a deployed stack over: secrets, token, subscription, queues, schedules, table, settings.
+///
+/// Each line says how it is and what to do; it ends with 1 when something doesn't work.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    calendly: CalendlyApi,
+    /// Where Calendly delivers to; for another connection than `default`, its name is added
+    #[arg(long, env = "WEBHOOK_URL")]
+    webhook_url: String,
+    /// What the secrets' names begin with
+    #[arg(long, env = "SECRET_PREFIX")]
+    secret_prefix: String,
+    /// The table's name
+    #[arg(long, env = "TABLE_NAME")]
+    table_name: String,
+    /// EventBridge Scheduler's group of our schedules
+    #[arg(long, env = "SCHEDULE_GROUP")]
+    schedule_group: String,
+    /// The queue of webhooks
+    #[arg(long, env = "INTAKE_QUEUE_URL")]
+    intake_queue_url: String,
+    /// The queue of webhooks that could not be processed
+    #[arg(long, env = "INTAKE_DLQ_URL")]
+    intake_dlq_url: String,
+    /// The queue of what has come due
+    #[arg(long, env = "DUE_QUEUE_URL")]
+    due_queue_url: String,
+    /// The queue of what came due and could not be done
+    #[arg(long, env = "DUE_DLQ_URL")]
+    due_dlq_url: Option<String>,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
+    let aws = config(Patience::STEADY).await;
+    let connection = &options.connection.name;
+    let mut is_well = true;
+    // Printed part by part: a part that can't be reached takes its time.
+    let mut tell = |findings: &[Finding]| is_well &= report::print(findings);
+
+    let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secret_prefix);
+    let (findings, providers) = of_secrets(&secrets, connection).await;
+    tell(&findings);
+    if let Some(token) = providers.and_then(|it| it.calendly_token) {
+        let url = account::webhook_url(&options.webhook_url, connection);
+        tell(&of_calendly(&options.calendly.account(token)?, &url).await);
+    }
+
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    tell(&[
+        of_queue(&sqs, "intake queue", &options.intake_queue_url).await,
+        of_dead_letters(&sqs, "intake DLQ", &options.intake_dlq_url).await,
+        of_queue(&sqs, "due queue", &options.due_queue_url).await,
+    ]);
+    if let Some(url) = &options.due_dlq_url {
+        tell(&[of_dead_letters(&sqs, "due DLQ", url).await]);
+    }
+    tell(&[of_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
+
+    let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
+    tell(&of_table(&dynamodb, &options.table_name).await);
+    tell(&match Table::new(dynamodb, &options.table_name).settings(connection).await {
+        Ok(settings) => of_settings(&settings),
+        Err(error) => vec![fail("settings", format!("can't be read: {error}"))],
+    });
+    Ok(is_well)
+}
+
+async fn of_secrets(secrets: &Secrets, connection: &ConnectionName) -> (Vec<Finding>, Option<Providers>) {
+    let mut findings = vec![match secrets.signing(connection).await {
+        Ok(signing) => of_signing(&signing),
+        Err(error) => fail("signing", error.to_string()),
+    }];
+    match secrets.providers(connection).await {
+        Ok(providers) => {
+            if providers.calendly_token.is_none() {
+                findings.push(fail("token", "none is stored: give `make connect` one"));
+            }
+            findings.extend(account::keys(&providers));
+            (findings, Some(providers))
+        }
+        Err(error) => {
+            findings.push(fail("providers", error.to_string()));
+            (findings, None)
+        }
+    }
+}
+
+fn of_signing(signing: &Signing) -> Finding {
+    match signing.calendly.len() {
+        0 => fail(
+            "signing",
+            "no signing key, so every webhook is refused: `make connect`, with ROTATE=1 if it asks for it",
+        ),
+        1 => ok("signing", "one key"),
+        _ => ok("signing", "the key, and the previous one for deliveries in flight"),
+    }
+}
+
+async fn of_calendly(account: &calendly::Account, url: &str) -> Vec<Finding> {
+    let (mut findings, owner) = account::examine(account).await;
+    if let Some(owner) = owner {
+        findings.push(match account.subscriptions(&owner.current_organization).await {
+            Ok(all) => account::subscription(all.iter().find(|it| it.callback_url == url), url),
+            Err(error) => fail("subscription", error.to_string()),
+        });
+    }
+    findings
+}
+
+async fn of_queue(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str) -> Finding {
+    match waiting(sqs, url).await {
+        Ok(messages) => ok(topic, format!("{messages} waiting")),
+        Err(why) => fail(topic, why),
+    }
+}
+
+async fn of_dead_letters(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str) -> Finding {
+    match waiting(sqs, url).await {
+        Ok(0) => ok(topic, "empty"),
+        Ok(messages) => warn(
+            topic,
+            format!(
+                "{messages} could not be dealt with: see their `reason` attribute or the function's log, mend the cause, then \
+                 redrive the queue (SQS, Start DLQ redrive)"
+            ),
+        ),
+        Err(why) => fail(topic, why),
+    }
+}
+
+/// How many messages wait, about.
+async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, String> {
+    let attribute = QueueAttributeName::ApproximateNumberOfMessages;
+    let told = sqs.get_queue_attributes().queue_url(url).attribute_names(attribute.clone()).send().await;
+    let told = told.map_err(|error| format!("can't be reached: {}", explain(&error)))?;
+    let depth = told.attributes().and_then(|all| all.get(&attribute)).and_then(|text| text.parse().ok());
+    depth.ok_or_else(|| "does not tell its depth".to_owned())
+}
+
+async fn of_schedules(scheduler: &aws_sdk_scheduler::Client, group: &str) -> Finding {
+    match scheduler.get_schedule_group().name(group).send().await {
+        Ok(_) => ok("schedules", format!("the group {group} is there")),
+        Err(error) => fail("schedules", format!("the group {group}: {}; deploy again", explain(&error))),
+    }
+}
+
+async fn of_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Vec<Finding> {
+    let found = match dynamodb.describe_table().table_name(name).send().await {
+        Ok(found) => found,
+        Err(error) => return vec![fail("table", format!("{name}: {}; deploy again", explain(&error)))],
+    };
+    let status = found.table().and_then(|table| table.table_status());
+    let is_up = matches!(status, Some(TableStatus::Active | TableStatus::Updating));
+    let expiry = dynamodb.describe_time_to_live().table_name(name).send().await;
+    let expires = expiry.as_ref().ok().and_then(|it| it.time_to_live_description()).is_some_and(|it| {
+        matches!(it.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+    });
+    let backups = dynamodb.describe_continuous_backups().table_name(name).send().await;
+    let recovers = backups.as_ref().ok().and_then(|it| it.continuous_backups_description()).is_some_and(|it| {
+        it.continuous_backups_status() == &ContinuousBackupsStatus::Enabled
+            && it.point_in_time_recovery_description().and_then(|it| it.point_in_time_recovery_status())
+                == Some(&PointInTimeRecoveryStatus::Enabled)
+    });
+    vec![
+        if is_up { ok("table", name) } else { fail("table", format!("{name} is not active: wait, or deploy again")) },
+        if expires {
+            ok("expiry", "old rows go by themselves")
+        } else {
+            warn("expiry", "is off, so old rows stay: deploy again")
+        },
+        if recovers {
+            ok("recovery", "to any second of the last weeks")
+        } else {
+            warn("recovery", "point-in-time recovery is off (the local stack has none): deploy again")
+        },
+    ]
+}
+
+fn of_settings(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![if *settings == Settings::default() {
+        warn("settings", "none but the default: it has no SMS templates. Write yours: make settings FILE=…")
+    } else {
+        ok("settings", "written")
+    }];
+    let missing = missing_templates(settings);
+    if missing.is_empty() {
+        findings.push(ok("templates", "one for every message, channel and language"));
+    }
+    findings.extend(
+        missing.into_iter().map(|gap| warn("templates", format!("none for {gap}: it is skipped as no_template"))),
+    );
+    findings
+}
+
+/// Messages that the settings ask for and have no template for, with their channel and languages. Event types are looked
+/// at only where they have channels or a language of their own.
+fn missing_templates(settings: &Settings) -> Vec<String> {
+    let mut missing = gaps(settings, None, &settings.channels, &Language::ALL);
+    for (key, own) in &settings.event_types {
+        let languages = own.language.as_ref().map_or(&Language::ALL[..], std::slice::from_ref);
+        missing.extend(gaps(settings, Some(key), &own.channels, languages));
+    }
+    missing
+}
+
+fn gaps(
+    settings: &Settings,
+    event_type: Option<&str>,
+    channels: &BTreeMap<String, Vec<Channel>>,
+    languages: &[Language],
+) -> Vec<String> {
+    let has = |message: &str, channel: Channel, language: Language| {
+        settings.templates.iter().any(|it| {
+            it.message == message
+                && it.provider.channel() == channel
+                && it.language.is_none_or(|own| own == language)
+                && it.event_type.as_deref().is_none_or(|own| Some(own) == event_type)
+        })
+    };
+    let is_sent = |message: &str| match message {
+        "reminder" => !settings.reminder_minutes.is_empty() || event_type.is_some(),
+        "follow_up" => !settings.follow_up_minutes.is_empty() || event_type.is_some(),
+        _ => true,
+    };
+    let mut gaps = Vec::new();
+    for (message, channels) in channels.iter().filter(|(message, _)| is_sent(message)) {
+        for channel in channels {
+            let without: Vec<_> =
+                languages.iter().filter(|it| !has(message, *channel, **it)).map(|it| it.tag()).collect();
+            if !without.is_empty() {
+                let by = match channel {
+                    Channel::Sms => "SMS",
+                    Channel::Email => "e-mail",
+                };
+                let of = event_type.map(|key| format!(" of {key:?}")).unwrap_or_default();
+                gaps.push(format!("{message}{of} by {by} in {}", without.join(", ")));
+            }
+        }
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::Level;
+
+    fn settings(document: &serde_json::Value) -> Settings {
+        Settings::check(document).expect("settings")
+    }
+
+    #[test]
+    fn the_default_lacks_every_sms_template() {
+        assert_eq!(
+            missing_templates(&Settings::default()),
+            ["cancellation", "confirmation", "follow_up", "move", "reminder"]
+                .map(|it| format!("{it} by SMS in en, ro, da, zh-Hant"))
+        );
+        assert!(of_settings(&Settings::default()).iter().all(|it| it.level == Level::Warn));
+    }
+
+    #[test]
+    fn templates_are_missing_by_channel_language_and_event_type() {
+        let template = |message: &str, language: &str| json!({"message": message, "provider": "engagelab", "language": language, "id": "1"});
+        let settings = settings(&json!({
+            "follow_up_minutes": [],
+            "channels": {"confirmation": ["sms"], "move": [], "cancellation": []},
+            "templates": [
+                {"message": "confirmation", "provider": "engagelab", "id": "1"}, template("reminder", "ro"), template("reminder", "en"),
+            ],
+            "event_types": {"Sales Demo": {"language": "ro", "channels": {"reminder": ["sms", "email"]}}},
+        }));
+        assert_eq!(
+            missing_templates(&settings),
+            ["reminder by SMS in da, zh-Hant", "reminder of \"Sales Demo\" by e-mail in ro"]
+        );
+    }
+
+    #[test]
+    fn a_connection_without_a_signing_key_fails() {
+        let signing = |keys: &[&str]| Signing { calendly: keys.iter().map(|key| (*key).into()).collect() };
+        let levels = [signing(&[]), signing(&["a"]), signing(&["a", "b"])].map(|it| of_signing(&it).level);
+        assert_eq!(levels, [Level::Fail, Level::Ok, Level::Ok]);
+    }
+}

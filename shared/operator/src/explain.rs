@@ -1,0 +1,190 @@
+//! `explain`: what happened to a booking, and why, for the person who is asked.
+
+use std::fmt::Write;
+
+use clap::Args;
+use domain::{CanceledBy, Leg, PhoneSource, Standing, timeline, uuid_of};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use runtime::aws::{Patience, config};
+use store::{Story, Table};
+
+use crate::Connection;
+
+/// Tells a booking's story, in the invitee's time zone and without their contacts.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    connection: Connection,
+    /// The table's name
+    #[arg(long, env = "TABLE_NAME")]
+    table_name: String,
+    /// Our booking id, the UUID or URI of an invitee or event at Calendly, or VAI's conversation id
+    id: String,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
+    let connection = &options.connection.name;
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&config(Patience::STEADY).await), options.table_name);
+    let mut stories = Vec::new();
+    for booking in table.find(connection, &options.id).await? {
+        stories.extend(table.story(connection, &booking).await?.map(|story| tell(&story)));
+    }
+    if stories.is_empty() {
+        eprintln!(
+            "Connection {connection} has no booking under {}. Give our booking id (bk-…), the UUID or URI of the invitee or \
+             the event, or the conversation id. Bookings go 90 days after the meeting's end.",
+            options.id
+        );
+        return Ok(false);
+    }
+    println!("{}", stories.join("\n"));
+    Ok(true)
+}
+
+fn tell(story: &Story) -> String {
+    let Story { booking, facts, commands } = story;
+    let mut text = String::new();
+    let mut line = |what: &str, value: &str| {
+        let _ = writeln!(text, "{what:<13} {value}");
+    };
+    line("booking", booking.id.as_str());
+    let standing = booking.standing();
+    let leg = match standing {
+        Some(Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) => Some(leg),
+        None => None,
+    };
+    let (zone, zone_name) = zone(leg);
+    if let Some(leg) = leg {
+        let start = leg.details.start.to_zoned(zone.clone()).strftime("%a %d %b %Y %H:%M");
+        line("meeting", &format!("{}, {start} {zone_name}", leg.details.event_name));
+        line("invitee", uuid_of(leg.invitee.as_str()));
+        line("event", uuid_of(leg.details.event.as_str()));
+        line("phone", &phones(leg));
+    }
+    line("stands", &stands(standing, &zone));
+    match &booking.metadata {
+        Some(metadata) => line("made by", &format!("VAI, conversation {}", metadata.conversation_id)),
+        None => line("made by", "somebody else than VAI"),
+    }
+    let lines = timeline(booking, facts, commands);
+    let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
+    let _ = writeln!(text, "\ntimes are {zone_name}");
+    for line in &lines {
+        let _ = writeln!(text, "{}  {:<width$}  {}", moment(line.at, &zone), line.what, line.happened);
+    }
+    text
+}
+
+/// The invitee's zone; UTC, by name, when it is not known.
+fn zone(leg: Option<&Leg>) -> (TimeZone, String) {
+    let named = leg.and_then(|leg| leg.details.zone.as_deref());
+    match named.and_then(|name| Some((TimeZone::get(name).ok()?, name.to_owned()))) {
+        Some(known) => known,
+        None => (TimeZone::UTC, "UTC".to_owned()),
+    }
+}
+
+fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn stands(standing: Option<Standing<'_>>, zone: &TimeZone) -> String {
+    match standing {
+        Some(Standing::Active(leg)) if leg.previous.is_some() => "on, after a move".to_owned(),
+        Some(Standing::Active(_)) => "on".to_owned(),
+        Some(Standing::Moving(_)) => "being moved: Calendly has not told yet where to".to_owned(),
+        Some(Standing::Canceled(_, end)) => {
+            let by = match end.by {
+                CanceledBy::Invitee => "the invitee",
+                CanceledBy::Host => "the host",
+                CanceledBy::Other => "somebody Calendly does not name",
+            };
+            format!("canceled by {by} on {}", moment(end.at, zone))
+        }
+        None => "nothing is known yet".to_owned(),
+    }
+}
+
+/// Where there may be a number, never the number.
+fn phones(leg: &Leg) -> String {
+    let sources: Vec<_> = leg
+        .details
+        .phones
+        .iter()
+        .map(|candidate| match candidate.source {
+            PhoneSource::TextReminderNumber => "Calendly's text reminder number".to_owned(),
+            PhoneSource::Question => {
+                format!("the answer to {:?}", candidate.question.as_deref().unwrap_or("a question"))
+            }
+            PhoneSource::OutboundCall => "the number the host is to call".to_owned(),
+            PhoneSource::Metadata => "VAI's own record".to_owned(),
+        })
+        .collect();
+    if sources.is_empty() {
+        "none given with the booking".to_owned()
+    } else {
+        format!("may be in: {}", sources.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        Action, Booking, BookingId, Command, ConnectionName, Fact, FactKind, FactRecord, InviteeUri, Message, Reason,
+        State,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    const INVITEE: &str = "https://api.calendly.com/scheduled_events/E1/invitees/I1";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    fn booked() -> Fact {
+        let body = json!({"resource": {
+            "uri": INVITEE, "email": "ana@example.com", "name": "Ana Pop", "status": "active", "timezone": "Europe/Bucharest",
+            "created_at": "2027-01-09T10:00:00Z", "updated_at": "2027-01-09T10:00:00Z", "text_reminder_number": "+40712345678",
+        }});
+        let event = json!({"resource": {
+            "uri": "https://api.calendly.com/scheduled_events/E1", "name": "Sales Demo",
+            "start_time": "2027-01-11T09:00:00Z", "end_time": "2027-01-11T09:30:00Z",
+        }});
+        wire::calendly::parse_looked_up(body.to_string().as_bytes(), event.to_string().as_bytes()).expect("a fact")
+    }
+
+    #[test]
+    fn a_story_has_the_invitees_times_and_nothing_of_their_contacts() {
+        let (id, leg) = (BookingId::new("bk-1"), InviteeUri::new(INVITEE));
+        let mut booking = Booking::new(id.clone(), ConnectionName::default());
+        booking.learn(&booked());
+        let received = at("2027-01-09T10:00:02Z");
+        let fact =
+            FactRecord { kind: FactKind::Created, invitee: leg.clone(), occurred_at: received, received_at: received };
+        let action = Action::Text(Message::Confirmation);
+        let command = Command::new(&id, action, leg, at("2027-01-11T09:00:00Z"), None).turned(
+            State::Skipped { reason: Reason::NoTemplate },
+            at("2027-01-09T10:00:03Z"),
+            Some(Reason::NoTemplate),
+            None,
+        );
+        let told = tell(&Story { booking, facts: vec![fact], commands: vec![command] });
+        for part in [
+            "booking       bk-1\n",
+            "meeting       Sales Demo, Mon 11 Jan 2027 11:00 Europe/Bucharest\n",
+            "phone         may be in: Calendly's text reminder number\n",
+            "stands        on\n",
+            "made by       somebody else than VAI\n",
+            "2027-01-09 12:00:02  ",
+            "2027-01-09 12:00:03  confirmation by SMS  not sent: ",
+        ] {
+            assert!(told.contains(part), "{part:?} is not in:\n{told}");
+        }
+        for personal in ["Ana", "example.com", "4071"] {
+            assert!(!told.contains(personal), "{told}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The real clock.
+
+use jiff::Timestamp;
+
+/// The machine's clock, UTC.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl SystemClock {
+    /// Now.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    pub fn now(self) -> Timestamp {
+        Timestamp::now()
+    }
+}

@@ -1,0 +1,236 @@
+//! A function's configuration, read whole from the environment at init: every problem is named at once, and with any the
+//! function does not start. A missing secret is no problem of configuration.
+
+use std::fmt;
+
+use domain::Private;
+
+/// Everything wrong with the environment.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment is not as it must be: {}", .0.join("; "))]
+pub struct ConfigError(Vec<String>);
+
+/// Reads variables and remembers what was wrong.
+pub struct Environment {
+    get: fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} problems)", self.problems.len())
+    }
+}
+
+impl Environment {
+    /// The process's environment.
+    pub fn of_process() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+        Self::from(|name| std::env::var(name).ok())
+    }
+
+    /// Any other source, for tests.
+    pub fn from(get: fn(&str) -> Option<String>) -> Self {
+        Self { get, problems: Vec::new() }
+    }
+
+    /// A variable that must be there and not be empty.
+    pub fn required(&mut self, name: &str) -> String {
+        match (self.get)(name).filter(|value| !value.trim().is_empty()) {
+            Some(value) => value,
+            None => {
+                self.problems.push(format!("{name} is missing"));
+                String::new()
+            }
+        }
+    }
+
+    /// A base URL: `http(s)://…`, without its trailing slash.
+    pub fn url(&mut self, name: &str, default: Option<&str>) -> String {
+        let value = match ((self.get)(name).filter(|value| !value.trim().is_empty()), default) {
+            (Some(value), _) => value,
+            (None, Some(default)) => default.to_owned(),
+            (None, None) => return self.required(name),
+        };
+        let loopback = ["http://127.0.0.1", "http://localhost"].iter().any(|start| value.starts_with(start));
+        if !value.starts_with("https://") && !loopback {
+            self.problems.push(format!("{name} must begin with https:// (http:// is for loopback only)"));
+        }
+        value.trim_end_matches('/').to_owned()
+    }
+
+    /// A whole number in a range.
+    pub fn number(&mut self, name: &str, default: u32, range: std::ops::RangeInclusive<u32>) -> u32 {
+        let Some(value) = (self.get)(name).filter(|value| !value.trim().is_empty()) else { return default };
+        match value.trim().parse() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                self.problems.push(format!("{name} must be a whole number from {} to {}", range.start(), range.end()));
+                default
+            }
+        }
+    }
+
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets.
+    pub fn function_name(&mut self) -> String {
+        (self.get)("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "local".to_owned())
+    }
+
+    /// `LOG_LEVEL`: error, warn, info (the default), debug or trace.
+    pub fn log_level(&mut self) -> tracing::Level {
+        let value = (self.get)("LOG_LEVEL").unwrap_or_default();
+        if value.trim().is_empty() {
+            return tracing::Level::INFO;
+        }
+        value.trim().parse().unwrap_or_else(|_| {
+            self.problems.push("LOG_LEVEL must be one of error, warn, info, debug, trace".to_owned());
+            tracing::Level::INFO
+        })
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// Everything that was wrong.
+    pub fn finish<T>(self, config: T) -> Result<T, ConfigError> {
+        if self.problems.is_empty() { Ok(config) } else { Err(ConfigError(self.problems)) }
+    }
+}
+
+/// The webhook function's configuration.
+#[derive(Clone, Debug)]
+pub struct WebhookConfig {
+    /// `INTAKE_QUEUE_URL`.
+    pub intake_queue_url: String,
+    /// `SECRET_PREFIX`.
+    pub secret_prefix: String,
+    /// `SIGNATURE_TOLERANCE_SECONDS`: how old a signature may be. 300, at most 26 hours.
+    pub signature_tolerance_seconds: u32,
+    /// `LOG_LEVEL`.
+    pub log_level: tracing::Level,
+    /// The function's name, for its metrics.
+    pub function_name: String,
+}
+
+impl WebhookConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the environment.
+    pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
+        let config = Self {
+            intake_queue_url: env.required("INTAKE_QUEUE_URL"),
+            secret_prefix: env.required("SECRET_PREFIX"),
+            signature_tolerance_seconds: env.number("SIGNATURE_TOLERANCE_SECONDS", 300, 1..=93_600),
+            log_level: env.log_level(),
+            function_name: env.function_name(),
+        };
+        env.finish(config)
+    }
+}
+
+/// What the processor and the reminder need to act on the world.
+#[derive(Clone, Debug)]
+pub struct WorldConfig {
+    /// `TABLE_NAME`.
+    pub table_name: String,
+    /// `DUE_QUEUE_URL`.
+    pub due_queue_url: String,
+    /// `DUE_QUEUE_ARN`.
+    pub due_queue_arn: String,
+    /// `SCHEDULE_GROUP`.
+    pub schedule_group: String,
+    /// `SCHEDULER_ROLE_ARN`: the role that EventBridge Scheduler takes on.
+    pub scheduler_role_arn: String,
+    /// `SCHEDULER_DLQ_ARN`: where it puts what it could not deliver.
+    pub scheduler_dlq_arn: String,
+    /// `SECRET_PREFIX`.
+    pub secret_prefix: String,
+    /// `CALENDLY_API_URL`.
+    pub calendly_api_url: String,
+    /// `ENGAGELAB_API_URL`.
+    pub engagelab_api_url: String,
+    /// `VAI_API_URL`.
+    pub vai_api_url: String,
+    /// `LOG_LEVEL`.
+    pub log_level: tracing::Level,
+    /// The function's name, for its metrics.
+    pub function_name: String,
+}
+
+impl WorldConfig {
+    fn read_from(env: &mut Environment) -> Self {
+        Self {
+            table_name: env.required("TABLE_NAME"),
+            due_queue_url: env.required("DUE_QUEUE_URL"),
+            due_queue_arn: env.required("DUE_QUEUE_ARN"),
+            schedule_group: env.required("SCHEDULE_GROUP"),
+            scheduler_role_arn: env.required("SCHEDULER_ROLE_ARN"),
+            scheduler_dlq_arn: env.required("SCHEDULER_DLQ_ARN"),
+            secret_prefix: env.required("SECRET_PREFIX"),
+            calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
+            engagelab_api_url: env.url("ENGAGELAB_API_URL", Some("https://smsapi.engagelab.com")),
+            vai_api_url: env.url("VAI_API_URL", None),
+            log_level: env.log_level(),
+            function_name: env.function_name(),
+        }
+    }
+
+    /// Reads the reminder's.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the environment.
+    pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
+        let config = Self::read_from(&mut env);
+        env.finish(config)
+    }
+
+    /// Reads the processor's: the world, and `INTAKE_DLQ_URL`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the environment.
+    pub fn read_with_intake_dlq(mut env: Environment) -> Result<(Self, String), ConfigError> {
+        let config = Self::read_from(&mut env);
+        let dead_letters = env.required("INTAKE_DLQ_URL");
+        env.finish((config, dead_letters))
+    }
+}
+
+/// A key as it came from a secret, ready for a header.
+pub fn bearer(token: &Private<String>) -> String {
+    format!("Bearer {}", token.expose())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let env = Environment::from(|name| match name {
+            "INTAKE_QUEUE_URL" => Some(String::new()),
+            "SIGNATURE_TOLERANCE_SECONDS" => Some("100000".to_owned()),
+            "LOG_LEVEL" => Some("loud".to_owned()),
+            _ => None,
+        });
+        let error = WebhookConfig::read(env).expect_err("problems").to_string();
+        assert_eq!(
+            error,
+            "the environment is not as it must be: INTAKE_QUEUE_URL is missing; SECRET_PREFIX is missing; \
+             SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 93600; \
+             LOG_LEVEL must be one of error, warn, info, debug, trace"
+        );
+    }
+
+    #[test]
+    fn urls_are_https_and_have_a_default() {
+        let env = Environment::from(|name| match name {
+            "VAI_API_URL" => Some("http://example.com".to_owned()),
+            "CALENDLY_API_URL" => Some("http://127.0.0.1:4570/calendly/".to_owned()),
+            "ENGAGELAB_API_URL" | "LOG_LEVEL" => None,
+            _ => Some("x".to_owned()),
+        });
+        let error = WorldConfig::read(env).expect_err("http").to_string();
+        assert!(error.ends_with("VAI_API_URL must begin with https:// (http:// is for loopback only)"), "{error}");
+    }
+}

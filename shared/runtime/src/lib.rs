@@ -1,0 +1,13 @@
+//! What every function shares with its surroundings: configuration, AWS, secrets, queues, telemetry, the clock.
+//! The only crate that reads the environment or the clock.
+
+pub mod aws;
+mod clock;
+pub mod config;
+mod queue;
+mod secrets;
+pub mod telemetry;
+
+pub use clock::SystemClock;
+pub use queue::{Queue, QueueError};
+pub use secrets::{EngagelabKeys, Providers, SecretError, Secrets, Signing};

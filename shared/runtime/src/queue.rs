@@ -1,0 +1,81 @@
+//! An SQS queue to send to.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+
+/// A message could not be queued.
+#[derive(Debug, thiserror::Error)]
+#[error("the message could not be queued: {0}")]
+pub struct QueueError(String);
+
+impl QueueError {
+    /// With what went wrong.
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self(problem.into())
+    }
+}
+
+/// One queue.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Queue {
+    /// The queue at a URL.
+    pub fn new(client: aws_sdk_sqs::Client, url: impl Into<String>) -> Self {
+        Self { client, url: url.into() }
+    }
+
+    /// Opens the connection, so that the first message doesn't wait for a TLS handshake. Its outcome doesn't matter.
+    pub async fn warm(&self) {
+        let asked =
+            self.client.get_queue_attributes().queue_url(&self.url).attribute_names(QueueAttributeName::QueueArn).send();
+        if let Err(error) = asked.await {
+            tracing::warn!(error = crate::aws::explain(&error), "the queue could not be reached at init");
+        }
+    }
+
+    /// Sends a message now.
+    ///
+    /// # Errors
+    /// When SQS did not accept it within the client's patience.
+    pub async fn send(&self, body: impl Into<String>) -> Result<(), QueueError> {
+        self.send_with(body, &[], Duration::ZERO).await
+    }
+
+    /// Sends a message with text attributes, to be delivered after a delay of at most 15 minutes.
+    ///
+    /// # Errors
+    /// When SQS did not accept it within the client's patience.
+    pub async fn send_with(
+        &self,
+        body: impl Into<String>,
+        attributes: &[(&str, &str)],
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        let mut attribute_map = HashMap::new();
+        for (name, value) in attributes {
+            let value = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(*value)
+                .build()
+                .map_err(|error| QueueError(error.to_string()))?;
+            attribute_map.insert((*name).to_owned(), value);
+        }
+        let seconds = i32::try_from(delay.as_secs().min(900)).unwrap_or(900);
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .set_message_attributes((!attribute_map.is_empty()).then_some(attribute_map))
+            .set_delay_seconds((seconds > 0).then_some(seconds))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| QueueError(crate::aws::explain(&error)))
+    }
+}

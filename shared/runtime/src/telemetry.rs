@@ -1,0 +1,83 @@
+//! Logs as JSON lines, metrics as CloudWatch embedded metrics in the same stream. Nothing personal enters either.
+
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+/// The CloudWatch namespace of our metrics.
+pub const NAMESPACE: &str = "VaiCalendly";
+
+static LEVEL: OnceLock<(reload::Handle<LevelFilter, Registry>, tracing::Level)> = OnceLock::new();
+static FUNCTION: OnceLock<String> = OnceLock::new();
+
+/// Starts logging to standard output at a level; metrics carry the function's name. The second call does nothing.
+pub fn start(level: tracing::Level, function: &str) {
+    let _ = FUNCTION.set(function.to_owned());
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false);
+    if tracing_subscriber::registry().with(lines.with_filter(filter)).try_init().is_ok() {
+        let _ = LEVEL.set((handle, level));
+    }
+}
+
+/// Sets the level that a connection's settings ask for; `None` goes back to the function's own.
+pub fn set_level(level: Option<&str>) {
+    if let Some((handle, own)) = LEVEL.get() {
+        let level = level.and_then(|it| it.parse().ok()).unwrap_or(*own);
+        let _ = handle.modify(|filter| *filter = LevelFilter::from_level(level));
+    }
+}
+
+/// Counts one occurrence of something, with its dimensions, by the embedded metric format.
+///
+/// Each metric is written with `Function` alone (what the alarms watch) and with all dimensions (what people look into).
+#[expect(clippy::print_stdout, reason = "CloudWatch reads embedded metrics from standard output, as bare JSON lines")]
+pub fn count(now: Timestamp, metric: &str, dimensions: &[(&str, &str)]) {
+    let function = FUNCTION.get().map_or("local", String::as_str);
+    println!("{}", embedded_metric(now, function, metric, dimensions));
+}
+
+fn embedded_metric(now: Timestamp, function: &str, metric: &str, dimensions: &[(&str, &str)]) -> String {
+    let mut all = vec!["Function"];
+    all.extend(dimensions.iter().map(|(name, _)| *name));
+    let mut sets = vec![json!(["Function"])];
+    if all.len() > 1 {
+        sets.push(json!(all));
+    }
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": [{"Name": metric, "Unit": "Count"}]}],
+        },
+        "Function": function,
+    });
+    line[metric] = json!(1);
+    for (name, value) in dimensions {
+        line[*name] = json!(value);
+    }
+    line.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_one_embedded_line() {
+        let line = embedded_metric(Timestamp::UNIX_EPOCH, "webhook", "Refused", &[("Reason", "stale")]);
+        let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(value["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Function"], ["Function", "Reason"]]));
+        assert_eq!((&value["Refused"], &value["Reason"]), (&json!(1), &json!("stale")));
+    }
+}

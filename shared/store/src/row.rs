@@ -1,0 +1,459 @@
+//! The rows: values to attributes and back. Pure.
+//!
+//! Every row has `kind` (what it is, with its version), `doc` (a JSON document, readable in a console), `rev` where it is
+//! written conditionally, and `expires_at` (epoch seconds, for the table's time to live).
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    Booking, BookingId, Command, ConnectionName, Decision, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata,
+    Settings, Standing,
+};
+use engine::{Evidence, Unavailable, UnknownEvent};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::key;
+
+/// A row's attributes.
+pub(crate) type Row = HashMap<String, AttributeValue>;
+
+/// Long enough for a no-show to be marked, a question to be asked, or an event to find its use in a later version.
+const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What VAI wrote down waits for a booking that may never come. Half a year leaves no link in a conversation dangling; a
+/// booking that does come keeps a copy in its own row.
+const METADATA_RETENTION: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+/// The kinds of row. A form that changes gets the next version and keeps a reader for this one.
+pub(crate) mod kind {
+    pub(crate) const BOOKING: &str = "booking.v1";
+    pub(crate) const COMMAND: &str = "command.v1";
+    pub(crate) const FACT: &str = "fact.v1";
+    pub(crate) const ALIAS: &str = "alias.v1";
+    pub(crate) const METADATA: &str = "metadata.v1";
+    pub(crate) const SETTINGS: &str = "settings.v1";
+    pub(crate) const UNKNOWN: &str = "unknown.v1";
+}
+
+/// The instant after which the rows of a decision may go: 90 days after the last of the meeting's end, the facts'
+/// arrival and the commands' own hours. The last two matter when a fact comes late, for a meeting long over.
+pub(crate) fn expiry(decision: &Decision, evidence: &[Evidence]) -> Option<Timestamp> {
+    let arrivals = evidence.iter().map(|fact| fact.received_at);
+    let hours = decision.commands.iter().flat_map(|changed| {
+        let command = &changed.command;
+        command.not_before.into_iter().chain(command.history.last().map(|note| note.at))
+    });
+    arrivals.chain(hours).chain(decision.booking.last_end()).max().map(|last| after(last, RETENTION))
+}
+
+/// A booking. The attributes of the indexes stand here only: of [`key::BY_INVITEE`] while the meeting is on, of
+/// [`key::BY_CONVERSATION`] when VAI made it.
+pub(crate) fn booking(booking: &Booking, revision: u64, expires: Option<Timestamp>) -> Row {
+    let Booking { id, connection, metadata, .. } = booking;
+    let mut row = row(key::of_booking(connection, id), key::BOOKING, kind::BOOKING, json(booking), expires);
+    row.insert("rev".to_owned(), number(revision));
+    let standing = booking.standing();
+    if let Some(Standing::Active(leg)) = standing {
+        row.insert("gsi1pk".to_owned(), string(key::of_email(connection, leg.details.email.expose())));
+        row.insert("gsi1sk".to_owned(), string(key::of_instant(leg.details.start)));
+    }
+    if let Some(metadata) = metadata
+        && let Some(Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) = standing
+    {
+        row.insert("gsi2pk".to_owned(), string(key::of_conversation(connection, &metadata.conversation_id)));
+        row.insert("gsi2sk".to_owned(), string(key::of_instant(leg.details.start)));
+    }
+    row
+}
+
+/// A command.
+pub(crate) fn command(
+    connection: &ConnectionName,
+    booking: &BookingId,
+    command: &Command,
+    expires: Option<Timestamp>,
+) -> Row {
+    let partition = key::of_booking(connection, booking);
+    let mut row = row(partition, &key::of_command(&command.id), kind::COMMAND, json(command), expires);
+    row.insert("rev".to_owned(), number(command.revision()));
+    row.insert("state".to_owned(), string(command.state.name()));
+    row
+}
+
+/// A fact, with the payload that told it.
+pub(crate) fn fact(
+    connection: &ConnectionName,
+    booking: &BookingId,
+    fact: &Evidence,
+    expires: Option<Timestamp>,
+) -> Row {
+    let doc = FactDoc {
+        id: fact.id.clone(),
+        kind: fact.kind.name().to_owned(),
+        invitee: fact.invitee.clone(),
+        occurred_at: fact.occurred_at,
+        received_at: fact.received_at,
+    };
+    let mut row = row(key::of_booking(connection, booking), &key::of_fact(&fact.id), kind::FACT, json(&doc), expires);
+    row.insert("gz".to_owned(), squeezed(&fact.payload));
+    row
+}
+
+/// The aliases of an invitee's URI.
+pub(crate) fn invitee_alias(booking: &Booking, invitee: &InviteeUri, expires: Option<Timestamp>) -> Row {
+    alias(booking, invitee.as_str(), key::ALIAS, expires)
+}
+
+/// The alias of a leg's event.
+pub(crate) fn event_alias(booking: &Booking, leg: &Leg, expires: Option<Timestamp>) -> Row {
+    alias(booking, leg.details.event.as_str(), &key::of_event(&booking.id), expires)
+}
+
+fn alias(booking: &Booking, uri: &str, sort: &str, expires: Option<Timestamp>) -> Row {
+    let doc = json!({ "uri": uri }).to_string();
+    let mut row = row(key::of_alias(&booking.connection, uri), sort, kind::ALIAS, doc, expires);
+    row.insert("booking".to_owned(), string(booking.id.as_str()));
+    row
+}
+
+/// What VAI wrote down about a booking to come.
+pub(crate) fn metadata(connection: &ConnectionName, booking: &BookingId, metadata: &Metadata) -> Row {
+    let expires = Some(after(metadata.created_at, METADATA_RETENTION));
+    row(key::of_booking(connection, booking), key::METADATA, kind::METADATA, json(metadata), expires)
+}
+
+/// The settings. They never expire.
+pub(crate) fn settings(connection: &ConnectionName, settings: &Settings, version: u64) -> Row {
+    let mut row = row(key::of_settings(connection), key::SETTINGS, kind::SETTINGS, json(settings), None);
+    row.insert("rev".to_owned(), number(version));
+    row
+}
+
+/// An event without a use yet.
+pub(crate) fn unknown(connection: &ConnectionName, event: &UnknownEvent) -> Row {
+    let doc = json!({ "name": event.name, "received_at": event.received_at }).to_string();
+    let expires = Some(after(event.received_at, RETENTION));
+    let mut row = row(key::of_unknown(connection, &event.id), key::UNKNOWN, kind::UNKNOWN, doc, expires);
+    row.insert("gz".to_owned(), squeezed(&event.payload));
+    row
+}
+
+/// A row's key.
+pub(crate) fn key(partition: String, sort: &str) -> Row {
+    HashMap::from([("pk".to_owned(), string(partition)), ("sk".to_owned(), string(sort))])
+}
+
+/// A text attribute.
+pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A number attribute.
+pub(crate) fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A document as it is stored.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|never| unreachable!("its keys are strings: {never}"))
+}
+
+fn row(partition: String, sort: &str, kind: &str, doc: String, expires: Option<Timestamp>) -> Row {
+    let mut row = key(partition, sort);
+    row.insert("kind".to_owned(), string(kind));
+    row.insert("doc".to_owned(), string(doc));
+    row.extend(expires.map(|at| ("expires_at".to_owned(), AttributeValue::N(at.as_second().to_string()))));
+    row
+}
+
+fn after(at: Timestamp, wait: SignedDuration) -> Timestamp {
+    at.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// The text in an attribute.
+pub(crate) fn text<'a>(row: &'a Row, name: &str) -> Result<&'a str, Unavailable> {
+    row.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
+        .ok_or_else(|| Unavailable(format!("a row has no {name}")))
+}
+
+/// A row's revision.
+pub(crate) fn revision(row: &Row) -> Result<u64, Unavailable> {
+    let number = row.get("rev").and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
+    number.ok_or_else(|| Unavailable("a row has no rev".to_owned()))
+}
+
+/// A row's document. What is wrong with one is told by its place: the text itself may be personal.
+pub(crate) fn read<T: DeserializeOwned>(row: &Row) -> Result<T, Unavailable> {
+    serde_json::from_str(text(row, "doc")?).map_err(|error| {
+        let kind = text(row, "kind").unwrap_or("row");
+        Unavailable(format!("a {kind} can't be read: column {} of its doc is not as expected", error.column()))
+    })
+}
+
+/// The settings in a row. A key that is younger than the row has its default.
+pub(crate) fn read_settings(row: &Row) -> Result<Settings, Unavailable> {
+    let unreadable = |_| Unavailable("the settings can't be read: write them again".to_owned());
+    let mut document = serde_json::to_value(Settings::default()).map_err(unreadable)?;
+    if let (Value::Object(all), Value::Object(written)) = (&mut document, read(row)?) {
+        all.extend(written);
+    }
+    serde_json::from_value(document).map_err(unreadable)
+}
+
+/// The fact in a row, without its payload.
+pub(crate) fn read_fact(row: &Row) -> Result<FactRecord, Unavailable> {
+    let FactDoc { kind, invitee, occurred_at, received_at, .. } = read(row)?;
+    let kind = [FactKind::Created, FactKind::Canceled, FactKind::LookedUp]
+        .into_iter()
+        .find(|it| it.name() == kind)
+        .ok_or_else(|| unexpected(row))?;
+    Ok(FactRecord { kind, invitee, occurred_at, received_at })
+}
+
+/// A row that this version doesn't know. To leave it out could mean to do a thing twice.
+pub(crate) fn unexpected(row: &Row) -> Unavailable {
+    Unavailable(format!("a row of kind {} is not known to this version", text(row, "kind").unwrap_or("(none)")))
+}
+
+/// The payload in a row.
+pub(crate) fn payload(row: &Row) -> Result<Vec<u8>, Unavailable> {
+    let unreadable = || Unavailable("a payload can't be read".to_owned());
+    let squeezed = row.get("gz").and_then(|value| value.as_b().ok()).ok_or_else(unreadable)?;
+    let mut payload = Vec::new();
+    GzDecoder::new(squeezed.as_ref()).read_to_end(&mut payload).map_err(|_| unreadable())?;
+    Ok(payload)
+}
+
+fn squeezed(payload: &[u8]) -> AttributeValue {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let squeezed = encoder.write_all(payload).and_then(|()| encoder.finish());
+    AttributeValue::B(Blob::new(squeezed.unwrap_or_else(|never| unreachable!("memory takes every byte: {never}"))))
+}
+
+/// A fact's document.
+#[derive(Serialize, Deserialize)]
+struct FactDoc {
+    id: FactId,
+    kind: String,
+    invitee: InviteeUri,
+    occurred_at: Timestamp,
+    received_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::settings::{Channel, EventTypeSettings, HostContact, Provider, Template};
+    use domain::{Action, BookingId, Command, Language, Message, Phone, decide};
+
+    use super::*;
+    use crate::fixtures::{at, created, evidence, metadata as written_down, moved, snapshot};
+
+    /// A row as text, sorted; of payloads the magic number only, since a compressor may change its mind.
+    fn show(row: Row) -> String {
+        let value = |value: AttributeValue| match value {
+            AttributeValue::S(text) => text,
+            AttributeValue::N(digits) => format!("N {digits}"),
+            AttributeValue::B(blob) => format!("B {}…", hex::encode(&blob.as_ref()[..4])),
+            other => format!("{other:?}"),
+        };
+        let sorted: BTreeMap<_, _> = row.into_iter().collect();
+        sorted.into_iter().map(|(name, it)| format!("{name}: {}\n", value(it))).collect()
+    }
+
+    fn booked() -> Booking {
+        let mut booking = snapshot("bk-1").booking;
+        booking.learn(&created("I1", "2026-11-20T10:00:00Z"));
+        booking.metadata = Some(written_down());
+        booking
+    }
+
+    #[test]
+    fn a_booking() {
+        insta::assert_snapshot!(show(booking(&booked(), 3, Some(at("2027-02-18T10:30:00Z")))), @r#"
+        doc: {"id":"bk-1","connection":"default","token":null,"metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{"https://api.calendly.com/scheduled_events/E/invitees/I1":{"invitee":"https://api.calendly.com/scheduled_events/E/invitees/I1","previous":null,"next":null,"details":{"as_of":"2026-11-01T08:00:00Z","event":"https://api.calendly.com/scheduled_events/E","event_type":"https://api.calendly.com/event_types/T","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","end":"2026-11-20T10:30:00Z","name":"Ana Pop","first_name":null,"email":"Ana@Example.com","zone":"Europe/Bucharest","join_url":"https://meet.example.com/x","place":null,"cancel_url":null,"reschedule_url":null,"host":"Mihai","phones":[{"source":"text_reminder_number","text":"+40712345678"}]},"canceled":null,"heard_created":true,"heard_canceled":false}}}
+        expires_at: N 1802946600
+        gsi1pk: default#8e43ca37701228e74983efdbd0cff5c16b3b1e5d4e29a7c05626d4d25a018e11
+        gsi1sk: 2026-11-20T10:00:00Z
+        gsi2pk: default#conv-1
+        gsi2sk: 2026-11-20T10:00:00Z
+        kind: booking.v1
+        pk: default#bk-1
+        rev: N 3
+        sk: 1#booking
+        "#);
+        assert_eq!(read::<Booking>(&booking(&booked(), 3, None)).expect("a booking"), booked());
+    }
+
+    #[test]
+    fn a_booking_is_indexed_by_its_invitee_only_while_it_is_on() {
+        let mut booking = booked();
+        assert!(super::booking(&booking, 1, None).contains_key("gsi1pk"));
+        booking.learn(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
+        let row = super::booking(&booking, 2, None);
+        assert!(!row.contains_key("gsi1pk") && !row.contains_key("gsi1sk") && row.contains_key("gsi2pk"));
+        booking.metadata = None;
+        assert!(!super::booking(&booking, 2, None).contains_key("gsi2pk"));
+    }
+
+    #[test]
+    fn a_command() {
+        let booking = BookingId::new("bk-1");
+        let start = at("2026-11-20T10:00:00Z");
+        let action = Action::Text(Message::Reminder { minutes_before: 60 });
+        let leg = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
+        let command = Command::new(&booking, action, leg, start, Some(at("2026-11-20T09:00:00Z")))
+            .claimed(at("2026-11-20T09:00:01Z"), at("2026-11-20T09:01:01Z"));
+        let row = super::command(&ConnectionName::default(), &booking, &command, Some(at("2027-02-18T10:30:00Z")));
+        assert_eq!(read::<Command>(&row).expect("a command"), command);
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"id":"sms-reminder-60m-c769fb70e2017b6bc053157eb4ba6f8a","action":{"text":{"reminder":{"minutes_before":60}}},"leg":"https://api.calendly.com/scheduled_events/E1/invitees/I1","not_before":"2026-11-20T09:00:00Z","state":"claimed","until":"2026-11-20T09:01:01Z","attempts":1,"history":[{"at":"2026-11-20T09:00:01Z","what":"claimed"}]}
+        expires_at: N 1802946600
+        kind: command.v1
+        pk: default#bk-1
+        rev: N 1
+        sk: 2#cmd#sms-reminder-60m-c769fb70e2017b6bc053157eb4ba6f8a
+        state: claimed
+        "#);
+    }
+
+    #[test]
+    fn a_fact() {
+        let told = evidence(&created("I1", "2026-11-20T10:00:00Z"));
+        let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &told, Some(at("2027-02-18T10:30:00Z")));
+        assert_eq!(payload(&row).expect("a payload"), told.payload);
+        let record = read_fact(&row).expect("a fact");
+        assert_eq!((record.kind, record.received_at), (told.kind, told.received_at));
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"id":"4e2c9bfe6e412533322234f2a790d7d2","kind":"invitee.created","invitee":"https://api.calendly.com/scheduled_events/E/invitees/I1","occurred_at":"2026-11-01T08:00:00Z","received_at":"2026-11-01T08:00:02Z"}
+        expires_at: N 1802946600
+        gz: B 1f8b0800…
+        kind: fact.v1
+        pk: default#bk-1
+        sk: 3#fact#4e2c9bfe6e412533322234f2a790d7d2
+        "#);
+    }
+
+    #[test]
+    fn aliases() {
+        let booking = booked();
+        let leg = booking.legs()[0];
+        insta::assert_snapshot!(show(invitee_alias(&booking, &leg.invitee, Some(at("2027-02-18T10:30:00Z")))), @r#"
+        booking: bk-1
+        doc: {"uri":"https://api.calendly.com/scheduled_events/E/invitees/I1"}
+        expires_at: N 1802946600
+        kind: alias.v1
+        pk: default#alias#I1
+        sk: alias
+        "#);
+        insta::assert_snapshot!(show(event_alias(&booking, leg, None)), @r#"
+        booking: bk-1
+        doc: {"uri":"https://api.calendly.com/scheduled_events/E"}
+        kind: alias.v1
+        pk: default#alias#E
+        sk: event#bk-1
+        "#);
+    }
+
+    #[test]
+    fn vais_metadata() {
+        let row = metadata(&ConnectionName::default(), &BookingId::new("bk-1"), &written_down());
+        assert_eq!(read::<Metadata>(&row).expect("metadata"), written_down());
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"}
+        expires_at: N 1809071940
+        kind: metadata.v1
+        pk: default#bk-1
+        sk: 1#meta
+        "#);
+    }
+
+    #[test]
+    fn the_settings() {
+        let template = Template {
+            message: "reminder".to_owned(),
+            provider: Provider::Engagelab,
+            language: Some(Language::Danish),
+            event_type: None,
+            id: "t-1".to_owned(),
+        };
+        let host = HostContact { phone: Phone::parse("+4520123456").ok(), language: None };
+        let own = EventTypeSettings { reminder_minutes: Some(vec![15]), ..EventTypeSettings::default() };
+        let written = Settings {
+            act_on: vec!["Sales Demo".to_owned()],
+            phone_questions: vec!["Phone".to_owned()],
+            time_words: vec!["busy".to_owned()],
+            channels: BTreeMap::from([("reminder".to_owned(), vec![Channel::Sms, Channel::Email])]),
+            templates: vec![template],
+            event_types: BTreeMap::from([("Sales Demo".to_owned(), own)]),
+            hosts: BTreeMap::from([("host@example.com".to_owned(), host)]),
+            ..Settings::default()
+        };
+        let mut row = settings(&ConnectionName::default(), &written, 7);
+        assert_eq!(read_settings(&row).expect("settings"), written);
+        assert_eq!(revision(&row).expect("a version"), 7);
+        insta::assert_snapshot!(show(row.clone()), @r#"
+        doc: {"default_language":"en","fallback_zone":"UTC","act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"confirmation_mail_for":"vai","time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1"}],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","language":null}},"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        kind: settings.v1
+        pk: default#settings
+        rev: N 7
+        sk: settings
+        "#);
+
+        row.insert("doc".to_owned(), string(r#"{"help_after_minutes":15}"#));
+        let expected = Settings { help_after_minutes: 15, ..Settings::default() };
+        assert_eq!(read_settings(&row).expect("a row from before the other keys"), expected);
+    }
+
+    #[test]
+    fn an_unknown_event() {
+        let event = UnknownEvent {
+            id: FactId::new("f-1"),
+            name: "routing_form_submission.created".to_owned(),
+            received_at: at("2026-11-01T08:00:00Z"),
+            payload: b"{}".to_vec(),
+        };
+        let row = unknown(&ConnectionName::default(), &event);
+        assert_eq!(payload(&row).expect("a payload"), b"{}");
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"name":"routing_form_submission.created","received_at":"2026-11-01T08:00:00Z"}
+        expires_at: N 1801296000
+        gz: B 1f8b0800…
+        kind: unknown.v1
+        pk: default#unknown#f-1
+        sk: unknown
+        "#);
+    }
+
+    #[test]
+    fn rows_outlive_the_meeting_and_a_late_fact_by_90_days() {
+        let fact = created("I1", "2026-11-20T10:00:00Z");
+        let mut told = evidence(&fact);
+        let decision = decide(&snapshot("bk-1"), &[fact], &Settings::default(), told.received_at);
+        assert!(expiry(&decision, std::slice::from_ref(&told)) >= Some(after(at("2026-11-20T10:30:00Z"), RETENTION)));
+        told.received_at = at("2027-06-01T00:00:00Z");
+        assert_eq!(expiry(&decision, &[told]), Some(at("2027-08-30T00:00:00Z")));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_told() {
+        let mut row = booking(&booked(), 1, None);
+        row.insert("doc".to_owned(), string(r#"{"id": ["ana@example.com"]}"#));
+        let error = read::<Booking>(&row).expect_err("no booking").to_string();
+        assert_eq!(error, "a booking.v1 can't be read: column 7 of its doc is not as expected");
+        let wrong = r#"{"help_after_minutes":"ana@example.com"}"#;
+        row.insert("doc".to_owned(), string(wrong));
+        let error = read_settings(&row).expect_err("no settings").to_string();
+        assert_eq!(error, "the settings can't be read: write them again");
+    }
+}

@@ -1,0 +1,303 @@
+//! Calendly's JSON: webhook bodies and REST resources, to facts.
+//!
+//! Everything is optional that can be, every enumeration is open and unknown keys are ignored: captured traffic differs
+//! from the published schema (`zoom` for `zoom_conference`, names left out, numbers for ids).
+
+use domain::{
+    CanceledBy, Cancellation, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg, PhoneCandidate,
+    PhoneSource, Private, Token,
+};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// A webhook's body, read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Webhook {
+    /// A fact about an invitee.
+    Fact(Box<Fact>),
+    /// An event that has no effect here, known to Calendly or not.
+    Other {
+        /// Its name, at most 64 characters of it.
+        name: String,
+        /// Equal for each delivery of the same body.
+        id: FactId,
+    },
+}
+
+/// A body that is signed and can't be understood: what is wrong, and where; never its content.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct Malformed {
+    /// The path in the document, for example `payload.scheduled_event.start_time`.
+    pub path: String,
+    /// What is wrong there.
+    pub problem: String,
+}
+
+impl Malformed {
+    fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into() }
+    }
+}
+
+/// Reads a webhook's body.
+///
+/// # Errors
+/// The first thing in it that can't be understood.
+pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
+    #[derive(Deserialize)]
+    struct Heading {
+        event: String,
+    }
+    #[derive(Deserialize)]
+    struct Body {
+        payload: Invitee,
+    }
+    if body.is_empty() {
+        return Err(Malformed::new("the body", "is empty"));
+    }
+    let text = std::str::from_utf8(body).map_err(|_| Malformed::new("the body", "is not UTF-8"))?;
+    // serde would take an array for a struct.
+    if text.trim_start().starts_with('[') {
+        return Err(Malformed::new("the body", "is not of the expected form"));
+    }
+    let heading: Heading = read(text)?;
+    let kind = match heading.event.as_str() {
+        "invitee.created" => FactKind::Created,
+        "invitee.canceled" => FactKind::Canceled,
+        _ => {
+            let name = heading.event.chars().take(64).collect();
+            let id = FactId::of(&heading.event, "", &hex::encode(Sha256::digest(body)));
+            return Ok(Webhook::Other { name, id });
+        }
+    };
+    let Body { payload } = read(text)?;
+    let event = payload
+        .scheduled_event
+        .as_ref()
+        .ok_or_else(|| Malformed::new("payload.scheduled_event", "is missing"))?;
+    Ok(Webhook::Fact(Box::new(fact(kind, &payload, event))))
+}
+
+/// Puts an invitee and its scheduled event, as the REST API answers them (`{"resource": …}` each), together.
+///
+/// # Errors
+/// The first thing in them that can't be understood.
+pub fn parse_looked_up(invitee: &[u8], event: &[u8]) -> Result<Fact, Malformed> {
+    #[derive(Deserialize)]
+    struct One<T> {
+        resource: T,
+    }
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Malformed::new("the body", "is not UTF-8"));
+    let invitee: One<Invitee> = read(text(invitee)?)?;
+    let event: One<ScheduledEvent> = read(text(event)?)?;
+    Ok(fact(FactKind::LookedUp, &invitee.resource, &event.resource))
+}
+
+/// A document's shape with every value masked: what may be logged of a webhook.
+pub fn masked(body: &[u8]) -> String {
+    fn mask(value: &Value) -> Value {
+        match value {
+            Value::Null => Value::Null,
+            Value::Bool(_) => "bool".into(),
+            Value::Number(_) => "number".into(),
+            Value::String(text) => format!("text of {}", text.chars().count()).into(),
+            Value::Array(items) => items.iter().map(mask).collect(),
+            Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), mask(value))).collect(),
+        }
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value) => mask(&value).to_string(),
+        Err(_) => format!("{} bytes that are not JSON", body.len()),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = match error.path().to_string() {
+            path if matches!(path.as_str(), "." | "?") => "the body".to_owned(),
+            path => path,
+        };
+        let inner = error.into_inner();
+        // Only the name of a missing field is certain to quote no value.
+        let text = inner.to_string();
+        let problem = match inner.classify() {
+            serde_json::error::Category::Data if text.starts_with("missing field") => {
+                text.split(" at line").next().unwrap_or_default().to_owned()
+            }
+            serde_json::error::Category::Data => "is not of the expected form".to_owned(),
+            _ => format!("is not JSON (line {}, column {})", inner.line(), inner.column()),
+        };
+        Malformed { path, problem }
+    })
+}
+
+#[derive(Deserialize)]
+struct Invitee {
+    uri: InviteeUri,
+    email: String,
+    name: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    timezone: Option<String>,
+    status: Option<String>,
+    created_at: Timestamp,
+    updated_at: Option<Timestamp>,
+    #[serde(default)]
+    questions_and_answers: Option<Vec<Answer>>,
+    #[serde(default)]
+    tracking: Option<Tracking>,
+    text_reminder_number: Option<String>,
+    rescheduled: Option<bool>,
+    old_invitee: Option<InviteeUri>,
+    new_invitee: Option<InviteeUri>,
+    cancel_url: Option<String>,
+    reschedule_url: Option<String>,
+    cancellation: Option<RawCancellation>,
+    scheduled_event: Option<ScheduledEvent>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    question: Option<String>,
+    answer: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Tracking {
+    utm_content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawCancellation {
+    reason: Option<String>,
+    canceler_type: Option<String>,
+    created_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct ScheduledEvent {
+    uri: EventUri,
+    name: Option<String>,
+    start_time: Timestamp,
+    end_time: Timestamp,
+    event_type: Option<EventTypeUri>,
+    #[serde(default)]
+    location: Value,
+    #[serde(default)]
+    event_memberships: Option<Vec<Membership>>,
+    cancellation: Option<RawCancellation>,
+}
+
+#[derive(Deserialize)]
+struct Membership {
+    user_name: Option<String>,
+}
+
+fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent) -> Fact {
+    let updated_at = invitee.updated_at.unwrap_or(invitee.created_at);
+    let canceled = cancellation(kind, invitee, event, updated_at);
+    let ended_at = canceled.as_ref().map(|end| end.at);
+    let (occurred_at, discriminator) = match kind {
+        FactKind::Created => (invitee.created_at, invitee.created_at),
+        FactKind::Canceled => (ended_at.unwrap_or(updated_at), ended_at.unwrap_or(updated_at)),
+        FactKind::LookedUp => (updated_at, updated_at),
+    };
+    Fact {
+        id: FactId::of(kind.name(), invitee.uri.as_str(), &discriminator.to_string()),
+        kind,
+        occurred_at,
+        token: invitee.tracking.as_ref().and_then(|it| it.utm_content.as_deref()).and_then(Token::parse),
+        leg: Leg {
+            invitee: invitee.uri.clone(),
+            previous: invitee.old_invitee.clone(),
+            next: invitee.new_invitee.clone(),
+            details: details(invitee, event, updated_at),
+            canceled,
+            heard_created: false,
+            heard_canceled: false,
+        },
+    }
+}
+
+fn cancellation(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, updated_at: Timestamp) -> Option<Cancellation> {
+    let is_over = kind == FactKind::Canceled || invitee.status.as_deref() == Some("canceled");
+    if !is_over {
+        return None;
+    }
+    let told = invitee.cancellation.as_ref().or(event.cancellation.as_ref());
+    let by = match told.and_then(|it| it.canceler_type.as_deref()) {
+        Some("invitee") => CanceledBy::Invitee,
+        Some("host") => CanceledBy::Host,
+        _ => CanceledBy::Other,
+    };
+    Some(Cancellation {
+        at: told.and_then(|it| it.created_at).unwrap_or(updated_at),
+        by,
+        reason: told.and_then(|it| it.reason.clone()).filter(|it| !it.trim().is_empty()).map(Private::new),
+        rescheduled: invitee.rescheduled.unwrap_or(false) || invitee.new_invitee.is_some(),
+    })
+}
+
+fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Details {
+    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
+    let first_name = given(&invitee.first_name);
+    let names = || [given(&invitee.first_name), given(&invitee.last_name)].into_iter().flatten().collect::<Vec<_>>();
+    let text_at = |key: &str| event.location.get(key).and_then(Value::as_str).filter(|it| !it.trim().is_empty());
+    let location_kind = text_at("type").unwrap_or_default();
+    let is_call_to_invitee = location_kind == "outbound_call";
+    Details {
+        as_of,
+        event: event.uri.clone(),
+        event_type: event.event_type.clone(),
+        event_name: given(&event.name).unwrap_or_default(),
+        start: event.start_time,
+        end: event.end_time,
+        name: Private::new(given(&invitee.name).unwrap_or_else(|| names().join(" "))),
+        first_name: first_name.map(Private::new),
+        email: Private::new(invitee.email.trim().to_owned()),
+        zone: invitee.timezone.as_deref().and_then(zone),
+        join_url: text_at("join_url").map(str::to_owned),
+        place: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
+        cancel_url: given(&invitee.cancel_url),
+        reschedule_url: given(&invitee.reschedule_url),
+        host: event
+            .event_memberships
+            .as_ref()
+            .and_then(|hosts| hosts.first())
+            .and_then(|host| given(&host.user_name)),
+        phones: phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
+    }
+}
+
+/// A zone's name, if it is one that exists.
+fn zone(name: &str) -> Option<String> {
+    TimeZone::get(name.trim()).ok()?.iana_name().map(str::to_owned)
+}
+
+/// Longer answers are prose, not phone numbers.
+const LONGEST_PHONE_ANSWER: usize = 40;
+
+fn phones(invitee: &Invitee, called_at: Option<&str>) -> Vec<PhoneCandidate> {
+    let mut phones = Vec::new();
+    if let Some(number) = invitee.text_reminder_number.as_deref().filter(|it| !it.trim().is_empty()) {
+        phones.push(PhoneCandidate { source: PhoneSource::TextReminderNumber, question: None, text: number.into() });
+    }
+    for answer in invitee.questions_and_answers.iter().flatten() {
+        if let (Some(question), Some(Value::String(text))) = (&answer.question, &answer.answer)
+            && !text.trim().is_empty()
+            && text.chars().count() <= LONGEST_PHONE_ANSWER
+        {
+            let question = Some(question.clone());
+            phones.push(PhoneCandidate { source: PhoneSource::Question, question, text: text.as_str().into() });
+        }
+    }
+    if let Some(number) = called_at {
+        phones.push(PhoneCandidate { source: PhoneSource::OutboundCall, question: None, text: number.into() });
+    }
+    phones
+}

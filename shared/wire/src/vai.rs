@@ -1,0 +1,442 @@
+//! The bodies that VAI's API takes, as its documents show them; its answers are opaque.
+//!
+//! `booking_id` is our own stable id. `event_uuid` and `invitee_uuid`, Calendly's, stand beside it: after a move they are
+//! those of the new time. Instants are RFC 3339, UTC. What is about a person stays [`Private`] up to the wire, so these
+//! bodies may be printed.
+
+use domain::{Analytics, Letter, MailOrder, Private, VaiOrder, uuid_of};
+use jiff::{Timestamp, Unit};
+use serde::Serialize;
+use serde_json::Value;
+
+/// `POST /calendly/confirmed`: Calendly confirms a booking that VAI made.
+pub const CONFIRMED: &str = "/calendly/confirmed";
+/// `POST /calendly/canceled`: a booking that VAI made is off.
+pub const CANCELED: &str = "/calendly/canceled";
+/// `POST /calendly/rescheduled`: a booking that VAI made has moved.
+pub const RESCHEDULED: &str = "/calendly/rescheduled";
+/// `POST /email/send`.
+pub const EMAIL: &str = "/email/send";
+/// `POST /followup/schedule`.
+pub const FOLLOW_UP: &str = "/followup/schedule";
+/// `POST /analytics/log`.
+pub const ANALYTICS: &str = "/analytics/log";
+
+/// Which booking a call is about.
+#[derive(Clone, Debug, Serialize)]
+pub struct About<'a> {
+    booking_id: &'a str,
+    event_uuid: &'a str,
+    invitee_uuid: &'a str,
+    conversation_id: &'a str,
+    invitee_email: &'a Private<String>,
+}
+
+impl<'a> About<'a> {
+    fn new(order: &'a VaiOrder) -> Self {
+        Self {
+            booking_id: order.booking.as_str(),
+            event_uuid: uuid_of(order.leg.details.event.as_str()),
+            invitee_uuid: uuid_of(order.leg.invitee.as_str()),
+            conversation_id: &order.conversation_id,
+            invitee_email: &order.leg.details.email,
+        }
+    }
+}
+
+/// The body of [`CONFIRMED`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Confirmed<'a> {
+    #[serde(flatten)]
+    about: About<'a>,
+    invitee_name: &'a Private<String>,
+    start_time: Timestamp,
+    end_time: Timestamp,
+    event_type: &'a str,
+    timestamp: Timestamp,
+}
+
+impl<'a> Confirmed<'a> {
+    /// Told at `now`.
+    pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
+        let details = &order.leg.details;
+        Self {
+            about: About::new(order),
+            invitee_name: &details.name,
+            start_time: details.start,
+            end_time: details.end,
+            event_type: &order.event_type,
+            timestamp: stamp(now),
+        }
+    }
+}
+
+/// The body of [`CANCELED`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Canceled<'a> {
+    #[serde(flatten)]
+    about: About<'a>,
+    /// In the person's own words; empty when none were given.
+    cancel_reason: Private<&'a str>,
+    timestamp: Timestamp,
+}
+
+impl<'a> Canceled<'a> {
+    /// Told at `now`.
+    pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
+        let reason = order.leg.canceled.as_ref().and_then(|end| end.reason.as_ref());
+        Self { about: About::new(order), cancel_reason: text(reason), timestamp: stamp(now) }
+    }
+}
+
+/// The body of [`RESCHEDULED`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Rescheduled<'a> {
+    #[serde(flatten)]
+    about: About<'a>,
+    /// `null` when the time before the move was never heard of.
+    old_start_time: Option<Timestamp>,
+    new_start_time: Timestamp,
+    new_end_time: Timestamp,
+    timestamp: Timestamp,
+}
+
+impl<'a> Rescheduled<'a> {
+    /// Told at `now`.
+    pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
+        Self {
+            about: About::new(order),
+            old_start_time: order.old_start,
+            new_start_time: order.leg.details.start,
+            new_end_time: order.leg.details.end,
+            timestamp: stamp(now),
+        }
+    }
+}
+
+/// The body of [`EMAIL`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Email<'a> {
+    to: &'a Private<String>,
+    subject: &'a str,
+    template: &'a str,
+    data: EmailData<'a>,
+}
+
+/// What VAI's template is filled with. A template can't print `null`, so what isn't there is an empty text.
+#[derive(Clone, Debug, Serialize)]
+struct EmailData<'a> {
+    event_name: &'a str,
+    start_time: &'a str,
+    end_time: &'a str,
+    meeting_url: Private<&'a str>,
+    conversation_context: Private<&'a str>,
+    agent_type: &'a str,
+}
+
+impl<'a> Email<'a> {
+    /// `start` and `end` are told in the recipient's zone and language, as is `subject`.
+    pub fn new(order: &'a MailOrder, subject: &'a str, start: &'a str, end: &'a str) -> Self {
+        let Letter { event, join_url, place, .. } = &order.letter;
+        Self {
+            to: &order.to,
+            subject,
+            template: &order.template,
+            data: EmailData {
+                event_name: event,
+                start_time: start,
+                end_time: end,
+                meeting_url: join_url.as_deref().map_or_else(|| text(place.as_ref()), Private::new),
+                conversation_context: text(order.notes.as_ref()),
+                agent_type: order.agent_type.as_deref().unwrap_or_default(),
+            },
+        }
+    }
+}
+
+/// The body of [`FOLLOW_UP`].
+#[derive(Clone, Debug, Serialize)]
+pub struct FollowUp<'a> {
+    user_email: &'a Private<String>,
+    conversation_id: &'a str,
+    followup_type: &'static str,
+    scheduled_for: Timestamp,
+    message: &'a str,
+}
+
+impl<'a> FollowUp<'a> {
+    /// An offer of help to find another time, to be made at `at`; `message` is in the invitee's language.
+    pub fn new(order: &'a VaiOrder, at: Timestamp, message: &'a str) -> Self {
+        Self {
+            user_email: &order.leg.details.email,
+            conversation_id: &order.conversation_id,
+            followup_type: "reschedule_assistance",
+            scheduled_for: stamp(at),
+            message,
+        }
+    }
+}
+
+/// The body of [`ANALYTICS`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Logged {
+    event_type: &'static str,
+    platform: &'static str,
+    data: Private<Value>,
+    timestamp: Timestamp,
+}
+
+impl Logged {
+    /// Logs a fact, told at `now`, with what Calendly's webhook said: the `payload` of its envelope, or the whole body
+    /// when it has none. A body that isn't JSON, which nothing stores, would go as text.
+    pub fn new(what: Analytics, body: &[u8], now: Timestamp) -> Self {
+        let mut whole =
+            serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
+        let payload = whole.get_mut("payload").map(Value::take);
+        Self {
+            event_type: what.name(),
+            platform: "calendly",
+            data: Private::new(payload.unwrap_or(whole)),
+            timestamp: stamp(now),
+        }
+    }
+}
+
+fn text(value: Option<&Private<String>>) -> Private<&str> {
+    Private::new(value.map_or("", |it| it.expose()))
+}
+
+/// Milliseconds: a JavaScript date, which is what VAI reads, has nothing finer.
+fn stamp(now: Timestamp) -> Timestamp {
+    now.round(Unit::Millisecond).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message};
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    const NOW: &str = "2026-03-27T09:00:00.123456789Z";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    fn order() -> VaiOrder {
+        VaiOrder {
+            booking: BookingId::new("bk-0123"),
+            leg: Leg {
+                invitee: InviteeUri::new("https://api.calendly.com/scheduled_events/EV2/invitees/IN2"),
+                previous: None,
+                next: None,
+                details: Details {
+                    as_of: at("2026-03-27T08:59:59Z"),
+                    event: EventUri::new("https://api.calendly.com/scheduled_events/EV2"),
+                    event_type: None,
+                    event_name: "Demonstrație".to_owned(),
+                    start: at("2026-03-29T12:15:00Z"),
+                    end: at("2026-03-29T12:45:00Z"),
+                    name: "Ana Pop".into(),
+                    first_name: None,
+                    email: "ana@example.com".into(),
+                    zone: Some("Europe/Bucharest".to_owned()),
+                    join_url: None,
+                    place: None,
+                    cancel_url: None,
+                    reschedule_url: None,
+                    host: None,
+                    phones: Vec::new(),
+                },
+                canceled: Some(Cancellation {
+                    at: at("2026-03-27T08:59:59Z"),
+                    by: CanceledBy::Invitee,
+                    reason: Some("Nu am timp".into()),
+                    rescheduled: false,
+                }),
+                heard_created: true,
+                heard_canceled: true,
+            },
+            conversation_id: "conv-7".to_owned(),
+            event_type: "Sales Demo".to_owned(),
+            old_start: Some(at("2026-03-28T10:00:00Z")),
+            language: Language::Romanian,
+        }
+    }
+
+    fn mail() -> MailOrder {
+        let VaiOrder { leg: Leg { details, .. }, language, .. } = order();
+        MailOrder {
+            to: details.email,
+            message: Message::Confirmation,
+            template: "calendly_confirmation".to_owned(),
+            letter: Letter {
+                name: details.name,
+                event: details.event_name,
+                start: details.start,
+                end: details.end,
+                old_start: None,
+                zone: "Europe/Bucharest".to_owned(),
+                language,
+                join_url: Some("https://zoom.example/j/1".to_owned()),
+                place: None,
+                cancel_url: None,
+                reschedule_url: None,
+                host: None,
+            },
+            notes: Some("Vrea prețuri".into()),
+            agent_type: Some("sales".to_owned()),
+        }
+    }
+
+    fn json(body: &impl Serialize) -> String {
+        serde_json::to_string_pretty(body).expect("JSON")
+    }
+
+    #[test]
+    fn confirmed() {
+        assert_snapshot!(json(&Confirmed::new(&order(), at(NOW))), @r#"
+        {
+          "booking_id": "bk-0123",
+          "event_uuid": "EV2",
+          "invitee_uuid": "IN2",
+          "conversation_id": "conv-7",
+          "invitee_email": "ana@example.com",
+          "invitee_name": "Ana Pop",
+          "start_time": "2026-03-29T12:15:00Z",
+          "end_time": "2026-03-29T12:45:00Z",
+          "event_type": "Sales Demo",
+          "timestamp": "2026-03-27T09:00:00.123Z"
+        }
+        "#);
+    }
+
+    #[test]
+    fn canceled() {
+        assert_snapshot!(json(&Canceled::new(&order(), at(NOW))), @r#"
+        {
+          "booking_id": "bk-0123",
+          "event_uuid": "EV2",
+          "invitee_uuid": "IN2",
+          "conversation_id": "conv-7",
+          "invitee_email": "ana@example.com",
+          "cancel_reason": "Nu am timp",
+          "timestamp": "2026-03-27T09:00:00.123Z"
+        }
+        "#);
+    }
+
+    #[test]
+    fn canceled_without_a_word() {
+        let mut order = order();
+        order.leg.canceled = None;
+        let body = serde_json::to_value(Canceled::new(&order, at(NOW))).expect("JSON");
+        assert_eq!(body["cancel_reason"], "");
+    }
+
+    #[test]
+    fn rescheduled() {
+        assert_snapshot!(json(&Rescheduled::new(&order(), at(NOW))), @r#"
+        {
+          "booking_id": "bk-0123",
+          "event_uuid": "EV2",
+          "invitee_uuid": "IN2",
+          "conversation_id": "conv-7",
+          "invitee_email": "ana@example.com",
+          "old_start_time": "2026-03-28T10:00:00Z",
+          "new_start_time": "2026-03-29T12:15:00Z",
+          "new_end_time": "2026-03-29T12:45:00Z",
+          "timestamp": "2026-03-27T09:00:00.123Z"
+        }
+        "#);
+    }
+
+    #[test]
+    fn email() {
+        let body = mail();
+        assert_snapshot!(json(&Email::new(&body, "Confirmare programare: Demonstrație", "ora 15:15", "ora 15:45")), @r#"
+        {
+          "to": "ana@example.com",
+          "subject": "Confirmare programare: Demonstrație",
+          "template": "calendly_confirmation",
+          "data": {
+            "event_name": "Demonstrație",
+            "start_time": "ora 15:15",
+            "end_time": "ora 15:45",
+            "meeting_url": "https://zoom.example/j/1",
+            "conversation_context": "Vrea prețuri",
+            "agent_type": "sales"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_email_names_the_place_when_there_is_no_link() {
+        let mut order = mail();
+        order.letter.join_url = None;
+        let url = |order: &MailOrder| {
+            serde_json::to_value(Email::new(order, "s", "a", "b")).expect("JSON")["data"]["meeting_url"].clone()
+        };
+        assert_eq!(url(&order), "");
+        order.letter.place = Some("Strada Lungă 1".into());
+        assert_eq!(url(&order), "Strada Lungă 1");
+    }
+
+    #[test]
+    fn follow_up() {
+        assert_snapshot!(json(&FollowUp::new(&order(), at("2026-03-28T09:00:00Z"), "Pot să te ajut?")), @r#"
+        {
+          "user_email": "ana@example.com",
+          "conversation_id": "conv-7",
+          "followup_type": "reschedule_assistance",
+          "scheduled_for": "2026-03-28T09:00:00Z",
+          "message": "Pot să te ajut?"
+        }
+        "#);
+    }
+
+    #[test]
+    fn logged() {
+        let body = br#"{"event":"invitee.created","payload":{"name":"Ana","n":18446744073709551615}}"#;
+        assert_snapshot!(json(&Logged::new(Analytics::InviteeCreated, body, at(NOW))), @r#"
+        {
+          "event_type": "invitee_created",
+          "platform": "calendly",
+          "data": {
+            "n": 18446744073709551615,
+            "name": "Ana"
+          },
+          "timestamp": "2026-03-27T09:00:00.123Z"
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_body_without_an_envelope_is_logged_whole() {
+        let data = |body: &[u8]| {
+            serde_json::to_value(Logged::new(Analytics::InviteeCanceled, body, at(NOW))).expect("JSON")["data"].clone()
+        };
+        assert_eq!(data(br#"{"uri":"x"}"#), serde_json::json!({"uri": "x"}));
+        assert_eq!(data(b"[1]"), serde_json::json!([1]));
+        assert_eq!(data(b"oops"), "oops");
+    }
+
+    #[test]
+    fn bodies_print_nothing_personal() {
+        let (order, mail) = (order(), mail());
+        let printed = format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            Confirmed::new(&order, at(NOW)),
+            Canceled::new(&order, at(NOW)),
+            Rescheduled::new(&order, at(NOW)),
+            FollowUp::new(&order, at(NOW), "help"),
+            Email::new(&mail, "subject", "start", "end"),
+            Logged::new(Analytics::InviteeCreated, br#"{"payload":{"name":"Ana Pop"}}"#, at(NOW)),
+        );
+        for personal in ["Ana", "ana@example.com", "Nu am timp", "prețuri"] {
+            assert!(!printed.contains(personal), "{personal} in {printed}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Every recorded and hand-made payload of `events/`, parsed and shown as the typed event the program sees.
+//! Personal values print masked.
+
+use std::fs;
+use std::path::Path;
+
+use wire::calendly::{Malformed, parse_webhook};
+
+#[test]
+fn payloads_become_typed_events() {
+    let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    let mut seen = 0;
+    for entry in fs::read_dir(&events).expect("events/") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().and_then(|it| it.to_str()).expect("a name").to_owned();
+        if path.extension().is_none_or(|it| it != "json") || name.starts_with("lambda_") {
+            continue;
+        }
+        let body = fs::read(&path).expect("a payload");
+        let event = parse_webhook(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
+        insta::assert_debug_snapshot!(name, event);
+        seen += 1;
+    }
+    assert!(seen >= 12, "only {seen} payloads");
+}
+
+fn with(change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let mut body: serde_json::Value =
+        serde_json::from_slice(include_bytes!("../../../events/invitee_created_vai.json")).expect("JSON");
+    change(&mut body);
+    serde_json::to_vec(&body).expect("JSON")
+}
+
+#[test]
+fn what_is_not_understood_is_named_without_its_content() {
+    let remove = |pointer: &'static str, key: &'static str| {
+        with(move |body| {
+            body.pointer_mut(pointer).and_then(|it| it.as_object_mut()).expect("an object").remove(key);
+        })
+    };
+    for (body, expected) in [
+        (Vec::new(), "the body: is empty"),
+        (vec![0xff, 0xfe], "the body: is not UTF-8"),
+        (b"{".to_vec(), "the body: is not JSON (line 1, column 1)"),
+        (b"[]".to_vec(), "the body: is not of the expected form"),
+        (b"[{\"event\":\"invitee.created\"}]".to_vec(), "the body: is not of the expected form"),
+        (b"{}".to_vec(), "the body: missing field `event`"),
+        (remove("", "payload"), "the body: missing field `payload`"),
+        (remove("/payload", "email"), "payload: missing field `email`"),
+        (remove("/payload", "scheduled_event"), "payload.scheduled_event: is missing"),
+        (remove("/payload/scheduled_event", "start_time"), "payload.scheduled_event: missing field `start_time`"),
+        (
+            with(|body| body["payload"]["scheduled_event"]["start_time"] = "ana@example.com".into()),
+            "payload.scheduled_event.start_time: is not of the expected form",
+        ),
+    ] {
+        let Malformed { path, problem } = parse_webhook(&body).expect_err(expected);
+        assert_eq!(format!("{path}: {problem}"), expected);
+    }
+}
+
+#[test]
+fn odd_but_legal_payloads_are_facts() {
+    for (name, body) in [
+        ("no zone", with(|body| body["payload"]["timezone"] = serde_json::Value::Null)),
+        ("a zone that doesn't exist", with(|body| body["payload"]["timezone"] = "Mars/Olympus".into())),
+        ("a location never seen", with(|body| body["payload"]["scheduled_event"]["location"] = serde_json::json!({"type": "hologram", "data": [1]}))),
+        ("no location", with(|body| body["payload"]["scheduled_event"]["location"] = serde_json::Value::Null)),
+        ("a new field", with(|body| body["payload"]["mood"] = serde_json::json!({"happy": true}))),
+        ("answers that are no text", with(|body| body["payload"]["questions_and_answers"] = serde_json::json!([{"question": "Phone", "answer": ["a"]}, {}]))),
+        ("no tracking", with(|body| body["payload"]["tracking"] = serde_json::Value::Null)),
+    ] {
+        assert!(parse_webhook(&body).is_ok(), "{name}");
+    }
+}

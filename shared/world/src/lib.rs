@@ -1,0 +1,100 @@
+//! The adapters put together: the world that the processor and the reminder act on.
+
+pub mod batch;
+mod timers;
+
+use std::sync::Arc;
+
+use engine::World;
+use jiff::Timestamp;
+use runtime::aws::{self, Patience};
+use runtime::config::WorldConfig;
+use runtime::{Queue, Secrets, SystemClock};
+
+pub use timers::AwsTimers;
+
+/// Everything outside, for real.
+#[derive(Debug)]
+pub struct Live {
+    store: store::Table,
+    calendly: calendly::Rest,
+    texts: notify::Engagelab,
+    vai: notify::VaiClient,
+    timers: AwsTimers,
+    clock: Clock,
+    sqs: aws_sdk_sqs::Client,
+}
+
+/// The machine's clock, as the engine's port.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock(SystemClock);
+
+impl engine::Clock for Clock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+impl Live {
+    /// Builds every client once, all on one connection pool.
+    ///
+    /// # Errors
+    /// When the HTTP client can't be built: the machine has no root certificates.
+    pub async fn connect(config: &WorldConfig) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let sdk = aws::config(Patience::STEADY).await;
+        let secrets = Arc::new(Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix.clone()));
+        let http = notify::http::client()?;
+        let sqs = aws_sdk_sqs::Client::new(&sdk);
+        Ok(Self {
+            store: store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone()),
+            calendly: calendly::Rest::new(http.clone(), config.calendly_api_url.clone(), Arc::clone(&secrets)),
+            texts: notify::Engagelab::new(http.clone(), config.engagelab_api_url.clone(), Arc::clone(&secrets)),
+            vai: notify::VaiClient::new(http, config.vai_api_url.clone(), secrets),
+            timers: AwsTimers::new(&sdk, Queue::new(sqs.clone(), config.due_queue_url.clone()), config),
+            clock: Clock::default(),
+            sqs,
+        })
+    }
+
+    /// Another queue, on the same connections.
+    pub fn queue(&self, url: impl Into<String>) -> Queue {
+        Queue::new(self.sqs.clone(), url)
+    }
+}
+
+impl World for Live {
+    type Store = store::Table;
+    type Calendly = calendly::Rest;
+    type Texts = notify::Engagelab;
+    type Mail = notify::VaiClient;
+    type Vai = notify::VaiClient;
+    type Timers = AwsTimers;
+    type Clock = Clock;
+
+    fn store(&self) -> &Self::Store {
+        &self.store
+    }
+    fn calendly(&self) -> &Self::Calendly {
+        &self.calendly
+    }
+    fn texts(&self) -> &Self::Texts {
+        &self.texts
+    }
+    fn mail(&self) -> &Self::Mail {
+        &self.vai
+    }
+    fn vai(&self) -> &Self::Vai {
+        &self.vai
+    }
+    fn timers(&self) -> &Self::Timers {
+        &self.timers
+    }
+    fn clock(&self) -> &Self::Clock {
+        &self.clock
+    }
+}
+
+/// The instant at which Lambda stops the invocation, from its context (milliseconds since 1970).
+pub fn deadline(milliseconds: u64) -> Timestamp {
+    i64::try_from(milliseconds).ok().and_then(|it| Timestamp::from_millisecond(it).ok()).unwrap_or(Timestamp::MAX)
+}

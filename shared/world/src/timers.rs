@@ -1,0 +1,121 @@
+//! Timers: EventBridge Scheduler one-shots that put a message on the `due` queue and then delete themselves, and delayed
+//! messages for short waits.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_scheduler::error::SdkError;
+use aws_sdk_scheduler::types::{
+    ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target,
+};
+use engine::{Bearer, Timers, Unavailable};
+use jiff::{Timestamp, tz::TimeZone};
+use runtime::Queue;
+use runtime::aws::explain;
+use runtime::config::WorldConfig;
+use wire::due::Due;
+
+/// Scheduler's own retries, should SQS not take the message: for an hour, which a reminder can be late.
+const RETRY_SECONDS: i32 = 3_600;
+const RETRIES: i32 = 10;
+
+/// Timers on AWS.
+#[derive(Debug)]
+pub struct AwsTimers {
+    scheduler: aws_sdk_scheduler::Client,
+    due: Queue,
+    due_arn: String,
+    group: String,
+    role_arn: String,
+    dead_letters_arn: String,
+}
+
+impl AwsTimers {
+    pub(crate) fn new(sdk: &SdkConfig, due: Queue, config: &WorldConfig) -> Self {
+        Self {
+            scheduler: aws_sdk_scheduler::Client::new(sdk),
+            due,
+            due_arn: config.due_queue_arn.clone(),
+            group: config.schedule_group.clone(),
+            role_arn: config.scheduler_role_arn.clone(),
+            dead_letters_arn: config.scheduler_dlq_arn.clone(),
+        }
+    }
+
+    async fn schedule(&self, name: &str, input: String, at: Timestamp) -> Result<(), Unavailable> {
+        let failed = |error: aws_sdk_scheduler::error::BuildError| Unavailable(error.to_string());
+        let target = Target::builder()
+            .arn(&self.due_arn)
+            .role_arn(&self.role_arn)
+            .input(input)
+            .retry_policy(
+                RetryPolicy::builder()
+                    .maximum_event_age_in_seconds(RETRY_SECONDS)
+                    .maximum_retry_attempts(RETRIES)
+                    .build(),
+            )
+            .dead_letter_config(DeadLetterConfig::builder().arn(&self.dead_letters_arn).build())
+            .build()
+            .map_err(failed)?;
+        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().map_err(failed)?;
+        let made = self
+            .scheduler
+            .create_schedule()
+            .name(name)
+            .group_name(&self.group)
+            .schedule_expression(at_expression(at))
+            .schedule_expression_timezone("UTC")
+            .flexible_time_window(window)
+            .action_after_completion(ActionAfterCompletion::Delete)
+            .target(target)
+            .send()
+            .await;
+        match made {
+            Ok(_) => Ok(()),
+            // Names are deterministic: this is the very schedule we wanted.
+            Err(SdkError::ServiceError(error)) if error.err().is_conflict_exception() => Ok(()),
+            Err(error) => Err(Unavailable(explain(&error))),
+        }
+    }
+}
+
+impl Timers for AwsTimers {
+    async fn arrange(&self, name: &str, due: &Due, at: Timestamp, now: Timestamp, bearer: Bearer) -> Result<(), Unavailable> {
+        match bearer {
+            Bearer::Schedule => self.schedule(name, due.to_json(), at).await,
+            Bearer::DelayedMessage => {
+                // Whole seconds, rounded up: never before its hour.
+                let wait = u64::try_from(at.duration_since(now).as_millis()).unwrap_or(0).div_ceil(1_000);
+                let sent = self.due.send_with(due.to_json(), &[], Duration::from_secs(wait)).await;
+                sent.map_err(|error| Unavailable(error.to_string()))
+            }
+        }
+    }
+
+    async fn cancel(&self, name: &str) -> Result<(), Unavailable> {
+        match self.scheduler.delete_schedule().name(name).group_name(&self.group).send().await {
+            Ok(_) => Ok(()),
+            // It fired and deleted itself, or it was a delayed message.
+            Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(()),
+            Err(error) => Err(Unavailable(explain(&error))),
+        }
+    }
+}
+
+/// `at(2026-11-20T15:04:05)`: Scheduler takes whole seconds, without a zone. Rounded up, never before its hour.
+fn at_expression(at: Timestamp) -> String {
+    let rounded = Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).unwrap_or(at);
+    format!("at({})", rounded.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expression_is_utc_and_rounds_up() {
+        let of = |text: &str| at_expression(text.parse().expect("an instant"));
+        assert_eq!(of("2026-03-29T01:00:00Z"), "at(2026-03-29T01:00:00)");
+        assert_eq!(of("2026-12-31T23:59:59.001Z"), "at(2027-01-01T00:00:00)");
+    }
+}

@@ -1,0 +1,111 @@
+//! Every story with the functions killed at every port call, before and after it took effect, and with every port call
+//! failing once. The world must end the same; where a provider has no idempotency, the difference is the declared one.
+
+use std::collections::BTreeMap;
+
+use domain::{Errs, State};
+
+use crate::stories::{ALL, Story};
+use crate::world::{Crash, Fake};
+
+/// How often each thing was told.
+fn counts(world: &Fake) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in world.told() {
+        *counts.entry(line).or_default() += 1;
+    }
+    counts
+}
+
+fn errs(line: &str) -> Errs {
+    match line {
+        _ if line.starts_with("SMS reminder") || line.starts_with("SMS follow_up") || line.contains("offers help") => {
+            Errs::AtMostOnce
+        }
+        _ if line.starts_with("SMS") || line.starts_with("e-mail") => Errs::OnceMore,
+        _ => Errs::AtLeastOnce,
+    }
+}
+
+/// Asserts that a world that was hurt ended as the calm one did. `ambiguous`: the hurt may have fallen between a
+/// provider's act and our note of it.
+fn same_world(calm: &Fake, hurt: &Fake, ambiguous: bool, what: &str) {
+    assert_eq!(calm.booking(), hurt.booking(), "{what}");
+    assert!(hurt.state.borrow().dead.is_empty(), "{what}: nothing is lost");
+    let (expected, told) = (counts(calm), counts(hurt));
+    for line in told.keys() {
+        assert!(expected.contains_key(line), "{what}: told what it should not: {line}");
+    }
+    let mut doubts = 0;
+    for (line, &times) in &expected {
+        let seen = told.get(line).copied().unwrap_or(0);
+        match errs(line) {
+            _ if seen == times => {}
+            Errs::AtMostOnce if ambiguous && seen < times => doubts += 1,
+            Errs::OnceMore | Errs::AtLeastOnce if ambiguous && seen == times + 1 => doubts += 1,
+            _ => panic!("{what}: {line} was told {seen} times, not {times}"),
+        }
+    }
+    assert!(doubts <= 1, "{what}: one blow leaves one doubt");
+
+    let (calm, hurt) = (calm.state.borrow(), hurt.state.borrow());
+    assert_eq!(calm.commands.keys().collect::<Vec<_>>(), hurt.commands.keys().collect::<Vec<_>>(), "{what}");
+    let mut unknown = 0;
+    for (id, (_, command)) in &hurt.commands {
+        assert!(command.state.is_final(), "{what}: {id} is left {}", command.state.name());
+        let expected = &calm.commands[id].1.state;
+        if command.state == State::Unknown {
+            assert!(ambiguous && command.action.errs() == Errs::AtMostOnce, "{what}: {id}");
+            unknown += 1;
+        } else {
+            assert_eq!(command.state.name(), expected.name(), "{what}: {id}");
+        }
+    }
+    assert!(unknown <= 1, "{what}");
+    assert!(hurt.schedules.is_empty(), "{what}: no timer is left behind");
+}
+
+fn calls_of(story: &Story) -> (Fake, usize) {
+    let calm = story.told(|_| {});
+    let calls = calm.state.borrow().calls.len();
+    (calm, calls)
+}
+
+#[test]
+fn killed_at_every_step_the_world_ends_the_same() {
+    let mut histories = 0;
+    for story in ALL {
+        let (calm, calls) = calls_of(&story);
+        for at_call in 0..calls {
+            for after_effect in [false, true] {
+                let hurt = story.told(|world| world.crash.set(Some(Crash { at_call, after_effect })));
+                let name = calm.state.borrow().calls[at_call];
+                // Between the claim and its settlement nobody can know; before and after, there is no excuse.
+                let what = format!("{}, killed at call {at_call} ({name}), after its effect: {after_effect}", story.name);
+                let in_doubt = matches!(name, "swap" | "payload" | "text" | "mail" | "vai");
+                same_world(&calm, &hurt, in_doubt, &what);
+                histories += 1;
+            }
+        }
+    }
+    println!("{histories} histories with a function killed");
+    assert!(histories > 300);
+}
+
+#[test]
+fn with_every_call_failing_once_the_world_ends_the_same() {
+    let mut histories = 0;
+    for story in ALL {
+        let (calm, calls) = calls_of(&story);
+        for at_call in 0..calls {
+            let hurt = story.told(|world| world.fail_at_call.set(Some(at_call)));
+            let name = calm.state.borrow().calls[at_call];
+            let what = format!("{}, call {at_call} ({name}) fails", story.name);
+            // A settlement that could not be written leaves the same doubt as a death.
+            same_world(&calm, &hurt, name == "swap", &what);
+            histories += 1;
+        }
+    }
+    println!("{histories} histories with a call failing");
+    assert!(histories > 150);
+}

@@ -1,0 +1,61 @@
+//! Nothing personal reaches a log: every story is told with every log line, at every level, caught and searched.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::payload::{EMAIL, NAME, NOTES, PHONE};
+use crate::stories::ALL;
+use crate::world::{Crash, Fake};
+
+#[derive(Clone, Default)]
+struct Caught(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Caught {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the log").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Caught {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn log_of(run: impl FnOnce()) -> String {
+    let caught = Caught::default();
+    let subscriber =
+        tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(caught.clone()).finish();
+    tracing::subscriber::with_default(subscriber, run);
+    let bytes = caught.0.lock().expect("the log").clone();
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+#[test]
+fn no_log_line_holds_anything_personal() {
+    let log = log_of(|| {
+        for story in ALL {
+            story.told(|_| {});
+            for at_call in [2, 5, 9] {
+                story.told(|world| world.crash.set(Some(Crash { at_call, after_effect: true })));
+                story.told(|world| world.fail_at_call.set(Some(at_call)));
+            }
+        }
+        let world = Fake::new("2026-11-20T09:00:02Z");
+        world.state.borrow_mut().settings.logging.webhooks_until = Some(crate::payload::at("2026-11-21T00:00:00Z"));
+        let meeting = crate::payload::Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z");
+        world.webhook(&meeting.created());
+        world.webhook(&[br#"{"event":"invitee.created","payload":""#.as_slice(), EMAIL.as_bytes(), b"\"}"].concat());
+    });
+    assert!(log.contains("command done") && log.contains("a webhook, masked"), "the log is caught");
+    for secret in [NAME, "Ionescu", EMAIL, "ana.ionescu", PHONE, "712345678", NOTES, "facturare", "Nu mai am timp", "Exemplu SRL"] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}

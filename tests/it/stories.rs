@@ -1,0 +1,285 @@
+//! Stories, each told as a person would and asserted on the world it leaves. Each is also told with every event delivered
+//! twice, which must leave the same world.
+
+use insta::assert_snapshot;
+
+use crate::payload::Meeting;
+use crate::world::Fake;
+
+/// A story: what happens to a world that begins at an instant.
+#[derive(Clone, Copy)]
+pub(crate) struct Story {
+    pub(crate) name: &'static str,
+    pub(crate) begins: &'static str,
+    pub(crate) tell: fn(&Fake),
+}
+
+impl Story {
+    pub(crate) fn told(&self, prepare: impl FnOnce(&mut Fake)) -> Fake {
+        let mut world = Fake::new(self.begins);
+        prepare(&mut world);
+        (self.tell)(&world);
+        world
+    }
+}
+
+fn first() -> Meeting {
+    Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z")
+}
+
+fn second() -> Meeting {
+    first().moved(2, "2026-11-21T10:00:00Z", "2026-11-26T12:00:00Z")
+}
+
+/// Booked, and it takes place.
+pub(crate) const TAKES_PLACE: Story = Story {
+    name: "takes place",
+    begins: "2026-11-20T09:00:02Z",
+    tell: |world| {
+        world.vai_writes_metadata();
+        world.webhook(&first().created());
+        world.wait_until("2026-11-26T00:00:00Z");
+    },
+};
+
+/// Booked by a person on Calendly's page: VAI has no part in it.
+pub(crate) const NOT_VAIS: Story = Story {
+    name: "not VAI's",
+    begins: "2026-11-20T09:00:02Z",
+    tell: |world| {
+        world.webhook(&Meeting { token: None, ..first() }.created());
+        world.wait_until("2026-11-26T00:00:00Z");
+    },
+};
+
+/// Booked, moved (the old half is heard first), canceled by the invitee for want of time.
+pub(crate) const MOVED_AND_CANCELED: Story = Story {
+    name: "moved and canceled",
+    begins: "2026-11-20T09:00:02Z",
+    tell: |world| {
+        world.vai_writes_metadata();
+        world.webhook(&first().created());
+        world.wait_until("2026-11-21T10:00:01Z");
+        world.webhook(&first().moved_away(&second()));
+        world.webhook(&second().created());
+        world.wait_until("2026-11-22T09:00:00Z");
+        world.webhook(&second().canceled("2026-11-22T08:59:58Z", "invitee", "Nu mai am timp"));
+        world.wait_until("2026-11-28T00:00:00Z");
+    },
+};
+
+/// The same move, with its new half heard first.
+pub(crate) const MOVED_NEW_HALF_FIRST: Story = Story {
+    name: "moved, new half first",
+    begins: "2026-11-20T09:00:02Z",
+    tell: |world| {
+        world.vai_writes_metadata();
+        world.webhook(&first().created());
+        world.wait_until("2026-11-21T10:00:01Z");
+        world.webhook(&second().created());
+        world.webhook(&first().moved_away(&second()));
+        world.wait_until("2026-11-28T00:00:00Z");
+    },
+};
+
+/// Only the move is ever heard of: the first booking was made before the webhook was.
+pub(crate) const MOVED_OUT_OF_NOWHERE: Story = Story {
+    name: "moved out of nowhere",
+    begins: "2026-11-21T10:00:01Z",
+    tell: |world| {
+        world.vai_writes_metadata();
+        let old = first().looked_up(Some(&second()));
+        world.state.borrow_mut().at_calendly.insert(old.leg.invitee.clone(), old);
+        world.webhook(&second().created());
+        world.webhook(&first().moved_away(&second()));
+        world.wait_until("2026-11-28T00:00:00Z");
+    },
+};
+
+/// The cancellation is heard before the booking.
+pub(crate) const CANCELED_BEFORE_CREATED: Story = Story {
+    name: "canceled before created",
+    begins: "2026-11-20T09:00:02Z",
+    tell: |world| {
+        world.vai_writes_metadata();
+        world.webhook(&first().canceled("2026-11-20T09:00:01Z", "host", "Bolnavă"));
+        world.webhook(&first().created());
+        world.wait_until("2026-11-28T00:00:00Z");
+    },
+};
+
+/// Every story.
+pub(crate) const ALL: [Story; 6] =
+    [TAKES_PLACE, NOT_VAIS, MOVED_AND_CANCELED, MOVED_NEW_HALF_FIRST, MOVED_OUT_OF_NOWHERE, CANCELED_BEFORE_CREATED];
+
+fn shown(world: &Fake) -> String {
+    let mut told = world.told();
+    told.push(String::new());
+    told.extend(world.ledger());
+    told.join("\n")
+}
+
+#[test]
+fn a_booking_that_takes_place() {
+    assert_snapshot!(shown(&TAKES_PLACE.told(|_| {})));
+}
+
+#[test]
+fn a_booking_that_vai_did_not_make() {
+    assert_snapshot!(shown(&NOT_VAIS.told(|_| {})));
+}
+
+#[test]
+fn a_move_is_one_fact_and_a_cancellation_another() {
+    assert_snapshot!(shown(&MOVED_AND_CANCELED.told(|_| {})));
+}
+
+#[test]
+fn a_move_is_the_same_in_either_order() {
+    let new_first = MOVED_NEW_HALF_FIRST.told(|_| {});
+    assert_snapshot!(shown(&new_first));
+}
+
+#[test]
+fn a_move_out_of_nowhere_asks_calendly_for_the_old_time() {
+    let world = MOVED_OUT_OF_NOWHERE.told(|_| {});
+    assert!(world.told().contains(&"VAI rescheduled 2026-11-25T08:30:00Z -> 2026-11-26T12:00:00Z".to_owned()));
+    assert_snapshot!(shown(&world));
+}
+
+#[test]
+fn canceled_before_created_never_confirms() {
+    let world = CANCELED_BEFORE_CREATED.told(|_| {});
+    assert!(!world.told().iter().any(|it| it.contains("confirm")), "{:?}", world.told());
+    assert_snapshot!(shown(&world));
+}
+
+#[test]
+fn every_story_told_twice_leaves_the_same_world() {
+    for story in ALL {
+        let (once, twice) = (story.told(|_| {}), story.told(|world| world.twice = true));
+        assert_eq!(shown(&once), shown(&twice), "{}", story.name);
+        assert_eq!(once.booking(), twice.booking(), "{}", story.name);
+    }
+}
+
+#[test]
+fn every_story_in_another_time_zone_and_language() {
+    let told = |zone: &str| {
+        let world = Fake::new("2026-11-20T09:00:02Z");
+        world.webhook(&Meeting { zone: zone.into(), token: None, ..first() }.created());
+        world.told().first().cloned().expect("a confirmation")
+    };
+    assert_eq!(told("America/New_York"), "SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 03:30 America/New_York");
+    assert_eq!(told("Asia/Taipei"), "SMS confirmation [confirmation-1, zh-Hant] to +40712345678: Sales Demo Wed 25 Nov 16:30 Asia/Taipei");
+    assert_eq!(told("Europe/Copenhagen"), "SMS confirmation [confirmation-1, da] to +40712345678: Sales Demo Wed 25 Nov 09:30 Europe/Copenhagen");
+    assert_eq!(told("Mars/Olympus"), "SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 08:30 UTC");
+}
+
+#[test]
+fn a_late_or_stray_timer_sends_nothing_it_should_not() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&first().created());
+    // Both schedules come back to life after the meeting was canceled: somebody restored them.
+    let kept = world.state.borrow().schedules.clone();
+    assert_eq!(kept.len(), 3, "two reminders and a follow-up");
+    world.webhook(&first().canceled("2026-11-20T09:05:00Z", "invitee", ""));
+    assert!(world.state.borrow().schedules.is_empty(), "a cancellation removes its timers");
+    let before = world.told();
+    world.state.borrow_mut().schedules = kept;
+    world.wait_until("2026-12-01T00:00:00Z");
+    assert_eq!(world.told(), before);
+}
+
+#[test]
+fn reminders_that_were_held_up_do_not_all_arrive_at_once() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&first().created());
+    // EventBridge is down for a day and a half; both reminders come back 20 minutes before the start.
+    let held: Vec<_> = std::mem::take(&mut world.state.borrow_mut().schedules).into_values().collect();
+    world.wait_until("2026-11-25T08:10:00Z");
+    for (at, body) in held {
+        world.state.borrow_mut().schedules.insert(body.clone(), (at, body));
+    }
+    world.wait_until("2026-11-25T08:29:00Z");
+    let reminders: Vec<_> = world.told().into_iter().filter(|it| it.starts_with("SMS reminder")).collect();
+    assert_eq!(reminders.len(), 1, "{reminders:?}");
+    assert!(world.ledger().contains(&"sms-reminder-1440m of invitee-1: skipped (superseded)".to_owned()), "{:?}", world.ledger());
+}
+
+#[test]
+fn a_provider_that_is_down_is_asked_again_and_the_message_is_sent_once() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    let down = || domain::Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: "refused".to_owned() };
+    world.state.borrow_mut().outcomes.extend([down(), down(), down(), down()]);
+    world.webhook(&Meeting { token: None, ..first() }.created());
+    assert_eq!(world.told(), Vec::<String>::new());
+    world.wait_until("2026-11-20T12:00:00Z");
+    let confirmations = world.told().iter().filter(|it| it.starts_with("SMS confirmation")).count();
+    assert_eq!(confirmations, 1, "{:?}", world.told());
+    assert!(world.state.borrow().dead.is_empty());
+}
+
+#[test]
+fn a_provider_that_never_answers_gets_a_confirmation_again_and_a_reminder_not() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&Meeting { token: None, ..first() }.created());
+    let unknown = || domain::Outcome::Unknown { detail: "timed out".to_owned() };
+    world.state.borrow_mut().outcomes.extend([unknown(), unknown()]);
+    world.wait_until("2026-11-26T00:00:00Z");
+    let ledger = world.ledger();
+    assert!(ledger.contains(&"sms-reminder-1440m of invitee-1: unknown (unknown)".to_owned()), "{ledger:#?}");
+    assert_eq!(world.told().iter().filter(|it| it.starts_with("SMS reminder")).count(), 2, "one each, none twice");
+
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.state.borrow_mut().outcomes.extend([unknown(), domain::Outcome::Done { provider_id: None }, unknown(), unknown()]);
+    world.webhook(&Meeting { token: None, ..first() }.created());
+    world.wait_until("2026-11-20T12:00:00Z");
+    assert_eq!(world.told().iter().filter(|it| it.starts_with("SMS confirmation")).count(), 2, "once more, and no more");
+}
+
+#[test]
+fn two_invitees_of_one_event_and_a_link_passed_on_are_bookings_of_their_own() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.vai_writes_metadata();
+    world.webhook(&first().created());
+    // Ana passes her link, with our token in it, to a friend.
+    let friend = Meeting { number: 7, ..first() };
+    world.webhook(&friend.created());
+    world.webhook(&friend.canceled("2026-11-20T10:00:00Z", "invitee", ""));
+    let state = world.state.borrow();
+    assert_eq!(state.bookings.len(), 2);
+    let vais: Vec<_> = state.bookings.values().filter(|(it, _)| it.metadata.is_some()).collect();
+    assert_eq!(vais.len(), 1, "VAI made one of them");
+    assert!(matches!(vais[0].0.standing(), Some(domain::Standing::Active(_))), "and that one is on");
+}
+
+#[test]
+fn an_event_type_that_is_not_acted_on_is_recorded_and_left_alone() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.state.borrow_mut().settings.act_on = vec!["Strategy Call".to_owned()];
+    world.vai_writes_metadata();
+    world.webhook(&first().created());
+    world.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(world.told(), Vec::<String>::new());
+    assert_eq!(world.state.borrow().facts.len(), 1);
+    assert!(world.ledger().iter().all(|it| it.ends_with("skipped (event_type_ignored)")), "{:?}", world.ledger());
+}
+
+#[test]
+fn the_timeline_reads_like_a_story() {
+    let world = MOVED_AND_CANCELED.told(|_| {});
+    let state = world.state.borrow();
+    let facts: Vec<_> = state
+        .facts
+        .values()
+        .map(|it| domain::FactRecord { kind: it.kind, invitee: it.invitee.clone(), occurred_at: it.occurred_at, received_at: it.received_at })
+        .collect();
+    let commands: Vec<_> = state.commands.values().map(|(_, it)| it.clone()).collect();
+    let (booking, _) = state.bookings.values().next().expect("a booking");
+    let lines: Vec<_> = domain::timeline(booking, &facts, &commands)
+        .into_iter()
+        .map(|line| format!("{} | {} | {}", line.at.strftime("%d %b %H:%M:%S"), line.what, line.happened))
+        .collect();
+    assert_snapshot!(lines.join("\n"));
+}

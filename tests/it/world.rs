@@ -1,0 +1,442 @@
+//! A fake world in memory: the table, Calendly, phones, inboxes, VAI, timers and queues, each holding state.
+//!
+//! Every port call is numbered. At a chosen one the world stops the program, before or after the call took effect, as a
+//! killed function would be; and at a chosen one it can fail. Time moves only when a story says so.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use domain::{
+    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, InviteeUri, MailOrder, Metadata,
+    News, Outcome, Private, Settings, Snapshot, TextOrder, Token, VaiOrder,
+};
+use engine::{Bearer, CommitError, Evidence, Unavailable, UnknownEvent, World};
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use processor::DeadLetters;
+use wire::due::Due;
+use wire::intake::{Envelope, Source};
+
+use crate::payload::{NOTES, TOKEN, at};
+
+/// Where the program is stopped: at which port call, and whether the call takes effect first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Crash {
+    pub(crate) at_call: usize,
+    pub(crate) after_effect: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) bookings: BTreeMap<BookingId, (Booking, u64)>,
+    pub(crate) commands: BTreeMap<CommandId, (BookingId, Command)>,
+    pub(crate) metadata: BTreeMap<BookingId, Metadata>,
+    pub(crate) aliases: BTreeMap<InviteeUri, BookingId>,
+    pub(crate) facts: BTreeMap<FactId, Evidence>,
+    pub(crate) unknown: BTreeMap<FactId, UnknownEvent>,
+    pub(crate) settings: Settings,
+    pub(crate) at_calendly: BTreeMap<InviteeUri, Fact>,
+    pub(crate) schedules: BTreeMap<String, (Timestamp, String)>,
+    pub(crate) delayed: Vec<(Timestamp, String)>,
+    /// What people and programs were told, in order.
+    pub(crate) told: Vec<String>,
+    pub(crate) dead: Vec<(String, String)>,
+    /// Outcomes that providers give before they do what they are asked, in order.
+    pub(crate) outcomes: VecDeque<Outcome>,
+    /// The names of the port calls.
+    pub(crate) calls: Vec<&'static str>,
+}
+
+pub(crate) struct Fake {
+    pub(crate) state: RefCell<State>,
+    pub(crate) now: Cell<Timestamp>,
+    pub(crate) crash: Cell<Option<Crash>>,
+    pub(crate) fail_at_call: Cell<Option<usize>>,
+    pub(crate) twice: bool,
+}
+
+/// Lambda gives the functions thirty seconds.
+const TIME_OUT: SignedDuration = SignedDuration::from_secs(30);
+/// The queues' visibility time-out.
+const VISIBILITY: SignedDuration = SignedDuration::from_secs(180);
+
+impl Fake {
+    pub(crate) fn new(now: &str) -> Self {
+        Self {
+            state: RefCell::new(State { settings: settings(), ..State::default() }),
+            now: Cell::new(at(now)),
+            crash: Cell::new(None),
+            fail_at_call: Cell::new(None),
+            twice: false,
+        }
+    }
+
+    /// VAI's agent writes its row before it books.
+    pub(crate) fn vai_writes_metadata(&self) {
+        let token = Token::parse(TOKEN).expect("a token");
+        let metadata = Metadata {
+            conversation_id: "conv-1".to_owned(),
+            user_id: Some("user-1".to_owned()),
+            agent_type: Some("sales".to_owned()),
+            event_type: Some("sales-demo".to_owned()),
+            source: Some("vai_agent".to_owned()),
+            notes: Some(Private::from(NOTES)),
+            phone: None,
+            language: None,
+            created_at: self.now.get(),
+        };
+        self.state.borrow_mut().metadata.insert(BookingId::of_token(&ConnectionName::default(), &token), metadata);
+    }
+
+    /// A webhook arrives and is handled, again and again until its record is gone.
+    pub(crate) fn webhook(&self, body: &[u8]) {
+        let envelope = Envelope {
+            source: Source::Calendly,
+            connection: ConnectionName::default(),
+            received_at: self.now.get(),
+            body: body.to_vec(),
+        };
+        for _ in 0..if self.twice { 2 } else { 1 } {
+            self.deliver(&envelope.to_json(), true);
+        }
+    }
+
+    /// Time goes on until `until`; timers fire at their hour.
+    pub(crate) fn wait_until(&self, until: &str) {
+        let until = at(until);
+        while let Some((hour, body)) = self.next_timer(until) {
+            self.now.set(self.now.get().max(hour));
+            for _ in 0..if self.twice { 2 } else { 1 } {
+                self.deliver(&body, false);
+            }
+        }
+        self.now.set(self.now.get().max(until));
+    }
+
+    fn next_timer(&self, until: Timestamp) -> Option<(Timestamp, String)> {
+        let mut state = self.state.borrow_mut();
+        let schedule = state.schedules.iter().min_by_key(|(_, (hour, _))| *hour).map(|(name, (hour, _))| (*hour, name.clone()));
+        let delayed = state.delayed.iter().enumerate().min_by_key(|(_, (hour, _))| *hour).map(|(index, (hour, _))| (*hour, index));
+        match (schedule, delayed) {
+            (Some((hour, name)), other) if hour <= until && other.is_none_or(|(it, _)| hour <= it) => state.schedules.remove(&name),
+            (_, Some((hour, index))) if hour <= until => Some(state.delayed.remove(index)),
+            _ => None,
+        }
+    }
+
+    /// A queue's message, redelivered until it is taken or has failed five times.
+    fn deliver(&self, body: &str, is_intake: bool) {
+        for _ in 0..5 {
+            if self.try_once(&[body], is_intake) == Some(vec![]) {
+                return;
+            }
+            self.now.set(self.now.get() + VISIBILITY);
+        }
+        self.state.borrow_mut().dead.push((body.to_owned(), "maxReceiveCount".to_owned()));
+    }
+
+    /// One invocation with a batch: the indexes that must come back; `None` when it was killed.
+    pub(crate) fn try_once(&self, bodies: &[&str], is_intake: bool) -> Option<Vec<usize>> {
+        let mut event = SqsEvent::default();
+        for (index, body) in bodies.iter().enumerate() {
+            let mut record = SqsMessage::default();
+            record.message_id = Some(index.to_string());
+            record.body = Some((*body).to_owned());
+            event.records.push(record);
+        }
+        let deadline = self.now.get() + TIME_OUT;
+        let response = if is_intake {
+            processor::handle(self, self, &event, deadline).now_or_never()?
+        } else {
+            reminder::handle(self, &event, deadline).now_or_never()?
+        };
+        Some(response.batch_item_failures.iter().map(|it| it.item_identifier.parse().expect("an index")).collect())
+    }
+
+    /// One port call: counted, stopped or failed as the test asks, otherwise carried out at once.
+    async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
+        let number = {
+            let mut state = self.state.borrow_mut();
+            state.calls.push(name);
+            state.calls.len() - 1
+        };
+        if self.fail_at_call.get() == Some(number) {
+            return Err(Unavailable(format!("{name} fails as the test asks")));
+        }
+        let crash = self.crash.get().filter(|it| it.at_call == number);
+        if crash.is_some_and(|it| !it.after_effect) {
+            std::future::pending::<()>().await;
+        }
+        let result = effect(&mut self.state.borrow_mut());
+        if crash.is_some() {
+            std::future::pending::<()>().await;
+        }
+        Ok(result)
+    }
+
+    async fn provider(&self, name: &'static str, line: String, key: &CommandId) -> Outcome {
+        let done = |state: &mut State| {
+            let outcome = state.outcomes.pop_front();
+            if let Some(Outcome::Refused { .. } | Outcome::Unsent { .. }) = outcome {
+                return outcome.expect("it is there");
+            }
+            state.told.push(line);
+            outcome.unwrap_or_else(|| Outcome::Done { provider_id: Some(format!("id-of-{key}")) })
+        };
+        self.call(name, done).await.unwrap_or_else(|error| Outcome::Unsent {
+            reason: domain::Reason::Unreachable,
+            after_seconds: None,
+            detail: error.to_string(),
+        })
+    }
+
+    /// The one booking of a story.
+    pub(crate) fn booking(&self) -> Booking {
+        let state = self.state.borrow();
+        assert_eq!(state.bookings.len(), 1, "one booking: {:?}", state.bookings.keys());
+        state.bookings.values().next().expect("a booking").0.clone()
+    }
+
+    /// The commands with their states, one line each.
+    pub(crate) fn ledger(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self.state.borrow().commands.values().map(|(_, it)| line(it)).collect();
+        lines.sort();
+        lines
+    }
+
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.state.borrow().told.clone()
+    }
+}
+
+fn line(command: &Command) -> String {
+    let reason = command.history.last().and_then(|it| it.reason).map(|it| format!(" ({})", it.code())).unwrap_or_default();
+    let leg = domain::uuid_of(command.leg.as_str());
+    format!("{} of {leg}: {}{reason}", command.action.slug(), command.state.name())
+}
+
+/// The stories' settings: an EngageLab template for each message, whatever the language.
+pub(crate) fn settings() -> Settings {
+    let mut settings = Settings::default();
+    for message in ["confirmation", "move", "cancellation", "reminder", "follow_up"] {
+        settings.templates.push(domain::settings::Template {
+            message: message.to_owned(),
+            provider: domain::settings::Provider::Engagelab,
+            language: None,
+            event_type: None,
+            id: format!("{message}-1"),
+        });
+    }
+    settings
+}
+
+fn local(at: Timestamp, zone: &str) -> String {
+    at.in_tz(zone).expect("a zone").strftime("%a %d %b %H:%M").to_string()
+}
+
+impl engine::Store for Fake {
+    async fn aliases(&self, _: &ConnectionName, invitees: &[InviteeUri]) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable> {
+        self.call("aliases", |state| {
+            invitees.iter().filter_map(|uri| Some((uri.clone(), state.aliases.get(uri)?.clone()))).collect()
+        })
+        .await
+    }
+
+    async fn load(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, Unavailable> {
+        self.call("load", |state| {
+            let empty = Snapshot::empty(booking.clone(), connection.clone());
+            let (known, revision) = state.bookings.get(booking).cloned().unwrap_or((empty.booking, 0));
+            let commands = state.commands.values().filter(|(of, _)| of == booking).map(|(_, it)| it.clone()).collect();
+            Snapshot { booking: known, revision, metadata: state.metadata.get(booking).cloned(), commands }
+        })
+        .await
+    }
+
+    async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError> {
+        self.call("commit", |state| {
+            let id = &decision.booking.id;
+            let revision = state.bookings.get(id).map_or(0, |it| it.1);
+            let alias_taken = decision.booking.aliases().into_iter().any(|it| state.aliases.get(it).is_some_and(|of| of != id));
+            let row_changed = decision
+                .commands
+                .iter()
+                .any(|it| state.commands.get(&it.command.id).map(|(_, row)| row.revision()) != it.was);
+            if revision != decision.revision || alias_taken || row_changed {
+                return Err(CommitError::Conflict);
+            }
+            if decision.booking_changed {
+                state.bookings.insert(id.clone(), (decision.booking.clone(), revision + 1));
+                state.aliases.extend(decision.booking.aliases().into_iter().map(|it| (it.clone(), id.clone())));
+            }
+            for changed in &decision.commands {
+                state.commands.insert(changed.command.id.clone(), (id.clone(), changed.command.clone()));
+            }
+            for fact in evidence {
+                state.facts.entry(fact.id.clone()).or_insert_with(|| fact.clone());
+            }
+            Ok(())
+        })
+        .await?
+    }
+
+    async fn swap(&self, _: &ConnectionName, booking: &BookingId, command: &Command, was: u64) -> Result<bool, Unavailable> {
+        self.call("swap", |state| {
+            let holds = state.commands.get(&command.id).is_some_and(|(_, row)| row.revision() == was);
+            if holds {
+                state.commands.insert(command.id.clone(), (booking.clone(), command.clone()));
+            }
+            holds
+        })
+        .await
+    }
+
+    async fn payload(&self, _: &ConnectionName, _: &BookingId, fact: &FactId) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.call("payload", |state| state.facts.get(fact).map(|it| it.payload.clone())).await
+    }
+
+    async fn keep_unknown(&self, _: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable> {
+        self.call("keep_unknown", |state| {
+            state.unknown.entry(event.id.clone()).or_insert_with(|| event.clone());
+        })
+        .await
+    }
+
+    async fn settings(&self, _: &ConnectionName) -> Result<Settings, Unavailable> {
+        // Cached in the process: no call of the outside.
+        Ok(self.state.borrow().settings.clone())
+    }
+}
+
+impl engine::Calendly for Fake {
+    async fn look_up(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable> {
+        self.call("look_up", |state| state.at_calendly.get(invitee).cloned()).await
+    }
+}
+
+impl engine::Texts for Fake {
+    async fn send(&self, _: &ConnectionName, key: &CommandId, order: &TextOrder) -> Outcome {
+        let letter = &order.letter;
+        let line = format!(
+            "SMS {} [{}, {}] to {}: {} {} {}",
+            order.message.name(),
+            order.template,
+            letter.language.tag(),
+            order.to.expose(),
+            letter.event,
+            local(letter.start, &letter.zone),
+            letter.zone
+        );
+        self.provider("text", line, key).await
+    }
+}
+
+impl engine::Mail for Fake {
+    async fn send(&self, _: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+        let letter = &order.letter;
+        let line = format!(
+            "e-mail {} [{}, {}] to {}: {} {} {}",
+            order.message.name(),
+            order.template,
+            letter.language.tag(),
+            order.to.expose(),
+            letter.event,
+            local(letter.start, &letter.zone),
+            letter.zone
+        );
+        self.provider("mail", line, key).await
+    }
+}
+
+impl engine::Vai for Fake {
+    async fn tell(&self, _: &ConnectionName, key: &CommandId, news: News, order: &VaiOrder, _: Timestamp) -> Outcome {
+        let details = &order.leg.details;
+        let line = match news {
+            News::Confirmed => format!("VAI confirmed {} {}", order.event_type, details.start),
+            News::Canceled => format!("VAI canceled {}", order.conversation_id),
+            News::Rescheduled => {
+                let old = order.old_start.map_or_else(|| "?".to_owned(), |it| it.to_string());
+                format!("VAI rescheduled {old} -> {}", details.start)
+            }
+        };
+        self.provider("vai", line, key).await
+    }
+
+    async fn offer_help(&self, _: &ConnectionName, key: &CommandId, order: &VaiOrder, at: Timestamp) -> Outcome {
+        self.provider("vai", format!("VAI offers help to {} at {at}", order.leg.details.email.expose()), key).await
+    }
+
+    async fn log(&self, _: &ConnectionName, key: &CommandId, what: Analytics, payload: &[u8], _: Timestamp) -> Outcome {
+        let body: serde_json::Value = serde_json::from_slice(payload).expect("a payload");
+        let invitee = domain::uuid_of(body["payload"]["uri"].as_str().expect("a URI")).to_owned();
+        self.provider("vai", format!("analytics {} {invitee}", what.name()), key).await
+    }
+}
+
+impl engine::Timers for Fake {
+    async fn arrange(&self, name: &str, due: &Due, at: Timestamp, now: Timestamp, bearer: Bearer) -> Result<(), Unavailable> {
+        assert!(name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{name}");
+        let wait = at.duration_since(now);
+        self.call("timer", |state| match bearer {
+            Bearer::Schedule => {
+                state.schedules.entry(name.to_owned()).or_insert_with(|| (at, due.to_json()));
+            }
+            Bearer::DelayedMessage => {
+                assert!(wait <= SignedDuration::from_mins(15), "SQS delays at most 15 minutes");
+                state.delayed.push((at, due.to_json()));
+            }
+        })
+        .await
+    }
+
+    async fn cancel(&self, name: &str) -> Result<(), Unavailable> {
+        self.call("timer", |state| {
+            state.schedules.remove(name);
+        })
+        .await
+    }
+}
+
+impl engine::Clock for Fake {
+    fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+}
+
+impl DeadLetters for Fake {
+    async fn bury(&self, message: &str, reason: &str) -> Result<(), Unavailable> {
+        self.call("bury", |state| state.dead.push((message.to_owned(), reason.to_owned()))).await
+    }
+}
+
+impl World for Fake {
+    type Store = Self;
+    type Calendly = Self;
+    type Texts = Self;
+    type Mail = Self;
+    type Vai = Self;
+    type Timers = Self;
+    type Clock = Self;
+
+    fn store(&self) -> &Self {
+        self
+    }
+    fn calendly(&self) -> &Self {
+        self
+    }
+    fn texts(&self) -> &Self {
+        self
+    }
+    fn mail(&self) -> &Self {
+        self
+    }
+    fn vai(&self) -> &Self {
+        self
+    }
+    fn timers(&self) -> &Self {
+        self
+    }
+    fn clock(&self) -> &Self {
+        self
+    }
+}

@@ -1,0 +1,41 @@
+//! What was received: `/inbox.json`, `/calendly.json`, and both as a page.
+
+use axum::{Json, Router, extract::State, response::Html, routing::get};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+pub(crate) fn routes() -> Router<World> {
+    Router::new()
+        .route("/", get(async || Html(include_str!("page.html"))))
+        .route("/inbox.json", get(inbox))
+        .route("/calendly.json", get(calendly))
+}
+
+async fn inbox(State(world): State<World>) -> Json<Value> {
+    let state = world.state();
+    let bodies = |path: &str| -> Vec<Value> {
+        let acted = state.vai.iter().filter(|call| call.path == path && !call.repeat);
+        acted.map(|call| with_time(&call.body, call.at)).collect()
+    };
+    Json(json!({
+        "sms": state.sms, "emails": state.emails, "vai": state.vai, "followups": bodies("/followup/schedule"),
+        "analytics": bodies("/analytics/log"), "deliveries": state.deliveries, "refused": state.refused,
+    }))
+}
+
+fn with_time(body: &Value, at: Timestamp) -> Value {
+    let mut body = body.clone();
+    body["at"] = json!(at);
+    body
+}
+
+async fn calendly(State(world): State<World>) -> Json<Value> {
+    let state = world.state();
+    let now = Timestamp::now();
+    let calendar = &state.calendar;
+    let events: Vec<Value> =
+        calendar.events.iter().map(|event| calendar.event_rest_view(event, now, &state.settings)).collect();
+    Json(json!({"events": events, "invitees": calendar.invitees, "subscriptions": calendar.subscriptions}))
+}

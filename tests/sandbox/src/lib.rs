@@ -1,0 +1,89 @@
+//! The outside world on loopback: one server that plays Calendly, the SMS provider `EngageLab` and the VAI Portal.
+//!
+//! Every part holds state and refuses what the real service refuses. Every part can be told to misbehave (`faults`).
+//! `/people` does what a person does on Calendly's pages, `/agent` what VAI's backend does, `/control` steers the world,
+//! and `/`, `/inbox.json` and `/calendly.json` show what was received.
+//!
+//! | path | plays | module |
+//! |---|---|---|
+//! | `/calendly` | `https://api.calendly.com` | `calendly` |
+//! | `/engagelab` | `https://smsapi.engagelab.com` | `engagelab` |
+//! | `/vai` | the VAI Portal's own API | `vai` |
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the outside world has its own clock, its own client and tasks that stay"
+)]
+
+pub mod agent;
+mod calendly;
+mod check;
+mod control;
+mod engagelab;
+mod faults;
+mod inbox;
+mod people;
+mod random;
+mod vai;
+mod world;
+
+use std::{io, net::Ipv4Addr, sync::Arc};
+
+use axum::Router;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{agent::MetadataRows, faults::Target, world::World};
+
+/// What a caller shows to be let in.
+pub mod keys {
+    /// Calendly's bearer token.
+    pub const CALENDLY: &str = "sandbox-token";
+    /// User name and password of the SMS provider's Basic authentication: `dev_key:dev_secret`.
+    pub const ENGAGELAB: &str = "sandbox-key:sandbox-secret";
+    /// The VAI Portal's bearer key.
+    pub const VAI: &str = "sandbox-vai-key";
+}
+
+/// A running sandbox. It ends when dropped.
+pub struct Sandbox {
+    url: String,
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Sandbox {
+    /// Where it listens, for example `http://127.0.0.1:4570`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Serves until the process ends or the listener fails.
+    pub async fn run(mut self) -> io::Result<()> {
+        (&mut self.server).await.map_err(io::Error::other)?
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Starts the world on 127.0.0.1 at `port` (0: any free one). `rows` is where `/agent/book` leaves a booking's metadata.
+pub async fn start(port: u16, rows: Arc<dyn MetadataRows>) -> io::Result<Sandbox> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let world = World::new(url.clone(), rows).map_err(io::Error::other)?;
+    let server = tokio::spawn(async move { axum::serve(listener, routes(world)).await });
+    Ok(Sandbox { url, server })
+}
+
+fn routes(world: World) -> Router {
+    Router::new()
+        .nest("/calendly", faults::guard(calendly::routes(&world), &world, Target::Calendly))
+        .nest("/engagelab", faults::guard(engagelab::routes(), &world, Target::EngageLab))
+        .nest("/vai", faults::guard(vai::routes(), &world, Target::Vai))
+        .merge(people::routes())
+        .merge(agent::routes())
+        .merge(control::routes())
+        .merge(inbox::routes())
+        .with_state(world)
+}

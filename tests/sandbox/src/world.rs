@@ -1,0 +1,191 @@
+//! The state of the world, its settings, and the handle that every handler gets.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use crate::{
+    agent::MetadataRows,
+    calendly::{calendar::Calendar, webhooks::Delivery},
+    engagelab::Sms,
+    faults::{Fault, Refused, Target},
+    vai::{Call, Email},
+};
+
+/// The handle. Cloning it gives the same world.
+#[derive(Clone)]
+pub(crate) struct World(Arc<Shared>);
+
+struct Shared {
+    url: String,
+    http: reqwest::Client,
+    rows: Arc<dyn MetadataRows>,
+    state: Mutex<State>,
+    /// Per target: rings when a request or delivery of its has ended. A reordered one waits for that.
+    ended: [Notify; 4],
+}
+
+impl World {
+    pub(crate) fn new(url: String, rows: Arc<dyn MetadataRows>) -> reqwest::Result<Self> {
+        // Everything it calls is on this machine or was named by the tester: no proxy, no redirects (Calendly follows none).
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(Self(Arc::new(Shared { url, http, rows, state: Mutex::default(), ended: Default::default() })))
+    }
+
+    /// The state, locked. Never held across an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where this world listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.0.http
+    }
+
+    pub(crate) fn rows(&self) -> &dyn MetadataRows {
+        &*self.0.rows
+    }
+
+    pub(crate) fn ended(&self, target: Target) -> &Notify {
+        &self.0.ended[target as usize]
+    }
+}
+
+/// Everything the world remembers.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) calendar: Calendar,
+    pub(crate) rate: Rate,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) sms: Vec<Sms>,
+    pub(crate) emails: Vec<Email>,
+    pub(crate) vai: Vec<Call>,
+    /// VAI's answers by path and idempotency key.
+    pub(crate) vai_answers: HashMap<(String, String), Value>,
+    /// Counts resets: a delivery of an earlier world stops.
+    pub(crate) generation: u64,
+}
+
+impl State {
+    /// Back to the beginning. Whoever is connected may stay so.
+    pub(crate) fn reset(&mut self, keep_subscriptions: bool) {
+        let subscriptions = std::mem::take(&mut self.calendar.subscriptions);
+        *self = Self { generation: self.generation + 1, ..Self::default() };
+        if keep_subscriptions {
+            self.calendar.subscriptions = subscriptions;
+        }
+    }
+}
+
+/// How the world behaves when nothing is broken.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Calendly's pause before the second attempt of a delivery; it doubles from then on.
+    pub(crate) retry_first_ms: u64,
+    /// How long Calendly tries (24 hours in reality) before it disables the subscription.
+    pub(crate) retry_window_ms: u64,
+    /// How long Calendly waits for an answer to a delivery.
+    pub(crate) webhook_timeout_ms: u64,
+    /// Which half of a move is delivered first.
+    pub(crate) move_order: MoveOrder,
+    /// Whether the tracking of a booking is carried to the new invitee of a move. Calendly does not promise it.
+    pub(crate) move_keeps_tracking: bool,
+    /// How long a Google Meet link stays in status `processing`.
+    pub(crate) meet_link_ms: u64,
+    /// Calendly's requests per minute.
+    pub(crate) requests_per_minute: u32,
+    /// `POST /invitees` per minute; null: bounded by the general limit only.
+    pub(crate) bookings_per_minute: Option<u32>,
+    /// What the token may do; null: everything.
+    pub(crate) scopes: Option<Vec<String>>,
+    /// The token owner's role in the organization: owner, admin or user.
+    pub(crate) role: String,
+    /// The SMS provider refuses the same template to the same number within this time; 0: never.
+    pub(crate) sms_frequency_ms: u64,
+    /// Whether VAI answers a repeated idempotency key without acting again. It documents nothing either way.
+    pub(crate) vai_idempotent: bool,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MoveOrder {
+    CanceledFirst,
+    CreatedFirst,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retry_first_ms: 1_000,
+            retry_window_ms: 120_000,
+            webhook_timeout_ms: 10_000,
+            move_order: MoveOrder::CanceledFirst,
+            move_keeps_tracking: true,
+            meet_link_ms: 3_000,
+            requests_per_minute: 500,
+            bookings_per_minute: None,
+            scopes: None,
+            role: "owner".to_owned(),
+            sms_frequency_ms: 0,
+            vai_idempotent: true,
+        }
+    }
+}
+
+/// Calendly's counters of the current minute.
+pub(crate) struct Rate {
+    began: Instant,
+    requests: u32,
+    bookings: u32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { began: Instant::now(), requests: 0, bookings: 0 }
+    }
+}
+
+/// What Calendly's rate-limit headers say.
+pub(crate) struct Allowance {
+    pub(crate) limit: u32,
+    pub(crate) remaining: u32,
+    pub(crate) reset_seconds: u64,
+    pub(crate) exceeded: bool,
+}
+
+impl Rate {
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    /// Counts one request.
+    pub(crate) fn count(&mut self, is_booking: bool, settings: &Settings) -> Allowance {
+        if self.began.elapsed() >= Self::WINDOW {
+            *self = Self::default();
+        }
+        self.requests += 1;
+        self.bookings += u32::from(is_booking);
+        let (limit, used) = match settings.bookings_per_minute {
+            Some(limit) if is_booking => (limit, self.bookings),
+            _ => (settings.requests_per_minute, self.requests),
+        };
+        Allowance {
+            limit,
+            remaining: limit.saturating_sub(used),
+            reset_seconds: (Self::WINDOW.saturating_sub(self.began.elapsed())).as_secs() + 1,
+            exceeded: used > limit,
+        }
+    }
+}

@@ -1,0 +1,568 @@
+//! The sandbox as its callers see it: over HTTP, on a free port.
+#![expect(clippy::unwrap_used, reason = "in a test whatever fails should panic, helpers included")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the receiver of webhooks runs beside the test, and the world's clock is real"
+)]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::{Timestamp, ToSpan};
+use sandbox::{
+    Sandbox,
+    agent::{Metadata, MetadataRows, NoRows, Put},
+    keys,
+};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+const SALES_DEMO: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e1";
+const QUICK: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e4";
+const WEBINAR: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e5";
+const ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
+
+/// A sandbox and a client for it.
+struct Client {
+    sandbox: Sandbox,
+    http: reqwest::Client,
+}
+
+impl Client {
+    async fn start() -> Self {
+        Self::with(Arc::new(NoRows)).await
+    }
+
+    async fn with(rows: Arc<dyn MetadataRows>) -> Self {
+        let sandbox = sandbox::start(0, rows).await.unwrap();
+        Self { sandbox, http: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.sandbox.url())
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.answer(self.http.get(self.url(path)).bearer_auth(keys::CALENDLY)).await
+    }
+
+    async fn calendly(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.answer(self.http.post(self.url(&format!("/calendly{path}"))).bearer_auth(keys::CALENDLY).json(body)).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.answer(self.http.post(self.url(path)).json(&body)).await;
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        answer
+    }
+
+    async fn sms(&self, body: &Value) -> (u16, Value) {
+        let (user, password) = keys::ENGAGELAB.split_once(':').unwrap();
+        let request = self.http.post(self.url("/engagelab/v1/messages")).basic_auth(user, Some(password));
+        self.answer(request.json(body)).await
+    }
+
+    async fn vai(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.post(self.url(&format!("/vai{path}"))).bearer_auth(keys::VAI);
+        self.answer(request.header("Idempotency-Key", key).json(body)).await
+    }
+
+    async fn inbox(&self) -> Value {
+        self.get("/inbox.json").await.1
+    }
+
+    async fn subscribe(&self, receiver: &Receiver) -> Value {
+        let body = json!({
+            "url": receiver.url, "events": ["invitee.created", "invitee.canceled"], "organization": ORGANIZATION,
+            "scope": "organization", "signing_key": "a-key",
+        });
+        let (status, answer) = self.calendly("/webhook_subscriptions", &body).await;
+        assert_eq!(status, 201, "{answer}");
+        answer["resource"].clone()
+    }
+
+    async fn book(&self, start: &str) -> Value {
+        let (status, answer) = self.calendly("/invitees", &quick(start)).await;
+        assert_eq!(status, 201, "{answer}");
+        answer["resource"].clone()
+    }
+}
+
+/// Headers and raw body of a delivery.
+type Received = (HeaderMap, Bytes);
+/// What came, and the statuses still to be answered, last first.
+type Script = (Arc<Mutex<Vec<Received>>>, Arc<Mutex<Vec<u16>>>);
+
+/// A webhook receiver that answers with the statuses it was given, then with 200.
+struct Receiver {
+    url: String,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Receiver {
+    async fn start(mut statuses: Vec<u16>) -> Self {
+        statuses.reverse();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let shared = (received.clone(), Arc::new(Mutex::new(statuses)));
+        let app = Router::new()
+            .fallback(async |State((received, statuses)): State<Script>, headers: HeaderMap, body: Bytes| {
+                received.lock().unwrap().push((headers, body));
+                StatusCode::from_u16(statuses.lock().unwrap().pop().unwrap_or(200)).unwrap()
+            })
+            .with_state(shared);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/webhooks/calendly", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, received }
+    }
+
+    async fn wait_for(&self, count: usize) -> Vec<Received> {
+        for _ in 0..500 {
+            if self.received.lock().unwrap().len() >= count {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.received.lock().unwrap().clone()
+    }
+
+    async fn bodies(&self, count: usize) -> Vec<Value> {
+        let all = self.wait_for(count).await;
+        assert_eq!(all.len(), count);
+        all.iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
+    }
+}
+
+/// A whole minute some hours ahead.
+fn hours_ahead(hours: i64) -> String {
+    let minute = Timestamp::now().as_second() / 60 * 60;
+    (Timestamp::from_second(minute).unwrap() + hours.hours()).to_string()
+}
+
+fn no_tracking() -> Value {
+    json!({
+        "utm_campaign": null, "utm_source": null, "utm_medium": null, "utm_content": null, "utm_term": null,
+        "salesforce_uuid": null,
+    })
+}
+
+fn quick(start: &str) -> Value {
+    json!({
+        "event_type": QUICK, "start_time": start,
+        "invitee": {"name": "Ana Ionescu", "email": "ana@example.com", "timezone": "Europe/Bucharest"},
+        "tracking": no_tracking(),
+    })
+}
+
+/// The first free start of an event type.
+async fn free_start(client: &Client, event_type: &str) -> String {
+    let from = Timestamp::now() + 1.minute();
+    let until = from + (24 * 7).hours();
+    let path =
+        format!("/calendly/event_type_available_times?event_type={event_type}&start_time={from}&end_time={until}");
+    let (status, answer) = client.get(&path).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer["collection"][0].get("end_time").is_none());
+    answer["collection"][0]["start_time"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn refuses_bookings_as_calendly_does() {
+    let client = Client::start().await;
+    let start = free_start(&client, SALES_DEMO).await;
+    let good = json!({
+        "event_type": SALES_DEMO, "start_time": start,
+        "invitee": {"first_name": "Ana", "last_name": "Ionescu", "email": "ana@example.com", "timezone": "Europe/Bucharest"},
+        "location": {"kind": "zoom_conference"},
+        "questions_and_answers": [{"question": "Company", "answer": "Acme", "position": 0}],
+        "tracking": no_tracking(),
+    });
+    let guests: Vec<String> = (0..11).map(|number| format!("guest{number}@example.com")).collect();
+    let cases = [
+        ("/tracking", json!({"utm_content": "x"}), "tracking.utm_campaign", "is missing"),
+        ("/start_time", json!("2020-01-06T09:00:00Z"), "start_time", "start_time must be in the future"),
+        ("/start_time", json!("2099-01-06T09:00:00+02:00"), "start_time", "must be in UTC"),
+        ("/end_time", json!(start), "end_time", "is unknown"),
+        ("/event_guests", json!(guests), "event_guests", "can't be more than 10"),
+        ("/invitee/timezone", json!("Mars/Olympus"), "invitee.timezone", "is not a time zone"),
+        ("/invitee/text_reminder_number", json!("0712"), "invitee.text_reminder_number", "is not a valid phone number"),
+        ("/invitee/email", json!("ana"), "invitee.email", "is not an e-mail address"),
+        ("/location", json!({"kind": "outbound_call"}), "location.location", "is missing"),
+        (
+            "/location",
+            json!({"kind": "physical", "location": "Here"}),
+            "event.location_configuration.location",
+            "invalid location choice",
+        ),
+        (
+            "/location",
+            json!({"kind": "zoom_conference", "location": "https://zoom.us"}),
+            "location.location",
+            "is unknown",
+        ),
+        (
+            "/questions_and_answers",
+            json!([{"question": "company", "answer": "Acme", "position": 0}]),
+            "questions_and_answers.0.question",
+            "does not match a question of the event type",
+        ),
+        ("/event_type", json!("sales-demo"), "event_type", "is not the URI of an event type"),
+    ];
+    for (pointer, value, parameter, message) in cases {
+        let mut body = good.clone();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        body.pointer_mut(parent).unwrap()[key] = value;
+        let (status, answer) = client.calendly("/invitees", &body).await;
+        assert_eq!(status, 400, "{pointer}: {answer}");
+        assert_eq!(answer["title"], "Invalid Argument");
+        assert_eq!(
+            (&answer["details"][0]["parameter"], &answer["details"][0]["message"]),
+            (&json!(parameter), &json!(message))
+        );
+    }
+
+    let mut unanswered = good.clone();
+    unanswered["questions_and_answers"] = json!([]);
+    let (status, answer) = client.calendly("/invitees", &unanswered).await;
+    assert_eq!((status, &answer["message"]), (400, &json!("Required Questions and Answers cannot be blank.")));
+    assert!(answer.get("details").is_none());
+
+    let (status, answer) = client.calendly("/invitees", &good).await;
+    assert_eq!(status, 201, "{answer}");
+    assert_eq!(answer["resource"]["name"], "Ana Ionescu");
+    assert_eq!(answer["resource"]["scheduling_method"], "api");
+    let (status, answer) = client.calendly("/invitees", &good).await;
+    assert_eq!((status, &answer["details"][0]["code"]), (400, &json!("already_filled")));
+
+    let unauthorized = client.answer(client.http.get(client.url("/calendly/users/me")).bearer_auth("other")).await;
+    assert_eq!(unauthorized, (401, json!({"title": "Unauthenticated", "message": "The access token is invalid"})));
+}
+
+#[tokio::test]
+async fn limits_and_scopes_are_enforced() {
+    let client = Client::start().await;
+    client.post("/control/settings", json!({"scopes": ["users:read"]})).await;
+    let (status, answer) = client.calendly("/invitees", &quick(&hours_ahead(2))).await;
+    assert_eq!((status, &answer["required_scopes"]), (403, &json!(["scheduled_events:write"])));
+
+    client.post("/control/settings", json!({"scopes": null, "requests_per_minute": 2})).await;
+    let answer = client.http.get(client.url("/calendly/users/me")).bearer_auth(keys::CALENDLY).send().await.unwrap();
+    assert_eq!(answer.headers()["X-RateLimit-Remaining"], "0");
+    assert_eq!(client.get("/calendly/users/me").await.0, 429);
+    let unknown = client.answer(client.http.post(client.url("/control/settings")).json(&json!({"retries": 1}))).await;
+    assert_eq!(unknown.0, 400);
+}
+
+#[tokio::test]
+async fn collections_come_in_pages() {
+    let client = Client::start().await;
+    let path = format!("/calendly/event_types?organization={ORGANIZATION}&count=3");
+    let (_, first) = client.get(&path).await;
+    let token = first["pagination"]["next_page_token"].as_str().unwrap();
+    let (_, second) = client.get(&format!("{path}&page_token={token}")).await;
+    let names = |page: &Value| -> Vec<String> {
+        page["collection"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&first), ["Product Webinar", "Quick Consultation", "Sales Demo"]);
+    assert_eq!(names(&second), ["Strategy Call", "Technical Support"]);
+    assert_eq!(second["pagination"]["next_page"], Value::Null);
+    assert_eq!(client.get("/calendly/event_types").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_booking_is_told_by_a_signed_webhook() {
+    let client = Client::start().await;
+    let receiver = Receiver::start(vec![]).await;
+    client.subscribe(&receiver).await;
+    let mut body = quick(&hours_ahead(2));
+    body["tracking"]["utm_content"] = json!("token");
+    let (_, booked) = client.calendly("/invitees", &body).await;
+
+    let (headers, raw) = receiver.wait_for(1).await.remove(0);
+    assert_eq!(headers["User-Agent"], "Calendly");
+    let header = headers["Calendly-Webhook-Signature"].to_str().unwrap();
+    let (stamp, given) = header.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"a-key").unwrap();
+    mac.update(stamp.as_bytes());
+    mac.update(b".");
+    mac.update(&raw);
+    assert_eq!(given, hex::encode(mac.finalize().into_bytes()));
+
+    assert!(!raw.windows(2).any(|pair| pair == b"\": "), "the wire is compact");
+    let told: Value = serde_json::from_slice(&raw).unwrap();
+    assert_eq!(told["event"], "invitee.created");
+    assert_eq!(told["payload"]["uri"], booked["resource"]["uri"]);
+    assert_eq!(told["payload"]["event"], told["payload"]["scheduled_event"]["uri"]);
+    assert_eq!(told["payload"]["tracking"]["utm_content"], "token");
+    assert_eq!(told["payload"]["scheduled_event"]["location"]["status"], "processing");
+    assert_eq!(told["payload"]["created_at"].as_str().unwrap().len(), "2026-01-01T00:00:00.000000Z".len());
+    assert!(told["payload"]["scheduled_event"]["event_memberships"][0].get("buffered_start_time").is_none());
+}
+
+#[tokio::test]
+async fn a_delivery_is_repeated_until_it_arrives() {
+    let client = Client::start().await;
+    client.post("/control/settings", json!({"retry_first_ms": 20})).await;
+    let receiver = Receiver::start(vec![503, 503]).await;
+    client.subscribe(&receiver).await;
+    client.book(&hours_ahead(2)).await;
+
+    let received = receiver.wait_for(3).await;
+    assert!(received.iter().all(|(_, body)| *body == received[0].1), "the bytes are the same on each attempt");
+    // The answer reaches the sandbox a moment after the request left the receiver.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let deliveries = client.inbox().await["deliveries"].clone();
+    let statuses: Vec<_> =
+        deliveries.as_array().unwrap().iter().map(|one| (one["attempt"].as_u64(), one["status"].as_u64())).collect();
+    assert_eq!(statuses, [(Some(1), Some(503)), (Some(2), Some(503)), (Some(3), Some(200))]);
+}
+
+#[tokio::test]
+async fn a_subscription_that_never_answers_well_is_disabled() {
+    let client = Client::start().await;
+    client.post("/control/settings", json!({"retry_first_ms": 10, "retry_window_ms": 100})).await;
+    let receiver = Receiver::start(vec![500; 50]).await;
+    let subscription = client.subscribe(&receiver).await;
+    client.book(&hours_ahead(2)).await;
+
+    let path = subscription["uri"].as_str().unwrap().replace("https://api.calendly.com", "/calendly");
+    for _ in 0..100 {
+        if client.get(&path).await.1["resource"]["state"] == "disabled" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (_, answer) = client.get(&path).await;
+    assert_eq!(answer["resource"]["state"], "disabled");
+    assert!(answer["resource"]["retry_started_at"].is_string());
+    assert!(answer["resource"].get("signing_key").is_none());
+    let same = json!({"url": receiver.url, "events": ["invitee.created"], "organization": ORGANIZATION, "scope": "organization"});
+    assert_eq!(client.calendly("/webhook_subscriptions", &same).await.0, 409);
+}
+
+#[tokio::test]
+async fn a_move_fires_both_halves_in_the_order_asked_for() {
+    let client = Client::start().await;
+    let receiver = Receiver::start(vec![]).await;
+    client.subscribe(&receiver).await;
+    let first = client.book(&hours_ahead(2)).await;
+    let moved = client.post("/people/move", json!({"invitee": first["uri"], "start_time": hours_ahead(3)})).await;
+    let told = receiver.bodies(3).await;
+    assert_eq!((&told[1]["event"], &told[2]["event"]), (&json!("invitee.canceled"), &json!("invitee.created")));
+    assert_eq!(
+        (&told[1]["payload"]["rescheduled"], &told[1]["payload"]["new_invitee"]),
+        (&json!(true), &moved["invitee"])
+    );
+    assert_eq!(
+        (&told[2]["payload"]["rescheduled"], &told[2]["payload"]["old_invitee"]),
+        (&json!(false), &first["uri"])
+    );
+    assert_eq!(told[1]["payload"]["scheduled_event"]["status"], "canceled");
+    assert_ne!(told[1]["payload"]["event"], told[2]["payload"]["event"]);
+
+    client.post("/control/settings", json!({"move_order": "created_first"})).await;
+    client.post("/people/move", json!({"invitee": moved["invitee"], "start_time": hours_ahead(4)})).await;
+    let told = receiver.bodies(5).await;
+    assert_eq!((&told[3]["event"], &told[4]["event"]), (&json!("invitee.created"), &json!("invitee.canceled")));
+}
+
+#[tokio::test]
+async fn a_refused_move_leaves_the_booking_as_it_was() {
+    let client = Client::start().await;
+    let first = client.book(&hours_ahead(2)).await;
+    client.book(&hours_ahead(3)).await;
+    let taken = json!({"invitee": first["uri"], "start_time": hours_ahead(3)});
+    let (status, _) = client.answer(client.http.post(client.url("/people/move")).json(&taken)).await;
+    assert_eq!(status, 400);
+    let path = first["uri"].as_str().unwrap().replace("https://api.calendly.com", "/calendly");
+    assert_eq!(client.get(&path).await.1["resource"]["status"], "active");
+}
+
+#[tokio::test]
+async fn a_host_cancels_for_everybody_in_a_group() {
+    let client = Client::start().await;
+    let receiver = Receiver::start(vec![]).await;
+    client.subscribe(&receiver).await;
+    let start = free_start(&client, WEBINAR).await;
+    let mut events = Vec::new();
+    for email in ["ana@example.com", "ion@example.com", "mia@example.com"] {
+        let booking = json!({"event_type": "Product Webinar", "start_time": start, "name": "A Person", "email": email, "timezone": "Europe/Copenhagen"});
+        events.push(client.post("/people/book", booking).await);
+    }
+    assert_eq!(events[0]["event"], events[1]["event"]);
+    assert_ne!(events[0]["invitee"], events[1]["invitee"]);
+    client.post("/people/cancel", json!({"invitee": events[0]["invitee"], "reason": "no time"})).await;
+    let path = events[0]["event"].as_str().unwrap().replace("https://api.calendly.com", "/calendly");
+    assert_eq!(client.get(&path).await.1["resource"]["status"], "active");
+
+    let cancellation =
+        client.calendly(&format!("{}/cancellation", path.replace("/calendly", "")), &json!({"reason": "ill"})).await;
+    assert_eq!((cancellation.0, &cancellation.1["resource"]["canceler_type"]), (201, &json!("host")));
+    let again = client.calendly(&format!("{}/cancellation", path.replace("/calendly", "")), &json!({})).await;
+    assert_eq!((again.0, &again.1["message"]), (403, &json!("Event is already canceled")));
+    let told = receiver.bodies(6).await;
+    let canceled: Vec<_> = told.iter().filter(|one| one["event"] == "invitee.canceled").collect();
+    assert_eq!(canceled.len(), 3);
+    assert_eq!(canceled[0]["payload"]["cancellation"]["canceler_type"], "invitee");
+    assert_eq!(
+        canceled[0]["payload"]["scheduled_event"]["invitees_counter"],
+        json!({"total": 3, "active": 2, "limit": 10})
+    );
+}
+
+#[tokio::test]
+async fn webhooks_can_be_dropped_doubled_and_reordered() {
+    let client = Client::start().await;
+    let receiver = Receiver::start(vec![]).await;
+    client.subscribe(&receiver).await;
+    for mode in ["drop", "duplicate"] {
+        client.post("/control/faults", json!({"target": "webhooks", "mode": mode, "times": 1})).await;
+    }
+    client.book(&hours_ahead(2)).await;
+    let second = client.book(&hours_ahead(3)).await;
+    let told = receiver.bodies(2).await;
+    assert!(told.iter().all(|one| one["payload"]["uri"] == second["uri"]));
+
+    client
+        .post(
+            "/control/faults",
+            json!({"target": "webhooks", "mode": "reorder", "path_prefix": "invitee.canceled", "delay_ms": 5000}),
+        )
+        .await;
+    client.post("/people/move", json!({"invitee": second["uri"], "start_time": hours_ahead(4)})).await;
+    let told = receiver.bodies(4).await;
+    assert_eq!((&told[2]["event"], &told[3]["event"]), (&json!("invitee.created"), &json!("invitee.canceled")));
+}
+
+#[tokio::test]
+async fn engagelab_renders_its_templates_and_has_its_own_codes() {
+    let client = Client::start().await;
+    let good = json!({
+        "to": ["+40712345678"],
+        "template": {"id": "cancellation-ro", "params": {"name": "Ana", "event": "Sales Demo", "host": "Maria Popescu"}},
+        "custom_args": {"id": "c1"},
+    });
+    let (status, answer) = client.sms(&good).await;
+    assert_eq!((status, answer["accepted_count"].as_u64()), (200, Some(1)));
+    assert!(answer["message_id"].is_string() && answer.get("code").is_none());
+    let sms = client.inbox().await["sms"][0].clone();
+    assert_eq!(
+        sms["text"],
+        "Bună, Ana! Întâlnirea Sales Demo cu Maria Popescu, {{time}}, a fost anulată. Dacă vrei să găsim alt moment, te ajutăm cu drag."
+    );
+    assert_eq!((&sms["unfilled"], &sms["custom_args"]), (&json!(["time"]), &json!({"id": "c1"})));
+
+    let mut numeric = good.clone();
+    numeric["template"]["id"] = json!(7);
+    assert_eq!(client.sms(&numeric).await.1["code"], 3002);
+    let mut unknown = good.clone();
+    unknown["template"]["id"] = json!("welcome");
+    let (status, answer) = client.sms(&unknown).await;
+    assert_eq!((status, &answer["code"]), (400, &json!(4001)));
+    let (status, answer) = client.answer(client.http.post(client.url("/engagelab/v1/messages")).json(&good)).await;
+    assert_eq!((status, &answer["code"]), (401, &json!(2001)));
+    client.post("/control/settings", json!({"sms_frequency_ms": 60000})).await;
+    assert_eq!(client.sms(&good).await.1["code"], 3004);
+    client
+        .post(
+            "/control/faults",
+            json!({"target": "engagelab", "mode": "fail", "status": 200, "code": 3003, "times": 1}),
+        )
+        .await;
+    let (status, answer) = client.sms(&good).await;
+    assert_eq!((status, &answer["code"]), (200, &json!(3003)));
+    assert_eq!(client.inbox().await["sms"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_the_message_sent() {
+    let client = Client::start().await;
+    client.post("/control/faults", json!({"target": "engagelab", "mode": "drop", "times": 1})).await;
+    let (user, password) = keys::ENGAGELAB.split_once(':').unwrap();
+    let body = json!({"to": ["+4520123456"], "template": {"id": "reminder-da", "params": {}}});
+    let request = client.http.post(client.url("/engagelab/v1/messages")).basic_auth(user, Some(password)).json(&body);
+    assert!(request.send().await.is_err());
+    assert_eq!(client.inbox().await["sms"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn vai_names_the_key_that_is_wrong() {
+    let client = Client::start().await;
+    let canceled = json!({
+        "booking_id": "b1", "conversation_id": "c1", "invitee_email": "ana@example.com", "cancel_reason": null,
+        "timestamp": "2026-11-20T12:00:00Z", "event_uuid": "e1", "invitee_uuid": "i1",
+    });
+    assert_eq!(client.vai("/calendly/canceled", "k1", &canceled).await.0, 200);
+    for (key, value, problem) in [
+        ("invitee_email", json!("ana"), "invitee_email is not an e-mail address"),
+        ("timestamp", json!(12), "timestamp must be a string"),
+        ("reason", json!("x"), "reason is unknown"),
+    ] {
+        let mut body = canceled.clone();
+        body[key] = value;
+        assert_eq!(client.vai("/calendly/canceled", "k2", &body).await, (400, json!({"error": problem})));
+    }
+    let missing = json!({"to": "ana@example.com", "subject": "Confirmare programare: Sales Demo", "template": "calendly_confirmation", "data": {}});
+    assert_eq!(client.vai("/email/send", "k3", &missing).await.1["error"], "data.event_name is missing");
+
+    let mut email = missing.clone();
+    email["data"] = json!({
+        "event_name": "Sales Demo", "start_time": "luni, 11 ianuarie 2027, 10:00", "end_time": "10:30",
+        "meeting_url": null, "conversation_context": null, "agent_type": "sales",
+    });
+    for _ in 0..2 {
+        assert_eq!(client.vai("/email/send", "k4", &email).await.0, 200);
+    }
+    let inbox = client.inbox().await;
+    assert_eq!(inbox["emails"].as_array().unwrap().len(), 1);
+    assert_eq!(inbox["vai"].as_array().unwrap().last().unwrap()["repeat"], true);
+    assert_eq!(inbox["refused"].as_array().unwrap().len(), 4);
+}
+
+#[derive(Default)]
+struct Rows(Mutex<Vec<(String, String, String)>>);
+
+impl MetadataRows for Rows {
+    fn put<'a>(&'a self, connection: &'a str, token: &'a str, metadata: &'a Metadata) -> Put<'a> {
+        self.0.lock().unwrap().push((connection.to_owned(), token.to_owned(), metadata.conversation_id.clone()));
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn an_agent_books_with_a_token_whose_row_is_written_first() {
+    let rows = Arc::new(Rows::default());
+    let client = Client::with(rows.clone()).await;
+    let booked = client
+        .post(
+            "/agent/book",
+            json!({
+                "event_type": "Quick Consultation", "name": "Ana Ionescu", "email": "ana@example.com",
+                "timezone": "Europe/Bucharest", "phone": "+40712345678", "language": "ro", "start_time": hours_ahead(2),
+                "conversation_id": "conv-1", "user_id": "user-1", "agent_type": "sales", "notes": "wants a demo",
+            }),
+        )
+        .await;
+    let token = booked["token"].as_str().unwrap();
+    assert!(token.len() == 31 && token.starts_with("vai1-"));
+    assert_eq!(*rows.0.lock().unwrap(), [("default".to_owned(), token.to_owned(), "conv-1".to_owned())]);
+    let invitee = &booked["calendly"]["resource"];
+    assert_eq!(
+        (&invitee["tracking"]["utm_content"], &invitee["text_reminder_number"]),
+        (&json!(token), &json!("+40712345678"))
+    );
+}

@@ -1,0 +1,64 @@
+"""Prints a deployed stack's outputs as environment variables, after checking that what can be lost silently is there.
+
+Runs in .tools/deploy, against AWS or, with AWS_ENDPOINT_URL, the local stack.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+TEMPLATE = (Path(__file__).resolve().parents[2] / "template.yaml").read_text()
+
+
+def outputs(stack):
+    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    found = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])}
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        found["ApiUrl"] = f"{endpoint}/_aws/execute-api/{found['ApiId']}/$default"
+        found["WebhookUrl"] = found["ApiUrl"] + "/webhooks/calendly"
+    return found
+
+
+def problems(stack, found):
+    routes = boto3.client("apigatewayv2").get_routes(ApiId=found["ApiId"])["Items"]
+    served = {one["RouteKey"] for one in routes if one.get("Target")}
+    for key in re.findall(r"RouteKey: (.+)", TEMPLATE):
+        if key not in served:
+            yield f"the API has no route {key}"
+
+    ttl = boto3.client("dynamodb").describe_time_to_live(TableName=found["TableName"])["TimeToLiveDescription"]
+    if ttl.get("AttributeName") != "expires_at" or ttl["TimeToLiveStatus"] not in ("ENABLING", "ENABLED"):
+        yield f"the table's expiry is not on: {ttl}"
+
+    mappings = boto3.client("lambda").get_paginator("list_event_source_mappings")
+    for function, queue in (("processor", "intake"), ("reminder", "due")):
+        sources = [
+            one
+            for page in mappings.paginate(FunctionName=f"{stack}-{function}")
+            for one in page["EventSourceMappings"]
+            if one["EventSourceArn"].endswith(f":{stack}-{queue}")
+        ]
+        if [one["State"] in ("Enabled", "Enabling", "Creating") for one in sources] != [True]:
+            yield f"{function} is not fed by the {queue} queue: {sources}"
+        elif sources[0].get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{function} does not report single failures of a batch"
+
+
+def main():
+    stack = sys.argv[1]
+    try:
+        found = outputs(stack)
+        wrong = list(problems(stack, found))
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"Can't look at the stack {stack}: {error}")
+    if wrong:
+        sys.exit(f"The stack {stack} is deployed but not whole:\n" + "".join(f"  - {one}\n" for one in wrong))
+    for key, value in found.items():
+        print(re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper() + "=" + value)
+
+
+main()

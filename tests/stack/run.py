@@ -1,0 +1,63 @@
+"""`make run`: starts everything, plays the story, stays up until Ctrl-C. With --check it ends after the story."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+
+import tools
+from play import play
+from stack import Failed, Stack
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--check", action="store_true", help="free ports, a state of its own, and end after the story")
+    options.add_argument("--keep", action="store_true", help="keep the state of the last run")
+    options.add_argument("--port", type=int, default=4566)
+    options.add_argument("--sandbox-port", type=int, default=4570)
+    given = options.parse_args()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    tools.require()
+    sys.stdout.reconfigure(line_buffering=True)
+    begun = time.monotonic()
+    try:
+        stack = Stack(f"check-{os.getpid()}") if given.check else Stack("run", given.port, given.sandbox_port, given.keep)
+        with stack:
+            tools.say(f"up after {time.monotonic() - begun:.0f} s")
+            play(stack)
+            if not given.check:
+                invite(stack)
+                threading.Event().wait()
+        shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
+    except KeyboardInterrupt:
+        tools.say("stopping")
+        sys.exit(130 if given.check else 0)
+    except Failed as failure:
+        sys.exit(f"\n{failure}")
+
+
+def invite(stack):
+    event = next(iter(sorted((tools.ROOT / "events").glob("*created*.json"))), "events/….json")
+    event = str(event).removeprefix(f"{tools.ROOT}/")
+    print(f"""
+The inboxes:  {stack.sandbox}/
+Health:       curl -i '{stack.env["API_URL"]}/health'
+As JSON:      curl -s {stack.sandbox}/inbox.json
+A webhook of your own, signed as Calendly signs:
+
+  t=$(date +%s); body={event}
+  v1=$({{ printf '%s.' $t; cat $body; }} | openssl dgst -sha256 -hmac '{stack.signing_key()}' -r | cut -d' ' -f1)
+  curl -i -H "Calendly-Webhook-Signature: t=$t,v1=$v1" --data-binary @$body '{stack.env["WEBHOOK_URL"]}'
+
+In another terminal: make doctor, make explain BOOKING=…, make settings FILE=…
+Logs are in {stack.folder}/. Ctrl-C stops everything.""", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Installs pinned tools into .tools/, each set in a place of its own, and says what the machine lacks.
+
+    python3 tests/stack/tools.py [emulator] [deploy] [package] [cargo-deny]
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".tools"
+HERE = Path(__file__).resolve().parent
+CARGO_DENY = "0.20.2"
+
+
+def say(text):
+    print(f"==> {text}", flush=True)
+
+
+def require():
+    """Stops, with everything that is missing named at once."""
+    missing = []
+    if sys.version_info < (3, 11):
+        missing.append(f"Python 3.11 or later (this is {sys.version.split()[0]}; choose another with PYTHON=…)")
+    try:
+        import ensurepip  # noqa: F401  Debian ships it apart from Python
+        import venv  # noqa: F401
+    except ImportError:
+        missing.append("Python's venv module (Debian: apt-get install python3-venv)")
+    if not shutil.which("cargo"):
+        missing.append("Rust, by rustup (https://rustup.rs)")
+    if not shutil.which("cc"):
+        missing.append("a C compiler (Debian: apt-get install gcc libc6-dev)")
+    if not shutil.which("make"):
+        missing.append("make (Debian: apt-get install make)")
+    if missing:
+        sys.exit("Missing on this machine:\n" + "".join(f"  - {one}\n" for one in missing))
+
+
+def install(name):
+    """The folder of a tool set, installed when it is not there or its pins have changed."""
+    TOOLS.mkdir(exist_ok=True)
+    with open(TOOLS / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two stacks may be started at once
+        return _cargo_deny() if name == "cargo-deny" else _venv(name)
+
+
+def _venv(name):
+    folder, pins = TOOLS / name, HERE / f"requirements-{name}.txt"
+    stamp, want = folder / ".stamp", hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != want:
+        say(f"installing the {name} tools into .tools/{name} (once)")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", pins], check=True)
+        stamp.write_text(want)
+    return folder
+
+
+def _cargo_deny():
+    folder = TOOLS / "cargo-deny"
+    stamp = folder / ".stamp"
+    if not stamp.exists() or stamp.read_text() != CARGO_DENY:
+        say(f"building cargo-deny {CARGO_DENY} into .tools/cargo-deny (once, some minutes)")
+        command = ["cargo", "install", "-q", "--locked", "--root", folder, "cargo-deny", "--version", CARGO_DENY]
+        subprocess.run(command, check=True, cwd=ROOT)
+        stamp.write_text(CARGO_DENY)
+    return folder
+
+
+if __name__ == "__main__":
+    require()
+    try:
+        for tool in sys.argv[1:]:
+            install(tool)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{' '.join(map(str, error.cmd))} failed")
