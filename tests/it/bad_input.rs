@@ -33,7 +33,10 @@ fn a_body_that_is_not_understood_is_buried_whole_with_its_reason() {
     assert_eq!(buried(&[0xff, 0x00]), "the body: is not UTF-8");
     assert_eq!(buried(b"[1,2]"), "the body: is not of the expected form");
     assert_eq!(buried(b"{\"event\":"), "the body: is not JSON (line 1, column 9)");
-    assert_eq!(buried(&changed(|it| it["payload"]["scheduled_event"] = Value::Null)), "payload.scheduled_event: is missing");
+    assert_eq!(
+        buried(&changed(|it| it["payload"]["scheduled_event"] = Value::Null)),
+        "payload.scheduled_event: is missing"
+    );
     let no_start = changed(|it| it["payload"]["scheduled_event"]["start_time"] = json!("soon"));
     assert_eq!(buried(&no_start), "payload.scheduled_event.start_time: is not of the expected form");
 }
@@ -136,12 +139,21 @@ fn one_bad_record_does_not_touch_its_neighbours() {
 fn no_call_is_begun_that_could_not_end_in_time() {
     let world = Fake::new("2026-11-20T09:00:02Z");
     let connection = domain::ConnectionName::default();
-    let envelope = Envelope { source: Source::Calendly, connection, received_at: world.now.get(), body: first().created() };
-    let wire::calendly::Webhook::Fact(fact) = wire::calendly::parse_webhook(&envelope.body).expect("a fact") else { panic!() };
+    let envelope =
+        Envelope { source: Source::Calendly, connection, received_at: world.now.get(), body: first().created() };
+    let wire::calendly::Webhook::Fact(fact) = wire::calendly::parse_webhook(&envelope.body).expect("a fact") else {
+        panic!()
+    };
     let received = engine::Received { fact: *fact, at: envelope.received_at, payload: envelope.body };
     let deadline = world.now.get() + jiff::SignedDuration::from_secs(9);
     let gate = engine::Gate::default();
-    let result = futures_util::FutureExt::now_or_never(engine::receive(&world, &gate, &envelope.connection, &received, deadline));
+    let result = futures_util::FutureExt::now_or_never(engine::receive(
+        &world,
+        &gate,
+        &envelope.connection,
+        &received,
+        deadline,
+    ));
     assert!(matches!(result, Some(Err(engine::Trouble::Unfinished(_)))), "{result:?}");
     assert_eq!(world.told(), Vec::<String>::new(), "but it is committed, and done when the record comes back");
     world.webhook(&received.payload);

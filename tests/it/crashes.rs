@@ -81,7 +81,8 @@ fn killed_at_every_step_the_world_ends_the_same() {
                 let hurt = story.told(|world| world.crash.set(Some(Crash { at_call, after_effect })));
                 let name = calm.state.borrow().calls[at_call];
                 // Between the claim and its settlement nobody can know; before and after, there is no excuse.
-                let what = format!("{}, killed at call {at_call} ({name}), after its effect: {after_effect}", story.name);
+                let what =
+                    format!("{}, killed at call {at_call} ({name}), after its effect: {after_effect}", story.name);
                 let in_doubt = matches!(name, "swap" | "payload" | "text" | "mail" | "vai");
                 same_world(&calm, &hurt, in_doubt, &what);
                 histories += 1;

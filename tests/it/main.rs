@@ -2,8 +2,8 @@
 
 mod bad_input;
 mod cost;
-mod crate_graph;
 mod crashes;
+mod crate_graph;
 mod payload;
 mod personal;
 mod stories;

@@ -54,7 +54,9 @@ impl Meeting {
 
     fn payload(&self, updated: Timestamp) -> Value {
         let questions = match self.phone {
-            Some(phone) => json!([{"question": "Company", "answer": "Exemplu SRL", "position": 0}, {"question": "Phone number", "answer": phone, "position": 1}]),
+            Some(phone) => {
+                json!([{"question": "Company", "answer": "Exemplu SRL", "position": 0}, {"question": "Phone number", "answer": phone, "position": 1}])
+            }
             None => json!([]),
         };
         json!({
@@ -99,7 +101,8 @@ impl Meeting {
     pub(crate) fn canceled(&self, when: &str, by: &str, reason: &str) -> Vec<u8> {
         let mut payload = self.payload(at(when));
         payload["status"] = json!("canceled");
-        payload["cancellation"] = json!({"canceled_by": NAME, "reason": reason, "canceler_type": by, "created_at": at(when).to_string()});
+        payload["cancellation"] =
+            json!({"canceled_by": NAME, "reason": reason, "canceler_type": by, "created_at": at(when).to_string()});
         Self::body("invitee.canceled", at(when), &payload)
     }
 

@@ -170,10 +170,22 @@ fn every_story_in_another_time_zone_and_language() {
         world.webhook(&Meeting { zone: zone.into(), token: None, ..first() }.created());
         world.told().first().cloned().expect("a confirmation")
     };
-    assert_eq!(told("America/New_York"), "SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 03:30 America/New_York");
-    assert_eq!(told("Asia/Taipei"), "SMS confirmation [confirmation-1, zh-Hant] to +40712345678: Sales Demo Wed 25 Nov 16:30 Asia/Taipei");
-    assert_eq!(told("Europe/Copenhagen"), "SMS confirmation [confirmation-1, da] to +40712345678: Sales Demo Wed 25 Nov 09:30 Europe/Copenhagen");
-    assert_eq!(told("Mars/Olympus"), "SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 08:30 UTC");
+    assert_eq!(
+        told("America/New_York"),
+        "SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 03:30 America/New_York"
+    );
+    assert_eq!(
+        told("Asia/Taipei"),
+        "SMS confirmation [confirmation-1, zh-Hant] to +40712345678: Sales Demo Wed 25 Nov 16:30 Asia/Taipei"
+    );
+    assert_eq!(
+        told("Europe/Copenhagen"),
+        "SMS confirmation [confirmation-1, da] to +40712345678: Sales Demo Wed 25 Nov 09:30 Europe/Copenhagen"
+    );
+    assert_eq!(
+        told("Mars/Olympus"),
+        "SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 08:30 UTC"
+    );
 }
 
 #[test]
@@ -204,13 +216,21 @@ fn reminders_that_were_held_up_do_not_all_arrive_at_once() {
     world.wait_until("2026-11-25T08:29:00Z");
     let reminders: Vec<_> = world.told().into_iter().filter(|it| it.starts_with("SMS reminder")).collect();
     assert_eq!(reminders.len(), 1, "{reminders:?}");
-    assert!(world.ledger().contains(&"sms-reminder-1440m of invitee-1: skipped (superseded)".to_owned()), "{:?}", world.ledger());
+    assert!(
+        world.ledger().contains(&"sms-reminder-1440m of invitee-1: skipped (superseded)".to_owned()),
+        "{:?}",
+        world.ledger()
+    );
 }
 
 #[test]
 fn a_provider_that_is_down_is_asked_again_and_the_message_is_sent_once() {
     let world = Fake::new("2026-11-20T09:00:02Z");
-    let down = || domain::Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: "refused".to_owned() };
+    let down = || domain::Outcome::Unsent {
+        reason: domain::Reason::Unreachable,
+        after_seconds: None,
+        detail: "refused".to_owned(),
+    };
     world.state.borrow_mut().outcomes.extend([down(), down(), down(), down()]);
     world.webhook(&Meeting { token: None, ..first() }.created());
     assert_eq!(world.told(), Vec::<String>::new());
@@ -232,10 +252,19 @@ fn a_provider_that_never_answers_gets_a_confirmation_again_and_a_reminder_not() 
     assert_eq!(world.told().iter().filter(|it| it.starts_with("SMS reminder")).count(), 2, "one each, none twice");
 
     let world = Fake::new("2026-11-20T09:00:02Z");
-    world.state.borrow_mut().outcomes.extend([unknown(), domain::Outcome::Done { provider_id: None }, unknown(), unknown()]);
+    world.state.borrow_mut().outcomes.extend([
+        unknown(),
+        domain::Outcome::Done { provider_id: None },
+        unknown(),
+        unknown(),
+    ]);
     world.webhook(&Meeting { token: None, ..first() }.created());
     world.wait_until("2026-11-20T12:00:00Z");
-    assert_eq!(world.told().iter().filter(|it| it.starts_with("SMS confirmation")).count(), 2, "once more, and no more");
+    assert_eq!(
+        world.told().iter().filter(|it| it.starts_with("SMS confirmation")).count(),
+        2,
+        "once more, and no more"
+    );
 }
 
 #[test]
@@ -273,7 +302,12 @@ fn the_timeline_reads_like_a_story() {
     let facts: Vec<_> = state
         .facts
         .values()
-        .map(|it| domain::FactRecord { kind: it.kind, invitee: it.invitee.clone(), occurred_at: it.occurred_at, received_at: it.received_at })
+        .map(|it| domain::FactRecord {
+            kind: it.kind,
+            invitee: it.invitee.clone(),
+            occurred_at: it.occurred_at,
+            received_at: it.received_at,
+        })
         .collect();
     let commands: Vec<_> = state.commands.values().map(|(_, it)| it.clone()).collect();
     let (booking, _) = state.bookings.values().next().expect("a booking");

@@ -135,7 +135,14 @@ async fn refusals_are_all_401_and_told_apart_in_the_metric() {
 async fn other_paths_methods_and_sizes() {
     let outside = Fake::default();
     let header = signature(KEY, NOW, b"{}");
-    for path in ["/", "/webhooks", "/webhooks/calendlyx", "/webhooks/calendly/nobody", "/webhooks/calendly/No!", "/webhooks/calendly/a/b"] {
+    for path in [
+        "/",
+        "/webhooks",
+        "/webhooks/calendlyx",
+        "/webhooks/calendly/nobody",
+        "/webhooks/calendly/No!",
+        "/webhooks/calendly/a/b",
+    ] {
         assert_eq!(post(&outside, path, &header, b"{}").await, 404, "{path}");
     }
     assert_eq!(ask(&outside, Method::GET, "/webhooks/calendly", None, Body::Empty).await.0, 405);

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::{
-    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, InviteeUri, MailOrder, Metadata,
-    News, Outcome, Private, Settings, Snapshot, TextOrder, Token, VaiOrder,
+    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, InviteeUri, MailOrder,
+    Metadata, News, Outcome, Private, Settings, Snapshot, TextOrder, Token, VaiOrder,
 };
 use engine::{Bearer, CommitError, Evidence, Unavailable, UnknownEvent, World};
 use futures_util::FutureExt;
@@ -116,10 +116,18 @@ impl Fake {
 
     fn next_timer(&self, until: Timestamp) -> Option<(Timestamp, String)> {
         let mut state = self.state.borrow_mut();
-        let schedule = state.schedules.iter().min_by_key(|(_, (hour, _))| *hour).map(|(name, (hour, _))| (*hour, name.clone()));
-        let delayed = state.delayed.iter().enumerate().min_by_key(|(_, (hour, _))| *hour).map(|(index, (hour, _))| (*hour, index));
+        let schedule =
+            state.schedules.iter().min_by_key(|(_, (hour, _))| *hour).map(|(name, (hour, _))| (*hour, name.clone()));
+        let delayed = state
+            .delayed
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (hour, _))| *hour)
+            .map(|(index, (hour, _))| (*hour, index));
         match (schedule, delayed) {
-            (Some((hour, name)), other) if hour <= until && other.is_none_or(|(it, _)| hour <= it) => state.schedules.remove(&name),
+            (Some((hour, name)), other) if hour <= until && other.is_none_or(|(it, _)| hour <= it) => {
+                state.schedules.remove(&name)
+            }
             (_, Some((hour, index))) if hour <= until => Some(state.delayed.remove(index)),
             _ => None,
         }
@@ -211,7 +219,8 @@ impl Fake {
 }
 
 fn line(command: &Command) -> String {
-    let reason = command.history.last().and_then(|it| it.reason).map(|it| format!(" ({})", it.code())).unwrap_or_default();
+    let reason =
+        command.history.last().and_then(|it| it.reason).map(|it| format!(" ({})", it.code())).unwrap_or_default();
     let leg = domain::uuid_of(command.leg.as_str());
     format!("{} of {leg}: {}{reason}", command.action.slug(), command.state.name())
 }
@@ -236,7 +245,11 @@ fn local(at: Timestamp, zone: &str) -> String {
 }
 
 impl engine::Store for Fake {
-    async fn aliases(&self, _: &ConnectionName, invitees: &[InviteeUri]) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable> {
+    async fn aliases(
+        &self,
+        _: &ConnectionName,
+        invitees: &[InviteeUri],
+    ) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable> {
         self.call("aliases", |state| {
             invitees.iter().filter_map(|uri| Some((uri.clone(), state.aliases.get(uri)?.clone()))).collect()
         })
@@ -257,7 +270,8 @@ impl engine::Store for Fake {
         self.call("commit", |state| {
             let id = &decision.booking.id;
             let revision = state.bookings.get(id).map_or(0, |it| it.1);
-            let alias_taken = decision.booking.aliases().into_iter().any(|it| state.aliases.get(it).is_some_and(|of| of != id));
+            let alias_taken =
+                decision.booking.aliases().into_iter().any(|it| state.aliases.get(it).is_some_and(|of| of != id));
             let row_changed = decision
                 .commands
                 .iter()
@@ -280,7 +294,13 @@ impl engine::Store for Fake {
         .await?
     }
 
-    async fn swap(&self, _: &ConnectionName, booking: &BookingId, command: &Command, was: u64) -> Result<bool, Unavailable> {
+    async fn swap(
+        &self,
+        _: &ConnectionName,
+        booking: &BookingId,
+        command: &Command,
+        was: u64,
+    ) -> Result<bool, Unavailable> {
         self.call("swap", |state| {
             let holds = state.commands.get(&command.id).is_some_and(|(_, row)| row.revision() == was);
             if holds {
@@ -374,7 +394,14 @@ impl engine::Vai for Fake {
 }
 
 impl engine::Timers for Fake {
-    async fn arrange(&self, name: &str, due: &Due, at: Timestamp, now: Timestamp, bearer: Bearer) -> Result<(), Unavailable> {
+    async fn arrange(
+        &self,
+        name: &str,
+        due: &Due,
+        at: Timestamp,
+        now: Timestamp,
+        bearer: Bearer,
+    ) -> Result<(), Unavailable> {
         assert!(name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{name}");
         let wait = at.duration_since(now);
         self.call("timer", |state| match bearer {

@@ -165,6 +165,11 @@ class Stack:
         }
         return _json(_request(self.endpoint + "/", json.dumps(parameters).encode(), headers))
 
+    def rest(self, service, path):
+        """One GET in AWS's REST protocol."""
+        credential = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request"
+        return _json(_request(self.endpoint + path, headers={"Authorization": credential}))
+
     def signing_key(self, connection="default"):
         secret = self.env["SECRET_PREFIX"] + connection + "/signing"
         found = self.aws("secretsmanager", "secretsmanager.GetSecretValue", SecretId=secret)

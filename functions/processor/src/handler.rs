@@ -17,7 +17,12 @@ pub trait DeadLetters {
 }
 
 /// Handles a batch: the records that must come back are the answer.
-pub async fn handle<W: World, D: DeadLetters>(world: &W, dead: &D, event: &SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
+pub async fn handle<W: World, D: DeadLetters>(
+    world: &W,
+    dead: &D,
+    event: &SqsEvent,
+    deadline: Timestamp,
+) -> SqsBatchResponse {
     let gate = Gate::default();
     let take = async |message: &str| take(world, dead, &gate, message, deadline).await.map_err(|it| it.to_string());
     batch::each(event, take).await

@@ -16,5 +16,8 @@ async fn take<W: World>(world: &W, gate: &Gate, message: &str, deadline: Timesta
     // Only our own timers write to this queue: what can't be read goes round to the dead-letter queue and its alarm.
     let Due::V1 { connection, booking, commands } = Due::parse(message)?;
     tracing::info!(booking.id = %booking, due.commands = commands.len(), "a timer fired");
-    engine::resume(world, gate, &connection, &booking, deadline).await.map(|_| ()).map_err(|trouble| trouble.to_string())
+    engine::resume(world, gate, &connection, &booking, deadline)
+        .await
+        .map(|_| ())
+        .map_err(|trouble| trouble.to_string())
 }

@@ -21,7 +21,10 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 /// What the handler asks of the outside.
 pub trait Outside: Sync {
     /// A connection's current signing keys.
-    fn keys(&self, connection: &ConnectionName) -> impl Future<Output = Result<Vec<Private<String>>, SecretError>> + Send;
+    fn keys(
+        &self,
+        connection: &ConnectionName,
+    ) -> impl Future<Output = Result<Vec<Private<String>>, SecretError>> + Send;
     /// Puts a message on the intake queue.
     fn enqueue(&self, message: String) -> impl Future<Output = Result<(), QueueError>> + Send;
     /// Now.
@@ -35,13 +38,17 @@ pub async fn handle(outside: &impl Outside, tolerance_seconds: u32, request: &Re
     let path = request.raw_http_path().trim_end_matches('/');
     let is = |method: Method| *request.method() == method;
     let connection = match path.strip_prefix("/webhooks/calendly") {
-        _ if path == "/health" && is(Method::GET) => return answer(StatusCode::OK, json!({"status": "ok"}).to_string().into()),
+        _ if path == "/health" && is(Method::GET) => {
+            return answer(StatusCode::OK, json!({"status": "ok"}).to_string().into());
+        }
         _ if path == "/health" => return method_not_allowed("GET"),
         Some("") => Some(ConnectionName::default()),
         Some(rest) if rest.starts_with('/') => ConnectionName::parse(&rest[1..]),
         _ => None,
     };
-    let Some(connection) = connection else { return refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here.") };
+    let Some(connection) = connection else {
+        return refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here.");
+    };
     if !is(Method::POST) {
         return method_not_allowed("POST");
     }

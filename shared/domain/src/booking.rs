@@ -224,7 +224,10 @@ impl Booking {
         self.legs.is_empty()
             || fact.chain().any(|uri| {
                 self.legs.contains_key(uri)
-                    || self.legs.values().any(|leg| leg.previous.as_ref() == Some(uri) || leg.next.as_ref() == Some(uri))
+                    || self
+                        .legs
+                        .values()
+                        .any(|leg| leg.previous.as_ref() == Some(uri) || leg.next.as_ref() == Some(uri))
             })
     }
 
@@ -285,7 +288,11 @@ impl Booking {
                 || self.legs.values().any(|other| other.previous.as_ref() == Some(&leg.invitee))
         };
         let newest = |leg: &&Leg| (leg.details.as_of, leg.invitee.clone());
-        self.legs.values().filter(|leg| !followed(leg)).max_by_key(newest).or_else(|| self.legs.values().max_by_key(newest))
+        self.legs
+            .values()
+            .filter(|leg| !followed(leg))
+            .max_by_key(newest)
+            .or_else(|| self.legs.values().max_by_key(newest))
     }
 
     /// How many legs come before this one, bounded so that a cycle in foreign data ends.

@@ -228,7 +228,9 @@ impl State {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Open | Self::Waiting | Self::Claimed { .. } | Self::Withdrawing { .. } => false,
-            Self::Done { .. } | Self::Skipped { .. } | Self::Withdrawn { .. } | Self::Failed { .. } | Self::Unknown => true,
+            Self::Done { .. } | Self::Skipped { .. } | Self::Withdrawn { .. } | Self::Failed { .. } | Self::Unknown => {
+                true
+            }
         }
     }
 }
@@ -277,7 +279,13 @@ const BACKOFF_SECONDS: [u32; 6] = [30, 120, 600, 3_600, 14_400, 43_200];
 impl Command {
     /// A new command. Its id is a hash of the booking, the action, the invitee and the start: of nothing that a retry,
     /// another order of arrival or another machine would see differently.
-    pub fn new(booking: &BookingId, action: Action, leg: InviteeUri, start: Timestamp, not_before: Option<Timestamp>) -> Self {
+    pub fn new(
+        booking: &BookingId,
+        action: Action,
+        leg: InviteeUri,
+        start: Timestamp,
+        not_before: Option<Timestamp>,
+    ) -> Self {
         let slug = action.slug();
         let id = match &action {
             Action::Log(_, fact) => CommandId::of(&slug, &[booking.as_str(), fact.as_str()]),
@@ -320,7 +328,9 @@ impl Command {
     pub fn settled(self, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
             Outcome::Done { provider_id } => self.turned(State::Done { provider_id }, now, None, None),
-            Outcome::Refused { reason, detail } => self.turned(State::Failed { reason }, now, Some(reason), Some(detail)),
+            Outcome::Refused { reason, detail } => {
+                self.turned(State::Failed { reason }, now, Some(reason), Some(detail))
+            }
             Outcome::Unsent { reason, after_seconds, detail } => self.again_later(now, reason, after_seconds, detail),
             Outcome::Unknown { detail } => {
                 let once_more = match self.action.errs() {

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::booking::Standing;
 use crate::settings::{Provider, Settings};
 use crate::{
-    Action, Analytics, Booking, BookingId, FactId, Language, Leg, Message, News, Phone, PhoneError, PhoneSource, Private,
-    Reason,
+    Action, Analytics, Booking, BookingId, FactId, Language, Leg, Message, News, Phone, PhoneError, PhoneSource,
+    Private, Reason,
 };
 
 /// What a message may speak of. Times are UTC here; the adapter tells them in `zone` and `language`.
@@ -120,7 +120,13 @@ impl Order {
 ///
 /// # Errors
 /// The reason why it can't be done, or should not be done any more.
-pub fn compose(booking: &Booking, leg: &Leg, action: &Action, settings: &Settings, now: Timestamp) -> Result<Order, Reason> {
+pub fn compose(
+    booking: &Booking,
+    leg: &Leg,
+    action: &Action,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Order, Reason> {
     match action {
         Action::Text(message) => {
             still_wanted(booking, leg, *message, settings, now)?;
@@ -173,7 +179,13 @@ const FOLLOW_UP_LATENESS: SignedDuration = SignedDuration::from_hours(24);
 const NEWS_LATENESS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Whether a message about a leg still holds: the leg is the one the booking stands on, and it is not too late.
-fn still_wanted(booking: &Booking, leg: &Leg, message: Message, settings: &Settings, now: Timestamp) -> Result<(), Reason> {
+fn still_wanted(
+    booking: &Booking,
+    leg: &Leg,
+    message: Message,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<(), Reason> {
     let is_current = match booking.standing() {
         Some(Standing::Active(head)) => head.invitee == leg.invitee && message != Message::Cancellation,
         Some(Standing::Canceled(head, _)) if message == Message::Cancellation => head.invitee == leg.invitee,
@@ -210,7 +222,8 @@ pub(crate) fn after(instant: Timestamp, minutes: u32) -> Timestamp {
 
 /// The first number that is one, in order of trust. Of the answers, only those to the settings' phone questions count.
 fn phone(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<(Phone, PhoneSource), Reason> {
-    let told = leg.details.phones.iter().filter(|it| it.question.as_deref().is_none_or(|it| settings.asks_for_phone(it)));
+    let told =
+        leg.details.phones.iter().filter(|it| it.question.as_deref().is_none_or(|it| settings.asks_for_phone(it)));
     let told = told.map(|it| (it.source, it.text.expose().as_str()));
     let kept = booking.metadata.as_ref().and_then(|it| it.phone.as_ref());
     let kept = kept.map(|it| (PhoneSource::Metadata, it.expose().as_str()));
@@ -225,7 +238,13 @@ fn phone(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<(Phone, Ph
     Err(reason)
 }
 
-fn template(settings: &Settings, message: Message, provider: Provider, letter: &Letter, leg: &Leg) -> Result<String, Reason> {
+fn template(
+    settings: &Settings,
+    message: Message,
+    provider: Provider,
+    letter: &Letter,
+    leg: &Leg,
+) -> Result<String, Reason> {
     settings.template_of(message, provider, letter.language, leg).map(str::to_owned).ok_or(Reason::NoTemplate)
 }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::booking::Standing;
 use crate::plan::wanted;
 use crate::{
-    Action, Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Fact, FactKind, Metadata, Reason, Settings,
-    State,
+    Action, Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Fact, FactKind, Metadata, Reason,
+    Settings, State,
 };
 
 /// A booking as it was read: what [`decide()`] decides on, and what the commit compares against.
@@ -109,7 +109,8 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
     for row in &snapshot.commands {
         if let Some(reason) = withdrawal(&booking, row, &wanted) {
             // A timer may stand only where one was asked for.
-            let state = if row.state == State::Open { State::Withdrawn { reason } } else { State::Withdrawing { reason } };
+            let state =
+                if row.state == State::Open { State::Withdrawn { reason } } else { State::Withdrawing { reason } };
             let command = row.clone().turned(state, now, Some(reason), None);
             commands.push(Changed { command, was: Some(row.revision()) });
         }

@@ -57,10 +57,16 @@ impl Language {
             }
             "Europe/London" | "Europe/Dublin" | "GB" | "Eire" | "NZ" => Some(Self::English),
             _ if ["US/", "Canada/", "Australia/"].iter().any(|area| zone.starts_with(area)) => Some(Self::English),
-            "America/New_York" | "America/Chicago" | "America/Denver" | "America/Phoenix" | "America/Los_Angeles"
-            | "America/Anchorage" | "America/Toronto" | "America/Vancouver" | "Pacific/Honolulu" | "Pacific/Auckland" => {
-                Some(Self::English)
-            }
+            "America/New_York"
+            | "America/Chicago"
+            | "America/Denver"
+            | "America/Phoenix"
+            | "America/Los_Angeles"
+            | "America/Anchorage"
+            | "America/Toronto"
+            | "America/Vancouver"
+            | "Pacific/Honolulu"
+            | "Pacific/Auckland" => Some(Self::English),
             _ => None,
         }
     }

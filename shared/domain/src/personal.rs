@@ -58,9 +58,8 @@ impl Phone {
             return Err(PhoneError::Empty);
         }
         let digits = bare.strip_prefix('+').ok_or(PhoneError::NotE164)?;
-        let fits = (7..=15).contains(&digits.len())
-            && digits.bytes().all(|b| b.is_ascii_digit())
-            && !digits.starts_with('0');
+        let fits =
+            (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
         if fits { Ok(Self(Private::new(bare))) } else { Err(PhoneError::NotE164) }
     }
 

@@ -60,7 +60,12 @@ fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<(Action,
 }
 
 /// A meeting that is off.
-fn of_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &Settings) -> Vec<(Action, Option<Timestamp>)> {
+fn of_cancellation(
+    booking: &Booking,
+    leg: &Leg,
+    end: &Cancellation,
+    settings: &Settings,
+) -> Vec<(Action, Option<Timestamp>)> {
     let is_vai = booking.metadata.is_some();
     let mut actions = Vec::new();
     for channel in settings.channels_of(Message::Cancellation, leg) {

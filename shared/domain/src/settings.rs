@@ -165,21 +165,57 @@ impl Default for Settings {
             fallback_zone: "UTC".to_owned(),
             act_on: Vec::new(),
             phone_questions: words(&[
-                "Phone number", "Phone", "Număr de telefon", "Telefon", "Telefonnummer", "電話號碼", "電話",
+                "Phone number",
+                "Phone",
+                "Număr de telefon",
+                "Telefon",
+                "Telefonnummer",
+                "電話號碼",
+                "電話",
             ]),
             reminder_minutes: vec![1440, 60],
             follow_up_minutes: vec![30],
             confirmation_mail_for: ConfirmationMailFor::Vai,
             time_words: words(&[
-                "time", "timing", "schedul", "busy", "conflict", "another day", "not available", "unavailable", "overlap",
-                "timp", "ora", "oră", "program", "ocupat", "suprapune", "altă zi", "alta zi", "conflict",
-                "nu pot atunci", "tid", "tidspunkt", "optaget", "kalender", "en anden dag", "passer ikke", "時間", "時段",
-                "沒空", "忙", "撞期", "改天", "行程",
+                "time",
+                "timing",
+                "schedul",
+                "busy",
+                "conflict",
+                "another day",
+                "not available",
+                "unavailable",
+                "overlap",
+                "timp",
+                "ora",
+                "oră",
+                "program",
+                "ocupat",
+                "suprapune",
+                "altă zi",
+                "alta zi",
+                "conflict",
+                "nu pot atunci",
+                "tid",
+                "tidspunkt",
+                "optaget",
+                "kalender",
+                "en anden dag",
+                "passer ikke",
+                "時間",
+                "時段",
+                "沒空",
+                "忙",
+                "撞期",
+                "改天",
+                "行程",
             ]),
             help_after_minutes: 1440,
             channels: MESSAGES
                 .iter()
-                .map(|name| ((*name).to_owned(), if *name == "confirmation" { both.clone() } else { vec![Channel::Sms] }))
+                .map(|name| {
+                    ((*name).to_owned(), if *name == "confirmation" { both.clone() } else { vec![Channel::Sms] })
+                })
                 .collect(),
             templates: vec![Template {
                 message: "confirmation".to_owned(),
@@ -491,7 +527,10 @@ fn templates(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Templ
                 == (&one.message, one.provider, one.language, &one.event_type)
         };
         if templates[..at].iter().any(|other| same(&other)) {
-            errors.add(&format!("{path}[{at}]"), "is for the same message, provider, language and event type as one above");
+            errors.add(
+                &format!("{path}[{at}]"),
+                "is for the same message, provider, language and event type as one above",
+            );
         }
     }
     Some(templates)
@@ -608,9 +647,14 @@ mod tests {
     #[test]
     fn reasons_about_time_are_recognised_in_each_language() {
         let settings = Settings::default();
-        for reason in
-            ["I'm too busy that day", "Nu am timp acum", "Ora nu mai e bună", "Det tidspunkt passer ikke", "我那天沒空", "Scheduling conflict"]
-        {
+        for reason in [
+            "I'm too busy that day",
+            "Nu am timp acum",
+            "Ora nu mai e bună",
+            "Det tidspunkt passer ikke",
+            "我那天沒空",
+            "Scheduling conflict",
+        ] {
             assert!(settings.is_about_time(reason), "{reason}");
         }
         // "sometimes" holds "time", but no word begins with it there.

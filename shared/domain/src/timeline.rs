@@ -33,6 +33,11 @@ pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -
     let mut lines: Vec<Line> = facts.iter().map(|fact| of_fact(booking, fact)).collect();
     for command in commands {
         let what = title(&command.action);
+        if command.history.is_empty() {
+            let heard = facts.iter().filter(|it| it.invitee == command.leg).map(|it| it.received_at).max();
+            let happened = "planned, not begun yet".to_owned();
+            lines.extend(heard.map(|at| Line { at, what: what.clone(), happened }));
+        }
         let mut claim = None;
         for (index, note) in command.history.iter().enumerate() {
             // A claim is worth a line only while nothing came of it.
@@ -101,7 +106,9 @@ fn title(action: &Action) -> String {
         Message::Move => format!("news of the move by {channel}"),
         Message::Cancellation => format!("cancellation by {channel}"),
         Message::Reminder { minutes_before } => format!("reminder by {channel}, {} before", span(*minutes_before)),
-        Message::FollowUp { minutes_after } => format!("follow-up by {channel}, {} after the end", span(*minutes_after)),
+        Message::FollowUp { minutes_after } => {
+            format!("follow-up by {channel}, {} after the end", span(*minutes_after))
+        }
     };
     match action {
         Action::Text(text) => message(text, "SMS"),

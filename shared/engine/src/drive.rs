@@ -136,7 +136,11 @@ fn evidence(decision: &Decision, facts: &[Fact], received: Option<&Received>, no
 /// our token, else at the root of the chain, which Calendly is asked for.
 ///
 /// Two reads where nothing is missing.
-async fn locate<W: World>(world: &W, connection: &ConnectionName, fact: &Fact) -> Result<(Snapshot, Vec<Fact>), Trouble> {
+async fn locate<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    fact: &Fact,
+) -> Result<(Snapshot, Vec<Fact>), Trouble> {
     let store = world.store();
     let chain: Vec<InviteeUri> = fact.chain().cloned().collect();
     let aliases = store.aliases(connection, &chain).await?;

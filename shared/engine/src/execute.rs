@@ -67,7 +67,8 @@ pub(crate) async fn execute<W: World>(
 ) -> Result<(), Trouble> {
     let run = Run { world, gate, connection, snapshot, settings, received, deadline };
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
-    let (removals, others): (Vec<_>, Vec<_>) = snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
+    let (removals, others): (Vec<_>, Vec<_>) =
+        snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
     let mut open = 0;
     for group in [others, removals] {
         for left in join_all(group.into_iter().map(|command| run.carry(command.clone()))).await {
@@ -93,7 +94,11 @@ impl<W: World> Run<'_, W> {
         loop {
             let now = self.world.clock().now();
             let next = match &command.state {
-                State::Done { .. } | State::Skipped { .. } | State::Withdrawn { .. } | State::Failed { .. } | State::Unknown => {
+                State::Done { .. }
+                | State::Skipped { .. }
+                | State::Withdrawn { .. }
+                | State::Failed { .. }
+                | State::Unknown => {
                     return Left::Nothing;
                 }
                 State::Waiting if !command.is_due(now + EARLY) => return Left::Nothing,

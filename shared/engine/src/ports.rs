@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Analytics, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, FactKind, InviteeUri, MailOrder, News,
-    Outcome, Settings, Snapshot, TextOrder, VaiOrder,
+    Analytics, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, FactKind, InviteeUri, MailOrder,
+    News, Outcome, Settings, Snapshot, TextOrder, VaiOrder,
 };
 use jiff::Timestamp;
 use wire::due::Due;
@@ -119,14 +119,33 @@ pub trait Mail {
 /// VAI's backend.
 pub trait Vai {
     /// Tells of a confirmation, a cancellation or a move.
-    async fn tell(&self, connection: &ConnectionName, key: &CommandId, news: News, order: &VaiOrder, now: Timestamp) -> Outcome;
+    async fn tell(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        news: News,
+        order: &VaiOrder,
+        now: Timestamp,
+    ) -> Outcome;
 
     /// Asks VAI's agent to offer help at `at`.
-    async fn offer_help(&self, connection: &ConnectionName, key: &CommandId, order: &VaiOrder, at: Timestamp) -> Outcome;
+    async fn offer_help(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        order: &VaiOrder,
+        at: Timestamp,
+    ) -> Outcome;
 
     /// Logs a fact with its whole payload.
-    async fn log(&self, connection: &ConnectionName, key: &CommandId, what: Analytics, payload: &[u8], now: Timestamp)
-    -> Outcome;
+    async fn log(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        what: Analytics,
+        payload: &[u8],
+        now: Timestamp,
+    ) -> Outcome;
 }
 
 /// What brings a command back at its hour.
@@ -141,7 +160,14 @@ pub enum Bearer {
 /// Timers, named: asking twice for one makes one.
 pub trait Timers {
     /// Has `due` arrive on the due queue at `at`, `now` being the present. A timer of that name already there is success.
-    async fn arrange(&self, name: &str, due: &Due, at: Timestamp, now: Timestamp, bearer: Bearer) -> Result<(), Unavailable>;
+    async fn arrange(
+        &self,
+        name: &str,
+        due: &Due,
+        at: Timestamp,
+        now: Timestamp,
+        bearer: Bearer,
+    ) -> Result<(), Unavailable>;
 
     /// Removes a timer. None of that name is success.
     async fn cancel(&self, name: &str) -> Result<(), Unavailable>;

@@ -152,10 +152,9 @@ async fn outcome(response: Response) -> Outcome {
 fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
     let code = answer.code.unwrap_or(0);
     let detail = format!("EngageLab answered HTTP {}, code {code}", status.as_u16());
-    let refused = |reason| Outcome::Refused { reason, detail: detail.clone() };
     match code {
         0 if !status.is_success() => by_status,
-        0 if answer.accepted_count == Some(0) => refused(Reason::ProviderRefused),
+        0 if answer.accepted_count == Some(0) => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         0 => Outcome::Done {
             provider_id: answer.message_id.map(|id| match id {
                 Id::Text(text) => text,
@@ -164,16 +163,17 @@ fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
         },
         // An internal error: it may have been sent.
         1000 => Outcome::Unknown { detail },
-        // Key wrong, key expired, no permission, template not found or not approved.
-        2001 | 2002 | 2004 | 4001 => refused(Reason::Misconfigured),
+        // Key wrong, key expired, no permission, template not found or not approved. Somebody may mend it: the next try
+        // composes the message anew, with the keys and settings of then.
+        2001 | 2002 | 2004 | 4001 => http::misconfigured(detail),
         // Not JSON, bad parameters, against their rules.
-        3001..=3003 => refused(Reason::ProviderRefused),
+        3001..=3003 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         // The same template to the same person too soon. It waits; at its hour the booking is asked whether it still
         // holds.
         3004 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(TOO_SOON_SECONDS), detail },
         // Their sending failed.
         5001 => Outcome::Unsent { reason: Reason::ProviderRefused, after_seconds: None, detail },
-        _ if status.is_success() => refused(Reason::ProviderRefused),
+        _ if status.is_success() => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         _ => by_status,
     }
 }
@@ -308,7 +308,7 @@ mod tests {
                 let detail = detail(status, code);
                 let expected = match code {
                     1000 => Outcome::Unknown { detail },
-                    2001 | 2002 | 2004 | 4001 => Outcome::Refused { reason: Misconfigured, detail },
+                    2001 | 2002 | 2004 | 4001 => Outcome::Unsent { reason: Misconfigured, after_seconds: None, detail },
                     3004 => Outcome::Unsent { reason: RateLimited, after_seconds: Some(TOO_SOON_SECONDS), detail },
                     5001 => Outcome::Unsent { reason: ProviderRefused, after_seconds: None, detail },
                     _ => Outcome::Refused { reason: ProviderRefused, detail },
@@ -340,7 +340,7 @@ mod tests {
             assert!(matches!(sent(fake::json("200 OK", empty)).await, Outcome::Unknown { .. }), "{empty}");
         }
         assert!(matches!(html("404 Not Found").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(html("401 Unauthorized").await, Outcome::Refused { reason: Reason::Misconfigured, .. }));
+        assert!(matches!(html("401 Unauthorized").await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
         assert!(matches!(html("408 Request Timeout").await, Outcome::Unknown { .. }));
         let limited = sent(Play::Answer("429 Too Many Requests", "retry-after: 17\r\n", String::new())).await;
         assert!(matches!(limited, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(17), .. }));

@@ -68,7 +68,8 @@ pub(crate) fn by_status(provider: &str, response: &Response) -> Outcome {
         StatusCode::TOO_MANY_REQUESTS => {
             Outcome::Unsent { reason: Reason::RateLimited, after_seconds: retry_after(response), detail }
         }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Refused { reason: Reason::Misconfigured, detail },
+        // Turned away at the door: somebody may be changing the key just now.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => misconfigured(detail),
         // A redirect is a wrong base URL: none is followed.
         status if status.is_redirection() => Outcome::Refused { reason: Reason::Misconfigured, detail },
         StatusCode::REQUEST_TIMEOUT => Outcome::Unknown { detail },

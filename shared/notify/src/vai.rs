@@ -203,9 +203,11 @@ mod tests {
         for refused in ["400 Bad Request", "404 Not Found", "409 Conflict", "422 Unprocessable Entity"] {
             assert!(matches!(status(refused).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
         }
-        for locked in ["401 Unauthorized", "403 Forbidden", "308 Permanent Redirect"] {
-            assert!(matches!(status(locked).await, Outcome::Refused { reason: Reason::Misconfigured, .. }));
+        for locked in ["401 Unauthorized", "403 Forbidden"] {
+            assert!(matches!(status(locked).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
         }
+        let elsewhere = status("308 Permanent Redirect").await;
+        assert!(matches!(elsewhere, Outcome::Refused { reason: Reason::Misconfigured, .. }));
         for doubtful in ["408 Request Timeout", "500 Internal Server Error", "503 Service Unavailable"] {
             assert!(matches!(status(doubtful).await, Outcome::Unknown { .. }));
         }

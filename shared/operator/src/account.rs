@@ -1,6 +1,6 @@
 //! What there is to say about a token, a subscription and the providers' keys: for connecting, and for the doctor.
 
-use calendly::{Account, Error, Subscription, User};
+use calendly::{Account, Error, Membership, Subscription, User};
 use domain::ConnectionName;
 use jiff::SignedDuration;
 use runtime::Providers;
@@ -22,7 +22,7 @@ pub(crate) async fn examine(account: &Account) -> (Vec<Finding>, Option<User>) {
         Err(error) => fail("scopes", error.to_string()),
     };
     let role = match account.memberships(&me.uri).await {
-        Ok(all) => role(all.iter().find(|it| it.organization == me.current_organization).map(|it| it.role.as_str())),
+        Ok(all) => role(all.iter().find(|it| it.organization == me.current_organization)),
         Err(error) => fail("role", format!("not known: {error}")),
     };
     findings.extend([scopes, role]);
@@ -50,13 +50,14 @@ fn scopes(missing: &[String]) -> Finding {
     }
 }
 
-fn role(role: Option<&str>) -> Finding {
-    match role {
-        Some(role @ ("owner" | "admin")) => ok("role", format!("{role} of the organization")),
-        Some(role) => fail(
+fn role(own: Option<&Membership>) -> Finding {
+    match own {
+        Some(own) if own.leads() => ok("role", format!("{} of the organization", own.role)),
+        Some(own) => fail(
             "role",
             format!(
-                "{role}: only an owner's or admin's token brings the whole organization's bookings. Have one of them make it"
+                "{}: only an owner's or admin's token brings the whole organization's bookings. Have one of them make it",
+                own.role
             ),
         ),
         None => fail("role", "the token's owner is not a member of its organization"),
@@ -166,10 +167,9 @@ mod tests {
 
     #[test]
     fn only_owners_and_admins_will_do() {
-        assert_eq!(
-            [Some("owner"), Some("admin"), Some("user"), None].map(|it| role(it).level),
-            [Level::Ok, Level::Ok, Level::Fail, Level::Fail]
-        );
+        let level = |name: &str| role(Some(&Membership { organization: "O1".to_owned(), role: name.to_owned() })).level;
+        assert_eq!(["owner", "admin", "user"].map(level), [Level::Ok, Level::Ok, Level::Fail]);
+        assert_eq!(role(None).level, Level::Fail);
     }
 
     #[test]

@@ -80,9 +80,17 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
     {
         // The old key goes on signing: another attempt must find it in its place, or it would drop it.
         vault.write(Kind::Signing, &signing).await?;
-        return Err(anyhow::Error::new(error).context("the old subscription can't be deleted; its key is kept"));
+        return Err(anyhow::Error::new(error).context("The old subscription can't be deleted; its key is kept"));
     }
-    let subscription = carry_out(plan, &account, &owner, &url).await?;
+    let subscription = match &plan {
+        Plan::Keep(found) => found.clone(),
+        Plan::Make { keys, .. } | Plan::Replace { keys, .. } => {
+            make(&account, &owner, &url, keys).await.context("There is no subscription now; the secrets are written")?
+        }
+    };
+    if matches!(plan, Plan::Replace { .. }) {
+        println!("      Running functions know the new key within five minutes; Calendly repeats what they refuse.");
+    }
     report::print(&account::keys(&known));
     Ok(report::print(&[account::subscription(Some(&subscription), &url)]))
 }
@@ -129,31 +137,10 @@ fn plan(
     })
 }
 
-async fn carry_out(plan: Plan, account: &Account, owner: &User, url: &str) -> anyhow::Result<Subscription> {
-    let organization = owner.current_organization.as_str();
-    match plan {
-        Plan::Keep(found) => Ok(found),
-        Plan::Make { keys, .. } => make(account, organization, url, &keys).await,
-        Plan::Replace { keys, .. } => {
-            let made = make(account, organization, url, &keys).await;
-            let made =
-                made.context("the old subscription is deleted, and there is no new one yet: `make connect` again")?;
-            println!(
-                "      Running functions know the new key within five minutes; Calendly repeats what they refuse."
-            );
-            Ok(made)
-        }
-    }
-}
-
-async fn make(
-    account: &Account,
-    organization: &str,
-    url: &str,
-    keys: &[Private<String>],
-) -> anyhow::Result<Subscription> {
+async fn make(account: &Account, owner: &User, url: &str, keys: &[Private<String>]) -> anyhow::Result<Subscription> {
     let signing_key = keys.first().context("a signing key")?;
-    account.subscribe(Order { url, organization, signing_key }).await.map_err(|error| {
+    let order = Order { url, organization: &owner.current_organization, signing_key };
+    account.subscribe(order).await.map_err(|error| {
         let why = not_made(&error);
         anyhow::Error::new(error).context(why)
     })
@@ -167,7 +154,7 @@ fn not_made(error: &Error) -> String {
     } else if let Some(scopes) = error.missing_scopes() {
         format!("the token lacks {}: make one that has them, then `make connect`", scopes.join(", "))
     } else {
-        "the subscription can't be made".to_owned()
+        "it can't be made".to_owned()
     }
 }
 

@@ -32,8 +32,12 @@ impl Queue {
 
     /// Opens the connection, so that the first message doesn't wait for a TLS handshake. Its outcome doesn't matter.
     pub async fn warm(&self) {
-        let asked =
-            self.client.get_queue_attributes().queue_url(&self.url).attribute_names(QueueAttributeName::QueueArn).send();
+        let asked = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send();
         if let Err(error) = asked.await {
             tracing::warn!(error = crate::aws::explain(&error), "the queue could not be reached at init");
         }

@@ -156,7 +156,11 @@ impl Secrets {
             }
             Err(problem) => match cached {
                 Some((_, Some(stale))) => {
-                    tracing::warn!(secret.name = name, error = problem, "Secrets Manager fails; a stale secret is used");
+                    tracing::warn!(
+                        secret.name = name,
+                        error = problem,
+                        "Secrets Manager fails; a stale secret is used"
+                    );
                     Ok(Some(stale))
                 }
                 _ => Err(SecretError::Unavailable { name: name.to_owned(), problem }),

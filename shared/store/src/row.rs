@@ -312,8 +312,11 @@ mod tests {
         let start = at("2026-11-20T10:00:00Z");
         let action = Action::Text(Message::Reminder { minutes_before: 60 });
         let leg = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
-        let command = Command::new(&booking, action, leg, start, Some(at("2026-11-20T09:00:00Z")))
-            .claimed(at("2026-11-20T09:00:01Z"), at("2026-11-20T09:01:01Z"));
+        let command = Command::new(&booking, action, leg, start, Some(at("2026-11-20T09:00:00Z"))).claimed(
+            at("2026-11-20T09:00:01Z"),
+            at("2026-11-20T09:01:01Z"),
+            None,
+        );
         let row = super::command(&ConnectionName::default(), &booking, &command, Some(at("2027-02-18T10:30:00Z")));
         assert_eq!(read::<Command>(&row).expect("a command"), command);
         insta::assert_snapshot!(show(row), @r#"

@@ -196,7 +196,7 @@ async fn a_withdrawal_needs_the_command_as_it_was_seen() {
     let decision = decide(&seen, &[moved("I1", START, "I2"), next], &settings(), now);
     let withdrawn = decision.commands.iter().find(|it| it.was == Some(0)).expect("an open command to withdraw");
     let open = seen.commands.iter().find(|it| it.id == withdrawn.command.id).expect("as it was");
-    let claimed = open.clone().claimed(now, until);
+    let claimed = open.clone().claimed(now, until, None);
     assert!(world.table.swap(&world.connection, &seen.booking.id, &claimed, 0).await.expect("an answer"));
     assert!(matches!(world.table.commit(&decision, &[]).await, Err(CommitError::Conflict)));
 
@@ -232,8 +232,8 @@ async fn a_command_is_swapped_by_one() {
     let swap = async |command: &Command, was| {
         world.table.swap(&world.connection, &seen.booking.id, command, was).await.expect("an answer")
     };
-    let claimed = open.clone().claimed(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"));
-    let rival = open.claimed(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"));
+    let claimed = open.clone().claimed(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), None);
+    let rival = open.claimed(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None);
     assert!(swap(&claimed, 0).await);
     assert!(!swap(&rival, 0).await);
     assert!(swap(&claimed, 0).await, "a try whose answer was lost");

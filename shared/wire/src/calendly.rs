@@ -75,10 +75,8 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
         }
     };
     let Body { payload } = read(text)?;
-    let event = payload
-        .scheduled_event
-        .as_ref()
-        .ok_or_else(|| Malformed::new("payload.scheduled_event", "is missing"))?;
+    let event =
+        payload.scheduled_event.as_ref().ok_or_else(|| Malformed::new("payload.scheduled_event", "is missing"))?;
     Ok(Webhook::Fact(Box::new(fact(kind, &payload, event))))
 }
 
@@ -118,21 +116,19 @@ pub fn masked(body: &[u8]) -> String {
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
     let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = match error.path().to_string() {
-            path if matches!(path.as_str(), "." | "?") => "the body".to_owned(),
-            path => path,
-        };
+        let path = error.path().to_string();
         let inner = error.into_inner();
-        // Only the name of a missing field is certain to quote no value.
+        if !inner.is_data() {
+            let problem = format!("is not JSON (line {}, column {})", inner.line(), inner.column());
+            return Malformed::new("the body", problem);
+        }
+        // Of serde's own words only the name of a missing field is certain to quote no value.
         let text = inner.to_string();
-        let problem = match inner.classify() {
-            serde_json::error::Category::Data if text.starts_with("missing field") => {
-                text.split(" at line").next().unwrap_or_default().to_owned()
-            }
-            serde_json::error::Category::Data => "is not of the expected form".to_owned(),
-            _ => format!("is not JSON (line {}, column {})", inner.line(), inner.column()),
+        let problem = match text.split(" at line").next() {
+            Some(missing) if missing.starts_with("missing field") => missing,
+            _ => "is not of the expected form",
         };
-        Malformed { path, problem }
+        Malformed::new(if path == "." { "the body" } else { &path }, problem)
     })
 }
 
@@ -224,7 +220,12 @@ fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent) -> Fact {
     }
 }
 
-fn cancellation(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, updated_at: Timestamp) -> Option<Cancellation> {
+fn cancellation(
+    kind: FactKind,
+    invitee: &Invitee,
+    event: &ScheduledEvent,
+    updated_at: Timestamp,
+) -> Option<Cancellation> {
     let is_over = kind == FactKind::Canceled || invitee.status.as_deref() == Some("canceled");
     if !is_over {
         return None;
@@ -265,11 +266,7 @@ fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Detai
         place: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
         cancel_url: given(&invitee.cancel_url),
         reschedule_url: given(&invitee.reschedule_url),
-        host: event
-            .event_memberships
-            .as_ref()
-            .and_then(|hosts| hosts.first())
-            .and_then(|host| given(&host.user_name)),
+        host: event.event_memberships.as_ref().and_then(|hosts| hosts.first()).and_then(|host| given(&host.user_name)),
         phones: phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
     }
 }

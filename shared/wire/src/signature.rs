@@ -189,8 +189,7 @@ mod tests {
     fn the_window_is_300_seconds_back_and_60_ahead() {
         let vector = &vectors()[1];
         let body = vector.raw_body.as_bytes();
-        for (later, expected) in
-            [(300, Ok(())), (301, Err(Refusal::Stale)), (-60, Ok(())), (-61, Err(Refusal::Future))]
+        for (later, expected) in [(300, Ok(())), (301, Err(Refusal::Stale)), (-60, Ok(())), (-61, Err(Refusal::Future))]
         {
             assert_eq!(check(vector, &vector.header, body, later), expected, "{later} s");
         }

@@ -64,10 +64,21 @@ fn odd_but_legal_payloads_are_facts() {
     for (name, body) in [
         ("no zone", with(|body| body["payload"]["timezone"] = serde_json::Value::Null)),
         ("a zone that doesn't exist", with(|body| body["payload"]["timezone"] = "Mars/Olympus".into())),
-        ("a location never seen", with(|body| body["payload"]["scheduled_event"]["location"] = serde_json::json!({"type": "hologram", "data": [1]}))),
+        (
+            "a location never seen",
+            with(|body| {
+                body["payload"]["scheduled_event"]["location"] = serde_json::json!({"type": "hologram", "data": [1]})
+            }),
+        ),
         ("no location", with(|body| body["payload"]["scheduled_event"]["location"] = serde_json::Value::Null)),
         ("a new field", with(|body| body["payload"]["mood"] = serde_json::json!({"happy": true}))),
-        ("answers that are no text", with(|body| body["payload"]["questions_and_answers"] = serde_json::json!([{"question": "Phone", "answer": ["a"]}, {}]))),
+        (
+            "answers that are no text",
+            with(|body| {
+                body["payload"]["questions_and_answers"] =
+                    serde_json::json!([{"question": "Phone", "answer": ["a"]}, {}])
+            }),
+        ),
         ("no tracking", with(|body| body["payload"]["tracking"] = serde_json::Value::Null)),
     ] {
         assert!(parse_webhook(&body).is_ok(), "{name}");

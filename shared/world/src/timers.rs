@@ -80,7 +80,14 @@ impl AwsTimers {
 }
 
 impl Timers for AwsTimers {
-    async fn arrange(&self, name: &str, due: &Due, at: Timestamp, now: Timestamp, bearer: Bearer) -> Result<(), Unavailable> {
+    async fn arrange(
+        &self,
+        name: &str,
+        due: &Due,
+        at: Timestamp,
+        now: Timestamp,
+        bearer: Bearer,
+    ) -> Result<(), Unavailable> {
         match bearer {
             Bearer::Schedule => self.schedule(name, due.to_json(), at).await,
             Bearer::DelayedMessage => {

@@ -109,6 +109,8 @@ pub(crate) struct Delivery {
     pub(crate) status: Option<u16>,
     pub(crate) error: Option<String>,
     pub(crate) at: Timestamp,
+    /// The body as it was signed, so that it can be delivered once more.
+    pub(crate) body: String,
 }
 
 /// Tells the subscribers, in this order. A later notice doesn't wait for the retries of an earlier one.
@@ -232,6 +234,7 @@ impl Courier {
                 status: answer.as_ref().ok().copied(),
                 error: answer.err(),
                 at,
+                body: self.notice.body(),
             },
         );
         self.world.ended(Target::Webhooks).notify_waiters();
