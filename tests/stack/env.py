@@ -5,6 +5,7 @@
 """
 
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -33,5 +34,5 @@ def deployed(stack):
 
 stack, command = sys.argv[1], sys.argv[2:]
 pairs = local() if stack == "local" else deployed(stack)
-os.environ.update(line.split("=", 1) for line in pairs.splitlines())
+os.environ.update(line.split("=", 1) for line in shlex.split(pairs))
 os.execvp(command[0], command)

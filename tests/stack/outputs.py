@@ -5,6 +5,7 @@ Runs in .tools/deploy, against AWS or, with AWS_ENDPOINT_URL, the local stack.
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def main():
     if wrong:
         sys.exit(f"The stack {stack} is deployed but not whole:\n" + "".join(f"  - {one}\n" for one in wrong))
     for key, value in found.items():
-        print(re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper() + "=" + value)
+        # Quoted, so that a shell can read it too.
+        print(re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper() + "=" + shlex.quote(value))
 
 
 main()

@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -31,7 +32,9 @@ def main():
         with stack:
             tools.say(f"up after {time.monotonic() - begun:.0f} s")
             play(stack)
-            if not given.check:
+            if given.check:
+                test_table(stack)
+            else:
                 invite(stack)
                 threading.Event().wait()
         shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
@@ -40,6 +43,14 @@ def main():
         sys.exit(130 if given.check else 0)
     except Failed as failure:
         sys.exit(f"\n{failure}")
+
+
+def test_table(stack):
+    """The store's tests that need a real table make their own, beside the stack's."""
+    tools.say("the store's tests, on this stack's DynamoDB")
+    env = os.environ | {"DYNAMODB_ENDPOINT_URL": stack.endpoint}
+    if subprocess.run(["cargo", "test", "-q", "-p", "store", "--test", "dynamodb"], cwd=tools.ROOT, env=env).returncode:
+        raise Failed("the store's tests failed")
 
 
 def invite(stack):

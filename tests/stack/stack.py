@@ -7,6 +7,7 @@
 import ctypes
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -119,9 +120,9 @@ class Stack:
         if found.returncode:
             raise Failed(found.stderr)
         aws = {key: value for key, value in env.items() if key.startswith("AWS_")}
-        self.env = aws | dict(line.split("=", 1) for line in found.stdout.splitlines())
+        self.env = aws | dict(line.split("=", 1) for line in shlex.split(found.stdout))
         self.env["SANDBOX_URL"] = self.sandbox
-        (self.folder / "env").write_text("".join(f"{key}={value}\n" for key, value in self.env.items()))
+        (self.folder / "env").write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in self.env.items()))
         say(f"deployed in {time.monotonic() - started:.0f} s; routes, expiry and event sources are there")
 
     def start_sandbox(self):

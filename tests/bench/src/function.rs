@@ -1,0 +1,109 @@
+//! A program run as Lambda runs a function, and what Linux says of its process.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Instant;
+
+/// `USER_HZ`, which is 100 on every machine that runs Lambda functions.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A function's binary, and what is expected of it.
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) calls_per_event: usize,
+    pub(crate) size: u64,
+    binary: PathBuf,
+}
+
+impl Program {
+    /// `<folder>/<name>/bootstrap`.
+    pub(crate) fn find(folder: &Path, name: &'static str, calls_per_event: usize) -> Result<Self, String> {
+        let binary = folder.join(name).join("bootstrap");
+        let size = fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
+        Ok(Self { name, calls_per_event, size, binary })
+    }
+}
+
+/// A running function; it ends with this value.
+pub(crate) struct Function {
+    process: Child,
+    started: Instant,
+}
+
+impl Function {
+    /// Starts a program in an environment like Lambda's, its log beside its binary.
+    pub(crate) fn start(program: &Program, stand_in: SocketAddr, extra: &[String]) -> io::Result<Self> {
+        let log = File::create(program.binary.with_file_name("bench.log"))?;
+        let mut command = Command::new(&program.binary);
+        command
+            .env_clear()
+            .envs([
+                ("_HANDLER", "bootstrap"),
+                ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+                ("AWS_DEFAULT_REGION", "eu-west-1"),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+                ("AWS_LAMBDA_FUNCTION_NAME", program.name),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+                ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
+                ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/20/[$LATEST]0123456789abcdef0123456789abcdef"),
+                ("AWS_REGION", "eu-west-1"),
+                ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+                ("AWS_SESSION_TOKEN", "a-session-token"),
+                ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+                ("LAMBDA_TASK_ROOT", "/var/task"),
+                ("LANG", "en_US.UTF-8"),
+                ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+                ("TZ", ":UTC"),
+                // The template's.
+                ("INTAKE_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/000000000000/intake"),
+                ("LOG_LEVEL", "info"),
+                ("SECRET_PREFIX", "vai-calendly/"),
+                ("SIGNATURE_TOLERANCE_SECONDS", "300"),
+            ])
+            .env("AWS_LAMBDA_RUNTIME_API", stand_in.to_string())
+            .env("AWS_ENDPOINT_URL", format!("http://{stand_in}"))
+            .envs(extra.iter().filter_map(|it| it.split_once('=')))
+            .stdout(log);
+        let started = Instant::now();
+        Ok(Self { process: command.spawn()?, started })
+    }
+
+    /// When its process was begun.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// User and system time so far.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64, String> {
+        let stat = self.proc("stat")?;
+        // The second field is the program's name in brackets; utime and stime are the 14th and the 15th.
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+        let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
+        if ticks.len() == 2 { Ok((ticks[0] + ticks[1]) / TICKS_PER_SECOND) } else { Err(format!("stat: {stat}")) }
+    }
+
+    /// The most memory that was resident, in bytes.
+    pub(crate) fn peak_memory(&self) -> Result<u64, String> {
+        let status = self.proc("status")?;
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak.map(|kib: u64| kib * 1024).ok_or_else(|| format!("status: {status}"))
+    }
+
+    fn proc(&self, file: &str) -> Result<String, String> {
+        let path = format!("/proc/{}/{file}", self.process.id());
+        fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        // Lambda, too, ends functions without asking them. One that has ended by itself can't be killed, and needn't be.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
