@@ -6,6 +6,7 @@ mod crashes;
 mod crate_graph;
 mod payload;
 mod personal;
+mod properties;
 mod stories;
 mod webhook;
 mod world;

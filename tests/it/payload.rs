@@ -108,22 +108,22 @@ impl Meeting {
 
     /// The old half of a move to `next`: `invitee.canceled` with `rescheduled`.
     pub(crate) fn moved_away(&self, next: &Self) -> Vec<u8> {
+        let payload = self.given_up_for(next);
+        Self::body("invitee.canceled", next.booked, &payload)
+    }
+
+    fn given_up_for(&self, next: &Self) -> Value {
         let mut payload = self.payload(next.booked);
         payload["status"] = json!("canceled");
         payload["rescheduled"] = json!(true);
         payload["new_invitee"] = json!(Self::invitee_uri(next.number));
         payload["cancellation"] = json!({"canceled_by": NAME, "reason": null, "canceler_type": "invitee", "created_at": next.booked.to_string()});
-        Self::body("invitee.canceled", next.booked, &payload)
+        payload
     }
 
     /// The two REST resources, as Calendly answers them.
     pub(crate) fn looked_up(&self, next: Option<&Self>) -> domain::Fact {
-        let mut invitee = self.payload(next.map_or(self.booked, |it| it.booked));
-        if let Some(next) = next {
-            invitee["status"] = json!("canceled");
-            invitee["rescheduled"] = json!(true);
-            invitee["new_invitee"] = json!(Self::invitee_uri(next.number));
-        }
+        let mut invitee = next.map_or_else(|| self.payload(self.booked), |next| self.given_up_for(next));
         let event = invitee.as_object_mut().and_then(|it| it.remove("scheduled_event")).expect("an event");
         let resource = |value: &Value| json!({"resource": value}).to_string().into_bytes();
         wire::calendly::parse_looked_up(&resource(&invitee), &resource(&event)).expect("resources")
