@@ -466,4 +466,5 @@ impl World for Fake {
     fn clock(&self) -> &Self {
         self
     }
+    fn observe(&self, _: &Command) {}
 }

@@ -61,13 +61,16 @@ pub async fn handle(outside: &impl Outside, tolerance_seconds: u32, request: &Re
         outside.count("Refused", "too_large");
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 256 KiB.");
     }
-    let header = request.headers().get(signature::HEADER).map(|value| value.to_str().unwrap_or_default());
+    let header = request.headers().get(signature::HEADER).map(|value| value.to_str().unwrap_or("not text"));
     match tokio::time::timeout(BUDGET, take(outside, tolerance_seconds, connection, header, body)).await {
         Ok(Ok(())) => {
             outside.count("Accepted", "accepted");
             answer(StatusCode::OK, Body::Empty)
         }
-        Ok(Err(No::Unknown)) => refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here."),
+        Ok(Err(No::Unknown)) => {
+            outside.count("Refused", "unknown_connection");
+            refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
+        }
         Ok(Err(No::Refused(why))) => {
             outside.count("Refused", why.name());
             refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")

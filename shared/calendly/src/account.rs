@@ -57,6 +57,8 @@ pub struct Subscription {
     pub callback_url: String,
     /// `active` or `disabled`; a disabled one must be made anew.
     pub state: String,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// Since when deliveries fail, if they do. After 24 hours Calendly disables the subscription and tells nobody.
     pub retry_started_at: Option<Timestamp>,
     /// Its events.
@@ -65,6 +67,11 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// Whether it delivers.
+    pub fn is_active(&self) -> bool {
+        self.state == "active"
+    }
+
     /// The events we take and this subscription doesn't bring.
     pub fn lacks(&self) -> Vec<&'static str> {
         EVENTS.into_iter().filter(|event| !self.events.iter().any(|has| has == event)).collect()
@@ -341,7 +348,9 @@ mod tests {
             account.subscribe(order).await.expect_err("a refusal")
         };
         let conflict = refusal("409 Conflict", json!({"title": "Already Exists", "message": "…"})).await;
-        assert!(conflict.is_conflict() && conflict.missing_scopes().is_none());
+        assert!(conflict.is_conflict() && conflict.is_refusal() && conflict.missing_scopes().is_none());
+        let broken = refusal("502 Bad Gateway", json!("<html>")).await;
+        assert!(!broken.is_refusal() && !Error::Unreachable("no answer in time").is_refusal());
         let scope = json!({"title": "Insufficient scope", "message": "…", "required_scopes": ["webhooks:write"]});
         assert_eq!(refusal("403 Forbidden", scope).await.missing_scopes(), Some(&["webhooks:write".to_owned()][..]));
         let plan = refusal("403 Forbidden", json!({"title": "Permission Denied", "message": "Please upgrade"})).await;

@@ -60,6 +60,11 @@ impl Error {
         })
     }
 
+    /// Whether the call certainly had no effect: else whatever was to be made may have been made.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { status: 400..=499, .. })
+    }
+
     /// Whether there is no such thing.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })

@@ -146,6 +146,34 @@ pub struct Details {
     /// What may be phone numbers, in order of trust.
     #[serde(default)]
     pub phones: Vec<PhoneCandidate>,
+    /// Calendly asked the invitee to confirm once more, and perhaps they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconfirmation: Option<Reconfirmation>,
+    /// The routing form submission that led here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_form_submission: Option<String>,
+    /// The payment, as Calendly tells it (JSON).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Private<String>>,
+}
+
+/// A request to confirm once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reconfirmation {
+    /// When Calendly asked.
+    pub asked_at: Timestamp,
+    /// When the invitee confirmed.
+    #[serde(default)]
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// Whether the host marked the invitee as not having come; the latest word counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct NoShow {
+    /// When it was said.
+    pub at: Timestamp,
+    /// Marked, or unmarked.
+    pub marked: bool,
 }
 
 /// One place of a booking in time: one invitee URI. A move ends a leg and begins the next.
@@ -164,6 +192,9 @@ pub struct Leg {
     /// How it ended, if it did.
     #[serde(default)]
     pub canceled: Option<Cancellation>,
+    /// The host's word on whether the invitee came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_show: Option<NoShow>,
     /// Whether `invitee.created` was heard for it.
     #[serde(default)]
     pub heard_created: bool,
@@ -205,9 +236,10 @@ impl Booking {
 
     /// Takes a fact in. Facts commute, and a second time changes nothing.
     pub fn learn(&mut self, fact: &Fact) {
-        if self.token.is_none() {
-            self.token.clone_from(&fact.token);
-        }
+        self.token = match (self.token.take(), fact.token.clone()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
         let mut told = fact.leg.clone();
         told.heard_created |= fact.kind == FactKind::Created;
         told.heard_canceled |= fact.kind == FactKind::Canceled;
@@ -311,11 +343,17 @@ impl Booking {
 }
 
 impl Leg {
+    /// Whether the invitee did not come, by the host's latest word.
+    pub fn is_no_show(&self) -> bool {
+        self.no_show.is_some_and(|word| word.marked)
+    }
+
     /// Joins another account of the same leg into this one: links and ends are kept once known, of details and
     /// cancellations the newest account wins, and ties are settled by content, so that order never matters.
     fn join(&mut self, other: Self) {
         self.heard_created |= other.heard_created;
         self.heard_canceled |= other.heard_canceled;
+        self.no_show = self.no_show.max(other.no_show);
         self.previous = self.previous.take().max(other.previous);
         self.next = self.next.take().max(other.next);
         self.canceled = match (self.canceled.take(), other.canceled) {
@@ -335,8 +373,9 @@ impl Details {
 }
 
 impl Cancellation {
-    fn rank(&self) -> (Timestamp, String) {
-        (self.at, rank_of(self))
+    /// An account that says who it was outranks one that doesn't.
+    fn rank(&self) -> (bool, Timestamp, String) {
+        (self.by != CanceledBy::Other, self.at, rank_of(self))
     }
 }
 

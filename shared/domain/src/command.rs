@@ -89,6 +89,8 @@ pub enum Action {
     OfferHelp,
     /// A fact for VAI's analytics, with the payload that told it.
     Log(Analytics, FactId),
+    /// The new half of a move is missing: Calendly is asked for it.
+    Heal,
 }
 
 /// Which way an action errs when nobody can tell whether it was done.
@@ -111,7 +113,7 @@ impl Action {
             | Self::OfferHelp => Errs::AtMostOnce,
             Self::Text(Message::Confirmation | Message::Move | Message::Cancellation)
             | Self::Mail(Message::Confirmation | Message::Move | Message::Cancellation) => Errs::OnceMore,
-            Self::TellVai(_) | Self::Log(..) => Errs::AtLeastOnce,
+            Self::TellVai(_) | Self::Log(..) | Self::Heal => Errs::AtLeastOnce,
         }
     }
 
@@ -130,6 +132,7 @@ impl Action {
             Self::TellVai(News::Rescheduled) => "vai-rescheduled".to_owned(),
             Self::OfferHelp => "vai-offer-help".to_owned(),
             Self::Log(what, _) => format!("log-{}", what.name().replace('_', "-")),
+            Self::Heal => "heal".to_owned(),
         }
     }
 }
@@ -289,7 +292,7 @@ impl Command {
         let slug = action.slug();
         let id = match &action {
             Action::Log(_, fact) => CommandId::of(&slug, &[booking.as_str(), fact.as_str()]),
-            Action::Text(_) | Action::Mail(_) | Action::TellVai(_) | Action::OfferHelp => {
+            Action::Text(_) | Action::Mail(_) | Action::TellVai(_) | Action::OfferHelp | Action::Heal => {
                 CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
             }
         };
@@ -347,6 +350,19 @@ impl Command {
         }
     }
 
+    /// Up to a fifth more or less, so that what failed together does not come back together. Read off the command's own
+    /// id: the core knows no randomness, and the same try always waits as long.
+    fn jittered(&self, seconds: u32) -> u32 {
+        let mixed = self
+            .id
+            .as_str()
+            .bytes()
+            .fold(u64::from(self.attempts), |mix, byte| (mix ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let fifth = seconds / 5;
+        let offset = u32::try_from((mixed >> 16) % u64::from(2 * fifth + 1)).unwrap_or(fifth);
+        seconds - fifth + offset
+    }
+
     fn was_unknown_before(&self) -> bool {
         self.history.iter().any(|note| note.reason == Some(Reason::Unknown))
     }
@@ -354,8 +370,14 @@ impl Command {
     fn again_later(mut self, now: Timestamp, reason: Reason, after_seconds: Option<u32>, detail: String) -> Self {
         let tried = usize::try_from(self.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
         let Some(&backoff) = BACKOFF_SECONDS.get(tried) else {
-            return self.turned(State::Failed { reason: Reason::GaveUp }, now, Some(Reason::GaveUp), Some(detail));
+            // One of the tries may have been heard: that is not hidden behind the last one's failure.
+            return if reason == Reason::Unknown || self.was_unknown_before() {
+                self.turned(State::Unknown, now, Some(Reason::Unknown), Some(detail))
+            } else {
+                self.turned(State::Failed { reason: Reason::GaveUp }, now, Some(Reason::GaveUp), Some(detail))
+            };
         };
+        let backoff = self.jittered(backoff);
         // A provider may ask for a longer wait, within reason.
         let wait = after_seconds.map_or(backoff, |asked| asked.clamp(backoff, backoff.saturating_mul(2).max(900)));
         self.history.push(Note { at: now, what: "retry".to_owned(), reason: Some(reason), detail: Some(detail) });

@@ -6,10 +6,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::booking::Standing;
-use crate::settings::{Provider, Settings};
+use crate::settings::{MailFor, Provider, Settings};
 use crate::{
-    Action, Analytics, Booking, BookingId, FactId, Language, Leg, Message, News, Phone, PhoneError, PhoneSource,
-    Private, Reason,
+    Action, Analytics, Booking, BookingId, FactId, InviteeUri, Language, Leg, Message, News, Phone, PhoneError,
+    PhoneSource, Private, Reason,
 };
 
 /// What a message may speak of. Times are UTC here; the adapter tells them in `zone` and `language`.
@@ -103,6 +103,8 @@ pub enum Order {
     Help(VaiOrder, Timestamp),
     /// Log a fact for analytics; its payload is kept with the fact.
     Log(Analytics, FactId),
+    /// Ask Calendly about an invitee, and learn the answer.
+    LookUp(InviteeUri),
 }
 
 impl Order {
@@ -111,7 +113,7 @@ impl Order {
         match self {
             Self::Text(text) => Some(format!("{}, number from {}", text.letter.language.tag(), text.source.name())),
             Self::Mail(mail) => Some(mail.letter.language.tag().to_owned()),
-            Self::News(..) | Self::Help(..) | Self::Log(..) => None,
+            Self::News(..) | Self::Help(..) | Self::Log(..) | Self::LookUp(_) => None,
         }
     }
 }
@@ -136,6 +138,9 @@ pub fn compose(
             Ok(Order::Text(TextOrder { to, source, message: *message, template, letter }))
         }
         Action::Mail(message) => {
+            if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
+                return Err(Reason::NotVais);
+            }
             still_wanted(booking, leg, *message, settings, now)?;
             let letter = letter(booking, leg, settings);
             let template = template(settings, *message, Provider::Vai, &letter, leg)?;
@@ -158,6 +163,7 @@ pub fn compose(
             Ok(Order::Help(vai(booking, leg, settings)?, (from + after).max(now)))
         }
         Action::Log(what, fact) => Ok(Order::Log(*what, fact.clone())),
+        Action::Heal => leg.next.clone().map(Order::LookUp).ok_or(Reason::NotFound),
     }
 }
 
@@ -203,6 +209,7 @@ fn still_wanted(
             let later_is_due = |other: &u32| *other < minutes_before && before(details.start, *other) <= now;
             if settings.reminders_of(leg).iter().any(later_is_due) { Err(Reason::Superseded) } else { Ok(()) }
         }
+        Message::FollowUp { .. } if leg.is_no_show() => Err(Reason::NoShow),
         Message::FollowUp { minutes_after } if now > after(details.end, minutes_after) + FOLLOW_UP_LATENESS => {
             Err(Reason::TooLate)
         }

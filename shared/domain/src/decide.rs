@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::booking::Standing;
 use crate::plan::wanted;
 use crate::{
-    Action, Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Fact, FactKind, Metadata, Reason,
-    Settings, State,
+    Action, Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Fact, FactKind, InviteeUri, Metadata,
+    Reason, Settings, State,
 };
 
 /// A booking as it was read: what [`decide()`] decides on, and what the commit compares against.
@@ -93,6 +93,9 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
     if booking.metadata.is_none() {
         booking.metadata.clone_from(&snapshot.metadata);
     }
+    // What is told at once is told when the booking comes to stand where it stands, and never later: not because the
+    // settings have changed since, or a release has learned to say more.
+    let stood = booking.standing().map(place);
     let mut logs = Vec::new();
     for fact in facts {
         let heard_before = heard(&booking, fact);
@@ -115,11 +118,40 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
             commands.push(Changed { command, was: Some(row.revision()) });
         }
     }
-    let fresh = wanted.into_iter().chain(logs).filter(|command| !known.contains_key(&command.id));
+    let stands_anew = booking.standing().map(place) != stood;
+    for command in wanted {
+        match known.get(&command.id) {
+            None if stands_anew || command.not_before.is_some() => commands.push(Changed { command, was: None }),
+            // The settings took it back and ask for it again.
+            Some(row) if is_withdrawn_by_settings(row) && command.state == State::Open => {
+                let command = (*row).clone().turned(State::Open, now, None, None);
+                commands.push(Changed { command, was: Some(row.revision()) });
+            }
+            _ => {}
+        }
+    }
+    let fresh = logs.into_iter().filter(|command| !known.contains_key(&command.id));
     commands.extend(fresh.map(|command| Changed { command, was: None }));
 
     let verdict = if booking_changed { Verdict::New } else { Verdict::Duplicate };
     Decision { booking, booking_changed, revision: snapshot.revision, commands, verdict }
+}
+
+/// Where a booking stands, as far as it matters for what people are told.
+fn place(standing: Standing<'_>) -> (u8, InviteeUri) {
+    match standing {
+        Standing::Active(leg) => (0, leg.invitee.clone()),
+        Standing::Moving(leg) => (1, leg.invitee.clone()),
+        Standing::Canceled(leg, _) => (2, leg.invitee.clone()),
+    }
+}
+
+fn is_withdrawn_by_settings(row: &Command) -> bool {
+    matches!(
+        row.state,
+        State::Withdrawn { reason: Reason::SettingsChanged | Reason::EventTypeIgnored }
+            | State::Withdrawing { reason: Reason::SettingsChanged | Reason::EventTypeIgnored }
+    )
 }
 
 /// Whether this very kind of fact about this leg was heard before.
@@ -127,7 +159,7 @@ fn heard(booking: &Booking, fact: &Fact) -> bool {
     booking.leg(&fact.leg.invitee).is_some_and(|leg| match fact.kind {
         FactKind::Created => leg.heard_created,
         FactKind::Canceled => leg.heard_canceled,
-        FactKind::LookedUp => true,
+        FactKind::NoShow | FactKind::NoShowRemoved | FactKind::LookedUp => true,
     })
 }
 
@@ -139,7 +171,7 @@ fn log_of(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command
         FactKind::Created => Analytics::InviteeCreated,
         FactKind::Canceled if leg.canceled.as_ref().is_some_and(|end| end.rescheduled) => return None,
         FactKind::Canceled => Analytics::InviteeCanceled,
-        FactKind::LookedUp => return None,
+        FactKind::NoShow | FactKind::NoShowRemoved | FactKind::LookedUp => return None,
     };
     settings.acts_on(leg).then(|| {
         Command::new(&booking.id, Action::Log(what, fact.id.clone()), leg.invitee.clone(), leg.details.start, None)
@@ -150,10 +182,16 @@ fn log_of(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command
 /// wanted stands even when its hour has come: what to make of that is for its execution to say.
 fn withdrawal(booking: &Booking, row: &Command, wanted: &[Command]) -> Option<Reason> {
     let may_be_taken_back = matches!(row.state, State::Open | State::Waiting) && !matches!(row.action, Action::Log(..));
-    if !may_be_taken_back || wanted.iter().any(|it| it.id == row.id) {
+    if !may_be_taken_back {
         return None;
     }
+    match wanted.iter().find(|it| it.id == row.id).map(|it| &it.state) {
+        Some(State::Skipped { reason: Reason::EventTypeIgnored }) => return Some(Reason::EventTypeIgnored),
+        Some(_) => return None,
+        None => {}
+    }
     match booking.standing()? {
+        Standing::Active(_) | Standing::Canceled(..) if row.action == Action::Heal => Some(Reason::Arrived),
         // The new half of the move is not known yet, and what is new is made before what is old is removed. A timer that
         // fires meanwhile is harmless.
         Standing::Moving(_) => None,

@@ -11,7 +11,11 @@ pub enum FactKind {
     Created,
     /// The webhook `invitee.canceled`; also the old half of a move.
     Canceled,
-    /// An answer of Calendly's REST API, asked because a chain of moves had a gap.
+    /// The webhook `invitee_no_show.created`.
+    NoShow,
+    /// The webhook `invitee_no_show.deleted`.
+    NoShowRemoved,
+    /// An answer of Calendly's REST API, asked because something was missing.
     LookedUp,
 }
 
@@ -21,6 +25,8 @@ impl FactKind {
         match self {
             Self::Created => "invitee.created",
             Self::Canceled => "invitee.canceled",
+            Self::NoShow => "invitee_no_show.created",
+            Self::NoShowRemoved => "invitee_no_show.deleted",
             Self::LookedUp => "invitee.looked_up",
         }
     }

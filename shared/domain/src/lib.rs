@@ -17,7 +17,10 @@ mod reason;
 pub mod settings;
 mod timeline;
 
-pub use booking::{Booking, CanceledBy, Cancellation, Details, Leg, Metadata, PhoneCandidate, PhoneSource, Standing};
+pub use booking::{
+    Booking, CanceledBy, Cancellation, Details, Leg, Metadata, NoShow, PhoneCandidate, PhoneSource, Reconfirmation,
+    Standing,
+};
 pub use command::{Action, Analytics, Command, Errs, Message, News, Note, Outcome, State};
 pub use compose::{Letter, MailOrder, Order, TextOrder, VaiOrder, compose};
 pub use decide::{Changed, Decision, Snapshot, Verdict, decide};

@@ -5,18 +5,20 @@ use jiff::Timestamp;
 
 use crate::booking::Standing;
 use crate::compose::{after, before, compose};
-use crate::settings::{Channel, ConfirmationMailFor};
+use crate::settings::Channel;
 use crate::{Action, Booking, CanceledBy, Cancellation, Command, Leg, Message, News, Reason, Settings, State};
 
 /// Every command that the booking's present standing calls for, each open or skipped with its reason.
 pub(crate) fn wanted(booking: &Booking, settings: &Settings, now: Timestamp) -> Vec<Command> {
     let (leg, actions) = match booking.standing() {
-        None | Some(Standing::Moving(_)) => return Vec::new(),
+        None => return Vec::new(),
+        Some(Standing::Moving(leg)) => (leg, of_half_a_move(leg)),
         Some(Standing::Active(leg)) => (leg, of_meeting(booking, leg, settings)),
         Some(Standing::Canceled(leg, end)) => (leg, of_cancellation(booking, leg, end, settings)),
     };
     let command = |(action, at): (Action, Option<Timestamp>)| {
         let skip = match at {
+            _ if action == Action::Heal => None,
             _ if !settings.acts_on(leg) => Some(Reason::EventTypeIgnored),
             Some(at) if at <= now => Some(Reason::PastOffset),
             _ => compose(booking, leg, &action, settings, now).err(),
@@ -30,22 +32,29 @@ pub(crate) fn wanted(booking: &Booking, settings: &Settings, now: Timestamp) -> 
     actions.into_iter().map(command).collect()
 }
 
+fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Action> {
+    settings.channels_of(message, leg).iter().map(move |channel| match channel {
+        Channel::Sms => Action::Text(message),
+        Channel::Email => Action::Mail(message),
+    })
+}
+
+/// How long the new half of a move may take to arrive before Calendly is asked for it. Both halves are sent at once;
+/// what comes later is a retry.
+const HEAL_AFTER_MINUTES: u32 = 10;
+
+/// Only the old half of a move is known. Nobody is told anything until the new half is.
+fn of_half_a_move(leg: &Leg) -> Vec<(Action, Option<Timestamp>)> {
+    let moved_at = leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at);
+    vec![(Action::Heal, Some(after(moved_at, HEAL_AFTER_MINUTES)))]
+}
+
 /// A meeting that is on: it was booked, or moved here; then what comes before and after it.
 fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<(Action, Option<Timestamp>)> {
     let is_vai = booking.metadata.is_some();
     let moved = booking.was_moved_to(leg);
     let mut actions = Vec::new();
-    let mut say = |message: Message, at: Option<Timestamp>| {
-        for channel in settings.channels_of(message, leg) {
-            match channel {
-                Channel::Sms => actions.push((Action::Text(message), at)),
-                Channel::Email if is_vai || settings.confirmation_mail_for == ConfirmationMailFor::All => {
-                    actions.push((Action::Mail(message), at));
-                }
-                Channel::Email => {}
-            }
-        }
-    };
+    let mut say = |message, at| actions.extend(by_channel(message, leg, settings).map(|action| (action, at)));
     say(if moved { Message::Move } else { Message::Confirmation }, None);
     for &minutes_before in settings.reminders_of(leg) {
         say(Message::Reminder { minutes_before }, Some(before(leg.details.start, minutes_before)));
@@ -68,13 +77,7 @@ fn of_cancellation(
 ) -> Vec<(Action, Option<Timestamp>)> {
     let is_vai = booking.metadata.is_some();
     let mut actions = Vec::new();
-    for channel in settings.channels_of(Message::Cancellation, leg) {
-        match channel {
-            Channel::Sms => actions.push((Action::Text(Message::Cancellation), None)),
-            Channel::Email if is_vai => actions.push((Action::Mail(Message::Cancellation), None)),
-            Channel::Email => {}
-        }
-    }
+    actions.extend(by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)));
     if is_vai {
         actions.push((Action::TellVai(News::Canceled), None));
         let about_time = end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.expose()));

@@ -34,6 +34,8 @@ reasons! {
     PhoneInvalid = "phone_invalid": "The phone number given is not an international one (+ and country code).";
     /// The settings name no approved template for this message, provider and language.
     NoTemplate = "no_template": "The settings name no template for this message in this language.";
+    /// E-mails go to the invitees of VAI's bookings only.
+    NotVais = "not_vais": "The settings send e-mails for bookings that VAI made, and this is none.";
     /// The hour of a reminder had already passed when it was planned.
     PastOffset = "past_offset": "Its hour had already passed when the booking became known.";
     /// The meeting had already begun.
@@ -48,6 +50,12 @@ reasons! {
     CanceledBeforeFire = "canceled_before_fire": "The meeting was canceled before its hour came.";
     /// The meeting was moved first.
     MovedBeforeFire = "moved_before_fire": "The meeting was moved before its hour came; the new time has its own.";
+    /// The host said that the invitee did not come.
+    NoShow = "no_show": "The host marked the invitee as not having come.";
+    /// What was missing came.
+    Arrived = "arrived": "What was missing has arrived.";
+    /// Calendly knows nothing of it.
+    NotFound = "not_found": "Calendly was asked and knows nothing of it.";
     /// The settings no longer ask for it.
     SettingsChanged = "settings_changed": "The settings no longer ask for it.";
     /// The provider said no and will say no again.

@@ -88,10 +88,10 @@ pub struct HostContact {
     pub language: Option<Language>,
 }
 
-/// Who gets our own confirmation e-mail.
+/// Who gets e-mails of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ConfirmationMailFor {
+pub enum MailFor {
     /// Invitees of bookings that VAI's agents made.
     Vai,
     /// Every invitee.
@@ -122,7 +122,7 @@ pub struct Settings {
     pub phone_questions: Vec<String>,
     pub reminder_minutes: Vec<u32>,
     pub follow_up_minutes: Vec<u32>,
-    pub confirmation_mail_for: ConfirmationMailFor,
+    pub mail_for: MailFor,
     pub time_words: Vec<String>,
     pub help_after_minutes: u32,
     pub channels: BTreeMap<String, Vec<Channel>>,
@@ -175,7 +175,7 @@ impl Default for Settings {
             ]),
             reminder_minutes: vec![1440, 60],
             follow_up_minutes: vec![30],
-            confirmation_mail_for: ConfirmationMailFor::Vai,
+            mail_for: MailFor::Vai,
             time_words: words(&[
                 "time",
                 "timing",
@@ -187,9 +187,10 @@ impl Default for Settings {
                 "unavailable",
                 "overlap",
                 "timp",
-                "ora",
                 "oră",
-                "program",
+                "ora nu",
+                "ora asta",
+                "alta ora",
                 "ocupat",
                 "suprapune",
                 "altă zi",
@@ -247,7 +248,7 @@ impl Settings {
         table.read("phone_questions", &mut errors, texts, |it| settings.phone_questions = it);
         table.read("reminder_minutes", &mut errors, offsets, |it| settings.reminder_minutes = it);
         table.read("follow_up_minutes", &mut errors, offsets, |it| settings.follow_up_minutes = it);
-        table.read("confirmation_mail_for", &mut errors, mail_for, |it| settings.confirmation_mail_for = it);
+        table.read("mail_for", &mut errors, mail_for, |it| settings.mail_for = it);
         table.read("time_words", &mut errors, texts, |it| settings.time_words = it);
         table.read("help_after_minutes", &mut errors, minutes, |it| settings.help_after_minutes = it);
         table.read("channels", &mut errors, channels, |it| settings.channels.extend(it));
@@ -475,9 +476,8 @@ fn offsets(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<u32>> {
     Some(offsets)
 }
 
-fn mail_for(value: &Value, path: &str, errors: &mut Errors) -> Option<ConfirmationMailFor> {
-    one_of(value, path, errors, &["vai", "all"])
-        .map(|it| if it == "all" { ConfirmationMailFor::All } else { ConfirmationMailFor::Vai })
+fn mail_for(value: &Value, path: &str, errors: &mut Errors) -> Option<MailFor> {
+    one_of(value, path, errors, &["vai", "all"]).map(|it| if it == "all" { MailFor::All } else { MailFor::Vai })
 }
 
 fn channel(value: &Value, path: &str, errors: &mut Errors) -> Option<Channel> {
@@ -638,7 +638,7 @@ mod tests {
                 "hosts.a@example.com.phone: must be a phone number with + and country code",
                 "logging.level_until: is missing: a level set here must say when it ends",
                 "colour: is no setting; there are: default_language, fallback_zone, act_on, phone_questions, \
-                 reminder_minutes, follow_up_minutes, confirmation_mail_for, time_words, help_after_minutes, channels, \
+                 reminder_minutes, follow_up_minutes, mail_for, time_words, help_after_minutes, channels, \
                  templates, event_types, hosts, logging",
             ]
         );

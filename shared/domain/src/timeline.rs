@@ -70,7 +70,9 @@ fn of_fact(booking: &Booking, fact: &FactRecord) -> Line {
             }
             _ => format!("Calendly tells that the meeting of {} was canceled", start(leg.details.start)),
         },
-        (FactKind::LookedUp, _) => "an earlier part of the chain was asked for at Calendly".to_owned(),
+        (FactKind::NoShow, _) => "the host marks the invitee as not having come".to_owned(),
+        (FactKind::NoShowRemoved, _) => "the host takes the no-show back".to_owned(),
+        (FactKind::LookedUp, _) => "Calendly was asked for what was missing".to_owned(),
         (_, None) => "a fact about a meeting that is no longer on record".to_owned(),
     };
     Line { at: fact.received_at, what: fact.kind.name().to_owned(), happened }
@@ -118,6 +120,7 @@ fn title(action: &Action) -> String {
         Action::TellVai(News::Rescheduled) => "VAI told of the move".to_owned(),
         Action::OfferHelp => "VAI asked to offer help".to_owned(),
         Action::Log(what, _) => format!("VAI's analytics, {}", what.name()),
+        Action::Heal => "the missing half of the move".to_owned(),
     }
 }
 

@@ -43,6 +43,9 @@ pub enum Trouble {
 /// How often a decision is made again after somebody else wrote first.
 const MOST_DECISIONS: usize = 5;
 
+/// Of a long chain that was asked for at once, the first accounts are kept: a transaction holds 100 rows.
+const MOST_EVIDENCE: usize = 16;
+
 /// No invitee moves a meeting this often; a longer chain is a fault in the data.
 const LONGEST_WALK: usize = 64;
 
@@ -59,8 +62,14 @@ pub async fn receive<W: World>(
 ) -> Result<Progress, Trouble> {
     for _ in 0..MOST_DECISIONS {
         let (snapshot, facts) = locate(world, connection, &received.fact).await?;
-        if let Some(progress) = advance(world, gate, connection, snapshot, &facts, Some(received), deadline).await? {
-            return Ok(progress);
+        let booking = snapshot.booking.id.clone();
+        match advance(world, gate, connection, snapshot, &facts, Some(received), deadline).await? {
+            Step::Beaten => {}
+            Step::Through(progress) => return Ok(progress),
+            Step::Learned(facts) => {
+                let further = go_on(world, gate, connection, &booking, facts, deadline).await?;
+                return Ok(Progress { verdict: Verdict::New, ..further });
+            }
         }
     }
     Err(Trouble::Contended)
@@ -77,16 +86,40 @@ pub async fn resume<W: World>(
     booking: &BookingId,
     deadline: Timestamp,
 ) -> Result<Progress, Trouble> {
+    go_on(world, gate, connection, booking, Vec::new(), deadline).await
+}
+
+/// Decides on facts that are known to be this booking's, and on what Calendly answers about it, until there is no more.
+async fn go_on<W: World>(
+    world: &W,
+    gate: &Gate,
+    connection: &ConnectionName,
+    booking: &BookingId,
+    mut facts: Vec<Fact>,
+    deadline: Timestamp,
+) -> Result<Progress, Trouble> {
     for _ in 0..MOST_DECISIONS {
         let snapshot = world.store().load(connection, booking).await?;
-        if let Some(progress) = advance(world, gate, connection, snapshot, &[], None, deadline).await? {
-            return Ok(progress);
+        match advance(world, gate, connection, snapshot, &facts, None, deadline).await? {
+            Step::Beaten => {}
+            Step::Through(progress) => return Ok(progress),
+            Step::Learned(more) => facts = more,
         }
     }
     Err(Trouble::Contended)
 }
 
-/// Decides, commits and executes once; `None` when somebody else wrote first.
+/// How one decision went.
+enum Step {
+    /// Somebody else wrote first.
+    Beaten,
+    /// Committed and carried out.
+    Through(Progress),
+    /// Committed and carried out, and Calendly was asked for something.
+    Learned(Vec<Fact>),
+}
+
+/// Decides, commits and executes once.
 async fn advance<W: World>(
     world: &W,
     gate: &Gate,
@@ -95,7 +128,7 @@ async fn advance<W: World>(
     facts: &[Fact],
     received: Option<&Received>,
     deadline: Timestamp,
-) -> Result<Option<Progress>, Trouble> {
+) -> Result<Step, Trouble> {
     let settings = world.store().settings(connection).await?;
     let now = world.clock().now();
     let decision = decide(&snapshot, facts, &settings, now);
@@ -103,14 +136,18 @@ async fn advance<W: World>(
         let evidence = evidence(&decision, facts, received, now);
         match world.store().commit(&decision, &evidence).await {
             Ok(()) => {}
-            Err(CommitError::Conflict) => return Ok(None),
+            Err(CommitError::Conflict) => return Ok(Step::Beaten),
             Err(CommitError::Unavailable(error)) => return Err(error.into()),
         }
     }
     let verdict = decision.verdict;
     let snapshot = snapshot.after(&decision);
-    execute(world, gate, connection, &snapshot, &settings, received, deadline).await?;
-    Ok(Some(Progress { booking: snapshot.booking.id, verdict }))
+    let learned = execute(world, gate, connection, &snapshot, &settings, received, deadline).await?;
+    if learned.is_empty() {
+        Ok(Step::Through(Progress { booking: snapshot.booking.id, verdict }))
+    } else {
+        Ok(Step::Learned(learned))
+    }
 }
 
 /// What is kept of the facts. A duplicate that only finds something to withdraw leaves no second trace.
@@ -129,7 +166,7 @@ fn evidence(decision: &Decision, facts: &[Fact], received: Option<&Received>, no
             payload: told.map(|it| it.payload.clone()).unwrap_or_default(),
         }
     };
-    facts.iter().map(of).collect()
+    facts.iter().take(MOST_EVIDENCE).map(of).collect()
 }
 
 /// Finds the booking a fact belongs to, and the facts that are needed to link it there: through the aliases, else through
@@ -166,7 +203,10 @@ async fn locate<W: World>(
             before = Some(uri);
             continue;
         }
-        let Some(earlier) = world.calendly().look_up(connection, &uri).await? else { break };
+        let Some(earlier) = world.calendly().look_up(connection, &uri).await? else {
+            tracing::warn!("Calendly knows nothing of an invitee that a meeting was moved from");
+            break;
+        };
         before.clone_from(&earlier.leg.previous);
         facts.push(earlier);
     }
@@ -174,7 +214,7 @@ async fn locate<W: World>(
         return Ok((snapshot, facts));
     }
 
-    if let Some(token) = facts.iter().find_map(|it| it.token.as_ref()) {
+    if let Some(token) = facts.iter().rev().find_map(|it| it.token.as_ref()) {
         let snapshot = store.load(connection, &BookingId::of_token(connection, token)).await?;
         // A link can be passed on, and its token with it: the token is the booking of whoever used it first.
         if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {

@@ -2,18 +2,18 @@
 
 use std::future::Future;
 
-use domain::{Command, ConnectionName, Order, Outcome, Settings, Snapshot, State, compose};
+use domain::{Action, Command, ConnectionName, Fact, Order, Outcome, Reason, Settings, Snapshot, State, compose};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use wire::due::Due;
 
 use crate::drive::{Received, Trouble};
-use crate::ports::{Bearer, Clock, Mail, Store, Texts, Timers, Vai, World};
+use crate::ports::{Bearer, Calendly, Clock, Mail, Store, Texts, Timers, Vai, World};
 
-/// How long a claim holds. A provider's call ends within 8 seconds and settling within 8 more; the queue brings a record
-/// back after 180, so that a claim that died has lapsed by then.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// How long a claim holds. Claiming, reading a secret, the provider's call and settling end within 8 seconds each; the
+/// queue brings a record back after 180, so that a claim that died has lapsed by then.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// No call is begun that could not end before the function is stopped.
 const LAST_START: SignedDuration = SignedDuration::from_secs(10);
@@ -51,11 +51,18 @@ impl Gate {
 
 /// What was left of a command.
 enum Left {
+    /// Nothing to do now.
     Nothing,
+    /// Something, for when the record comes back.
     Open,
+    /// Somebody else is at it.
+    Held,
+    /// A fact that Calendly was asked for.
+    Learned(Box<Fact>),
 }
 
-/// Carries every command of a booking as far as it goes now. What is new is made before what is old is removed.
+/// Carries every command of a booking as far as it goes now. What is new is made before what is old is removed. Gives
+/// back what Calendly was asked for: facts to be decided on.
 pub(crate) async fn execute<W: World>(
     world: &W,
     gate: &Gate,
@@ -64,18 +71,29 @@ pub(crate) async fn execute<W: World>(
     settings: &Settings,
     received: Option<&Received>,
     deadline: Timestamp,
-) -> Result<(), Trouble> {
+) -> Result<Vec<Fact>, Trouble> {
     let run = Run { world, gate, connection, snapshot, settings, received, deadline };
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
     let (removals, others): (Vec<_>, Vec<_>) =
         snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
-    let mut open = 0;
+    let (mut open, mut held, mut learned) = (0, 0, Vec::new());
     for group in [others, removals] {
         for left in join_all(group.into_iter().map(|command| run.carry(command.clone()))).await {
-            open += usize::from(matches!(left, Left::Open));
+            match left {
+                Left::Nothing => {}
+                Left::Open => open += 1,
+                Left::Held => held += 1,
+                Left::Learned(fact) => learned.push(*fact),
+            }
         }
     }
-    if open == 0 { Ok(()) } else { Err(Trouble::Unfinished(open)) }
+    if open > 0 {
+        return Err(Trouble::Unfinished(open));
+    }
+    if held > 0 {
+        run.come_again().await?;
+    }
+    Ok(learned)
 }
 
 struct Run<'a, W> {
@@ -103,8 +121,11 @@ impl<W: World> Run<'_, W> {
                 }
                 State::Waiting if !command.is_due(now + EARLY) => return Left::Nothing,
                 State::Open if !command.is_due(now + EARLY) => self.arrange(&command, now).await,
+                State::Claimed { until } if *until > now => return Left::Held,
+                State::Open | State::Waiting if command.action == Action::Heal => {
+                    return self.heal(&command, now).await;
+                }
                 State::Open | State::Waiting => self.perform(&command, now).await,
-                State::Claimed { until } if *until > now => None,
                 State::Claimed { .. } => {
                     // Whoever claimed it died before settling: the provider may have acted.
                     let outcome = Outcome::Unknown { detail: "cut off before its outcome was written down".to_owned() };
@@ -124,6 +145,47 @@ impl<W: World> Run<'_, W> {
                 None => return Left::Open,
             }
         }
+    }
+
+    /// Asks Calendly for the missing half of a move. A question needs no claim, and its answer is a fact like any other:
+    /// once it is committed nothing wants the question any more.
+    async fn heal(&self, command: &Command, now: Timestamp) -> Left {
+        let booking = &self.snapshot.booking;
+        let order = booking.leg(&command.leg).ok_or(Reason::NotFound);
+        let order = order.and_then(|leg| compose(booking, leg, &command.action, self.settings, now));
+        let outcome = match order {
+            Ok(Order::LookUp(uri)) => match self.world.calendly().look_up(self.connection, &uri).await {
+                Ok(Some(fact)) => return Left::Learned(Box::new(fact)),
+                Ok(None) => {
+                    Outcome::Refused { reason: Reason::NotFound, detail: "the new half of the move".to_owned() }
+                }
+                Err(error) => {
+                    Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: error.to_string() }
+                }
+            },
+            Ok(_) | Err(_) => {
+                Outcome::Refused { reason: Reason::NotFound, detail: "its address is not known".to_owned() }
+            }
+        };
+        let mut asked = command.clone();
+        asked.attempts += 1;
+        match self.swap(command, asked.settled(outcome, now)).await {
+            Some(again) if again.state == State::Open => match self.arrange(&again, now).await {
+                Some(_) => Left::Nothing,
+                None => Left::Open,
+            },
+            Some(_) => Left::Nothing,
+            None => Left::Open,
+        }
+    }
+
+    /// Has the booking looked at again when the claims of others have ended or lapsed.
+    async fn come_again(&self) -> Result<(), Trouble> {
+        let now = self.world.clock().now();
+        let booking = &self.snapshot.booking.id;
+        let due = Due::V1 { connection: self.connection.clone(), booking: booking.clone(), commands: Vec::new() };
+        let at = now + LEASE + SignedDuration::from_secs(1);
+        Ok(self.world.timers().arrange(booking.as_str(), &due, at, now, Bearer::DelayedMessage).await?)
     }
 
     /// Gives a command the timer that will bring it back. Idempotent by name, so it needs no claim.
@@ -164,6 +226,13 @@ impl<W: World> Run<'_, W> {
                 return None;
             }
             let claimed = self.swap(command, command.clone().claimed(now, now + LEASE, order.detail())).await?;
+            let now = self.world.clock().now();
+            if now + LAST_START > self.deadline {
+                // Claiming took too long. Nothing was begun.
+                let open = claimed.clone().turned(State::Open, now, None, None);
+                self.swap(&claimed, open).await;
+                return None;
+            }
             let outcome = self.call(&claimed, &order, now).await;
             let settled = claimed.clone().settled(outcome, self.world.clock().now());
             self.swap(&claimed, settled).await
@@ -178,6 +247,7 @@ impl<W: World> Run<'_, W> {
             Order::Mail(mail) => world.mail().send(connection, key, mail).await,
             Order::News(news, about) => world.vai().tell(connection, key, *news, about, now).await,
             Order::Help(about, at) => world.vai().offer_help(connection, key, about, *at).await,
+            Order::LookUp(_) => Outcome::Unknown { detail: "a question has no outcome".to_owned() },
             Order::Log(what, fact) => {
                 let payload = match self.received.filter(|it| it.fact.id == *fact) {
                     Some(received) => Ok(Some(received.payload.clone())),
@@ -185,15 +255,12 @@ impl<W: World> Run<'_, W> {
                 };
                 match payload {
                     Ok(Some(payload)) => world.vai().log(connection, key, *what, &payload, now).await,
-                    Ok(None) => Outcome::Refused {
-                        reason: domain::Reason::TooLate,
-                        detail: "the payload is no longer kept".to_owned(),
-                    },
-                    Err(error) => Outcome::Unsent {
-                        reason: domain::Reason::Unreachable,
-                        after_seconds: None,
-                        detail: error.to_string(),
-                    },
+                    Ok(None) => {
+                        Outcome::Refused { reason: Reason::TooLate, detail: "the payload is no longer kept".to_owned() }
+                    }
+                    Err(error) => {
+                        Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: error.to_string() }
+                    }
                 }
             }
         }
@@ -204,7 +271,7 @@ impl<W: World> Run<'_, W> {
         let store = self.world.store();
         match store.swap(self.connection, &self.snapshot.booking.id, &becomes, was.revision()).await {
             Ok(true) => {
-                let reason = becomes.history.last().and_then(|it| it.reason).map_or("", domain::Reason::code);
+                let reason = becomes.history.last().and_then(|it| it.reason).map_or("", Reason::code);
                 tracing::info!(
                     booking.id = %self.snapshot.booking.id,
                     command.id = %becomes.id,
@@ -213,6 +280,7 @@ impl<W: World> Run<'_, W> {
                     "command {}",
                     becomes.state.name()
                 );
+                self.world.observe(&becomes);
                 Some(becomes)
             }
             Ok(false) => {

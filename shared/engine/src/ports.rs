@@ -210,4 +210,7 @@ pub trait World {
     fn timers(&self) -> &Self::Timers;
     /// The clock.
     fn clock(&self) -> &Self::Clock;
+
+    /// Sees every command as it turns, to count those that need a person's eye.
+    fn observe(&self, command: &Command);
 }

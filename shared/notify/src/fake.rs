@@ -171,6 +171,9 @@ pub(crate) fn news() -> VaiOrder {
                     question: None,
                     text: PHONE.into(),
                 }],
+                reconfirmation: None,
+                routing_form_submission: None,
+                payment: None,
             },
             canceled: Some(Cancellation {
                 at: at("2026-03-27T08:59:59Z"),
@@ -178,6 +181,7 @@ pub(crate) fn news() -> VaiOrder {
                 reason: Some("Nu am timp".into()),
                 rescheduled: false,
             }),
+            no_show: None,
             heard_created: true,
             heard_canceled: true,
         },

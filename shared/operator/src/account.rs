@@ -64,13 +64,33 @@ fn role(own: Option<&Membership>) -> Finding {
     }
 }
 
-/// What there is to say about the subscription at our URL.
+/// Our URL in its other form. The query means nothing to us; to Calendly it is another URL, and there it must be: one URL
+/// can't have two subscriptions, and the new one must be there before the old one goes.
+fn rotated(url: &str) -> String {
+    format!("{url}?rotated=1")
+}
+
+/// The form of our URL that this subscription leaves free.
+pub(crate) fn free_form(url: &str, taken_by: &Subscription) -> String {
+    if taken_by.callback_url == url { rotated(url) } else { url.to_owned() }
+}
+
+/// Our subscription among an organization's, and the one to be deleted that a replacement cut short has left.
+pub(crate) fn ours(all: Vec<Subscription>, url: &str) -> (Option<Subscription>, Option<Subscription>) {
+    let mut ours: Vec<_> =
+        all.into_iter().filter(|it| it.callback_url == url || it.callback_url == rotated(url)).collect();
+    // The newer one's key is the first that is stored; but a disabled one brings nothing, however new.
+    ours.sort_by_key(|it| (it.is_active(), it.created_at));
+    (ours.pop(), ours.pop())
+}
+
+/// What there is to say about our subscription.
 pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
     const TOPIC: &str = "subscription";
     let Some(found) = found else {
         return fail(TOPIC, format!("there is none for {url}: `make connect` makes it"));
     };
-    if found.state != "active" {
+    if !found.is_active() {
         return fail(
             TOPIC,
             format!(
@@ -91,7 +111,7 @@ pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
         );
     }
     match found.lacks()[..] {
-        [] => ok(TOPIC, format!("active, for {url}")),
+        [] => ok(TOPIC, format!("active, for {}", found.callback_url)),
         ref lacks => {
             warn(TOPIC, format!("active, without {}: `make connect ROTATE=1` takes them in", lacks.join(", ")))
         }
@@ -141,6 +161,7 @@ mod tests {
             uri: "https://api.calendly.com/webhook_subscriptions/S1".to_owned(),
             callback_url: URL.to_owned(),
             state: "active".to_owned(),
+            created_at: "2026-11-20T09:00:00Z".parse().expect("an instant"),
             retry_started_at: None,
             events: calendly::EVENTS.map(str::to_owned).to_vec(),
         }
@@ -163,6 +184,31 @@ mod tests {
             "{text}"
         );
         assert_eq!(say(None).0, Level::Fail);
+    }
+
+    #[test]
+    fn ours_are_those_at_either_form_of_our_url_and_the_newest_active_one_is_kept() {
+        let at = |callback_url: &str, created_at: &str| Subscription {
+            uri: callback_url.to_owned(),
+            callback_url: callback_url.to_owned(),
+            created_at: created_at.parse().expect("an instant"),
+            ..active()
+        };
+        let rotated_url = rotated(URL);
+        let (plain, rotated) = (at(URL, "2026-11-20T09:00:00Z"), at(&rotated_url, "2026-11-21T09:00:00Z"));
+        let strangers = [
+            at(&format!("{URL}/acme"), "2026-11-22T09:00:00Z"),
+            at(&format!("{URL}?rotated=2"), "2026-11-22T09:00:00Z"),
+        ];
+        let among_strangers =
+            |own: &[&Subscription]| ours(strangers.iter().chain(own.iter().copied()).cloned().collect(), URL);
+        assert_eq!(among_strangers(&[]), (None, None));
+        assert_eq!(among_strangers(&[&plain]), (Some(plain.clone()), None));
+        assert_eq!(among_strangers(&[&rotated]), (Some(rotated.clone()), None));
+        assert_eq!(among_strangers(&[&rotated, &plain]), (Some(rotated.clone()), Some(plain.clone())));
+        let disabled = Subscription { state: "disabled".to_owned(), ..rotated.clone() };
+        assert_eq!(among_strangers(&[&plain, &disabled]), (Some(plain.clone()), Some(disabled)));
+        assert_eq!((free_form(URL, &plain), free_form(URL, &rotated)), (rotated_url, URL.to_owned()));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `connect`: from a token to a subscription whose deliveries we can verify.
 //!
-//! It may be repeated: what is in place is reported and kept. Secrets are written before the subscription is made,
-//! because the first delivery may come at once.
+//! It may be repeated: what is in place is reported and kept, what was cut short is finished. Secrets are written before
+//! the subscription is made, because the first delivery may come at once. An old subscription is deleted after the new
+//! one is there: what happens meanwhile comes twice, which changes nothing, where a gap would lose it.
 
 use std::io::IsTerminal;
 
@@ -62,12 +63,15 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
     let (findings, owner) = account::examine(&account).await;
     report::print(&findings);
     let Some(owner) = owner else { bail!("Nothing was written.") };
-    let subscriptions = account.subscriptions(&owner.current_organization).await?;
-    let existing = subscriptions.into_iter().find(|it| it.callback_url == url);
+    let (existing, leftover) = account::ours(account.subscriptions(&owner.current_organization).await?, &url);
     let plan = plan(&held, existing.as_ref(), options.rotate, new_key)?;
 
     if is_new {
         vault.write(Kind::Providers, &providers).await?;
+    }
+    // Before all else: another replacement needs the form of our URL that this one has.
+    if let Some(leftover) = &leftover {
+        delete(&account, leftover).await?;
     }
     if let Some(keys) = plan.keys() {
         let mut signing = signing.clone();
@@ -75,24 +79,33 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
         vault.write(Kind::Signing, &signing).await?;
     }
     report::print(&[ok("secrets", if is_new || plan.keys().is_some() { "written" } else { "unchanged" })]);
-    if let Plan::Replace { old, .. } = &plan
-        && let Err(error) = account.unsubscribe(&old.uri).await
-    {
-        // The old key goes on signing: another attempt must find it in its place, or it would drop it.
-        vault.write(Kind::Signing, &signing).await?;
-        return Err(anyhow::Error::new(error).context("The old subscription can't be deleted; its key is kept"));
-    }
     let subscription = match &plan {
         Plan::Keep(found) => found.clone(),
-        Plan::Make { keys, .. } | Plan::Replace { keys, .. } => {
+        Plan::Make { keys, .. } => {
             make(&account, &owner, &url, keys).await.context("There is no subscription now; the secrets are written")?
         }
+        Plan::Replace { keys, old } => match make(&account, &owner, &account::free_form(&url, old), keys).await {
+            Ok(made) => made,
+            Err(error) if error.downcast_ref().is_some_and(Error::is_refusal) => {
+                // The old key's place is the first: repeated attempts would push it out, and it goes on signing.
+                let put_back = vault.write(Kind::Signing, &signing).await;
+                put_back.with_context(|| format!("{error:#}. The stored keys can't be put back"))?;
+                return Err(error.context("The old subscription and its key are as they were"));
+            }
+            Err(error) => {
+                let unsure = "Nobody knows whether there is a new subscription; the old one is as it was, and both keys \
+                              are stored. Repeat `make connect ROTATE=1`";
+                return Err(error.context(unsure));
+            }
+        },
     };
-    if matches!(plan, Plan::Replace { .. }) {
+    let is_well = report::print(&[account::subscription(Some(&subscription), &url)]);
+    if let Plan::Replace { old, .. } = &plan {
         println!("      Running functions know the new key within five minutes; Calendly repeats what they refuse.");
+        delete(&account, old).await?;
     }
     report::print(&account::keys(&known));
-    Ok(report::print(&[account::subscription(Some(&subscription), &url)]))
+    Ok(is_well)
 }
 
 /// What to do about the subscription.
@@ -102,7 +115,7 @@ enum Plan {
     Keep(Subscription),
     /// Make one; deliveries are signed with the first key. `is_held` when it is the stored one.
     Make { keys: Vec<Private<String>>, is_held: bool },
-    /// Make another in its place.
+    /// Make another at the other form of our URL, then delete the old one.
     Replace { keys: Vec<Private<String>>, old: Subscription },
 }
 
@@ -122,8 +135,9 @@ fn plan(
     rotate: bool,
     new_key: impl FnOnce() -> anyhow::Result<Private<String>>,
 ) -> anyhow::Result<Plan> {
-    // The previous key goes on verifying what is in flight or retried; those before it have no use any more.
-    let rotated = || anyhow::Ok([new_key()?].into_iter().chain(held.first().cloned()).collect());
+    // The previous key goes on verifying what is in flight or retried. It may be the second: the first is nobody's after an
+    // attempt that got no answer. Those before have no use any more.
+    let rotated = || anyhow::Ok([new_key()?].into_iter().chain(held.iter().take(2).cloned()).collect());
     Ok(match (existing, held) {
         (Some(old), _) if rotate => Plan::Replace { keys: rotated()?, old: old.clone() },
         (Some(_), []) => bail!(
@@ -144,6 +158,14 @@ async fn make(account: &Account, owner: &User, url: &str, keys: &[Private<String
         let why = not_made(&error);
         anyhow::Error::new(error).context(why)
     })
+}
+
+async fn delete(account: &Account, old: &Subscription) -> anyhow::Result<()> {
+    account.unsubscribe(&old.uri).await.context(
+        "The old subscription can't be deleted. Two deliver now, which changes nothing; `make connect` again deletes it",
+    )?;
+    report::print(&[ok("subscription", format!("the old one is deleted, for {}", old.callback_url))]);
+    Ok(())
 }
 
 fn not_made(error: &Error) -> String {
@@ -214,6 +236,9 @@ fn new_key() -> anyhow::Result<Private<String>> {
 }
 
 fn check_url(url: &str) -> anyhow::Result<()> {
+    if url.contains(['?', '#']) {
+        bail!("The webhook URL must end with its path: {url}");
+    }
     let host = |rest: &str| rest.split(['/', '?', '#', ':']).next().unwrap_or_default().to_owned();
     let is_fit = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) => !host(rest).is_empty(),
@@ -244,6 +269,7 @@ mod tests {
             uri: "https://api.calendly.com/webhook_subscriptions/S1".to_owned(),
             callback_url: "https://hooks.example.com".to_owned(),
             state: "active".to_owned(),
+            created_at: "2026-11-20T09:00:00Z".parse().expect("an instant"),
             retry_started_at: None,
             events: Vec::new(),
         }
@@ -274,9 +300,10 @@ mod tests {
     }
 
     #[test]
-    fn rotation_keeps_the_previous_key_and_no_older_one() {
-        let replaced = planned(&["a", "b"], Some(&existing()), true).expect("a plan");
-        assert_eq!(replaced.keys(), Some(&keys(&["new", "a"])[..]));
+    fn rotation_keeps_the_two_previous_keys_and_no_older_one() {
+        let found = existing();
+        let replaced = planned(&["a", "b", "c"], Some(&found), true).expect("a plan");
+        assert_eq!(replaced, Plan::Replace { keys: keys(&["new", "a", "b"]), old: found });
         let made = planned(&["a"], None, true).expect("a plan");
         assert_eq!(made.keys(), Some(&keys(&["new", "a"])[..]));
     }
@@ -313,7 +340,14 @@ mod tests {
         for good in ["https://a.example/webhooks/calendly", "http://127.0.0.1:4566/x", "http://localhost:1/x"] {
             check_url(good).expect(good);
         }
-        for bad in ["http://a.example/x", "http://127.0.0.1.a.example/x", "ftp://a", "https://", ""] {
+        for bad in [
+            "http://a.example/x",
+            "http://127.0.0.1.a.example/x",
+            "ftp://a",
+            "https://",
+            "https://a.example/x?rotated=1",
+            "",
+        ] {
             assert!(check_url(bad).is_err(), "{bad}");
         }
     }

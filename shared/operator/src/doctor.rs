@@ -48,7 +48,19 @@ pub(crate) struct Options {
     /// The queue of what came due and could not be done
     #[arg(long, env = "DUE_DLQ_URL")]
     due_dlq_url: Option<String>,
+    /// The queue of what EventBridge Scheduler could not put on the queue of what has come due
+    #[arg(long, env = "SCHEDULER_DLQ_ARN")]
+    scheduler_dlq_arn: String,
 }
+
+/// What is to be done about a dead letter that a function has left.
+const REDRIVE: &str = "could not be dealt with: see their `reason` attribute or the function's log, mend the cause, then \
+                       redrive the queue (SQS, Start DLQ redrive)";
+
+/// And about EventBridge Scheduler's: SQS redrives only what another queue has left.
+const LOST_TIMERS: &str = "timers could not be delivered by EventBridge Scheduler: their `ERROR_CODE` attribute says why, \
+                           their body names the booking. Mend the cause, then `make explain BOOKING=…` tells what that \
+                           booking still lacks. They can't be redriven (SQS, Start DLQ redrive): delete them when done";
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
     let aws = config(Patience::STEADY).await;
@@ -68,12 +80,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
     let sqs = aws_sdk_sqs::Client::new(&aws);
     tell(&[
         of_queue(&sqs, "intake queue", &options.intake_queue_url).await,
-        of_dead_letters(&sqs, "intake DLQ", &options.intake_dlq_url).await,
+        of_dead_letters(&sqs, "intake DLQ", &options.intake_dlq_url, REDRIVE).await,
         of_queue(&sqs, "due queue", &options.due_queue_url).await,
     ]);
     if let Some(url) = &options.due_dlq_url {
-        tell(&[of_dead_letters(&sqs, "due DLQ", url).await]);
+        tell(&[of_dead_letters(&sqs, "due DLQ", url, REDRIVE).await]);
     }
+    tell(&[of_lost_timers(&sqs, &options.scheduler_dlq_arn).await]);
     tell(&[of_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
@@ -112,18 +125,28 @@ fn of_signing(signing: &Signing) -> Finding {
             "no signing key, so every webhook is refused: `make connect`, with ROTATE=1 if it asks for it",
         ),
         1 => ok("signing", "one key"),
-        _ => ok("signing", "the key, and the previous one for deliveries in flight"),
+        _ => ok("signing", "the key, and what came before it for deliveries in flight"),
     }
 }
 
 async fn of_calendly(account: &calendly::Account, url: &str) -> Vec<Finding> {
     let (mut findings, owner) = account::examine(account).await;
     if let Some(owner) = owner {
-        findings.push(match account.subscriptions(&owner.current_organization).await {
-            Ok(all) => account::subscription(all.iter().find(|it| it.callback_url == url), url),
-            Err(error) => fail("subscription", error.to_string()),
-        });
+        match account.subscriptions(&owner.current_organization).await {
+            Ok(all) => findings.extend(of_subscriptions(all, url)),
+            Err(error) => findings.push(fail("subscription", error.to_string())),
+        }
     }
+    findings
+}
+
+fn of_subscriptions(all: Vec<calendly::Subscription>, url: &str) -> Vec<Finding> {
+    let (found, leftover) = account::ours(all, url);
+    let mut findings = vec![account::subscription(found.as_ref(), url)];
+    findings.extend(leftover.map(|it| {
+        let what = "is left over from a replacement and may deliver as well, which changes nothing";
+        warn("subscription", format!("another, for {}, {what}: `make connect` deletes it", it.callback_url))
+    }));
     findings
 }
 
@@ -134,17 +157,20 @@ async fn of_queue(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str) -> 
     }
 }
 
-async fn of_dead_letters(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str) -> Finding {
+async fn of_dead_letters(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str, advice: &str) -> Finding {
     match waiting(sqs, url).await {
         Ok(0) => ok(topic, "empty"),
-        Ok(messages) => warn(
-            topic,
-            format!(
-                "{messages} could not be dealt with: see their `reason` attribute or the function's log, mend the cause, then \
-                 redrive the queue (SQS, Start DLQ redrive)"
-            ),
-        ),
+        Ok(messages) => warn(topic, format!("{messages} {advice}")),
         Err(why) => fail(topic, why),
+    }
+}
+
+async fn of_lost_timers(sqs: &aws_sdk_sqs::Client, arn: &str) -> Finding {
+    const TOPIC: &str = "scheduler DLQ";
+    let name = arn.rsplit(':').next().unwrap_or_default();
+    match sqs.get_queue_url().queue_name(name).send().await {
+        Ok(found) => of_dead_letters(sqs, TOPIC, found.queue_url().unwrap_or_default(), LOST_TIMERS).await,
+        Err(error) => fail(TOPIC, format!("{name}: {}; deploy again", explain(&error))),
     }
 }
 
@@ -296,6 +322,25 @@ mod tests {
             missing_templates(&settings),
             ["reminder by SMS in da, zh-Hant", "reminder of \"Sales Demo\" by e-mail in ro"]
         );
+    }
+
+    #[test]
+    fn a_second_subscription_of_ours_is_told_of() {
+        let at = |query: &str, created_at: &str| {
+            serde_json::from_value::<calendly::Subscription>(json!({
+                "uri": "…", "callback_url": format!("https://hooks.example.com{query}"), "state": "active",
+                "created_at": created_at, "events": calendly::EVENTS,
+            }))
+            .expect("a subscription")
+        };
+        let (old, new) = (at("", "2026-11-20T09:00:00Z"), at("?rotated=1", "2026-11-21T09:00:00Z"));
+        let levels = |all: &[&calendly::Subscription]| -> Vec<_> {
+            let all = all.iter().map(|it| (*it).clone()).collect();
+            of_subscriptions(all, "https://hooks.example.com").iter().map(|it| it.level).collect()
+        };
+        assert_eq!(levels(&[]), [Level::Fail]);
+        assert_eq!(levels(&[&new]), [Level::Ok]);
+        assert_eq!(levels(&[&new, &old]), [Level::Ok, Level::Warn]);
     }
 
     #[test]

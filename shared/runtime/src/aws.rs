@@ -1,4 +1,4 @@
-//! The one SDK configuration of a process: one HTTP connection pool, one set of credentials.
+//! The one SDK configuration of a process: one set of credentials, one patience. Each client has its own connections.
 
 use std::error::Error;
 use std::time::Duration;

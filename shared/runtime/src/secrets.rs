@@ -16,6 +16,12 @@ use tokio::time::Instant;
 const FRESH: Duration = Duration::from_secs(300);
 const UNKNOWN: Duration = Duration::from_secs(60);
 
+/// A stale secret at hand is not held up for long by a slow Secrets Manager: the webhook function has 1.5 seconds in all.
+const REFRESH: Duration = Duration::from_millis(300);
+
+/// And for so long a failed refresh is not tried again.
+const STALE: Duration = Duration::from_secs(30);
+
 /// Past this many, the unknown names are forgotten: they are a stranger's, and cost memory.
 const MOST_CACHED: usize = 1_000;
 
@@ -81,6 +87,7 @@ enum Source {
 
 struct Cached {
     at: Instant,
+    fresh_for: Duration,
     found: Option<Arc<str>>,
 }
 
@@ -137,25 +144,37 @@ impl Secrets {
     async fn text(&self, name: &str) -> Result<Option<Arc<str>>, SecretError> {
         let cached = {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.get(name).map(|it| (it.at.elapsed(), it.found.clone()))
+            cache.get(name).map(|it| (it.at.elapsed() < it.fresh_for, it.found.clone()))
         };
-        if let Some((age, found)) = &cached
-            && *age < if found.is_some() { FRESH } else { UNKNOWN }
-        {
+        if let Some((true, found)) = &cached {
             return Ok(found.clone());
         }
-        match self.fetch(name).await {
+        let has_stale = matches!(cached, Some((_, Some(_))));
+        let fetched = if has_stale {
+            tokio::time::timeout(REFRESH, self.fetch(name))
+                .await
+                .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+        } else {
+            self.fetch(name).await
+        };
+        match fetched {
             Ok(found) => {
                 let found: Option<Arc<str>> = found.map(Into::into);
                 let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
                 if cache.len() >= MOST_CACHED {
                     cache.retain(|_, it| it.found.is_some());
                 }
-                cache.insert(name.to_owned(), Cached { at: Instant::now(), found: found.clone() });
+                let fresh_for = if found.is_some() { FRESH } else { UNKNOWN };
+                cache.insert(name.to_owned(), Cached { at: Instant::now(), fresh_for, found: found.clone() });
                 Ok(found)
             }
             Err(problem) => match cached {
                 Some((_, Some(stale))) => {
+                    let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(entry) = cache.get_mut(name) {
+                        entry.fresh_for = STALE;
+                        entry.at = Instant::now();
+                    }
                     tracing::warn!(
                         secret.name = name,
                         error = problem,
@@ -175,7 +194,16 @@ impl Secrets {
                 Ok(answer) => Ok(answer.secret_string),
                 Err(error) => {
                     let error = error.into_service_error();
-                    if error.is_resource_not_found_exception() { Ok(None) } else { Err(crate::aws::explain(&error)) }
+                    // To a role that may read only what exists, IAM says of what doesn't that it may not be read.
+                    let is_denied = error.meta().code() == Some("AccessDeniedException");
+                    if is_denied {
+                        tracing::warn!(secret.name = name, "there is no such secret, or this function may not read it");
+                    }
+                    if is_denied || error.is_resource_not_found_exception() {
+                        Ok(None)
+                    } else {
+                        Err(crate::aws::explain(&error))
+                    }
                 }
             },
         }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use serde_json::json;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -13,13 +13,13 @@ use tracing_subscriber::{Layer, Registry};
 /// The CloudWatch namespace of our metrics.
 pub const NAMESPACE: &str = "VaiCalendly";
 
-static LEVEL: OnceLock<(reload::Handle<LevelFilter, Registry>, tracing::Level)> = OnceLock::new();
+static LEVEL: OnceLock<(reload::Handle<Targets, Registry>, tracing::Level)> = OnceLock::new();
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
 /// Starts logging to standard output at a level; metrics carry the function's name. The second call does nothing.
 pub fn start(level: tracing::Level, function: &str) {
     let _ = FUNCTION.set(function.to_owned());
-    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
+    let (filter, handle) = reload::Layer::new(ours_at(level));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -35,8 +35,16 @@ pub fn start(level: tracing::Level, function: &str) {
 pub fn set_level(level: Option<&str>) {
     if let Some((handle, own)) = LEVEL.get() {
         let level = level.and_then(|it| it.parse().ok()).unwrap_or(*own);
-        let _ = handle.modify(|filter| *filter = LevelFilter::from_level(level));
+        let _ = handle.modify(|filter| *filter = ours_at(level));
     }
+}
+
+/// Our own crates, which mask what is personal. Others print whole requests and answers below `warn`.
+const OURS: [&str; 11] =
+    ["calendly", "domain", "engine", "notify", "processor", "reminder", "runtime", "store", "webhook", "wire", "world"];
+
+fn ours_at(level: tracing::Level) -> Targets {
+    Targets::new().with_default(level.min(tracing::Level::WARN)).with_targets(OURS.map(|name| (name, level)))
 }
 
 /// Counts one occurrence of something, with its dimensions, by the embedded metric format.
@@ -72,6 +80,17 @@ fn embedded_metric(now: Timestamp, function: &str, metric: &str, dimensions: &[(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_our_own_crates_log_below_warn() {
+        use tracing::Level;
+        let filter = ours_at(Level::TRACE);
+        assert!(filter.would_enable("engine::execute", &Level::TRACE));
+        for other in ["aws_smithy_runtime", "lambda_runtime", "hyper", "reqwest", "rustls"] {
+            assert!(filter.would_enable(other, &Level::WARN) && !filter.would_enable(other, &Level::INFO), "{other}");
+        }
+        assert!(!ours_at(Level::ERROR).would_enable("hyper", &Level::WARN));
+    }
 
     #[test]
     fn a_metric_is_one_embedded_line() {

@@ -406,7 +406,7 @@ mod tests {
         assert_eq!(read_settings(&row).expect("settings"), written);
         assert_eq!(revision(&row).expect("a version"), 7);
         insta::assert_snapshot!(show(row.clone()), @r#"
-        doc: {"default_language":"en","fallback_zone":"UTC","act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"confirmation_mail_for":"vai","time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1"}],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","language":null}},"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        doc: {"default_language":"en","fallback_zone":"UTC","act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"mail_for":"vai","time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1"}],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","language":null}},"logging":{"level":null,"level_until":null,"webhooks_until":null}}
         kind: settings.v1
         pk: default#settings
         rev: N 7

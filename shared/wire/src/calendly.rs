@@ -4,8 +4,8 @@
 //! from the published schema (`zoom` for `zoom_conference`, names left out, numbers for ids).
 
 use domain::{
-    CanceledBy, Cancellation, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg, PhoneCandidate,
-    PhoneSource, Private, Token,
+    CanceledBy, Cancellation, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg, NoShow,
+    PhoneCandidate, PhoneSource, Private, Reconfirmation, Token,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -51,6 +51,7 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
     #[derive(Deserialize)]
     struct Heading {
         event: String,
+        created_at: Option<Timestamp>,
     }
     #[derive(Deserialize)]
     struct Body {
@@ -68,6 +69,8 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
     let kind = match heading.event.as_str() {
         "invitee.created" => FactKind::Created,
         "invitee.canceled" => FactKind::Canceled,
+        "invitee_no_show.created" => FactKind::NoShow,
+        "invitee_no_show.deleted" => FactKind::NoShowRemoved,
         _ => {
             let name = heading.event.chars().take(64).collect();
             let id = FactId::of(&heading.event, "", &hex::encode(Sha256::digest(body)));
@@ -77,7 +80,7 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
     let Body { payload } = read(text)?;
     let event =
         payload.scheduled_event.as_ref().ok_or_else(|| Malformed::new("payload.scheduled_event", "is missing"))?;
-    Ok(Webhook::Fact(Box::new(fact(kind, &payload, event))))
+    Ok(Webhook::Fact(Box::new(fact(kind, &payload, event, heading.created_at))))
 }
 
 /// Puts an invitee and its scheduled event, as the REST API answers them (`{"resource": …}` each), together.
@@ -92,7 +95,7 @@ pub fn parse_looked_up(invitee: &[u8], event: &[u8]) -> Result<Fact, Malformed> 
     let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Malformed::new("the body", "is not UTF-8"));
     let invitee: One<Invitee> = read(text(invitee)?)?;
     let event: One<ScheduledEvent> = read(text(event)?)?;
-    Ok(fact(FactKind::LookedUp, &invitee.resource, &event.resource))
+    Ok(fact(FactKind::LookedUp, &invitee.resource, &event.resource, None))
 }
 
 /// A document's shape with every value masked: what may be logged of a webhook.
@@ -155,6 +158,21 @@ struct Invitee {
     reschedule_url: Option<String>,
     cancellation: Option<RawCancellation>,
     scheduled_event: Option<ScheduledEvent>,
+    no_show: Option<RawNoShow>,
+    reconfirmation: Option<RawReconfirmation>,
+    routing_form_submission: Option<Value>,
+    payment: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct RawNoShow {
+    created_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct RawReconfirmation {
+    created_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -194,17 +212,26 @@ struct Membership {
     user_name: Option<String>,
 }
 
-fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent) -> Fact {
+/// `told_at`: when Calendly made the webhook. Only the end of a no-show has no other time.
+fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, told_at: Option<Timestamp>) -> Fact {
     let updated_at = invitee.updated_at.unwrap_or(invitee.created_at);
     let canceled = cancellation(kind, invitee, event, updated_at);
-    let ended_at = canceled.as_ref().map(|end| end.at);
-    let (occurred_at, discriminator) = match kind {
-        FactKind::Created => (invitee.created_at, invitee.created_at),
-        FactKind::Canceled => (ended_at.unwrap_or(updated_at), ended_at.unwrap_or(updated_at)),
-        FactKind::LookedUp => (updated_at, updated_at),
+    let no_show = match kind {
+        FactKind::NoShowRemoved => Some(NoShow { at: told_at.unwrap_or(updated_at), marked: false }),
+        FactKind::NoShow | FactKind::Created | FactKind::Canceled | FactKind::LookedUp => {
+            let marked_at = invitee.no_show.as_ref().map(|it| it.created_at.or(told_at).unwrap_or(updated_at));
+            let marked_at = marked_at.or((kind == FactKind::NoShow).then_some(told_at.unwrap_or(updated_at)));
+            marked_at.map(|at| NoShow { at, marked: true })
+        }
+    };
+    let occurred_at = match kind {
+        FactKind::Created => invitee.created_at,
+        FactKind::Canceled => canceled.as_ref().map_or(updated_at, |end| end.at),
+        FactKind::NoShow | FactKind::NoShowRemoved => no_show.map_or(updated_at, |word| word.at),
+        FactKind::LookedUp => updated_at,
     };
     Fact {
-        id: FactId::of(kind.name(), invitee.uri.as_str(), &discriminator.to_string()),
+        id: FactId::of(kind.name(), invitee.uri.as_str(), &occurred_at.to_string()),
         kind,
         occurred_at,
         token: invitee.tracking.as_ref().and_then(|it| it.utm_content.as_deref()).and_then(Token::parse),
@@ -214,6 +241,7 @@ fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent) -> Fact {
             next: invitee.new_invitee.clone(),
             details: details(invitee, event, updated_at),
             canceled,
+            no_show,
             heard_created: false,
             heard_canceled: false,
         },
@@ -268,6 +296,15 @@ fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Detai
         reschedule_url: given(&invitee.reschedule_url),
         host: event.event_memberships.as_ref().and_then(|hosts| hosts.first()).and_then(|host| given(&host.user_name)),
         phones: phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
+        reconfirmation: invitee
+            .reconfirmation
+            .as_ref()
+            .map(|it| Reconfirmation { asked_at: it.created_at, confirmed_at: it.confirmed_at }),
+        routing_form_submission: invitee.routing_form_submission.as_ref().and_then(|it| match it {
+            Value::String(uri) => Some(uri.clone()),
+            other => other.get("uri").and_then(Value::as_str).map(str::to_owned),
+        }),
+        payment: invitee.payment.as_ref().map(|it| Private::new(it.to_string())),
     }
 }
 

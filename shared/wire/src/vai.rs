@@ -248,6 +248,9 @@ mod tests {
                     reschedule_url: None,
                     host: None,
                     phones: Vec::new(),
+                    reconfirmation: None,
+                    routing_form_submission: None,
+                    payment: None,
                 },
                 canceled: Some(Cancellation {
                     at: at("2026-03-27T08:59:59Z"),
@@ -255,6 +258,7 @@ mod tests {
                     reason: Some("Nu am timp".into()),
                     rescheduled: false,
                 }),
+                no_show: None,
                 heard_created: true,
                 heard_canceled: true,
             },

@@ -5,11 +5,12 @@ mod timers;
 
 use std::sync::Arc;
 
+use domain::{Command, Reason, State};
 use engine::World;
 use jiff::Timestamp;
 use runtime::aws::{self, Patience};
 use runtime::config::WorldConfig;
-use runtime::{Queue, Secrets, SystemClock};
+use runtime::{Queue, Secrets, SystemClock, telemetry};
 
 pub use timers::AwsTimers;
 
@@ -36,7 +37,7 @@ impl engine::Clock for Clock {
 }
 
 impl Live {
-    /// Builds every client once, all on one connection pool.
+    /// Builds every client once.
     ///
     /// # Errors
     /// When the HTTP client can't be built: the machine has no root certificates.
@@ -56,7 +57,7 @@ impl Live {
         })
     }
 
-    /// Another queue, on the same connections.
+    /// Another queue, by the same client.
     pub fn queue(&self, url: impl Into<String>) -> Queue {
         Queue::new(self.sqs.clone(), url)
     }
@@ -91,6 +92,20 @@ impl World for Live {
     }
     fn clock(&self) -> &Self::Clock {
         &self.clock
+    }
+
+    /// Counts outcomes, and apart from them what an alarm watches: whatever did not reach its people, and a provider
+    /// that turns our account or template away.
+    fn observe(&self, command: &Command) {
+        let (now, state) = (self.clock.0.now(), &command.state);
+        let reason = command.history.last().and_then(|it| it.reason);
+        let dimensions = [("State", state.name()), ("Reason", reason.map_or("none", Reason::code))];
+        if state.is_final() {
+            telemetry::count(now, "Command", &dimensions);
+        }
+        if matches!(state, State::Failed { .. } | State::Unknown) || reason == Some(Reason::Misconfigured) {
+            telemetry::count(now, "Trouble", &dimensions);
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Function {
 
 impl Function {
     /// Starts a program in an environment like Lambda's, its log beside its binary.
-    pub(crate) fn start(program: &Program, stand_in: SocketAddr, extra: &[String]) -> io::Result<Self> {
+    pub(crate) fn start(program: &Program, stand_in: SocketAddr, extra: &[(String, String)]) -> io::Result<Self> {
         let log = File::create(program.binary.with_file_name("bench.log"))?;
         let mut command = Command::new(&program.binary);
         command
@@ -66,7 +66,7 @@ impl Function {
             ])
             .env("AWS_LAMBDA_RUNTIME_API", stand_in.to_string())
             .env("AWS_ENDPOINT_URL", format!("http://{stand_in}"))
-            .envs(extra.iter().filter_map(|it| it.split_once('=')))
+            .envs(extra.iter().cloned())
             .stdout(log);
         let started = Instant::now();
         Ok(Self { process: command.spawn()?, started })

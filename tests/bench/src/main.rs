@@ -23,7 +23,8 @@ const STARTS: usize = 15;
 const WARM_EVENTS: usize = 3_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let extra: Vec<String> = std::env::args().skip(1).collect();
+    let extra: Option<Vec<_>> = std::env::args().skip(1).map(assignment).collect();
+    let extra = extra.ok_or("usage: bench [NAME=value …]")?;
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lambda");
     let webhook = Program::find(&programs, "webhook", 1)?;
     let empty = Program::find(&programs, "empty", 0)?;
@@ -37,8 +38,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn assignment(argument: String) -> Option<(String, String)> {
+    argument.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
 /// One life of a program: start, first event, warm events.
-fn live(program: &Program, stand_in: &StandIn, extra: &[String]) -> Result<Sample, Box<dyn Error>> {
+fn live(program: &Program, stand_in: &StandIn, extra: &[(String, String)]) -> Result<Sample, Box<dyn Error>> {
     let event = event::signed_now()?;
     let calls_before = stand_in.calls();
     let function = Function::start(program, stand_in.address(), extra)?;
