@@ -116,12 +116,8 @@ fn a_start_in_the_past_sends_nothing_and_says_why() {
 #[test]
 fn one_bad_record_does_not_touch_its_neighbours() {
     let world = Fake::new("2026-11-20T09:00:02Z");
-    let envelope = |body: Vec<u8>| {
-        let connection = domain::ConnectionName::default();
-        Envelope { source: Source::Calendly, connection, received_at: world.now.get(), body }.to_json()
-    };
     let orphan = Meeting { number: 5, previous: Some(4), token: None, ..first() };
-    let (good, bad, ugly) = (envelope(first().created()), envelope(b"[]".to_vec()), envelope(orphan.created()));
+    let (good, bad, ugly) = (world.intake(&first().created()), world.intake(b"[]"), world.intake(&orphan.created()));
     // Calendly can't be asked about the orphan's past, so that record alone comes back.
     let calls_before_look_up = {
         let probe = Fake::new("2026-11-20T09:00:02Z");

@@ -39,5 +39,5 @@ fn a_reminder_costs_one_read_and_three_calls() {
     world.webhook(&Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z").created());
     let before = world.state.borrow().calls.len();
     world.wait_until("2026-11-24T09:00:00Z");
-    assert_eq!(calls(&world, before), ["load", "swap", "text", "swap"]);
+    assert_eq!(calls(&world, before), ["load", "claim", "text", "settle"]);
 }

@@ -65,9 +65,9 @@ fn same_world(calm: &Fake, hurt: &Fake, ambiguous: bool, what: &str) {
     assert!(hurt.schedules.is_empty(), "{what}: no timer is left behind");
 }
 
-fn calls_of(story: &Story) -> (Fake, usize) {
+fn calls_of(story: &Story) -> (Fake, Vec<&'static str>) {
     let calm = story.told(|_| {});
-    let calls = calm.state.borrow().calls.len();
+    let calls = calm.state.borrow().calls.clone();
     (calm, calls)
 }
 
@@ -76,14 +76,17 @@ fn killed_at_every_step_the_world_ends_the_same() {
     let mut histories = 0;
     for story in ALL {
         let (calm, calls) = calls_of(&story);
-        for at_call in 0..calls {
+        for (at_call, name) in calls.into_iter().enumerate() {
             for after_effect in [false, true] {
                 let hurt = story.told(|world| world.crash.set(Some(Crash { at_call, after_effect })));
-                let name = calm.state.borrow().calls[at_call];
-                // Between the claim and its settlement nobody can know; before and after, there is no excuse.
+                // Between the claim and its settlement nobody can know; before and after there is no excuse.
+                let in_doubt = match name {
+                    "claim" => after_effect,
+                    "settle" => !after_effect,
+                    _ => matches!(name, "payload" | "text" | "mail" | "vai"),
+                };
                 let what =
                     format!("{}, killed at call {at_call} ({name}), after its effect: {after_effect}", story.name);
-                let in_doubt = matches!(name, "swap" | "payload" | "text" | "mail" | "vai");
                 same_world(&calm, &hurt, in_doubt, &what);
                 histories += 1;
             }
@@ -98,15 +101,34 @@ fn with_every_call_failing_once_the_world_ends_the_same() {
     let mut histories = 0;
     for story in ALL {
         let (calm, calls) = calls_of(&story);
-        for at_call in 0..calls {
+        for (at_call, name) in calls.into_iter().enumerate() {
             let hurt = story.told(|world| world.fail_at_call.set(Some(at_call)));
-            let name = calm.state.borrow().calls[at_call];
-            let what = format!("{}, call {at_call} ({name}) fails", story.name);
             // A settlement that could not be written leaves the same doubt as a death.
-            same_world(&calm, &hurt, name == "swap", &what);
+            same_world(&calm, &hurt, name == "settle", &format!("{}, call {at_call} ({name}) fails", story.name));
             histories += 1;
         }
     }
     println!("{histories} histories with a call failing");
+    assert!(histories > 150);
+}
+
+#[test]
+fn with_every_answer_lost_once_the_world_ends_the_same() {
+    let mut histories = 0;
+    for story in ALL {
+        let (calm, calls) = calls_of(&story);
+        for (at_call, name) in calls.into_iter().enumerate() {
+            let hurt = story.told(|world| world.lose_answer_at_call.set(Some(at_call)));
+            let in_doubt = matches!(name, "claim" | "text" | "mail" | "vai");
+            same_world(
+                &calm,
+                &hurt,
+                in_doubt,
+                &format!("{}, the answer of call {at_call} ({name}) is lost", story.name),
+            );
+            histories += 1;
+        }
+    }
+    println!("{histories} histories with an answer lost");
     assert!(histories > 150);
 }

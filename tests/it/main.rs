@@ -1,6 +1,7 @@
 //! Stories over a fake world, and the rules that the workspace keeps.
 
 mod bad_input;
+mod concurrency;
 mod cost;
 mod crashes;
 mod crate_graph;

@@ -106,6 +106,17 @@ impl Meeting {
         Self::body("invitee.canceled", at(when), &payload)
     }
 
+    /// `invitee_no_show.created`, or `.deleted`.
+    pub(crate) fn no_show(&self, when: &str, marked: bool) -> Vec<u8> {
+        let mut payload = self.payload(self.booked);
+        if marked {
+            payload["no_show"] =
+                json!({"uri": "https://api.calendly.com/invitee_no_shows/1", "created_at": at(when).to_string()});
+        }
+        let event = if marked { "invitee_no_show.created" } else { "invitee_no_show.deleted" };
+        Self::body(event, at(when), &payload)
+    }
+
     /// The old half of a move to `next`: `invitee.canceled` with `rescheduled`.
     pub(crate) fn moved_away(&self, next: &Self) -> Vec<u8> {
         let payload = self.given_up_for(next);

@@ -317,3 +317,134 @@ fn the_timeline_reads_like_a_story() {
         .collect();
     assert_snapshot!(lines.join("\n"));
 }
+
+#[test]
+fn a_change_of_settings_tells_nobody_of_old_bookings() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.state.borrow_mut().settings.channels.insert("confirmation".to_owned(), vec![]);
+    world.webhook(&Meeting { token: None, ..first() }.created());
+    let before = world.told();
+    // Days later somebody switches confirmations on, for everybody.
+    let mut settings = crate::world::settings();
+    settings.mail_for = domain::settings::MailFor::All;
+    world.state.borrow_mut().settings = settings;
+    world.webhook(&Meeting { token: None, ..first() }.created());
+    world.vai_writes_metadata();
+    world.wait_until("2026-11-24T12:00:00Z");
+    let since: Vec<_> = world.told().into_iter().skip(before.len()).collect();
+    assert_eq!(since.len(), 1, "the reminder, and nothing else: {since:?}");
+    assert!(since[0].starts_with("SMS reminder"), "{since:?}");
+}
+
+#[test]
+fn reminders_follow_the_settings_off_and_on_again() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    let meeting = Meeting { token: None, ..first() };
+    world.webhook(&meeting.created());
+    world.state.borrow_mut().settings.reminder_minutes = vec![1440];
+    world.webhook(&meeting.created());
+    assert!(world.ledger().contains(&"sms-reminder-60m of invitee-1: withdrawn".to_owned()), "{:?}", world.ledger());
+    world.state.borrow_mut().settings = crate::world::settings();
+    world.webhook(&meeting.created());
+    world.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(world.told().iter().filter(|it| it.starts_with("SMS reminder")).count(), 2, "{:?}", world.ledger());
+
+    // An event type that is no longer acted on loses what was planned.
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&meeting.created());
+    let before = world.told();
+    world.state.borrow_mut().settings.act_on = vec!["Strategy Call".to_owned()];
+    world.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(world.told(), before);
+}
+
+#[test]
+fn a_move_of_which_half_is_lost_heals_by_asking_calendly() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.vai_writes_metadata();
+    world.webhook(&first().created());
+    world.wait_until("2026-11-21T10:00:01Z");
+    let new = second().looked_up(None);
+    world.state.borrow_mut().at_calendly.insert(new.leg.invitee.clone(), new);
+    world.webhook(&first().moved_away(&second()));
+    assert!(!world.told().iter().any(|it| it.contains("move")), "nobody is told of half a move");
+    world.wait_until("2026-11-21T10:11:00Z");
+    assert!(world.told().iter().any(|it| it.starts_with("SMS move")), "{:?}", world.told());
+    // The webhook comes after all, hours late.
+    world.wait_until("2026-11-21T16:00:00Z");
+    world.webhook(&second().created());
+    world.wait_until("2026-11-28T00:00:00Z");
+    assert_eq!(world.told().iter().filter(|it| it.starts_with("SMS move")).count(), 1);
+    assert_eq!(world.told().iter().filter(|it| it.starts_with("SMS reminder")).count(), 2, "{:?}", world.told());
+    assert!(world.told().contains(&"analytics invitee_rescheduled invitee-2".to_owned()));
+
+    // Calendly knows nothing of it either: that is written down, and nothing false is told.
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&first().created());
+    world.webhook(&first().moved_away(&second()));
+    world.wait_until("2026-11-28T00:00:00Z");
+    assert!(world.ledger().contains(&"heal of invitee-1: failed (not_found)".to_owned()), "{:?}", world.ledger());
+    assert!(
+        !world.told().iter().any(|it| it.starts_with("SMS reminder") || it.contains("cancel")),
+        "{:?}",
+        world.told()
+    );
+}
+
+#[test]
+fn whoever_did_not_come_gets_no_thanks_for_coming() {
+    let told = |marks: &[bool]| {
+        let world = Fake::new("2026-11-20T09:00:02Z");
+        world.webhook(&first().created());
+        world.wait_until("2026-11-25T08:50:00Z");
+        for (minute, marked) in marks.iter().enumerate() {
+            world.webhook(&first().no_show(&format!("2026-11-25T08:{:02}:00Z", 51 + minute), *marked));
+        }
+        world.wait_until("2026-11-26T00:00:00Z");
+        (world.told().iter().any(|it| it.starts_with("SMS follow_up")), world.ledger())
+    };
+    assert!(told(&[]).0);
+    let (thanked, ledger) = told(&[true]);
+    assert!(!thanked && ledger.contains(&"sms-follow-up-30m of invitee-1: skipped (no_show)".to_owned()), "{ledger:?}");
+    assert!(told(&[true, false]).0, "taken back in time");
+    assert!(!told(&[true, false, true]).0);
+}
+
+#[test]
+fn the_newest_word_on_an_old_leg_does_not_make_it_the_present_one() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&first().created());
+    world.webhook(&second().created());
+    // The host edits the old event after the move: its account is the newest of all.
+    let mut old: serde_json::Value = serde_json::from_slice(&first().moved_away(&second())).expect("JSON");
+    old["payload"]["updated_at"] = "2026-11-22T00:00:00Z".into();
+    world.webhook(old.to_string().as_bytes());
+    let booking = world.booking();
+    let Some(domain::Standing::Active(leg)) = booking.standing() else { panic!("{:?}", booking.standing()) };
+    assert_eq!(domain::uuid_of(leg.invitee.as_str()), "invitee-2");
+}
+
+#[test]
+fn what_may_have_been_sent_never_ends_as_a_mere_failure() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    let unsent =
+        || domain::Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: "x".to_owned() };
+    let mut outcomes = vec![domain::Outcome::Unknown { detail: "timed out".to_owned() }];
+    outcomes.extend((0..20).map(|_| unsent()));
+    world.state.borrow_mut().settings.reminder_minutes = vec![];
+    world.state.borrow_mut().settings.follow_up_minutes = vec![];
+    world.state.borrow_mut().settings.channels.insert("confirmation".to_owned(), vec![domain::settings::Channel::Sms]);
+    world.state.borrow_mut().outcomes.extend(outcomes);
+    world.webhook(&Meeting { token: None, ..first() }.created());
+    world.wait_until("2026-11-25T00:00:00Z");
+    assert!(
+        world.ledger().contains(&"sms-confirmation of invitee-1: unknown (unknown)".to_owned()),
+        "{:?}",
+        world.ledger()
+    );
+    assert!(
+        world.ledger().contains(&"log-invitee-created of invitee-1: failed (gave_up)".to_owned()),
+        "{:?}",
+        world.ledger()
+    );
+}

@@ -5,6 +5,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::{
@@ -46,6 +48,11 @@ pub(crate) struct State {
     pub(crate) outcomes: VecDeque<Outcome>,
     /// The names of the port calls.
     pub(crate) calls: Vec<&'static str>,
+    /// How many commits still find that somebody else wrote first.
+    pub(crate) conflicts: usize,
+    /// Calls of providers that are under way, and the most there ever were.
+    pub(crate) under_way: usize,
+    pub(crate) most_under_way: usize,
 }
 
 pub(crate) struct Fake {
@@ -53,6 +60,10 @@ pub(crate) struct Fake {
     pub(crate) now: Cell<Timestamp>,
     pub(crate) crash: Cell<Option<Crash>>,
     pub(crate) fail_at_call: Cell<Option<usize>>,
+    /// The call at this number takes effect, and its answer is lost.
+    pub(crate) lose_answer_at_call: Cell<Option<usize>>,
+    /// Whether each call gives others a turn, as a real one does.
+    pub(crate) yields: Cell<bool>,
     pub(crate) twice: bool,
 }
 
@@ -68,6 +79,8 @@ impl Fake {
             now: Cell::new(at(now)),
             crash: Cell::new(None),
             fail_at_call: Cell::new(None),
+            lose_answer_at_call: Cell::new(None),
+            yields: Cell::new(false),
             twice: false,
         }
     }
@@ -91,14 +104,9 @@ impl Fake {
 
     /// A webhook arrives and is handled, again and again until its record is gone.
     pub(crate) fn webhook(&self, body: &[u8]) {
-        let envelope = Envelope {
-            source: Source::Calendly,
-            connection: ConnectionName::default(),
-            received_at: self.now.get(),
-            body: body.to_vec(),
-        };
+        let message = self.intake(body);
         for _ in 0..if self.twice { 2 } else { 1 } {
-            self.deliver(&envelope.to_json(), true);
+            self.deliver(&message, true);
         }
     }
 
@@ -146,6 +154,10 @@ impl Fake {
 
     /// One invocation with a batch: the indexes that must come back; `None` when it was killed.
     pub(crate) fn try_once(&self, bodies: &[&str], is_intake: bool) -> Option<Vec<usize>> {
+        self.invocation(bodies, is_intake).now_or_never()
+    }
+
+    async fn invocation(&self, bodies: &[&str], is_intake: bool) -> Vec<usize> {
         let mut event = SqsEvent::default();
         for (index, body) in bodies.iter().enumerate() {
             let mut record = SqsMessage::default();
@@ -155,20 +167,68 @@ impl Fake {
         }
         let deadline = self.now.get() + TIME_OUT;
         let response = if is_intake {
-            processor::handle(self, self, &event, deadline).now_or_never()?
+            processor::handle(self, self, &event, deadline).await
         } else {
-            reminder::handle(self, &event, deadline).now_or_never()?
+            reminder::handle(self, &event, deadline).await
         };
-        Some(response.batch_item_failures.iter().map(|it| it.item_identifier.parse().expect("an index")).collect())
+        response.batch_item_failures.iter().map(|it| it.item_identifier.parse().expect("an index")).collect()
     }
 
-    /// One port call: counted, stopped or failed as the test asks, otherwise carried out at once.
+    /// Two invocations at once, their port calls interleaved as the seed says; then what must come back does.
+    pub(crate) fn two_at_once(&self, messages: [(&str, bool); 2], seed: u64) {
+        let mut random = seed | 1;
+        let mut context = Context::from_waker(Waker::noop());
+        self.yields.set(true);
+        let bodies = messages.map(|(body, _)| [body]);
+        let mut running: Vec<_> =
+            (0..2).map(|at| (at, Box::pin(self.invocation(&bodies[at], messages[at].1)))).collect();
+        let mut come_back = Vec::new();
+        while !running.is_empty() {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let chosen = usize::try_from(random >> 33).expect("31 bits") % running.len();
+            if let Poll::Ready(failures) = running[chosen].1.as_mut().poll(&mut context) {
+                let (at, _) = running.swap_remove(chosen);
+                if !failures.is_empty() {
+                    come_back.push(messages[at]);
+                }
+            }
+        }
+        self.yields.set(false);
+        for (body, is_intake) in come_back {
+            self.now.set(self.now.get() + VISIBILITY);
+            self.deliver(body, is_intake);
+        }
+    }
+
+    /// Many records in one invocation, all side by side.
+    pub(crate) fn batch(&self, bodies: &[&str]) -> Vec<usize> {
+        let mut context = Context::from_waker(Waker::noop());
+        self.yields.set(true);
+        let mut running = Box::pin(self.invocation(bodies, true));
+        loop {
+            if let Poll::Ready(failures) = running.as_mut().poll(&mut context) {
+                self.yields.set(false);
+                return failures;
+            }
+        }
+    }
+
+    /// A webhook as the intake queue holds it.
+    pub(crate) fn intake(&self, body: &[u8]) -> String {
+        let connection = ConnectionName::default();
+        Envelope { source: Source::Calendly, connection, received_at: self.now.get(), body: body.to_vec() }.to_json()
+    }
+
+    /// One port call: counted, stopped or failed as the test asks, otherwise carried out.
     async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
         let number = {
             let mut state = self.state.borrow_mut();
             state.calls.push(name);
             state.calls.len() - 1
         };
+        if self.yields.get() {
+            give_way().await;
+        }
         if self.fail_at_call.get() == Some(number) {
             return Err(Unavailable(format!("{name} fails as the test asks")));
         }
@@ -180,10 +240,18 @@ impl Fake {
         if crash.is_some() {
             std::future::pending::<()>().await;
         }
+        if self.lose_answer_at_call.get() == Some(number) {
+            return Err(Unavailable(LOST.to_owned()));
+        }
         Ok(result)
     }
 
     async fn provider(&self, name: &'static str, line: String, key: &CommandId) -> Outcome {
+        {
+            let mut state = self.state.borrow_mut();
+            state.under_way += 1;
+            state.most_under_way = state.most_under_way.max(state.under_way);
+        }
         let done = |state: &mut State| {
             let outcome = state.outcomes.pop_front();
             if let Some(Outcome::Refused { .. } | Outcome::Unsent { .. }) = outcome {
@@ -192,10 +260,13 @@ impl Fake {
             state.told.push(line);
             outcome.unwrap_or_else(|| Outcome::Done { provider_id: Some(format!("id-of-{key}")) })
         };
-        self.call(name, done).await.unwrap_or_else(|error| Outcome::Unsent {
-            reason: domain::Reason::Unreachable,
-            after_seconds: None,
-            detail: error.to_string(),
+        let outcome = self.call(name, done).await;
+        self.state.borrow_mut().under_way -= 1;
+        outcome.unwrap_or_else(|error| match error.0.as_str() {
+            LOST => Outcome::Unknown { detail: LOST.to_owned() },
+            _ => {
+                Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: error.to_string() }
+            }
         })
     }
 
@@ -216,6 +287,22 @@ impl Fake {
     pub(crate) fn told(&self) -> Vec<String> {
         self.state.borrow().told.clone()
     }
+}
+
+const LOST: &str = "the answer is lost";
+
+/// Lets whoever else is running have a turn.
+async fn give_way() {
+    let mut gave = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut gave, true) {
+            Poll::Ready(())
+        } else {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 fn line(command: &Command) -> String {
@@ -276,7 +363,9 @@ impl engine::Store for Fake {
                 .commands
                 .iter()
                 .any(|it| state.commands.get(&it.command.id).map(|(_, row)| row.revision()) != it.was);
-            if revision != decision.revision || alias_taken || row_changed {
+            let is_beaten = state.conflicts > 0;
+            state.conflicts = state.conflicts.saturating_sub(1);
+            if is_beaten || revision != decision.revision || alias_taken || row_changed {
                 return Err(CommitError::Conflict);
             }
             if decision.booking_changed {
@@ -301,7 +390,15 @@ impl engine::Store for Fake {
         command: &Command,
         was: u64,
     ) -> Result<bool, Unavailable> {
-        self.call("swap", |state| {
+        // What a swap means for the honest gap: beginning an effect, ending it, or neither.
+        let was_claimed =
+            self.state.borrow().commands.get(&command.id).is_some_and(|(_, row)| row.state.name() == "claimed");
+        let name = match command.state.name() {
+            "claimed" => "claim",
+            _ if was_claimed => "settle",
+            _ => "turn",
+        };
+        self.call(name, |state| {
             let holds = state.commands.get(&command.id).is_some_and(|(_, row)| row.revision() == was);
             if holds {
                 state.commands.insert(command.id.clone(), (booking.clone(), command.clone()));

@@ -120,7 +120,7 @@ fn title(action: &Action) -> String {
         Action::TellVai(News::Rescheduled) => "VAI told of the move".to_owned(),
         Action::OfferHelp => "VAI asked to offer help".to_owned(),
         Action::Log(what, _) => format!("VAI's analytics, {}", what.name()),
-        Action::Heal => "the missing half of the move".to_owned(),
+        Action::Heal => "question about the new half of a move".to_owned(),
     }
 }
 
