@@ -176,7 +176,7 @@ fn not_made(error: &Error) -> String {
     } else if let Some(scopes) = error.missing_scopes() {
         format!("the token lacks {}: make one that has them, then `make connect`", scopes.join(", "))
     } else {
-        "it can't be made".to_owned()
+        "making it failed".to_owned()
     }
 }
 

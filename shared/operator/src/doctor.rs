@@ -58,9 +58,9 @@ const REDRIVE: &str = "could not be dealt with: see their `reason` attribute or 
                        redrive the queue (SQS, Start DLQ redrive)";
 
 /// And about EventBridge Scheduler's: SQS redrives only what another queue has left.
-const LOST_TIMERS: &str = "timers could not be delivered by EventBridge Scheduler: their `ERROR_CODE` attribute says why, \
-                           their body names the booking. Mend the cause, then `make explain BOOKING=…` tells what that \
-                           booking still lacks. They can't be redriven (SQS, Start DLQ redrive): delete them when done";
+const LOST_TIMERS: &str = "could not be delivered by EventBridge Scheduler, a timer each: the `ERROR_CODE` attribute says \
+                           why, the body names the booking. Mend the cause and look with `make explain BOOKING=…` what \
+                           has not been done. SQS can't redrive these (Start DLQ redrive): delete them when done";
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
     let aws = config(Patience::STEADY).await;
