@@ -86,6 +86,11 @@ bench: ## What the webhook costs beside an empty function: time, memory, size, c
 	@$(MAKE) --no-print-directory build FUNCTIONS="webhook empty"
 	@$(CARGO) run -q --release -p bench
 
+.PHONY: faults
+faults: ## A million bookings, while webhooks are lost and functions die (BOOKINGS=… SEED=… EXPLAIN=number)
+	@$(CARGO) run -q --profile faults -p faults -- $(if $(BOOKINGS),--bookings $(BOOKINGS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(EXPLAIN),--explain $(EXPLAIN))
+
 .PHONY: clean
 clean: ## Removes everything built or installed here
 	@$(CARGO) clean

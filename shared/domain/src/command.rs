@@ -321,6 +321,24 @@ impl Command {
         self
     }
 
+    /// The command, decided against at its hour. If an earlier try may have been heard, that is not hidden.
+    pub fn skipped(self, reason: Reason, now: Timestamp) -> Self {
+        let state = if self.was_unknown_before() { State::Unknown } else { State::Skipped { reason } };
+        self.turned(state, now, Some(reason), None)
+    }
+
+    /// The command, taken back; the timer it may have is still to be removed. If an earlier try may have been heard, that
+    /// is not hidden, and its timer fires for nothing.
+    pub fn taken_back(self, reason: Reason, now: Timestamp) -> Self {
+        let state = match self.state {
+            _ if self.was_unknown_before() => State::Unknown,
+            // A timer may stand only where one was asked for.
+            State::Open => State::Withdrawn { reason },
+            _ => State::Withdrawing { reason },
+        };
+        self.turned(state, now, Some(reason), None)
+    }
+
     /// The command, claimed until `until`; `detail` says what is about to be done, without personal data.
     pub fn claimed(mut self, now: Timestamp, until: Timestamp, detail: Option<String>) -> Self {
         self.attempts += 1;

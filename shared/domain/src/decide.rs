@@ -111,10 +111,7 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
     let mut commands = Vec::new();
     for row in &snapshot.commands {
         if let Some(reason) = withdrawal(&booking, row, &wanted) {
-            // A timer may stand only where one was asked for.
-            let state =
-                if row.state == State::Open { State::Withdrawn { reason } } else { State::Withdrawing { reason } };
-            let command = row.clone().turned(state, now, Some(reason), None);
+            let command = row.clone().taken_back(reason, now);
             commands.push(Changed { command, was: Some(row.revision()) });
         }
     }

@@ -216,8 +216,7 @@ impl<W: World> Run<'_, W> {
         let order = match compose(booking, leg, &command.action, self.settings, now) {
             Ok(order) => order,
             Err(reason) => {
-                let skipped = command.clone().turned(State::Skipped { reason }, now, Some(reason), None);
-                return self.swap(command, skipped).await;
+                return self.swap(command, command.clone().skipped(reason, now)).await;
             }
         };
         let call = async {
