@@ -295,9 +295,8 @@ fn an_event_type_that_is_not_acted_on_is_recorded_and_left_alone() {
     assert!(world.ledger().iter().all(|it| it.ends_with("skipped (event_type_ignored)")), "{:?}", world.ledger());
 }
 
-#[test]
-fn the_timeline_reads_like_a_story() {
-    let world = MOVED_AND_CANCELED.told(|_| {});
+/// The story as `make explain` tells it, in UTC.
+fn timeline(world: &Fake) -> String {
     let state = world.state.borrow();
     let facts: Vec<_> = state
         .facts
@@ -311,11 +310,69 @@ fn the_timeline_reads_like_a_story() {
         .collect();
     let commands: Vec<_> = state.commands.values().map(|(_, it)| it.clone()).collect();
     let (booking, _) = state.bookings.values().next().expect("a booking");
-    let lines: Vec<_> = domain::timeline(booking, &facts, &commands)
-        .into_iter()
-        .map(|line| format!("{} | {} | {}", line.at.strftime("%d %b %H:%M:%S"), line.what, line.happened))
-        .collect();
-    assert_snapshot!(lines.join("\n"));
+    let line =
+        |line: domain::Line| format!("{} | {} | {}", line.at.strftime("%d %b %H:%M:%S"), line.what, line.happened);
+    domain::timeline(booking, &facts, &commands).into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_timeline_reads_like_a_story() {
+    assert_snapshot!(timeline(&MOVED_AND_CANCELED.told(|_| {})));
+}
+
+#[test]
+fn the_timeline_of_a_booking_with_a_hard_life() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.vai_writes_metadata();
+    world.webhook(&first().created());
+    let third = second().moved(3, "2026-11-22T09:00:00Z", "2026-11-27T08:00:00Z");
+    world.wait_until("2026-11-21T10:00:01Z");
+    world.webhook(&second().created());
+    world.webhook(&first().moved_away(&second()));
+    world.wait_until("2026-11-22T09:00:01Z");
+    world.webhook(&second().moved_away(&third));
+    world.webhook(&third.created());
+    // The day-before reminder is held up for 40 minutes, and its provider is down when it comes.
+    let held = std::mem::take(&mut world.state.borrow_mut().schedules);
+    world.wait_until("2026-11-26T08:40:00Z");
+    world.state.borrow_mut().schedules = held;
+    let down = domain::Outcome::Unsent {
+        reason: domain::Reason::Unreachable,
+        after_seconds: None,
+        detail: "no connection".to_owned(),
+    };
+    world.state.borrow_mut().outcomes.push_back(down);
+    world.wait_until("2026-11-26T15:00:00Z");
+    world.webhook(&third.canceled("2026-11-26T14:59:58Z", "host", "Bolnavă"));
+    world.wait_until("2026-11-28T00:00:00Z");
+    assert_snapshot!(timeline(&world));
+}
+
+#[test]
+fn one_invitee_of_a_group_event_cancels_and_the_others_do_not_notice() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    let seat = |number: u32| {
+        let alone = Meeting { number, token: None, ..first() };
+        let mut body: serde_json::Value = serde_json::from_slice(&alone.created()).expect("JSON");
+        // The same event for all, an invitee each.
+        let event = "https://api.calendly.com/scheduled_events/webinar";
+        body["payload"]["event"] = event.into();
+        body["payload"]["scheduled_event"]["uri"] = event.into();
+        body["payload"]["uri"] = format!("{event}/invitees/guest-{number}").into();
+        body
+    };
+    for number in 1..=3 {
+        world.webhook(seat(number).to_string().as_bytes());
+    }
+    let mut canceled = seat(2);
+    canceled["event"] = "invitee.canceled".into();
+    canceled["payload"]["status"] = "canceled".into();
+    canceled["payload"]["cancellation"] = serde_json::json!({"canceled_by": "Ana", "reason": "", "canceler_type": "invitee", "created_at": "2026-11-20T10:00:00Z"});
+    world.webhook(canceled.to_string().as_bytes());
+    world.wait_until("2026-11-26T00:00:00Z");
+    let count = |start: &str| world.told().iter().filter(|it| it.starts_with(start)).count();
+    assert_eq!(world.state.borrow().bookings.len(), 3);
+    assert_eq!((count("SMS confirmation"), count("SMS cancellation"), count("SMS reminder")), (3, 1, 4));
 }
 
 #[test]

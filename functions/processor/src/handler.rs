@@ -1,7 +1,7 @@
 //! The intake queue's records: each apart, side by side, each with an outcome of its own.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{ConnectionName, Settings, Verdict};
+use domain::Verdict;
 use engine::{Clock, Gate, Received, Store, Trouble, Unavailable, UnknownEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
@@ -40,7 +40,11 @@ async fn take<W: World, D: DeadLetters>(
         Err(problem) => return bury(world, dead, message, &problem).await,
     };
     let settings = world.store().settings(&connection).await?;
-    heed_logging(&settings, &connection, &body, world.clock().now());
+    let now = world.clock().now();
+    batch::heed_level(&settings, now);
+    if settings.logging.webhooks_until.is_some_and(|until| now < until) {
+        tracing::info!(connection = %connection, webhook.shape = masked(&body), "a webhook, masked");
+    }
     match parse_webhook(&body) {
         Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
         Ok(Webhook::Other { name, id }) => {
@@ -67,14 +71,4 @@ async fn bury<W: World, D: DeadLetters>(world: &W, dead: &D, message: &str, reas
     tracing::error!(reason = reason, "a record can't be understood and goes to the dead-letter queue");
     telemetry::count(world.clock().now(), "Buried", &[]);
     Ok(dead.bury(message, reason).await?)
-}
-
-/// A level, or the masked shape of webhooks, that the settings ask for until an instant.
-fn heed_logging(settings: &Settings, connection: &ConnectionName, body: &[u8], now: Timestamp) {
-    let logging = &settings.logging;
-    let holds = |until: Option<Timestamp>| until.is_some_and(|until| now < until);
-    telemetry::set_level(logging.level.as_deref().filter(|_| holds(logging.level_until)));
-    if holds(logging.webhooks_until) {
-        tracing::info!(connection = %connection, webhook.shape = masked(body), "a webhook, masked");
-    }
 }

@@ -1,7 +1,7 @@
 //! What is due: a timer's message names a booking, and whatever of it is open and has its hour is carried out.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use engine::{Gate, World};
+use engine::{Clock, Gate, Store, World};
 use jiff::Timestamp;
 use wire::due::Due;
 use world::batch;
@@ -15,6 +15,8 @@ pub async fn handle<W: World>(world: &W, event: &SqsEvent, deadline: Timestamp) 
 async fn take<W: World>(world: &W, gate: &Gate, message: &str, deadline: Timestamp) -> Result<(), String> {
     // Only our own timers write to this queue: what can't be read goes round to the dead-letter queue and its alarm.
     let Due::V1 { connection, booking, commands } = Due::parse(message)?;
+    let settings = world.store().settings(&connection).await.map_err(|error| error.to_string())?;
+    batch::heed_level(&settings, world.clock().now());
     tracing::info!(booking.id = %booking, due.commands = commands.len(), "a timer fired");
     engine::resume(world, gate, &connection, &booking, deadline)
         .await

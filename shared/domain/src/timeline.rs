@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{Action, Booking, Command, FactKind, InviteeUri, Message, News, Note, State};
+use crate::{Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, State};
 
 /// One line of a booking's story. Instants are UTC.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +32,13 @@ pub struct FactRecord {
 pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
     let mut lines: Vec<Line> = facts.iter().map(|fact| of_fact(booking, fact)).collect();
     for command in commands {
-        let what = title(&command.action);
+        let what = match booking.leg(&command.leg) {
+            // After a move there are two of everything.
+            Some(leg) if booking.legs().len() > 1 => {
+                format!("{} (of {})", title(&command.action), day(leg, leg.details.start))
+            }
+            _ => title(&command.action),
+        };
         if command.history.is_empty() {
             let heard = facts.iter().filter(|it| it.invitee == command.leg).map(|it| it.received_at).max();
             let happened = "planned, not begun yet".to_owned();
@@ -131,6 +137,12 @@ fn span(minutes: u32) -> String {
         _ if minutes.is_multiple_of(60) => format!("{} h", minutes / 60),
         _ => format!("{} h {} min", minutes / 60, minutes % 60),
     }
+}
+
+/// A day in the invitee's zone, such as `25 Nov`.
+fn day(leg: &Leg, at: Timestamp) -> String {
+    let tz = leg.details.zone.as_deref().and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
+    at.to_zoned(tz).strftime("%d %b").to_string()
 }
 
 /// An instant in the invitee's zone, the zone named.

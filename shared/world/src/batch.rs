@@ -3,8 +3,18 @@
 use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use domain::Settings;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use jiff::Timestamp;
+use runtime::telemetry;
+
+/// Takes on the log level that a connection's settings ask for, until the instant they name.
+pub fn heed_level(settings: &Settings, now: Timestamp) {
+    let logging = &settings.logging;
+    let holds = logging.level_until.is_some_and(|until| now < until);
+    telemetry::set_level(logging.level.as_deref().filter(|_| holds));
+}
 
 /// Hands each record's body to `take`, side by side. Those that fail, or panic, come back; their neighbours don't.
 pub async fn each(event: &SqsEvent, take: impl AsyncFn(&str) -> Result<(), String>) -> SqsBatchResponse {

@@ -1,0 +1,383 @@
+"""`make chaos`: 50 bookings run through while function processes are killed at random; then what reached each person is
+compared with what had to. Ends within twelve minutes: a killed batch comes back after the queue's 180 seconds.
+
+The seed fixes who books what and the dice of the killer; which step a blow hits is up to the machine.
+"""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import tools
+from stack import FUNCTIONS, STACK, Failed, Stack
+
+BOOKINGS = 50
+LIMIT = 640  # seconds from the first booking until everything must be settled
+KILL_LEAST = 100  # seconds
+QUICK, WEBINAR = "Quick Consultation", "Product Webinar"
+QUICK_REMINDERS = [60, 75, 90, 105]  # minutes: meetings a quarter of an hour apart, reminded at the same instant
+ZONES = ["Europe/Bucharest", "Europe/Copenhagen", "Asia/Taipei", "America/New_York"]
+REASONS = {"cancel": "Am răcit", "cancel for time": "Nu mai am timp în ziua aceea", "host cancels": "Ill"}
+
+# What there is to arrive: how often when nobody can tell whether it was done, where it is seen, its name in `explain`.
+ONCE_MORE, NOT_AGAIN, AS_OFTEN = "twice, or not after two doubts", "not at all", "as often, with the same key"
+KINDS = {
+    "sms confirmation": (ONCE_MORE, "confirmation by SMS"),
+    "sms move": (ONCE_MORE, "news of the move by SMS"),
+    "sms cancellation": (ONCE_MORE, "cancellation by SMS"),
+    "sms reminder": (NOT_AGAIN, "reminder by SMS, {} before"),
+    "/email/send": (ONCE_MORE, "confirmation by e-mail"),
+    "/followup/schedule": (NOT_AGAIN, "VAI asked to offer help"),
+    "/calendly/confirmed": (AS_OFTEN, "VAI told of the confirmation"),
+    "/calendly/rescheduled": (AS_OFTEN, "VAI told of the move"),
+    "/calendly/canceled": (AS_OFTEN, "VAI told of the cancellation"),
+    "/analytics/log invitee_created": (AS_OFTEN, "VAI's analytics, invitee_created"),
+    "/analytics/log invitee_rescheduled": (AS_OFTEN, "VAI's analytics, invitee_rescheduled"),
+    "/analytics/log invitee_canceled": (AS_OFTEN, "VAI's analytics, invitee_canceled"),
+}
+WAITED_FOR = [kind for kind, (errs, _) in KINDS.items() if errs != NOT_AGAIN]
+FATES = ["once", "again, in doubt", "unknown, shown", "too late, shown", "missed", "undeclared"]
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    given = options.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    tools.require()
+    if not Path("/proc/self/stat").exists():
+        sys.exit("This needs Linux: it finds the functions' processes in /proc.")
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        with Stack(f"chaos-{os.getpid()}") as stack:
+            Chaos(stack, given.seed).run()
+        shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Failed as failure:
+        sys.exit(f"\n{failure}")
+
+
+class Person:
+    """Somebody with one booking, what they will do with it, and what they have to get."""
+
+    def __init__(self, number, steps, event_type, start, offset=None, fires=None):
+        self.name = f"Person {number:02}"
+        self.email, self.phone = f"person{number:02}@example.com", f"+407120001{number:02}"
+        self.zone, self.by_agent = ZONES[number % len(ZONES)], number % 2 == 0
+        self.steps, self.event_type, self.starts = list(steps), event_type, start
+        self.offset, self.fires = offset, fires
+        self.invitee, self.event, self.due, self.next_at = None, None, [], 0.0
+
+    def owes(self, *kinds):
+        only_vais = ("/email/send", "/followup/schedule", "/calendly/")
+        self.due += [kind for kind in kinds if self.by_agent or not kind.startswith(only_vais)]
+
+    def act(self, stack, move_to):
+        step = self.steps.pop(0)
+        if step == "book":
+            request = {"event_type": self.event_type, "start_time": stamp(self.starts), "name": self.name,
+                       "email": self.email, "timezone": self.zone, "phone": self.phone}  # fmt: skip
+            if self.by_agent:
+                request |= {"conversation_id": f"conv-{self.name[-2:]}", "user_id": "user-1", "agent_type": "sales"}
+            booked = stack.post("/agent/book" if self.by_agent else "/people/book", request)
+            self.owes("sms confirmation", "/email/send", "/calendly/confirmed", "/analytics/log invitee_created")
+            self.owes(*["sms reminder"] * bool(self.offset))
+        elif step == "move":
+            booked = stack.post("/people/move", {"invitee": self.invitee, "start_time": stamp(move_to)})
+            self.owes("sms move", "/calendly/rescheduled", "/analytics/log invitee_rescheduled")
+        else:
+            path, what = ("host_cancel", "event") if step == "host cancels" else ("cancel", "invitee")
+            booked = stack.post(f"/people/{path}", {what: getattr(self, what), "reason": REASONS[step]})
+            self.owes("sms cancellation", "/calendly/canceled", "/analytics/log invitee_canceled")
+            self.owes(*["/followup/schedule"] * (step == "cancel for time"))
+        self.invitee, self.event = booked.get("invitee", self.invitee), booked.get("event", self.event)
+        return 2 if step == "move" else 1  # so many webhooks
+
+
+class Killer(threading.Thread):
+    """Kills a process of a function's every 0.2 to 1 s."""
+
+    def __init__(self, emulator, seed):
+        super().__init__(daemon=True)
+        self.emulator, self.dice, self.over = emulator, random.Random(seed), threading.Event()
+        self.killed = Counter()
+
+    def run(self):
+        while not self.over.wait(self.dice.uniform(0.2, 1)):
+            if found := self.functions():
+                self.kill(*self.dice.choice(found))
+
+    def kill(self, pid, name):
+        """By a descriptor, and looked at once more: the number might have become somebody else's."""
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            if (pid, name) in self.functions():
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                self.killed[name] += 1
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(handle)
+
+    def functions(self):
+        """The emulator's own children that run a function: (pid, function)."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+                command = (process / "cmdline").read_bytes().split(b"\0")[0]
+                if parent == self.emulator and command.endswith(b"/bootstrap"):
+                    env = (process / "environ").read_bytes().split(b"\0")
+                    name = next(it for it in env if it.startswith(b"AWS_LAMBDA_FUNCTION_NAME="))
+                    found.append((int(process.name), name.decode().rpartition(STACK + "-")[2]))
+            except (OSError, ValueError, StopIteration, IndexError):
+                pass  # it ended while we looked
+        return sorted(found)
+
+
+class Chaos:
+    def __init__(self, stack, seed):
+        self.stack, self.seed, self.dice = stack, seed, random.Random(seed)
+        self.begun, self.webhooks, self.troubles = time.monotonic(), 0, []
+
+    def elapsed(self):
+        return time.monotonic() - self.begun
+
+    def run(self):
+        people = self.plan()
+        last_reminder = max(person.fires for person in people if person.fires)
+        self.begun = time.monotonic()
+        print(f"\n{len(people)} bookings; seed {self.seed}", flush=True)
+        killer = Killer(self.stack.started[0].pid, self.seed)
+        killer.start()
+        try:
+            while not self.settled(people) and self.elapsed() < LIMIT:
+                self.let_act(people)
+                if not killer.over.is_set() and self.elapsed() > KILL_LEAST and now() > last_reminder + timedelta(seconds=20):
+                    killer.over.set()
+                    self.say(people, f"no more killing, after {killer.killed.total()}; now until everything is settled")
+                time.sleep(0.3)
+        finally:
+            killer.over.set()
+            killer.join()
+        if self.elapsed() >= LIMIT:
+            self.troubles.append(f"not settled after {LIMIT} s: {self.unsettled(people)}")
+        self.compare(people, killer)
+
+    def plan(self):
+        """Sixteen are reminded within about two minutes: of Quick Consultations, and at webinars. The others stay, move
+        and cancel."""
+        first = (now() + timedelta(seconds=110)).replace(second=0, microsecond=0)  # 50 to 110 s from now
+        day = first + timedelta(days=2)
+        while day.weekday() > 4:
+            day += timedelta(days=1)
+        webinars = [(day.replace(hour=10, minute=0), first), (day.replace(hour=11, minute=30), first + timedelta(minutes=1))]
+        webinars = [(start, fires, int((start - fires).total_seconds()) // 60) for start, fires in webinars]
+        self.settings([offset for *_, offset in webinars])
+
+        soon = [(QUICK, first + timedelta(minutes=offset), offset, first) for offset in QUICK_REMINDERS]
+        soon += [(WEBINAR, start, offset, fires) for start, fires, offset in webinars for _ in range(6)]
+        fates = [[]] * 10 + [["move"]] * 8 + [["cancel"]] * 4 + [["cancel for time"]] * 4 + [["host cancels"]] * 4
+        fates += [["move", "cancel for time"]] * 2 + [["move", "move"]] * 2
+        self.free = iter(first + timedelta(hours=40, minutes=20 * number) for number in range(BOOKINGS * 3))
+        later = [(QUICK, next(self.free), None, None) for _ in fates]
+        self.dice.shuffle(fates)
+        people = []
+        for (event_type, start, offset, fires), fate in zip(soon + later, [[]] * len(soon) + fates, strict=True):
+            people.append(Person(len(people) + 1, ["book", *fate], event_type, start, offset, fires))
+        assert len(people) == BOOKINGS
+        at = 0.0
+        for person in people:
+            person.next_at = at
+            at += self.dice.uniform(0.4, 1.2)
+        return people
+
+    def settings(self, webinar_reminders):
+        given = (tools.ROOT / "tests/sandbox/settings.toml").read_text()
+        file = self.stack.folder / "settings.toml"
+        file.write_text(f'{given}\n[event_types."{QUICK}"]\nreminder_minutes = {QUICK_REMINDERS}\n'
+                        f'[event_types."{WEBINAR}"]\nreminder_minutes = {webinar_reminders}\n')  # fmt: skip
+        self.stack.operator("settings", "--file", str(file), "--connection", "default")
+
+    def let_act(self, people):
+        """Whoever's time has come does the next thing. They move and cancel after they got what they were to get, so
+        that nothing of it is overtaken."""
+        got = self.received()[0]
+        for person in people:
+            if not person.steps or self.elapsed() < person.next_at:
+                continue
+            if all((person.email, kind) in got for kind in person.due if kind in WAITED_FOR):
+                self.webhooks += person.act(self.stack, next(self.free) if person.steps[0] == "move" else None)
+                person.next_at = self.elapsed() + self.dice.uniform(0.5, 8)
+                self.say(people)
+
+    said = 0.0
+
+    def say(self, people, text=None):
+        if text or self.elapsed() - self.said > 15:
+            self.said = self.elapsed()
+            booked, done = sum(bool(person.invitee) for person in people), sum(not person.steps for person in people)
+            print(f"  {self.elapsed():5.1f} s  {text or f'{booked} have booked, {done} have done all they wanted'}", flush=True)
+
+    # ------------------------------------------------------------------ until it is settled
+
+    def settled(self, people):
+        return not self.unsettled(people) and not (time.sleep(3) or self.unsettled(people))
+
+    def unsettled(self, people):
+        """What is still under way."""
+        if waiting := [person.name for person in people if person.steps]:
+            return "still to act: " + ", ".join(waiting)
+        if reminded := [person.name for person in people if person.fires and now() < person.fires + timedelta(seconds=5)]:
+            return "still to be reminded: " + ", ".join(reminded)
+        arrived = {(it["event"], it["invitee"]) for it in self.inbox()["deliveries"] if (it["status"] or 0) // 100 == 2}
+        if len(arrived) != self.webhooks:
+            return f"{len(arrived)} of {self.webhooks} webhooks delivered"
+        depths = {queue: self.depth(queue) for queue in ("INTAKE_QUEUE_URL", "DUE_QUEUE_URL")}
+        return f"the queues hold {depths}" if any(depths.values()) else None
+
+    def depth(self, queue):
+        """With the delayed messages: the retries."""
+        names = ["ApproximateNumberOfMessages" + which for which in ("", "NotVisible", "Delayed")]
+        found = self.stack.aws("sqs", "AmazonSQS.GetQueueAttributes", QueueUrl=self.stack.env[queue], AttributeNames=names)
+        return sum(int(found["Attributes"][name]) for name in names)
+
+    # ------------------------------------------------------------------ the comparison
+
+    def inbox(self):
+        return self.stack.get("/inbox.json")
+
+    def received(self):
+        """What arrived: the keys by (e-mail address, kind), each as often as it came; and whose it is that we don't know."""
+        inbox, got, strange = self.inbox(), {}, []
+        for sms in inbox["sms"]:
+            number = re.fullmatch(r"\+407120001(\d\d)", sms["to"])
+            who = f"person{number[1]}@example.com" if number else sms["to"]
+            got.setdefault((who, f"sms {sms['message']}"), []).append(sms["custom_args"]["command_id"])
+            if sms["unfilled"]:
+                strange.append(f"a message with a placeholder that nobody filled: {sms['text']}")
+        for call in inbox["vai"]:
+            body, kind = call["body"], call["path"]
+            who = body.get("to") or body.get("invitee_email") or body.get("user_email") or body["data"]["email"]
+            kind += f" {body['event_type']}" if kind == "/analytics/log" else ""
+            got.setdefault((who, kind), []).append(call["idempotency_key"])
+        strange += [f"the outside world refused a call: {it}" for it in inbox["refused"]]
+        return got, strange
+
+    def compare(self, people, killer):
+        got, strange = self.received()
+        self.troubles += strange
+        table = {kind: Counter() for kind in KINDS}
+        for person in people:
+            story = Story(self.stack, person)
+            expected = Counter(person.due)
+            for kind in KINDS:
+                keys = got.pop((person.email, kind), [])
+                fates = judge(person, kind, expected[kind], keys, story)
+                table[kind].update(fates, due=expected[kind])
+                if fates["missed"] or fates["undeclared"]:
+                    keys = ", ".join(keys) or "nothing"
+                    self.troubles.append(f"{person.name}: {kind}: {expected[kind]} due, came: {keys}\n{story.text}")
+        self.troubles += [f"{who} got what nobody knows of: {kind}: {keys}" for (who, kind), keys in got.items()]
+        for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL"):
+            if depth := self.depth(queue):
+                self.troubles.append(f"{queue} holds {depth}")
+        if any(it["state"] != "active" for it in self.stack.get("/calendly.json")["subscriptions"]):
+            self.troubles.append("Calendly has given the subscription up")
+        self.show(people, killer, table)
+        if self.troubles:
+            raise Failed("\n\n".join([*self.troubles, f"Logs: {self.stack.folder}"]))
+
+    def show(self, people, killer, table):
+        log = (self.stack.folder / "emulator.log").read_text(errors="replace")
+        cut = {name: len(re.findall(rf"Lambda {STACK}-{name}: Runtime exited before", log)) for name in FUNCTIONS}
+        kills = ", ".join(f"{name} {killer.killed[name]} ({cut[name]})" for name in FUNCTIONS)
+        moves, cancels = (sum(person.due.count(kind) for person in people) for kind in ("sms move", "sms cancellation"))
+        failed = sum((it["status"] or 0) // 100 != 2 for it in self.inbox()["deliveries"])
+        print(f"""
+bookings   {len(people)}: {sum(person.by_agent for person in people)} by VAI's agents; {moves} moves, {cancels} cancellations
+webhooks   {self.webhooks}; {failed} more attempts failed and were repeated
+kills      {killer.killed.total()}, of which {sum(cut.values())} in the middle of an invocation: {kills}
+took       {self.elapsed():.0f} s, seed {self.seed}
+""")
+        width = max(map(len, KINDS)) + 2
+        columns = ["due", *FATES]
+        print(" " * width + "  ".join(columns))
+        total = Counter()
+        for kind, counts in table.items():
+            total.update(counts)
+            print(f"{kind:<{width}}" + "  ".join(f"{counts[name]:>{len(name)}}" for name in columns))
+        print(f"{'all':<{width}}" + "  ".join(f"{total[name]:>{len(name)}}" for name in columns), flush=True)
+
+
+class Story:
+    """What `operator explain` tells of a person's booking, line by line: (when, what, what happened)."""
+
+    def __init__(self, stack, person):
+        try:
+            self.text = stack.operator("explain", "--connection", "default", person.invitee)
+        except Failed as failure:
+            self.text = str(failure)
+        found = re.search(r"^times are (.+)$", self.text, re.MULTILINE)
+        zone = ZoneInfo(found[1]) if found else timezone.utc
+        lines = re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)  (.+?) {2,}(.+)$", self.text, re.MULTILINE)
+        self.lines = [(datetime.fromisoformat(at).replace(tzinfo=zone), what, happened) for at, what, happened in lines]
+
+    def has(self, title, *words, since=None):
+        return any(what == title and all(word in happened for word in words) and (not since or at >= since)
+                   for at, what, happened in self.lines)  # fmt: skip
+
+
+def judge(person, kind, due, keys, story):
+    """What became of so many messages of a kind, of which came those with these keys."""
+    errs, title = KINDS[kind]
+    title = title.format(span(person.offset or 0))
+    fates, times = Counter(), Counter(keys)
+    for again in times.values():
+        in_doubt = story.has(title, "(unknown)")
+        most = {NOT_AGAIN: 1, ONCE_MORE: 2, AS_OFTEN: len(keys)}[errs] if in_doubt else 1
+        fates["once" if again == 1 else "again, in doubt" if again <= most else "undeclared"] += 1
+    fates["undeclared"] += max(0, len(times) - due)
+    for _ in range(due - len(times)):
+        if errs != AS_OFTEN and story.has(title, "outcome unknown"):
+            fates["unknown, shown"] += 1
+        elif kind == "sms reminder" and story.has(title, "not sent", "(past_offset)", since=person.fires):
+            fates["too late, shown"] += 1
+        else:
+            fates["missed"] += 1
+    return fates
+
+
+def span(minutes):
+    """As `explain` tells it."""
+    hours, rest = divmod(minutes, 60)
+    if minutes % 1440 == 0 and minutes > 1440:
+        return f"{minutes // 1440} days"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def now():
+    return datetime.now(timezone.utc)
+
+
+def stamp(at):
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+if __name__ == "__main__":
+    main()
