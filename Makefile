@@ -81,6 +81,10 @@ explain: ## All that is known of a booking and why: make explain BOOKING=… [ST
 	$(if $(BOOKING),,$(error say which: make explain BOOKING=…))
 	@$(OPERATOR) explain "$(BOOKING)" --connection $(CONNECTION)
 
+.PHONY: kept
+kept: ## Calendly's events that have no effect here: make kept [SINCE=7d] [STACK=…]; SHOW=id prints one: personal data
+	@$(OPERATOR) kept --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
+
 .PHONY: bench
 bench: ## What the webhook costs beside an empty function: time, memory, size, calls
 	@$(MAKE) --no-print-directory build FUNCTIONS="webhook empty"
@@ -90,6 +94,11 @@ bench: ## What the webhook costs beside an empty function: time, memory, size, c
 faults: ## A million bookings, while webhooks are lost and functions die (BOOKINGS=… SEED=… EXPLAIN=number)
 	@$(CARGO) run -q --profile faults -p faults -- $(if $(BOOKINGS),--bookings $(BOOKINGS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(EXPLAIN),--explain $(EXPLAIN))
+
+.PHONY: chaos
+chaos: ## 50 bookings on a local stack while its functions are killed at random; up to twelve minutes (SEED=…)
+	@$(TOOLS)
+	$(PYTHON) tests/stack/chaos.py $(if $(SEED),--seed $(SEED))
 
 .PHONY: clean
 clean: ## Removes everything built or installed here

@@ -20,6 +20,9 @@ pub enum FactKind {
 }
 
 impl FactKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [Self::Created, Self::Canceled, Self::NoShow, Self::NoShowRemoved, Self::LookedUp];
+
     /// The name that is stored and shown.
     pub fn name(self) -> &'static str {
         match self {

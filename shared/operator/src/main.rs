@@ -1,11 +1,13 @@
 //! For the person who runs it: connects a Calendly account, writes settings, tells a booking's story, looks a stack
-//! over. Whatever it prints is for people, says what to do, and holds no secret, phone number or e-mail address.
+//! over, lists the events without effect. Whatever it prints is for people, says what to do, and holds no secret, phone
+//! number or e-mail address; `kept --show` alone prints personal data, which is what it is asked for.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its terminal")]
 
 mod account;
 mod connect;
 mod doctor;
 mod explain;
+mod kept;
 mod report;
 mod settings;
 mod vault;
@@ -29,6 +31,7 @@ enum Command {
     Settings(settings::Options),
     Explain(explain::Options),
     Doctor(doctor::Options),
+    Kept(kept::Options),
 }
 
 /// Whose secrets, settings and bookings.
@@ -64,6 +67,7 @@ async fn main() -> ExitCode {
         Command::Settings(options) => settings::run(options).await,
         Command::Explain(options) => explain::run(options).await,
         Command::Doctor(options) => doctor::run(options).await,
+        Command::Kept(options) => kept::run(options).await,
     };
     match all_is_well {
         Ok(true) => ExitCode::SUCCESS,

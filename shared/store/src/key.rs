@@ -17,7 +17,8 @@ pub(crate) const UNKNOWN: &str = "unknown";
 /// The settings.
 pub(crate) const SETTINGS: &str = "settings";
 
-/// Bookings by their invitee's e-mail address and start, while the meeting is on.
+/// Bookings by their invitee's e-mail address and start, while the meeting is on; and [events without a use
+/// yet](of_all_unknown) by their arrival, since they are too few for an index of their own.
 pub(crate) const BY_INVITEE: &str = "by_invitee";
 /// Bookings by VAI's conversation and start.
 pub(crate) const BY_CONVERSATION: &str = "by_conversation";
@@ -57,6 +58,29 @@ pub(crate) fn of_unknown(connection: &ConnectionName, event: &FactId) -> String 
     format!("{connection}#unknown#{event}")
 }
 
+/// All events without a use yet, in [`BY_INVITEE`]. No invitee's partition there: those end in a hash.
+pub(crate) fn of_all_unknown(connection: &ConnectionName) -> String {
+    format!("{connection}#unknown")
+}
+
+/// The event whose partition this is.
+pub(crate) fn unknown_of(connection: &ConnectionName, partition: &str) -> Option<FactId> {
+    let event = partition.strip_prefix(connection.as_str())?.strip_prefix("#unknown#")?;
+    Some(FactId::new(event))
+}
+
+/// An event without a use yet among the others, in the order of arrival. It has the name, so that a list needs the index
+/// alone.
+pub(crate) fn of_arrival(received_at: Timestamp, name: &str) -> String {
+    format!("{}#{name}", of_instant(received_at))
+}
+
+/// The arrival and the name in [`of_arrival`].
+pub(crate) fn arrival_of(sort: &str) -> Option<(Timestamp, &str)> {
+    let (at, name) = sort.split_once('#')?;
+    Some((at.parse().ok()?, name))
+}
+
 /// The partition of the settings.
 pub(crate) fn of_settings(connection: &ConnectionName) -> String {
     format!("{connection}#settings")
@@ -69,6 +93,10 @@ pub(crate) fn of_email(connection: &ConnectionName, email: &str) -> String {
 
 /// A conversation in [`BY_CONVERSATION`].
 pub(crate) fn of_conversation(connection: &ConnectionName, conversation: &str) -> String {
+    // A key holds 2 KiB. VAI's ids are short; one that isn't must not keep its booking from being written.
+    if conversation.len() > 512 {
+        return format!("{connection}#{}", hex::encode(Sha256::digest(conversation)));
+    }
     format!("{connection}#{conversation}")
 }
 
@@ -87,6 +115,17 @@ mod tests {
         let booking = BookingId::new("bk-1");
         assert_eq!(booking_of(&connection, &of_booking(&connection, &booking)), Some(booking));
         assert_eq!(booking_of(&connection, "other#bk-1"), None);
+    }
+
+    #[test]
+    fn an_arrival_has_its_instant_and_name() {
+        let at = "2026-11-20T18:00:00Z".parse().expect("an instant");
+        assert_eq!(arrival_of(&of_arrival(at, "contact.created#2")), Some((at, "contact.created#2")));
+        assert_eq!(arrival_of("2026-11-20T18:00:00Z"), None);
+        let connection = ConnectionName::default();
+        let event = FactId::new("f-1");
+        assert_eq!(unknown_of(&connection, &of_unknown(&connection, &event)), Some(event));
+        assert_eq!(unknown_of(&connection, "default#bk-1"), None);
     }
 
     #[test]

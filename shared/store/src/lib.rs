@@ -12,4 +12,4 @@ mod key;
 mod row;
 mod table;
 
-pub use table::{Story, Table};
+pub use table::{Kept, Story, Table};

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::key;
+use crate::table::Kept;
 
 /// A row's attributes.
 pub(crate) type Row = HashMap<String, AttributeValue>;
@@ -142,6 +143,8 @@ pub(crate) fn unknown(connection: &ConnectionName, event: &UnknownEvent) -> Row 
     let expires = Some(after(event.received_at, RETENTION));
     let mut row = row(key::of_unknown(connection, &event.id), key::UNKNOWN, kind::UNKNOWN, doc, expires);
     row.insert("gz".to_owned(), squeezed(&event.payload));
+    row.insert("gsi1pk".to_owned(), string(key::of_all_unknown(connection)));
+    row.insert("gsi1sk".to_owned(), string(key::of_arrival(event.received_at, &event.name)));
     row
 }
 
@@ -212,16 +215,21 @@ pub(crate) fn read_settings(row: &Row) -> Result<Settings, Unavailable> {
 /// The fact in a row, without its payload.
 pub(crate) fn read_fact(row: &Row) -> Result<FactRecord, Unavailable> {
     let FactDoc { kind, invitee, occurred_at, received_at, .. } = read(row)?;
-    let kind = [FactKind::Created, FactKind::Canceled, FactKind::LookedUp]
-        .into_iter()
-        .find(|it| it.name() == kind)
-        .ok_or_else(|| unexpected(row))?;
+    let kind = FactKind::ALL.into_iter().find(|it| it.name() == kind).ok_or_else(|| unexpected(row))?;
     Ok(FactRecord { kind, invitee, occurred_at, received_at })
 }
 
 /// A row that this version doesn't know. To leave it out could mean to do a thing twice.
 pub(crate) fn unexpected(row: &Row) -> Unavailable {
     Unavailable(format!("a row of kind {} is not known to this version", text(row, "kind").unwrap_or("(none)")))
+}
+
+/// What an index knows of an event without a use yet.
+pub(crate) fn read_kept(connection: &ConnectionName, row: &Row) -> Result<Kept, Unavailable> {
+    let (id, arrival) = (key::unknown_of(connection, text(row, "pk")?), key::arrival_of(text(row, "gsi1sk")?));
+    let ((received_at, name), id) =
+        arrival.zip(id).ok_or_else(|| Unavailable("an index row of a kept event can't be read".to_owned()))?;
+    Ok(Kept { name: name.to_owned(), received_at, id })
 }
 
 /// The payload in a row.
@@ -331,6 +339,15 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_fact_is_read_back() {
+        for kind in FactKind::ALL {
+            let told = Evidence { kind, ..evidence(&created("I1", "2026-11-20T10:00:00Z")) };
+            let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &told, None);
+            assert_eq!(read_fact(&row).expect("a fact").kind, kind);
+        }
+    }
+
+    #[test]
     fn a_fact() {
         let told = evidence(&created("I1", "2026-11-20T10:00:00Z"));
         let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &told, Some(at("2027-02-18T10:30:00Z")));
@@ -428,9 +445,13 @@ mod tests {
         };
         let row = unknown(&ConnectionName::default(), &event);
         assert_eq!(payload(&row).expect("a payload"), b"{}");
+        let kept = Kept { name: event.name, received_at: event.received_at, id: event.id };
+        assert_eq!(read_kept(&ConnectionName::default(), &row).expect("as it was kept"), kept);
         insta::assert_snapshot!(show(row), @r#"
         doc: {"name":"routing_form_submission.created","received_at":"2026-11-01T08:00:00Z"}
         expires_at: N 1801296000
+        gsi1pk: default#unknown
+        gsi1sk: 2026-11-01T08:00:00Z#routing_form_submission.created
         gz: B 1f8b0800…
         kind: unknown.v1
         pk: default#unknown#f-1

@@ -60,6 +60,17 @@ pub struct Story {
     pub commands: Vec<Command>,
 }
 
+/// An event that has no effect here, as it is listed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// Calendly's name of it.
+    pub name: String,
+    /// When it reached us, to the second.
+    pub received_at: Timestamp,
+    /// What [`Table::kept_body`] takes.
+    pub id: FactId,
+}
+
 #[derive(Debug)]
 struct Cached {
     read: Instant,
@@ -212,6 +223,48 @@ impl Table {
     ) -> Result<Vec<Booking>, Unavailable> {
         let ids = self.ids_by_conversation(connection, conversation).await?;
         self.bookings(connection, &ids).await
+    }
+
+    /// The events without effect that arrived since an instant, the newest first; at most so many. One that has just
+    /// arrived may be missing: an index lags.
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub async fn kept(
+        &self,
+        connection: &ConnectionName,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Unavailable> {
+        let mut rows = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(key::BY_INVITEE)
+            .key_condition_expression("gsi1pk = :unknown AND gsi1sk >= :since")
+            .expression_attribute_values(":unknown", string(key::of_all_unknown(connection)))
+            .expression_attribute_values(":since", string(key::of_instant(since)))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .into_paginator()
+            .items()
+            .send();
+        let mut kept = Vec::new();
+        while kept.len() < limit
+            && let Some(row) = rows.next().await
+        {
+            kept.push(row::read_kept(connection, &row.map_err(unavailable)?)?);
+        }
+        Ok(kept)
+    }
+
+    /// The body of an event without effect, as Calendly sent it: personal data. `None` when there is none, or no more.
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub async fn kept_body(&self, connection: &ConnectionName, id: &FactId) -> Result<Option<Vec<u8>>, Unavailable> {
+        let key = row::key(key::of_unknown(connection, id), key::UNKNOWN);
+        self.get(key).await?.as_ref().map(row::payload).transpose()
     }
 
     async fn ids_by_conversation(

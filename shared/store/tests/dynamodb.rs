@@ -17,7 +17,7 @@ use domain::{
     Settings, Snapshot, State, Token, Verdict, decide,
 };
 use engine::{CommitError, Store, UnknownEvent};
-use store::Table;
+use store::{Kept, Table};
 
 use fixtures::{at, created, evidence, invitee, metadata, moved, snapshot};
 
@@ -360,6 +360,57 @@ async fn an_unknown_event_is_kept_once() {
     event.received_at = at("2026-11-02T08:00:00Z");
     world.table.keep_unknown(&world.connection, &event).await.expect("kept already");
     assert_eq!(world.attribute("default#unknown#f-1", "unknown", "expires_at").await, expiry);
+}
+
+#[tokio::test]
+async fn kept_events_are_listed_newest_first_and_shown() {
+    let Some(world) = World::new("kept").await else { return };
+    let acme = ConnectionName::parse("acme").expect("a name");
+    let keep = async |connection: &ConnectionName, id: &str, name: &str, received_at: &str| {
+        let payload = format!("{{\"event\":\"{name}\"}}").into_bytes();
+        let event = UnknownEvent { id: FactId::new(id), name: name.to_owned(), received_at: at(received_at), payload };
+        world.table.keep_unknown(connection, &event).await.expect("kept");
+    };
+    keep(&world.connection, "f-1", "event_type.updated", "2026-11-01T08:00:00.25Z").await;
+    keep(&world.connection, "f-3", "contact.created", "2026-11-03T08:00:00Z").await;
+    keep(&world.connection, "f-2", "event_type.updated", "2026-11-02T08:00:00Z").await;
+    keep(&acme, "f-4", "contact.created", "2026-11-04T08:00:00Z").await;
+    world.tell("bk-1", &created("I1", START)).await;
+
+    let kept = async |since: &str, limit| {
+        let kept = world.table.kept(&world.connection, at(since), limit).await.expect("an answer");
+        kept.into_iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept("2026-11-01T08:00:00.25Z", 9).await, ["f-3", "f-2", "f-1"]);
+    assert_eq!(kept("2026-11-01T08:00:01Z", 9).await, ["f-3", "f-2"]);
+    assert_eq!(kept("2026-11-01T00:00:00Z", 2).await, ["f-3", "f-2"]);
+    assert!(kept("2026-11-01T00:00:00Z", 0).await.is_empty());
+    let of_acme = world.table.kept(&acme, at("2026-11-01T00:00:00Z"), 9).await.expect("an answer");
+    let received_at = at("2026-11-04T08:00:00Z");
+    assert_eq!(of_acme, [Kept { name: "contact.created".to_owned(), received_at, id: FactId::new("f-4") }]);
+
+    let body = async |id: &str| world.table.kept_body(&world.connection, &FactId::new(id)).await.expect("an answer");
+    assert_eq!(body("f-3").await.as_deref(), Some(&br#"{"event":"contact.created"}"#[..]));
+    assert_eq!(body("f-4").await, None, "another connection's");
+}
+
+#[tokio::test]
+async fn more_kept_events_than_a_page_holds_are_listed_to_the_end() {
+    let Some(world) = World::new("kept-pages").await else { return };
+    // An index row has its keys and nothing else: only long ones fill a page of 1 MB.
+    let name = "x".repeat(900);
+    for number in 0..1300 {
+        let id = FactId::new(format!("f-{number:04}"));
+        let received_at = at("2026-11-01T08:00:00Z") + Duration::from_secs(number);
+        let event = UnknownEvent { id, name: name.clone(), received_at, payload: b"{}".to_vec() };
+        world.table.keep_unknown(&world.connection, &event).await.expect("kept");
+    }
+    let page = world.client.query().table_name(&world.name).index_name("by_invitee");
+    let page = page.key_condition_expression("gsi1pk = :pk");
+    let page = page.expression_attribute_values(":pk", AttributeValue::S("default#unknown".to_owned())).send().await;
+    assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
+    let kept = world.table.kept(&world.connection, at("2026-11-01T00:00:00Z"), 9_999).await.expect("an answer");
+    assert_eq!((kept.len(), kept[0].id.as_str(), kept[1299].id.as_str()), (1300, "f-1299", "f-0000"));
 }
 
 #[tokio::test]

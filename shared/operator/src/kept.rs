@@ -1,0 +1,130 @@
+//! `kept`: Calendly's events that have no effect here, which are kept for 90 days.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anyhow::Context;
+use clap::Args;
+use domain::FactId;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use runtime::SystemClock;
+use runtime::aws::{Patience, config};
+use store::{Kept, Table};
+
+use crate::Connection;
+
+/// Lists Calendly's events that have no effect here: how many of each name, and the newest.
+///
+/// The list has no personal data. The body of an event (`--show`) does: names, e-mail addresses, answers. It is for the
+/// support person who looks into a case; don't paste it into a ticket.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    connection: Connection,
+    /// The table's name
+    #[arg(long, env = "TABLE_NAME")]
+    table_name: String,
+    /// How far to look back: 12h, 7d, 2w; they are kept for 90 days
+    #[arg(long, default_value = "7d")]
+    since: Span,
+    /// How many of the newest to list; all are counted
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Print the body of this one instead, as Calendly sent it: PERSONAL DATA
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "limit"])]
+    show: Option<String>,
+}
+
+/// How many are read at most: enough to tell what comes in, and soon there.
+const MOST_COUNTED: usize = 10_000;
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
+    let connection = &options.connection.name;
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&config(Patience::STEADY).await), options.table_name);
+    if let Some(id) = options.show {
+        let Some(body) = table.kept_body(connection, &FactId::new(id.trim())).await? else {
+            eprintln!("Connection {connection} keeps no event {id}. `make kept` lists them; they go after 90 days.");
+            return Ok(false);
+        };
+        println!("{}", String::from_utf8_lossy(&body));
+        return Ok(true);
+    }
+    let since = before(SystemClock.now(), options.since)?;
+    let kept = table.kept(connection, since, MOST_COUNTED).await?;
+    print!("{}", list(&kept, since, options.limit));
+    Ok(true)
+}
+
+/// Days and weeks are UTC's, and `7d` and `-7d` mean the same.
+fn before(now: Timestamp, span: Span) -> anyhow::Result<Timestamp> {
+    let then = now.to_zoned(TimeZone::UTC).checked_sub(span.abs()).context("--since looks back too far")?;
+    Ok(then.timestamp())
+}
+
+fn list(kept: &[Kept], since: Timestamp, limit: usize) -> String {
+    if kept.is_empty() {
+        return format!("no events without effect since {since:.0}\n");
+    }
+    let mut counts = BTreeMap::<_, usize>::new();
+    for event in kept {
+        *counts.entry(event.name.as_str()).or_default() += 1;
+    }
+    let more = if kept.len() < MOST_COUNTED { "" } else { "; there may be more, of which these are the newest" };
+    let mut text = format!("{} events without effect since {since:.0}{more}\n", kept.len());
+    for (name, count) in &counts {
+        let _ = writeln!(text, "{count:>7}  {name}");
+    }
+    let newest = &kept[..limit.min(kept.len())];
+    let width = newest.iter().map(|event| event.name.chars().count()).max().unwrap_or_default();
+    if !newest.is_empty() {
+        let _ = writeln!(text, "\nthe newest {}", newest.len());
+    }
+    for Kept { name, received_at, id } in newest {
+        let _ = writeln!(text, "{received_at:.0}  {name:<width$}  {id}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn all_are_counted_and_the_newest_are_listed() {
+        let since = at("2026-11-01T08:00:00.5Z");
+        let kept =
+            [("contact.created", 3), ("event_type.updated", 2), ("contact.created", 1)].map(|(name, day)| Kept {
+                name: name.to_owned(),
+                received_at: at(&format!("2026-11-0{day}T09:00:00Z")),
+                id: FactId::new(format!("f-{day}")),
+            });
+        let expected = [
+            "3 events without effect since 2026-11-01T08:00:00Z",
+            "      2  contact.created",
+            "      1  event_type.updated",
+            "",
+            "the newest 2",
+            "2026-11-03T09:00:00Z  contact.created     f-3",
+            "2026-11-02T09:00:00Z  event_type.updated  f-2\n",
+        ];
+        assert_eq!(list(&kept, since, 2), expected.join("\n"));
+        assert_eq!(list(&kept, since, 0), expected[..3].join("\n") + "\n");
+        assert_eq!(list(&[], since, 2), "no events without effect since 2026-11-01T08:00:00Z\n");
+    }
+
+    #[test]
+    fn looks_back_by_hours_days_and_weeks() {
+        let since = |text: &str| before(at("2026-11-08T08:00:00Z"), text.parse().expect("a span"));
+        for (span, then) in
+            [("7d", "2026-11-01T08:00:00Z"), ("1w", "2026-11-01T08:00:00Z"), ("8h", "2026-11-08T00:00:00Z")]
+        {
+            assert_eq!(since(span).expect("an instant"), at(then));
+        }
+        assert!(since("19000y").is_err());
+    }
+}
