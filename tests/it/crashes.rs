@@ -132,3 +132,30 @@ fn with_every_answer_lost_once_the_world_ends_the_same() {
     println!("{histories} histories with an answer lost");
     assert!(histories > 150);
 }
+
+#[test]
+fn with_every_call_of_a_provider_refused_once_only_that_message_is_lost_and_it_says_so() {
+    let mut histories = 0;
+    for story in ALL {
+        let (calm, calls) = calls_of(&story);
+        for (at_call, name) in
+            calls.into_iter().enumerate().filter(|(_, name)| matches!(*name, "text" | "mail" | "vai"))
+        {
+            let hurt = story.told(|world| world.refuse_at_call.set(Some(at_call)));
+            let what = format!("{}, call {at_call} ({name}) is refused", story.name);
+            assert_eq!(calm.booking(), hurt.booking(), "{what}");
+            assert_eq!(hurt.told().len() + 1, calm.told().len(), "{what}");
+            let (calm, hurt) = (calm.state.borrow(), hurt.state.borrow());
+            let differs =
+                |id: &&domain::CommandId| calm.commands[*id].1.state.name() != hurt.commands[*id].1.state.name();
+            let different: Vec<_> = hurt.commands.keys().filter(differs).collect();
+            assert_eq!(different.len(), 1, "{what}");
+            let reason = domain::Reason::ProviderRefused;
+            assert_eq!(hurt.commands[different[0]].1.state, State::Failed { reason }, "{what}");
+            assert!(hurt.schedules.is_empty() && hurt.dead.is_empty(), "{what}");
+            histories += 1;
+        }
+    }
+    println!("{histories} histories with a message refused");
+    assert!(histories > 30);
+}

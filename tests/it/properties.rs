@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Booking, Standing};
+use domain::{Booking, FactKind, Standing};
 use proptest::prelude::*;
 
 use crate::payload::{Meeting, at};
@@ -139,6 +139,44 @@ proptest! {
             order.swap(at, usize::try_from(random >> 33).expect("31 bits") % (at + 1));
         }
         check(&history, [order]);
+    }
+}
+
+proptest! {
+    /// Calendly makes chains. Whatever else arrives, forks, cycles and contradictions, nothing panics, the order does not
+    /// matter, and what is known already changes nothing.
+    #[test]
+    fn nonsense_is_folded_without_panic_and_in_any_order(
+        nonsense in prop::collection::vec((0_u32..4, prop::option::of(0_u32..4), prop::option::of(0_u32..4), 0_u8..5, 0_i64..4), 1..7),
+    ) {
+        let facts: Vec<_> = nonsense
+            .iter()
+            .map(|(number, previous, next, kind, minute)| {
+                let meeting = Meeting { number: *number, previous: *previous, ..Meeting::new(0, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z") };
+                let mut fact = meeting.looked_up(None);
+                fact.kind = FactKind::ALL[usize::from(*kind)];
+                fact.leg.next = next.map(|it| domain::InviteeUri::new(Meeting::invitee_uri(it)));
+                fact.leg.details.as_of = fact.leg.details.as_of + jiff::SignedDuration::from_mins(*minute);
+                fact
+            })
+            .collect();
+        let settings = crate::world::settings();
+        let connection = domain::ConnectionName::default();
+        let now = at("2026-11-20T12:00:00Z");
+        let fold = |facts: &mut dyn Iterator<Item = &domain::Fact>| {
+            let mut snapshot = domain::Snapshot::empty(domain::BookingId::new("bk-1"), connection.clone());
+            for fact in facts {
+                let decision = domain::decide(&snapshot, std::slice::from_ref(fact), &settings, now);
+                snapshot = snapshot.after(&decision);
+            }
+            snapshot
+        };
+        let forth = fold(&mut facts.iter());
+        let back = fold(&mut facts.iter().rev());
+        prop_assert_eq!(&forth.booking, &back.booking);
+        let again = domain::decide(&forth, &facts, &settings, now);
+        prop_assert!(!again.booking_changed, "known already");
+        prop_assert!(domain::timeline(&forth.booking, &[], &forth.commands).len() <= 1_000);
     }
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct Fake {
     pub(crate) fail_at_call: Cell<Option<usize>>,
     /// The call at this number takes effect, and its answer is lost.
     pub(crate) lose_answer_at_call: Cell<Option<usize>>,
+    /// The provider's call at this number is refused, for good.
+    pub(crate) refuse_at_call: Cell<Option<usize>>,
     /// Whether each call gives others a turn, as a real one does.
     pub(crate) yields: Cell<bool>,
     pub(crate) twice: bool,
@@ -80,6 +82,7 @@ impl Fake {
             crash: Cell::new(None),
             fail_at_call: Cell::new(None),
             lose_answer_at_call: Cell::new(None),
+            refuse_at_call: Cell::new(None),
             yields: Cell::new(false),
             twice: false,
         }
@@ -251,6 +254,12 @@ impl Fake {
             let mut state = self.state.borrow_mut();
             state.under_way += 1;
             state.most_under_way = state.most_under_way.max(state.under_way);
+        }
+        if self.refuse_at_call.get() == Some(self.state.borrow().calls.len()) {
+            self.state.borrow_mut().outcomes.push_front(Outcome::Refused {
+                reason: domain::Reason::ProviderRefused,
+                detail: "as the test asks".to_owned(),
+            });
         }
         let done = |state: &mut State| {
             let outcome = state.outcomes.pop_front();

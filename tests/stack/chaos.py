@@ -1,7 +1,8 @@
 """`make chaos`: 50 bookings run through while function processes are killed at random; then what reached each person is
 compared with what had to. Ends within twelve minutes: a killed batch comes back after the queue's 180 seconds.
 
-The seed fixes who books what and the dice of the killer; which step a blow hits is up to the machine.
+Between the functions and the outside world lies a slow line, so that many blows fall while a provider is being called:
+before it has acted, and after it has and nobody has noted it. The seed fixes who books what and the dice of the killer; which step a blow hits is up to the machine.
 """
 
 import argparse
@@ -13,8 +14,11 @@ import signal
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,6 +28,7 @@ from stack import FUNCTIONS, STACK, Failed, Stack
 BOOKINGS = 50
 LIMIT = 640  # seconds from the first booking until everything must be settled
 KILL_LEAST = 100  # seconds
+LATENCY = 0.05, 0.3  # seconds, each way
 QUICK, WEBINAR = "Quick Consultation", "Product Webinar"
 QUICK_REMINDERS = [60, 75, 90, 105]  # minutes: meetings a quarter of an hour apart, reminded at the same instant
 ZONES = ["Europe/Bucharest", "Europe/Copenhagen", "Asia/Taipei", "America/New_York"]
@@ -60,13 +65,57 @@ def main():
         sys.exit("This needs Linux: it finds the functions' processes in /proc.")
     sys.stdout.reconfigure(line_buffering=True)
     try:
-        with Stack(f"chaos-{os.getpid()}") as stack:
+        with SlowStack(f"chaos-{os.getpid()}") as stack:
             Chaos(stack, given.seed).run()
         shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
     except KeyboardInterrupt:
         sys.exit(130)
     except Failed as failure:
         sys.exit(f"\n{failure}")
+
+
+class SlowStack(Stack):
+    """A stack whose functions reach the sandbox through a slow line."""
+
+    def deploy(self):
+        class Line(BaseHTTPRequestHandler):
+            """What is once sent arrives, even when the sender dies meanwhile."""
+
+            protocol_version, world = "HTTP/1.1", self.sandbox
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0)) or None
+                time.sleep(random.uniform(*LATENCY))
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+                request = urllib.request.Request(self.world + self.path, body, headers, method=self.command)
+                try:
+                    answer = urllib.request.urlopen(request, timeout=30)
+                except urllib.error.HTTPError as error:
+                    answer = error
+                content = answer.read()
+                time.sleep(random.uniform(*LATENCY))
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        class Lines(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # the sender has died
+
+        line = Lines(("127.0.0.1", 0), Line)
+        threading.Thread(target=line.serve_forever, daemon=True).start()
+        world, self.sandbox = self.sandbox, f"http://127.0.0.1:{line.server_port}"
+        super().deploy()
+        self.sandbox = self.env["SANDBOX_URL"] = world
 
 
 class Person:
@@ -204,7 +253,7 @@ class Chaos:
         at = 0.0
         for person in people:
             person.next_at = at
-            at += self.dice.uniform(0.4, 1.2)
+            at += self.dice.uniform(0.7, 2.1)
         return people
 
     def settings(self, webinar_reminders):
@@ -223,7 +272,7 @@ class Chaos:
                 continue
             if all((person.email, kind) in got for kind in person.due if kind in WAITED_FOR):
                 self.webhooks += person.act(self.stack, next(self.free) if person.steps[0] == "move" else None)
-                person.next_at = self.elapsed() + self.dice.uniform(0.5, 8)
+                person.next_at = self.elapsed() + self.dice.uniform(0.5, 15)
                 self.say(people)
 
     said = 0.0
