@@ -142,3 +142,21 @@ fn at_most_eight_calls_of_providers_are_under_way() {
     assert_eq!(world.state.borrow().bookings.len(), 10);
     assert_eq!(world.state.borrow().most_under_way, 8);
 }
+
+#[test]
+fn whoever_finds_a_command_in_other_hands_comes_again() {
+    // A function dies in the middle of a call, and its record with it; another had the same record at that moment.
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    let message = world.intake(&Meeting { token: None, ..first() }.created());
+    world.try_once(&[&message], true).expect("a rehearsal");
+    let claim = world.state.borrow().calls.iter().position(|it| *it == "claim").expect("a claim");
+
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.crash.set(Some(crate::world::Crash { at_call: claim, after_effect: true }));
+    assert_eq!(world.try_once(&[&message], true), None, "killed");
+    world.crash.set(None);
+    assert_eq!(world.try_once(&[&message], true), Some(vec![]), "what can be done is done, and the record is gone");
+    assert!(world.ledger().iter().any(|it| it.contains("claimed")), "{:?}", world.ledger());
+    world.wait_until("2026-11-20T09:10:00Z");
+    assert!(!world.ledger().iter().any(|it| it.contains("claimed") || it.contains("open")), "{:?}", world.ledger());
+}

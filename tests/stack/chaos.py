@@ -2,7 +2,8 @@
 compared with what had to. Ends within twelve minutes: a killed batch comes back after the queue's 180 seconds.
 
 Between the functions and the outside world lies a slow line, so that many blows fall while a provider is being called:
-before it has acted, and after it has and nobody has noted it. The seed fixes who books what and the dice of the killer; which step a blow hits is up to the machine.
+before it has acted, and after it has and nobody has noted it. The seed fixes who books what and the dice of the killer;
+which step a blow hits is up to the machine.
 """
 
 import argparse
@@ -86,7 +87,7 @@ class SlowStack(Stack):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"] or 0)) or None
                 time.sleep(random.uniform(*LATENCY))
-                headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
                 request = urllib.request.Request(self.world + self.path, body, headers, method=self.command)
                 try:
                     answer = urllib.request.urlopen(request, timeout=30)
@@ -100,7 +101,7 @@ class SlowStack(Stack):
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST
+            do_GET = do_DELETE = do_POST
 
             def log_message(self, *_):
                 pass
@@ -209,7 +210,7 @@ class Chaos:
 
     def run(self):
         people = self.plan()
-        last_reminder = max(person.fires for person in people if person.fires)
+        killed_until = max(person.fires for person in people if person.fires) + timedelta(seconds=20)
         self.begun = time.monotonic()
         print(f"\n{len(people)} bookings; seed {self.seed}", flush=True)
         killer = Killer(self.stack.started[0].pid, self.seed)
@@ -217,9 +218,10 @@ class Chaos:
         try:
             while not self.settled(people) and self.elapsed() < LIMIT:
                 self.let_act(people)
-                if not killer.over.is_set() and self.elapsed() > KILL_LEAST and now() > last_reminder + timedelta(seconds=20):
+                self.say(people)
+                if not killer.over.is_set() and self.elapsed() > KILL_LEAST and now() > killed_until:
                     killer.over.set()
-                    self.say(people, f"no more killing, after {killer.killed.total()}; now until everything is settled")
+                    self.say(people, f"no more kills after {killer.killed.total()}; now until everything is settled")
                 time.sleep(0.3)
         finally:
             killer.over.set()
@@ -235,14 +237,16 @@ class Chaos:
         day = first + timedelta(days=2)
         while day.weekday() > 4:
             day += timedelta(days=1)
-        webinars = [(day.replace(hour=10, minute=0), first), (day.replace(hour=11, minute=30), first + timedelta(minutes=1))]
-        webinars = [(start, fires, int((start - fires).total_seconds()) // 60) for start, fires in webinars]
+        webinars = []
+        for hour, minute, fires in ((10, 0, first), (11, 30, first + timedelta(minutes=1))):
+            start = day.replace(hour=hour, minute=minute)
+            webinars.append((start, fires, (start - fires) // timedelta(minutes=1)))
         self.settings([offset for *_, offset in webinars])
 
         soon = [(QUICK, first + timedelta(minutes=offset), offset, first) for offset in QUICK_REMINDERS]
         soon += [(WEBINAR, start, offset, fires) for start, fires, offset in webinars for _ in range(6)]
         fates = [[]] * 10 + [["move"]] * 8 + [["cancel"]] * 4 + [["cancel for time"]] * 4 + [["host cancels"]] * 4
-        fates += [["move", "cancel for time"]] * 2 + [["move", "move"]] * 2
+        fates += [["move", "cancel for time"]] * 2 + [["move", "host cancels"]] * 2
         self.free = iter(first + timedelta(hours=40, minutes=20 * number) for number in range(BOOKINGS * 3))
         later = [(QUICK, next(self.free), None, None) for _ in fates]
         self.dice.shuffle(fates)
@@ -273,15 +277,17 @@ class Chaos:
             if all((person.email, kind) in got for kind in person.due if kind in WAITED_FOR):
                 self.webhooks += person.act(self.stack, next(self.free) if person.steps[0] == "move" else None)
                 person.next_at = self.elapsed() + self.dice.uniform(0.5, 15)
-                self.say(people)
 
     said = 0.0
 
     def say(self, people, text=None):
-        if text or self.elapsed() - self.said > 15:
+        if text or self.elapsed() - self.said > 20:
             self.said = self.elapsed()
             booked, done = sum(bool(person.invitee) for person in people), sum(not person.steps for person in people)
-            print(f"  {self.elapsed():5.1f} s  {text or f'{booked} have booked, {done} have done all they wanted'}", flush=True)
+            text = text or f"{booked} have booked, {done} have done all they wanted"
+            if done == len(people):
+                text += f"; {self.unsettled(people)}"
+            print(f"  {self.elapsed():5.1f} s  {text}", flush=True)
 
     # ------------------------------------------------------------------ until it is settled
 
@@ -341,7 +347,9 @@ class Chaos:
                 table[kind].update(fates, due=expected[kind])
                 if fates["missed"] or fates["undeclared"]:
                     keys = ", ".join(keys) or "nothing"
-                    self.troubles.append(f"{person.name}: {kind}: {expected[kind]} due, came: {keys}\n{story.text}")
+                    told = "".join(f"\n  {at}  {happened}" for at, _, happened in story.of(title_of(person, kind)))
+                    self.troubles.append(f"{person.name}: {kind}: {expected[kind]} due, came: {keys}{told}")
+                    (self.stack.folder / f"{person.name}.txt").write_text(story.text)
         self.troubles += [f"{who} got what nobody knows of: {kind}: {keys}" for (who, kind), keys in got.items()]
         for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL"):
             if depth := self.depth(queue):
@@ -350,7 +358,7 @@ class Chaos:
             self.troubles.append("Calendly has given the subscription up")
         self.show(people, killer, table)
         if self.troubles:
-            raise Failed("\n\n".join([*self.troubles, f"Logs: {self.stack.folder}"]))
+            raise Failed("\n\n".join([*self.troubles, f"Logs, and whole stories: {self.stack.folder}"]))
 
     def show(self, people, killer, table):
         log = (self.stack.folder / "emulator.log").read_text(errors="replace")
@@ -387,15 +395,18 @@ class Story:
         lines = re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)  (.+?) {2,}(.+)$", self.text, re.MULTILINE)
         self.lines = [(datetime.fromisoformat(at).replace(tzinfo=zone), what, happened) for at, what, happened in lines]
 
+    def of(self, title):
+        """The lines about one thing. Where a booking was moved, its title names the day. Nobody here moves twice."""
+        return [line for line in self.lines if line[1] == title or line[1].startswith(title + " (of ")]
+
     def has(self, title, *words, since=None):
-        return any(what == title and all(word in happened for word in words) and (not since or at >= since)
-                   for at, what, happened in self.lines)  # fmt: skip
+        return any(all(word in happened for word in words) and (not since or at >= since)
+                   for at, _, happened in self.of(title))  # fmt: skip
 
 
 def judge(person, kind, due, keys, story):
     """What became of so many messages of a kind, of which came those with these keys."""
-    errs, title = KINDS[kind]
-    title = title.format(span(person.offset or 0))
+    errs, title = KINDS[kind][0], title_of(person, kind)
     fates, times = Counter(), Counter(keys)
     for again in times.values():
         in_doubt = story.has(title, "(unknown)")
@@ -410,6 +421,10 @@ def judge(person, kind, due, keys, story):
         else:
             fates["missed"] += 1
     return fates
+
+
+def title_of(person, kind):
+    return KINDS[kind][1].format(span(person.offset or 0))
 
 
 def span(minutes):
