@@ -224,6 +224,18 @@ fn reminders_that_were_held_up_do_not_all_arrive_at_once() {
 }
 
 #[test]
+fn a_reminder_that_comes_after_the_start_is_not_sent() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&first().created());
+    let held = std::mem::take(&mut world.state.borrow_mut().schedules);
+    world.wait_until("2026-11-25T08:30:00Z");
+    world.state.borrow_mut().schedules = held;
+    world.wait_until("2026-11-25T08:59:00Z");
+    assert!(!world.told().iter().any(|it| it.starts_with("SMS reminder")), "{:?}", world.told());
+    assert!(world.ledger().contains(&"sms-reminder-60m of invitee-1: skipped (past_start)".to_owned()));
+}
+
+#[test]
 fn a_provider_that_is_down_is_asked_again_and_the_message_is_sent_once() {
     let world = Fake::new("2026-11-20T09:00:02Z");
     let down = || domain::Outcome::Unsent {

@@ -98,11 +98,8 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
     let stood = booking.standing().map(place);
     let mut logs = Vec::new();
     for fact in facts {
-        let heard_before = heard(&booking, fact);
         booking.learn(fact);
-        if !heard_before {
-            logs.extend(log_of(&booking, fact, settings));
-        }
+        logs.extend(log_of(&booking, fact, settings));
     }
     let booking_changed = booking != snapshot.booking;
 
@@ -151,16 +148,7 @@ fn is_withdrawn_by_settings(row: &Command) -> bool {
     )
 }
 
-/// Whether this very kind of fact about this leg was heard before.
-fn heard(booking: &Booking, fact: &Fact) -> bool {
-    booking.leg(&fact.leg.invitee).is_some_and(|leg| match fact.kind {
-        FactKind::Created => leg.heard_created,
-        FactKind::Canceled => leg.heard_canceled,
-        FactKind::NoShow | FactKind::NoShowRemoved | FactKind::LookedUp => true,
-    })
-}
-
-/// The line in VAI's analytics that a fact is worth, once, when it is first heard. A move is one fact: its new half.
+/// The line in VAI's analytics that a fact is worth: once, for its id is the fact's. A move is one fact: its new half.
 fn log_of(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command> {
     let leg = &fact.leg;
     let what = match fact.kind {
