@@ -24,6 +24,7 @@ struct Fake {
     queue_hangs: bool,
     secrets_are_down: bool,
     no_keys: bool,
+    rotated: Option<&'static str>,
 }
 
 impl Outside for Fake {
@@ -36,6 +37,10 @@ impl Outside for Fake {
             "default" | "acme" => Ok(vec![Private::from("the next key"), Private::from(KEY)]),
             other => Err(SecretError::Unknown(other.to_owned())),
         }
+    }
+
+    async fn keys_anew(&self, _: &ConnectionName) -> Option<Vec<Private<String>>> {
+        self.rotated.map(|key| vec![Private::from(key), Private::from(KEY)])
     }
 
     async fn enqueue(&self, message: String) -> Result<(), QueueError> {
@@ -129,6 +134,13 @@ async fn refusals_are_all_401_and_told_apart_in_the_metric() {
     assert!(outside.queue.lock().expect("the queue").is_empty());
     assert_eq!(post(&outside, "/webhooks/calendly", &at(NOW - 300), body).await, 200);
     assert_eq!(post(&outside, "/webhooks/calendly", &at(NOW + 60), body).await, 200);
+}
+
+#[tokio::test]
+async fn a_key_that_was_just_rotated_is_known_at_once() {
+    let outside = Fake { rotated: Some("the newest key"), ..Fake::default() };
+    assert_eq!(post(&outside, "/webhooks/calendly", &signature("the newest key", NOW, b"{}"), b"{}").await, 200);
+    assert_eq!(post(&outside, "/webhooks/calendly", &signature("no key of ours", NOW, b"{}"), b"{}").await, 401);
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ from stack import FUNCTIONS, STACK, Failed, Stack
 BOOKINGS = 50
 LIMIT = 640  # seconds from the first booking until everything must be settled
 KILL_LEAST = 100  # seconds
+PATIENCE = 480  # seconds: who has not got everything by then never will, and goes on
 LATENCY = 0.05, 0.3  # seconds, each way
 QUICK, WEBINAR = "Quick Consultation", "Product Webinar"
 QUICK_REMINDERS = [60, 75, 90, 105]  # minutes: meetings a quarter of an hour apart, reminded at the same instant
@@ -268,13 +269,14 @@ class Chaos:
         self.stack.operator("settings", "--file", str(file), "--connection", "default")
 
     def let_act(self, people):
-        """Whoever's time has come does the next thing. They move and cancel after they got what they were to get, so
+        """Whoever's time has come does the next thing. They move and cancel when they have got what they were to get, so
         that nothing of it is overtaken."""
         got = self.received()[0]
         for person in people:
             if not person.steps or self.elapsed() < person.next_at:
                 continue
-            if all((person.email, kind) in got for kind in person.due if kind in WAITED_FOR):
+            missing = [kind for kind in person.due if kind in WAITED_FOR and (person.email, kind) not in got]
+            if not missing or self.elapsed() > PATIENCE:
                 self.webhooks += person.act(self.stack, next(self.free) if person.steps[0] == "move" else None)
                 person.next_at = self.elapsed() + self.dice.uniform(0.5, 15)
 
@@ -330,7 +332,9 @@ class Chaos:
             body, kind = call["body"], call["path"]
             who = body.get("to") or body.get("invitee_email") or body.get("user_email") or body["data"]["email"]
             kind += f" {body['event_type']}" if kind == "/analytics/log" else ""
-            got.setdefault((who, kind), []).append(call["idempotency_key"])
+            if not call["idempotency_key"]:
+                strange.append(f"a call of {kind} without an Idempotency-Key")
+            got.setdefault((who, kind), []).append(str(call["idempotency_key"]))
         strange += [f"the outside world refused a call: {it}" for it in inbox["refused"]]
         return got, strange
 

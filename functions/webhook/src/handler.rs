@@ -25,6 +25,8 @@ pub trait Outside: Sync {
         &self,
         connection: &ConnectionName,
     ) -> impl Future<Output = Result<Vec<Private<String>>, SecretError>> + Send;
+    /// The keys read anew, in case they were just rotated; `None` when they were read a moment ago.
+    fn keys_anew(&self, connection: &ConnectionName) -> impl Future<Output = Option<Vec<Private<String>>>> + Send;
     /// Puts a message on the intake queue.
     fn enqueue(&self, message: String) -> impl Future<Output = Result<(), QueueError>> + Send;
     /// Now.
@@ -106,7 +108,14 @@ async fn take(
         return Err(No::Unavailable("signing_keys"));
     }
     let now = outside.now();
-    signature::verify(header, body, &keys, now, i64::from(tolerance_seconds)).map_err(No::Refused)?;
+    let verify = |keys: &[Private<String>]| signature::verify(header, body, keys, now, i64::from(tolerance_seconds));
+    let mut verified = verify(&keys);
+    if verified == Err(Refusal::Wrong)
+        && let Some(keys) = outside.keys_anew(&connection).await
+    {
+        verified = verify(&keys);
+    }
+    verified.map_err(No::Refused)?;
     let envelope = Envelope { source: Source::Calendly, connection, received_at: now, body: body.to_vec() };
     outside.enqueue(envelope.to_json()).await.map_err(|error| {
         tracing::error!(error = %error, "the intake queue did not take a call");

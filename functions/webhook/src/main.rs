@@ -18,6 +18,10 @@ impl Outside for Aws {
         Ok(self.secrets.signing(connection).await?.calendly)
     }
 
+    async fn keys_anew(&self, connection: &ConnectionName) -> Option<Vec<Private<String>>> {
+        Some(self.secrets.signing_anew(connection).await?.calendly)
+    }
+
     async fn enqueue(&self, message: String) -> Result<(), QueueError> {
         self.intake.send(message).await
     }

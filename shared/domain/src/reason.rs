@@ -35,7 +35,7 @@ reasons! {
     /// The settings name no approved template for this message, provider and language.
     NoTemplate = "no_template": "The settings name no template for this message in this language.";
     /// E-mails go to the invitees of VAI's bookings only.
-    NotVais = "not_vais": "The settings send e-mails for bookings that VAI made, and this is none.";
+    NotVais = "not_vais": "The settings send e-mails only for bookings that VAI made; VAI did not make this one.";
     /// The hour of a reminder had already passed when it was planned.
     PastOffset = "past_offset": "Its hour had already passed when the booking became known.";
     /// The meeting had already begun.

@@ -195,7 +195,6 @@ impl Default for Settings {
                 "suprapune",
                 "altă zi",
                 "alta zi",
-                "conflict",
                 "nu pot atunci",
                 "tid",
                 "tidspunkt",
@@ -463,13 +462,11 @@ fn minutes(value: &Value, path: &str, errors: &mut Errors) -> Option<u32> {
 }
 
 fn offsets(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<u32>> {
-    let offsets = list(value, path, errors, minutes)?;
-    let mut unique = offsets.clone();
-    unique.sort_unstable();
-    unique.dedup();
-    if unique.len() < offsets.len() {
+    let twice = value.as_array().is_some_and(|all| all.iter().enumerate().any(|(at, one)| all[..at].contains(one)));
+    if twice {
         errors.add(path, "names the same minutes twice");
     }
+    let offsets = list(value, path, errors, minutes)?;
     if offsets.len() > MOST_OFFSETS {
         errors.add(path, format!("has more than {MOST_OFFSETS}"));
     }
@@ -492,11 +489,12 @@ fn channel_list(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Ch
 }
 
 fn channels(value: &Value, path: &str, errors: &mut Errors) -> Option<BTreeMap<String, Vec<Channel>>> {
-    let channels = table_of(value, path, errors, channel_list)?;
-    for key in channels.keys().filter(|key| !MESSAGES.contains(&key.as_str())) {
+    for key in
+        value.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| !MESSAGES.contains(&key.as_str()))
+    {
         errors.add(&format!("{path}.{key}"), format!("is no message; there are: {}", MESSAGES.join(", ")));
     }
-    Some(channels)
+    table_of(value, path, errors, channel_list)
 }
 
 fn provider(value: &Value, path: &str, errors: &mut Errors) -> Option<Provider> {
@@ -580,7 +578,7 @@ fn level(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
 fn instant(value: &Value, path: &str, errors: &mut Errors) -> Option<Timestamp> {
     let instant = value.as_str().and_then(|text| text.parse().ok());
     if instant.is_none() {
-        errors.add(path, "must be an instant such as 2026-11-20T18:00:00Z, in quotes");
+        errors.add(path, "must be an instant with its offset, such as 2026-11-20T18:00:00Z");
     }
     instant
 }
@@ -593,7 +591,7 @@ fn logging(value: &Value, path: &str, errors: &mut Errors) -> Option<Logging> {
         webhooks_until: table.optional("webhooks_until", errors, instant),
     };
     table.close(errors);
-    if logging.level.is_some() && logging.level_until.is_none() {
+    if logging.level.is_some() && value.get("level_until").is_none() {
         errors.add(&format!("{path}.level_until"), "is missing: a level set here must say when it ends");
     }
     Some(logging)
@@ -631,6 +629,7 @@ mod tests {
             [
                 "default_language: must be one of en, ro, da, zh-Hant",
                 "fallback_zone: is no IANA time zone (such as Europe/Bucharest)",
+                "reminder_minutes: names the same minutes twice",
                 "reminder_minutes[2]: must be a whole number of minutes from 1 to 527040",
                 "templates[0].message: must be one of confirmation, move, cancellation, reminder, follow_up",
                 "templates[0].id: is missing",

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, State};
+use crate::{Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, Reason, State};
 
 /// One line of a booking's story. Instants are UTC.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,7 +31,11 @@ pub struct FactRecord {
 /// Everything that is known of a booking, in order.
 pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
     let mut lines: Vec<Line> = facts.iter().map(|fact| of_fact(booking, fact)).collect();
-    for command in commands {
+    let was_needed = |command: &&Command| {
+        let arrived = State::Withdrawn { reason: Reason::Arrived };
+        command.action != Action::Heal || command.state != arrived
+    };
+    for command in commands.iter().filter(was_needed) {
         let what = match booking.leg(&command.leg) {
             // After a move there are two of everything.
             Some(leg) if booking.legs().len() > 1 => {
@@ -126,7 +130,7 @@ fn title(action: &Action) -> String {
         Action::TellVai(News::Rescheduled) => "VAI told of the move".to_owned(),
         Action::OfferHelp => "VAI asked to offer help".to_owned(),
         Action::Log(what, _) => format!("VAI's analytics, {}", what.name()),
-        Action::Heal => "question about the new half of a move".to_owned(),
+        Action::Heal => "asking Calendly for the rest of the move".to_owned(),
     }
 }
 

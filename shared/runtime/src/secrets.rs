@@ -19,6 +19,9 @@ const UNKNOWN: Duration = Duration::from_secs(60);
 /// A stale secret at hand is not held up for long by a slow Secrets Manager: the webhook function has 1.5 seconds in all.
 const REFRESH: Duration = Duration::from_millis(300);
 
+/// Keys are read anew for a wrong signature no more often than this.
+const ANEW: Duration = Duration::from_secs(10);
+
 /// And for so long a failed refresh is not tried again.
 const STALE: Duration = Duration::from_secs(30);
 
@@ -129,6 +132,18 @@ impl Secrets {
     /// See [`SecretError`].
     pub async fn providers(&self, connection: &ConnectionName) -> Result<Providers, SecretError> {
         self.read(connection, "providers").await
+    }
+
+    /// The signing keys read anew, for a signature that the known ones did not make: they may just have been rotated.
+    /// `None` when they were read a moment ago, so that forged calls don't become calls of ours.
+    pub async fn signing_anew(&self, connection: &ConnectionName) -> Option<Signing> {
+        let name = format!("{}{connection}/signing", self.prefix);
+        {
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = cache.get_mut(&name).filter(|it| it.at.elapsed() >= ANEW)?;
+            entry.fresh_for = Duration::ZERO;
+        }
+        self.signing(connection).await.ok()
     }
 
     async fn read<T: DeserializeOwned>(&self, connection: &ConnectionName, kind: &str) -> Result<T, SecretError> {
