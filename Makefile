@@ -11,7 +11,9 @@ CONNECTION ?= default
 # `make deploy ENV=prod` takes that part of samconfig.toml.
 ENV ?= default
 TOOLS := $(PYTHON) tests/stack/tools.py
-OPERATOR := $(PYTHON) tests/stack/env.py $(STACK) $(CARGO) run -q -p operator --
+# On the local stack it is there already: `make run` built it.
+PROGRAM := $(if $(filter local,$(STACK)),$${CARGO_TARGET_DIR:-target}/debug/operator,$(CARGO) run -q -p operator --)
+OPERATOR := $(PYTHON) tests/stack/env.py $(STACK) $(PROGRAM)
 
 .PHONY: help
 help: ## This list
@@ -56,16 +58,16 @@ package: ## The arm64 binaries for AWS: target/package/<function>/bootstrap, and
 	$(PYTHON) tests/stack/package.py
 
 .PHONY: deploy
-deploy: package ## To AWS; ENV=prod for prod. The first time: make deploy VAI_API_URL=https://…
+deploy: package ## To AWS; ENV=prod for prod. The first time: make deploy VAI_API_URL=https://… PARAMETERS="AlarmEmail=…"
 	@$(TOOLS) deploy
 	$(PYTHON) tests/stack/package.py --check
 	SAM_CLI_TELEMETRY=0 .tools/deploy/bin/sam deploy --config-env $(ENV) \
-	  $(if $(VAI_API_URL),--parameter-overrides "VaiApiUrl=$(VAI_API_URL)")
+	  $(if $(VAI_API_URL)$(PARAMETERS),--parameter-overrides $(if $(VAI_API_URL),"VaiApiUrl=$(VAI_API_URL)") $(PARAMETERS))
 
 .PHONY: connect
 connect: ## Connects Calendly, with the credentials on standard input; STACK=vai-calendly-dev for one on AWS, ROTATE=1
-	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(CARGO) run -q -p operator -- \
-	  connect --connection $(CONNECTION) --webhook-url "$$WEBHOOK_URL" $(if $(ROTATE),--rotate)'
+	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(PROGRAM) \
+	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate)'
 
 .PHONY: settings
 settings: ## Writes a connection's settings: make settings FILE=… [STACK=…] [CONNECTION=…]
@@ -84,6 +86,10 @@ explain: ## All that is known of a booking and why: make explain BOOKING=… [ST
 .PHONY: kept
 kept: ## Calendly's events that have no effect here: make kept [SINCE=7d] [STACK=…]; SHOW=id prints one: personal data
 	@$(OPERATOR) kept --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
+
+.PHONY: door
+door: ## Lets an HTTPS tunnel in to the local stack's webhook, and to nothing else (PORT=4580)
+	@exec $(PYTHON) tests/stack/env.py local $(PYTHON) tests/stack/door.py $(PORT)
 
 .PHONY: bench
 bench: ## What the webhook costs beside an empty function: time, memory, size, calls

@@ -517,3 +517,29 @@ fn what_may_have_been_sent_never_ends_as_a_mere_failure() {
         world.ledger()
     );
 }
+
+#[test]
+fn what_may_have_been_sent_is_not_hidden_behind_a_later_decision_against_it() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.state.borrow_mut().outcomes.push_back(domain::Outcome::Unknown { detail: "timed out".to_owned() });
+    // The meeting begins before the confirmation would be tried again.
+    world.webhook(&Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-20T09:00:20Z").created());
+    world.wait_until("2026-11-20T10:00:00Z");
+    assert!(
+        world.ledger().contains(&"sms-confirmation of invitee-1: unknown (past_start)".to_owned()),
+        "{:?}",
+        world.ledger()
+    );
+}
+
+#[test]
+fn what_is_new_is_made_before_what_is_old_is_removed() {
+    let world = Fake::new("2026-11-20T09:00:02Z");
+    world.webhook(&first().created());
+    let old = world.state.borrow().schedules.clone();
+    world.webhook(&first().moved_away(&second()));
+    assert!(old.keys().all(|it| world.state.borrow().schedules.contains_key(it)), "half a move removes nothing");
+    world.webhook(&second().created());
+    let state = world.state.borrow();
+    assert!(old.keys().all(|it| !state.schedules.contains_key(it)) && state.schedules.len() == 3);
+}

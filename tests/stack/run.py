@@ -22,7 +22,8 @@ def main():
     options.add_argument("--sandbox-port", type=int, default=4570)
     given = options.parse_args()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     tools.require()
     sys.stdout.reconfigure(line_buffering=True)
@@ -54,20 +55,19 @@ def test_table(stack):
 
 
 def invite(stack):
-    event = next(iter(sorted((tools.ROOT / "events").glob("*created*.json"))), "events/….json")
-    event = str(event).removeprefix(f"{tools.ROOT}/")
     print(f"""
 The inboxes:  {stack.sandbox}/
 Health:       curl -i '{stack.env["API_URL"]}/health'
 As JSON:      curl -s {stack.sandbox}/inbox.json
-A webhook of your own, signed as Calendly signs:
+A webhook of your own, in three days, signed as Calendly signs:
 
-  t=$(date +%s); body={event}
+  body=$(mktemp); sed "s/2026-11-25/$(date -u -d '+3 days' +%F)/g" events/invitee_created_vai.json > $body; t=$(date +%s)
   v1=$({{ printf '%s.' $t; cat $body; }} | openssl dgst -sha256 -hmac '{stack.signing_key()}' -r | cut -d' ' -f1)
   curl -i -H "Calendly-Webhook-Signature: t=$t,v1=$v1" --data-binary @$body '{stack.env["WEBHOOK_URL"]}'
+  make explain BOOKING=9e8d7c6b-5a49-4382-b716-15141312110f
 
-In another terminal: make doctor, make explain BOOKING=…, make settings FILE=…
-Logs are in {stack.folder}/. Ctrl-C stops everything.""", flush=True)  # fmt: skip
+In another terminal: make doctor, make explain BOOKING=…, make settings FILE=…, make kept
+Logs, the functions' in emulator.log: {stack.folder}/. Ctrl-C stops everything.""", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

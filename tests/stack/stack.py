@@ -5,6 +5,7 @@
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import shlex
@@ -62,6 +63,12 @@ class Stack:
         self.stop()
 
     def up(self):
+        self.folder.parent.mkdir(exist_ok=True)
+        self.lock = open(self.folder.with_suffix(".lock"), "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Failed(f"another stack is up in {self.folder}: stop it first, or use another clone") from None
         self.build()
         # The outside world starts anew each time, so what we remember of it does too, unless told otherwise.
         if not self.keep:
@@ -185,7 +192,8 @@ class Stack:
     def stop(self):
         """Ends what was started, newest first, each with the processes it started itself."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
-        (self.folder / "env").unlink(missing_ok=True)
+        if self.started:
+            (self.folder / "env").unlink(missing_ok=True)
         for process in reversed(self.started):
             process.terminate()
             try:

@@ -23,7 +23,7 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
         (Message::Reminder { .. }, Danish) => "Påmindelse",
         (Message::Reminder { .. }, TraditionalChinese) => "預約提醒",
         (Message::FollowUp { .. }, English) => "Thank you for your time",
-        (Message::FollowUp { .. }, Romanian) => "Vă mulțumim pentru timpul acordat",
+        (Message::FollowUp { .. }, Romanian) => "Îți mulțumim pentru timpul acordat",
         (Message::FollowUp { .. }, Danish) => "Tak for din tid",
         (Message::FollowUp { .. }, TraditionalChinese) => "感謝您的參與",
     };
@@ -78,11 +78,11 @@ pub(crate) fn stand_in(missing: Missing, language: Language) -> &'static str {
         (Missing::Link, Danish) => "link følger",
         (Missing::Link, TraditionalChinese) => "連結稍後提供",
         (Missing::SelfService, English) => "please ask your host",
-        (Missing::SelfService, Romanian) => "adresați-vă gazdei",
+        (Missing::SelfService, Romanian) => "întreabă gazda",
         (Missing::SelfService, Danish) => "spørg din vært",
         (Missing::SelfService, TraditionalChinese) => "請洽主辦人",
         (Missing::Host, English) => "your host",
-        (Missing::Host, Romanian) => "gazda dumneavoastră",
+        (Missing::Host, Romanian) => "gazda ta",
         (Missing::Host, Danish) => "din vært",
         (Missing::Host, TraditionalChinese) => "主辦人",
     }
