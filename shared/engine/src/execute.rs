@@ -137,12 +137,12 @@ impl<W: World> Run<'_, W> {
                         let withdrawn = command.clone().turned(State::Withdrawn { reason: *reason }, now, None, None);
                         self.swap(&command, withdrawn).await
                     }
-                    Err(error) => self.note(&command, "its timer could not be removed", &error),
+                    Err(error) => Err(self.stays_open(&command, "its timer could not be removed", &error)),
                 },
             };
             match next {
-                Some(next) => command = next,
-                None => return Left::Open,
+                Ok(next) => command = next,
+                Err(left) => return left,
             }
         }
     }
@@ -169,14 +169,11 @@ impl<W: World> Run<'_, W> {
         };
         let mut asked = command.clone();
         asked.attempts += 1;
-        match self.swap(command, asked.settled(outcome, now)).await {
-            Some(again) if again.state == State::Open => match self.arrange(&again, now).await {
-                Some(_) => Left::Nothing,
-                None => Left::Open,
-            },
-            Some(_) => Left::Nothing,
-            None => Left::Open,
-        }
+        let settled = match self.swap(command, asked.settled(outcome, now)).await {
+            Ok(again) if again.state == State::Open => self.arrange(&again, now).await,
+            settled => settled,
+        };
+        settled.err().unwrap_or(Left::Nothing)
     }
 
     /// Has the booking looked at again when the claims of others have ended or lapsed.
@@ -189,7 +186,7 @@ impl<W: World> Run<'_, W> {
     }
 
     /// Gives a command the timer that will bring it back. Idempotent by name, so it needs no claim.
-    async fn arrange(&self, command: &Command, now: Timestamp) -> Option<Command> {
+    async fn arrange(&self, command: &Command, now: Timestamp) -> Result<Command, Left> {
         let at = command.not_before.unwrap_or(now);
         let wait = at.duration_since(now);
         let is_retry = command.attempts > 0;
@@ -205,14 +202,14 @@ impl<W: World> Run<'_, W> {
         };
         match self.world.timers().arrange(&command.timer(), &due, at, now, bearer).await {
             Ok(()) => self.swap(command, command.clone().turned(State::Waiting, now, None, None)).await,
-            Err(error) => self.note(command, "its timer could not be made", &error),
+            Err(error) => Err(self.stays_open(command, "its timer could not be made", &error)),
         }
     }
 
     /// Claims a command, does it and settles it; or skips it, when it should not be done any more.
-    async fn perform(&self, command: &Command, now: Timestamp) -> Option<Command> {
+    async fn perform(&self, command: &Command, now: Timestamp) -> Result<Command, Left> {
         let booking = &self.snapshot.booking;
-        let leg = booking.leg(&command.leg)?;
+        let leg = booking.leg(&command.leg).ok_or(Left::Nothing)?;
         let order = match compose(booking, leg, &command.action, self.settings, now) {
             Ok(order) => order,
             Err(reason) => {
@@ -222,15 +219,15 @@ impl<W: World> Run<'_, W> {
         let call = async {
             let now = self.world.clock().now();
             if now + LAST_START > self.deadline {
-                return None;
+                return Err(Left::Open);
             }
             let claimed = self.swap(command, command.clone().claimed(now, now + LEASE, order.detail())).await?;
             let now = self.world.clock().now();
             if now + LAST_START > self.deadline {
                 // Claiming took too long. Nothing was begun.
                 let open = claimed.clone().turned(State::Open, now, None, None);
-                self.swap(&claimed, open).await;
-                return None;
+                self.swap(&claimed, open).await?;
+                return Err(Left::Open);
             }
             let outcome = self.call(&claimed, &order, now).await;
             let settled = claimed.clone().settled(outcome, self.world.clock().now());
@@ -265,14 +262,14 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Replaces a command's row; `None` when somebody else changed it first or it could not be written.
-    async fn swap(&self, was: &Command, becomes: Command) -> Option<Command> {
-        let store = self.world.store();
-        match store.swap(self.connection, &self.snapshot.booking.id, &becomes, was.revision()).await {
+    /// Replaces a command's row.
+    async fn swap(&self, was: &Command, becomes: Command) -> Result<Command, Left> {
+        let (store, booking) = (self.world.store(), &self.snapshot.booking.id);
+        match store.swap(self.connection, booking, &becomes, was.revision()).await {
             Ok(true) => {
                 let reason = becomes.history.last().and_then(|it| it.reason).map_or("", Reason::code);
                 tracing::info!(
-                    booking.id = %self.snapshot.booking.id,
+                    booking.id = %booking,
                     command.id = %becomes.id,
                     command.state = becomes.state.name(),
                     command.reason = reason,
@@ -280,18 +277,19 @@ impl<W: World> Run<'_, W> {
                     becomes.state.name()
                 );
                 self.world.observe(&becomes);
-                Some(becomes)
+                Ok(becomes)
             }
             Ok(false) => {
-                tracing::info!(booking.id = %self.snapshot.booking.id, command.id = %was.id, "somebody else has the command");
-                None
+                tracing::info!(booking.id = %booking, command.id = %was.id, "somebody else has the command");
+                Err(Left::Held)
             }
-            Err(error) => self.note(was, "its row could not be written", &error),
+            Err(error) => Err(self.stays_open(was, "its row could not be written", &error)),
         }
     }
 
-    fn note(&self, command: &Command, what: &str, error: &dyn std::fmt::Display) -> Option<Command> {
-        tracing::warn!(booking.id = %self.snapshot.booking.id, command.id = %command.id, error = %error, "a command stays open: {what}");
-        None
+    fn stays_open(&self, command: &Command, what: &str, error: &dyn std::fmt::Display) -> Left {
+        let booking = &self.snapshot.booking.id;
+        tracing::warn!(booking.id = %booking, command.id = %command.id, error = %error, "a command stays open: {what}");
+        Left::Open
     }
 }
