@@ -156,7 +156,7 @@ proptest! {
                 let mut fact = meeting.looked_up(None);
                 fact.kind = FactKind::ALL[usize::from(*kind)];
                 fact.leg.next = next.map(|it| domain::InviteeUri::new(Meeting::invitee_uri(it)));
-                fact.leg.details.as_of = fact.leg.details.as_of + jiff::SignedDuration::from_mins(*minute);
+                fact.leg.details.as_of += jiff::SignedDuration::from_mins(*minute);
                 fact
             })
             .collect();
