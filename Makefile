@@ -67,7 +67,8 @@ deploy: package ## To AWS; ENV=prod for prod. The first time: make deploy VAI_AP
 .PHONY: connect
 connect: ## Connects Calendly, with the credentials on standard input; STACK=vai-calendly-dev for one on AWS, ROTATE=1
 	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(PROGRAM) \
-	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate)'
+	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate) \
+	  $(if $(CALENDLY_API_URL),--calendly-api-url $(CALENDLY_API_URL))'
 
 .PHONY: settings
 settings: ## Writes a connection's settings: make settings FILE=… [STACK=…] [CONNECTION=…]

@@ -199,22 +199,26 @@ struct Play<'a> {
 pub fn play(number: u64, seed: u64, odds: &Odds) -> Table {
     let mut random = Random::new(seed, number);
     let truth = Truth::new(number, &mut random);
-    let begin = truth.places[0].since;
-    let mut play = Play {
-        world: SimWorld::new(&truth, odds, random, begin),
-        odds,
-        messages: Vec::new(),
-        queue: BinaryHeap::new(),
-        count: 0,
-        table: Table { bookings: 1, ..Table::default() },
-    };
-    play.send_webhooks(&truth);
-    play.run();
+    let mut play = Play::to_its_end(&truth, random, odds);
     play.judge(&truth, number);
     play.table
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    fn to_its_end(truth: &'a Truth, random: Random, odds: &'a Odds) -> Self {
+        let mut play = Self {
+            world: SimWorld::new(truth, odds, random, truth.places[0].since),
+            odds,
+            messages: Vec::new(),
+            queue: BinaryHeap::new(),
+            count: 0,
+            table: Table { bookings: 1, ..Table::default() },
+        };
+        play.send_webhooks(truth);
+        play.run();
+        play
+    }
+
     fn send(&mut self, at: Timestamp, message: Message) {
         self.messages.push(message);
         self.count += 1;
@@ -368,17 +372,7 @@ impl Play<'_> {
 pub fn explain(number: u64, seed: u64, odds: &Odds) -> Vec<String> {
     let mut random = Random::new(seed, number);
     let truth = Truth::new(number, &mut random);
-    let begin = truth.places[0].since;
-    let mut play = Play {
-        world: SimWorld::new(&truth, odds, random, begin),
-        odds,
-        messages: Vec::new(),
-        queue: BinaryHeap::new(),
-        count: 0,
-        table: Table { bookings: 1, ..Table::default() },
-    };
-    play.send_webhooks(&truth);
-    play.run();
+    let mut play = Play::to_its_end(&truth, random, odds);
     let mut lines: Vec<(Timestamp, String)> = Vec::new();
     for told in truth.webhooks() {
         lines.push((
