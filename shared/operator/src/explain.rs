@@ -65,7 +65,7 @@ fn tell(story: &Story) -> String {
     line("stands", &stands(standing, &zone));
     match &booking.metadata {
         Some(metadata) => line("made by", &format!("VAI, conversation {}", metadata.conversation_id)),
-        None => line("made by", "somebody else than VAI"),
+        None => line("made by", "somebody other than VAI"),
     }
     let lines = timeline(booking, facts, commands);
     let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
@@ -177,7 +177,7 @@ mod tests {
             "meeting       Sales Demo, Mon 11 Jan 2027 11:00 Europe/Bucharest\n",
             "phone         may be in: Calendly's text reminder number\n",
             "stands        on\n",
-            "made by       somebody else than VAI\n",
+            "made by       somebody other than VAI\n",
             "2027-01-09 12:00:02  ",
             "2027-01-09 12:00:03  confirmation by SMS  not sent: ",
         ] {
