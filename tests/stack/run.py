@@ -39,6 +39,7 @@ def main():
                 invite(stack)
                 threading.Event().wait()
         shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
+        stack.folder.with_suffix(".lock").unlink()
     except KeyboardInterrupt:
         tools.say("stopping")
         sys.exit(130 if given.check else 0)
