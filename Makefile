@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 CARGO ?= cargo
-FUNCTIONS := webhook processor reminder
+FUNCTIONS := webhook processor reminder schedule
 
 # Which deployed stack the operator's targets work on: `local` is the one of `make run`, any other is one on AWS.
 STACK ?= local
@@ -17,7 +17,7 @@ OPERATOR := $(PYTHON) tests/stack/env.py $(STACK) $(PROGRAM)
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: ## The whole stack on this machine, a story played on it; Ctrl-C stops it (KEEP=1 keeps the last state)
@@ -75,6 +75,10 @@ settings: ## Writes a connection's settings: make settings FILE=… [STACK=…] 
 	$(if $(FILE),,$(error say which: make settings FILE=…))
 	@$(OPERATOR) settings --file "$(FILE)" --connection $(CONNECTION)
 
+.PHONY: api-key
+api-key: ## The keys to our API: make api-key lists them, NAME=vai-1 makes one for CONNECTION=…, REMOVE=vai-1 removes it
+	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)",list)) --connection $(CONNECTION)
+
 .PHONY: doctor
 doctor: ## Looks a deployed stack over and says what to do: make doctor [STACK=…]
 	@$(OPERATOR) doctor --connection $(CONNECTION)
@@ -87,6 +91,11 @@ explain: ## All that is known of a booking and why: make explain BOOKING=… [ST
 .PHONY: kept
 kept: ## Calendly's events that have no effect here: make kept [SINCE=7d] [STACK=…]; SHOW=id prints one: personal data
 	@$(OPERATOR) kept --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
+
+.PHONY: invoke-schedule
+invoke-schedule: ## Invokes the local stack's schedule function: make invoke-schedule EVENT=events/schedule/book.json
+	$(if $(EVENT),,$(error say which: make invoke-schedule EVENT=events/schedule/book.json))
+	@$(PYTHON) tests/stack/env.py local $(PYTHON) tests/stack/invoke.py schedule "$(EVENT)"
 
 .PHONY: door
 door: ## Lets an HTTPS tunnel in to the local stack's webhook, and to nothing else (PORT=4580)

@@ -62,7 +62,7 @@ fn is_lambda(name: &str) -> bool {
 #[test]
 fn the_core_is_pure() {
     let graph = Graph::read();
-    for pure in ["domain", "wire"] {
+    for pure in ["domain", "wire", "api"] {
         graph.refuse(pure, |it| {
             is_aws(it) || ["tokio", "reqwest", "hyper", "tracing", "rand", "getrandom"].contains(&it)
         });
@@ -82,7 +82,9 @@ fn the_webhook_reaches_wire_and_runtime_only() {
 #[test]
 fn no_function_reaches_another_and_no_program_a_sandbox() {
     let graph = Graph::read();
-    let functions = ["webhook", "processor", "reminder"];
+    let functions = ["webhook", "processor", "reminder", "schedule"];
+    let members: BTreeSet<_> = graph.members.keys().cloned().collect();
+    assert!(graph.reaches("sandbox").is_disjoint(&members), "the outside world knows nothing of us");
     for function in functions {
         graph.refuse(function, |it| functions.contains(&it) && it != function || it == "sandbox" || it == "tests");
     }

@@ -9,17 +9,20 @@ use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use domain::scheduling::Form;
 use domain::{
-    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, InviteeUri, MailOrder,
-    Metadata, News, Outcome, Private, Settings, Snapshot, TextOrder, Token, VaiOrder,
+    Analytics, Booking, BookingId, CanceledBy, Cancellation, Command, CommandId, ConnectionName, Decision, Details,
+    EventUri, Fact, FactId, FactKind, InviteeUri, Leg, MailOrder, Metadata, News, Outcome, PhoneCandidate, PhoneSource,
+    Private, Settings, Snapshot, TextOrder, Token, VaiOrder,
 };
-use engine::{Bearer, CommitError, Evidence, Unavailable, UnknownEvent, World};
+use engine::{Aliases, Bearer, CommitError, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use processor::DeadLetters;
 use wire::due::Due;
 use wire::intake::{Envelope, Source};
 
+use crate::desk::Desk;
 use crate::payload::{NOTES, TOKEN, at};
 
 /// Where the program is stopped: at which port call, and whether the call takes effect first.
@@ -35,6 +38,18 @@ pub(crate) struct State {
     pub(crate) commands: BTreeMap<CommandId, (BookingId, Command)>,
     pub(crate) metadata: BTreeMap<BookingId, Metadata>,
     pub(crate) aliases: BTreeMap<InviteeUri, BookingId>,
+    pub(crate) token_aliases: BTreeMap<Token, BookingId>,
+    pub(crate) event_types_changed_at: Option<Timestamp>,
+    /// What the schedule function keeps.
+    pub(crate) desk: Desk,
+    /// Whether Calendly's webhook is processed before its answer to a booking arrives.
+    pub(crate) webhook_first: bool,
+    /// Whether Calendly refuses every booking.
+    pub(crate) refuses_books: bool,
+    /// How many more bookings Calendly takes, if it is limited.
+    pub(crate) books_left: Option<u32>,
+    /// The forms that Calendly took.
+    pub(crate) forms: BTreeMap<InviteeUri, Form>,
     pub(crate) facts: BTreeMap<FactId, Evidence>,
     pub(crate) unknown: BTreeMap<FactId, UnknownEvent>,
     pub(crate) settings: Settings,
@@ -53,6 +68,36 @@ pub(crate) struct State {
     /// Calls of providers that are under way, and the most there ever were.
     pub(crate) under_way: usize,
     pub(crate) most_under_way: usize,
+}
+
+impl State {
+    pub(crate) fn commit(&mut self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError> {
+        let id = &decision.booking.id;
+        let revision = self.bookings.get(id).map_or(0, |it| it.1);
+        let alias_taken =
+            decision.booking.aliases().into_iter().any(|it| self.aliases.get(it).is_some_and(|of| of != id));
+        let row_changed = decision
+            .commands
+            .iter()
+            .any(|it| self.commands.get(&it.command.id).map(|(_, row)| row.revision()) != it.was);
+        let is_beaten = self.conflicts > 0;
+        self.conflicts = self.conflicts.saturating_sub(1);
+        if is_beaten || revision != decision.revision || alias_taken || row_changed {
+            return Err(CommitError::Conflict);
+        }
+        if decision.booking_changed {
+            self.bookings.insert(id.clone(), (decision.booking.clone(), revision + 1));
+            self.aliases.extend(decision.booking.aliases().into_iter().map(|it| (it.clone(), id.clone())));
+            self.token_aliases.extend(decision.booking.tokens_of_moves().map(|it| (it.clone(), id.clone())));
+        }
+        for changed in &decision.commands {
+            self.commands.insert(changed.command.id.clone(), (id.clone(), changed.command.clone()));
+        }
+        for fact in evidence {
+            self.facts.entry(fact.id.clone()).or_insert_with(|| fact.clone());
+        }
+        Ok(())
+    }
 }
 
 pub(crate) struct Fake {
@@ -100,6 +145,8 @@ impl Fake {
             notes: Some(Private::from(NOTES)),
             phone: None,
             language: None,
+            topic: None,
+            qualification: BTreeMap::new(),
             created_at: self.now.get(),
         };
         self.state.borrow_mut().metadata.insert(BookingId::of_token(&ConnectionName::default(), &token), metadata);
@@ -223,7 +270,11 @@ impl Fake {
     }
 
     /// One port call: counted, stopped or failed as the test asks, otherwise carried out.
-    async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
+    pub(crate) async fn call<T>(
+        &self,
+        name: &'static str,
+        effect: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, Unavailable> {
         let number = {
             let mut state = self.state.borrow_mut();
             state.calls.push(name);
@@ -345,9 +396,12 @@ impl engine::Store for Fake {
         &self,
         _: &ConnectionName,
         invitees: &[InviteeUri],
-    ) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable> {
+        token: Option<&Token>,
+    ) -> Result<Aliases, Unavailable> {
         self.call("aliases", |state| {
-            invitees.iter().filter_map(|uri| Some((uri.clone(), state.aliases.get(uri)?.clone()))).collect()
+            let known =
+                invitees.iter().filter_map(|uri| Some((uri.clone(), state.aliases.get(uri)?.clone()))).collect();
+            Aliases { invitees: known, token: token.and_then(|it| state.token_aliases.get(it)).cloned() }
         })
         .await
     }
@@ -363,33 +417,11 @@ impl engine::Store for Fake {
     }
 
     async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError> {
-        self.call("commit", |state| {
-            let id = &decision.booking.id;
-            let revision = state.bookings.get(id).map_or(0, |it| it.1);
-            let alias_taken =
-                decision.booking.aliases().into_iter().any(|it| state.aliases.get(it).is_some_and(|of| of != id));
-            let row_changed = decision
-                .commands
-                .iter()
-                .any(|it| state.commands.get(&it.command.id).map(|(_, row)| row.revision()) != it.was);
-            let is_beaten = state.conflicts > 0;
-            state.conflicts = state.conflicts.saturating_sub(1);
-            if is_beaten || revision != decision.revision || alias_taken || row_changed {
-                return Err(CommitError::Conflict);
-            }
-            if decision.booking_changed {
-                state.bookings.insert(id.clone(), (decision.booking.clone(), revision + 1));
-                state.aliases.extend(decision.booking.aliases().into_iter().map(|it| (it.clone(), id.clone())));
-            }
-            for changed in &decision.commands {
-                state.commands.insert(changed.command.id.clone(), (id.clone(), changed.command.clone()));
-            }
-            for fact in evidence {
-                state.facts.entry(fact.id.clone()).or_insert_with(|| fact.clone());
-            }
-            Ok(())
-        })
-        .await?
+        self.call("commit", |state| state.commit(decision, evidence)).await?
+    }
+
+    async fn event_types_changed(&self, _: &ConnectionName, at: Timestamp) -> Result<(), Unavailable> {
+        self.call("event_types_changed", |state| state.event_types_changed_at = Some(at)).await
     }
 
     async fn swap(
@@ -438,6 +470,138 @@ impl engine::Calendly for Fake {
     async fn look_up(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable> {
         self.call("look_up", |state| state.at_calendly.get(invitee).cloned()).await
     }
+
+    async fn book(&self, _: &ConnectionName, form: &Form) -> Made {
+        let now = self.now.get();
+        if self.state.borrow().desk.down.contains(&"book") {
+            let _ = self.call("book", |_| ()).await;
+            return Made::Unknown { detail: "Calendly is down, as the test asks".to_owned() };
+        }
+        let made = self.call("book", |state| {
+            if state.refuses_books {
+                return Made::Refused {
+                    reason: domain::Reason::ProviderRefused,
+                    detail: "as the test asks".to_owned(),
+                };
+            }
+            if state.books_left == Some(0) {
+                return Made::Limited { reset_seconds: 40 };
+            }
+            let is_taken = |fact: &Fact| fact.leg.canceled.is_none() && fact.leg.details.start == form.start;
+            if state.at_calendly.values().any(is_taken) {
+                return Made::Filled;
+            }
+            let fact = calendly_books(form, state.at_calendly.len() + 1, now);
+            state.at_calendly.insert(fact.leg.invitee.clone(), fact.clone());
+            state.forms.insert(fact.leg.invitee.clone(), form.clone());
+            Made::Booking { fact: Box::new(fact), closed_for_seconds: None }
+        });
+        let made = made.await;
+        if self.state.borrow().webhook_first
+            && let Ok(Made::Booking { fact, .. }) = &made
+        {
+            // As another function would take it in, at the same time.
+            let received = engine::Received {
+                fact: Fact { kind: FactKind::Created, ..(**fact).clone() },
+                at: now,
+                payload: br#"{"payload":{"uri":"x"}}"#.to_vec(),
+            };
+            let (gate, connection) = (engine::Gate::default(), ConnectionName::default());
+            let taken = Box::pin(engine::receive(self, &gate, &connection, &received, now + TIME_OUT));
+            taken.await.expect("the webhook is taken in");
+        }
+        made.unwrap_or_else(|error| match error.0.as_str() {
+            LOST => Made::Unknown { detail: error.0 },
+            _ => Made::Unsent { detail: error.0 },
+        })
+    }
+
+    async fn find(&self, _: &ConnectionName, wanted: &Wanted) -> Result<Option<Fact>, Unavailable> {
+        let is_it = |fact: &&Fact| {
+            fact.leg.token.as_ref() == Some(&wanted.token)
+                && fact.leg.details.start == wanted.start
+                && fact.leg.details.email == wanted.email
+        };
+        let is_down = self.state.borrow().desk.down.contains(&"find_booking");
+        let found = self.call("find_booking", |state| state.at_calendly.values().find(is_it).cloned()).await;
+        if is_down { Err(Unavailable("Calendly is down, as the test asks".to_owned())) } else { found }
+    }
+
+    async fn cancel(&self, _: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
+        let now = self.now.get();
+        let is_down = self.state.borrow().desk.down.contains(&"cancel");
+        let done = self.call("cancel", |state| {
+            if is_down {
+                return Outcome::Unknown { detail: "Calendly is down, as the test asks".to_owned() };
+            }
+            let Some(fact) = state.at_calendly.get_mut(invitee) else {
+                return Outcome::Refused { reason: domain::Reason::NotFound, detail: String::new() };
+            };
+            if fact.leg.canceled.is_none() {
+                let reason = (!reason.is_empty()).then(|| Private::from(reason));
+                fact.leg.canceled =
+                    Some(Cancellation { at: now, by: CanceledBy::Host, reason: reason.clone(), rescheduled: false });
+                fact.leg.details.as_of = now;
+                state.told.push(format!("Calendly cancels {}", fact.leg.details.start));
+            }
+            Outcome::Done { provider_id: None }
+        });
+        done.await.unwrap_or_else(|error| match error.0.as_str() {
+            LOST => Outcome::Unknown { detail: error.0 },
+            _ => Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: error.0 },
+        })
+    }
+}
+
+/// What Calendly answers to a form that it takes.
+fn calendly_books(form: &Form, number: usize, now: Timestamp) -> Fact {
+    let event = format!("https://api.calendly.com/scheduled_events/E{number}");
+    let invitee = InviteeUri::new(format!("{event}/invitees/I{number}"));
+    Fact {
+        id: FactId::of("booked", invitee.as_str(), &now.to_string()),
+        kind: FactKind::LookedUp,
+        occurred_at: now,
+        leg: Leg {
+            invitee,
+            token: Some(form.tracking.token.clone()),
+            previous: None,
+            next: None,
+            details: Details {
+                as_of: now,
+                event: EventUri::new(event.clone()),
+                event_type: Some(form.event_type.clone()),
+                event_name: form.event_name.clone(),
+                start: form.start,
+                end: form.end,
+                name: form.person.name.clone(),
+                first_name: None,
+                email: form.person.email.clone(),
+                zone: Some(form.person.zone.clone()),
+                join_url: Some(format!("https://meet.example.com/{number}")),
+                place: None,
+                cancel_url: Some(format!("https://calendly.com/cancellations/I{number}")),
+                reschedule_url: Some(format!("https://calendly.com/reschedulings/I{number}")),
+                host: Some("Maria Popescu".to_owned()),
+                phones: form
+                    .person
+                    .phone
+                    .iter()
+                    .map(|phone| PhoneCandidate {
+                        source: PhoneSource::TextReminderNumber,
+                        question: None,
+                        text: Private::new(phone.expose().to_owned()),
+                    })
+                    .collect(),
+                reconfirmation: None,
+                routing_form_submission: None,
+                payment: None,
+            },
+            canceled: None,
+            no_show: None,
+            heard_created: false,
+            heard_canceled: false,
+        },
+    }
 }
 
 impl engine::Texts for Fake {
@@ -478,6 +642,7 @@ impl engine::Vai for Fake {
     async fn tell(&self, _: &ConnectionName, key: &CommandId, news: News, order: &VaiOrder, _: Timestamp) -> Outcome {
         let details = &order.leg.details;
         let line = match news {
+            News::Booked => format!("VAI's agent has booked {} {}", order.event_type, details.start),
             News::Confirmed => format!("VAI confirmed {} {}", order.event_type, details.start),
             News::Canceled => format!("VAI canceled {}", order.conversation_id),
             News::Rescheduled => {

@@ -34,5 +34,6 @@ def deployed(stack):
 
 stack, command = sys.argv[1], sys.argv[2:]
 pairs = local() if stack == "local" else deployed(stack)
+os.environ["STACK"] = stack  # the operator's program proposes commands that are about it
 os.environ.update(line.split("=", 1) for line in shlex.split(pairs))
 os.execvp(command[0], command)

@@ -1,5 +1,6 @@
-"""The main job, played once on the running stack: an agent books for Ana in Bucharest, who is confirmed, reminded, moves
-the meeting and cancels it. Every step waits for what the people concerned should see, and fails when they don't."""
+"""The main job, played once on the running stack: an agent books for Ana in Bucharest by our API; she is confirmed and
+reminded, moves the meeting and cancels it. Then the agent books, moves and cancels for Freja in Copenhagen. Every step
+waits for what the people concerned should see, and fails when they don't."""
 
 import hashlib
 import hmac
@@ -16,27 +17,36 @@ from datetime import datetime, timedelta, timezone
 from stack import Failed
 from tools import ROOT
 
-ANA = {"name": "Ana Ionescu", "email": "ana.ionescu@example.com", "timezone": "Europe/Bucharest", "phone": "+40712345678"}
+ANA = {"inviteeName": "Ana Ionescu", "inviteeEmail": "ana.ionescu@example.com", "timezone": "Europe/Bucharest",
+       "phone": "+40712345678", "language": "ro"}  # fmt: skip
+FREJA = {"inviteeName": "Freja Holm", "inviteeEmail": "freja.holm@example.com", "timezone": "Europe/Copenhagen",
+         "phone": "+4520123457", "language": "da"}  # fmt: skip
 
 
 def play(stack):
     story = Story(stack)
+    story.knock()
     booked = story.book()
+    story.expect("vai", "VAI told of the booking", lambda it: it["path"].endswith("/calendly/notify"))
     story.expect("sms", "the confirmation by SMS", lambda it: it["message"] == "confirmation")
-    story.expect("emails", "the confirmation by e-mail", lambda it: it["to"] == ANA["email"])
+    story.expect("emails", "the confirmation by e-mail", lambda it: it["to"] == ANA["inviteeEmail"])
     story.expect("vai", "VAI told of the confirmation", lambda it: it["path"].endswith("/calendly/confirmed"))
+    story.ask(booked)
     story.expect("sms", "the reminder, one hour before", lambda it: it["message"] == "reminder", within=130)
-    moved = story.move(booked)
+    moved = story.move(booked["inviteeUuid"])
     story.expect("sms", "the news of the move by SMS", lambda it: it["message"] == "move")
     story.expect("vai", "VAI told of the move", lambda it: it["path"].endswith("/calendly/rescheduled"))
     story.cancel(moved)
     story.expect("sms", "the cancellation by SMS", lambda it: it["message"] == "cancellation")
-    story.expect("followups", "VAI asked to offer help", lambda it: it["user_email"] == ANA["email"])
+    story.expect("followups", "VAI asked to offer help", lambda it: it["user_email"] == ANA["inviteeEmail"])
     story.expect("vai", "VAI told of the cancellation", lambda it: it["path"].endswith("/calendly/canceled"))
     story.settle()
-    story.must_be(sms=4, emails=1, followups=1, analytics=3)
+    story.must_be(sms=4, emails=1, followups=1, analytics=3, notified=1)
+    story.by_the_agent()
+    story.settle()
+    story.must_be(sms=7, emails=2, followups=1, analytics=6, notified=2)
     story.replay()
-    story.must_be(sms=4, emails=1, followups=1, analytics=3)
+    story.must_be(sms=7, emails=2, followups=1, analytics=6, notified=2)
     story.curl()
     story.show(moved)
 
@@ -49,15 +59,71 @@ class Story:
     def say(self, text):
         print(f"  {time.monotonic() - self.begun:5.1f} s  {text}", flush=True)
 
-    def book(self):
+    def knock(self):
+        """Without a key, or with somebody else's, the API is closed; with ours it tells what it can do, and how it is."""
         print("\nThe story", flush=True)
+        for headers in ({"Authorization": None}, {"Authorization": "Bearer vai_" + "0" * 43}):
+            status, answer = self.stack.api("GET", "/api/status", headers=headers)
+            if (status, answer["error"]["code"]) != (401, "unauthorized"):
+                raise Failed(f"without a key the API should have answered 401 and answered {status}: {answer}")
+        tools = json.dumps(self.call("GET", "/api/tools"))
+        if missing := [name for name in ("book", "move", "cancel", "available_times") if name not in tools]:
+            raise Failed(f"the tools lack {missing}: {tools}")
+        status = self.call("GET", "/api/status")
+        if status["problems"] or status["subscription"]["state"] != "active" or any(it["dead"] for it in status["queues"]):
+            raise Failed(f"the API should have said that all is well: {status}")
+        self.say("the API knows its key, its tools and how it is: all is well")
+
+    def call(self, method, path, body=None, headers={}):
+        """A call of our API that must succeed."""
+        status, answer = self.stack.api(method, path, body, headers)
+        if status != 200 or (isinstance(answer, dict) and answer.get("success") is False):
+            raise Failed(f"{method} {path} got {status}: {json.dumps(answer, ensure_ascii=False)}")
+        return answer
+
+    def book(self):
         # The next full minute that leaves the one-hour reminder more than half a minute to be planned in.
         start = instant(minutes=60, seconds=35)
-        request = ANA | {"event_type": "Quick Consultation", "start_time": start, "conversation_id": "conv-42",
-                         "user_id": "user-7", "agent_type": "sales", "notes": "Vrea să vadă modulul de facturare"}  # fmt: skip
-        booked = self.stack.post("/agent/book", request)
-        self.say(f"VAI's agent books a Quick Consultation for {ANA['name']}, {start}")
-        return booked["invitee"]
+        request = ANA | {"eventType": "Quick Consultation", "preferredTime": start, "conversationId": "conv-42",
+                         "userId": "user-7", "agentType": "sales", "notes": "Vrea să vadă modulul de facturare"}  # fmt: skip
+        booked, again = (
+            self.call("POST", "/api/calendly/schedule", request, {"Idempotency-Key": "conv-42-first"})["booking"]
+            for _ in range(2)
+        )
+        if (again["id"], again["inviteeUuid"]) != (booked["id"], booked["inviteeUuid"]):
+            raise Failed(f"the same Idempotency-Key should have given the same booking: {booked}, then {again}")
+        if datetime.fromisoformat(booked["startTime"]) != datetime.fromisoformat(start):
+            raise Failed(f"asked for {start}, the agent has got {booked['startTime']}")
+        self.say(f"VAI's agent books a Quick Consultation for {ANA['inviteeName']}, {start}; asked twice, it books once")
+        return booked
+
+    def ask(self, booked):
+        """What an agent is told of somebody's meetings."""
+        events = self.call("GET", f"/api/calendly/upcoming/{ANA['inviteeEmail']}?days=7")["events"]
+        if [one["inviteeUuid"] for one in events] != [booked["inviteeUuid"]]:
+            raise Failed(f"Ana's one meeting should be upcoming: {events}")
+        self.say("asked what lies ahead of Ana, the API names her meeting")
+
+    def by_the_agent(self):
+        """A booking's whole life by the API: the people concerned hear of one move and of one cancellation."""
+        request = FREJA | {"eventType": "Quick Consultation", "preferredTime": instant(minutes=49 * 60),
+                           "conversationId": "conv-43", "userId": "user-7", "agentType": "sales"}  # fmt: skip
+        booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
+        self.say(f"the agent books for {FREJA['inviteeName']}")
+        self.to_freja("the confirmation by SMS", "confirmation")
+        start = instant(minutes=51 * 60)
+        self.call("POST", f"/api/calendly/bookings/{booking}/move", {"preferredTime": start})
+        self.say(f"the agent moves it to {start}")
+        self.to_freja("the news of the move by SMS", "move")
+        self.call("POST", f"/api/calendly/bookings/{booking}/cancel", {"reason": "Kollegaen er syg"})
+        self.say("the agent cancels it")
+        self.to_freja("the cancellation by SMS", "cancellation")
+        for news in ("rescheduled", "canceled"):
+            self.expect("vai", f"VAI told that it was {news}",
+                        lambda it: it["path"].endswith(f"/calendly/{news}") and it["body"]["booking_id"] == booking)  # fmt: skip
+
+    def to_freja(self, what, message):
+        self.expect("sms", what, lambda it: it["message"] == message and it["to"] == FREJA["phone"])
 
     def move(self, invitee):
         start = instant(minutes=26 * 60)
@@ -101,6 +167,7 @@ class Story:
 
     def must_be(self, **expected):
         inbox = self.stack.get("/inbox.json")
+        inbox["notified"] = [it for it in inbox["vai"] if it["path"].endswith("/calendly/notify") and not it["repeat"]]
         found = {box: len(inbox[box]) for box in expected}
         if found != expected:
             raise Failed(f"the inboxes should hold {expected} and hold {found}")
@@ -134,7 +201,7 @@ class Story:
         self.post(body, 200)
         self.post(body + b" ", 401, signed=body)
         self.settle()
-        self.must_be(sms=5, emails=1, followups=1, analytics=4)
+        self.must_be(sms=8, emails=2, followups=1, analytics=7, notified=2)
         schedules = set(self.schedules()) - before
         if len(schedules) != 3:
             raise Failed(f"the new booking should have three schedules: {schedules}")

@@ -67,6 +67,10 @@ A webhook of your own, in three days, signed as Calendly signs:
   curl -i -H "Calendly-Webhook-Signature: t=$t,v1=$v1" --data-binary @$body '{stack.env["WEBHOOK_URL"]}'
   make explain BOOKING=9e8d7c6b-5a49-4382-b716-15141312110f
 
+The API, as VAI's backend calls it (make invoke-schedule EVENT=events/schedule/book.json invokes its function directly):
+
+  curl -s -H 'Authorization: Bearer {stack.env["API_KEY"]}' '{stack.env["API_URL"]}/api/calendly/event-types'
+
 In another terminal: make doctor, make explain BOOKING=…, make settings FILE=…, make kept
 Logs, the functions' in emulator.log: {stack.folder}/. Ctrl-C stops everything.""", flush=True)  # fmt: skip
 

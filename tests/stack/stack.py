@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from tools import ROOT, install, say
 
-FUNCTIONS = ["webhook", "processor", "reminder"]
+FUNCTIONS = ["webhook", "processor", "reminder", "schedule"]
 PROGRAMS = ["sandbox", "operator"]
 STACK = "vai-calendly-local"
 REGION = "eu-west-1"
@@ -104,8 +105,10 @@ class Stack:
         say("deploying template.yaml")
         self._stage()
         template = self.folder / "template.yaml"
-        code = (ROOT / "template.yaml").read_text().replace("CodeUri: target/package/", f"CodeUri: {ROOT}/target/local/")
-        template.write_text(code)
+        text = (ROOT / "template.yaml").read_text()
+        text = text.replace("CodeUri: target/package/", f"CodeUri: {ROOT}/target/local/")
+        public = f"PUBLIC_URL: !Sub {self.endpoint}/_aws/execute-api/${{Api}}/$default"
+        template.write_text(re.sub(r"PUBLIC_URL: .*", public, text))
         self._bucket()
         parameters = {
             "CalendlyApiUrl": self.sandbox + "/calendly",
@@ -129,12 +132,16 @@ class Stack:
         aws = {key: value for key, value in env.items() if key.startswith("AWS_")}
         self.env = aws | dict(line.split("=", 1) for line in shlex.split(found.stdout))
         self.env["SANDBOX_URL"] = self.sandbox
-        (self.folder / "env").write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in self.env.items()))
+        self.write_env()
         say(f"deployed in {time.monotonic() - started:.0f} s; routes, expiry and event sources are there")
+
+    def write_env(self):
+        """For commands in other terminals."""
+        (self.folder / "env").write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in self.env.items()))
 
     def start_sandbox(self):
         say(f"starting the sandbox world on {self.sandbox}")
-        env = self._bare_env() | self.env | {"SANDBOX_PORT": str(self.sandbox_port)}
+        env = self._bare_env() | {"SANDBOX_PORT": str(self.sandbox_port)}
         process = self._start("sandbox", [TARGET / "debug/sandbox"], env)
         self._wait("sandbox", process, self.sandbox + "/")
 
@@ -145,6 +152,11 @@ class Stack:
         settings = ROOT / "tests/sandbox/settings.toml"
         if settings.exists():
             self.operator("settings", "--file", str(settings), "--connection", "default")
+        # Only its hash is stored, so with the state of an earlier run there comes a new key in place of the old one.
+        if re.search(r"^local ", self.operator("api-key", "list"), re.MULTILINE):
+            self.operator("api-key", "remove", "--name", "local")
+        self.env["API_KEY"] = self.operator("api-key", "add", "--name", "local", "--connection", "default").strip()
+        self.write_env()
 
     def operator(self, *args, stdin=""):
         """Runs the operator's program against this stack and gives back what it says."""
@@ -163,6 +175,19 @@ class Stack:
     def post(self, path, value=None):
         body = json.dumps(value or {}).encode()
         return _json(_request(self.sandbox + path, body, {"Content-Type": "application/json"}))
+
+    def api(self, method, path, body=None, headers={}):
+        """A call of our own API with the key to it: (status, answer), whatever the status. A header that is None is left
+        out: api("GET", "/api/status", headers={"Authorization": None})."""
+        all = {"Authorization": f"Bearer {self.env['API_KEY']}", "Content-Type": "application/json"} | headers
+        all = {name: value for name, value in all.items() if value is not None}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.env["API_URL"] + path, data, all, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=35) as answer:
+                return answer.status, _json(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, _json(error.read())
 
     def aws(self, service, target, **parameters):
         """One call in AWS's JSON protocol: aws("sqs", "AmazonSQS.GetQueueAttributes", QueueUrl=…)."""

@@ -49,6 +49,9 @@ async fn take<W: World, D: DeadLetters>(
         Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
         Ok(Webhook::Other { name, id }) => {
             telemetry::count(world.clock().now(), "UnknownEvent", &[("Event", &name)]);
+            if name.starts_with("event_type.") {
+                world.store().event_types_changed(&connection, now).await?;
+            }
             let event = UnknownEvent { id, name, received_at, payload: body };
             Ok(world.store().keep_unknown(&connection, &event).await?)
         }

@@ -1,27 +1,24 @@
 //! What one token may see and do.
 
-use std::time::Duration;
-
 use domain::{Private, uuid_of};
 use jiff::Timestamp;
-use reqwest::{Client, Method, Url};
-use serde::de::DeserializeOwned;
+use reqwest::Client;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::Error;
+use crate::call::all;
 
-/// The events we take. All need the scope `scheduled_events:read` only, and no plan feature.
-pub const EVENTS: [&str; 4] =
-    ["invitee.created", "invitee.canceled", "invitee_no_show.created", "invitee_no_show.deleted"];
-
-/// The most that Calendly gives at once.
-const PAGE: &str = "100";
-
-/// An organization has a handful of subscriptions: more pages than this are a loop.
-const MOST_PAGES: usize = 20;
-
-/// Also kept by the client that we are given; this one holds whatever client that is.
-const WHOLE_CALL: Duration = Duration::from_secs(8);
+/// The events we take. They need the scopes `scheduled_events:read` and `event_types:read`, and no plan feature.
+pub const EVENTS: [&str; 7] = [
+    "invitee.created",
+    "invitee.canceled",
+    "invitee_no_show.created",
+    "invitee_no_show.deleted",
+    "event_type.created",
+    "event_type.updated",
+    "event_type.deleted",
+];
 
 /// A token's owner.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -30,6 +27,16 @@ pub struct User {
     pub uri: String,
     /// The user's organization.
     pub current_organization: String,
+    /// The name.
+    #[serde(default)]
+    pub name: String,
+    /// The address.
+    #[serde(default)]
+    pub email: Private<String>,
+    /// IANA time zone.
+    pub timezone: Option<String>,
+    /// The user's page.
+    pub scheduling_url: Option<String>,
 }
 
 /// A user's place in an organization.
@@ -89,34 +96,20 @@ pub struct Order<'a> {
     pub signing_key: &'a Private<String>,
 }
 
-/// Calendly, as one token sees it.
+/// Calendly, as one token sees it. Each call has eight seconds.
 #[derive(Clone, Debug)]
 pub struct Account {
-    client: Client,
-    base_url: String,
-    token: Private<String>,
-}
-
-#[derive(Deserialize)]
-struct One<T> {
-    resource: T,
-}
-
-#[derive(Deserialize)]
-struct Page<T> {
-    collection: Vec<T>,
-    pagination: Pagination,
-}
-
-#[derive(Deserialize)]
-struct Pagination {
-    next_page_token: Option<String>,
+    pub(crate) client: Client,
+    pub(crate) base_url: String,
+    pub(crate) token: Private<String>,
+    /// When the last of its calls must have ended, where several have a time together.
+    pub(crate) until: Option<Instant>,
 }
 
 impl Account {
     /// `base_url` is without its trailing slash.
     pub fn new(client: Client, base_url: impl Into<String>, token: Private<String>) -> Self {
-        Self { client, base_url: base_url.into(), token }
+        Self { client, base_url: base_url.into(), token, until: None }
     }
 
     /// The token's owner.
@@ -124,8 +117,7 @@ impl Account {
     /// # Errors
     /// See [`Error`]; a token that is no good is [`Error::is_unauthenticated`].
     pub async fn me(&self) -> Result<User, Error> {
-        let One { resource } = read(&self.get("/users/me", &[]).await?)?;
-        Ok(resource)
+        self.get("/users/me").await
     }
 
     /// A user's places in organizations.
@@ -133,7 +125,7 @@ impl Account {
     /// # Errors
     /// See [`Error`].
     pub async fn memberships(&self, user: &str) -> Result<Vec<Membership>, Error> {
-        self.list("/organization_memberships", &[("user", user)]).await
+        all(self.list("/organization_memberships", &[("user", user)]).await?)
     }
 
     /// The subscriptions to the whole organization.
@@ -141,7 +133,7 @@ impl Account {
     /// # Errors
     /// See [`Error`].
     pub async fn subscriptions(&self, organization: &str) -> Result<Vec<Subscription>, Error> {
-        self.list("/webhook_subscriptions", &[("organization", organization), ("scope", "organization")]).await
+        all(self.list("/webhook_subscriptions", &[("organization", organization), ("scope", "organization")]).await?)
     }
 
     /// Makes a subscription.
@@ -152,7 +144,7 @@ impl Account {
         #[derive(Serialize)]
         struct Body<'a> {
             url: &'a str,
-            events: [&'static str; 4],
+            events: [&'static str; EVENTS.len()],
             organization: &'a str,
             scope: &'static str,
             signing_key: &'a str,
@@ -164,8 +156,7 @@ impl Account {
             scope: "organization",
             signing_key: order.signing_key.expose(),
         };
-        let One { resource } = read(&self.call(Method::POST, "/webhook_subscriptions", &[], Some(&body)).await?)?;
-        Ok(resource)
+        self.make("/webhook_subscriptions", &body).await
     }
 
     /// Deletes a subscription. None of that URI is success.
@@ -173,11 +164,7 @@ impl Account {
     /// # Errors
     /// See [`Error`].
     pub async fn unsubscribe(&self, subscription: &str) -> Result<(), Error> {
-        let path = format!("/webhook_subscriptions/{}", uuid_of(subscription));
-        match self.call(Method::DELETE, &path, &[], None::<&()>).await {
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
-        }
+        self.delete(&format!("/webhook_subscriptions/{}", uuid_of(subscription))).await
     }
 
     /// The scopes that the token lacks, found out by trying what we read. Those for writing can't be tried without
@@ -187,14 +174,17 @@ impl Account {
     /// See [`Error`]; what Calendly denies for another reason than scopes is none here.
     pub async fn missing_scopes(&self, user: &User) -> Result<Vec<String>, Error> {
         let (own, organization) = (("user", user.uri.as_str()), ("organization", user.current_organization.as_str()));
-        let tries: [(&str, &[(&str, &str)]); 3] = [
-            ("/organization_memberships", &[own]),
-            ("/scheduled_events", &[own]),
-            ("/webhook_subscriptions", &[organization, ("scope", "organization")]),
+        let one = ("count", "1");
+        let tries: [(&str, &[(&str, &str)]); 5] = [
+            ("/organization_memberships", &[own, one]),
+            ("/event_types", &[own, one]),
+            ("/user_availability_schedules", &[own]),
+            ("/scheduled_events", &[own, one]),
+            ("/webhook_subscriptions", &[organization, ("scope", "organization"), one]),
         ];
         let mut missing = Vec::new();
         for (path, params) in tries {
-            match self.get(path, &[params, &[("count", "1")]].concat()).await {
+            match self.bytes(path, params).await {
                 Ok(_) => {}
                 // Denied for another reason, such as the role: that is told elsewhere.
                 Err(error @ Error::Refused { status: 403, .. }) => {
@@ -207,54 +197,6 @@ impl Account {
         missing.dedup();
         Ok(missing)
     }
-
-    pub(crate) async fn get(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
-        self.call(Method::GET, path, params, None::<&()>).await
-    }
-
-    async fn list<T: DeserializeOwned>(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<T>, Error> {
-        let mut all = Vec::new();
-        let mut next: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut params = [params, &[("count", PAGE)]].concat();
-            params.extend(next.as_deref().map(|token| ("page_token", token)));
-            let page: Page<T> = read(&self.get(path, &params).await?)?;
-            all.extend(page.collection);
-            next = page.pagination.next_page_token;
-            if next.is_none() {
-                return Ok(all);
-            }
-        }
-        Err(Error::Unreadable(format!("a list of more than {MOST_PAGES} pages")))
-    }
-
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        params: &[(&str, &str)],
-        body: Option<&impl Serialize>,
-    ) -> Result<Vec<u8>, Error> {
-        let mut url =
-            Url::parse(&format!("{}{path}", self.base_url)).map_err(|_| Error::Unreachable("its address is no URL"))?;
-        if !params.is_empty() {
-            url.query_pairs_mut().extend_pairs(params);
-        }
-        let mut request = self.client.request(method, url).timeout(WHOLE_CALL).bearer_auth(self.token.expose());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().await.map_err(|error| Error::unreachable(&error))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let answer = response.bytes().await.map_err(|error| Error::unreachable(&error))?;
-        if status.is_success() { Ok(answer.into()) } else { Err(Error::refused(status, &headers, &answer)) }
-    }
-}
-
-/// serde's own words would quote the value.
-fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(answer)
-        .map_err(|error| Error::Unreadable(format!("line {}, column {}", error.line(), error.column())))
 }
 
 #[cfg(test)]
@@ -262,7 +204,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fake::{self, Answer, Fake, fails, ok};
+    use crate::fake::{self, Answer, Fake, fails, made, none, ok, page};
 
     const USER: &str = "https://api.calendly.com/users/U1";
     const ORGANIZATION: &str = "https://api.calendly.com/organizations/O1";
@@ -271,10 +213,6 @@ mod tests {
     async fn account(answers: Vec<(&'static str, Answer)>) -> (Account, Fake) {
         let calendly = fake::calendly(answers).await;
         (Account::new(fake::client(), &calendly.url, "a-token".into()), calendly)
-    }
-
-    fn page(collection: Value, next: Option<&str>) -> Answer {
-        ok(&json!({"collection": collection, "pagination": {"count": 1, "next_page_token": next}}))
     }
 
     fn subscription(uuid: &str) -> Value {
@@ -301,7 +239,7 @@ mod tests {
         ])
         .await;
         let me = account.me().await.expect("a user");
-        assert_eq!(me, User { uri: USER.to_owned(), current_organization: ORGANIZATION.to_owned() });
+        assert_eq!((me.uri.as_str(), me.current_organization.as_str(), me.name.as_str()), (USER, ORGANIZATION, "Ana"));
         let memberships = account.memberships(&me.uri).await.expect("memberships");
         assert!(memberships[0].leads() && memberships[0].organization == ORGANIZATION);
         assert!(calendly.seen().iter().all(|seen| seen.head.contains("authorization: Bearer a-token")));
@@ -317,16 +255,15 @@ mod tests {
         .await;
         let found = account.subscriptions(ORGANIZATION).await.expect("subscriptions");
         assert_eq!(found.iter().map(|it| uuid_of(&it.uri)).collect::<Vec<_>>(), ["S1", "S2"]);
-        assert_eq!(found[0].lacks(), ["invitee_no_show.created", "invitee_no_show.deleted"]);
+        assert_eq!(found[0].lacks(), EVENTS[2..]);
         assert_eq!(calendly.seen().len(), 2);
     }
 
     #[tokio::test]
     async fn a_subscription_is_made_for_the_organization_and_deleted() {
-        let made = ("201 Created".to_owned(), json!({"resource": subscription("S1")}).to_string());
         let (account, calendly) = account(vec![
-            ("POST /webhook_subscriptions ", made),
-            ("DELETE /webhook_subscriptions/S1 ", ("204 No Content".to_owned(), String::new())),
+            ("POST /webhook_subscriptions ", made(&subscription("S1"))),
+            ("DELETE /webhook_subscriptions/S1 ", none()),
         ])
         .await;
         let order = Order { url: URL, organization: ORGANIZATION, signing_key: &"key".into() };
@@ -365,14 +302,20 @@ mod tests {
     async fn missing_scopes_are_found_by_trying() {
         let lacks =
             |scope: &str| fails("403 Forbidden", &json!({"title": "Insufficient scope", "required_scopes": [scope]}));
-        let me = User { uri: USER.to_owned(), current_organization: ORGANIZATION.to_owned() };
+        let me = json!({"uri": USER, "current_organization": ORGANIZATION});
+        let me: User = serde_json::from_value(me).expect("a user");
         let (lacking, _calendly) = account(vec![
             ("GET /organization_memberships?", page(json!([]), None)),
+            ("GET /event_types?", lacks("event_types:read")),
+            ("GET /user_availability_schedules?", lacks("availability:read")),
             ("GET /scheduled_events?", lacks("scheduled_events:read")),
             ("GET /webhook_subscriptions?", lacks("webhooks:read")),
         ])
         .await;
-        assert_eq!(lacking.missing_scopes(&me).await.expect("an answer"), ["scheduled_events:read", "webhooks:read"]);
+        assert_eq!(
+            lacking.missing_scopes(&me).await.expect("an answer"),
+            ["availability:read", "event_types:read", "scheduled_events:read", "webhooks:read"]
+        );
         let (no_admin, _calendly) = account(vec![
             ("GET /webhook_subscriptions?", fails("403 Forbidden", &json!({"title": "Permission Denied"}))),
             ("GET /", page(json!([]), None)),

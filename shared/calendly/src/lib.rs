@@ -3,16 +3,28 @@
 //! [`Rest`] answers the engine's questions with the connection's stored token. [`Account`] is what one token may see and
 //! do: for setting a connection up and looking after it.
 //!
-//! What an answer means is read off its status and title, never off its message, which changes; nothing but status,
-//! title and scopes is told on, since messages may quote the person.
+//! What an answer means is read off its status, its title and the codes of its details, never off its message, which
+//! changes; nothing but those and the names of parameters and scopes is told on, since messages may quote the person.
+//!
+//! A question of the engine's ends within eight seconds, however many calls it takes.
 
 mod account;
+mod agenda;
+mod booking;
+mod call;
+mod cancel;
+mod catalog;
 mod error;
+mod meetings;
+mod owners;
+mod particulars;
+mod place;
+mod resources;
 mod rest;
 
 #[cfg(test)]
 mod fake;
 
 pub use account::{Account, EVENTS, Membership, Order, Subscription, User};
-pub use error::Error;
+pub use error::{Error, Fault};
 pub use rest::Rest;

@@ -1,14 +1,19 @@
 //! The engine's questions, asked with the connection's stored token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::{ConnectionName, Fact, InviteeUri};
-use engine::{Calendly, Unavailable};
+use domain::scheduling::Form;
+use domain::{ConnectionName, Fact, InviteeUri, Outcome, Reason};
+use engine::{Calendly, Made, Unavailable, Wanted};
 use reqwest::Client;
-use runtime::Secrets;
+use runtime::{SecretError, Secrets, SystemClock};
 use wire::calendly::parse_looked_up;
 
-use crate::{Account, Error};
+use crate::call::PATIENCE;
+use crate::owners::Owners;
+use crate::place::Place;
+use crate::{Account, Error, User, booking, cancel, meetings};
 
 /// Calendly's REST API for every connection.
 #[derive(Clone, Debug)]
@@ -16,20 +21,38 @@ pub struct Rest {
     client: Client,
     base_url: String,
     secrets: Arc<Secrets>,
+    owners: Arc<Owners>,
+    /// How long one question may take, with all of its calls.
+    pub(crate) patience: Duration,
 }
 
 impl Rest {
     /// `base_url` is without its trailing slash. The token is each connection's own.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
-        Self { client, base_url: base_url.into(), secrets }
+        Self { client, base_url: base_url.into(), secrets, owners: Arc::default(), patience: PATIENCE }
     }
 
-    async fn account(&self, connection: &ConnectionName) -> Result<Account, Unavailable> {
-        let providers = self.secrets.providers(connection).await.map_err(|error| Unavailable(error.to_string()))?;
-        let token = providers
-            .calendly_token
-            .ok_or_else(|| Unavailable("the connection's secret has no Calendly token".to_owned()))?;
-        Ok(Account::new(self.client.clone(), &self.base_url, token))
+    /// The connection's account, for one question.
+    pub(crate) async fn account(&self, connection: &ConnectionName) -> Result<Account, Error> {
+        let providers = self.secrets.providers(connection).await.map_err(|error| Error::NoToken {
+            problem: error.to_string(),
+            is_missing: !matches!(error, SecretError::Unavailable { .. }),
+        })?;
+        let token = providers.calendly_token.ok_or_else(|| Error::NoToken {
+            problem: "the connection's secret has no Calendly token".to_owned(),
+            is_missing: true,
+        })?;
+        Ok(Account::new(self.client.clone(), &self.base_url, token).within(self.patience))
+    }
+
+    /// Whose account it is: asked once in a while.
+    pub(crate) async fn owner(&self, connection: &ConnectionName, account: &Account) -> Result<User, Error> {
+        if let Some(known) = self.owners.get(connection, &account.token) {
+            return Ok(known);
+        }
+        let owner = account.me().await?;
+        self.owners.put(connection, &account.token, &owner);
+        Ok(owner)
     }
 }
 
@@ -41,39 +64,39 @@ impl Calendly for Rest {
         };
         let account = self.account(connection).await?;
         // Side by side: both together must end within the time that one call has.
-        let asked = tokio::try_join!(account.get(&place.invitee, &[]), account.get(&place.event, &[]));
+        let asked = tokio::try_join!(account.bytes(&place.invitee, &[]), account.bytes(&place.event, &[]));
         match asked {
-            Ok((invitee, event)) => parse_looked_up(&invitee, &event)
-                .map(Some)
-                .map_err(|malformed| Unavailable(format!("Calendly's answer could not be read: {malformed}"))),
+            Ok((invitee, event)) => match parse_looked_up(&invitee, &event) {
+                Ok(fact) => Ok(Some(fact)),
+                Err(malformed) => Err(Error::Unreadable(malformed.to_string()).into()),
+            },
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(unavailable(&error)),
+            Err(error) => Err(error.into()),
         }
     }
-}
 
-fn unavailable(error: &Error) -> Unavailable {
-    Unavailable(error.to_string())
-}
+    async fn book(&self, connection: &ConnectionName, form: &Form) -> Made {
+        match self.account(connection).await {
+            Ok(account) => booking::book(&account, form).await,
+            Err(error) => Made::Unsent { detail: error.to_string() },
+        }
+    }
 
-/// The paths of an invitee and its event.
-#[derive(PartialEq, Eq, Debug)]
-struct Place {
-    invitee: String,
-    event: String,
-}
+    async fn find(&self, connection: &ConnectionName, wanted: &Wanted) -> Result<Option<Fact>, Unavailable> {
+        let account = self.account(connection).await?;
+        let owner = self.owner(connection, &account).await?;
+        Ok(meetings::find(&account, &owner, wanted).await?)
+    }
 
-impl Place {
-    /// Reads `…/scheduled_events/{event}/invitees/{invitee}`. The host is not looked at: it is the base URL's to say.
-    fn of(invitee: &InviteeUri) -> Option<Self> {
-        let mut segments = invitee.as_str().trim_end_matches('/').rsplit('/');
-        let (id, invitees, event_id, events) = (segments.next()?, segments.next()?, segments.next()?, segments.next()?);
-        let is_id =
-            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        (events == "scheduled_events" && invitees == "invitees" && is_id(id) && is_id(event_id)).then(|| Self {
-            invitee: format!("/scheduled_events/{event_id}/invitees/{id}"),
-            event: format!("/scheduled_events/{event_id}"),
-        })
+    async fn cancel(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
+        let Some(place) = Place::of(invitee) else {
+            let detail = "the invitee's URI is not of the known form".to_owned();
+            return Outcome::Refused { reason: Reason::NotFound, detail };
+        };
+        match self.account(connection).await {
+            Ok(account) => cancel::cancel(&account, &place, reason, SystemClock.now()).await,
+            Err(error) => cancel::without_token(&error),
+        }
     }
 }
 
@@ -83,29 +106,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::fake::{self, Answer, fails, ok};
+    use crate::fake::{self, Answer, fails, ok, resource};
 
     const INVITEE: &str = "https://api.calendly.com/scheduled_events/E1/invitees/I1";
 
     fn found() -> Vec<(&'static str, Answer)> {
-        let invitee = json!({"resource": {
-            "uri": INVITEE, "email": "ana@example.com", "name": "Ana Pop", "status": "active", "timezone": "Europe/Bucharest",
-            "created_at": "2027-01-09T10:00:00.000000Z", "updated_at": "2027-01-09T10:00:00.000000Z",
-            "questions_and_answers": [], "rescheduled": false, "old_invitee": null, "new_invitee": null,
-            "tracking": {"utm_content": null}, "text_reminder_number": "+40712345678",
-        }});
-        let event = json!({"resource": {
-            "uri": "https://api.calendly.com/scheduled_events/E1", "name": "Intro call", "status": "active",
-            "start_time": "2027-01-11T09:00:00.000000Z", "end_time": "2027-01-11T09:30:00.000000Z",
-            "event_type": "https://api.calendly.com/event_types/T1", "location": null, "event_memberships": [],
-        }});
-        vec![("GET /scheduled_events/E1/invitees/I1 ", ok(&invitee)), ("GET /scheduled_events/E1 ", ok(&event))]
+        vec![
+            ("GET /scheduled_events/E1/invitees/I1 ", resource(&fake::invitee("I1"))),
+            ("GET /scheduled_events/E1 ", resource(&fake::event())),
+        ]
     }
 
     async fn ask(connection: &str, base_url: &str) -> Result<Option<Fact>, Unavailable> {
-        let rest = Rest::new(fake::client(), base_url, fake::secrets());
         let connection = ConnectionName::parse(connection).expect("a name");
-        rest.look_up(&connection, &InviteeUri::new(INVITEE)).await
+        fake::rest(base_url).look_up(&connection, &InviteeUri::new(INVITEE)).await
     }
 
     async fn ask_for(answers: Vec<(&'static str, Answer)>) -> Result<Option<Fact>, Unavailable> {
@@ -174,23 +188,5 @@ mod tests {
             "the connection's secret has no Calendly token"
         );
         assert!(ask("unheard-of", &nobody).await.is_err());
-    }
-
-    #[test]
-    fn only_the_known_form_of_uri_is_asked_about() {
-        let place = Place::of(&InviteeUri::new(INVITEE)).expect("a place");
-        assert_eq!(
-            (place.invitee.as_str(), place.event.as_str()),
-            ("/scheduled_events/E1/invitees/I1", "/scheduled_events/E1")
-        );
-        for other in [
-            "",
-            "I1",
-            "https://api.calendly.com/invitees/I1",
-            "https://api.calendly.com/scheduled_events/../invitees/I1",
-            "https://api.calendly.com/scheduled_events/E1/invitees/I1?x=1",
-        ] {
-            assert_eq!(Place::of(&InviteeUri::new(other)), None, "{other}");
-        }
     }
 }

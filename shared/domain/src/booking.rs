@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{BookingId, ConnectionName, EventTypeUri, EventUri, Fact, FactKind, InviteeUri, Private, Token};
+use crate::{BookingId, ConnectionName, EventTypeUri, EventUri, Fact, FactKind, InviteeUri, Private, Reason, Token};
 
 /// What VAI wrote down about a booking that one of its agents made. Kept through moves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -36,6 +36,12 @@ pub struct Metadata {
     /// The language of the conversation, a BCP 47 tag.
     #[serde(default)]
     pub language: Option<String>,
+    /// What the invitee wants to talk about, where that chose the event type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// What the agent found out about the invitee, and answers that the form has no question for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub qualification: BTreeMap<String, Private<String>>,
     /// When the row was written.
     pub created_at: Timestamp,
 }
@@ -181,6 +187,9 @@ pub struct NoShow {
 pub struct Leg {
     /// Calendly's URI of it.
     pub invitee: InviteeUri,
+    /// Our tracking token, where it carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
     /// The leg it was moved from.
     #[serde(default)]
     pub previous: Option<InviteeUri>,
@@ -221,26 +230,93 @@ pub struct Booking {
     pub id: BookingId,
     /// Whose it is.
     pub connection: ConnectionName,
-    /// Our token, where it carries one.
-    pub token: Option<Token>,
     /// What VAI knows of it; `None` for a booking that VAI did not make.
     pub metadata: Option<Metadata>,
     legs: BTreeMap<InviteeUri, Leg>,
+    /// What we asked Calendly to book for it, by the token that the leg was to carry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    requests: BTreeMap<Token, Requested>,
+    /// The legs that VAI's agent asked to be canceled.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    cancel_requests: BTreeMap<InviteeUri, CancelRequested>,
+}
+
+/// How many requests a booking remembers.
+const MOST_REQUESTS: usize = 32;
+
+/// A leg that we asked Calendly to book: written down before Calendly hears of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Requested {
+    /// When, by our clock; of the last try.
+    pub at: Timestamp,
+    /// What equals for the same request and differs for another under the same key.
+    pub digest: String,
+    /// The event type's name.
+    pub event_name: String,
+    /// The start that was asked for, UTC.
+    pub start: Timestamp,
+    /// The invitee's address: what Calendly is asked by, should its answer be lost.
+    pub email: Private<String>,
+    /// IANA time zone that times are told in.
+    pub zone: String,
+    /// The leg that it is to take the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<InviteeUri>,
+    /// How it stands, as long as no leg carries its token.
+    pub stands: RequestStands,
+}
+
+/// How a request stands that has not become a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RequestStands {
+    /// Calendly is being asked; whoever does it has died if it is not settled by then.
+    Asking {
+        /// When that is.
+        until: Timestamp,
+    },
+    /// Calendly did not answer: nobody knows yet.
+    Doubtful,
+    /// Nothing was booked.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// An agent's wish to cancel a leg.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CancelRequested {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// What Calendly tells the people concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Private<String>>,
 }
 
 impl Booking {
     /// A booking without facts, to be filled by [`Booking::learn`].
     pub fn new(id: BookingId, connection: ConnectionName) -> Self {
-        Self { id, connection, token: None, metadata: None, legs: BTreeMap::new() }
+        Self {
+            id,
+            connection,
+            metadata: None,
+            legs: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            cancel_requests: BTreeMap::new(),
+        }
     }
 
     /// Takes a fact in. Facts commute, and a second time changes nothing.
     pub fn learn(&mut self, fact: &Fact) {
-        self.token = match (self.token.take(), fact.token.clone()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
         let mut told = fact.leg.clone();
+        // Calendly knows nothing of a move of ours: it sees a booking and a cancellation.
+        if told.previous.is_none() {
+            let request = told.token.as_ref().and_then(|token| self.requests.get(token));
+            told.previous = request.and_then(|it| it.replaces.clone()).filter(|old| *old != told.invitee);
+        }
         told.heard_created |= fact.kind == FactKind::Created;
         told.heard_canceled |= fact.kind == FactKind::Canceled;
         match self.legs.get_mut(&told.invitee) {
@@ -251,9 +327,80 @@ impl Booking {
         }
     }
 
-    /// Whether a fact speaks of this booking's chain. An empty booking takes any.
+    /// Writes down what Calendly is about to be asked for, or how that ended. Of what was refused long ago only the latest
+    /// is kept: an agent that tries a hundred times must not fill the row.
+    pub(crate) fn request(&mut self, token: Token, requested: Requested) {
+        self.requests.insert(token, requested);
+        let is_refused = |it: &Requested| matches!(it.stands, RequestStands::Refused { .. });
+        while self.requests.len() > MOST_REQUESTS {
+            let refused = self.requests.iter().filter(|(token, it)| is_refused(it) && self.leg_of(token).is_none());
+            let Some(oldest) = refused.min_by_key(|(_, it)| it.at).map(|(token, _)| token.clone()) else { break };
+            self.requests.remove(&oldest);
+        }
+    }
+
+    /// Writes down that a leg is to be canceled.
+    pub(crate) fn request_cancellation(&mut self, invitee: InviteeUri, requested: CancelRequested) {
+        self.cancel_requests.insert(invitee, requested);
+    }
+
+    /// What Calendly was asked to book under a token.
+    pub fn requested(&self, token: &Token) -> Option<&Requested> {
+        self.requests.get(token)
+    }
+
+    /// Everything that Calendly was asked to book, by its token.
+    pub fn requests(&self) -> &BTreeMap<Token, Requested> {
+        &self.requests
+    }
+
+    /// What Calendly was asked to book and nobody knows the end of.
+    pub fn open_requests(&self) -> impl Iterator<Item = (&Token, &Requested)> {
+        let is_settled = |it: &Requested| matches!(it.stands, RequestStands::Refused { .. });
+        self.requests.iter().filter(move |(token, it)| !is_settled(it) && self.leg_of(token).is_none())
+    }
+
+    /// Every leg that somebody asked to be canceled.
+    pub fn cancel_requests(&self) -> &BTreeMap<InviteeUri, CancelRequested> {
+        &self.cancel_requests
+    }
+
+    /// The first leg that carries a token: should the invitee move on from there, Calendly may carry it along.
+    pub fn leg_of(&self, token: &Token) -> Option<&Leg> {
+        self.legs().into_iter().find(|leg| leg.token.as_ref() == Some(token))
+    }
+
+    /// The tokens by which others must find this booking: those of moves of ours. That of its first leg leads here anyway.
+    pub fn tokens_of_moves(&self) -> impl Iterator<Item = &Token> {
+        self.requests.iter().filter(|(_, it)| it.replaces.is_some()).map(|(token, _)| token)
+    }
+
+    /// Whether we booked a leg, at VAI's wish.
+    pub fn was_requested(&self, leg: &Leg) -> bool {
+        leg.token.as_ref().is_some_and(|token| self.requests.contains_key(token))
+    }
+
+    /// The legs that are to be canceled at Calendly, by us: those whose place another has taken at our request, and those
+    /// that an agent canceled.
+    pub(crate) fn to_be_canceled(&self) -> impl Iterator<Item = &Leg> {
+        self.legs.values().filter(|leg| {
+            leg.canceled.is_none() && (self.cancel_requests.contains_key(&leg.invitee) || self.replacing(leg).is_some())
+        })
+    }
+
+    /// The leg that took this one's place at our request.
+    pub(crate) fn replacing(&self, leg: &Leg) -> Option<&Leg> {
+        self.requests
+            .iter()
+            .filter(|(_, request)| request.replaces.as_ref() == Some(&leg.invitee))
+            .find_map(|(token, _)| self.leg_of(token))
+    }
+
+    /// Whether a fact speaks of this booking's chain. An empty booking takes any, and one that waits for a leg takes that.
     pub fn is_linked_to(&self, fact: &Fact) -> bool {
+        let is_awaited = |token: &Token| self.requests.contains_key(token) && self.leg_of(token).is_none();
         self.legs.is_empty()
+            || fact.leg.token.as_ref().is_some_and(is_awaited)
             || fact.chain().any(|uri| {
                 self.legs.contains_key(uri)
                     || self
@@ -307,9 +454,10 @@ impl Booking {
         leg.previous.is_some() || self.before(leg).is_some()
     }
 
-    /// The end of the last meeting this booking ever stood for: what its rows' expiry is reckoned from.
+    /// The end of the last meeting this booking ever stood for, or was to stand for: what its rows' expiry is reckoned from.
     pub fn last_end(&self) -> Option<Timestamp> {
-        self.legs.values().map(|leg| leg.details.end).max()
+        let wished = self.requests.values().map(|it| it.start.max(it.at));
+        self.legs.values().map(|leg| leg.details.end).chain(wished).max()
     }
 
     /// The leg that no other leg follows. Calendly makes chains; should its data ever fork, the newest account decides,
@@ -354,6 +502,7 @@ impl Leg {
         self.heard_created |= other.heard_created;
         self.heard_canceled |= other.heard_canceled;
         self.no_show = self.no_show.max(other.no_show);
+        self.token = self.token.take().max(other.token);
         self.previous = self.previous.take().max(other.previous);
         self.next = self.next.take().max(other.next);
         self.canceled = match (self.canceled.take(), other.canceled) {
@@ -367,8 +516,13 @@ impl Leg {
 }
 
 impl Details {
-    fn rank(&self) -> (Timestamp, String) {
-        (self.as_of, rank_of(self))
+    /// Of accounts of the same instant the one that knows more outranks the other: a link that Calendly was still making is
+    /// not lost again.
+    fn rank(&self) -> (Timestamp, usize, String) {
+        let links = [&self.join_url, &self.cancel_url, &self.reschedule_url, &self.host, &self.zone];
+        let known =
+            links.iter().filter(|it| it.is_some()).count() + usize::from(self.place.is_some()) + self.phones.len();
+        (self.as_of, known, rank_of(self))
     }
 }
 

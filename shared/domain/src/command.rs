@@ -44,6 +44,8 @@ impl Message {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
+    /// `/calendly/notify`: an agent's booking was made.
+    Booked,
     /// `/calendly/confirmed`.
     Confirmed,
     /// `/calendly/canceled`.
@@ -91,6 +93,8 @@ pub enum Action {
     Log(Analytics, FactId),
     /// The new half of a move is missing: Calendly is asked for it.
     Heal,
+    /// The event is canceled at Calendly: an agent said so, or it was moved by us.
+    Cancel,
 }
 
 /// Which way an action errs when nobody can tell whether it was done.
@@ -113,7 +117,8 @@ impl Action {
             | Self::OfferHelp => Errs::AtMostOnce,
             Self::Text(Message::Confirmation | Message::Move | Message::Cancellation)
             | Self::Mail(Message::Confirmation | Message::Move | Message::Cancellation) => Errs::OnceMore,
-            Self::TellVai(_) | Self::Log(..) | Self::Heal => Errs::AtLeastOnce,
+            // What is canceled stays so.
+            Self::TellVai(_) | Self::Log(..) | Self::Heal | Self::Cancel => Errs::AtLeastOnce,
         }
     }
 
@@ -127,12 +132,14 @@ impl Action {
         match self {
             Self::Text(text) => message("sms", text),
             Self::Mail(mail) => message("mail", mail),
+            Self::TellVai(News::Booked) => "vai-booked".to_owned(),
             Self::TellVai(News::Confirmed) => "vai-confirmed".to_owned(),
             Self::TellVai(News::Canceled) => "vai-canceled".to_owned(),
             Self::TellVai(News::Rescheduled) => "vai-rescheduled".to_owned(),
             Self::OfferHelp => "vai-offer-help".to_owned(),
             Self::Log(what, _) => format!("log-{}", what.name().replace('_', "-")),
             Self::Heal => "heal".to_owned(),
+            Self::Cancel => "cancel".to_owned(),
         }
     }
 }
@@ -292,9 +299,12 @@ impl Command {
         let slug = action.slug();
         let id = match &action {
             Action::Log(_, fact) => CommandId::of(&slug, &[booking.as_str(), fact.as_str()]),
-            Action::Text(_) | Action::Mail(_) | Action::TellVai(_) | Action::OfferHelp | Action::Heal => {
-                CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
-            }
+            Action::Text(_)
+            | Action::Mail(_)
+            | Action::TellVai(_)
+            | Action::OfferHelp
+            | Action::Heal
+            | Action::Cancel => CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()]),
         };
         Self { id, action, leg, not_before, state: State::Open, attempts: 0, history: Vec::new() }
     }
@@ -387,7 +397,9 @@ impl Command {
 
     fn again_later(mut self, now: Timestamp, reason: Reason, after_seconds: Option<u32>, detail: String) -> Self {
         let tried = usize::try_from(self.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-        let Some(&backoff) = BACKOFF_SECONDS.get(tried) else {
+        // A cancellation is owed until it holds, or the meeting begins.
+        let last = BACKOFF_SECONDS.last().filter(|_| self.action == Action::Cancel);
+        let Some(&backoff) = BACKOFF_SECONDS.get(tried).or(last) else {
             // One of the tries may have been heard: that is not hidden behind the last one's failure.
             return if reason == Reason::Unknown || self.was_unknown_before() {
                 self.turned(State::Unknown, now, Some(Reason::Unknown), Some(detail))

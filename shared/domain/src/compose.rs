@@ -3,6 +3,7 @@
 //! Composed when a command is planned, to see whether it can be done at all, and again when it is performed, so that a
 //! reminder speaks of the booking as it is at its hour.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::booking::Standing;
@@ -82,6 +83,8 @@ pub struct VaiOrder {
     pub leg: Leg,
     /// VAI's conversation.
     pub conversation_id: String,
+    /// VAI's user.
+    pub user_id: Option<String>,
     /// The event type as VAI asked for it, else the event's name.
     pub event_type: String,
     /// Where the meeting was before a move.
@@ -103,8 +106,8 @@ pub enum Order {
     Help(VaiOrder, Timestamp),
     /// Log a fact for analytics; its payload is kept with the fact.
     Log(Analytics, FactId),
-    /// Ask Calendly about an invitee, and learn the answer.
-    LookUp(InviteeUri),
+    /// Cancel an invitee's event at Calendly, which tells the people concerned the reason.
+    Cancel(InviteeUri, Private<String>),
 }
 
 impl Order {
@@ -113,7 +116,7 @@ impl Order {
         match self {
             Self::Text(text) => Some(format!("{}, number from {}", text.letter.language.tag(), text.source.name())),
             Self::Mail(mail) => Some(mail.letter.language.tag().to_owned()),
-            Self::News(..) | Self::Help(..) | Self::Log(..) | Self::LookUp(_) => None,
+            Self::News(..) | Self::Help(..) | Self::Log(..) | Self::Cancel(..) => None,
         }
     }
 }
@@ -163,8 +166,29 @@ pub fn compose(
             Ok(Order::Help(vai(booking, leg, settings)?, (from + after).max(now)))
         }
         Action::Log(what, fact) => Ok(Order::Log(*what, fact.clone())),
-        Action::Heal => leg.next.clone().map(Order::LookUp).ok_or(Reason::NotFound),
+        Action::Cancel if leg.canceled.is_some() => Err(Reason::CanceledBeforeFire),
+        Action::Cancel if now >= leg.details.start => Err(Reason::PastStart),
+        Action::Cancel => Ok(Order::Cancel(leg.invitee.clone(), cancel_reason(booking, leg, settings))),
+        // A question: there is nothing to compose.
+        Action::Heal => Err(Reason::NotFound),
     }
+}
+
+/// What Calendly tells the people of a canceled event. Of a move it says where to, so that nobody takes it for the end.
+fn cancel_reason(booking: &Booking, leg: &Leg, settings: &Settings) -> Private<String> {
+    let Some(new) = booking.replacing(leg) else {
+        let asked = booking.cancel_requests().get(&leg.invitee);
+        return asked.and_then(|it| it.reason.clone()).unwrap_or_default();
+    };
+    let zone = new.details.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone());
+    let tz = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
+    let to = new.details.start.to_zoned(tz).strftime("%Y-%m-%d %H:%M");
+    Private::new(match language(booking, new, settings) {
+        Language::English => format!("Moved to {to} ({zone})"),
+        Language::Romanian => format!("Mutată pe {to} ({zone})"),
+        Language::Danish => format!("Flyttet til {to} ({zone})"),
+        Language::TraditionalChinese => format!("已改期至 {to} ({zone})"),
+    })
 }
 
 /// The invitee's language: the settings for the event type, else the booking's (VAI tells it), else the zone's likely
@@ -280,6 +304,7 @@ fn vai(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<VaiOrder, Re
         booking: booking.id.clone(),
         leg: leg.clone(),
         conversation_id: metadata.conversation_id.clone(),
+        user_id: metadata.user_id.clone(),
         event_type: metadata.event_type.clone().unwrap_or_else(|| leg.details.event_name.clone()),
         old_start: booking.before(leg).map(|old| old.details.start),
         language: language(booking, leg, settings),

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::booking::Standing;
 use crate::plan::wanted;
 use crate::{
-    Action, Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Fact, FactKind, InviteeUri, Metadata,
-    Reason, Settings, State,
+    Action, Analytics, Booking, BookingId, CancelRequested, Command, CommandId, ConnectionName, Fact, FactKind,
+    InviteeUri, Metadata, Reason, Requested, Settings, State, Token,
 };
 
 /// A booking as it was read: what [`decide()`] decides on, and what the commit compares against.
@@ -27,7 +27,12 @@ pub struct Snapshot {
 impl Snapshot {
     /// A booking that nobody has written yet.
     pub fn empty(id: BookingId, connection: ConnectionName) -> Self {
-        Self { booking: Booking::new(id, connection), revision: 0, metadata: None, commands: Vec::new() }
+        Self::of(Booking::new(id, connection))
+    }
+
+    /// A booking that has no commands yet, at revision 0.
+    pub fn of(booking: Booking) -> Self {
+        Self { booking, revision: 0, metadata: None, commands: Vec::new() }
     }
 
     /// The snapshot that a committed decision leaves.
@@ -89,6 +94,66 @@ impl Decision {
 /// Folds facts into a booking and says what follows. Total and pure: any facts, in any order, any number of times, and
 /// without any fact at all (a timer fired; somebody resumes what was left open).
 pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
+    follow(snapshot, settings, now, |booking| {
+        let mut logs = Vec::new();
+        for fact in facts {
+            booking.learn(fact);
+            logs.extend(log_of(booking, fact, settings));
+        }
+        logs
+    })
+}
+
+/// Writes down what Calendly is about to be asked to book, or how that ended; `metadata` is what VAI knows of it.
+pub fn request(
+    snapshot: &Snapshot,
+    token: &Token,
+    requested: Requested,
+    metadata: Option<Metadata>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Decision {
+    follow(snapshot, settings, now, |booking| {
+        booking.request(token.clone(), requested);
+        if booking.metadata.is_none() {
+            booking.metadata = metadata;
+        }
+        Vec::new()
+    })
+}
+
+/// Takes in an agent's wish to cancel the meeting that is on: a command that is carried out until it holds. One that had
+/// failed is begun again. Without a meeting nothing is decided.
+pub fn cancel(snapshot: &Snapshot, requested: CancelRequested, settings: &Settings, now: Timestamp) -> Decision {
+    let leg = match snapshot.booking.standing() {
+        Some(Standing::Active(leg)) => leg.clone(),
+        Some(Standing::Moving(_) | Standing::Canceled(..)) | None => {
+            return follow(snapshot, settings, now, |_| Vec::new());
+        }
+    };
+    let mut decision = follow(snapshot, settings, now, |booking| {
+        booking.request_cancellation(leg.invitee.clone(), requested);
+        Vec::new()
+    });
+    let failed = |row: &&Command| {
+        row.action == Action::Cancel && row.leg == leg.invitee && matches!(row.state, State::Failed { .. })
+    };
+    decision.commands.extend(
+        snapshot.commands.iter().find(failed).map(|row| Changed {
+            command: row.clone().turned(State::Open, now, None, None),
+            was: Some(row.revision()),
+        }),
+    );
+    decision
+}
+
+/// Changes a booking and says what follows. `change` gives back commands of its own.
+fn follow(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    now: Timestamp,
+    change: impl FnOnce(&mut Booking) -> Vec<Command>,
+) -> Decision {
     let mut booking = snapshot.booking.clone();
     if booking.metadata.is_none() {
         booking.metadata.clone_from(&snapshot.metadata);
@@ -96,11 +161,7 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
     // What is told at once is told when the booking comes to stand where it stands, and never later: not because the
     // settings have changed since, or a release has learned to say more.
     let stood = booking.standing().map(place);
-    let mut logs = Vec::new();
-    for fact in facts {
-        booking.learn(fact);
-        logs.extend(log_of(&booking, fact, settings));
-    }
+    let logs = change(&mut booking);
     let booking_changed = booking != snapshot.booking;
 
     let known: BTreeMap<&CommandId, &Command> = snapshot.commands.iter().map(|it| (&it.id, it)).collect();
@@ -115,7 +176,10 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
     let stands_anew = booking.standing().map(place) != stood;
     for command in wanted {
         match known.get(&command.id) {
-            None if stands_anew || command.not_before.is_some() => commands.push(Changed { command, was: None }),
+            // What we owe Calendly is owed whatever people are told.
+            None if stands_anew || command.not_before.is_some() || command.action == Action::Cancel => {
+                commands.push(Changed { command, was: None })
+            }
             // The settings took it back and ask for it again.
             Some(row) if is_withdrawn_by_settings(row) && command.state == State::Open => {
                 let command = (*row).clone().turned(State::Open, now, None, None);
@@ -151,12 +215,15 @@ fn is_withdrawn_by_settings(row: &Command) -> bool {
 /// The line in VAI's analytics that a fact is worth: once, for its id is the fact's. A move is one fact: its new half.
 fn log_of(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command> {
     let leg = &fact.leg;
+    // Of a move of ours Calendly tells no links.
+    let replaces = leg.token.as_ref().and_then(|token| booking.requested(token)?.replaces.as_ref());
+    let is_given_up = leg.canceled.as_ref().is_some_and(|end| end.rescheduled) || booking.replacing(leg).is_some();
     let what = match fact.kind {
-        FactKind::Created if leg.previous.is_some() => Analytics::InviteeRescheduled,
+        FactKind::Created if leg.previous.is_some() || replaces.is_some() => Analytics::InviteeRescheduled,
         FactKind::Created => Analytics::InviteeCreated,
-        FactKind::Canceled if leg.canceled.as_ref().is_some_and(|end| end.rescheduled) => return None,
+        FactKind::Canceled if is_given_up => return None,
         FactKind::Canceled => Analytics::InviteeCanceled,
-        FactKind::NoShow | FactKind::NoShowRemoved | FactKind::LookedUp => return None,
+        FactKind::NoShow | FactKind::NoShowRemoved | FactKind::LookedUp | FactKind::Booked => return None,
     };
     settings.acts_on(leg).then(|| {
         Command::new(&booking.id, Action::Log(what, fact.id.clone()), leg.invitee.clone(), leg.details.start, None)
@@ -177,6 +244,8 @@ fn withdrawal(booking: &Booking, row: &Command, wanted: &[Command]) -> Option<Re
     }
     match booking.standing()? {
         Standing::Active(_) | Standing::Canceled(..) if row.action == Action::Heal => Some(Reason::Arrived),
+        // Somebody else was first: it is canceled.
+        _ if row.action == Action::Cancel => Some(Reason::Arrived),
         // The new half of the move is not known yet, and what is new is made before what is old is removed. A timer that
         // fires meanwhile is harmless.
         Standing::Moving(_) => None,

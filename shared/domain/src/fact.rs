@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{BookingId, ConnectionName, FactId, InviteeUri, Leg, Token};
+use crate::{BookingId, ConnectionName, FactId, InviteeUri, Leg};
 
 /// How a fact came to us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,11 +17,14 @@ pub enum FactKind {
     NoShowRemoved,
     /// An answer of Calendly's REST API, asked because something was missing.
     LookedUp,
+    /// Calendly's answer to a booking of ours.
+    Booked,
 }
 
 impl FactKind {
     /// Every kind there is.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Canceled, Self::NoShow, Self::NoShowRemoved, Self::LookedUp];
+    pub const ALL: [Self; 6] =
+        [Self::Created, Self::Canceled, Self::NoShow, Self::NoShowRemoved, Self::LookedUp, Self::Booked];
 
     /// The name that is stored and shown.
     pub fn name(self) -> &'static str {
@@ -31,6 +34,7 @@ impl FactKind {
             Self::NoShow => "invitee_no_show.created",
             Self::NoShowRemoved => "invitee_no_show.deleted",
             Self::LookedUp => "invitee.looked_up",
+            Self::Booked => "invitee.booked",
         }
     }
 }
@@ -44,8 +48,6 @@ pub struct Fact {
     pub kind: FactKind,
     /// When it happened, by Calendly's clock.
     pub occurred_at: Timestamp,
-    /// Our tracking token, where the booking carries one.
-    pub token: Option<Token>,
     /// The invitee as this fact shows it.
     pub leg: Leg,
 }
@@ -58,7 +60,7 @@ impl Fact {
 
     /// The booking this fact founds when no alias knows its chain.
     pub fn founded_booking(&self, connection: &ConnectionName, root: &InviteeUri) -> BookingId {
-        match &self.token {
+        match &self.leg.token {
             Some(token) => BookingId::of_token(connection, token),
             None => BookingId::of_root(connection, root),
         }

@@ -121,6 +121,15 @@ impl Token {
     const PREFIX: &'static str = "vai1-";
     const LENGTH: usize = 26;
 
+    /// The token of an idempotency key: whoever comes with the same key comes to the same booking. It says nothing of what
+    /// the key was made of.
+    pub fn of_key(connection: &ConnectionName, key: &str) -> Self {
+        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let random = hash(&["token-of-key", connection.as_str(), key]);
+        let letters = random.iter().take(Self::LENGTH).map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+        Self(format!("{}{}", Self::PREFIX, letters.collect::<String>()))
+    }
+
     /// Recognises a token of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let random = text.strip_prefix(Self::PREFIX)?;
@@ -166,13 +175,17 @@ pub fn uuid_of(uri: &str) -> &str {
 }
 
 /// 128 bits of SHA-256 in hex over length-prefixed parts (`a|bc` and `ab|c` differ).
-fn digest(parts: &[&str]) -> String {
+pub fn digest(parts: &[&str]) -> String {
+    hex::encode(&hash(parts)[..16])
+}
+
+fn hash(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hex::encode(&hasher.finalize()[..16])
+    hasher.finalize().into()
 }
 
 #[cfg(test)]

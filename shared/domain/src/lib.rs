@@ -14,18 +14,21 @@ mod language;
 mod personal;
 mod plan;
 mod reason;
+pub mod scheduling;
 pub mod settings;
 mod timeline;
 
 pub use booking::{
-    Booking, CanceledBy, Cancellation, Details, Leg, Metadata, NoShow, PhoneCandidate, PhoneSource, Reconfirmation,
-    Standing,
+    Booking, CancelRequested, CanceledBy, Cancellation, Details, Leg, Metadata, NoShow, PhoneCandidate, PhoneSource,
+    Reconfirmation, RequestStands, Requested, Standing,
 };
 pub use command::{Action, Analytics, Command, Errs, Message, News, Note, Outcome, State};
 pub use compose::{Letter, MailOrder, Order, TextOrder, VaiOrder, compose};
-pub use decide::{Changed, Decision, Snapshot, Verdict, decide};
+pub use decide::{Changed, Decision, Snapshot, Verdict, cancel, decide, request};
 pub use fact::{Fact, FactKind};
-pub use ids::{BookingId, CommandId, ConnectionName, EventTypeUri, EventUri, FactId, InviteeUri, Token, uuid_of};
+pub use ids::{
+    BookingId, CommandId, ConnectionName, EventTypeUri, EventUri, FactId, InviteeUri, Token, digest, uuid_of,
+};
 pub use language::Language;
 pub use personal::{Phone, PhoneError, Private};
 pub use reason::Reason;

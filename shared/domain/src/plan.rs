@@ -16,6 +16,9 @@ pub(crate) fn wanted(booking: &Booking, settings: &Settings, now: Timestamp) -> 
         Some(Standing::Active(leg)) => (leg, of_meeting(booking, leg, settings)),
         Some(Standing::Canceled(leg, end)) => (leg, of_cancellation(booking, leg, end, settings)),
     };
+    let errands = booking
+        .to_be_canceled()
+        .map(|old| Command::new(&booking.id, Action::Cancel, old.invitee.clone(), old.details.start, None));
     let command = |(action, at): (Action, Option<Timestamp>)| {
         let skip = match at {
             _ if action == Action::Heal => None,
@@ -29,7 +32,7 @@ pub(crate) fn wanted(booking: &Booking, settings: &Settings, now: Timestamp) -> 
             None => command,
         }
     };
-    actions.into_iter().map(command).collect()
+    actions.into_iter().map(command).chain(errands).collect()
 }
 
 fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Action> {
@@ -61,6 +64,9 @@ fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<(Action,
     }
     for &minutes_after in settings.follow_ups_of(leg) {
         say(Message::FollowUp { minutes_after }, Some(after(leg.details.end, minutes_after)));
+    }
+    if is_vai && booking.was_requested(leg) && !moved {
+        actions.push((Action::TellVai(News::Booked), None));
     }
     if is_vai {
         actions.push((Action::TellVai(if moved { News::Rescheduled } else { News::Confirmed }), None));

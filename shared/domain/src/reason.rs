@@ -60,6 +60,10 @@ reasons! {
     SettingsChanged = "settings_changed": "The settings no longer ask for it.";
     /// The provider said no and will say no again.
     ProviderRefused = "provider_refused": "The provider refused it.";
+    /// Somebody else was quicker.
+    SlotTaken = "slot_taken": "Somebody else has booked the slot.";
+    /// Canceling would cancel the others' meeting too.
+    SharedEvent = "shared_event": "Others are in the same event: canceling it would cancel theirs too.";
     /// The provider's account or our settings need a person.
     Misconfigured = "misconfigured": "The provider rejected our account or template: somebody must look at the settings.";
     /// The provider limits how often.

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::scheduling::budget::Limits;
+use crate::scheduling::form;
 use crate::{Language, Leg, Message, Phone, uuid_of};
 
 /// The documented default, as text. [`Settings::default`] is the same; a test compares them.
@@ -112,6 +114,53 @@ pub struct Logging {
     pub webhooks_until: Option<Timestamp>,
 }
 
+/// How VAI's agents book.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
+pub struct BookingSettings {
+    pub per_minute: u32,
+    pub per_hour: u32,
+    pub per_day: u32,
+    pub requests_per_minute: u32,
+    pub hold_minutes: u32,
+    pub never_guests: Vec<String>,
+}
+
+impl Default for BookingSettings {
+    fn default() -> Self {
+        Self {
+            per_minute: 10,
+            per_hour: 50,
+            per_day: 100,
+            requests_per_minute: 120,
+            hold_minutes: 10,
+            never_guests: Vec::new(),
+        }
+    }
+}
+
+impl BookingSettings {
+    /// How many bookings a host's budget holds.
+    pub fn limits(&self) -> Limits {
+        Limits { per_minute: self.per_minute, per_hour: self.per_hour, per_day: self.per_day }
+    }
+}
+
+/// What people may want to talk about, and the event type for it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Topic {
+    /// What the topic is called.
+    pub name: String,
+    /// Words that speak of it.
+    pub words: Vec<String>,
+    /// The event type it leads to: name, slug, URI or UUID.
+    pub event_type: String,
+    /// Whose event type: name, e-mail address, URI or UUID.
+    #[serde(default)]
+    pub host: Option<String>,
+}
+
 /// The settings of a connection. `settings.default.toml` documents each.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
@@ -129,6 +178,8 @@ pub struct Settings {
     pub templates: Vec<Template>,
     pub event_types: BTreeMap<String, EventTypeSettings>,
     pub hosts: BTreeMap<String, HostContact>,
+    pub booking: BookingSettings,
+    pub topics: Vec<Topic>,
     pub logging: Logging,
 }
 
@@ -155,6 +206,12 @@ const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
 /// With two channels each, a move's commands and withdrawals stay well inside one transaction (100 items).
 const MOST_OFFSETS: usize = 8;
+
+/// Nobody's agents do more than that; a larger number is a slip.
+const MOST_BOOKINGS: u64 = 100_000;
+
+/// A hold takes nobody's slot, so one that lasts would promise too much.
+const LONGEST_HOLD: u64 = 60;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -226,6 +283,8 @@ impl Default for Settings {
             }],
             event_types: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            booking: BookingSettings::default(),
+            topics: Vec::new(),
             logging: Logging::default(),
         }
     }
@@ -254,6 +313,8 @@ impl Settings {
         table.read("templates", &mut errors, templates, |it| settings.templates = it);
         table.read("event_types", &mut errors, event_types, |it| settings.event_types = it);
         table.read("hosts", &mut errors, hosts, |it| settings.hosts = it);
+        table.read("booking", &mut errors, booking, |it| settings.booking = it);
+        table.read("topics", &mut errors, topics, |it| settings.topics = it);
         table.read("logging", &mut errors, logging, |it| settings.logging = it);
         table.close(&mut errors);
         if errors.0.is_empty() { Ok(settings) } else { Err(errors.0) }
@@ -453,12 +514,24 @@ fn zone(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     Some(name)
 }
 
-fn minutes(value: &Value, path: &str, errors: &mut Errors) -> Option<u32> {
-    let found = value.as_u64().filter(|minutes| (1..=LONGEST_MINUTES).contains(minutes));
+fn up_to(value: &Value, path: &str, errors: &mut Errors, unit: &str, most: u64) -> Option<u32> {
+    let found = value.as_u64().filter(|number| (1..=most).contains(number));
     if found.is_none() {
-        errors.add(path, format!("must be a whole number of minutes from 1 to {LONGEST_MINUTES}"));
+        errors.add(path, format!("must be a whole number{unit} from 1 to {most}"));
     }
-    found.and_then(|minutes| u32::try_from(minutes).ok())
+    found.and_then(|number| u32::try_from(number).ok())
+}
+
+fn number(value: &Value, path: &str, errors: &mut Errors) -> Option<u32> {
+    up_to(value, path, errors, "", MOST_BOOKINGS)
+}
+
+fn minutes(value: &Value, path: &str, errors: &mut Errors) -> Option<u32> {
+    up_to(value, path, errors, " of minutes", LONGEST_MINUTES)
+}
+
+fn hold_minutes(value: &Value, path: &str, errors: &mut Errors) -> Option<u32> {
+    up_to(value, path, errors, " of minutes", LONGEST_HOLD)
 }
 
 fn offsets(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<u32>> {
@@ -571,6 +644,62 @@ fn hosts(value: &Value, path: &str, errors: &mut Errors) -> Option<BTreeMap<Stri
     table_of(value, path, errors, host)
 }
 
+fn address_or_domain(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
+    let found = value.as_str().map(str::trim).filter(|text| {
+        let address = if text.starts_with('@') { format!("any{text}") } else { (*text).to_owned() };
+        form::email(&address).is_some()
+    });
+    if found.is_none() {
+        errors.add(path, "must be an e-mail address, or a domain such as @example.com");
+    }
+    found.map(str::to_owned)
+}
+
+fn never_guests(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<String>> {
+    list(value, path, errors, address_or_domain)
+}
+
+fn booking(value: &Value, path: &str, errors: &mut Errors) -> Option<BookingSettings> {
+    let mut booking = BookingSettings::default();
+    let mut table = Table::open(value, path.to_owned(), errors)?;
+    table.read("per_minute", errors, number, |it| booking.per_minute = it);
+    table.read("per_hour", errors, number, |it| booking.per_hour = it);
+    table.read("per_day", errors, number, |it| booking.per_day = it);
+    table.read("requests_per_minute", errors, number, |it| booking.requests_per_minute = it);
+    table.read("hold_minutes", errors, hold_minutes, |it| booking.hold_minutes = it);
+    table.read("never_guests", errors, never_guests, |it| booking.never_guests = it);
+    table.close(errors);
+    Some(booking)
+}
+
+fn topic_words(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<String>> {
+    let words = texts(value, path, errors)?;
+    if words.is_empty() {
+        errors.add(path, "must hold a word at least");
+    }
+    Some(words)
+}
+
+fn topic(value: &Value, path: &str, errors: &mut Errors) -> Option<Topic> {
+    let mut table = Table::open(value, path.to_owned(), errors)?;
+    let name = table.required("name", errors, text);
+    let words = table.required("words", errors, topic_words);
+    let event_type = table.required("event_type", errors, text);
+    let host = table.optional("host", errors, text);
+    table.close(errors);
+    Some(Topic { name: name?, words: words?, event_type: event_type?, host })
+}
+
+fn topics(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Topic>> {
+    let topics = list(value, path, errors, topic)?;
+    for (at, one) in topics.iter().enumerate() {
+        if topics[..at].iter().any(|other| other.name.trim().to_lowercase() == one.name.trim().to_lowercase()) {
+            errors.add(&format!("{path}[{at}].name"), "is the name of one above");
+        }
+    }
+    Some(topics)
+}
+
 fn level(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     one_of(value, path, errors, &LEVELS)
 }
@@ -620,6 +749,11 @@ mod tests {
             "templates": [{"message": "hello", "provider": "engagelab", "language": "en"}],
             "event_types": {"Sales Demo": {"channels": {"reminder": ["pigeon"]}}},
             "hosts": {"a@example.com": {"phone": "0712"}},
+            "booking": {"per_minute": 0, "per_week": 7, "hold_minutes": 61, "never_guests": ["a@b.example", "b.example"]},
+            "topics": [
+                {"name": "Sales", "words": []},
+                {"name": "Help", "words": ["help", " "], "event_type": "Help", "hosts": "Ana"},
+            ],
             "logging": {"level": "debug"},
         }))
         .expect_err("errors");
@@ -635,12 +769,41 @@ mod tests {
                 "templates[0].id: is missing",
                 "event_types.Sales Demo.channels.reminder[0]: must be one of sms, email",
                 "hosts.a@example.com.phone: must be a phone number with + and country code",
+                "booking.per_minute: must be a whole number from 1 to 100000",
+                "booking.hold_minutes: must be a whole number of minutes from 1 to 60",
+                "booking.never_guests[1]: must be an e-mail address, or a domain such as @example.com",
+                "booking.per_week: is no setting; there are: per_minute, per_hour, per_day, requests_per_minute, \
+                 hold_minutes, never_guests",
+                "topics[0].words: must hold a word at least",
+                "topics[0].event_type: is missing",
+                "topics[1].words[1]: must be a text that is not empty",
+                "topics[1].hosts: is no setting; there are: name, words, event_type, host",
                 "logging.level_until: is missing: a level set here must say when it ends",
                 "colour: is no setting; there are: default_language, fallback_zone, act_on, phone_questions, \
                  reminder_minutes, follow_up_minutes, mail_for, time_words, help_after_minutes, channels, \
-                 templates, event_types, hosts, logging",
+                 templates, event_types, hosts, booking, topics, logging",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_set_for_booking_leaves_the_rest_as_it_is() {
+        let topic = |name: &str| json!({"name": name, "words": ["price"], "event_type": "sales-demo"});
+        let settings = Settings::check(&json!({
+            "booking": {"per_minute": 500, "never_guests": ["bot@vai.example", "@Vai.example"]},
+            "topics": [topic("Sales")],
+        }))
+        .expect("settings");
+        assert_eq!(settings.booking.limits(), Limits { per_minute: 500, per_hour: 50, per_day: 100 });
+        assert_eq!(settings.booking.never_guests, ["bot@vai.example", "@Vai.example"]);
+        assert_eq!((settings.booking.requests_per_minute, settings.booking.hold_minutes), (120, 10));
+        assert_eq!(settings.topics[0].host, None);
+        let older: BookingSettings =
+            serde_json::from_value(json!({"hold_minutes": 5})).expect("from before the others");
+        assert_eq!(older, BookingSettings { hold_minutes: 5, ..BookingSettings::default() });
+
+        let errors = Settings::check(&json!({"topics": [topic("Sales"), topic("sales ")]})).expect_err("an error");
+        assert_eq!(errors[0].to_string(), "topics[1].name: is the name of one above");
     }
 
     #[test]

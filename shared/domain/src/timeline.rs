@@ -2,7 +2,10 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, Reason, State};
+use crate::{
+    Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, Reason, RequestStands, Requested, State,
+    Token,
+};
 
 /// One line of a booking's story. Instants are UTC.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,7 +33,15 @@ pub struct FactRecord {
 
 /// Everything that is known of a booking, in order.
 pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
-    let mut lines: Vec<Line> = facts.iter().map(|fact| of_fact(booking, fact)).collect();
+    // What was asked for goes before what came of it in the same second.
+    let mut lines: Vec<Line> =
+        booking.requests().iter().flat_map(|(token, request)| of_request(booking, token, request)).collect();
+    lines.extend(booking.cancel_requests().values().map(|request| Line {
+        at: request.at,
+        what: "VAI's agent".to_owned(),
+        happened: "asks for the meeting to be canceled".to_owned(),
+    }));
+    lines.extend(facts.iter().map(|fact| of_fact(booking, fact)));
     let was_needed = |command: &&Command| {
         let arrived = State::Withdrawn { reason: Reason::Arrived };
         command.action != Action::Heal || command.state != arrived
@@ -83,9 +94,31 @@ fn of_fact(booking: &Booking, fact: &FactRecord) -> Line {
         (FactKind::NoShow, _) => "the host marks the invitee as not having come".to_owned(),
         (FactKind::NoShowRemoved, _) => "the host takes the no-show back".to_owned(),
         (FactKind::LookedUp, _) => "Calendly was asked for what was missing".to_owned(),
+        (FactKind::Booked, Some(leg)) => {
+            format!("Calendly has booked it: {}, {}", leg.details.event_name, start(leg.details.start))
+        }
         (_, None) => "a fact about a meeting that is no longer on record".to_owned(),
     };
     Line { at: fact.received_at, what: fact.kind.name().to_owned(), happened }
+}
+
+/// What we asked Calendly to book, and what came of it if nothing did.
+fn of_request(booking: &Booking, token: &Token, request: &Requested) -> Vec<Line> {
+    let line = |at, happened| Line { at, what: "VAI's agent".to_owned(), happened };
+    let verb = if request.replaces.is_some() { "asks for a move" } else { "asks for a booking" };
+    let wish = told_in(&request.zone, request.start);
+    let mut lines = vec![line(request.at, format!("{verb}: {}, {wish}", request.event_name))];
+    match request.stands {
+        _ if booking.leg_of(token).is_some() => {}
+        RequestStands::Asking { .. } => {}
+        RequestStands::Doubtful => {
+            lines.push(line(request.at, "Calendly gave no answer: it is being asked whether it has booked".to_owned()));
+        }
+        RequestStands::Refused { reason, at } => {
+            lines.push(line(at, format!("nothing was booked: {} ({})", reason.sentence(), reason.code())));
+        }
+    }
+    lines
 }
 
 fn of_note(booking: &Booking, command: &Command, note: &Note, detail: &str) -> String {
@@ -125,12 +158,14 @@ fn title(action: &Action) -> String {
     match action {
         Action::Text(text) => message(text, "SMS"),
         Action::Mail(mail) => message(mail, "e-mail"),
+        Action::TellVai(News::Booked) => "VAI told of its booking".to_owned(),
         Action::TellVai(News::Confirmed) => "VAI told of the confirmation".to_owned(),
         Action::TellVai(News::Canceled) => "VAI told of the cancellation".to_owned(),
         Action::TellVai(News::Rescheduled) => "VAI told of the move".to_owned(),
         Action::OfferHelp => "VAI asked to offer help".to_owned(),
         Action::Log(what, _) => format!("VAI's analytics, {}", what.name()),
         Action::Heal => "asking Calendly for the rest of the move".to_owned(),
+        Action::Cancel => "canceling at Calendly".to_owned(),
     }
 }
 
@@ -151,8 +186,11 @@ fn day(leg: &Leg, at: Timestamp) -> String {
 
 /// An instant in the invitee's zone, the zone named.
 fn local(booking: &Booking, invitee: &InviteeUri, at: Timestamp) -> String {
-    let zone = booking.leg(invitee).and_then(|leg| leg.details.zone.clone()).unwrap_or_else(|| "UTC".to_owned());
-    match TimeZone::get(&zone) {
+    told_in(booking.leg(invitee).and_then(|leg| leg.details.zone.as_deref()).unwrap_or("UTC"), at)
+}
+
+fn told_in(zone: &str, at: Timestamp) -> String {
+    match TimeZone::get(zone) {
         Ok(tz) => format!("{} {zone}", at.to_zoned(tz).strftime("%a %d %b %Y %H:%M")),
         Err(_) => format!("{} UTC", at.to_zoned(TimeZone::UTC).strftime("%a %d %b %Y %H:%M")),
     }

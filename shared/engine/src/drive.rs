@@ -2,9 +2,11 @@
 
 use domain::{BookingId, ConnectionName, Decision, Fact, InviteeUri, Snapshot, Verdict, decide};
 use jiff::Timestamp;
+use wire::due::Due;
 
+use crate::book::{Settled, settle};
 use crate::execute::{Gate, execute};
-use crate::ports::{Calendly, Clock, CommitError, Evidence, Store, Unavailable, World};
+use crate::ports::{Bearer, Calendly, Clock, CommitError, Evidence, Store, Timers, Unavailable, World};
 
 /// A fact as it came in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,7 +43,7 @@ pub enum Trouble {
 }
 
 /// How often a decision is made again after somebody else wrote first.
-const MOST_DECISIONS: usize = 5;
+pub(crate) const MOST_DECISIONS: usize = 5;
 
 /// Of a long chain that was asked for at once, the first accounts are kept: a transaction holds 100 rows.
 const MOST_EVIDENCE: usize = 16;
@@ -75,7 +77,8 @@ pub async fn receive<W: World>(
     Err(Trouble::Contended)
 }
 
-/// Carries out whatever is open of a booking: a timer fired, or an earlier try was cut off.
+/// Carries out whatever is open of a booking: a timer fired, or an earlier try was cut off. A request whose answer is
+/// missing is settled first, by asking Calendly.
 ///
 /// # Errors
 /// When the record must come back.
@@ -86,7 +89,34 @@ pub async fn resume<W: World>(
     booking: &BookingId,
     deadline: Timestamp,
 ) -> Result<Progress, Trouble> {
-    go_on(world, gate, connection, booking, Vec::new(), deadline).await
+    let snapshot = world.store().load(connection, booking).await?;
+    let mut facts = Vec::new();
+    for (token, request) in snapshot.booking.open_requests() {
+        match settle(world, connection, booking, token, request).await? {
+            Settled::Booked(fact) => facts.push(*fact),
+            Settled::NotBooked => {}
+            Settled::Unsettled(at) => look_again(world, connection, booking, at).await?,
+        }
+    }
+    match advance(world, gate, connection, snapshot, &facts, None, deadline).await? {
+        Step::Through(progress) => Ok(progress),
+        Step::Beaten => go_on(world, gate, connection, booking, facts, deadline).await,
+        Step::Learned(facts) => go_on(world, gate, connection, booking, facts, deadline).await,
+    }
+}
+
+/// Has a booking looked at again at an instant within 15 minutes: what is done before anything that nobody would redeliver.
+///
+/// # Errors
+/// The due queue could not be reached.
+pub async fn look_again<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    booking: &BookingId,
+    at: Timestamp,
+) -> Result<(), Unavailable> {
+    let due = Due::V1 { connection: connection.clone(), booking: booking.clone(), commands: Vec::new() };
+    world.timers().arrange(booking.as_str(), &due, at, world.clock().now(), Bearer::DelayedMessage).await
 }
 
 /// Decides on facts that are known to be this booking's, and on what Calendly answers about it, until there is no more.
@@ -151,7 +181,12 @@ async fn advance<W: World>(
 }
 
 /// What is kept of the facts. A duplicate that only finds something to withdraw leaves no second trace.
-fn evidence(decision: &Decision, facts: &[Fact], received: Option<&Received>, now: Timestamp) -> Vec<Evidence> {
+pub(crate) fn evidence(
+    decision: &Decision,
+    facts: &[Fact],
+    received: Option<&Received>,
+    now: Timestamp,
+) -> Vec<Evidence> {
     if !decision.booking_changed {
         return Vec::new();
     }
@@ -180,11 +215,18 @@ async fn locate<W: World>(
 ) -> Result<(Snapshot, Vec<Fact>), Trouble> {
     let store = world.store();
     let chain: Vec<InviteeUri> = fact.chain().cloned().collect();
-    let aliases = store.aliases(connection, &chain).await?;
-    let mut snapshot = match chain.iter().find_map(|uri| aliases.get(uri)) {
+    let aliases = store.aliases(connection, &chain, fact.leg.token.as_ref()).await?;
+    let mut snapshot = match chain.iter().find_map(|uri| aliases.invitees.get(uri)) {
         Some(booking) => Some(store.load(connection, booking).await?),
         None => None,
     };
+
+    // A leg that we asked for comes as a stranger: nothing but its token leads to the booking that waits for it.
+    if snapshot.is_none()
+        && let Some(booking) = &aliases.token
+    {
+        snapshot = Some(store.load(connection, booking).await?).filter(|it| it.booking.is_linked_to(fact));
+    }
 
     let mut facts = vec![fact.clone()];
     let mut root = fact.leg.invitee.clone();
@@ -197,7 +239,7 @@ async fn locate<W: World>(
         }
         if snapshot.is_none()
             && !chain.contains(&uri)
-            && let Some(booking) = store.aliases(connection, std::slice::from_ref(&uri)).await?.get(&uri)
+            && let Some(booking) = store.aliases(connection, std::slice::from_ref(&uri), None).await?.invitees.get(&uri)
         {
             snapshot = Some(store.load(connection, booking).await?);
             before = Some(uri);
@@ -214,7 +256,7 @@ async fn locate<W: World>(
         return Ok((snapshot, facts));
     }
 
-    if let Some(token) = facts.iter().rev().find_map(|it| it.token.as_ref()) {
+    if let Some(token) = facts.iter().rev().find_map(|it| it.leg.token.as_ref()) {
         let snapshot = store.load(connection, &BookingId::of_token(connection, token)).await?;
         // A link can be passed on, and its token with it: the token is the booking of whoever used it first.
         if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {

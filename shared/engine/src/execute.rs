@@ -2,13 +2,15 @@
 
 use std::future::Future;
 
-use domain::{Action, Command, ConnectionName, Fact, Order, Outcome, Reason, Settings, Snapshot, State, compose};
+use domain::{
+    Action, Command, ConnectionName, Fact, InviteeUri, Order, Outcome, Reason, Settings, Snapshot, State, compose,
+};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use wire::due::Due;
 
-use crate::drive::{Received, Trouble};
+use crate::drive::{Received, Trouble, look_again};
 use crate::ports::{Bearer, Calendly, Clock, Mail, Store, Texts, Timers, Vai, World};
 
 /// How long a claim holds. Claiming, reading a secret, the provider's call and settling end within 8 seconds each; the
@@ -16,7 +18,7 @@ use crate::ports::{Bearer, Calendly, Clock, Mail, Store, Texts, Timers, Vai, Wor
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// No call is begun that could not end before the function is stopped.
-const LAST_START: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const LAST_START: SignedDuration = SignedDuration::from_secs(10);
 
 /// Calls of providers that one invocation makes side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -125,7 +127,12 @@ impl<W: World> Run<'_, W> {
                 State::Open | State::Waiting if command.action == Action::Heal => {
                     return self.heal(&command, now).await;
                 }
-                State::Open | State::Waiting => self.perform(&command, now).await,
+                State::Open | State::Waiting => match self.perform(&command, now).await {
+                    Ok(done) if done.action == Action::Cancel && matches!(done.state, State::Done { .. }) => {
+                        return self.learn_of(&done.leg).await;
+                    }
+                    next => next,
+                },
                 State::Claimed { .. } => {
                     // Whoever claimed it died before settling: the provider may have acted.
                     let outcome = Outcome::Unknown { detail: "cut off before its outcome was written down".to_owned() };
@@ -150,11 +157,8 @@ impl<W: World> Run<'_, W> {
     /// Asks Calendly for the missing half of a move. A question needs no claim, and its answer is a fact like any other:
     /// once it is committed nothing wants the question any more.
     async fn heal(&self, command: &Command, now: Timestamp) -> Left {
-        let booking = &self.snapshot.booking;
-        let order = booking.leg(&command.leg).ok_or(Reason::NotFound);
-        let order = order.and_then(|leg| compose(booking, leg, &command.action, self.settings, now));
-        let outcome = match order {
-            Ok(Order::LookUp(uri)) => match self.world.calendly().look_up(self.connection, &uri).await {
+        let outcome = match self.snapshot.booking.leg(&command.leg).and_then(|leg| leg.next.as_ref()) {
+            Some(uri) => match self.world.calendly().look_up(self.connection, uri).await {
                 Ok(Some(fact)) => return Left::Learned(Box::new(fact)),
                 Ok(None) => {
                     Outcome::Refused { reason: Reason::NotFound, detail: "the new half of the move".to_owned() }
@@ -163,9 +167,7 @@ impl<W: World> Run<'_, W> {
                     Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: error.to_string() }
                 }
             },
-            Ok(_) | Err(_) => {
-                Outcome::Refused { reason: Reason::NotFound, detail: "its address is not known".to_owned() }
-            }
+            None => Outcome::Refused { reason: Reason::NotFound, detail: "its address is not known".to_owned() },
         };
         let mut asked = command.clone();
         asked.attempts += 1;
@@ -176,13 +178,18 @@ impl<W: World> Run<'_, W> {
         settled.err().unwrap_or(Left::Nothing)
     }
 
+    /// Takes in what Calendly says of a leg that we have changed there. When it does not say, its webhook will.
+    async fn learn_of(&self, invitee: &InviteeUri) -> Left {
+        match self.world.calendly().look_up(self.connection, invitee).await {
+            Ok(Some(fact)) => Left::Learned(Box::new(fact)),
+            Ok(None) | Err(_) => Left::Nothing,
+        }
+    }
+
     /// Has the booking looked at again when the claims of others have ended or lapsed.
     async fn come_again(&self) -> Result<(), Trouble> {
-        let now = self.world.clock().now();
-        let booking = &self.snapshot.booking.id;
-        let due = Due::V1 { connection: self.connection.clone(), booking: booking.clone(), commands: Vec::new() };
-        let at = now + LEASE + SignedDuration::from_secs(1);
-        Ok(self.world.timers().arrange(booking.as_str(), &due, at, now, Bearer::DelayedMessage).await?)
+        let at = self.world.clock().now() + LEASE + SignedDuration::from_secs(1);
+        Ok(look_again(self.world, self.connection, &self.snapshot.booking.id, at).await?)
     }
 
     /// Gives a command the timer that will bring it back. Idempotent by name, so it needs no claim.
@@ -243,7 +250,7 @@ impl<W: World> Run<'_, W> {
             Order::Mail(mail) => world.mail().send(connection, key, mail).await,
             Order::News(news, about) => world.vai().tell(connection, key, *news, about, now).await,
             Order::Help(about, at) => world.vai().offer_help(connection, key, about, *at).await,
-            Order::LookUp(_) => Outcome::Unknown { detail: "a question has no outcome".to_owned() },
+            Order::Cancel(invitee, reason) => world.calendly().cancel(connection, invitee, reason.expose()).await,
             Order::Log(what, fact) => {
                 let payload = match self.received.filter(|it| it.fact.id == *fact) {
                     Some(received) => Ok(Some(received.payload.clone())),

@@ -2,12 +2,20 @@
 //!
 //! Generic over [`World`], so the same code runs against AWS and the providers and against a fake world in memory.
 
+mod book;
+mod desk;
 mod drive;
 mod execute;
 mod ports;
 
-pub use drive::{Progress, Received, Trouble, receive, resume};
+pub use book::{Begun, Fresh, Placed, Wish, begin, place};
+pub use desk::{
+    Account, Agenda, Appointment, AvailabilityRule, AvailabilitySchedule, Busy, Denied, Particulars, Prospect, Records,
+    ReserveError, Story, Subscription, Totals,
+};
+pub use drive::{Progress, Received, Trouble, look_again, receive, resume};
 pub use execute::{Gate, LEASE};
 pub use ports::{
-    Bearer, Calendly, Clock, CommitError, Evidence, Mail, Store, Texts, Timers, Unavailable, UnknownEvent, Vai, World,
+    Aliases, Bearer, Calendly, Clock, CommitError, Evidence, Made, Mail, Store, Texts, Timers, Unavailable,
+    UnknownEvent, Vai, Wanted, World,
 };

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::scheduling::Form;
 use domain::{
     Analytics, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, FactKind, InviteeUri, MailOrder,
-    News, Outcome, Settings, Snapshot, TextOrder, VaiOrder,
+    News, Outcome, Private, Reason, Settings, Snapshot, TextOrder, Token, VaiOrder,
 };
 use jiff::Timestamp;
 use wire::due::Due;
@@ -58,20 +59,32 @@ pub struct UnknownEvent {
     pub payload: Vec<u8>,
 }
 
+/// What leads to which booking.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Aliases {
+    /// By invitee.
+    pub invitees: BTreeMap<InviteeUri, BookingId>,
+    /// By the token that was asked for.
+    pub token: Option<BookingId>,
+}
+
 /// The table.
 pub trait Store {
-    /// Which bookings these invitees lead to; those that are unknown are left out. One read.
+    /// Which bookings these invitees lead to, and this token, where it is one of a move of ours; those that are unknown are
+    /// left out. One read.
     async fn aliases(
         &self,
         connection: &ConnectionName,
         invitees: &[InviteeUri],
-    ) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable>;
+        token: Option<&Token>,
+    ) -> Result<Aliases, Unavailable>;
 
     /// A booking with its commands and VAI's metadata, strongly consistent; empty when there is none. One read.
     async fn load(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, Unavailable>;
 
-    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases; its commands,
-    /// each only if its row is as it was seen; the facts with their payloads. All or nothing.
+    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, those of the
+    /// tokens of its moves among them; its commands, each only if its row is as it was seen; the facts with their payloads.
+    /// All or nothing.
     async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError>;
 
     /// Replaces a command's row if it still has revision `was`; says whether it had.
@@ -91,6 +104,9 @@ pub trait Store {
         fact: &FactId,
     ) -> Result<Option<Vec<u8>>, Unavailable>;
 
+    /// Writes down that event types have changed: what others remember of them is old.
+    async fn event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), Unavailable>;
+
     /// Keeps an event that has no effect yet. Keeping it again changes nothing.
     async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable>;
 
@@ -102,6 +118,63 @@ pub trait Store {
 pub trait Calendly {
     /// What Calendly says of an invitee now; `None` when it knows no such invitee.
     async fn look_up(&self, connection: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable>;
+
+    /// Books. Not to be repeated unless it certainly did not work: Calendly knows no idempotency key.
+    async fn book(&self, connection: &ConnectionName, form: &Form) -> Made;
+
+    /// The booking that carries a token, if Calendly has made one: what is asked after an answer was lost.
+    async fn find(&self, connection: &ConnectionName, wanted: &Wanted) -> Result<Option<Fact>, Unavailable>;
+
+    /// Cancels an invitee's whole event, unless others are in it too ([`Reason::SharedEvent`](domain::Reason)) or it has
+    /// begun. An event that is canceled already is done.
+    async fn cancel(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome;
+}
+
+/// What Calendly made of a booking form.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Made {
+    /// A booking.
+    Booking {
+        /// The invitee, as Calendly answered.
+        fact: Box<Fact>,
+        /// Set when this was the last booking that Calendly takes for so many seconds.
+        closed_for_seconds: Option<u32>,
+    },
+    /// Nothing: the slot is somebody else's.
+    Filled,
+    /// Nothing: Calendly takes no more for so many seconds.
+    Limited {
+        /// Until it takes more.
+        reset_seconds: u32,
+    },
+    /// Nothing, and nothing it will be.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// Status, title, codes and parameters; nothing personal.
+        detail: String,
+    },
+    /// Certainly nothing, and it may be tried again.
+    Unsent {
+        /// What went wrong.
+        detail: String,
+    },
+    /// Nobody can tell.
+    Unknown {
+        /// What went wrong.
+        detail: String,
+    },
+}
+
+/// The booking that is looked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// The token it carries.
+    pub token: Token,
+    /// The invitee's address.
+    pub email: Private<String>,
+    /// Its start.
+    pub start: Timestamp,
 }
 
 /// SMS.

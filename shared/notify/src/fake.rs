@@ -148,6 +148,7 @@ pub(crate) fn news() -> VaiOrder {
         booking: BookingId::new("bk-0123"),
         leg: Leg {
             invitee: InviteeUri::new("https://api.calendly.com/scheduled_events/EV2/invitees/IN2"),
+            token: None,
             previous: None,
             next: None,
             details: Details {
@@ -186,6 +187,7 @@ pub(crate) fn news() -> VaiOrder {
             heard_canceled: true,
         },
         conversation_id: "conv-7".to_owned(),
+        user_id: Some("user-7".to_owned()),
         event_type: "Sales Demo".to_owned(),
         old_start: Some(at("2026-03-28T10:00:00Z")),
         language: Language::Romanian,

@@ -73,6 +73,7 @@ impl engine::Vai for VaiClient {
         now: Timestamp,
     ) -> Outcome {
         match news {
+            News::Booked => self.post(connection, key, vai::NOTIFY, &vai::Booked::new(order, now)).await,
             News::Confirmed => self.post(connection, key, vai::CONFIRMED, &vai::Confirmed::new(order, now)).await,
             News::Canceled => self.post(connection, key, vai::CANCELED, &vai::Canceled::new(order, now)).await,
             News::Rescheduled => self.post(connection, key, vai::RESCHEDULED, &vai::Rescheduled::new(order, now)).await,
@@ -160,6 +161,7 @@ mod tests {
     #[tokio::test]
     async fn each_news_has_its_path() {
         for (news, path, field) in [
+            (News::Booked, "/calendly/notify", "user_id"),
             (News::Confirmed, "/calendly/confirmed", "event_type"),
             (News::Canceled, "/calendly/canceled", "cancel_reason"),
             (News::Rescheduled, "/calendly/rescheduled", "old_start_time"),

@@ -120,7 +120,7 @@ pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
 
 /// What there is to say about the keys for other providers.
 pub(crate) fn keys(providers: &Providers) -> Vec<Finding> {
-    let how = |part: &str| format!("add it: echo '{{{part}}}' | make connect");
+    let how = |part: &str| format!("add it: echo '{{{part}}}' | `make connect`");
     vec![
         match providers.engagelab {
             Some(_) => ok("engagelab", "the key pair is there"),

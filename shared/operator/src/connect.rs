@@ -9,14 +9,14 @@ use std::io::IsTerminal;
 use anyhow::{Context, bail};
 use calendly::{Account, Error, Order, Subscription, User};
 use clap::Args;
-use domain::Private;
+use domain::{ConnectionName, Private};
 use runtime::Providers;
 use runtime::aws::{Patience, config};
 use serde_json::{Map, Value};
 
-use crate::report::ok;
+use crate::report::{Terminal, ok};
 use crate::vault::{Kind, Vault};
-use crate::{CalendlyApi, Connection, account, report};
+use crate::{CalendlyApi, SecretNames, account};
 
 /// Connects Calendly: checks the token, writes both secrets, makes the subscription. Can be repeated.
 ///
@@ -26,28 +26,24 @@ use crate::{CalendlyApi, Connection, account, report};
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
     calendly: CalendlyApi,
     /// Where Calendly is to deliver; for another connection than `default`, its name is added
     #[arg(long, env = "WEBHOOK_URL")]
     webhook_url: String,
-    /// What the secrets' names begin with
-    #[arg(long, env = "SECRET_PREFIX")]
-    secret_prefix: String,
+    #[command(flatten)]
+    secrets: SecretNames,
     /// Replace an existing subscription and its signing key; the previous key stays valid for deliveries in flight
     #[arg(long)]
     rotate: bool,
 }
 
-pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
-    let connection = &options.connection.name;
+pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let url = account::webhook_url(&options.webhook_url, connection);
     check_url(&url)?;
-    let given = credentials(&read_input()?)?;
+    let given = credentials(&read_input(terminal)?)?;
 
     let aws = config(Patience::STEADY).await;
-    let vault = Vault::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secret_prefix, connection);
+    let vault = Vault::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix, connection);
     let mut providers = vault.read(Kind::Providers).await?;
     let signing = vault.read(Kind::Signing).await?;
     let held = keys_in(&signing)?;
@@ -61,7 +57,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
 
     let account = options.calendly.account(token)?;
     let (findings, owner) = account::examine(&account).await;
-    report::print(&findings);
+    terminal.report(&findings);
     let Some(owner) = owner else { bail!("Nothing was written.") };
     let (existing, leftover) = account::ours(account.subscriptions(&owner.current_organization).await?, &url);
     let plan = plan(&held, existing.as_ref(), options.rotate, new_key)?;
@@ -71,14 +67,14 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
     }
     // Before all else: another replacement needs the form of our URL that this one has.
     if let Some(leftover) = &leftover {
-        delete(&account, leftover).await?;
+        delete(&account, leftover, terminal).await?;
     }
     if let Some(keys) = plan.keys() {
         let mut signing = signing.clone();
         signing.insert("calendly".to_owned(), keys.iter().map(|key| key.expose().as_str()).collect());
         vault.write(Kind::Signing, &signing).await?;
     }
-    report::print(&[ok("secrets", if is_new || plan.keys().is_some() { "written" } else { "unchanged" })]);
+    terminal.report(&[ok("secrets", if is_new || plan.keys().is_some() { "written" } else { "unchanged" })]);
     let subscription = match &plan {
         Plan::Keep(found) => found.clone(),
         Plan::Make { keys, .. } => {
@@ -99,12 +95,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
             }
         },
     };
-    let is_well = report::print(&[account::subscription(Some(&subscription), &url)]);
+    let is_well = terminal.report(&[account::subscription(Some(&subscription), &url)]);
     if let Plan::Replace { old, .. } = &plan {
-        println!("      Running functions know the new key within five minutes; Calendly repeats what they refuse.");
-        delete(&account, old).await?;
+        terminal
+            .say("      Running functions know the new key within five minutes; Calendly repeats what they refuse.");
+        delete(&account, old, terminal).await?;
     }
-    report::print(&account::keys(&known));
+    terminal.report(&account::keys(&known));
     Ok(is_well)
 }
 
@@ -142,7 +139,7 @@ fn plan(
         (Some(old), _) if rotate => Plan::Replace { keys: rotated()?, old: old.clone() },
         (Some(_), []) => bail!(
             "Calendly has a subscription for this URL, and its signing key is not stored; Calendly never gives it back. \
-             Nothing was written. Replace it: make connect ROTATE=1"
+             Nothing was written. Replace it: `make connect ROTATE=1`"
         ),
         (Some(found), _) => Plan::Keep(found.clone()),
         // A run that was cut short has left its key.
@@ -160,11 +157,11 @@ async fn make(account: &Account, owner: &User, url: &str, keys: &[Private<String
     })
 }
 
-async fn delete(account: &Account, old: &Subscription) -> anyhow::Result<()> {
+async fn delete(account: &Account, old: &Subscription, terminal: &Terminal) -> anyhow::Result<()> {
     account.unsubscribe(&old.uri).await.context(
         "The old subscription can't be deleted. Two deliver now, which changes nothing; `make connect` again deletes it",
     )?;
-    report::print(&[ok("subscription", format!("the old one is deleted, for {}", old.callback_url))]);
+    terminal.report(&[ok("subscription", format!("the old one is deleted, for {}", old.callback_url))]);
     Ok(())
 }
 
@@ -230,9 +227,7 @@ fn keys_in(signing: &Map<String, Value>) -> anyhow::Result<Vec<Private<String>>>
 
 /// 256 bits, as HMAC-SHA256 has use for, in characters that no form mangles.
 fn new_key() -> anyhow::Result<Private<String>> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
-    Ok(Private::new(hex::encode(bytes)))
+    Ok(Private::new(hex::encode(crate::vault::random_bits()?)))
 }
 
 fn check_url(url: &str) -> anyhow::Result<()> {
@@ -252,10 +247,10 @@ fn check_url(url: &str) -> anyhow::Result<()> {
     }
 }
 
-fn read_input() -> anyhow::Result<String> {
+fn read_input(terminal: &Terminal) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprintln!("Paste the Calendly token (or the JSON object), then Enter and Ctrl-D:");
+        terminal.complain("Paste the Calendly token (or the JSON object), then Enter and Ctrl-D:");
     }
     std::io::read_to_string(stdin).context("standard input")
 }

@@ -9,30 +9,26 @@ use domain::settings::Channel;
 use domain::{ConnectionName, Language, Settings};
 use engine::Store;
 use runtime::aws::{Patience, config, explain};
-use runtime::{Providers, Secrets, Signing};
+use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing};
 use store::Table;
 
-use crate::report::{Finding, fail, ok, warn};
-use crate::{CalendlyApi, Connection, account, report};
+use crate::report::{Finding, Terminal, fail, ok, warn};
+use crate::{CalendlyApi, Rows, SecretNames, account};
 
-/// Looks a deployed stack over: secrets, token, subscription, queues, schedules, table, settings.
+/// Looks a deployed stack over: secrets, keys, token, subscription, queues, schedules, table, settings.
 ///
 /// Each line says how it is and what to do; it ends with 1 when something doesn't work.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
     calendly: CalendlyApi,
     /// Where Calendly delivers to; for another connection than `default`, its name is added
     #[arg(long, env = "WEBHOOK_URL")]
     webhook_url: String,
-    /// What the secrets' names begin with
-    #[arg(long, env = "SECRET_PREFIX")]
-    secret_prefix: String,
-    /// The table's name
-    #[arg(long, env = "TABLE_NAME")]
-    table_name: String,
+    #[command(flatten)]
+    secrets: SecretNames,
+    #[command(flatten)]
+    rows: Rows,
     /// EventBridge Scheduler's group of our schedules
     #[arg(long, env = "SCHEDULE_GROUP")]
     schedule_group: String,
@@ -62,16 +58,16 @@ const LOST_TIMERS: &str = "could not be delivered by EventBridge Scheduler, a ti
                            why, the body names the booking. Mend the cause and look with `make explain BOOKING=…` what \
                            has not been done. SQS can't redrive these (Start DLQ redrive): delete them when done";
 
-pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
+pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let aws = config(Patience::STEADY).await;
-    let connection = &options.connection.name;
     let mut is_well = true;
     // Printed part by part: a part that can't be reached takes its time.
-    let mut tell = |findings: &[Finding]| is_well &= report::print(findings);
+    let mut tell = |findings: &[Finding]| is_well &= terminal.report(findings);
 
-    let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secret_prefix);
+    let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);
     let (findings, providers) = of_secrets(&secrets, connection).await;
     tell(&findings);
+    tell(&[of_api_keys(secrets.api_keys().await, connection)]);
     if let Some(token) = providers.and_then(|it| it.calendly_token) {
         let url = account::webhook_url(&options.webhook_url, connection);
         tell(&of_calendly(&options.calendly.account(token)?, &url).await);
@@ -90,8 +86,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
     tell(&[of_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
-    tell(&of_table(&dynamodb, &options.table_name).await);
-    tell(&match Table::new(dynamodb, &options.table_name).settings(connection).await {
+    tell(&of_table(&dynamodb, &options.rows.table_name).await);
+    tell(&match Table::new(dynamodb, &options.rows.table_name).settings(connection).await {
         Ok(settings) => of_settings(&settings),
         Err(error) => vec![fail("settings", format!("can't be read: {error}"))],
     });
@@ -115,6 +111,20 @@ async fn of_secrets(secrets: &Secrets, connection: &ConnectionName) -> (Vec<Find
             findings.push(fail("providers", error.to_string()));
             (findings, None)
         }
+    }
+}
+
+fn of_api_keys(keys: Result<ApiKeys, SecretError>, connection: &ConnectionName) -> Finding {
+    const TOPIC: &str = "api keys";
+    let names: Vec<_> = match &keys {
+        Ok(keys) => keys.iter().filter(|it| it.connection == *connection).map(|it| it.name.as_str()).collect(),
+        Err(SecretError::Unknown(_)) => Vec::new(),
+        Err(error) => return fail(TOPIC, error.to_string()),
+    };
+    if names.is_empty() {
+        warn(TOPIC, "none, so no agent can book by our API: `make api-key NAME=vai-1`")
+    } else {
+        ok(TOPIC, names.join(", "))
     }
 }
 
@@ -224,7 +234,7 @@ async fn of_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Vec<Findin
 
 fn of_settings(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![if *settings == Settings::default() {
-        warn("settings", "none but the default: it has no SMS templates. Write yours: make settings FILE=…")
+        warn("settings", "none but the default: it has no SMS templates. Write yours: `make settings FILE=…`")
     } else {
         ok("settings", "written")
     }];
@@ -341,6 +351,19 @@ mod tests {
         assert_eq!(levels(&[]), [Level::Fail]);
         assert_eq!(levels(&[&new]), [Level::Ok]);
         assert_eq!(levels(&[&new, &old]), [Level::Ok, Level::Warn]);
+    }
+
+    #[test]
+    fn a_connection_has_keys_of_its_own_to_the_api() {
+        let keys = |connection: &str| {
+            let entry = json!({"name": "vai-1", "connection": connection, "sha256": "0".repeat(64)});
+            serde_json::from_value::<ApiKeys>(json!({"keys": [entry]})).expect("keys")
+        };
+        let level = |keys| of_api_keys(keys, &ConnectionName::default()).level;
+        assert_eq!((level(Ok(keys("default"))), level(Ok(keys("acme")))), (Level::Ok, Level::Warn));
+        assert_eq!(level(Err(SecretError::Unknown("api-keys".to_owned()))), Level::Warn);
+        let malformed = SecretError::Malformed { name: "api-keys".to_owned(), problem: "…".to_owned() };
+        assert_eq!(level(Err(malformed)), Level::Fail);
     }
 
     #[test]

@@ -3,42 +3,38 @@
 use std::fmt::Write;
 
 use clap::Args;
-use domain::{CanceledBy, Leg, PhoneSource, Standing, timeline, uuid_of};
+use domain::{CanceledBy, ConnectionName, Leg, PhoneSource, Standing, timeline, uuid_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use runtime::aws::{Patience, config};
-use store::{Story, Table};
+use store::Story;
 
-use crate::Connection;
+use crate::Rows;
+use crate::report::{Terminal, put};
 
 /// Tells a booking's story, in the invitee's time zone and without their contacts.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    connection: Connection,
-    /// The table's name
-    #[arg(long, env = "TABLE_NAME")]
-    table_name: String,
+    rows: Rows,
     /// Our booking id, the UUID or URI of an invitee or event at Calendly, or VAI's conversation id
     id: String,
 }
 
-pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
-    let connection = &options.connection.name;
-    let table = Table::new(aws_sdk_dynamodb::Client::new(&config(Patience::STEADY).await), options.table_name);
+pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
+    let table = options.rows.table().await;
     let mut stories = Vec::new();
     for booking in table.find(connection, &options.id).await? {
         stories.extend(table.story(connection, &booking).await?.map(|story| tell(&story)));
     }
     if stories.is_empty() {
-        eprintln!(
+        terminal.complain(format_args!(
             "Connection {connection} has no booking under {}. Give our booking id (bk-…), the UUID or URI of the invitee or \
              the event, or the conversation id. Bookings go 90 days after the meeting's end.",
             options.id
-        );
+        ));
         return Ok(false);
     }
-    println!("{}", stories.join("\n"));
+    put(&format!("{}\n", stories.join("\n")));
     Ok(true)
 }
 

@@ -5,14 +5,14 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use clap::Args;
-use domain::FactId;
+use domain::{ConnectionName, FactId};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use runtime::SystemClock;
-use runtime::aws::{Patience, config};
-use store::{Kept, Table};
+use store::Kept;
 
-use crate::Connection;
+use crate::Rows;
+use crate::report::{Terminal, put};
 
 /// Lists Calendly's events that have no effect here: how many of each name, and the newest.
 ///
@@ -21,10 +21,7 @@ use crate::Connection;
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    connection: Connection,
-    /// The table's name
-    #[arg(long, env = "TABLE_NAME")]
-    table_name: String,
+    rows: Rows,
     /// How far to look back: 12h, 7d, 2w; they are kept for 90 days
     #[arg(long, default_value = "7d")]
     since: Span,
@@ -39,20 +36,21 @@ pub(crate) struct Options {
 /// How many are read at most: enough to tell what comes in, and soon there.
 const MOST_COUNTED: usize = 10_000;
 
-pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
-    let connection = &options.connection.name;
-    let table = Table::new(aws_sdk_dynamodb::Client::new(&config(Patience::STEADY).await), options.table_name);
+pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
+    let table = options.rows.table().await;
     if let Some(id) = options.show {
         let Some(body) = table.kept_body(connection, &FactId::new(id.trim())).await? else {
-            eprintln!("Connection {connection} keeps no event {id}. `make kept` lists them; they go after 90 days.");
+            terminal.complain(format_args!(
+                "Connection {connection} keeps no event {id}. `make kept` lists them; they go after 90 days."
+            ));
             return Ok(false);
         };
-        println!("{}", String::from_utf8_lossy(&body));
+        put(&format!("{}\n", String::from_utf8_lossy(&body)));
         return Ok(true);
     }
     let since = before(SystemClock.now(), options.since)?;
     let kept = table.kept(connection, since, MOST_COUNTED).await?;
-    print!("{}", list(&kept, since, options.limit));
+    put(&list(&kept, since, options.limit));
     Ok(true)
 }
 

@@ -1,9 +1,10 @@
-//! For the person who runs it: connects a Calendly account, writes settings, tells a booking's story, looks a stack
-//! over, lists the events without effect. Whatever it prints is for people, says what to do, and holds no secret, phone
-//! number or e-mail address; `kept --show` alone prints personal data, which is what it is asked for.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its terminal")]
+//! For the person who runs it: connects a Calendly account, writes settings, makes keys to our API, tells a booking's
+//! story, looks a stack over, lists the events without effect. Whatever it prints is for people, says what to do, and
+//! holds no secret, phone number or e-mail address. Two print just that, being asked for it: `kept --show` personal data,
+//! and `api-key add` the key that it has made.
 
 mod account;
+mod api_key;
 mod connect;
 mod doctor;
 mod explain;
@@ -16,11 +17,17 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use domain::ConnectionName;
+use runtime::aws::{Patience, config};
+use store::Table;
+
+use crate::report::Terminal;
 
 /// Runs vai-calendly: AWS is the one of the environment (`AWS_REGION`, `AWS_PROFILE`, …).
 #[derive(Parser)]
 #[command(name = "operator")]
 struct Cli {
+    #[command(flatten)]
+    at: At,
     #[command(subcommand)]
     command: Command,
 }
@@ -29,6 +36,7 @@ struct Cli {
 enum Command {
     Connect(connect::Options),
     Settings(settings::Options),
+    ApiKey(api_key::Options),
     Explain(explain::Options),
     Doctor(doctor::Options),
     Kept(kept::Options),
@@ -36,10 +44,35 @@ enum Command {
 
 /// Whose secrets, settings and bookings.
 #[derive(Args)]
-struct Connection {
+struct At {
     /// The connection: 1 to 40 of a-z, 0-9 and -
-    #[arg(long = "connection", value_name = "NAME", default_value = "default", value_parser = connection)]
-    name: ConnectionName,
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = connection, global = true)]
+    connection: ConnectionName,
+    /// The stack that the environment is of, for the commands that are proposed
+    #[arg(long, env = "STACK", global = true, hide = true)]
+    stack: Option<String>,
+}
+
+/// The stack's table.
+#[derive(Args)]
+struct Rows {
+    /// The table's name
+    #[arg(long, env = "TABLE_NAME")]
+    table_name: String,
+}
+
+impl Rows {
+    async fn table(&self) -> Table {
+        Table::new(aws_sdk_dynamodb::Client::new(&config(Patience::STEADY).await), &self.table_name)
+    }
+}
+
+/// The stack's secrets.
+#[derive(Args)]
+struct SecretNames {
+    /// What the secrets' names begin with
+    #[arg(long = "secret-prefix", env = "SECRET_PREFIX")]
+    prefix: String,
 }
 
 /// Where Calendly is.
@@ -62,18 +95,21 @@ fn connection(text: &str) -> Result<ConnectionName, String> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let all_is_well = match Cli::parse().command {
-        Command::Connect(options) => connect::run(options).await,
-        Command::Settings(options) => settings::run(options).await,
-        Command::Explain(options) => explain::run(options).await,
-        Command::Doctor(options) => doctor::run(options).await,
-        Command::Kept(options) => kept::run(options).await,
+    let Cli { at: At { connection, stack }, command } = Cli::parse();
+    let (connection, terminal) = (&connection, &Terminal::new(&connection, stack.as_deref()));
+    let all_is_well = match command {
+        Command::Connect(options) => connect::run(options, connection, terminal).await,
+        Command::Settings(options) => settings::run(options, connection, terminal).await,
+        Command::ApiKey(options) => api_key::run(options, connection, terminal).await,
+        Command::Explain(options) => explain::run(options, connection, terminal).await,
+        Command::Doctor(options) => doctor::run(options, connection, terminal).await,
+        Command::Kept(options) => kept::run(options, connection, terminal).await,
     };
     match all_is_well {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{error:#}");
+            terminal.complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }

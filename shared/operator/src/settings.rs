@@ -4,22 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use domain::Settings;
+use domain::{ConnectionName, Settings};
 use engine::{CommitError, Store};
-use runtime::aws::{Patience, config};
 use serde_json::Value;
-use store::Table;
 
-use crate::Connection;
+use crate::Rows;
+use crate::report::{Terminal, put};
 
 /// Writes a connection's settings, once they are without error; or shows those in force.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    connection: Connection,
-    /// The table's name
-    #[arg(long, env = "TABLE_NAME")]
-    table_name: String,
+    rows: Rows,
     #[command(flatten)]
     what: What,
 }
@@ -35,27 +31,25 @@ struct What {
     show: bool,
 }
 
-pub(crate) async fn run(options: Options) -> anyhow::Result<bool> {
-    let connection = &options.connection.name;
-    let table = async || Table::new(aws_sdk_dynamodb::Client::new(&config(Patience::STEADY).await), options.table_name);
+pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let Some(file) = options.what.file else {
-        let settings = table().await.settings(connection).await?;
-        print!("{}", toml::to_string_pretty(&settings)?);
+        let settings = options.rows.table().await.settings(connection).await?;
+        put(&toml::to_string_pretty(&settings)?);
         return Ok(true);
     };
     match Settings::check(&read(&file)?) {
         Err(errors) => {
             for error in &errors {
-                eprintln!("{error}");
+                terminal.complain(error);
             }
-            eprintln!("{} in {}: nothing was written.", count(errors.len()), file.display());
+            terminal.complain(format_args!("{} in {}: nothing was written.", count(errors.len()), file.display()));
             Ok(false)
         }
-        Ok(settings) => match table().await.write_settings(connection, &settings).await {
+        Ok(settings) => match options.rows.table().await.write_settings(connection, &settings).await {
             Ok(version) => {
-                println!(
+                terminal.say(format_args!(
                     "Version {version} of the settings of {connection} is written; functions follow within a minute."
-                );
+                ));
                 Ok(true)
             }
             Err(CommitError::Conflict) => {

@@ -1,4 +1,4 @@
-//! The secrets of a connection, to read and to write. The functions only read them.
+//! The secrets, to read and to write. The functions only read them.
 
 use anyhow::{Context, bail};
 use aws_sdk_secretsmanager::Client;
@@ -6,33 +6,34 @@ use domain::ConnectionName;
 use runtime::aws::explain;
 use serde_json::{Map, Value};
 
-/// The two secrets of a connection.
+/// 256 random bits, which is what a key is made of.
+pub(crate) fn random_bits() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
+    Ok(bytes)
+}
+
+/// Two secrets of a connection, and one of the whole stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     /// What deliveries to us are signed with.
     Signing,
     /// What we call out with.
     Providers,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Signing => "signing",
-            Self::Providers => "providers",
-        }
-    }
+    /// The keys to our API, of every connection.
+    ApiKeys,
 }
 
 /// Secrets Manager, for one connection.
 pub(crate) struct Vault {
     client: Client,
     prefix: String,
+    connection: ConnectionName,
 }
 
 impl Vault {
     pub(crate) fn new(client: Client, secret_prefix: &str, connection: &ConnectionName) -> Self {
-        Self { client, prefix: format!("{secret_prefix}{connection}/") }
+        Self { client, prefix: secret_prefix.to_owned(), connection: connection.clone() }
     }
 
     /// A secret's document; empty when there is none yet.
@@ -72,6 +73,11 @@ impl Vault {
     }
 
     fn name(&self, kind: Kind) -> String {
-        format!("{}{}", self.prefix, kind.name())
+        let Self { prefix, connection, .. } = self;
+        match kind {
+            Kind::Signing => format!("{prefix}{connection}/signing"),
+            Kind::Providers => format!("{prefix}{connection}/providers"),
+            Kind::ApiKeys => format!("{prefix}api-keys"),
+        }
     }
 }

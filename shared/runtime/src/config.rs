@@ -47,16 +47,21 @@ impl Environment {
 
     /// A base URL: `http(s)://…`, without its trailing slash.
     pub fn url(&mut self, name: &str, default: Option<&str>) -> String {
-        let value = match ((self.get)(name).filter(|value| !value.trim().is_empty()), default) {
-            (Some(value), _) => value,
+        match (self.optional_url(name), default) {
+            (Some(url), _) => url,
             (None, Some(default)) => default.to_owned(),
-            (None, None) => return self.required(name),
-        };
+            (None, None) => self.required(name),
+        }
+    }
+
+    /// A base URL that may be left out.
+    pub fn optional_url(&mut self, name: &str) -> Option<String> {
+        let value = (self.get)(name).filter(|value| !value.trim().is_empty())?;
         let loopback = ["http://127.0.0.1", "http://localhost"].iter().any(|start| value.starts_with(start));
         if !value.starts_with("https://") && !loopback {
             self.problems.push(format!("{name} must begin with https:// (http:// is for loopback only)"));
         }
-        value.trim_end_matches('/').to_owned()
+        Some(value.trim_end_matches('/').to_owned())
     }
 
     /// A whole number in a range.
@@ -196,6 +201,38 @@ impl WorldConfig {
     }
 }
 
+/// What the schedule function needs: the world, and the queues that it tells the depth of.
+#[derive(Clone, Debug)]
+pub struct ScheduleConfig {
+    /// What it needs to act on the world.
+    pub world: WorldConfig,
+    /// `INTAKE_QUEUE_URL`.
+    pub intake_queue_url: String,
+    /// `INTAKE_DLQ_URL`.
+    pub intake_dlq_url: String,
+    /// `DUE_DLQ_URL`.
+    pub due_dlq_url: String,
+    /// `PUBLIC_URL`: where callers reach the API, for its own description. Without it that has no address.
+    pub public_url: Option<String>,
+}
+
+impl ScheduleConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the environment.
+    pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
+        let config = Self {
+            world: WorldConfig::read_from(&mut env),
+            intake_queue_url: env.required("INTAKE_QUEUE_URL"),
+            intake_dlq_url: env.required("INTAKE_DLQ_URL"),
+            due_dlq_url: env.required("DUE_DLQ_URL"),
+            public_url: env.optional_url("PUBLIC_URL"),
+        };
+        env.finish(config)
+    }
+}
+
 /// A key as it came from a secret, ready for a header.
 pub fn bearer(token: &Private<String>) -> String {
     format!("Bearer {}", token.expose())
@@ -232,5 +269,26 @@ mod tests {
         });
         let error = WorldConfig::read(env).expect_err("http").to_string();
         assert!(error.ends_with("VAI_API_URL must begin with https:// (http:// is for loopback only)"), "{error}");
+    }
+
+    #[test]
+    fn the_schedule_function_needs_the_world_and_three_more_queues() {
+        let given = |name: &str| match name {
+            "LOG_LEVEL" => None,
+            "PUBLIC_URL" => Some("https://api.example.com/".to_owned()),
+            name if name.ends_with("_API_URL") => Some(format!("https://{name}.example.com")),
+            name => Some(format!("the {name}")),
+        };
+        let config = ScheduleConfig::read(Environment::from(given)).expect("a configuration");
+        assert_eq!(
+            [&config.world.table_name, &config.intake_queue_url, &config.intake_dlq_url, &config.due_dlq_url],
+            ["the TABLE_NAME", "the INTAKE_QUEUE_URL", "the INTAKE_DLQ_URL", "the DUE_DLQ_URL"]
+        );
+        assert_eq!(config.public_url.as_deref(), Some("https://api.example.com"));
+        let error = ScheduleConfig::read(Environment::from(|_| None)).expect_err("problems").to_string();
+        for name in ["TABLE_NAME", "VAI_API_URL", "INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL"] {
+            assert!(error.contains(&format!("{name} is missing")), "{error}");
+        }
+        assert!(!error.contains("PUBLIC_URL"), "{error}");
     }
 }

@@ -9,5 +9,5 @@ mod secrets;
 pub mod telemetry;
 
 pub use clock::SystemClock;
-pub use queue::{Queue, QueueError};
-pub use secrets::{EngagelabKeys, Providers, SecretError, Secrets, Signing};
+pub use queue::{Depth, Queue, QueueError};
+pub use secrets::{ApiKey, ApiKeys, EngagelabKeys, Providers, SecretError, Secrets, Signing};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 
-/// A message could not be queued.
+/// A queue did not take a message, or did not tell how full it is.
 #[derive(Debug, thiserror::Error)]
-#[error("the message could not be queued: {0}")]
+#[error("the queue can't be used: {0}")]
 pub struct QueueError(String);
 
 impl QueueError {
@@ -15,6 +15,15 @@ impl QueueError {
     pub fn new(problem: impl Into<String>) -> Self {
         Self(problem.into())
     }
+}
+
+/// How full a queue is, about: SQS counts on several machines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Depth {
+    /// Messages that wait to be received.
+    pub waiting: u64,
+    /// Messages that somebody is at work on.
+    pub in_flight: u64,
 }
 
 /// One queue.
@@ -81,5 +90,30 @@ impl Queue {
             .await
             .map(|_| ())
             .map_err(|error| QueueError(crate::aws::explain(&error)))
+    }
+
+    /// How full it is.
+    ///
+    /// # Errors
+    /// When SQS did not tell within the client's patience.
+    pub async fn depth(&self) -> Result<Depth, QueueError> {
+        use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible};
+        let asked = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(ApproximateNumberOfMessages)
+            .attribute_names(ApproximateNumberOfMessagesNotVisible)
+            .send();
+        let told = asked.await.map_err(|error| QueueError(crate::aws::explain(&error)))?;
+        let count = |name: QueueAttributeName| {
+            let text = told.attributes().and_then(|all| all.get(&name));
+            let count = text.and_then(|text| text.parse().ok());
+            count.ok_or_else(|| QueueError(format!("{name} is not told")))
+        };
+        Ok(Depth {
+            waiting: count(ApproximateNumberOfMessages)?,
+            in_flight: count(ApproximateNumberOfMessagesNotVisible)?,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets of a connection, from AWS Secrets Manager.
+//! Secrets from AWS Secrets Manager: a connection's, and the keys to our own API.
 //!
 //! Found ones are cached five minutes and served stale while Secrets Manager fails; an unknown one is remembered for 60
 //! seconds, so that a stranger guessing connection names costs us one call a minute each.
@@ -11,6 +11,8 @@ use std::time::Duration;
 use domain::{ConnectionName, Private};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 const FRESH: Duration = Duration::from_secs(300);
@@ -19,11 +21,14 @@ const UNKNOWN: Duration = Duration::from_secs(60);
 /// A stale secret at hand is not held up for long by a slow Secrets Manager: the webhook function has 1.5 seconds in all.
 const REFRESH: Duration = Duration::from_millis(300);
 
-/// Keys are read anew for a wrong signature no more often than this.
+/// Keys are read anew, for a signature or a key that none of them fits, no more often than this.
 const ANEW: Duration = Duration::from_secs(10);
 
 /// And for so long a failed refresh is not tried again.
 const STALE: Duration = Duration::from_secs(30);
+
+/// The name of the secret that holds the keys to our API.
+const API_KEYS: &str = "api-keys";
 
 /// Past this many, the unknown names are forgotten: they are a stranger's, and cost memory.
 const MOST_CACHED: usize = 1_000;
@@ -59,11 +64,45 @@ pub struct EngagelabKeys {
     pub dev_secret: Private<String>,
 }
 
+/// `api-keys`: who may call our API. Several, so that a key can be replaced without a gap.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ApiKeys {
+    #[serde(default)]
+    keys: Vec<ApiKey>,
+}
+
+/// A key to our API, of which only the hash is kept.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct ApiKey {
+    /// What people call it: `vai-1`.
+    pub name: String,
+    /// The one connection that it opens.
+    pub connection: ConnectionName,
+    /// SHA-256 of the key; it has 256 bits of its own, so it needs no salt and no slow hash.
+    #[serde(deserialize_with = "hex::serde::deserialize")]
+    sha256: [u8; 32],
+}
+
+impl ApiKeys {
+    /// The key that was presented, if it is one of ours.
+    ///
+    /// The time it takes depends on neither what was presented nor which key it fits: each is compared, to its end.
+    pub fn holder(&self, presented: &str) -> Option<&ApiKey> {
+        let hash: [u8; 32] = Sha256::digest(presented).into();
+        self.keys.iter().fold(None, |found, key| if key.sha256.ct_eq(&hash).into() { Some(key) } else { found })
+    }
+
+    /// All keys, in the order of the secret.
+    pub fn iter(&self) -> impl Iterator<Item = &ApiKey> {
+        self.keys.iter()
+    }
+}
+
 /// Why a secret can't be had.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretError {
     /// There is none of that name.
-    #[error("there is no secret {0}; `make connect` writes it")]
+    #[error("there is no secret {0}; `make {maker}` writes it", maker = maker(.0))]
     Unknown(String),
     /// There is one, and it isn't what it should be.
     #[error("the secret {name} is malformed: {problem}")]
@@ -81,6 +120,10 @@ pub enum SecretError {
         /// What Secrets Manager said.
         problem: String,
     },
+}
+
+fn maker(name: &str) -> &'static str {
+    if name.ends_with(API_KEYS) { "api-key" } else { "connect" }
 }
 
 enum Source {
@@ -123,7 +166,7 @@ impl Secrets {
     /// # Errors
     /// See [`SecretError`].
     pub async fn signing(&self, connection: &ConnectionName) -> Result<Signing, SecretError> {
-        self.read(connection, "signing").await
+        self.read(&self.name(connection, "signing")).await
     }
 
     /// What the other functions need to call out for a connection.
@@ -131,27 +174,47 @@ impl Secrets {
     /// # Errors
     /// See [`SecretError`].
     pub async fn providers(&self, connection: &ConnectionName) -> Result<Providers, SecretError> {
-        self.read(connection, "providers").await
+        self.read(&self.name(connection, "providers")).await
+    }
+
+    /// The keys to our API.
+    ///
+    /// # Errors
+    /// See [`SecretError`].
+    pub async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
+        self.read(&format!("{}{API_KEYS}", self.prefix)).await
     }
 
     /// The signing keys read anew, for a signature that the known ones did not make: they may just have been rotated.
     /// `None` when they were read a moment ago, so that forged calls don't become calls of ours.
     pub async fn signing_anew(&self, connection: &ConnectionName) -> Option<Signing> {
-        let name = format!("{}{connection}/signing", self.prefix);
-        {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = cache.get_mut(&name).filter(|it| it.at.elapsed() >= ANEW)?;
-            entry.fresh_for = Duration::ZERO;
-        }
-        self.signing(connection).await.ok()
+        self.anew(&self.name(connection, "signing")).await
     }
 
-    async fn read<T: DeserializeOwned>(&self, connection: &ConnectionName, kind: &str) -> Result<T, SecretError> {
-        let name = format!("{}{connection}/{kind}", self.prefix);
-        let text = self.text(&name).await?.ok_or_else(|| SecretError::Unknown(name.clone()))?;
+    /// The keys to our API read anew, for one that is not known: it may just have been made. `None` when they were read a
+    /// moment ago, so that guessed keys don't become calls of ours.
+    pub async fn api_keys_anew(&self) -> Option<ApiKeys> {
+        self.anew(&format!("{}{API_KEYS}", self.prefix)).await
+    }
+
+    fn name(&self, connection: &ConnectionName, kind: &str) -> String {
+        format!("{}{connection}/{kind}", self.prefix)
+    }
+
+    async fn anew<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        {
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = cache.get_mut(name).filter(|it| it.at.elapsed() >= ANEW)?;
+            entry.fresh_for = Duration::ZERO;
+        }
+        self.read(name).await.ok()
+    }
+
+    async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, SecretError> {
+        let text = self.text(name).await?.ok_or_else(|| SecretError::Unknown(name.to_owned()))?;
         // serde_json's own words would quote the value.
         serde_json::from_str(&text).map_err(|error| SecretError::Malformed {
-            name,
+            name: name.to_owned(),
             problem: format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()),
         })
     }
@@ -222,5 +285,72 @@ impl Secrets {
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SHA-256 of `one`, as `printf one | sha256sum` tells it.
+    const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+    const TWO: &str = "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3";
+
+    fn stored(api_keys: &str) -> Secrets {
+        Secrets::fixed("stack/", [("stack/api-keys".to_owned(), api_keys.to_owned())].into())
+    }
+
+    #[tokio::test]
+    async fn a_key_is_known_by_its_hash_and_opens_one_connection() {
+        let keys = stored(&format!(
+            r#"{{"keys":[{{"name":"vai-1","connection":"default","sha256":"{ONE}"}},
+                         {{"name":"vai-2","connection":"acme","sha256":"{TWO}"}}]}}"#
+        ));
+        let keys = keys.api_keys().await.expect("keys");
+        let holder = |presented: &str| keys.holder(presented).map(|it| (it.name.as_str(), it.connection.as_str()));
+        assert_eq!(holder("one"), Some(("vai-1", "default")));
+        assert_eq!(holder("two"), Some(("vai-2", "acme")));
+        for stranger in ["", "One", "one ", ONE] {
+            assert_eq!(holder(stranger), None, "{stranger:?}");
+        }
+        assert!(ApiKeys::default().holder("one").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_malformed_or_missing_secret_says_so_without_its_value() {
+        let entry = |connection: &str, sha256: &str| {
+            format!(r#"{{"keys":[{{"name":"vai-1","connection":"{connection}","sha256":"{sha256}"}}]}}"#)
+        };
+        for malformed in
+            [entry("default", "hush"), entry("Not A Name", ONE), entry("default", &ONE[2..]), "hush".into()]
+        {
+            let error = stored(&malformed).api_keys().await.expect_err("malformed");
+            let text = error.to_string();
+            assert!(matches!(error, SecretError::Malformed { .. }), "{text}");
+            assert!(!text.contains("hush") && text.contains("stack/api-keys"), "{text}");
+        }
+        let nothing = Secrets::fixed("stack/", BTreeMap::new());
+        let told = [
+            nothing.api_keys().await.expect_err("unknown").to_string(),
+            nothing.signing(&ConnectionName::default()).await.expect_err("unknown").to_string(),
+        ];
+        assert_eq!(
+            told,
+            [
+                "there is no secret stack/api-keys; `make api-key` writes it",
+                "there is no secret stack/default/signing; `make connect` writes it",
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_key_has_the_secret_read_anew_at_most_every_ten_seconds() {
+        let secrets = stored(r#"{"keys":[]}"#);
+        assert!(secrets.api_keys_anew().await.is_none(), "nothing was read yet: api_keys reads it");
+        secrets.api_keys().await.expect("keys");
+        assert!(secrets.api_keys_anew().await.is_none());
+        tokio::time::advance(ANEW).await;
+        assert!(secrets.api_keys_anew().await.is_some());
+        assert!(secrets.api_keys_anew().await.is_none());
     }
 }

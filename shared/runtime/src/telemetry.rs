@@ -40,8 +40,21 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask what is personal. Others print whole requests and answers below `warn`.
-const OURS: [&str; 11] =
-    ["calendly", "domain", "engine", "notify", "processor", "reminder", "runtime", "store", "webhook", "wire", "world"];
+const OURS: [&str; 13] = [
+    "api",
+    "calendly",
+    "domain",
+    "engine",
+    "notify",
+    "processor",
+    "reminder",
+    "runtime",
+    "schedule",
+    "store",
+    "webhook",
+    "wire",
+    "world",
+];
 
 fn ours_at(level: tracing::Level) -> Targets {
     Targets::new().with_default(level.min(tracing::Level::WARN)).with_targets(OURS.map(|name| (name, level)))
@@ -85,7 +98,9 @@ mod tests {
     fn only_our_own_crates_log_below_warn() {
         use tracing::Level;
         let filter = ours_at(Level::TRACE);
-        assert!(filter.would_enable("engine::execute", &Level::TRACE));
+        for ours in ["engine::execute", "schedule", "api::request"] {
+            assert!(filter.would_enable(ours, &Level::TRACE), "{ours}");
+        }
         for other in ["aws_smithy_runtime", "lambda_runtime", "hyper", "reqwest", "rustls"] {
             assert!(filter.would_enable(other, &Level::WARN) && !filter.would_enable(other, &Level::INFO), "{other}");
         }

@@ -1,16 +1,18 @@
 //! The rows: values to attributes and back. Pure.
 //!
-//! Every row has `kind` (what it is, with its version), `doc` (a JSON document, readable in a console), `rev` where it is
-//! written conditionally, and `expires_at` (epoch seconds, for the table's time to live).
+//! Every row has `kind` (what it is, with its version), and most have `doc` (a JSON document, readable in a console), `rev`
+//! where they are written conditionally, and `expires_at` (epoch seconds, for the table's time to live). A row that only
+//! says when something was, or ends, has that in `instant`; one that only counts has `used`.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Booking, BookingId, Command, ConnectionName, Decision, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata,
-    Settings, Standing,
+    Settings, Standing, Token,
 };
 use engine::{Evidence, Unavailable, UnknownEvent};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
@@ -32,6 +34,9 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// booking that does come keeps a copy in its own row.
 const METADATA_RETENTION: SignedDuration = SignedDuration::from_hours(180 * 24);
 
+/// What has ended may be asked for a little longer, and is told from what never was.
+const AFTERGLOW: SignedDuration = SignedDuration::from_hours(24);
+
 /// The kinds of row. A form that changes gets the next version and keeps a reader for this one.
 pub(crate) mod kind {
     pub(crate) const BOOKING: &str = "booking.v1";
@@ -41,6 +46,12 @@ pub(crate) mod kind {
     pub(crate) const METADATA: &str = "metadata.v1";
     pub(crate) const SETTINGS: &str = "settings.v1";
     pub(crate) const UNKNOWN: &str = "unknown.v1";
+    pub(crate) const BUDGET: &str = "budget.v1";
+    pub(crate) const CLOSED: &str = "closed.v1";
+    pub(crate) const EVENT_TYPES: &str = "event_types.v1";
+    pub(crate) const HOLD: &str = "hold.v1";
+    pub(crate) const PERMITS: &str = "permits.v1";
+    pub(crate) const PULSE: &str = "pulse.v1";
 }
 
 /// The instant after which the rows of a decision may go: 90 days after the last of the meeting's end, the facts'
@@ -55,22 +66,25 @@ pub(crate) fn expiry(decision: &Decision, evidence: &[Evidence]) -> Option<Times
 }
 
 /// A booking. The attributes of the indexes stand here only: of [`key::BY_INVITEE`] while the meeting is on, of
-/// [`key::BY_CONVERSATION`] when VAI made it.
+/// [`key::BY_CONVERSATION`] when VAI made it, of [`key::BY_START`] once Calendly has told of it.
 pub(crate) fn booking(booking: &Booking, revision: u64, expires: Option<Timestamp>) -> Row {
     let Booking { id, connection, metadata, .. } = booking;
     let mut row = row(key::of_booking(connection, id), key::BOOKING, kind::BOOKING, json(booking), expires);
     row.insert("rev".to_owned(), number(revision));
-    let standing = booking.standing();
-    if let Some(Standing::Active(leg)) = standing {
+    let Some(standing) = booking.standing() else { return row };
+    let (Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) = standing;
+    let start = string(key::of_instant(leg.details.start));
+    if let Standing::Active(leg) = standing {
         row.insert("gsi1pk".to_owned(), string(key::of_email(connection, leg.details.email.expose())));
-        row.insert("gsi1sk".to_owned(), string(key::of_instant(leg.details.start)));
+        row.insert("gsi1sk".to_owned(), start.clone());
+        row.extend(leg.details.zone.as_ref().map(|zone| ("zone".to_owned(), string(zone))));
     }
-    if let Some(metadata) = metadata
-        && let Some(Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) = standing
-    {
+    if let Some(metadata) = metadata {
         row.insert("gsi2pk".to_owned(), string(key::of_conversation(connection, &metadata.conversation_id)));
-        row.insert("gsi2sk".to_owned(), string(key::of_instant(leg.details.start)));
+        row.insert("gsi2sk".to_owned(), start.clone());
     }
+    row.insert("gsi3pk".to_owned(), string(key::of_standing(connection, key::name_of(standing))));
+    row.insert("gsi3sk".to_owned(), start);
     row
 }
 
@@ -109,17 +123,25 @@ pub(crate) fn fact(
 
 /// The aliases of an invitee's URI.
 pub(crate) fn invitee_alias(booking: &Booking, invitee: &InviteeUri, expires: Option<Timestamp>) -> Row {
-    alias(booking, invitee.as_str(), key::ALIAS, expires)
+    let doc = json!({ "uri": invitee }).to_string();
+    alias(booking, invitee.as_str(), key::ALIAS, doc, expires)
+}
+
+/// The alias of a move's token.
+pub(crate) fn token_alias(booking: &Booking, token: &Token, expires: Option<Timestamp>) -> Row {
+    let doc = json!({ "token": token }).to_string();
+    alias(booking, token.as_str(), key::ALIAS, doc, expires)
 }
 
 /// The alias of a leg's event.
 pub(crate) fn event_alias(booking: &Booking, leg: &Leg, expires: Option<Timestamp>) -> Row {
-    alias(booking, leg.details.event.as_str(), &key::of_event(&booking.id), expires)
+    let event = &leg.details.event;
+    let doc = json!({ "uri": event }).to_string();
+    alias(booking, event.as_str(), &key::of_event(&booking.id), doc, expires)
 }
 
-fn alias(booking: &Booking, uri: &str, sort: &str, expires: Option<Timestamp>) -> Row {
-    let doc = json!({ "uri": uri }).to_string();
-    let mut row = row(key::of_alias(&booking.connection, uri), sort, kind::ALIAS, doc, expires);
+fn alias(booking: &Booking, name: &str, sort: &str, doc: String, expires: Option<Timestamp>) -> Row {
+    let mut row = row(key::of_alias(&booking.connection, name), sort, kind::ALIAS, doc, expires);
     row.insert("booking".to_owned(), string(booking.id.as_str()));
     row
 }
@@ -148,6 +170,37 @@ pub(crate) fn unknown(connection: &ConnectionName, event: &UnknownEvent) -> Row 
     row
 }
 
+/// Until when Calendly takes no bookings of an owner's.
+pub(crate) fn closed(connection: &ConnectionName, owner: &str, until: Timestamp) -> Row {
+    let expires = Some(after(until, AFTERGLOW));
+    mark(key::of_budget(connection, owner), key::CLOSED, kind::CLOSED, until, expires)
+}
+
+/// When event types last changed. It never expires.
+pub(crate) fn event_types(connection: &ConnectionName, at: Timestamp) -> Row {
+    mark(key::of_event_types(connection), key::EVENT_TYPES, kind::EVENT_TYPES, at, None)
+}
+
+/// When Calendly last told something new. It never expires.
+pub(crate) fn pulse(connection: &ConnectionName, at: Timestamp) -> Row {
+    mark(key::of_pulse(connection), key::PULSE, kind::PULSE, at, None)
+}
+
+/// A hold, until an instant.
+pub(crate) fn hold(connection: &ConnectionName, id: &str, document: &str, until: Timestamp) -> Row {
+    let expires = Some(after(until, AFTERGLOW));
+    let mut row = mark(key::of_hold(connection, id), key::HOLD, kind::HOLD, until, expires);
+    row.insert("doc".to_owned(), string(document));
+    row
+}
+
+/// A row that says when.
+fn mark(partition: String, sort: &str, kind: &str, at: Timestamp, expires: Option<Timestamp>) -> Row {
+    let mut row = bare(partition, sort, kind, expires);
+    row.insert("instant".to_owned(), string(key::of_moment(at)));
+    row
+}
+
 /// A row's key.
 pub(crate) fn key(partition: String, sort: &str) -> Row {
     HashMap::from([("pk".to_owned(), string(partition)), ("sk".to_owned(), string(sort))])
@@ -169,14 +222,25 @@ pub(crate) fn json(value: &impl Serialize) -> String {
 }
 
 fn row(partition: String, sort: &str, kind: &str, doc: String, expires: Option<Timestamp>) -> Row {
-    let mut row = key(partition, sort);
-    row.insert("kind".to_owned(), string(kind));
+    let mut row = bare(partition, sort, kind, expires);
     row.insert("doc".to_owned(), string(doc));
-    row.extend(expires.map(|at| ("expires_at".to_owned(), AttributeValue::N(at.as_second().to_string()))));
     row
 }
 
-fn after(at: Timestamp, wait: SignedDuration) -> Timestamp {
+fn bare(partition: String, sort: &str, kind: &str, expires: Option<Timestamp>) -> Row {
+    let mut row = key(partition, sort);
+    row.insert("kind".to_owned(), string(kind));
+    row.extend(expires.map(|at| ("expires_at".to_owned(), seconds(at))));
+    row
+}
+
+/// An instant as the table's time to live takes it.
+pub(crate) fn seconds(at: Timestamp) -> AttributeValue {
+    AttributeValue::N(at.as_second().to_string())
+}
+
+/// An instant that much later.
+pub(crate) fn after(at: Timestamp, wait: SignedDuration) -> Timestamp {
     at.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
@@ -190,8 +254,22 @@ pub(crate) fn text<'a>(row: &'a Row, name: &str) -> Result<&'a str, Unavailable>
 
 /// A row's revision.
 pub(crate) fn revision(row: &Row) -> Result<u64, Unavailable> {
-    let number = row.get("rev").and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
-    number.ok_or_else(|| Unavailable("a row has no rev".to_owned()))
+    count(row, "rev")
+}
+
+/// How often a row was drawn on.
+pub(crate) fn used(row: &Row) -> Result<u32, Unavailable> {
+    count(row, "used")
+}
+
+/// What a row says was, or ends, at an instant: that instant.
+pub(crate) fn instant(row: &Row) -> Result<Timestamp, Unavailable> {
+    text(row, "instant")?.parse().map_err(|_| Unavailable("a row's instant is none".to_owned()))
+}
+
+fn count<T: FromStr>(row: &Row, name: &str) -> Result<T, Unavailable> {
+    let number = row.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
+    number.ok_or_else(|| Unavailable(format!("a row has no {name}")))
 }
 
 /// A row's document. What is wrong with one is told by its place: the text itself may be personal.
@@ -262,10 +340,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use domain::settings::{Channel, EventTypeSettings, HostContact, Provider, Template};
-    use domain::{Action, BookingId, Command, Language, Message, Phone, decide};
+    use domain::{Action, BookingId, CanceledBy, Cancellation, Command, Language, Message, Phone, decide};
 
     use super::*;
-    use crate::fixtures::{at, created, evidence, metadata as written_down, moved, snapshot};
+    use crate::fixtures::{asking, at, created, evidence, metadata as written_down, moved, requested, snapshot, token};
 
     /// A row as text, sorted; of payloads the magic number only, since a compressor may change its mind.
     fn show(row: Row) -> String {
@@ -289,16 +367,19 @@ mod tests {
     #[test]
     fn a_booking() {
         insta::assert_snapshot!(show(booking(&booked(), 3, Some(at("2027-02-18T10:30:00Z")))), @r#"
-        doc: {"id":"bk-1","connection":"default","token":null,"metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{"https://api.calendly.com/scheduled_events/E/invitees/I1":{"invitee":"https://api.calendly.com/scheduled_events/E/invitees/I1","previous":null,"next":null,"details":{"as_of":"2026-11-01T08:00:00Z","event":"https://api.calendly.com/scheduled_events/E","event_type":"https://api.calendly.com/event_types/T","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","end":"2026-11-20T10:30:00Z","name":"Ana Pop","first_name":null,"email":"Ana@Example.com","zone":"Europe/Bucharest","join_url":"https://meet.example.com/x","place":null,"cancel_url":null,"reschedule_url":null,"host":"Mihai","phones":[{"source":"text_reminder_number","text":"+40712345678"}]},"canceled":null,"heard_created":true,"heard_canceled":false}}}
+        doc: {"id":"bk-1","connection":"default","metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{"https://api.calendly.com/scheduled_events/E/invitees/I1":{"invitee":"https://api.calendly.com/scheduled_events/E/invitees/I1","previous":null,"next":null,"details":{"as_of":"2026-11-01T08:00:00Z","event":"https://api.calendly.com/scheduled_events/E","event_type":"https://api.calendly.com/event_types/T","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","end":"2026-11-20T10:30:00Z","name":"Ana Pop","first_name":null,"email":"Ana@Example.com","zone":"Europe/Bucharest","join_url":"https://meet.example.com/x","place":null,"cancel_url":null,"reschedule_url":null,"host":"Mihai","phones":[{"source":"text_reminder_number","text":"+40712345678"}]},"canceled":null,"heard_created":true,"heard_canceled":false}}}
         expires_at: N 1802946600
         gsi1pk: default#8e43ca37701228e74983efdbd0cff5c16b3b1e5d4e29a7c05626d4d25a018e11
         gsi1sk: 2026-11-20T10:00:00Z
         gsi2pk: default#conv-1
         gsi2sk: 2026-11-20T10:00:00Z
+        gsi3pk: default#on
+        gsi3sk: 2026-11-20T10:00:00Z
         kind: booking.v1
         pk: default#bk-1
         rev: N 3
         sk: 1#booking
+        zone: Europe/Bucharest
         "#);
         assert_eq!(read::<Booking>(&booking(&booked(), 3, None)).expect("a booking"), booked());
     }
@@ -306,12 +387,51 @@ mod tests {
     #[test]
     fn a_booking_is_indexed_by_its_invitee_only_while_it_is_on() {
         let mut booking = booked();
-        assert!(super::booking(&booking, 1, None).contains_key("gsi1pk"));
+        let row = super::booking(&booking, 1, None);
+        assert!(row.contains_key("gsi1pk") && row.contains_key("zone"));
         booking.learn(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
         let row = super::booking(&booking, 2, None);
-        assert!(!row.contains_key("gsi1pk") && !row.contains_key("gsi1sk") && row.contains_key("gsi2pk"));
+        assert!(!row.contains_key("gsi1pk") && !row.contains_key("gsi1sk") && !row.contains_key("zone"));
+        assert!(row.contains_key("gsi2pk"));
         booking.metadata = None;
         assert!(!super::booking(&booking, 2, None).contains_key("gsi2pk"));
+    }
+
+    #[test]
+    fn a_booking_is_counted_by_its_standing() {
+        let standing = |booking: &Booking| {
+            let row = super::booking(booking, 1, None);
+            ["gsi3pk", "gsi3sk"].map(|name| text(&row, name).ok().map(str::to_owned))
+        };
+        let start = Some("2026-11-20T10:00:00Z".to_owned());
+        let as_is = |name: &str| [Some(format!("default#{name}")), start.clone()];
+        let mut booking = snapshot("bk-1").booking;
+        assert_eq!(standing(&booking), [None, None]);
+        booking.learn(&created("I1", "2026-11-20T10:00:00Z"));
+        assert_eq!(standing(&booking), as_is("on"));
+        booking.learn(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
+        assert_eq!(standing(&booking), as_is("moving"));
+        let mut canceled = created("I2", "2026-11-20T10:00:00Z");
+        let by = CanceledBy::Host;
+        canceled.leg.canceled =
+            Some(Cancellation { at: at("2026-11-03T08:00:00Z"), by, reason: None, rescheduled: false });
+        booking.learn(&canceled);
+        assert_eq!(standing(&booking), as_is("canceled"));
+    }
+
+    #[test]
+    fn a_request_alone_is_in_no_index() {
+        let decision = asking(&snapshot("bk-1"), "k-1", requested("2026-11-20T10:00:00Z", None));
+        let row = booking(&decision.booking, 1, expiry(&decision, &[]));
+        assert_eq!(read::<Booking>(&row).expect("a booking"), decision.booking);
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"id":"bk-1","connection":"default","metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{},"requests":{"vai1-jgeq25nzkfn6j27fppdgajq7zi":{"at":"2026-11-01T08:00:00Z","digest":"d-1","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","email":"Ana@Example.com","zone":"Europe/Bucharest","stands":{"state":"asking","until":"2026-11-01T08:00:35Z"}}}}
+        expires_at: N 1802944800
+        kind: booking.v1
+        pk: default#bk-1
+        rev: N 1
+        sk: 1#booking
+        "#);
     }
 
     #[test]
@@ -376,6 +496,13 @@ mod tests {
         pk: default#alias#I1
         sk: alias
         "#);
+        insta::assert_snapshot!(show(token_alias(&booking, &token("k-1"), None)), @r#"
+        booking: bk-1
+        doc: {"token":"vai1-jgeq25nzkfn6j27fppdgajq7zi"}
+        kind: alias.v1
+        pk: default#alias#vai1-jgeq25nzkfn6j27fppdgajq7zi
+        sk: alias
+        "#);
         insta::assert_snapshot!(show(event_alias(&booking, leg, None)), @r#"
         booking: bk-1
         doc: {"uri":"https://api.calendly.com/scheduled_events/E"}
@@ -423,7 +550,7 @@ mod tests {
         assert_eq!(read_settings(&row).expect("settings"), written);
         assert_eq!(revision(&row).expect("a version"), 7);
         insta::assert_snapshot!(show(row.clone()), @r#"
-        doc: {"default_language":"en","fallback_zone":"UTC","act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"mail_for":"vai","time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1"}],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","language":null}},"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        doc: {"default_language":"en","fallback_zone":"UTC","act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"mail_for":"vai","time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1"}],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","language":null}},"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"logging":{"level":null,"level_until":null,"webhooks_until":null}}
         kind: settings.v1
         pk: default#settings
         rev: N 7
@@ -460,6 +587,41 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_say_when() {
+        let connection = ConnectionName::default();
+        let until = at("2026-11-20T10:00:00.5Z");
+        let closed = closed(&connection, "https://api.calendly.com/users/U1", until);
+        assert_eq!(instant(&closed).expect("an instant"), until);
+        insta::assert_snapshot!(show(closed), @"
+        expires_at: N 1795255200
+        instant: 2026-11-20T10:00:00.500000000Z
+        kind: closed.v1
+        pk: default#budget#U1
+        sk: closed
+        ");
+        insta::assert_snapshot!(show(hold(&connection, "h-1", "a document", until)), @"
+        doc: a document
+        expires_at: N 1795255200
+        instant: 2026-11-20T10:00:00.500000000Z
+        kind: hold.v1
+        pk: default#hold#h-1
+        sk: hold
+        ");
+        insta::assert_snapshot!(show(event_types(&connection, until)), @"
+        instant: 2026-11-20T10:00:00.500000000Z
+        kind: event_types.v1
+        pk: default#event-types
+        sk: event-types
+        ");
+        insta::assert_snapshot!(show(pulse(&connection, until)), @"
+        instant: 2026-11-20T10:00:00.500000000Z
+        kind: pulse.v1
+        pk: default#pulse
+        sk: pulse
+        ");
+    }
+
+    #[test]
     fn rows_outlive_the_meeting_and_a_late_fact_by_90_days() {
         let fact = created("I1", "2026-11-20T10:00:00Z");
         let mut told = evidence(&fact);
@@ -467,6 +629,9 @@ mod tests {
         assert!(expiry(&decision, std::slice::from_ref(&told)) >= Some(after(at("2026-11-20T10:30:00Z"), RETENTION)));
         told.received_at = at("2027-06-01T00:00:00Z");
         assert_eq!(expiry(&decision, &[told]), Some(at("2027-08-30T00:00:00Z")));
+        // A request that comes to nothing is a booking too.
+        let decision = asking(&snapshot("bk-1"), "k-1", requested("2026-11-20T10:00:00Z", None));
+        assert_eq!(expiry(&decision, &[]), Some(at("2027-02-18T10:00:00Z")));
     }
 
     #[test]

@@ -12,13 +12,13 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use domain::{
-    Booking, BookingId, Command, ConnectionName, Decision, FactId, FactRecord, InviteeUri, Metadata, Settings,
-    Snapshot, Standing, Token,
+    Booking, BookingId, Command, ConnectionName, Decision, FactId, InviteeUri, Metadata, Settings, Snapshot, Standing,
+    Token,
 };
-use engine::{CommitError, Evidence, Store, Unavailable, UnknownEvent};
+use engine::{Aliases, CommitError, Evidence, Store, Story, Unavailable, UnknownEvent};
 use jiff::Timestamp;
 use runtime::aws::explain;
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ use crate::key;
 use crate::row::{self, Row, kind, number, string};
 
 /// How many items one transaction takes.
-const MOST_WRITES: usize = 100;
+pub(crate) const MOST_WRITES: usize = 100;
 
 /// How many rows one batch reads; also how many bookings are listed at most: nobody reads further.
 const MOST_READS: usize = 100;
@@ -41,23 +41,16 @@ const SWAP_TRIES: usize = 3;
 /// How old settings may be: a change is felt within a minute, and a busy minute reads them once.
 const SETTINGS_AGE: Duration = Duration::from_secs(60);
 
-/// The table, as a [`Store`] and for support.
+/// How often it is written down that Calendly tells something: of each instance and connection, once in so long.
+const PULSE_AGE: Duration = Duration::from_secs(60);
+
+/// The table, as a [`Store`], as [`Records`](engine::Records), and for support.
 #[derive(Debug)]
 pub struct Table {
-    client: Client,
-    name: String,
+    pub(crate) client: Client,
+    pub(crate) name: String,
     settings: Mutex<HashMap<ConnectionName, Cached>>,
-}
-
-/// Everything that is kept of a booking.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Story {
-    /// The booking.
-    pub booking: Booking,
-    /// The facts it was folded from, as they arrived.
-    pub facts: Vec<FactRecord>,
-    /// Its commands.
-    pub commands: Vec<Command>,
+    pulses: Mutex<HashMap<ConnectionName, Instant>>,
 }
 
 /// An event that has no effect here, as it is listed.
@@ -80,22 +73,7 @@ struct Cached {
 impl Table {
     /// The table of this name.
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
-        Self { client, name: table_name.into(), settings: Mutex::default() }
-    }
-
-    /// Writes down what VAI knows of a booking to come, under the token that the booking will carry. The row goes 180
-    /// days after `created_at`; a booking that comes keeps a copy.
-    ///
-    /// # Errors
-    /// It may or may not have been written; writing again is harmless.
-    pub async fn put_metadata(
-        &self,
-        connection: &ConnectionName,
-        token: &Token,
-        metadata: &Metadata,
-    ) -> Result<(), Unavailable> {
-        let row = row::metadata(connection, &BookingId::of_token(connection, token), metadata);
-        self.put_row(row, &Guard::Nothing).await.map_err(unavailable)
+        Self { client, name: table_name.into(), settings: Mutex::default(), pulses: Mutex::default() }
     }
 
     /// What VAI wrote down under a token.
@@ -134,6 +112,9 @@ impl Table {
     /// The table could not be read.
     pub async fn find(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, Unavailable> {
         let id = id.trim();
+        if !key::fits(id) {
+            return self.ids_by_conversation(connection, id).await;
+        }
         let own = BookingId::new(id);
         if self.get(row::key(key::of_booking(connection, &own), key::BOOKING)).await?.is_some() {
             return Ok(vec![own]);
@@ -305,8 +286,15 @@ impl Table {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    /// What a decision writes: each row with the condition under which it may.
-    fn writes(&self, decision: &Decision, evidence: &[Evidence]) -> Result<Vec<TransactWriteItem>, BuildError> {
+    /// What a decision writes: each row with the condition under which it may. Of a very long chain of moves, only the
+    /// newest legs' aliases are written again, so that there are no more than `most`; the older ones stand from earlier
+    /// commits.
+    pub(crate) fn writes(
+        &self,
+        decision: &Decision,
+        evidence: &[Evidence],
+        most: usize,
+    ) -> Result<Vec<TransactWriteItem>, BuildError> {
         let Decision { booking, revision, .. } = decision;
         let (connection, id) = (&booking.connection, &booking.id);
         let expires = row::expiry(decision, evidence);
@@ -323,7 +311,7 @@ impl Table {
         let mut writes: Vec<_> = writes.into_values().collect();
         if decision.booking_changed {
             writes.push(self.put(row::booking(booking, revision + 1, expires), Guard::seen(*revision))?);
-            let room = MOST_WRITES.saturating_sub(writes.len());
+            let room = most.saturating_sub(writes.len());
             for (row, guard) in aliases(booking, evidence, expires).into_iter().take(room) {
                 writes.push(self.put(row, guard)?);
             }
@@ -353,7 +341,7 @@ impl Table {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    async fn put_row(&self, row: Row, guard: &Guard) -> Result<(), SdkError<PutItemError>> {
+    pub(crate) async fn put_row(&self, row: Row, guard: &Guard) -> Result<(), SdkError<PutItemError>> {
         self.client
             .put_item()
             .table_name(&self.name)
@@ -365,7 +353,36 @@ impl Table {
             .map(drop)
     }
 
-    async fn get(&self, key: Row) -> Result<Option<Row>, Unavailable> {
+    /// Puts a row that says when something last was, unless a later one is there.
+    async fn put_latest(&self, row: Row, at: Timestamp) -> Result<(), Unavailable> {
+        match self.put_row(row, &Guard::Before(at)).await {
+            Err(error) if !is_refused(&error) => Err(unavailable(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Writes down that Calendly has told something new, unless that was done within the last minute. A commit does not
+    /// fail by it.
+    async fn beat(&self, connection: &ConnectionName, evidence: &[Evidence]) {
+        // What Calendly only answered is no sign that it tells.
+        let told = evidence.iter().filter(|fact| !fact.payload.is_empty()).map(|fact| fact.received_at).max();
+        let Some(at) = told.filter(|_| self.is_pulse_due(connection)) else { return };
+        if let Err(error) = self.put_latest(row::pulse(connection, at), at).await {
+            tracing::warn!(%connection, %error, "that Calendly told something could not be written down");
+        }
+    }
+
+    /// Whether the pulse is to be written; if so, it isn't again within the next minute.
+    fn is_pulse_due(&self, connection: &ConnectionName) -> bool {
+        let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = pulses.get(connection).is_none_or(|last| last.elapsed() >= PULSE_AGE);
+        if is_due {
+            pulses.insert(connection.clone(), Instant::now());
+        }
+        is_due
+    }
+
+    pub(crate) async fn get(&self, key: Row) -> Result<Option<Row>, Unavailable> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         Ok(request.send().await.map_err(unavailable)?.item)
     }
@@ -377,7 +394,7 @@ impl Table {
     }
 
     /// The rows of these keys, in no order; those that are not there are left out.
-    async fn batch(&self, keys: Vec<Row>) -> Result<Vec<Row>, Unavailable> {
+    pub(crate) async fn batch(&self, keys: Vec<Row>) -> Result<Vec<Row>, Unavailable> {
         let mut rows = Vec::new();
         for some in keys.chunks(MOST_READS) {
             let mut left = some.to_vec();
@@ -423,17 +440,22 @@ impl Store for Table {
         &self,
         connection: &ConnectionName,
         invitees: &[InviteeUri],
-    ) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable> {
+        token: Option<&Token>,
+    ) -> Result<Aliases, Unavailable> {
+        let names = invitees.iter().map(InviteeUri::as_str).chain(token.map(Token::as_str));
         // A batch must not name a key twice.
-        let partitions: BTreeSet<_> = invitees.iter().map(|uri| key::of_alias(connection, uri.as_str())).collect();
+        let partitions: BTreeSet<_> = names.map(|name| key::of_alias(connection, name)).collect();
         let rows =
             self.batch(partitions.into_iter().map(|partition| row::key(partition, key::ALIAS)).collect()).await?;
         let mut known = BTreeMap::new();
         for row in &rows {
             known.insert(row::text(row, "pk")?, BookingId::new(row::text(row, "booking")?));
         }
-        let lookup = |uri: &InviteeUri| known.get(key::of_alias(connection, uri.as_str()).as_str()).cloned();
-        Ok(invitees.iter().filter_map(|uri| Some((uri.clone(), lookup(uri)?))).collect())
+        let lookup = |name: &str| known.get(key::of_alias(connection, name).as_str()).cloned();
+        Ok(Aliases {
+            invitees: invitees.iter().filter_map(|uri| Some((uri.clone(), lookup(uri.as_str())?))).collect(),
+            token: token.and_then(|token| lookup(token.as_str())),
+        })
     }
 
     async fn load(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, Unavailable> {
@@ -459,17 +481,18 @@ impl Store for Table {
         Ok(snapshot)
     }
 
-    /// Of a very long chain of moves, only the newest legs' aliases are written again, so that the transaction keeps to its
-    /// 100 items; the older ones stand from earlier commits.
     async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError> {
-        let writes = self.writes(decision, evidence).map_err(unavailable)?;
+        let writes = self.writes(decision, evidence, MOST_WRITES).map_err(unavailable)?;
         if writes.is_empty() {
             return Ok(());
         }
         // The SDK gives each transaction a token, so a retry of its own can't conflict with itself.
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if has_lost(&error) => Err(CommitError::Conflict),
+            Ok(_) => {
+                self.beat(&decision.booking.connection, evidence).await;
+                Ok(())
+            }
+            Err(error) if refusals(&error).iter().any(has_lost) => Err(CommitError::Conflict),
             Err(error) => Err(unavailable(error).into()),
         }
     }
@@ -525,6 +548,10 @@ impl Store for Table {
         self.get(key).await?.as_ref().map(row::payload).transpose()
     }
 
+    async fn event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), Unavailable> {
+        self.put_latest(row::event_types(connection, at), at).await
+    }
+
     async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable> {
         match self.put_row(row::unknown(connection, event), &Guard::Absent).await {
             Err(error) if !is_refused(&error) => Err(unavailable(error)),
@@ -554,7 +581,7 @@ impl Store for Table {
 }
 
 /// The condition of a write.
-enum Guard {
+pub(crate) enum Guard {
     /// None.
     Nothing,
     /// There is no such row.
@@ -563,6 +590,8 @@ enum Guard {
     Revision(u64),
     /// There is no such row, or it leads to this booking already.
     LeadsTo(BookingId),
+    /// There is no such row, or it tells of an earlier instant.
+    Before(Timestamp),
 }
 
 impl Guard {
@@ -578,6 +607,7 @@ impl Guard {
             Self::Absent => "attribute_not_exists(pk)",
             Self::Revision(_) => "rev = :was",
             Self::LeadsTo(_) => "attribute_not_exists(pk) OR booking = :booking",
+            Self::Before(_) => "attribute_not_exists(pk) OR instant < :instant",
         };
         Some(expression.to_owned())
     }
@@ -587,24 +617,29 @@ impl Guard {
             Self::Nothing | Self::Absent => return None,
             Self::Revision(was) => (":was", number(*was)),
             Self::LeadsTo(booking) => (":booking", string(booking.as_str())),
+            Self::Before(at) => (":instant", string(key::of_moment(*at))),
         };
         Some(HashMap::from([(name.to_owned(), value)]))
     }
 }
 
-/// The alias rows of a booking, each once, those that matter most first: of the legs that the evidence is about, then of
-/// the newest.
+/// The alias rows of a booking, each once, those that matter most first: of the tokens by which a leg is still awaited, of
+/// the legs that the evidence is about, of the newest legs, of other tokens, of events.
 fn aliases(booking: &Booking, evidence: &[Evidence], expires: Option<Timestamp>) -> Vec<(Row, Guard)> {
     let mut legs = booking.legs();
     legs.reverse();
     legs.sort_by_key(|leg| !evidence.iter().any(|fact| fact.invitee == leg.invitee));
+    let open: BTreeSet<_> = booking.open_requests().map(|(token, _)| token).collect();
+    let (awaited, other): (Vec<_>, Vec<_>) = booking.tokens_of_moves().partition(|token| open.contains(token));
+    let of_tokens = |tokens: Vec<_>| tokens.into_iter().map(|token| row::token_alias(booking, token, expires));
     let invitees = legs.iter().flat_map(|leg| [Some(&leg.invitee), leg.next.as_ref(), leg.previous.as_ref()]).flatten();
-    let of_invitees =
-        invitees.map(|uri| (row::invitee_alias(booking, uri, expires), Guard::LeadsTo(booking.id.clone())));
+    let of_invitees = invitees.map(|uri| row::invitee_alias(booking, uri, expires));
+    let of_one = of_tokens(awaited).chain(of_invitees).chain(of_tokens(other));
+    let of_one = of_one.map(|row| (row, Guard::LeadsTo(booking.id.clone())));
     let of_events = legs.iter().map(|leg| (row::event_alias(booking, leg, expires), Guard::Nothing));
     let mut seen = BTreeSet::new();
     let key_of = |row: &Row| ["pk", "sk"].map(|name| row.get(name).and_then(|value| value.as_s().ok()).cloned());
-    of_invitees.chain(of_events).filter(|(row, _)| seen.insert(key_of(row))).collect()
+    of_one.chain(of_events).filter(|(row, _)| seen.insert(key_of(row))).collect()
 }
 
 /// Whether a write was refused because its condition did not hold.
@@ -612,16 +647,30 @@ fn is_refused(error: &SdkError<PutItemError>) -> bool {
     error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception)
 }
 
-/// Whether a transaction was refused because somebody else wrote, or is writing, one of its rows.
-fn has_lost(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let Some(TransactWriteItemsError::TransactionCanceledException(refusal)) = error.as_service_error() else {
-        return false;
-    };
-    let codes = refusal.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    codes.into_iter().any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+/// Why a transaction was refused, item by item, as they were given; empty when that was not what happened.
+pub(crate) fn refusals(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(refusal)) => refusal.cancellation_reasons(),
+        _ => &[],
+    }
+}
+
+/// Whether an item was refused because somebody else wrote, or is writing, its row.
+pub(crate) fn has_lost(refusal: &CancellationReason) -> bool {
+    is_unlike(refusal) || is_busy(refusal)
+}
+
+/// Whether an item was refused because its row is not as it must be.
+pub(crate) fn is_unlike(refusal: &CancellationReason) -> bool {
+    refusal.code() == Some("ConditionalCheckFailed")
+}
+
+/// Whether an item was refused because its row is in somebody's transaction.
+pub(crate) fn is_busy(refusal: &CancellationReason) -> bool {
+    refusal.code() == Some("TransactionConflict")
 }
 
 /// The service's errors name tables, keys and conditions: nothing personal stands in any of them.
-fn unavailable(error: impl Error + 'static) -> Unavailable {
+pub(crate) fn unavailable(error: impl Error + 'static) -> Unavailable {
     Unavailable(explain(&error))
 }

@@ -3,25 +3,30 @@
 #[path = "fixtures/mod.rs"]
 mod fixtures;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    ProjectionType, PutRequest, ScalarAttributeType, Select, WriteRequest,
 };
+use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Provider, Template};
 use domain::{
-    Action, Booking, BookingId, Changed, Command, CommandId, ConnectionName, Decision, Fact, FactId, InviteeUri,
-    Settings, Snapshot, State, Token, Verdict, decide,
+    Action, Booking, BookingId, Cancellation, Changed, Command, CommandId, ConnectionName, Decision, Fact, FactId,
+    InviteeUri, Settings, Snapshot, State, Token, Verdict, decide,
 };
-use engine::{CommitError, Store, UnknownEvent};
+use engine::{Aliases, CommitError, Evidence, Prospect, Records, ReserveError, Store, Totals, UnknownEvent};
+use futures_util::future::join_all;
 use store::{Kept, Table};
 
-use fixtures::{at, created, evidence, invitee, metadata, moved, snapshot};
+use fixtures::{asking, at, created, evidence, invitee, metadata, moved, requested, snapshot, token};
 
 const START: &str = "2026-11-20T10:00:00Z";
+const NOW: &str = "2026-11-20T08:00:27Z";
+const OWNER: &str = "https://api.calendly.com/users/U1";
 
 /// A table of the test's own, and a client to look at it from outside.
 struct World {
@@ -73,6 +78,12 @@ impl World {
         before.after(&decision)
     }
 
+    /// What is known before a booking is requested.
+    async fn prospect(&self, booking: &str) -> Prospect {
+        let booking = BookingId::new(booking);
+        self.table.prospect(&self.connection, &booking, OWNER, &buckets(at(NOW))).await.expect("a prospect")
+    }
+
     /// An attribute of a row, as it lies in the table.
     async fn attribute(&self, pk: &str, sk: &str, name: &str) -> Option<AttributeValue> {
         let key = |text: &str| AttributeValue::S(text.to_owned());
@@ -84,16 +95,18 @@ impl World {
 async fn create(client: &Client, name: &str) {
     let key =
         |name: &str, of: KeyType| KeySchemaElement::builder().attribute_name(name).key_type(of).build().expect("a key");
-    let index = |name: &str, pk: &str, sk: &str| {
+    let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let with_zone = Projection::builder().projection_type(ProjectionType::Include).non_key_attributes("zone").build();
+    let index = |name: &str, pk: &str, sk: &str, projection: &Projection| {
         GlobalSecondaryIndex::builder()
             .index_name(name)
             .key_schema(key(pk, KeyType::Hash))
             .key_schema(key(sk, KeyType::Range))
-            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+            .projection(projection.clone())
             .build()
             .expect("an index")
     };
-    let attributes = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"].map(|name| {
+    let attributes = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "gsi3pk", "gsi3sk"].map(|name| {
         let text = ScalarAttributeType::S;
         AttributeDefinition::builder().attribute_name(name).attribute_type(text).build().expect("an attribute")
     });
@@ -104,8 +117,9 @@ async fn create(client: &Client, name: &str) {
         .set_attribute_definitions(Some(attributes.into()))
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
-        .global_secondary_indexes(index("by_invitee", "gsi1pk", "gsi1sk"))
-        .global_secondary_indexes(index("by_conversation", "gsi2pk", "gsi2sk"))
+        .global_secondary_indexes(index("by_invitee", "gsi1pk", "gsi1sk", &with_zone))
+        .global_secondary_indexes(index("by_conversation", "gsi2pk", "gsi2sk", &keys_only))
+        .global_secondary_indexes(index("by_start", "gsi3pk", "gsi3sk", &keys_only))
         .send()
         .await
         .expect("a table");
@@ -121,6 +135,12 @@ fn settings() -> Settings {
         id: "t-1".to_owned(),
     };
     Settings { templates: vec![template], ..Settings::default() }
+}
+
+/// The buckets of an instant, from the shortest span to the longest, with what each may hold.
+fn caps(now: &str, most: [u32; 3]) -> [(Bucket, u32); 3] {
+    let spans = Span::ALL.map(|span| Bucket::of(span, at(now)));
+    std::array::from_fn(|which| (spans[which], most[which]))
 }
 
 /// A decision that only adds a command.
@@ -156,10 +176,38 @@ async fn what_is_committed_is_loaded() {
     assert!(!expected.commands.is_empty());
     assert_eq!(world.load("bk-1").await, expected);
 
-    let known =
-        world.table.aliases(&world.connection, &[invitee("I1"), invitee("I1"), invitee("I9")]).await.expect("aliases");
-    assert_eq!(known.into_iter().collect::<Vec<_>>(), [(invitee("I1"), BookingId::new("bk-1"))]);
-    assert!(world.table.aliases(&world.connection, &[]).await.expect("none").is_empty());
+    let wanted = [invitee("I1"), invitee("I1"), invitee("I9")];
+    let known = world.table.aliases(&world.connection, &wanted, None).await.expect("aliases");
+    assert_eq!(known.invitees.into_iter().collect::<Vec<_>>(), [(invitee("I1"), BookingId::new("bk-1"))]);
+    assert_eq!(known.token, None);
+    assert_eq!(world.table.aliases(&world.connection, &[], None).await.expect("none"), Aliases::default());
+}
+
+#[tokio::test]
+async fn the_token_of_a_move_leads_to_its_booking() {
+    let Some(world) = World::new("token").await else { return };
+    let (first, second) = (token("k-1"), token("k-2"));
+    let seen = snapshot("bk-1");
+    let decision = asking(&seen, "k-1", requested(START, None));
+    world.table.commit(&decision, &[]).await.expect("a commit");
+    let mut fact = created("I1", START);
+    fact.leg.token = Some(first.clone());
+    let seen = world.tell("bk-1", &fact).await;
+    let decision = asking(&seen, "k-2", requested("2026-11-25T10:00:00Z", Some("I1")));
+    world.table.commit(&decision, &[]).await.expect("a commit");
+
+    let asked = async |invitees: &[InviteeUri], token: &Token| {
+        world.table.aliases(&world.connection, invitees, Some(token)).await.expect("aliases")
+    };
+    let booking = BookingId::new("bk-1");
+    let known = asked(&[invitee("I1"), invitee("I9")], &second).await;
+    assert_eq!(known.invitees.into_iter().collect::<Vec<_>>(), [(invitee("I1"), booking.clone())]);
+    assert_eq!(known.token, Some(booking.clone()));
+    assert_eq!(asked(&[], &second).await.token, Some(booking));
+    assert_eq!(asked(&[], &first).await, Aliases::default(), "the first leg's token names its booking itself");
+
+    let other = asking(&snapshot("bk-2"), "k-2", requested(START, Some("I7")));
+    assert!(matches!(world.table.commit(&other, &[]).await, Err(CommitError::Conflict)), "it leads to one booking");
 }
 
 #[tokio::test]
@@ -283,6 +331,7 @@ async fn bookings_are_found_by_whatever_one_has() {
     assert_eq!(find("https://api.calendly.com/scheduled_events/E").await, both, "a group event");
     assert_eq!(find(" conv-1 ").await, only_first);
     assert!(find("nobody").await.is_empty());
+    assert!(find(&"x".repeat(9_999)).await.is_empty());
     assert!(find("").await.is_empty());
 
     let talked: Vec<Booking> = world.table.by_conversation(&world.connection, "conv-1").await.expect("an answer");
@@ -445,6 +494,252 @@ async fn a_chain_too_long_for_one_transaction_keeps_its_newest_aliases() {
     let decision = decide(&seen, std::slice::from_ref(&fact), &settings(), fact.occurred_at);
     world.table.commit(&decision, &[evidence(&fact)]).await.expect("a commit");
     let wanted: Vec<InviteeUri> = [0, 119, 120].map(|number| invitee(&uuid(number))).into();
-    let known = world.table.aliases(&world.connection, &wanted).await.expect("aliases");
-    assert_eq!(known.into_keys().collect::<Vec<_>>(), wanted[1..]);
+    let known = world.table.aliases(&world.connection, &wanted, None).await.expect("aliases");
+    assert_eq!(known.invitees.into_keys().collect::<Vec<_>>(), wanted[1..]);
+
+    // The token of a leg that is still awaited has room.
+    let awaited = asking(&world.load("bk-1").await, "k-1", requested(START, Some("C120")));
+    world.table.commit(&awaited, &[]).await.expect("a commit");
+    let known = world.table.aliases(&world.connection, &[], Some(&token("k-1"))).await.expect("aliases");
+    assert_eq!(known.token, Some(BookingId::new("bk-1")));
+
+    // So have buckets.
+    let again = asking(&world.load("bk-1").await, "k-2", requested(START, Some("C120")));
+    world.table.reserve(&again, OWNER, &caps(NOW, [1, 1, 1])).await.expect("reserved");
+}
+
+#[tokio::test]
+async fn a_reservation_is_all_or_nothing() {
+    let Some(world) = World::new("reserve").await else { return };
+    let [minute, hour, day] = caps(NOW, [0; 3]).map(|(bucket, _)| bucket);
+    let spent = async || world.prospect("bk-1").await.spent;
+    let decision = |booking: &str| asking(&snapshot(booking), "k-1", requested(START, None));
+    let reserve = async |booking: &str, most| world.table.reserve(&decision(booking), OWNER, &caps(NOW, most)).await;
+
+    reserve("bk-1", [2, 2, 2]).await.expect("reserved");
+    assert_eq!(world.load("bk-1").await.booking, decision("bk-1").booking);
+    let once = BTreeMap::from([(minute, 1), (hour, 1), (day, 1)]);
+    assert_eq!(spent().await, once);
+    let expiry = world.attribute("default#budget#U1", &hour.name(), "expires_at").await;
+    assert_eq!(expiry, Some(AttributeValue::N(hour.expires().as_second().to_string())));
+
+    // One bucket that is full keeps the booking and the other buckets as they are, and is named; of two, the longer span's.
+    for (most, full) in [([1, 2, 2], minute), ([2, 1, 2], hour), ([2, 2, 1], day), ([1, 1, 2], hour), ([2, 0, 2], hour)]
+    {
+        let refused = reserve("bk-2", most).await;
+        assert!(matches!(refused, Err(ReserveError::Spent(bucket)) if bucket == full), "{most:?}: {refused:?}");
+    }
+    assert_eq!(world.load("bk-2").await, snapshot("bk-2"));
+    assert_eq!(spent().await, once);
+
+    // Somebody else was first: the budget is not drawn on, and even a full one does not hide it.
+    for most in [[2, 2, 2], [1, 1, 1]] {
+        let beaten = reserve("bk-1", most).await;
+        assert!(matches!(beaten, Err(ReserveError::Commit(CommitError::Conflict))), "{beaten:?}");
+    }
+    assert_eq!(spent().await, once);
+    reserve("bk-2", [2, 2, 2]).await.expect("the last one");
+    assert!(matches!(reserve("bk-3", [2, 9, 9]).await, Err(ReserveError::Spent(bucket)) if bucket == minute));
+    let other =
+        world.table.reserve(&decision("bk-3"), "https://api.calendly.com/users/U2", &caps(NOW, [1, 1, 1])).await;
+    other.expect("another owner's budget is another");
+}
+
+#[tokio::test]
+async fn of_thirty_at_once_as_many_go_through_as_the_cap_says() {
+    let Some(world) = World::new("reserve-rush").await else { return };
+    let table = &world.table;
+    let rush = (0..30).map(async |number| {
+        let decision = asking(&snapshot(&format!("bk-{number}")), &format!("k-{number}"), requested(START, None));
+        table.reserve(&decision, OWNER, &caps(NOW, [10, 50, 100])).await
+    });
+    let outcomes = join_all(rush).await;
+    let minute = caps(NOW, [0; 3])[0].0;
+    for refused in outcomes.iter().filter_map(|it| it.as_ref().err()) {
+        assert!(matches!(refused, ReserveError::Spent(bucket) if *bucket == minute), "{refused:?}");
+    }
+    assert_eq!(outcomes.iter().filter(|it| it.is_ok()).count(), 10);
+    let mut written = 0;
+    for number in 0..30 {
+        written += world.load(&format!("bk-{number}")).await.revision;
+    }
+    assert_eq!(written, 10);
+    assert_eq!(world.prospect("bk-0").await.spent.into_values().collect::<Vec<_>>(), [10, 10, 10]);
+}
+
+#[tokio::test]
+async fn a_prospect_has_all_there_is_to_know() {
+    let Some(world) = World::new("prospect").await else { return };
+    let empty = Prospect {
+        booking: snapshot("bk-1").booking,
+        revision: 0,
+        spent: BTreeMap::new(),
+        closed_until: None,
+        event_types_changed_at: None,
+    };
+    assert_eq!(world.prospect("bk-1").await, empty);
+
+    let decision = asking(&snapshot("bk-1"), "k-1", requested(START, None));
+    let caps = caps(NOW, [9; 3]);
+    world.table.reserve(&decision, OWNER, &caps).await.expect("reserved");
+    let until = at("2026-11-20T08:03:21.5Z");
+    world.table.close(&world.connection, OWNER, until).await.expect("closed");
+    world.table.close(&world.connection, "https://api.calendly.com/users/U2", at(START)).await.expect("another's");
+    world.table.event_types_changed(&world.connection, at("2026-11-20T07:00:00.25Z")).await.expect("written");
+    let known = Prospect {
+        booking: decision.booking,
+        revision: 1,
+        spent: caps.into_iter().map(|(bucket, _)| (bucket, 1)).collect(),
+        closed_until: Some(until),
+        event_types_changed_at: Some(at("2026-11-20T07:00:00.25Z")),
+    };
+    assert_eq!(world.prospect("bk-1").await, known);
+    world.tell("bk-1", &created("I1", START)).await;
+    let twice = [buckets(at(NOW)), buckets(at(NOW))].concat();
+    let prospect = world.table.prospect(&world.connection, &BookingId::new("bk-1"), OWNER, &twice).await;
+    let prospect = prospect.expect("a prospect");
+    assert_eq!((prospect.booking, prospect.revision), (world.load("bk-1").await.booking, 2));
+    let expiry = world.attribute("default#budget#U1", "closed", "expires_at").await;
+    assert_eq!(expiry, Some(AttributeValue::N((until.as_second() + 86_400).to_string())));
+}
+
+#[tokio::test]
+async fn the_latest_change_of_event_types_counts() {
+    let Some(world) = World::new("event-types").await else { return };
+    let changed_at = async || world.table.event_types_changed_at(&world.connection).await.expect("an answer");
+    assert_eq!(changed_at().await, None);
+    for told in ["2026-11-20T07:00:00Z", "2026-11-20T07:00:00.5Z", "2026-11-20T07:00:00.25Z", "2026-11-20T06:59:59Z"] {
+        world.table.event_types_changed(&world.connection, at(told)).await.expect("written");
+    }
+    assert_eq!(changed_at().await, Some(at("2026-11-20T07:00:00.5Z")));
+    let acme = ConnectionName::parse("acme").expect("a name");
+    assert_eq!(world.table.event_types_changed_at(&acme).await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn an_invitee_has_the_zone_of_the_latest_meeting_that_is_on() {
+    let Some(world) = World::new("zone").await else { return };
+    let zone_of = async || world.table.zone_of(&world.connection, &" ana@example.COM".into()).await.expect("an answer");
+    assert_eq!(zone_of().await, None);
+    let in_zone = |uuid: &str, start: &str, zone: Option<&str>| {
+        let mut fact = created(uuid, start);
+        fact.leg.details.zone = zone.map(str::to_owned);
+        fact
+    };
+    world.tell("bk-1", &in_zone("I1", START, Some("Asia/Taipei"))).await;
+    world.tell("bk-2", &in_zone("I2", "2026-11-19T10:00:00Z", Some("Europe/Bucharest"))).await;
+    assert_eq!(zone_of().await.as_deref(), Some("Asia/Taipei"));
+    world.tell("bk-1", &moved("I1", START, "I3")).await;
+    assert_eq!(zone_of().await.as_deref(), Some("Europe/Bucharest"), "the other is not on any more");
+    world.tell("bk-3", &in_zone("I4", "2026-11-21T10:00:00Z", None)).await;
+    assert_eq!(zone_of().await, None, "nobody knows");
+}
+
+#[tokio::test]
+async fn permits_never_exceed_their_limit() {
+    let Some(world) = World::new("permits").await else { return };
+    let take = async |key: &str, wanted, limit, now: &str| {
+        world.table.permits(key, wanted, limit, at(now)).await.expect("an answer")
+    };
+    assert_eq!(take("a", 4, 10, "2026-11-20T08:00:00Z").await, 4);
+    assert_eq!(take("a", 4, 10, "2026-11-20T08:00:59.9Z").await, 4);
+    assert_eq!(take("a", 4, 10, "2026-11-20T08:00:30Z").await, 2, "what is left");
+    assert_eq!(take("a", 1, 10, "2026-11-20T08:00:30Z").await, 0);
+    assert_eq!(take("a", 1, 5, "2026-11-20T08:00:30Z").await, 0, "the limit was lowered");
+    assert_eq!(take("a", 4, 10, "2026-11-20T08:01:00Z").await, 4, "the next minute");
+    assert_eq!(take("b", 99, 10, "2026-11-20T08:00:00Z").await, 10, "another key, and more than there ever are");
+    assert_eq!(take("c", 0, 10, "2026-11-20T08:00:00Z").await, 0);
+    assert_eq!(take("c", 1, 0, "2026-11-20T08:00:00Z").await, 0);
+    assert!(world.attribute("permits#a", "2026-11-20T08:00Z", "expires_at").await.is_some());
+
+    let granted = join_all((0..40).map(|_| take("d", 3, 50, "2026-11-20T08:00:00Z"))).await;
+    assert!(granted.iter().sum::<u32>() <= 50);
+    assert_eq!(granted.iter().sum::<u32>() + take("d", 50, 50, "2026-11-20T08:00:00Z").await, 50);
+}
+
+#[tokio::test]
+async fn a_hold_is_kept_with_its_end() {
+    let Some(world) = World::new("hold").await else { return };
+    let hold = async |id: &str| world.table.hold(&world.connection, id).await.expect("an answer");
+    let until = at("2026-11-20T08:10:00.5Z");
+    world.table.put_hold(&world.connection, "h-1", r#"{"any":"text"}"#, until).await.expect("kept");
+    assert_eq!(hold("h-1").await, Some((r#"{"any":"text"}"#.to_owned(), until)));
+    assert_eq!(hold("h-2").await, None);
+    assert_eq!(hold("").await, None);
+    assert_eq!(hold(&"h".repeat(9_999)).await, None);
+    let acme = ConnectionName::parse("acme").expect("a name");
+    assert_eq!(world.table.hold(&acme, "h-1").await.expect("an answer"), None);
+    let expiry = world.attribute("default#hold#h-1", "hold", "expires_at").await;
+    assert_eq!(expiry, Some(AttributeValue::N((until.as_second() + 86_400).to_string())));
+}
+
+#[tokio::test]
+async fn bookings_are_counted_by_their_standing() {
+    let Some(world) = World::new("totals").await else { return };
+    let totals = async |now: &str| world.table.totals(&world.connection, at(now)).await.expect("an answer");
+    assert_eq!(totals(START).await, Totals::default());
+    world.tell("bk-1", &created("I1", "2026-11-20T09:59:59Z")).await;
+    world.tell("bk-2", &created("I2", START)).await;
+    world.tell("bk-3", &created("I3", "2026-11-21T10:00:00Z")).await;
+    world.tell("bk-4", &moved("I4", START, "I5")).await;
+    let mut canceled = moved("I6", START, "I7");
+    canceled.leg.next = None;
+    canceled.leg.canceled = canceled.leg.canceled.map(|end| Cancellation { rescheduled: false, ..end });
+    world.tell("bk-5", &canceled).await;
+    world.table.commit(&asking(&snapshot("bk-6"), "k-1", requested(START, None)), &[]).await.expect("a request alone");
+    assert_eq!(totals(START).await, Totals { upcoming: 2, past: 1, canceled: 1, moving: 1 });
+    assert_eq!(totals("2027-01-01T00:00:00Z").await, Totals { upcoming: 0, past: 3, canceled: 1, moving: 1 });
+    let acme = ConnectionName::parse("acme").expect("a name");
+    assert_eq!(world.table.totals(&acme, at(START)).await.expect("an answer"), Totals::default());
+}
+
+#[tokio::test]
+async fn more_bookings_than_a_page_holds_are_counted_to_the_end() {
+    let Some(world) = World::new("totals-pages").await else { return };
+    let text = |text: String| AttributeValue::S(text);
+    // Long keys fill a page soonest.
+    let rows: Vec<_> = (0..1300)
+        .map(|number| {
+            let row = PutRequest::builder()
+                .item("pk", text(format!("default#{number:0900}")))
+                .item("sk", text("1#booking".to_owned()))
+                .item("gsi3pk", text("default#on".to_owned()))
+                .item("gsi3sk", text(START.to_owned()));
+            WriteRequest::builder().put_request(row.build().expect("a row")).build()
+        })
+        .collect();
+    for some in rows.chunks(25) {
+        let written = world.client.batch_write_item().request_items(&world.name, some.to_vec()).send().await;
+        assert!(written.expect("written").unprocessed_items.is_none_or(|left| left.is_empty()));
+    }
+    let page = world.client.query().table_name(&world.name).index_name("by_start").select(Select::Count);
+    let page = page.key_condition_expression("gsi3pk = :pk");
+    let page = page.expression_attribute_values(":pk", text("default#on".to_owned())).send().await;
+    assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
+    let totals = world.table.totals(&world.connection, at(START)).await.expect("an answer");
+    assert_eq!(totals, Totals { upcoming: 1300, ..Totals::default() });
+}
+
+#[tokio::test]
+async fn what_a_webhook_told_is_felt() {
+    let Some(world) = World::new("pulse").await else { return };
+    let other = Table::new(world.client.clone(), &world.name);
+    let felt = async || world.table.last_webhook(&world.connection).await.expect("an answer");
+    let told = async |table: &Table, booking: &str, received_at: &str, payload: &[u8]| {
+        let fact = created(&format!("I-{booking}"), START);
+        let decision = decide(&snapshot(booking), std::slice::from_ref(&fact), &settings(), fact.occurred_at);
+        let told = Evidence { received_at: at(received_at), payload: payload.to_vec(), ..evidence(&fact) };
+        table.commit(&decision, &[told]).await.expect("a commit");
+    };
+    told(&world.table, "bk-1", "2026-11-02T08:00:00Z", b"").await;
+    assert_eq!(felt().await, None, "Calendly was asked, and did not tell");
+    told(&world.table, "bk-2", "2026-11-02T08:00:01.5Z", b"{}").await;
+    assert_eq!(felt().await, Some(at("2026-11-02T08:00:01.5Z")));
+    told(&world.table, "bk-3", "2026-11-02T08:00:02Z", b"{}").await;
+    assert_eq!(felt().await, Some(at("2026-11-02T08:00:01.5Z")), "once a minute is enough");
+    told(&other, "bk-4", "2026-11-02T08:00:01Z", b"{}").await;
+    assert_eq!(felt().await, Some(at("2026-11-02T08:00:01.5Z")), "another instance knows nothing later");
+    let third = Table::new(world.client.clone(), &world.name);
+    told(&third, "bk-5", "2026-11-02T08:00:03Z", b"{}").await;
+    assert_eq!(felt().await, Some(at("2026-11-02T08:00:03Z")));
 }

@@ -218,7 +218,7 @@ fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, told_at: Opti
     let canceled = cancellation(kind, invitee, event, updated_at);
     let no_show = match kind {
         FactKind::NoShowRemoved => Some(NoShow { at: told_at.unwrap_or(updated_at), marked: false }),
-        FactKind::NoShow | FactKind::Created | FactKind::Canceled | FactKind::LookedUp => {
+        FactKind::NoShow | FactKind::Created | FactKind::Canceled | FactKind::LookedUp | FactKind::Booked => {
             let marked_at = invitee.no_show.as_ref().map(|it| it.created_at.or(told_at).unwrap_or(updated_at));
             let marked_at = marked_at.or((kind == FactKind::NoShow).then_some(told_at.unwrap_or(updated_at)));
             marked_at.map(|at| NoShow { at, marked: true })
@@ -228,15 +228,15 @@ fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, told_at: Opti
         FactKind::Created => invitee.created_at,
         FactKind::Canceled => canceled.as_ref().map_or(updated_at, |end| end.at),
         FactKind::NoShow | FactKind::NoShowRemoved => no_show.map_or(updated_at, |word| word.at),
-        FactKind::LookedUp => updated_at,
+        FactKind::LookedUp | FactKind::Booked => updated_at,
     };
     Fact {
         id: FactId::of(kind.name(), invitee.uri.as_str(), &occurred_at.to_string()),
         kind,
         occurred_at,
-        token: invitee.tracking.as_ref().and_then(|it| it.utm_content.as_deref()).and_then(Token::parse),
         leg: Leg {
             invitee: invitee.uri.clone(),
+            token: invitee.tracking.as_ref().and_then(|it| it.utm_content.as_deref()).and_then(Token::parse),
             previous: invitee.old_invitee.clone(),
             next: invitee.new_invitee.clone(),
             details: details(invitee, event, updated_at),

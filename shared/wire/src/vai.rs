@@ -9,6 +9,8 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use serde_json::Value;
 
+/// `POST /calendly/notify`: an agent's booking was made.
+pub const NOTIFY: &str = "/calendly/notify";
 /// `POST /calendly/confirmed`: Calendly confirms a booking that VAI made.
 pub const CONFIRMED: &str = "/calendly/confirmed";
 /// `POST /calendly/canceled`: a booking that VAI made is off.
@@ -40,6 +42,38 @@ impl<'a> About<'a> {
             invitee_uuid: uuid_of(order.leg.invitee.as_str()),
             conversation_id: &order.conversation_id,
             invitee_email: &order.leg.details.email,
+        }
+    }
+}
+
+/// The body of [`NOTIFY`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Booked<'a> {
+    #[serde(flatten)]
+    about: About<'a>,
+    user_id: Option<&'a str>,
+    invitee_name: &'a Private<String>,
+    start_time: Timestamp,
+    end_time: Timestamp,
+    event_type: &'a str,
+    /// `null` while Calendly is still making the link.
+    meeting_url: Option<Private<&'a str>>,
+    timestamp: Timestamp,
+}
+
+impl<'a> Booked<'a> {
+    /// Told at `now`.
+    pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
+        let details = &order.leg.details;
+        Self {
+            about: About::new(order),
+            user_id: order.user_id.as_deref(),
+            invitee_name: &details.name,
+            start_time: details.start,
+            end_time: details.end,
+            event_type: &order.event_type,
+            meeting_url: details.join_url.as_deref().map(Private::new),
+            timestamp: stamp(now),
         }
     }
 }
@@ -229,6 +263,7 @@ mod tests {
             booking: BookingId::new("bk-0123"),
             leg: Leg {
                 invitee: InviteeUri::new("https://api.calendly.com/scheduled_events/EV2/invitees/IN2"),
+                token: None,
                 previous: None,
                 next: None,
                 details: Details {
@@ -263,6 +298,7 @@ mod tests {
                 heard_canceled: true,
             },
             conversation_id: "conv-7".to_owned(),
+            user_id: Some("user-7".to_owned()),
             event_type: "Sales Demo".to_owned(),
             old_start: Some(at("2026-03-28T10:00:00Z")),
             language: Language::Romanian,
@@ -296,6 +332,26 @@ mod tests {
 
     fn json(body: &impl Serialize) -> String {
         serde_json::to_string_pretty(body).expect("JSON")
+    }
+
+    #[test]
+    fn booked() {
+        assert_snapshot!(json(&Booked::new(&order(), at(NOW))), @r#"
+        {
+          "booking_id": "bk-0123",
+          "event_uuid": "EV2",
+          "invitee_uuid": "IN2",
+          "conversation_id": "conv-7",
+          "invitee_email": "ana@example.com",
+          "user_id": "user-7",
+          "invitee_name": "Ana Pop",
+          "start_time": "2026-03-29T12:15:00Z",
+          "end_time": "2026-03-29T12:45:00Z",
+          "event_type": "Sales Demo",
+          "meeting_url": null,
+          "timestamp": "2026-03-27T09:00:00.123Z"
+        }
+        "#);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub struct Live {
     timers: AwsTimers,
     clock: Clock,
     sqs: aws_sdk_sqs::Client,
+    secrets: Arc<Secrets>,
 }
 
 /// The machine's clock, as the engine's port.
@@ -50,11 +51,17 @@ impl Live {
             store: store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone()),
             calendly: calendly::Rest::new(http.clone(), config.calendly_api_url.clone(), Arc::clone(&secrets)),
             texts: notify::Engagelab::new(http.clone(), config.engagelab_api_url.clone(), Arc::clone(&secrets)),
-            vai: notify::VaiClient::new(http, config.vai_api_url.clone(), secrets),
+            vai: notify::VaiClient::new(http, config.vai_api_url.clone(), Arc::clone(&secrets)),
             timers: AwsTimers::new(&sdk, Queue::new(sqs.clone(), config.due_queue_url.clone()), config),
             clock: Clock::default(),
             sqs,
+            secrets,
         })
+    }
+
+    /// The secrets of every connection, and VAI's keys.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Another queue, by the same client.

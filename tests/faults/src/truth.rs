@@ -141,8 +141,8 @@ impl Truth {
             id: FactId::of(kind.name(), invitee.as_str(), &at.to_string()),
             kind,
             occurred_at: at,
-            token: self.token.clone(),
             leg: Leg {
+                token: self.token.clone(),
                 previous: index.checked_sub(1).map(|before| self.invitee(before)),
                 next: left.map(|_| self.invitee(index + 1)),
                 details: self.details(index, as_of),

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use domain::scheduling::Form;
 use domain::{
     Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, InviteeUri, MailOrder,
-    Metadata, News, Outcome, Reason, Settings, Snapshot, State, TextOrder, VaiOrder,
+    Metadata, News, Outcome, Reason, Settings, Snapshot, State, TextOrder, Token, VaiOrder,
 };
-use engine::{Bearer, CommitError, Evidence, Unavailable, UnknownEvent, World};
+use engine::{Aliases, Bearer, CommitError, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
 use jiff::Timestamp;
 use wire::due::Due;
 
@@ -60,6 +61,8 @@ impl<'a> SimWorld<'a> {
                 notes: None,
                 phone: None,
                 language: None,
+                topic: None,
+                qualification: BTreeMap::new(),
                 created_at: now,
             };
             (BookingId::of_token(&ConnectionName::default(), token), metadata)
@@ -154,10 +157,12 @@ impl engine::Store for SimWorld<'_> {
         &self,
         _: &ConnectionName,
         invitees: &[InviteeUri],
-    ) -> Result<BTreeMap<InviteeUri, BookingId>, Unavailable> {
+        _: Option<&Token>,
+    ) -> Result<Aliases, Unavailable> {
         self.call(|| {
             let aliases = self.aliases.borrow();
-            invitees.iter().filter_map(|it| Some((it.clone(), aliases.get(it)?.clone()))).collect()
+            let known = invitees.iter().filter_map(|it| Some((it.clone(), aliases.get(it)?.clone()))).collect();
+            Aliases { invitees: known, token: None }
         })
         .await
     }
@@ -240,6 +245,10 @@ impl engine::Store for SimWorld<'_> {
         Ok(Some(Vec::new()))
     }
 
+    async fn event_types_changed(&self, _: &ConnectionName, _: Timestamp) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
     async fn keep_unknown(&self, _: &ConnectionName, _: &UnknownEvent) -> Result<(), Unavailable> {
         Ok(())
     }
@@ -252,6 +261,19 @@ impl engine::Store for SimWorld<'_> {
 impl engine::Calendly for SimWorld<'_> {
     async fn look_up(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable> {
         self.call(|| self.truth.looked_up(invitee, self.now.get())).await
+    }
+
+    // Here people book for themselves.
+    async fn book(&self, _: &ConnectionName, _: &Form) -> Made {
+        Made::Unsent { detail: "nobody books here".to_owned() }
+    }
+
+    async fn find(&self, _: &ConnectionName, _: &Wanted) -> Result<Option<Fact>, Unavailable> {
+        Ok(None)
+    }
+
+    async fn cancel(&self, _: &ConnectionName, _: &InviteeUri, _: &str) -> Outcome {
+        Outcome::Refused { reason: Reason::NotFound, detail: "nobody cancels here".to_owned() }
     }
 }
 

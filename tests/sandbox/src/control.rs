@@ -1,4 +1,4 @@
-//! `/control`: makes the world misbehave, changes its settings, starts it anew.
+//! `/control`: makes the world misbehave, changes its settings and its event types, starts it anew.
 
 use axum::{
     Json, Router,
@@ -11,7 +11,10 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
+    calendly::{catalog::Change, refusal::Refusal, webhooks},
     faults::Fault,
+    people::read,
+    random::Dice,
     world::{Settings, World},
 };
 
@@ -19,6 +22,7 @@ pub(crate) fn routes() -> Router<World> {
     Router::new()
         .route("/control/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/control/settings", get(settings).post(change_settings))
+        .route("/control/event_type", post(change_event_type))
         .route("/control/reset", post(reset))
 }
 
@@ -57,11 +61,23 @@ async fn change_settings(State(world): State<World>, body: Bytes) -> Response {
     });
     match changed {
         Ok(settings) => {
+            if settings.seed != state.settings.seed {
+                state.dice = Dice::new(settings.seed);
+            }
             state.settings = settings.clone();
             Json(settings).into_response()
         }
         Err(error) => wrong(&error),
     }
+}
+
+/// What somebody does on Calendly's page of event types: `{"uuid", "name"?, "active"?, "deleted"?}`. A UUID that is not
+/// known becomes a new one. Subscribers are told.
+async fn change_event_type(State(world): State<World>, body: Bytes) -> Result<Json<Value>, Refusal> {
+    let change: Change = read(&body)?;
+    let (view, notice) = world.state().catalog.change(change, jiff::Timestamp::now());
+    webhooks::tell(&world, vec![notice]);
+    Ok(Json(view))
 }
 
 /// `{"keep_subscriptions": true}` leaves the webhook subscriptions in place.

@@ -12,7 +12,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,8 +36,10 @@ pub(crate) enum Target {
 pub(crate) enum Mode {
     /// Answers with an error and does nothing. A webhook attempt comes to nothing and is repeated.
     Fail,
-    /// Acts `delay_ms` late.
+    /// Acts `delay_ms` late, even if the caller has given up by then.
     Delay,
+    /// Acts at once and answers `delay_ms` late: whoever is less patient doesn't know what was done.
+    Slow,
     /// Never answers and does nothing. A webhook attempt runs into its time-out.
     Hang,
     /// Acts, but the answer is lost: the connection closes. A webhook is never sent.
@@ -76,6 +78,18 @@ pub(crate) struct Fault {
     pub(crate) delay_ms: Option<u64>,
     /// How often it happens; until it is cleared when left out.
     pub(crate) times: Option<u32>,
+    /// With what probability it happens to a request that fits, from 0 to 1; always when left out. The setting `seed` says
+    /// which requests those are.
+    #[serde(default, deserialize_with = "probability")]
+    pub(crate) probability: Option<f64>,
+}
+
+fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let given = Option::<f64>::deserialize(deserializer)?;
+    match given {
+        Some(given) if !(0.0..=1.0).contains(&given) => Err(D::Error::custom("a probability is from 0 to 1")),
+        fit => Ok(fit),
+    }
 }
 
 impl Fault {
@@ -114,10 +128,12 @@ impl Fault {
 impl world::State {
     /// The first fault that fits, used up by one.
     pub(crate) fn take_fault(&mut self, target: Target, method: &str, path: &str) -> Option<Fault> {
+        let dice = &mut self.dice;
         let index = self.faults.iter().position(|fault| {
             fault.target == target
                 && fault.path_prefix.as_deref().is_none_or(|prefix| path.starts_with(prefix))
                 && fault.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+                && fault.probability.is_none_or(|probability| dice.roll() < probability)
         })?;
         let fault = self.faults[index].clone();
         if let Some(times) = &mut self.faults[index].times {
@@ -143,8 +159,17 @@ async fn misbehave(State((world, target)): State<(World, Target)>, request: Requ
         Some(fault) => match fault.mode {
             Mode::Fail => fault.answer(),
             Mode::Delay => {
+                // In a task of its own: a handler ends with its caller's connection.
+                let acting = tokio::spawn(async move {
+                    tokio::time::sleep(fault.delay()).await;
+                    next.run(request).await
+                });
+                acting.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            }
+            Mode::Slow => {
+                let response = next.run(request).await;
                 tokio::time::sleep(fault.delay()).await;
-                next.run(request).await
+                response
             }
             Mode::Hang => std::future::pending().await,
             Mode::Drop => {

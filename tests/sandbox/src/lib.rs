@@ -1,8 +1,8 @@
 //! The outside world on loopback: one server that plays Calendly, the SMS provider `EngageLab` and the VAI Portal.
 //!
 //! Every part holds state and refuses what the real service refuses. Every part can be told to misbehave (`faults`).
-//! `/people` does what a person does on Calendly's pages, `/agent` what VAI's backend does, `/control` steers the world,
-//! and `/`, `/inbox.json` and `/calendly.json` show what was received.
+//! `/people` does what a person does on Calendly's pages, `/control` steers the world, and `/`, `/inbox.json` and
+//! `/calendly.json` show what was received.
 //!
 //! | path | plays | module |
 //! |---|---|---|
@@ -14,7 +14,6 @@
     reason = "the outside world has its own clock, its own client and tasks that stay"
 )]
 
-pub mod agent;
 mod calendly;
 mod check;
 mod control;
@@ -26,12 +25,12 @@ mod random;
 mod vai;
 mod world;
 
-use std::{io, net::Ipv4Addr, sync::Arc};
+use std::{io, net::Ipv4Addr};
 
 use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::{agent::MetadataRows, faults::Target, world::World};
+use crate::{faults::Target, world::World};
 
 /// What a caller shows to be let in.
 pub mod keys {
@@ -67,11 +66,11 @@ impl Drop for Sandbox {
     }
 }
 
-/// Starts the world on 127.0.0.1 at `port` (0: any free one). `rows` is where `/agent/book` leaves a booking's metadata.
-pub async fn start(port: u16, rows: Arc<dyn MetadataRows>) -> io::Result<Sandbox> {
+/// Starts the world on 127.0.0.1 at `port` (0: any free one).
+pub async fn start(port: u16) -> io::Result<Sandbox> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let world = World::new(url.clone(), rows).map_err(io::Error::other)?;
+    let world = World::new().map_err(io::Error::other)?;
     let server = tokio::spawn(async move { axum::serve(listener, routes(world)).await });
     Ok(Sandbox { url, server })
 }
@@ -82,7 +81,6 @@ fn routes(world: World) -> Router {
         .nest("/engagelab", faults::guard(engagelab::routes(), &world, Target::EngageLab))
         .nest("/vai", faults::guard(vai::routes(), &world, Target::Vai))
         .merge(people::routes())
-        .merge(agent::routes())
         .merge(control::routes())
         .merge(inbox::routes())
         .with_state(world)

@@ -6,13 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    calendly::{
-        calendar::Order,
-        catalog::{EVENT_TYPES, EventType},
-        order,
-        refusal::Refusal,
-        webhooks,
-    },
+    calendly::{calendar::Order, catalog::EventType, order, refusal::Refusal, webhooks},
     world::World,
 };
 
@@ -29,71 +23,6 @@ pub(crate) fn routes() -> Router<World> {
 /// What was posted, or what is wrong with it, in one sentence.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| Refusal::parameter("body", &error.to_string()))
-}
-
-/// An event type by name, slug, URI or UUID.
-pub(crate) fn find_event_type(wanted: &str) -> Option<&'static EventType> {
-    EVENT_TYPES.iter().find(|event_type| {
-        event_type.name.eq_ignore_ascii_case(wanted)
-            || event_type.slug == wanted
-            || event_type.uuid == wanted
-            || event_type.uri() == wanted
-    })
-}
-
-/// A body for `POST /invitees` out of what a person (or an agent) knows.
-pub(crate) struct Form<'a> {
-    pub(crate) event_type: &'static EventType,
-    pub(crate) start_time: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) email: &'a str,
-    pub(crate) timezone: &'a str,
-    pub(crate) phone: Option<&'a str>,
-    pub(crate) answers: &'a Map<String, Value>,
-    pub(crate) tracking: &'a Map<String, Value>,
-}
-
-impl Form<'_> {
-    pub(crate) fn body(&self) -> Value {
-        let mut invitee = json!({"name": self.name, "email": self.email, "timezone": self.timezone});
-        if let Some(phone) = self.phone {
-            invitee["text_reminder_number"] = json!(phone);
-        }
-        let questions = self.event_type.questions;
-        let answers: Vec<Value> = self
-            .answers
-            .iter()
-            .map(|(question, answer)| {
-                let position = questions.iter().position(|one| one.name == question).unwrap_or_default();
-                json!({"question": question, "answer": answer, "position": position})
-            })
-            .collect();
-        let mut tracking = json!({
-            "utm_campaign": null, "utm_source": null, "utm_medium": null, "utm_content": null, "utm_term": null,
-            "salesforce_uuid": null,
-        });
-        for (key, value) in self.tracking {
-            tracking[key] = value.clone();
-        }
-        let mut body = json!({
-            "event_type": self.event_type.uri(), "start_time": self.start_time, "invitee": invitee,
-            "questions_and_answers": answers, "tracking": tracking,
-        });
-        if let Some(location) = self.location() {
-            body["location"] = location;
-        }
-        body
-    }
-
-    /// The first place on offer that needs nothing more than is known.
-    fn location(&self) -> Option<Value> {
-        self.event_type.places.iter().find_map(|place| match (place.kind, place.location, self.phone) {
-            ("outbound_call", _, Some(phone)) => Some(json!({"kind": place.kind, "location": phone})),
-            ("outbound_call", ..) => None,
-            (kind, Some(location), _) => Some(json!({"kind": kind, "location": location})),
-            (kind, None, _) => Some(json!({"kind": kind})),
-        })
-    }
 }
 
 #[derive(Deserialize)]
@@ -119,36 +48,59 @@ struct Booking {
     salesforce_uuid: Option<String>,
 }
 
+impl Booking {
+    /// The body for `POST /invitees` that Calendly's own page would make of it.
+    fn body(&self, event_type: &EventType) -> Value {
+        let mut invitee = json!({"name": self.name, "email": self.email, "timezone": self.timezone});
+        if let Some(phone) = &self.phone {
+            invitee["text_reminder_number"] = json!(phone);
+        }
+        let answers: Vec<Value> = self
+            .answers
+            .iter()
+            .map(|(question, answer)| {
+                let position = event_type.questions.iter().position(|one| one.name == question).unwrap_or_default();
+                json!({"question": question, "answer": answer, "position": position})
+            })
+            .collect();
+        let mut body = json!({
+            "event_type": event_type.uri(), "start_time": self.start_time, "invitee": invitee,
+            "questions_and_answers": answers,
+            "tracking": {
+                "utm_campaign": self.utm_campaign, "utm_source": self.utm_source, "utm_medium": self.utm_medium,
+                "utm_content": self.utm_content, "utm_term": self.utm_term, "salesforce_uuid": self.salesforce_uuid,
+            },
+        });
+        if let Some(location) = self.location.clone().or_else(|| self.first_place(event_type)) {
+            body["location"] = location;
+        }
+        if let Some(guests) = &self.guests {
+            body["event_guests"] = guests.clone();
+        }
+        body
+    }
+
+    /// The first place on offer that needs nothing more than is known. A team's is not for choosing.
+    fn first_place(&self, event_type: &EventType) -> Option<Value> {
+        let places = if event_type.is_teams() { &[] } else { event_type.places };
+        places.iter().find_map(|place| match (place.kind, place.location, &self.phone) {
+            ("outbound_call", _, Some(phone)) => Some(json!({"kind": place.kind, "location": phone})),
+            ("outbound_call" | "ask_invitee", ..) => None,
+            (kind, Some(location), _) => Some(json!({"kind": kind, "location": location})),
+            (kind, None, _) => Some(json!({"kind": kind})),
+        })
+    }
+}
+
 async fn book(State(world): State<World>, bytes: Bytes) -> Answer {
     let booking: Booking = read(&bytes)?;
-    let event_type = find_event_type(&booking.event_type).ok_or_else(Refusal::not_found)?;
-    let tracking = json!({
-        "utm_campaign": booking.utm_campaign, "utm_source": booking.utm_source, "utm_medium": booking.utm_medium,
-        "utm_content": booking.utm_content, "utm_term": booking.utm_term, "salesforce_uuid": booking.salesforce_uuid,
-    });
-    let mut body = Form {
-        event_type,
-        start_time: &booking.start_time,
-        name: &booking.name,
-        email: &booking.email,
-        timezone: &booking.timezone,
-        phone: booking.phone.as_deref(),
-        answers: &booking.answers,
-        tracking: tracking.as_object().unwrap_or(&Map::new()),
-    }
-    .body();
-    if let Some(location) = booking.location {
-        body["location"] = location;
-    }
-    if let Some(guests) = booking.guests {
-        body["event_guests"] = guests;
-    }
     let now = Timestamp::now();
-    let order = Order { scheduling_method: None, ..order::read(&body, now)? };
     let (invitee, notice) = {
         let mut state = world.state();
+        let event_type = state.catalog.find(&booking.event_type).ok_or_else(Refusal::not_found)?;
+        let order = order::read(&booking.body(&event_type), &state.catalog, now)?;
         let settings = state.settings.clone();
-        state.calendar.book(order, now, &settings)?
+        state.calendar.book(Order { scheduling_method: None, ..order }, now, &settings)?
     };
     webhooks::tell(&world, vec![notice]);
     Ok(Json(json!({"invitee": invitee.uri, "event": invitee.event})))

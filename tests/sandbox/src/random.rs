@@ -1,4 +1,4 @@
-//! Random identifiers.
+//! Random identifiers, and dice that fall the same way each time.
 
 use std::fmt::Write;
 
@@ -30,4 +30,25 @@ pub(crate) fn number() -> String {
         write!(number, "{}", byte % 10).expect("a string takes all text");
     }
     number
+}
+
+/// Dice with a seed: `SplitMix64`.
+#[derive(Default)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Evenly from 0 to 1, without 1.
+    pub(crate) fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        // The 53 bits that a float holds without loss.
+        (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    }
 }

@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::{
-    agent::MetadataRows,
-    calendly::{calendar::Calendar, webhooks::Delivery},
+    calendly::{calendar::Calendar, catalog::Catalog, webhooks::Delivery},
     engagelab::Sms,
     faults::{Fault, Refused, Target},
+    random::Dice,
     vai::{Call, Email},
 };
 
@@ -23,19 +23,17 @@ use crate::{
 pub(crate) struct World(Arc<Shared>);
 
 struct Shared {
-    url: String,
     http: reqwest::Client,
-    rows: Arc<dyn MetadataRows>,
     state: Mutex<State>,
     /// Per target: rings when a request or delivery of its has ended. A reordered one waits for that.
     ended: [Notify; 4],
 }
 
 impl World {
-    pub(crate) fn new(url: String, rows: Arc<dyn MetadataRows>) -> reqwest::Result<Self> {
+    pub(crate) fn new() -> reqwest::Result<Self> {
         // Everything it calls is on this machine or was named by the tester: no proxy, no redirects (Calendly follows none).
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self(Arc::new(Shared { url, http, rows, state: Mutex::default(), ended: Default::default() })))
+        Ok(Self(Arc::new(Shared { http, state: Mutex::default(), ended: Default::default() })))
     }
 
     /// The state, locked. Never held across an await.
@@ -43,17 +41,8 @@ impl World {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where this world listens.
-    pub(crate) fn url(&self) -> &str {
-        &self.0.url
-    }
-
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.0.http
-    }
-
-    pub(crate) fn rows(&self) -> &dyn MetadataRows {
-        &*self.0.rows
     }
 
     pub(crate) fn ended(&self, target: Target) -> &Notify {
@@ -66,6 +55,9 @@ impl World {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) faults: Vec<Fault>,
+    /// Decides about faults that happen with a probability.
+    pub(crate) dice: Dice,
+    pub(crate) catalog: Catalog,
     pub(crate) calendar: Calendar,
     pub(crate) rate: Rate,
     pub(crate) deliveries: Vec<Delivery>,
@@ -110,6 +102,10 @@ pub(crate) struct Settings {
     pub(crate) requests_per_minute: u32,
     /// `POST /invitees` per minute; null: bounded by the general limit only.
     pub(crate) bookings_per_minute: Option<u32>,
+    /// `POST /invitees` per hour; null: as many as the minute allows.
+    pub(crate) bookings_per_hour: Option<u32>,
+    /// `POST /invitees` per day; null: as many as the hour allows.
+    pub(crate) bookings_per_day: Option<u32>,
     /// What the token may do; null: everything.
     pub(crate) scopes: Option<Vec<String>>,
     /// The token owner's role in the organization: owner, admin or user.
@@ -118,6 +114,8 @@ pub(crate) struct Settings {
     pub(crate) sms_frequency_ms: u64,
     /// Whether VAI answers a repeated idempotency key without acting again. It documents nothing either way.
     pub(crate) vai_idempotent: bool,
+    /// Where the dice of faults with a probability begin; setting it begins anew.
+    pub(crate) seed: u64,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
@@ -138,24 +136,33 @@ impl Default for Settings {
             meet_link_ms: 3_000,
             requests_per_minute: 500,
             bookings_per_minute: None,
+            bookings_per_hour: None,
+            bookings_per_day: None,
             scopes: None,
             role: "owner".to_owned(),
             sms_frequency_ms: 0,
             vai_idempotent: true,
+            seed: 0,
         }
     }
 }
 
-/// Calendly's counters of the current minute.
+/// Calendly's counters: of requests by the minute, of bookings by minute, hour and day.
+#[derive(Default)]
 pub(crate) struct Rate {
-    began: Instant,
-    requests: u32,
-    bookings: u32,
+    requests: Counter,
+    bookings: [Counter; 3],
 }
 
-impl Default for Rate {
+/// What happened since a window began.
+struct Counter {
+    began: Instant,
+    count: u32,
+}
+
+impl Default for Counter {
     fn default() -> Self {
-        Self { began: Instant::now(), requests: 0, bookings: 0 }
+        Self { began: Instant::now(), count: 0 }
     }
 }
 
@@ -167,25 +174,39 @@ pub(crate) struct Allowance {
     pub(crate) exceeded: bool,
 }
 
-impl Rate {
-    const WINDOW: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 
-    /// Counts one request.
+impl Rate {
+    /// Counts one request. The answer is about the limit that is nearest, and of those that are reached the longest.
     pub(crate) fn count(&mut self, is_booking: bool, settings: &Settings) -> Allowance {
-        if self.began.elapsed() >= Self::WINDOW {
+        let mut told = self.requests.count(settings.requests_per_minute, MINUTE);
+        if is_booking {
+            let limits = [settings.bookings_per_minute, settings.bookings_per_hour, settings.bookings_per_day];
+            for ((counter, limit), window) in self.bookings.iter_mut().zip(limits).zip([MINUTE, HOUR, DAY]) {
+                let Some(limit) = limit else { continue };
+                let next = counter.count(limit, window);
+                if next.exceeded || next.remaining <= told.remaining && !told.exceeded {
+                    told = next;
+                }
+            }
+        }
+        told
+    }
+}
+
+impl Counter {
+    fn count(&mut self, limit: u32, window: Duration) -> Allowance {
+        if self.began.elapsed() >= window {
             *self = Self::default();
         }
-        self.requests += 1;
-        self.bookings += u32::from(is_booking);
-        let (limit, used) = match settings.bookings_per_minute {
-            Some(limit) if is_booking => (limit, self.bookings),
-            _ => (settings.requests_per_minute, self.requests),
-        };
+        self.count = self.count.saturating_add(1);
         Allowance {
             limit,
-            remaining: limit.saturating_sub(used),
-            reset_seconds: (Self::WINDOW.saturating_sub(self.began.elapsed())).as_secs() + 1,
-            exceeded: used > limit,
+            remaining: limit.saturating_sub(self.count),
+            reset_seconds: window.saturating_sub(self.began.elapsed()).as_secs() + 1,
+            exceeded: self.count > limit,
         }
     }
 }

@@ -18,17 +18,15 @@ use axum::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{Timestamp, ToSpan};
-use sandbox::{
-    Sandbox,
-    agent::{Metadata, MetadataRows, NoRows, Put},
-    keys,
-};
+use sandbox::{Sandbox, keys};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 const SALES_DEMO: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e1";
 const QUICK: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e4";
 const WEBINAR: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e5";
+const TEAM: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e6";
+const VISIT: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e7";
 const ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
 
 /// A sandbox and a client for it.
@@ -39,11 +37,7 @@ struct Client {
 
 impl Client {
     async fn start() -> Self {
-        Self::with(Arc::new(NoRows)).await
-    }
-
-    async fn with(rows: Arc<dyn MetadataRows>) -> Self {
-        let sandbox = sandbox::start(0, rows).await.unwrap();
+        let sandbox = sandbox::start(0).await.unwrap();
         Self { sandbox, http: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -277,9 +271,12 @@ async fn collections_come_in_pages() {
     let names = |page: &Value| -> Vec<String> {
         page["collection"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(&first), ["Product Webinar", "Quick Consultation", "Sales Demo"]);
-    assert_eq!(names(&second), ["Strategy Call", "Technical Support"]);
-    assert_eq!(second["pagination"]["next_page"], Value::Null);
+    assert_eq!(names(&first), ["On-site Visit", "Product Webinar", "Quick Consultation"]);
+    assert_eq!(names(&second), ["Sales Demo", "Strategy Call", "Team Intro"]);
+    let token = second["pagination"]["next_page_token"].as_str().unwrap();
+    let (_, third) = client.get(&format!("{path}&page_token={token}")).await;
+    assert_eq!(names(&third), ["Technical Support"]);
+    assert_eq!(third["pagination"]["next_page"], Value::Null);
     assert_eq!(client.get("/calendly/event_types").await.0, 400);
 }
 
@@ -533,36 +530,203 @@ async fn vai_names_the_key_that_is_wrong() {
     assert_eq!(inbox["refused"].as_array().unwrap().len(), 4);
 }
 
-#[derive(Default)]
-struct Rows(Mutex<Vec<(String, String, String)>>);
+/// What Calendly says of the future, as our own API looks for a booking whose answer was lost.
+async fn tokens_booked(client: &Client) -> Vec<String> {
+    let (_, events) = client.get(&format!("/calendly/scheduled_events?organization={ORGANIZATION}")).await;
+    let mut tokens = Vec::new();
+    for event in events["collection"].as_array().unwrap() {
+        let path = event["uri"].as_str().unwrap().replace("https://api.calendly.com", "/calendly");
+        let (_, invitees) = client.get(&format!("{path}/invitees")).await;
+        let content = |one: &Value| one["tracking"]["utm_content"].as_str().unwrap_or_default().to_owned();
+        tokens.extend(invitees["collection"].as_array().unwrap().iter().map(content));
+    }
+    tokens.sort();
+    tokens
+}
 
-impl MetadataRows for Rows {
-    fn put<'a>(&'a self, connection: &'a str, token: &'a str, metadata: &'a Metadata) -> Put<'a> {
-        self.0.lock().unwrap().push((connection.to_owned(), token.to_owned(), metadata.conversation_id.clone()));
-        Box::pin(async { Ok(()) })
+fn with_token(start: &str, token: &str) -> Value {
+    let mut body = quick(start);
+    body["tracking"]["utm_content"] = json!(token);
+    body
+}
+
+#[tokio::test]
+async fn a_booking_whose_answer_is_lost_is_found_by_its_token() {
+    let client = Client::start().await;
+    let fault = json!({"target": "calendly", "mode": "drop", "method": "POST", "path_prefix": "/invitees", "times": 1});
+    client.post("/control/faults", fault).await;
+    let book = |body: Value| client.http.post(client.url("/calendly/invitees")).bearer_auth(keys::CALENDLY).json(&body);
+    assert!(book(with_token(&hours_ahead(2), "lost")).send().await.is_err());
+    assert_eq!(tokens_booked(&client).await, ["lost"]);
+    assert_eq!(client.calendly("/invitees", &with_token(&hours_ahead(2), "again")).await.0, 400, "the time is filled");
+}
+
+#[tokio::test]
+async fn the_impatient_do_not_know_what_was_done() {
+    let client = Client::start().await;
+    let impatient = async |start: &str, token: &str| {
+        let request = client.http.post(client.url("/calendly/invitees")).bearer_auth(keys::CALENDLY);
+        request.timeout(Duration::from_millis(100)).json(&with_token(start, token)).send().await
+    };
+    for (mode, token) in [("slow", "at once"), ("delay", "late"), ("hang", "never")] {
+        let fault = json!({"target": "calendly", "mode": mode, "method": "POST", "delay_ms": 300, "times": 1});
+        client.post("/control/faults", fault).await;
+        let start = hours_ahead(if token == "at once" { 2 } else { 3 });
+        assert!(impatient(&start, token).await.unwrap_err().is_timeout(), "{mode}");
+        if mode == "delay" {
+            assert_eq!(tokens_booked(&client).await, ["at once"], "it has not acted yet");
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+    }
+    assert_eq!(tokens_booked(&client).await, ["at once", "late"]);
+}
+
+#[tokio::test]
+async fn a_share_of_requests_fails_the_same_one_each_time() {
+    let client = Client::start().await;
+    let mut rounds = Vec::new();
+    for seed in [1, 2, 1] {
+        client.post("/control/reset", json!({})).await;
+        client.post("/control/settings", json!({"seed": seed})).await;
+        let fault = json!({"target": "calendly", "mode": "fail", "status": 500, "probability": 0.3});
+        client.post("/control/faults", fault).await;
+        let mut statuses = Vec::new();
+        for _ in 0..60 {
+            statuses.push(client.get("/calendly/users/me").await.0);
+        }
+        let failed = statuses.iter().filter(|status| **status == 500).count();
+        assert!((8..=28).contains(&failed), "{failed} of 60");
+        rounds.push(statuses);
+    }
+    assert!(rounds[0] == rounds[2] && rounds[0] != rounds[1]);
+    let wrong = json!({"target": "calendly", "mode": "fail", "probability": 1.5});
+    assert_eq!(client.answer(client.http.post(client.url("/control/faults")).json(&wrong)).await.0, 400);
+}
+
+#[tokio::test]
+async fn bookings_have_budgets_by_minute_hour_and_day() {
+    let limits = |answer: &reqwest::Response| {
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().parse::<u64>().unwrap();
+        (
+            answer.status().as_u16(),
+            header("X-RateLimit-Limit"),
+            header("X-RateLimit-Remaining"),
+            header("X-RateLimit-Reset"),
+        )
+    };
+    for (setting, longest) in [("bookings_per_minute", 60), ("bookings_per_hour", 3_600), ("bookings_per_day", 86_400)]
+    {
+        let client = Client::start().await;
+        client.post("/control/settings", json!({setting: 2})).await;
+        let mut told = Vec::new();
+        for hours in 2..5 {
+            let request = client.http.post(client.url("/calendly/invitees")).bearer_auth(keys::CALENDLY);
+            told.push(limits(&request.json(&quick(&hours_ahead(hours))).send().await.unwrap()));
+        }
+        assert_eq!(
+            told.iter().map(|it| (it.0, it.1, it.2)).collect::<Vec<_>>(),
+            [(201, 2, 1), (201, 2, 0), (429, 2, 0)]
+        );
+        assert!(told.iter().all(|it| it.3 > longest - 30 && it.3 <= longest), "{setting}: {told:?}");
+        // Whatever else the token does is none of that budget's business.
+        assert_eq!(client.get("/calendly/users/me").await.0, 200);
     }
 }
 
 #[tokio::test]
-async fn an_agent_books_with_a_token_whose_row_is_written_first() {
-    let rows = Arc::new(Rows::default());
-    let client = Client::with(rows.clone()).await;
-    let booked = client
-        .post(
-            "/agent/book",
-            json!({
-                "event_type": "Quick Consultation", "name": "Ana Ionescu", "email": "ana@example.com",
-                "timezone": "Europe/Bucharest", "phone": "+40712345678", "language": "ro", "start_time": hours_ahead(2),
-                "conversation_id": "conv-1", "user_id": "user-1", "agent_type": "sales", "notes": "wants a demo",
-            }),
-        )
+async fn event_types_change_and_subscribers_are_told() {
+    let client = Client::start().await;
+    let receiver = Receiver::start(vec![]).await;
+    let events = ["event_type.created", "event_type.updated", "event_type.deleted"];
+    let subscription = json!({
+        "url": receiver.url, "events": events, "organization": ORGANIZATION, "scope": "organization",
+    });
+    assert_eq!(client.calendly("/webhook_subscriptions", &subscription).await.0, 201);
+    let uuid = QUICK.rsplit('/').next().unwrap();
+    let path = format!("/calendly/event_types/{uuid}");
+
+    client.post("/control/event_type", json!({"uuid": uuid, "name": "Quick Chat"})).await;
+    assert_eq!(client.get(&path).await.1["resource"]["name"], "Quick Chat");
+    client.book(&hours_ahead(2)).await;
+    client.post("/control/event_type", json!({"uuid": uuid, "active": false})).await;
+    let (status, answer) = client.calendly("/invitees", &quick(&hours_ahead(3))).await;
+    assert_eq!((status, &answer["details"][0]["message"]), (400, &json!("is not active")));
+    let active = format!("/calendly/event_types?organization={ORGANIZATION}&active=true");
+    assert_eq!(client.get(&active).await.1["collection"].as_array().unwrap().len(), 6);
+    client
+        .post("/control/event_type", json!({"uuid": "00000000-0000-4000-8000-0000000000ea", "name": "Office Hour"}))
         .await;
-    let token = booked["token"].as_str().unwrap();
-    assert!(token.len() == 31 && token.starts_with("vai1-"));
-    assert_eq!(*rows.0.lock().unwrap(), [("default".to_owned(), token.to_owned(), "conv-1".to_owned())]);
-    let invitee = &booked["calendly"]["resource"];
+    assert_eq!(client.get(&active).await.1["collection"].as_array().unwrap().len(), 7);
+    client.post("/control/event_type", json!({"uuid": uuid, "deleted": true})).await;
+    assert_eq!(client.get(&path).await.0, 404);
+    assert_eq!(client.calendly("/invitees", &quick(&hours_ahead(3))).await.0, 404);
+
+    // Each is told by a courier of its own: in no promised order.
+    let told = receiver.bodies(4).await;
+    let mut told: Vec<_> = told
+        .iter()
+        .map(|one| {
+            (one["event"].as_str().unwrap(), one["payload"]["name"].as_str().unwrap(), one["payload"]["active"] == true)
+        })
+        .collect();
+    told.sort_unstable();
     assert_eq!(
-        (&invitee["tracking"]["utm_content"], &invitee["text_reminder_number"]),
-        (&json!(token), &json!("+40712345678"))
+        told,
+        [
+            ("event_type.created", "Office Hour", true),
+            ("event_type.deleted", "Quick Chat", false),
+            ("event_type.updated", "Quick Chat", false),
+            ("event_type.updated", "Quick Chat", true),
+        ]
     );
+    let (_, booked) = client.get(&format!("/calendly/scheduled_events?organization={ORGANIZATION}")).await;
+    assert_eq!(booked["collection"][0]["name"], "Quick Chat", "what was booked stays as it was");
+    client.post("/control/reset", json!({})).await;
+    assert_eq!(client.get(&path).await.1["resource"]["name"], "Quick Consultation");
+}
+
+#[tokio::test]
+async fn a_teams_meeting_goes_to_whoever_is_free_and_takes_no_place() {
+    let client = Client::start().await;
+    let (_, members) = client.get(&format!("/calendly/event_type_memberships?event_type={TEAM}")).await;
+    let names: Vec<_> =
+        members["collection"].as_array().unwrap().iter().map(|it| it["member"]["name"].clone()).collect();
+    assert_eq!(names, ["Maria Popescu", "Lars Holm"]);
+    let (_, team) = client.get(&TEAM.replace("https://api.calendly.com", "/calendly")).await;
+    assert_eq!(
+        (&team["resource"]["pooling_type"], &team["resource"]["profile"]["type"]),
+        (&json!("round_robin"), &json!("Team"))
+    );
+
+    let start = free_start(&client, TEAM).await;
+    let mut body = quick(&start);
+    body["event_type"] = json!(TEAM);
+    body["location"] = json!({"kind": "google_conference"});
+    let (status, answer) = client.calendly("/invitees", &body).await;
+    assert_eq!((status, &answer["details"][0]["code"]), (400, &json!("invalid_location_choice")));
+    body.as_object_mut().unwrap().remove("location");
+    let mut hosts = Vec::new();
+    for _ in 0..2 {
+        let (status, answer) = client.calendly("/invitees", &body).await;
+        assert_eq!(status, 201, "{answer}");
+        let event = answer["resource"]["event"].as_str().unwrap().replace("https://api.calendly.com", "/calendly");
+        hosts.push(client.get(&event).await.1["resource"]["event_memberships"][0]["user_name"].clone());
+    }
+    assert_eq!(hosts, ["Maria Popescu", "Lars Holm"]);
+    let (status, answer) = client.calendly("/invitees", &body).await;
+    assert_eq!((status, &answer["details"][0]["code"]), (400, &json!("already_filled")));
+}
+
+#[tokio::test]
+async fn who_is_visited_must_say_where() {
+    let client = Client::start().await;
+    let mut body = quick(&free_start(&client, VISIT).await);
+    body["event_type"] = json!(VISIT);
+    let (status, answer) = client.calendly("/invitees", &body).await;
+    assert_eq!((status, &answer["details"][0]["parameter"]), (400, &json!("event.location_configuration.location")));
+    body["location"] = json!({"kind": "ask_invitee"});
+    assert_eq!(client.calendly("/invitees", &body).await.1["details"][0]["parameter"], "location.location");
+    body["location"]["location"] = json!("Strada Lungă 5, Cluj");
+    let (status, answer) = client.calendly("/invitees", &body).await;
+    assert_eq!(status, 201, "{answer}");
 }

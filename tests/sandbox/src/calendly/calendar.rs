@@ -1,5 +1,7 @@
 //! The meetings: booking, canceling, moving, and how they look over REST and in webhooks.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -111,7 +113,9 @@ pub(crate) struct Meeting {
 #[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) uuid: String,
-    pub(crate) event_type: &'static EventType,
+    pub(crate) event_type: Arc<EventType>,
+    /// Of several, who was free.
+    pub(crate) host: &'static catalog::Host,
     pub(crate) status: Status,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
@@ -160,7 +164,7 @@ impl Event {
 
 /// A booking to be made.
 pub(crate) struct Order {
-    pub(crate) event_type: &'static EventType,
+    pub(crate) event_type: Arc<EventType>,
     pub(crate) start: Timestamp,
     pub(crate) name: String,
     pub(crate) first_name: Option<String>,
@@ -212,17 +216,19 @@ impl Calendar {
         self.invitees_of(event).filter(|invitee| invitee.status == Status::Active).count()
     }
 
-    /// How many more people this start has room for.
-    pub(crate) fn room(&self, event_type: &EventType, start: Timestamp) -> usize {
+    /// How many more people this start has room for, and whose meeting it would be.
+    pub(crate) fn room(&self, event_type: &EventType, start: Timestamp) -> Option<(usize, &'static catalog::Host)> {
         if !event_type.offers(start) {
-            return 0;
+            return None;
         }
+        let rooms = event_type.hosts.iter().map(|host| (self.room_with(host, event_type, start), *host));
+        rooms.into_iter().find(|(room, _)| *room > 0)
+    }
+
+    fn room_with(&self, host: &catalog::Host, event_type: &EventType, start: Timestamp) -> usize {
         let end = start + event_type.duration();
         let mut meetings = self.events.iter().filter(|event| {
-            event.status == Status::Active
-                && event.event_type.host.uuid == event_type.host.uuid
-                && event.start < end
-                && start < event.end
+            event.status == Status::Active && event.host.uuid == host.uuid && event.start < end && start < event.end
         });
         match (meetings.next(), meetings.next()) {
             (None, _) => event_type.limit,
@@ -250,12 +256,11 @@ impl Calendar {
         if order.start <= now {
             return Err(Refusal::parameter("start_time", "start_time must be in the future"));
         }
-        if self.room(order.event_type, order.start) == 0 {
-            return Err(Refusal::already_filled());
-        }
+        let (_, host) = self.room(&order.event_type, order.start).ok_or_else(Refusal::already_filled)?;
         let joined = self.events.iter_mut().find(|event| {
             event.status == Status::Active
                 && event.event_type.uuid == order.event_type.uuid
+                && event.host.uuid == host.uuid
                 && event.start == order.start
         });
         let event = match joined {
@@ -267,10 +272,11 @@ impl Calendar {
             None => {
                 let event = Event {
                     uuid: random::uuid(),
+                    end: order.start + order.event_type.duration(),
                     event_type: order.event_type,
+                    host,
                     status: Status::Active,
                     start: order.start,
-                    end: order.start + order.event_type.duration(),
                     meeting: order.meeting,
                     guests: order.guests,
                     created_at: Micros(now),
@@ -349,7 +355,7 @@ impl Calendar {
         let event = self.event(uri).ok_or_else(Refusal::not_found)?.clone();
         self.check_cancelable(uri, now)?;
         let cancellation = Cancellation {
-            canceled_by: event.event_type.host.name.to_owned(),
+            canceled_by: event.host.name.to_owned(),
             reason,
             canceler_type: CancelerType::Host,
             created_at: Micros(now),
@@ -385,7 +391,7 @@ impl Calendar {
             created_at: Micros(now),
         };
         let order = Order {
-            event_type: old_event.event_type,
+            event_type: old_event.event_type.clone(),
             start,
             name: old.name.clone(),
             first_name: old.first_name.clone(),
@@ -457,7 +463,7 @@ impl Calendar {
 
     /// The event as webhooks carry it.
     pub(crate) fn event_view(&self, event: &Event, now: Timestamp, settings: &Settings) -> Value {
-        let host = event.event_type.host;
+        let host = event.host;
         let guests: Vec<Value> = event
             .guests
             .iter()
@@ -494,7 +500,7 @@ impl Calendar {
         let event = self.event(&invitee.event).expect("an invitee has an event");
         let mut payload = json!(invitee);
         payload["scheduled_event"] = self.event_view(event, now, settings);
-        Notice { event: name, invitee: invitee.uri.clone(), host: event.event_type.host.uri(), payload, at: now }
+        Notice { event: name, invitee: Some(invitee.uri.clone()), host: event.host.uri(), payload, at: now }
     }
 }
 

@@ -1,11 +1,17 @@
-//! What the organization consists of: two hosts and their event types. Nothing here changes while the world runs.
+//! What the organization consists of: two hosts, and event types that can be renamed, switched off, added and deleted
+//! while the world runs.
+
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::{
     SignedDuration, Timestamp, ToSpan,
     civil::{Weekday, time},
     tz::TimeZone,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
+
+use super::{calendar::Micros, webhooks::Notice};
 
 pub(crate) const ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
 const SINCE: &str = "2026-01-05T08:00:00.000000Z";
@@ -32,7 +38,7 @@ pub(crate) static MARIA: Host = Host {
     locale: "en",
 };
 
-static LARS: Host = Host {
+pub(crate) static LARS: Host = Host {
     uuid: "00000000-0000-4000-8000-0000000000a2",
     membership: "00000000-0000-4000-8000-0000000000b2",
     name: "Lars Holm",
@@ -93,6 +99,10 @@ impl Host {
     }
 }
 
+/// The team of both: its name, its part of a scheduling URL, its URI.
+const TEAM: (&str, &str, &str) =
+    ("Our Team", "our-team", "https://api.calendly.com/teams/00000000-0000-4000-8000-0000000000d1");
+
 /// Which start times an event type offers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grid {
@@ -134,54 +144,64 @@ const ROLE: Question = Question {
 const PHONE: Question = question("Phone number", "phone_number", false);
 
 /// An event type.
+#[derive(Clone)]
 pub(crate) struct EventType {
-    pub(crate) uuid: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) slug: &'static str,
+    pub(crate) uuid: Cow<'static, str>,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) slug: Cow<'static, str>,
     pub(crate) minutes: i64,
-    pub(crate) host: &'static Host,
+    /// Whoever holds the meetings; of several, who is free: then it is a team's, by round robin.
+    pub(crate) hosts: &'static [&'static Host],
     pub(crate) grid: Grid,
     /// Invitees per event; more than one makes it a group event type.
     pub(crate) limit: usize,
     pub(crate) questions: &'static [Question],
     pub(crate) places: &'static [Place],
+    /// Whether it can be booked.
+    pub(crate) active: bool,
+    /// When somebody last changed it here.
+    updated_at: Option<Timestamp>,
     color: &'static str,
     description: &'static str,
 }
 
-pub(crate) static EVENT_TYPES: [EventType; 5] = [
+static EVENT_TYPES: [EventType; 7] = [
     EventType {
-        uuid: "00000000-0000-4000-8000-0000000000e1",
-        name: "Sales Demo",
-        slug: "sales-demo",
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e1"),
+        name: Cow::Borrowed("Sales Demo"),
+        slug: Cow::Borrowed("sales-demo"),
         minutes: 30,
-        host: &MARIA,
+        hosts: &[&MARIA],
         grid: Grid::HalfHours,
         limit: 1,
         questions: &[question("Company", "string", true), ROLE, PHONE],
         places: &[place("zoom_conference"), place("google_conference")],
+        active: true,
+        updated_at: None,
         color: "#0069ff",
         description: "A walk through the product with your own questions.",
     },
     EventType {
-        uuid: "00000000-0000-4000-8000-0000000000e2",
-        name: "Technical Support",
-        slug: "technical-support",
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e2"),
+        name: Cow::Borrowed("Technical Support"),
+        slug: Cow::Borrowed("technical-support"),
         minutes: 45,
-        host: &LARS,
+        hosts: &[&LARS],
         grid: Grid::HalfHours,
         limit: 1,
         questions: &[question("Company", "string", false), ROLE, PHONE],
         places: &[place("outbound_call"), place("google_conference")],
+        active: true,
+        updated_at: None,
         color: "#17a589",
         description: "Something does not work: we look at it together.",
     },
     EventType {
-        uuid: "00000000-0000-4000-8000-0000000000e3",
-        name: "Strategy Call",
-        slug: "strategy-call",
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e3"),
+        name: Cow::Borrowed("Strategy Call"),
+        slug: Cow::Borrowed("strategy-call"),
         minutes: 60,
-        host: &LARS,
+        hosts: &[&LARS],
         grid: Grid::HalfHours,
         limit: 1,
         questions: &[question("Company", "string", false), ROLE, PHONE],
@@ -193,34 +213,70 @@ pub(crate) static EVENT_TYPES: [EventType; 5] = [
             },
             place("zoom_conference"),
         ],
+        active: true,
+        updated_at: None,
         color: "#8247f5",
         description: "Where you want to be in a year, and how to get there.",
     },
     EventType {
-        uuid: "00000000-0000-4000-8000-0000000000e4",
-        name: "Quick Consultation",
-        slug: "quick-consultation",
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e4"),
+        name: Cow::Borrowed("Quick Consultation"),
+        slug: Cow::Borrowed("quick-consultation"),
         minutes: 15,
-        host: &MARIA,
+        hosts: &[&MARIA],
         grid: Grid::Minutes,
         limit: 1,
         questions: &[question("Company", "string", false), ROLE, PHONE],
         places: &[place("google_conference")],
+        active: true,
+        updated_at: None,
         color: "#f59e0b",
         description: "One question, a quarter of an hour.",
     },
     EventType {
-        uuid: "00000000-0000-4000-8000-0000000000e5",
-        name: "Product Webinar",
-        slug: "product-webinar",
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e5"),
+        name: Cow::Borrowed("Product Webinar"),
+        slug: Cow::Borrowed("product-webinar"),
         minutes: 60,
-        host: &LARS,
+        hosts: &[&LARS],
         grid: Grid::HalfHours,
         limit: 10,
         questions: &[question("Company", "string", false), PHONE],
         places: &[place("zoom_conference")],
+        active: true,
+        updated_at: None,
         color: "#e11d48",
         description: "What is new, for everybody who wants to know.",
+    },
+    EventType {
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e6"),
+        name: Cow::Borrowed("Team Intro"),
+        slug: Cow::Borrowed("team-intro"),
+        minutes: 30,
+        hosts: &[&MARIA, &LARS],
+        grid: Grid::HalfHours,
+        limit: 1,
+        questions: &[PHONE],
+        places: &[place("google_conference")],
+        active: true,
+        updated_at: None,
+        color: "#0ea5e9",
+        description: "Whoever of us is free shows you around.",
+    },
+    EventType {
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e7"),
+        name: Cow::Borrowed("On-site Visit"),
+        slug: Cow::Borrowed("on-site-visit"),
+        minutes: 60,
+        hosts: &[&LARS],
+        grid: Grid::HalfHours,
+        limit: 1,
+        questions: &[PHONE],
+        places: &[place("ask_invitee")],
+        active: true,
+        updated_at: None,
+        color: "#65a30d",
+        description: "We come to you: say where.",
     },
 ];
 
@@ -229,9 +285,84 @@ pub(crate) fn last_segment(uri: &str) -> &str {
     uri.rsplit('/').next().unwrap_or(uri)
 }
 
-/// The event type with this URI.
-pub(crate) fn event_type(uri: &str) -> Option<&'static EventType> {
-    EVENT_TYPES.iter().find(|event_type| event_type.uri() == uri)
+/// The event types there are. What is booked keeps its event type as it was then.
+pub(crate) struct Catalog(Vec<Arc<EventType>>);
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self(EVENT_TYPES.iter().cloned().map(Arc::new).collect())
+    }
+}
+
+/// What somebody does to an event type.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    uuid: String,
+    name: Option<String>,
+    active: Option<bool>,
+    #[serde(default)]
+    deleted: bool,
+}
+
+impl Catalog {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<EventType>> {
+        self.0.iter()
+    }
+
+    /// The event type with this URI.
+    pub(crate) fn by_uri(&self, uri: &str) -> Option<Arc<EventType>> {
+        self.0.iter().find(|event_type| event_type.uri() == uri).cloned()
+    }
+
+    /// An event type by name, slug, URI or UUID.
+    pub(crate) fn find(&self, wanted: &str) -> Option<Arc<EventType>> {
+        let is_it = |event_type: &&Arc<EventType>| {
+            event_type.name.eq_ignore_ascii_case(wanted)
+                || event_type.slug == wanted
+                || event_type.uuid == wanted
+                || event_type.uri() == wanted
+        };
+        self.0.iter().find(is_it).cloned()
+    }
+
+    /// Makes a change: how the event type looks then, and what subscribers are told. One that is new is like Quick
+    /// Consultation.
+    pub(crate) fn change(&mut self, change: Change, now: Timestamp) -> (Value, Notice) {
+        let place = self.0.iter().position(|event_type| event_type.uuid == change.uuid);
+        let mut event_type = match place {
+            Some(place) => EventType::clone(&self.0[place]),
+            None => {
+                let slug = format!("new-{}", self.0.len());
+                EventType { uuid: change.uuid.into(), slug: slug.into(), ..EVENT_TYPES[3].clone() }
+            }
+        };
+        event_type.updated_at = Some(now);
+        event_type.active = change.active.unwrap_or(event_type.active) && !change.deleted;
+        if let Some(name) = change.name {
+            event_type.name = name.into();
+        }
+        let mut view = event_type.view();
+        if change.deleted {
+            view["deleted_at"] = json!(Micros(now));
+        }
+        let mut payload = view.clone();
+        if let Some(payload) = payload.as_object_mut() {
+            payload.remove("description_html");
+        }
+        let event = match place {
+            Some(_) if change.deleted => "event_type.deleted",
+            Some(_) => "event_type.updated",
+            None => "event_type.created",
+        };
+        let host = event_type.hosts[0].uri();
+        match place {
+            Some(place) if change.deleted => _ = self.0.remove(place),
+            Some(place) => self.0[place] = Arc::new(event_type),
+            None => self.0.push(Arc::new(event_type)),
+        }
+        (view, Notice { event, invitee: None, host, payload, at: now })
+    }
 }
 
 impl EventType {
@@ -240,7 +371,8 @@ impl EventType {
     }
 
     pub(crate) fn scheduling_url(&self) -> String {
-        format!("https://calendly.com/{}/{}", self.host.slug, self.slug)
+        let whose = if self.is_teams() { TEAM.1 } else { self.hosts[0].slug };
+        format!("https://calendly.com/{whose}/{}", self.slug)
     }
 
     pub(crate) fn duration(&self) -> SignedDuration {
@@ -249,6 +381,11 @@ impl EventType {
 
     pub(crate) fn is_group(&self) -> bool {
         self.limit > 1
+    }
+
+    /// Whether a team holds it, by round robin.
+    pub(crate) fn is_teams(&self) -> bool {
+        self.hosts.len() > 1
     }
 
     /// Whether the host would ever offer this start, booked or not.
@@ -283,7 +420,13 @@ impl EventType {
     }
 
     fn zone(&self) -> TimeZone {
-        TimeZone::get(self.host.timezone).expect("hosts live in zones of the database")
+        TimeZone::get(self.hosts[0].timezone).expect("hosts live in zones of the database")
+    }
+
+    /// Whose meetings these are, as `GET /event_type_memberships` tells it.
+    pub(crate) fn memberships_view(&self) -> Vec<Value> {
+        let uri = self.uri();
+        self.hosts.iter().map(|host| json!({"event_type": uri, "member": host.member_view()})).collect()
     }
 
     /// The event type as the API shows it.
@@ -309,13 +452,20 @@ impl EventType {
                 None => json!({"kind": place.kind}),
             })
             .collect();
+        let profile = if self.is_teams() {
+            json!({"type": "Team", "name": TEAM.0, "owner": TEAM.2})
+        } else {
+            json!({"type": "User", "name": self.hosts[0].name, "owner": self.hosts[0].uri()})
+        };
+        let pooling = self.is_teams().then_some("round_robin");
+        let updated_at = self.updated_at.map_or_else(|| json!(SINCE), |at| json!(Micros(at)));
         json!({
-            "uri": self.uri(), "name": self.name, "active": true, "slug": self.slug,
+            "uri": self.uri(), "name": self.name, "active": self.active, "slug": self.slug,
             "scheduling_url": self.scheduling_url(), "duration": self.minutes, "duration_options": null,
-            "kind": if self.is_group() { "group" } else { "solo" }, "pooling_type": null, "type": "StandardEventType",
-            "color": self.color, "created_at": SINCE, "updated_at": SINCE, "internal_note": null, "is_paid": false,
+            "kind": if self.is_group() { "group" } else { "solo" }, "pooling_type": pooling, "type": "StandardEventType",
+            "color": self.color, "created_at": SINCE, "updated_at": updated_at, "internal_note": null, "is_paid": false,
             "description_plain": self.description, "description_html": format!("<p>{}</p>", self.description),
-            "profile": {"type": "User", "name": self.host.name, "owner": self.host.uri()},
+            "profile": profile,
             "secret": false, "booking_method": "instant", "custom_questions": questions, "deleted_at": null,
             "admin_managed": false, "locations": places, "position": 0, "locale": "en",
             "start_time_increment": if self.grid == Grid::Minutes { 1 } else { 30 },

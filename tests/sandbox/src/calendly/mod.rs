@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use self::{
     calendar::{Micros, NoShow, Status},
-    catalog::{EVENT_TYPES, HOSTS, MARIA, ORGANIZATION, last_segment},
+    catalog::{EventType, HOSTS, MARIA, ORGANIZATION, last_segment},
     refusal::Refusal,
     webhooks::{EVENTS, Subscription, SubscriptionState},
 };
@@ -41,6 +41,7 @@ pub(crate) fn routes(world: &World) -> Router<World> {
         .route("/organization_memberships", get(memberships))
         .route("/event_types", get(event_types))
         .route("/event_types/{uuid}", get(event_type))
+        .route("/event_type_memberships", get(event_type_memberships))
         .route("/event_type_available_times", get(available_times))
         .route("/user_busy_times", get(busy_times))
         .route("/user_availability_schedules", get(availability_schedules))
@@ -66,7 +67,7 @@ fn required_scopes(method: &Method, path: &str) -> Vec<&'static str> {
     match family {
         "users" => vec!["users:read"],
         "organization_memberships" => vec!["organizations:read"],
-        "event_types" => vec!["event_types:read"],
+        "event_types" | "event_type_memberships" => vec!["event_types:read"],
         // Two pages of Calendly's documents name one each.
         "event_type_available_times" => vec!["availability:read", "event_types:read"],
         "user_busy_times" | "user_availability_schedules" => vec!["availability:read"],
@@ -231,39 +232,53 @@ async fn memberships(State(world): State<World>, Query(params): Params) -> Answe
     page(items, "/organization_memberships", &params)
 }
 
-async fn event_types(Query(params): Params) -> Answer {
+async fn event_types(State(world): State<World>, Query(params): Params) -> Answer {
     ours(&params)?;
     let user = named_host(&params)?;
     if user.is_none() && !params.contains_key("organization") {
         return Err(Refusal::parameter("user", "user or organization is required"));
     }
-    let none_wanted = params.get("active").is_some_and(|active| active == "false")
-        || params.get("admin_managed").is_some_and(|managed| managed == "true");
-    let mut wanted: Vec<_> = EVENT_TYPES
+    let active = params.get("active").map(|active| active == "true");
+    let none_wanted = params.get("admin_managed").is_some_and(|managed| managed == "true");
+    let is_own = |event_type: &EventType, user: &catalog::Host| {
+        !event_type.is_teams() && event_type.hosts.iter().any(|host| host.uuid == user.uuid)
+    };
+    let state = world.state();
+    let mut wanted: Vec<_> = state
+        .catalog
         .iter()
-        .filter(|event_type| !none_wanted && user.is_none_or(|user| user.uuid == event_type.host.uuid))
+        .filter(|event_type| !none_wanted && active.is_none_or(|active| active == event_type.active))
+        .filter(|event_type| user.is_none_or(|user| is_own(event_type, user)))
         .collect();
-    wanted.sort_by_key(|event_type| event_type.name);
+    wanted.sort_by_key(|event_type| event_type.name.clone());
     if params.get("sort").is_some_and(|sort| sort == "name:desc") {
         wanted.reverse();
     }
-    page(wanted.into_iter().map(catalog::EventType::view).collect(), "/event_types", &params)
+    page(wanted.into_iter().map(|event_type| event_type.view()).collect(), "/event_types", &params)
 }
 
-async fn event_type(Path(uuid): Path<String>) -> Answer {
-    let event_type = EVENT_TYPES.iter().find(|event_type| event_type.uuid == uuid).ok_or_else(Refusal::not_found)?;
+async fn event_type(State(world): State<World>, Path(uuid): Path<String>) -> Answer {
+    let state = world.state();
+    let event_type = state.catalog.iter().find(|event_type| event_type.uuid == uuid).ok_or_else(Refusal::not_found)?;
     Ok(resource(StatusCode::OK, event_type.view()))
+}
+
+async fn event_type_memberships(State(world): State<World>, Query(params): Params) -> Answer {
+    let event_type = world.state().catalog.by_uri(required(&params, "event_type")?).ok_or_else(Refusal::not_found)?;
+    page(event_type.memberships_view(), "/event_type_memberships", &params)
 }
 
 /// Starts only: there is no end time, and no pages.
 async fn available_times(State(world): State<World>, Query(params): Params) -> Answer {
-    let event_type = catalog::event_type(required(&params, "event_type")?).ok_or_else(Refusal::not_found)?;
-    let (start, end) = range(&params, 31)?;
     let state = world.state();
+    let event_type = state.catalog.by_uri(required(&params, "event_type")?).ok_or_else(Refusal::not_found)?;
+    let (start, end) = range(&params, 31)?;
+    if !event_type.active {
+        return Err(Refusal::parameter("event_type", "is not active"));
+    }
     let collection: Vec<Value> = event_type
         .starts(start, end)
-        .map(|start| (start, state.calendar.room(event_type, start)))
-        .filter(|(_, room)| *room > 0)
+        .filter_map(|start| Some((start, state.calendar.room(&event_type, start)?.0)))
         .map(|(start, room)| {
             json!({
                 "status": "available", "invitees_remaining": room, "start_time": start,
@@ -283,7 +298,7 @@ async fn busy_times(State(world): State<World>, Query(params): Params) -> Answer
         .calendar
         .events
         .iter()
-        .filter(|event| user.is_none_or(|user| user.uuid == event.event_type.host.uuid))
+        .filter(|event| user.is_none_or(|user| user.uuid == event.host.uuid))
         .filter(|event| event.status == Status::Active && event.start < end && start < event.end)
         .collect();
     busy.sort_by_key(|event| event.start);
@@ -308,9 +323,10 @@ async fn availability_schedules(Query(params): Params) -> Answer {
 
 async fn create_invitee(State(world): State<World>, bytes: Bytes) -> Answer {
     let now = Timestamp::now();
-    let order = order::read(&json_body(&bytes)?, now)?;
+    let body = json_body(&bytes)?;
     let (invitee, notice) = {
         let mut state = world.state();
+        let order = order::read(&body, &state.catalog, now)?;
         let settings = state.settings.clone();
         state.calendar.book(order, now, &settings)?
     };
@@ -333,7 +349,7 @@ async fn events(State(world): State<World>, Query(params): Params) -> Answer {
         .calendar
         .events
         .iter()
-        .filter(|event| user.is_none_or(|user| user.uuid == event.event_type.host.uuid))
+        .filter(|event| user.is_none_or(|user| user.uuid == event.host.uuid))
         .filter(|event| status.is_none_or(|status| event.status == status))
         .filter(|event| earliest.is_none_or(|earliest| event.start >= earliest))
         .filter(|event| latest.is_none_or(|latest| event.start <= latest))
@@ -478,7 +494,7 @@ async fn delete_no_show(State(world): State<World>, Path(uuid): Path<String>) ->
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn create_scheduling_link(bytes: Bytes) -> Answer {
+async fn create_scheduling_link(State(world): State<World>, bytes: Bytes) -> Answer {
     let body = json_body(&bytes)?;
     let mut check = Check::new(&body);
     check.object("", &["max_event_count", "owner", "owner_type"], &[]);
@@ -492,7 +508,7 @@ async fn create_scheduling_link(bytes: Bytes) -> Answer {
     if !check.problems.is_empty() {
         return Err(Refusal::invalid(check.problems));
     }
-    let event_type = catalog::event_type(owner).ok_or_else(Refusal::not_found)?;
+    let event_type = world.state().catalog.by_uri(owner).ok_or_else(Refusal::not_found)?;
     let booking_url = format!("https://calendly.com/d/{}-{}/{}", random::base32(4), random::base32(3), event_type.slug);
     Ok(resource(StatusCode::CREATED, json!({"booking_url": booking_url, "owner": owner, "owner_type": "EventType"})))
 }

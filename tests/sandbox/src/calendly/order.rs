@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     calendar::{Answer, Meeting, Order, Tracking},
-    catalog::{self, EventType},
+    catalog::{Catalog, EventType},
     refusal::Refusal,
 };
 use crate::check::{Check, is_email, is_phone};
@@ -25,7 +25,7 @@ const TRACKING: [&str; 6] = ["utm_campaign", "utm_source", "utm_medium", "utm_co
 const MAX_GUESTS: usize = 10;
 
 /// Reads a body. Everything wrong with its form is told at once; what depends on the event type comes after.
-pub(crate) fn read(body: &Value, now: Timestamp) -> Result<Order, Refusal> {
+pub(crate) fn read(body: &Value, catalog: &Catalog, now: Timestamp) -> Result<Order, Refusal> {
     let mut check = Check::new(body);
     let optional = ["location", "questions_and_answers", "tracking", "event_guests"];
     check.object("", &["event_type", "start_time", "invitee"], &optional);
@@ -38,8 +38,10 @@ pub(crate) fn read(body: &Value, now: Timestamp) -> Result<Order, Refusal> {
     let guests = guests(&mut check);
 
     let event_type = event_type.map(|uri| {
-        let found = catalog::event_type(&uri);
-        if found.is_none() && !uri.starts_with("https://api.calendly.com/event_types/") {
+        let found = catalog.by_uri(&uri);
+        if found.as_ref().is_some_and(|event_type| !event_type.active) {
+            check.refuse("event_type", "is not active");
+        } else if found.is_none() && !uri.starts_with("https://api.calendly.com/event_types/") {
             check.refuse("event_type", "is not the URI of an event type");
         }
         found
@@ -54,6 +56,8 @@ pub(crate) fn read(body: &Value, now: Timestamp) -> Result<Order, Refusal> {
         return Err(Refusal::invalid(Vec::new()));
     };
     let event_type = event_type.ok_or_else(Refusal::not_found)?;
+    let meeting = place(&event_type, meeting)?;
+    let answers = fitting(&event_type, answers)?;
     Ok(Order {
         event_type,
         start,
@@ -63,8 +67,8 @@ pub(crate) fn read(body: &Value, now: Timestamp) -> Result<Order, Refusal> {
         email,
         timezone,
         text_reminder_number: body["invitee"]["text_reminder_number"].as_str().map(str::to_owned),
-        meeting: place(event_type, meeting)?,
-        answers: fitting(event_type, answers)?,
+        meeting,
+        answers,
         tracking,
         guests,
         scheduling_method: Some("api"),
@@ -181,9 +185,11 @@ fn guests(check: &mut Check<'_>) -> Vec<String> {
     guests
 }
 
-/// The place must be one that the event type offers. A sole conference need not be named.
+/// The place must be one that the event type offers. A sole conference need not be named, and a team's can't be: it is
+/// that of whoever is free.
 fn place(event_type: &EventType, meeting: Option<Meeting>) -> Result<Meeting, Refusal> {
     match (meeting, event_type.places) {
+        (Some(_), _) if event_type.is_teams() => Err(Refusal::invalid_location_choice()),
         (Some(meeting), places) if places.iter().any(|place| place.kind == meeting.kind) => Ok(meeting),
         (Some(_), _) => Err(Refusal::invalid_location_choice()),
         (None, [only]) if CONFERENCES.contains(&only.kind) => {

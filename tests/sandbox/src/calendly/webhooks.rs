@@ -82,7 +82,8 @@ impl Subscription {
 #[derive(Clone)]
 pub(crate) struct Notice {
     pub(crate) event: &'static str,
-    pub(crate) invitee: String,
+    /// Whom it is about, unless it is about an event type.
+    pub(crate) invitee: Option<String>,
     pub(crate) host: String,
     pub(crate) payload: Value,
     pub(crate) at: Timestamp,
@@ -102,7 +103,7 @@ impl Notice {
 #[derive(Clone, Serialize)]
 pub(crate) struct Delivery {
     pub(crate) event: &'static str,
-    pub(crate) invitee: String,
+    pub(crate) invitee: Option<String>,
     pub(crate) url: String,
     pub(crate) attempt: u32,
     /// The status answered; null when there was no answer.
@@ -150,7 +151,7 @@ impl Courier {
         let fault = self.world.state().take_fault(Target::Webhooks, "POST", self.notice.event);
         match fault.as_ref().map(|fault| fault.mode) {
             Some(Mode::Drop) => {}
-            Some(Mode::Delay) | Some(Mode::Reorder) => {
+            Some(Mode::Delay | Mode::Slow | Mode::Reorder) => {
                 let wait = fault.as_ref().map(crate::faults::Fault::delay).unwrap_or_default();
                 let is_reorder = fault.is_some_and(|fault| fault.mode == Mode::Reorder);
                 tokio::spawn(async move {

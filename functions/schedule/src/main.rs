@@ -1,0 +1,71 @@
+//! The schedule function: VAI's backend calls it over HTTP with a key, or invokes it directly by IAM.
+
+use engine::Unavailable;
+use futures_util::future::try_join_all;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use runtime::config::{Environment, ScheduleConfig};
+use runtime::{ApiKeys, Queue, QueueError, SecretError, telemetry};
+use schedule::{Desk, Input, Office, QueueState};
+use world::{Live, deadline};
+
+/// The live world, and what of it only this function asks.
+struct LiveDesk {
+    world: Live,
+    /// By name: the queue, and the dead-letter queue of what it could not deliver.
+    queues: Vec<(&'static str, Queue, Queue)>,
+}
+
+impl Desk for LiveDesk {
+    type World = Live;
+
+    fn world(&self) -> &Live {
+        &self.world
+    }
+
+    async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
+        self.world.secrets().api_keys().await
+    }
+
+    async fn api_keys_anew(&self) -> Option<ApiKeys> {
+        self.world.secrets().api_keys_anew().await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueState>, Unavailable> {
+        let states = self.queues.iter().map(async |(name, queue, dead)| {
+            let (depth, dead) = futures_util::try_join!(queue.depth(), dead.depth())?;
+            let dead = dead.waiting + dead.in_flight;
+            Ok(QueueState { name, waiting: depth.waiting, in_flight: depth.in_flight, dead })
+        });
+        try_join_all(states).await.map_err(|error: QueueError| Unavailable(error.to_string()))
+    }
+
+    fn random(&self) -> Result<[u8; 16], Unavailable> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| Unavailable(format!("the system gives no randomness: {error}")))?;
+        Ok(bytes)
+    }
+
+    fn count(&self, metric: &str, dimensions: &[(&str, &str)]) {
+        telemetry::count(engine::Clock::now(engine::World::clock(&self.world)), metric, dimensions);
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = ScheduleConfig::read(Environment::of_process())?;
+    telemetry::start(config.world.log_level, &config.world.function_name);
+    let world = Live::connect(&config.world).await?;
+    let queues = vec![
+        ("intake", world.queue(config.intake_queue_url), world.queue(config.intake_dlq_url)),
+        ("due", world.queue(config.world.due_queue_url.clone()), world.queue(config.due_dlq_url)),
+    ];
+    let office = Office::new(LiveDesk { world, queues });
+    // Init runs at full speed: the handshakes are had, and the newcomer's settings read, before the first request.
+    office.warm().await;
+    let office = &office;
+    run(service_fn(move |event: LambdaEvent<Input>| async move {
+        let deadline = deadline(event.context.deadline);
+        Ok::<_, Error>(office.handle(event.payload, deadline).await)
+    }))
+    .await
+}

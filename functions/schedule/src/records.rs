@@ -1,0 +1,189 @@
+//! What is on record: bookings, their stories, what VAI noted down, and how the whole stands.
+
+use std::collections::BTreeMap;
+
+use api::answer::{
+    BookingView, InviteeView, Is, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView,
+    TimelineView, TotalsView, UpcomingAnswer, UpcomingEvent,
+};
+use api::request::{BookingRequest, UpcomingRequest};
+use api::{Refusal, Why};
+use domain::scheduling::form;
+use domain::{Private, timeline, uuid_of};
+use engine::{Agenda, Aliases, Records, Store, Story};
+use jiff::{SignedDuration, Unit};
+
+use crate::change::{latest, voice_of};
+use crate::office::{Caller, Desk, Office};
+use crate::say::Voice;
+
+/// How far ahead is looked when nothing else is asked for.
+const DAYS_AHEAD: u32 = 7;
+
+impl<D: Desk> Office<D> {
+    /// A booking.
+    pub(crate) async fn booking(&self, caller: &Caller, request: &BookingRequest) -> Result<BookingView, Refusal> {
+        let settings = self.settings(&caller.connection).await?;
+        let early = Voice::of(None, &settings.fallback_zone, &settings);
+        let Story { booking, .. } = self.story(&caller.connection, &request.booking, &early).await?;
+        let zone = self.zone_of(&caller.connection, None, &booking, &settings, &early).await?;
+        let voice = voice_of(&booking, None, zone, &settings);
+        let leg = latest(&booking).ok_or_else(|| voice.refuse(Why::BookingUnknown))?;
+        Ok(crate::view::booking(&booking, leg, &voice))
+    }
+
+    /// A booking's story.
+    pub(crate) async fn timeline(&self, caller: &Caller, request: &BookingRequest) -> Result<TimelineView, Refusal> {
+        let Story { booking, facts, commands } =
+            self.story(&caller.connection, &request.booking, &Voice::plain()).await?;
+        let lines = timeline(&booking, &facts, &commands).into_iter();
+        let lines = lines.map(|it| LineView { at: it.at, what: it.what, happened: it.happened });
+        Ok(TimelineView { booking: booking.id.to_string(), lines: lines.collect() })
+    }
+
+    /// What VAI noted down with a booking.
+    pub(crate) async fn metadata(&self, caller: &Caller, request: &BookingRequest) -> Result<MetadataView, Refusal> {
+        let voice = Voice::plain();
+        let Story { booking, .. } = self.story(&caller.connection, &request.booking, &voice).await?;
+        let metadata = booking.metadata.clone().ok_or_else(|| voice.refuse(Why::BookingUnknown))?;
+        let leg = latest(&booking);
+        Ok(MetadataView {
+            booking_id: booking.id.to_string(),
+            booking_uri: leg.map(|it| it.details.event.to_string()),
+            event_uuid: leg.map(|it| uuid_of(it.details.event.as_str()).to_owned()),
+            invitee_uuid: leg.map(|it| uuid_of(it.invitee.as_str()).to_owned()),
+            conversation_id: metadata.conversation_id,
+            user_id: metadata.user_id,
+            agent_type: metadata.agent_type,
+            booking_source: metadata.source,
+            event_type: metadata.event_type,
+            topic: metadata.topic,
+            notes: metadata.notes,
+            phone: metadata.phone,
+            language: metadata.language,
+            qualification: metadata.qualification,
+            timestamp: metadata.created_at,
+        })
+    }
+
+    /// An invitee's meetings ahead, by Calendly's own word; ours are told by our own ids.
+    pub(crate) async fn upcoming(&self, caller: &Caller, request: &UpcomingRequest) -> Result<UpcomingAnswer, Refusal> {
+        let connection = &caller.connection;
+        let settings = self.settings(connection).await?;
+        let early = Voice::of(None, &settings.fallback_zone, &settings);
+        let invalid = || early.refuse(Why::InviteeInvalid { field: "userEmail".to_owned() });
+        let email = form::email(request.user_email.expose()).ok_or_else(invalid)?;
+        let zone = self.zone(connection, None, Some(&email), &settings, &early).await?;
+        let voice = Voice::of(None, &zone, &settings);
+        let now = self.now();
+        let until = now + SignedDuration::from_hours(24 * i64::from(request.days.unwrap_or(DAYS_AHEAD)));
+        let found = self.calendly().appointments(connection, &email, now, until).await;
+        let found = found.map_err(|error| voice.denied(&error))?;
+
+        let invitees: Vec<_> = found.iter().map(|it| it.invitee.clone()).collect();
+        let known = if invitees.is_empty() {
+            Aliases::default()
+        } else {
+            let known = self.store().aliases(connection, &invitees, None).await;
+            known.map_err(|error| voice.unavailable(&error))?
+        };
+        let names: BTreeMap<_, _> = match self.catalog(connection, &voice).await {
+            Ok(catalog) => catalog.event_types.iter().map(|it| (it.uri.clone(), it.name.clone())).collect(),
+            // The events' own names do.
+            Err(_) => BTreeMap::new(),
+        };
+        let events: Vec<_> = found
+            .into_iter()
+            .map(|it| {
+                let invitee_uuid = uuid_of(it.invitee.as_str()).to_owned();
+                // What we have never heard of is known by Calendly's id, which leads to it as soon as we have.
+                let id = known.invitees.get(&it.invitee).map_or_else(|| invitee_uuid.clone(), ToString::to_string);
+                UpcomingEvent {
+                    id,
+                    event_type: it
+                        .event_type
+                        .and_then(|uri| names.get(&uri).cloned())
+                        .unwrap_or_else(|| it.name.clone()),
+                    name: it.name,
+                    start_time: it.start,
+                    end_time: it.end,
+                    timezone: voice.zone.clone(),
+                    local_time: voice.when(it.start),
+                    location: it.join_url.as_deref().map(Private::from).or(it.place),
+                    invitee: InviteeView { email: email.clone(), name: it.invitee_name },
+                    status: Status::Active,
+                    event_uuid: uuid_of(it.event.as_str()).to_owned(),
+                    invitee_uuid,
+                    cancel_url: it.cancel_url,
+                    reschedule_url: it.reschedule_url,
+                }
+            })
+            .collect();
+        Ok(UpcomingAnswer { success: Is, message: voice.upcoming(events.len()), events })
+    }
+
+    /// How the whole stands, and what of it needs a person.
+    pub(crate) async fn status(&self, caller: &Caller) -> Result<StatusView, Refusal> {
+        let (connection, voice) = (&caller.connection, Voice::plain());
+        let last_webhook = self.store().last_webhook(connection).await.map_err(|error| voice.unavailable(&error))?;
+        let totals = self.store().totals(connection, self.now()).await.map_err(|error| voice.unavailable(&error))?;
+        let queues = self.desk.queues().await.map_err(|error| voice.unavailable(&error))?;
+        let mut problems = Vec::new();
+        let subscription = match self.calendly().subscriptions(connection).await {
+            Ok(all) => {
+                let ours = all.into_iter().filter(|it| it.callback_url.contains(WEBHOOKS));
+                // Of several, one that delivers speaks for all.
+                let best = ours.max_by_key(|it| (it.state == "active", it.retry_started_at.is_none()));
+                Some(best.map_or_else(missing, |it| SubscriptionView {
+                    state: it.state,
+                    callback_url: Some(it.callback_url),
+                    retry_started_at: it.retry_started_at,
+                }))
+            }
+            Err(error) => {
+                problems.push(format!("Calendly can't be asked for its subscription: {error}."));
+                None
+            }
+        };
+        match &subscription {
+            Some(it) if it.state != "active" => {
+                problems.push(format!("Calendly's webhook subscription is {}: run make connect.", it.state));
+            }
+            Some(SubscriptionView { retry_started_at: Some(since), .. }) => {
+                problems.push(format!("Calendly's deliveries have failed since {since}."));
+            }
+            Some(_) | None => {}
+        }
+        for queue in queues.iter().filter(|it| it.dead > 0) {
+            problems.push(format!("The {} dead-letter queue holds {} messages.", queue.name, queue.dead));
+        }
+        Ok(StatusView {
+            // It is noted once a minute at most: more than seconds would promise what is not there.
+            last_webhook: last_webhook.map(|at| at.round(Unit::Second).unwrap_or(at)),
+            totals: TotalsView {
+                upcoming: totals.upcoming,
+                past: totals.past,
+                canceled: totals.canceled,
+                moving: totals.moving,
+            },
+            queues: queues
+                .into_iter()
+                .map(|it| QueueView {
+                    name: it.name.to_owned(),
+                    waiting: it.waiting,
+                    in_flight: it.in_flight,
+                    dead: it.dead,
+                })
+                .collect(),
+            subscription,
+            problems,
+        })
+    }
+}
+
+/// Where ours deliver to, on whatever host.
+const WEBHOOKS: &str = "/webhooks/calendly";
+
+fn missing() -> SubscriptionView {
+    SubscriptionView { state: "missing".to_owned(), callback_url: None, retry_started_at: None }
+}

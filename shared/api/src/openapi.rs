@@ -1,0 +1,157 @@
+//! The `OpenAPI` document, made of the table of operations and of the types.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::refusal::{ErrorBody, VaiErrorBody};
+use crate::{Code, Method, ROUTES, Route, schema};
+
+/// The header that carries an idempotency key.
+pub const KEY_HEADER: &str = "Idempotency-Key";
+
+/// An idempotency key has at most so many characters.
+pub const LONGEST_KEY: usize = 255;
+
+const ABOUT: &str = "\
+Books, moves and cancels meetings at Calendly for the people that VAI's agents talk to.\n\n\
+Every call carries a bearer key. Instants in answers are UTC; a `localTime` is told to people as it stands. Ids come from \
+earlier answers. A key that may be left out may also be `null`; a key that is not known is refused.\n\n\
+A refusal has a `code` for programs, a `message` that an agent can read out, and `retryable`: whether the same call may be made \
+again. `POST /api/calendly/schedule` and `GET /api/calendly/upcoming/{userEmail}` answer with `success` in every body, and \
+with status 200 where the agent can act on a refusal.\n\n\
+The same operations can be invoked directly, without HTTP: `{\"operation\": \"book\", \"connection\": \"default\", \
+\"idempotencyKey\": \"…\", \"input\": {…}}`, with all parameters in `input` and `operation` the `operationId` below; the answer \
+is the body.";
+
+/// The document: `OpenAPI` 3.1.
+pub fn document() -> Value {
+    let mut requests = schema::of_requests();
+    let mut answers = schema::of_answers();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for route in ROUTES {
+        let body = (route.method == Method::Post).then(|| match route.path_parameter() {
+            Some(parameter) => without(route.operation.input(), parameter),
+            None => route.operation.request_schema(&mut requests).to_value(),
+        });
+        let answer = route.operation.answer_schema(&mut answers).to_value();
+        let refusal = match route.is_vai() {
+            true => answers.subschema_for::<VaiErrorBody<'_>>().to_value(),
+            false => answers.subschema_for::<ErrorBody<'_>>().to_value(),
+        };
+        let operation = operation(route, body, &answer, &refusal);
+        paths.entry(route.path).or_default().insert(route.method.name().to_lowercase(), operation);
+    }
+    let mut schemas = requests.take_definitions(true);
+    for (name, schema) in answers.take_definitions(true) {
+        let other = schemas.insert(name.clone(), schema);
+        debug_assert!(other.is_none(), "{name} is a request and an answer");
+    }
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "VAI's scheduling at Calendly", "version": "1.0.0", "description": ABOUT },
+        "servers": [{ "url": "/" }],
+        "security": [{ "bearer": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "schemas": schemas,
+        },
+    });
+    schema::tidy(&mut document);
+    document
+}
+
+fn operation(route: &Route, body: Option<Value>, answer: &Value, refusal: &Value) -> Value {
+    let mut operation = json!({
+        "operationId": route.name,
+        "summary": route.summary(),
+        "description": route.description(),
+        "parameters": parameters(route),
+        "responses": responses(route, answer, refusal),
+    });
+    if let Some(schema) = body {
+        let is_required = route
+            .operation
+            .input()
+            .get("required")
+            .and_then(Value::as_array)
+            .is_some_and(|required| required.iter().any(|it| it.as_str() != route.path_parameter()));
+        operation["requestBody"] = json!({ "required": is_required, "content": content(&schema) });
+    }
+    operation
+}
+
+/// What stands in the path, the query and the headers.
+fn parameters(route: &Route) -> Vec<Value> {
+    let input = route.operation.input();
+    let required = |name: &String| {
+        input.get("required").and_then(Value::as_array).is_some_and(|it| it.iter().any(|it| it.as_str() == Some(name)))
+    };
+    let properties = input.get("properties").and_then(Value::as_object);
+    let mut parameters = Vec::new();
+    for (name, schema) in properties.into_iter().flatten() {
+        let place = match route.path_parameter() {
+            Some(parameter) if parameter == name => "path",
+            _ if route.method == Method::Get => "query",
+            _ => continue,
+        };
+        let mut schema = schema.clone();
+        let description = schema.as_object_mut().and_then(|it| it.remove("description"));
+        parameters.push(json!({
+            "name": name, "in": place, "required": required(name), "description": description, "schema": schema,
+        }));
+    }
+    if route.takes_key() {
+        parameters.push(json!({
+            "name": KEY_HEADER,
+            "in": "header",
+            "required": false,
+            "description": "By which the same call is known again: made twice under one key it acts once, and is answered alike. \
+                Left out, calls with the same conversation, event type and time are taken to be the same.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": LONGEST_KEY },
+        }));
+    }
+    parameters
+}
+
+/// The answers by their status.
+fn responses(route: &Route, answer: &Value, refusal: &Value) -> Value {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in route.codes() {
+        let status = if route.is_vai() { code.vai_status() } else { code.status() };
+        by_status.entry(status).or_default().push(code);
+    }
+    let acted_on = by_status.remove(&200).unwrap_or_default();
+    let done = match acted_on.as_slice() {
+        [] => json!({ "description": "Done.", "content": content(answer) }),
+        codes => json!({
+            "description": format!("Done; or refused, and the agent can act on it:\n{}", list(codes)),
+            "content": content(&json!({ "oneOf": [answer, refusal] })),
+        }),
+    };
+    let refused = by_status.into_iter().map(|(status, codes)| {
+        (status.to_string(), json!({ "description": list(&codes), "content": content(refusal) }))
+    });
+    Value::Object(std::iter::once(("200".to_owned(), done)).chain(refused).collect())
+}
+
+fn list(codes: &[Code]) -> String {
+    let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.name(), code.meaning())).collect();
+    lines.join("\n")
+}
+
+fn content(schema: &Value) -> Value {
+    json!({ "application/json": { "schema": schema } })
+}
+
+/// An input without the parameter that stands in the path.
+fn without(mut input: Map<String, Value>, parameter: &str) -> Value {
+    if let Some(Value::Object(properties)) = input.get_mut("properties") {
+        properties.remove(parameter);
+    }
+    if let Some(Value::Array(required)) = input.get_mut("required") {
+        required.retain(|it| it != parameter);
+    }
+    Value::Object(input)
+}

@@ -1,0 +1,48 @@
+//! The operations as tools, in the form that function-calling models take.
+
+use serde_json::{Map, Value, json};
+
+use crate::ROUTES;
+
+/// The tools: what each does, and the JSON Schema of its parameters, which refers to nothing.
+pub fn tools() -> Value {
+    let tools = ROUTES.iter().filter(|it| it.is_tool()).map(|route| {
+        let mut parameters = Value::Object(route.operation.input());
+        simplify(&mut parameters);
+        let parameters = parameters.as_object_mut().map(std::mem::take).unwrap_or_default();
+        json!({
+            "type": "function",
+            "function": {
+                "name": route.name,
+                "description": route.description(),
+                "parameters": without_description(parameters),
+            },
+        })
+    });
+    Value::Array(tools.collect())
+}
+
+/// Of several forms a model is shown the first. It is told no formats and no defaults: some models refuse those that they do
+/// not know, and the descriptions say the same.
+fn simplify(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(simplify),
+        Value::Object(schema) => {
+            if let Some(Value::Array(forms)) = schema.remove("anyOf")
+                && let Some(Value::Object(first)) = forms.into_iter().next()
+            {
+                for (key, value) in first {
+                    schema.entry(key).or_insert(value);
+                }
+            }
+            schema.retain(|key, value| !(key == "format" && value.is_string() || key == "default"));
+            schema.values_mut().for_each(simplify);
+        }
+        _ => {}
+    }
+}
+
+fn without_description(mut parameters: Map<String, Value>) -> Map<String, Value> {
+    parameters.remove("description");
+    parameters
+}

@@ -1,0 +1,321 @@
+//! What is read, what is not, and what is said about it.
+
+use std::collections::BTreeSet;
+
+use api::request::{AlternativesRequest, BookRequest, CustomAnswers, MoveBy, MoveRequest, UpcomingRequest};
+use api::{Call, Fault, Invocation, ROUTES, When, openapi};
+use serde_json::{Value, json};
+
+fn booking() -> Value {
+    json!({
+        "eventType": "Sales Demo", "inviteeEmail": "ana@example.com", "inviteeName": "Ana Pop",
+        "preferredTime": "2027-01-11T09:00:00+02:00", "conversationId": "conv-1",
+    })
+}
+
+fn with(changes: Value) -> Value {
+    let mut value = booking();
+    for (key, change) in changes.as_object().expect("an object") {
+        value[key] = change.clone();
+    }
+    value
+}
+
+#[track_caller]
+fn book(value: &Value) -> BookRequest {
+    api::read(value.to_string().as_bytes()).expect("it is a request")
+}
+
+fn told(faults: Vec<Fault>) -> Vec<String> {
+    faults.into_iter().map(|it| format!("{}: {}", it.path, it.problem)).collect()
+}
+
+fn faults(value: &Value) -> Vec<String> {
+    told(api::read::<BookRequest>(value.to_string().as_bytes()).expect_err("it is faulty"))
+}
+
+#[test]
+fn vais_own_request_is_read() {
+    let request = book(&with(json!({
+        "userId": "user-1", "agentType": "sales", "customAnswers": ["Acme", "10"], "notes": "Wants prices.",
+    })));
+    assert_eq!(request.invitee_name.expose(), "Ana Pop");
+    assert_eq!(request.preferred_time, When::Instant("2027-01-11T07:00:00Z".parse().unwrap()));
+    assert!(matches!(request.custom_answers, Some(CustomAnswers::InOrder(answers)) if answers.len() == 2));
+    assert!(request.guests.is_empty());
+}
+
+#[test]
+fn what_may_be_left_out_may_be_null() {
+    let nulls = with(json!({
+        "topic": null, "guests": null, "qualification": null, "customAnswers": null, "location": null, "maxShift": null,
+    }));
+    assert_eq!(book(&nulls), book(&booking()));
+    assert_eq!(faults(&with(json!({ "inviteeName": null }))), ["inviteeName: must be a string"]);
+    let nested = book(&with(json!({ "location": { "kind": "zoom_conference", "location": null } })));
+    assert_eq!(nested.location.unwrap().location, None);
+}
+
+#[test]
+fn answers_come_in_three_forms() {
+    let read = |answers: Value| book(&with(json!({ "customAnswers": answers }))).custom_answers.unwrap();
+    let pairs = read(json!([{ "question": "Company?", "answer": "Acme" }]));
+    assert!(matches!(&pairs, CustomAnswers::Pairs(it) if it[0].question == "Company?"));
+    assert!(
+        matches!(read(json!({ "Company?": "Acme" })), CustomAnswers::ByQuestion(it) if it.contains_key("Company?"))
+    );
+    assert!(matches!(read(json!(["Acme"])), CustomAnswers::InOrder(it) if it[0].expose() == "Acme"));
+    for (answers, fault) in [
+        (json!([{ "question": "Company?", "answer": 7 }]), "customAnswers[0].answer: must be a string"),
+        (json!([{ "question": "Company?" }]), "customAnswers[0].answer: is missing"),
+        (json!(["Acme", 7]), "customAnswers[1]: must be a string"),
+        (json!({ "Company?": 7 }), "customAnswers.*: must be a string"),
+        (json!("Acme"), "customAnswers: must be an array"),
+    ] {
+        assert_eq!(faults(&with(json!({ "customAnswers": answers }))), [fault]);
+    }
+}
+
+#[test]
+fn a_request_comes_back_as_it_was_written() {
+    let full = with(json!({
+        "customAnswers": { "Company?": "Acme" }, "guests": ["dan@example.com"], "qualification": { "team size": "5" },
+        "location": { "kind": "physical" }, "maxShift": 30,
+    }));
+    let request = book(&full);
+    assert_eq!(book(&serde_json::to_value(&request).unwrap()), request);
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let wrong = json!({
+        "eventType": "", "inviteeEmail": 7, "inviteeName": "n".repeat(201), "preferredTime": "tomorrow at nine o'clock",
+        "maxShift": 20_161, "guests": ["dan@example.com", "x", 3], "location": { "type": "zoom" }, "notes": "n".repeat(10_001),
+        "conversation_id": "conv-1", "language": ["ro"], "qualification": { "size": 5 },
+    });
+    assert_eq!(
+        faults(&wrong).into_iter().collect::<BTreeSet<_>>(),
+        [
+            "conversationId: is missing",
+            "conversation_id: is not known",
+            "eventType: must not be empty",
+            "guests[1]: must be at least 3 characters long",
+            "guests[2]: must be a string",
+            "inviteeEmail: must be a string",
+            "inviteeName: must be at most 200 characters long",
+            "language: must be a string",
+            "location.kind: is missing",
+            "location.type: is not known",
+            "maxShift: must be at most 20160",
+            "notes: must be at most 10000 characters long",
+            "preferredTime: is no date and time such as 2027-01-11T09:00:00+02:00, or 2027-01-11T09:00 with a timezone",
+            "qualification.size: must be a string",
+        ]
+        .map(str::to_owned)
+        .into()
+    );
+}
+
+#[test]
+fn limits_hold_at_their_edges() {
+    let pairs = |count: usize| vec![json!({ "question": "q", "answer": "a" }); count];
+    let map = |count: usize| (0..count).map(|it| (format!("k{it}"), "v".into())).collect::<serde_json::Map<_, _>>();
+    for (name, fits, exceeds) in [
+        ("inviteeName", json!("ă".repeat(200)), json!("a".repeat(201))),
+        ("notes", json!("ă".repeat(10_000)), json!("a".repeat(10_001))),
+        ("conversationId", json!("c".repeat(512)), json!("c".repeat(513))),
+        ("eventType", json!("e".repeat(512)), json!("e".repeat(513))),
+        ("guests", json!(vec!["a@b.c"; 10]), json!(vec!["a@b.c"; 11])),
+        ("customAnswers", json!(vec!["a"; 50]), json!(vec!["a"; 51])),
+        ("customAnswers", json!(pairs(50)), json!(pairs(51))),
+        ("customAnswers", json!(map(50)), json!(map(51))),
+        ("qualification", json!(map(50)), json!(map(51))),
+        ("qualification", json!({ "k": "v".repeat(2_000) }), json!({ "k": "v".repeat(2_001) })),
+        ("qualification", json!({ "k".repeat(200): "v" }), json!({ "k".repeat(201): "v" })),
+        ("customAnswers", json!({ "k": "v".repeat(10_000) }), json!({ "k": "v".repeat(10_001) })),
+        ("customAnswers", json!(["v".repeat(10_000)]), json!(["v".repeat(10_001)])),
+        ("maxShift", json!(0), json!(-1)),
+        ("maxShift", json!(20_160), json!(20_161)),
+        ("maxShift", json!(60), json!(u64::MAX)),
+    ] {
+        book(&with(json!({ name: fits })));
+        let faults = faults(&with(json!({ name: exceeds })));
+        assert!(matches!(faults.as_slice(), [one] if one.starts_with(name) && one.contains("at ")), "{faults:?}");
+    }
+    for days in [0, 61] {
+        let faults = api::read_value::<UpcomingRequest>(json!({ "userEmail": "ana@example.com", "days": days }));
+        assert_eq!(faults.unwrap_err().len(), 1);
+    }
+}
+
+#[test]
+fn what_no_schema_can_say_is_checked_too() {
+    let without = |key: &str, value: Value| {
+        let mut value = value;
+        value.as_object_mut().unwrap().remove(key);
+        value
+    };
+    assert_eq!(faults(&without("eventType", booking())), ["eventType: or topic is needed"]);
+    book(&without("eventType", with(json!({ "topic": "pricing" }))));
+
+    let local = with(json!({ "preferredTime": "2027-01-11T09:00" }));
+    assert_eq!(faults(&local), ["timezone: is needed for a time without an offset"]);
+    book(&with(json!({ "preferredTime": "2027-01-11T09:00", "timezone": "Europe/Bucharest" })));
+    let wrong = AlternativesRequest {
+        event_type: None,
+        topic: None,
+        preferred_time: When::parse("2027-01-11T09:00"),
+        timezone: None,
+        language: None,
+        invitee_email: None,
+        days: None,
+    };
+    assert_eq!(told(api::Request::check(&wrong)).len(), 2);
+    // A booking has a zone of its own.
+    let by_default: MoveRequest =
+        api::read_value(json!({ "booking": "bk-1", "preferredTime": "2027-01-11T09:00" })).unwrap();
+    assert_eq!(by_default.by.unwrap_or_default(), MoveBy::Rebook);
+
+    let times = |from: &str, until: &str| {
+        let input = json!({ "eventType": "Demo", "from": from, "until": until, "timezone": "Europe/Bucharest" });
+        Call::from_direct("available_times", input).map(drop).map_err(told)
+    };
+    assert_eq!(times("2027-01-11T09:00", "2027-02-11T09:00"), Ok(()));
+    assert_eq!(times("2027-01-11T09:00", "2027-01-11T09:00"), Err(vec!["until: must be after from".to_owned()]));
+    let too_long = Err(vec!["until: must be at most 366 days after from".to_owned()]);
+    assert_eq!(times("2027-01-11T09:00Z", "2028-02-11T09:01Z"), too_long);
+}
+
+#[test]
+fn what_is_no_request_at_all_is_said_to_be_none() {
+    let faults = |body: &[u8]| told(api::read::<BookRequest>(body).unwrap_err());
+    assert_eq!(faults(b"{\"inviteeName\": \"Ana"), ["body: is not JSON (line 1, column 20)"]);
+    assert_eq!(faults(b"\xff\xfe"), ["body: is not JSON (line 1, column 1)"]);
+    for other in ["[]", "[1]", "\"text\"", "null", "7"] {
+        assert_eq!(faults(other.as_bytes()), ["body: must be an object"], "{other}");
+    }
+    assert_eq!(faults(b"").len(), 4);
+    assert_eq!(faults("[".repeat(200_000).as_bytes()).len(), 1);
+    let many: Value = (0..10_000).map(|it| (format!("k{it}"), Value::Null)).collect();
+    assert_eq!(api::read_value::<BookRequest>(many).unwrap_err().len(), 50);
+}
+
+/// Puts `value` in the place of every value in a document, one after the other.
+fn everywhere(document: &Value, value: &Value) -> Vec<Value> {
+    let mut all = vec![value.clone()];
+    let mut put = |key: &dyn Fn(&mut Value) -> &mut Value, inner: &Value| {
+        for changed in everywhere(inner, value) {
+            let mut document = document.clone();
+            *key(&mut document) = changed;
+            all.push(document);
+        }
+    };
+    match document {
+        Value::Object(map) => map.iter().for_each(|(key, inner)| put(&|it| &mut it[key], inner)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, inner)| put(&|it| &mut it[at], inner)),
+        _ => {}
+    }
+    all
+}
+
+#[test]
+fn no_fault_quotes_what_was_sent() {
+    let full = with(json!({
+        "customAnswers": [{ "question": "Company?", "answer": "Acme" }], "guests": ["dan@example.com"],
+        "qualification": { "team size": "5" }, "location": { "kind": "physical", "location": "there" }, "maxShift": 30,
+        "timezone": "Europe/Bucharest", "host": "Ioana",
+    }));
+    let secret = "Zebra Zebrescu";
+    for value in
+        [json!(secret), json!([secret]), json!({ secret: secret }), json!(secret.repeat(2_000)), json!(-70_312)]
+    {
+        for document in everywhere(&full, &value) {
+            let Err(faults) = api::read_value::<BookRequest>(document) else { continue };
+            let said = format!("{faults:?}");
+            assert!(!said.contains("Zebra") && !said.contains("70312"), "{said}");
+            // That is said only where the schema lets pass what the type does not take.
+            assert!(!said.contains("expected form"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_personal_does_not_print() {
+    let request = book(&with(json!({
+        "inviteeEmail": "zebra@example.com", "inviteeName": "Zebra", "notes": "Zebra", "phone": "+40700zebra",
+        "guests": ["zebra@example.com"], "qualification": { "income": "zebra" }, "host": "zebra@example.com",
+        "customAnswers": [{ "question": "Name?", "answer": "Zebra" }],
+        "location": { "kind": "outbound_call", "location": "zebra" },
+    })));
+    let printed = format!("{request:?}").to_lowercase();
+    assert!(!printed.contains("zebra"), "{printed}");
+}
+
+/// The reader interprets schemas itself: whoever adds a keyword must teach it.
+#[test]
+fn the_reader_knows_every_keyword_of_the_requests() {
+    fn collect(schema: &Value, keywords: &mut BTreeSet<String>) {
+        let Value::Object(schema) = schema else { return };
+        for (key, value) in schema {
+            keywords.insert(key.clone());
+            match (key.as_str(), value) {
+                ("properties", Value::Object(properties)) => properties.values().for_each(|it| collect(it, keywords)),
+                ("propertyNames", names) => assert!(names.as_object().unwrap().keys().eq(["maxLength"]), "{names}"),
+                ("anyOf", Value::Array(forms)) => forms.iter().for_each(|it| collect(it, keywords)),
+                ("format", Value::String(format)) => {
+                    assert!(["time-with-or-without-offset", "uint32"].contains(&format.as_str()), "{format}");
+                }
+                ("type", Value::String(name)) => {
+                    assert!(["array", "boolean", "integer", "object", "string"].contains(&name.as_str()), "{name}");
+                }
+                ("type", _) => panic!("one type only: {value}"),
+                _ => collect(value, keywords),
+            }
+        }
+    }
+    let document = openapi::document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut keywords = BTreeSet::new();
+    let of_requests = schemas.iter().filter(|(name, _)| name.ends_with("Request") || name.starts_with("CustomAnswer"));
+    of_requests.chain([(&"Location".to_owned(), &schemas["Location"])]).for_each(|(_, it)| collect(it, &mut keywords));
+    let known = [
+        "$ref",
+        "additionalProperties",
+        "anyOf",
+        "default",
+        "description",
+        "enum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "propertyNames",
+        "minLength",
+        "minimum",
+        "properties",
+        "required",
+        "type",
+    ];
+    let unknown: Vec<_> = keywords.iter().filter(|it| !known.contains(&it.as_str())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    for route in ROUTES {
+        let nothing = Call::from_direct(route.name, json!({ "noSuchKey": 1 })).unwrap_err();
+        assert!(nothing.contains(&Fault::new("noSuchKey", "is not known")), "{}", route.name);
+    }
+}
+
+#[test]
+fn a_direct_invocation_is_read() {
+    let whole = json!({ "operation": "me", "connection": "acme", "idempotencyKey": "k", "input": {} });
+    let invocation: Invocation = api::read_value(whole).unwrap();
+    assert_eq!((invocation.operation.as_str(), invocation.connection.as_deref()), ("me", Some("acme")));
+    let least: Invocation = api::read_value(json!({ "operation": "me" })).unwrap();
+    let call = Call::from_direct(&least.operation, least.input).unwrap();
+    assert_eq!(call.operation().name(), "me");
+    let wrong = Call::from_direct("fly", json!({})).unwrap_err();
+    assert!(wrong[0].path == "operation" && wrong[0].problem.contains("book, hold"), "{wrong:?}");
+    let wrong = api::read_value::<Invocation>(json!({ "operation": "me", "input": [] })).unwrap_err();
+    assert_eq!(told(wrong), ["input: must be an object"]);
+}

@@ -1,0 +1,384 @@
+//! The booking form, sent, and what Calendly made of it.
+
+use std::time::Duration;
+
+use domain::scheduling::Form;
+use domain::{EventTypeUri, Fact, Private, Reason};
+use engine::Made;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::call::one;
+use crate::error::{Meaning, USUAL_RESET_SECONDS};
+use crate::meetings::fact;
+use crate::place::path_of_event;
+use crate::{Account, Error};
+
+/// How long the event is waited for once it is booked: whoever booked wants to hear of it.
+const PATIENCE_WITH_EVENT: Duration = Duration::from_secs(3);
+
+/// An account of ours is older than any of Calendly's own.
+const OLDER: SignedDuration = SignedDuration::from_micros(1);
+
+/// The body of `POST /invitees`. What is not said is left out, except in the tracking.
+#[derive(Serialize)]
+struct Body<'a> {
+    event_type: &'a EventTypeUri,
+    start_time: Timestamp,
+    invitee: Invitee<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<Location<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    questions_and_answers: Vec<Answer<'a>>,
+    tracking: Tracking<'a>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    event_guests: &'a [Private<String>],
+}
+
+#[derive(Serialize)]
+struct Invitee<'a> {
+    name: &'a Private<String>,
+    email: &'a Private<String>,
+    timezone: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_reminder_number: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Location<'a> {
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'a Private<String>>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    question: &'a str,
+    answer: &'a Private<String>,
+    position: u32,
+}
+
+/// Calendly refuses a tracking that lacks a key.
+#[derive(Serialize)]
+struct Tracking<'a> {
+    utm_campaign: Option<&'a str>,
+    utm_source: Option<&'a str>,
+    utm_medium: Option<&'a str>,
+    utm_content: &'a str,
+    utm_term: Option<&'a str>,
+    salesforce_uuid: Option<&'a str>,
+}
+
+impl<'a> Body<'a> {
+    fn of(form: &'a Form) -> Self {
+        let (person, tracking) = (&form.person, &form.tracking);
+        Self {
+            event_type: &form.event_type,
+            start_time: form.start,
+            invitee: Invitee {
+                name: &person.name,
+                email: &person.email,
+                timezone: &person.zone,
+                text_reminder_number: person.phone.as_ref().map(|phone| phone.expose()),
+            },
+            location: form
+                .meeting
+                .as_ref()
+                .map(|meeting| Location { kind: &meeting.kind, location: meeting.location.as_ref() }),
+            questions_and_answers: form
+                .answers
+                .iter()
+                .map(|it| Answer { question: &it.question, answer: &it.answer, position: it.position })
+                .collect(),
+            tracking: Tracking {
+                utm_campaign: tracking.campaign.as_deref(),
+                utm_source: tracking.source.as_deref(),
+                utm_medium: tracking.medium.as_deref(),
+                utm_content: tracking.token.as_str(),
+                utm_term: tracking.term.as_deref(),
+                salesforce_uuid: tracking.salesforce_uuid.as_deref(),
+            },
+            event_guests: &form.guests,
+        }
+    }
+}
+
+/// Books, and learns what was booked.
+pub(crate) async fn book(account: &Account, form: &Form) -> Made {
+    let answer = match account.call(Method::POST, "/invitees", &[], Some(&Body::of(form))).await {
+        Ok(answer) => answer,
+        Err(error) => return not_booked(&error),
+    };
+    let booked = match one::<Value>(&answer.body) {
+        Ok(invitee) => booked(account, &invitee, form).await,
+        Err(error) => Err(error),
+    };
+    match booked {
+        Ok(fact) => Made::Booking {
+            fact: Box::new(fact),
+            closed_for_seconds: (answer.remaining == Some(0))
+                .then_some(answer.reset_seconds.unwrap_or(USUAL_RESET_SECONDS)),
+        },
+        // Something was booked; what it was will be found by its token.
+        Err(error) => Made::Unknown { detail: error.to_string() },
+    }
+}
+
+async fn booked(account: &Account, invitee: &Value, form: &Form) -> Result<Fact, Error> {
+    let event_uri = invitee["event"].as_str().unwrap_or_default();
+    let event: Result<Value, Error> = match path_of_event(event_uri) {
+        Some(path) => account.within(PATIENCE_WITH_EVENT).get(&path).await,
+        None => return Err(Error::Unreadable("resource.event: is not of the known form".to_owned())),
+    };
+    if let Ok(told) = event.and_then(|event| fact(invitee, &event)) {
+        return Ok(told);
+    }
+    // The form says what was booked. It knows neither host nor link, so anything Calendly says of it outranks it.
+    let event = json!({
+        "uri": event_uri, "name": form.event_name, "start_time": form.start, "end_time": form.end,
+        "event_type": form.event_type,
+    });
+    let mut told = fact(invitee, &event)?;
+    let as_of = &mut told.leg.details.as_of;
+    *as_of = as_of.saturating_sub(OLDER).unwrap_or(*as_of);
+    Ok(told)
+}
+
+fn not_booked(error: &Error) -> Made {
+    let detail = error.to_string();
+    match error.meaning() {
+        _ if error.has_code("already_filled") => Made::Filled,
+        Meaning::Limited(reset_seconds) => Made::Limited { reset_seconds },
+        Meaning::Misconfigured => Made::Refused { reason: Reason::Misconfigured, detail },
+        Meaning::Refused | Meaning::Missing => Made::Refused { reason: Reason::ProviderRefused, detail },
+        Meaning::Unasked(_) => Made::Unsent { detail },
+        Meaning::Doubtful => Made::Unknown { detail },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::scheduling::{Meeting, Person, QuestionAnswered, Tracking};
+    use domain::{ConnectionName, Phone, Token};
+    use engine::Calendly;
+
+    use super::*;
+    use crate::fake::{self, TOKEN, answer, breaks, fails, invitee, made, resource, silence, with};
+
+    const POST: &str = "POST /invitees ";
+    const EVENT: &str = "GET /scheduled_events/E1 ";
+
+    fn form() -> Form {
+        Form {
+            event_type: EventTypeUri::new("https://api.calendly.com/event_types/T1"),
+            event_name: "Intro call".to_owned(),
+            start: "2127-01-11T09:00:00Z".parse().expect("an instant"),
+            end: "2127-01-11T09:30:00Z".parse().expect("an instant"),
+            person: Person {
+                name: "Ana Pop".into(),
+                email: "ana@example.com".into(),
+                zone: "Europe/Bucharest".to_owned(),
+                phone: None,
+            },
+            meeting: None,
+            answers: Vec::new(),
+            guests: Vec::new(),
+            tracking: Tracking {
+                source: None,
+                medium: None,
+                campaign: None,
+                term: None,
+                token: Token::parse(TOKEN).expect("a token"),
+                salesforce_uuid: None,
+            },
+        }
+    }
+
+    async fn book(answers: Vec<(&'static str, fake::Answer)>) -> Made {
+        let calendly = fake::calendly(answers).await;
+        let mut rest = fake::rest(&calendly.url);
+        rest.patience = Duration::from_millis(500);
+        rest.book(&ConnectionName::default(), &form()).await
+    }
+
+    fn body(form: &Form) -> Value {
+        serde_json::to_value(Body::of(form)).expect("JSON")
+    }
+
+    #[test]
+    fn the_smallest_form_names_all_six_tracking_keys_and_leaves_the_rest_out() {
+        assert_eq!(
+            body(&form()),
+            json!({
+                "event_type": "https://api.calendly.com/event_types/T1",
+                "start_time": "2127-01-11T09:00:00Z",
+                "invitee": {"name": "Ana Pop", "email": "ana@example.com", "timezone": "Europe/Bucharest"},
+                "tracking": {
+                    "utm_campaign": null, "utm_source": null, "utm_medium": null,
+                    "utm_content": "vai1-abcdefghijklmnopqrstuvwxyz", "utm_term": null, "salesforce_uuid": null,
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn a_whole_form_says_all_there_is() {
+        let mut whole = form();
+        whole.person.phone = Phone::parse("+40 712 345 678").ok();
+        whole.meeting = Some(Meeting { kind: "outbound_call".to_owned(), location: Some("+40712345678".into()) });
+        whole.answers =
+            vec![QuestionAnswered { question: "What is it about?".to_owned(), answer: "A demo".into(), position: 2 }];
+        whole.guests = vec!["bo@example.com".into()];
+        whole.tracking = Tracking {
+            source: Some("vai".to_owned()),
+            medium: Some("agent".to_owned()),
+            campaign: Some("spring".to_owned()),
+            term: Some("t".to_owned()),
+            salesforce_uuid: Some("s".to_owned()),
+            ..whole.tracking
+        };
+        assert_eq!(
+            body(&whole),
+            json!({
+                "event_type": "https://api.calendly.com/event_types/T1",
+                "start_time": "2127-01-11T09:00:00Z",
+                "invitee": {
+                    "name": "Ana Pop", "email": "ana@example.com", "timezone": "Europe/Bucharest",
+                    "text_reminder_number": "+40712345678",
+                },
+                "location": {"kind": "outbound_call", "location": "+40712345678"},
+                "questions_and_answers": [{"question": "What is it about?", "answer": "A demo", "position": 2}],
+                "tracking": {
+                    "utm_campaign": "spring", "utm_source": "vai", "utm_medium": "agent",
+                    "utm_content": "vai1-abcdefghijklmnopqrstuvwxyz", "utm_term": "t", "salesforce_uuid": "s",
+                },
+                "event_guests": ["bo@example.com"],
+            })
+        );
+        whole.meeting = Some(Meeting { kind: "zoom_conference".to_owned(), location: None });
+        assert_eq!(body(&whole)["location"], json!({"kind": "zoom_conference"}));
+    }
+
+    #[tokio::test]
+    async fn a_booking_is_told_with_its_event() {
+        let calendly = fake::calendly(vec![(POST, made(&invitee("I1"))), (EVENT, resource(&fake::event()))]).await;
+        let booked = fake::rest(&calendly.url).book(&ConnectionName::default(), &form()).await;
+        let Made::Booking { fact, closed_for_seconds: None } = booked else { panic!("{booked:?}") };
+        assert_eq!(fact.leg.token, Some(form().tracking.token));
+        assert_eq!(fact.leg.details.join_url.as_deref(), Some("https://zoom.example/1"));
+        assert_eq!(fact.leg.details.host.as_deref(), Some("Maria Host"));
+        assert_eq!(calendly.lines(), ["POST /invitees", "GET /scheduled_events/E1"]);
+        assert_eq!(calendly.seen()[0].json(), body(&form()));
+    }
+
+    #[tokio::test]
+    async fn a_booking_whose_event_cannot_be_had_is_told_by_the_form() {
+        for event in [fails("502 Bad Gateway", &json!("<html>")), silence(), resource(&json!({"uri": "…"}))] {
+            let booked = book(vec![(POST, made(&invitee("I1"))), (EVENT, event)]).await;
+            let Made::Booking { fact, .. } = booked else { panic!("{booked:?}") };
+            let (details, form) = (&fact.leg.details, form());
+            assert_eq!((details.start, details.end), (form.start, form.end));
+            assert_eq!(
+                (details.event_type.as_ref(), details.event_name.as_str()),
+                (Some(&form.event_type), "Intro call")
+            );
+            assert_eq!(
+                (details.event.as_str(), details.host.as_ref()),
+                (fake::event()["uri"].as_str().expect("a URI"), None)
+            );
+            let told = fake::invitee("I1")["updated_at"].as_str().expect("an instant").parse().expect("an instant");
+            assert!(details.as_of < told, "Calendly's own account must outrank the form's");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_booking_of_a_limit_says_how_long_it_is_closed() {
+        for (headers, closed) in [
+            ("201 Created\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 42", Some(42)),
+            ("201 Created\r\nX-RateLimit-Remaining: 0", Some(60)),
+            ("201 Created\r\nX-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 42", None),
+        ] {
+            let booked = answer(headers, json!({"resource": invitee("I1")}).to_string());
+            let booked = book(vec![(POST, booked), (EVENT, resource(&fake::event()))]).await;
+            let Made::Booking { closed_for_seconds, .. } = booked else { panic!("{booked:?}") };
+            assert_eq!(closed_for_seconds, closed, "{headers}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_refusal_means_what_it_means() {
+        let filled = json!({
+            "title": "Invalid Argument", "message": "The supplied parameters are invalid.",
+            "details": [{"parameter": "event.start_time", "message": "That start time has been filled", "code": "already_filled"}],
+        });
+        let location = json!({
+            "title": "Invalid Argument", "message": "Specified location kind is not configured for this event type.",
+            "details": [{
+                "parameter": "event.location_configuration.location", "message": "invalid location choice",
+                "code": "invalid_location_choice",
+            }],
+        });
+        // The words that tell of a filled slot, without the code, mean nothing.
+        let words = json!({"title": "Invalid Argument", "message": "already_filled", "details": [{"message": "already_filled"}]});
+        let scope =
+            json!({"title": "Insufficient scope", "message": "…", "required_scopes": ["scheduled_events:write"]});
+        let refused = |reason, detail: &str| Made::Refused { reason, detail: format!("Calendly answered {detail}") };
+        for (status, body, expected) in [
+            ("400 Bad Request", filled, Made::Filled),
+            (
+                "400 Bad Request",
+                location,
+                refused(
+                    Reason::ProviderRefused,
+                    "400 Invalid Argument (event.location_configuration.location invalid_location_choice)",
+                ),
+            ),
+            ("400 Bad Request", words, refused(Reason::ProviderRefused, "400 Invalid Argument")),
+            (
+                "401 Unauthorized",
+                json!({"title": "Unauthenticated", "message": "The access token is invalid"}),
+                refused(Reason::Misconfigured, "401 Unauthenticated"),
+            ),
+            (
+                "403 Forbidden",
+                scope,
+                refused(Reason::Misconfigured, "403 Insufficient scope; it needs scheduled_events:write"),
+            ),
+            ("404 Not Found", json!({}), refused(Reason::ProviderRefused, "404 Not Found")),
+            ("424 Failed Dependency", json!({}), refused(Reason::ProviderRefused, "424 Failed Dependency")),
+            ("429 Too Many Requests\r\nX-RateLimit-Reset: 37", json!({}), Made::Limited { reset_seconds: 37 }),
+            ("429 Too Many Requests", json!({}), Made::Limited { reset_seconds: 60 }),
+        ] {
+            assert_eq!(book(vec![(POST, fails(status, &body))]).await, expected, "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_booked_is_unknown_and_what_certainly_was_not_is_unsent() {
+        let no_event = with(invitee("I1"), &json!({"event": null}));
+        for (told, doubt) in [
+            (fails("502 Bad Gateway", &json!("<html>Ana Pop</html>")), "Calendly answered 502 Bad Gateway"),
+            (fails("500 Internal Server Error", &json!({})), "Calendly answered 500 Internal Server Error"),
+            (silence(), "Calendly could not be reached: no answer in time"),
+            (breaks(), "Calendly could not be reached: the connection broke"),
+            (answer("201 Created", "<html>"), "Calendly's answer could not be read: line 1, column 1"),
+            (made(&no_event), "Calendly's answer could not be read: resource.event: is not of the known form"),
+        ] {
+            assert_eq!(book(vec![(POST, told)]).await, Made::Unknown { detail: doubt.to_owned() });
+        }
+        let unsent = async |connection: &str, url: &str| {
+            let connection = ConnectionName::parse(connection).expect("a name");
+            match fake::rest(url).book(&connection, &form()).await {
+                Made::Unsent { detail } => detail,
+                other => panic!("{other:?}"),
+            }
+        };
+        let nobody = fake::nobody().await;
+        assert_eq!(unsent("default", &nobody).await, "Calendly could not be reached: no connection");
+        assert_eq!(unsent("default", "no URL").await, "Calendly could not be reached: its address is no URL");
+        assert_eq!(unsent("empty", &nobody).await, "the connection's secret has no Calendly token");
+        assert!(unsent("unheard-of", &nobody).await.contains("there is no secret"));
+    }
+}

@@ -1,0 +1,235 @@
+//! A cancellation. Calendly cancels whole events only, whoever else is in them.
+
+use domain::{Outcome, Reason};
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Serialize;
+
+use crate::error::Meaning;
+use crate::place::Place;
+use crate::resources::{Invitee, ScheduledEvent};
+use crate::{Account, Error};
+
+/// Calendly takes no longer reason.
+const LONGEST_REASON: usize = 10_000;
+
+const DONE: Outcome = Outcome::Done { provider_id: None };
+
+#[derive(Serialize)]
+struct Body {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+}
+
+/// Cancels an invitee's event, if nobody else is in it and it is still ahead.
+pub(crate) async fn cancel(account: &Account, place: &Place, reason: &str, now: Timestamp) -> Outcome {
+    let asked = tokio::try_join!(account.get::<Invitee>(&place.invitee), account.get::<ScheduledEvent>(&place.event));
+    let (invitee, event) = match asked {
+        Ok(found) => found,
+        // Nothing was to change yet: no answer is as good as a refused connection.
+        Err(error) => return unless_done(&error, |detail| unsent(Reason::Unreachable, None, detail)),
+    };
+    // Who has left a group event is out of it; the event is the others'.
+    if invitee.is_canceled() || event.is_canceled() {
+        return DONE;
+    }
+    if event.start_time <= now {
+        return refused(Reason::PastStart, "the meeting had begun".to_owned());
+    }
+    if event.seats() > 1 {
+        return refused(Reason::SharedEvent, format!("{} invitees are in the event", event.seats()));
+    }
+    let body = Body { reason: reason.trim().chars().take(LONGEST_REASON).collect() };
+    let path = format!("{}/cancellation", place.event);
+    match account.call(Method::POST, &path, &[], Some(&body)).await {
+        Ok(_) => DONE,
+        // Already canceled, begun, or not allowed: which of them, only its words say, and those change.
+        Err(error) if error.is_forbidden() => match account.get::<ScheduledEvent>(&place.event).await {
+            Ok(event) if event.is_canceled() => DONE,
+            Ok(event) if event.start_time <= now => refused(Reason::PastStart, error.to_string()),
+            _ => unsent(Reason::Misconfigured, None, error.to_string()),
+        },
+        Err(error) => unless_done(&error, |detail| Outcome::Unknown { detail }),
+    }
+}
+
+fn unless_done(error: &Error, in_doubt: impl FnOnce(String) -> Outcome) -> Outcome {
+    let detail = error.to_string();
+    match error.meaning() {
+        Meaning::Unasked(reason) => unsent(reason, None, detail),
+        // Somebody may be changing the token just now.
+        Meaning::Misconfigured => unsent(Reason::Misconfigured, None, detail),
+        Meaning::Limited(seconds) => unsent(Reason::RateLimited, Some(seconds), detail),
+        Meaning::Missing => refused(Reason::NotFound, detail),
+        Meaning::Refused => refused(Reason::ProviderRefused, detail),
+        Meaning::Doubtful => in_doubt(detail),
+    }
+}
+
+/// What a cancellation comes to when the token can't be had.
+pub(crate) fn without_token(error: &Error) -> Outcome {
+    unless_done(error, |detail| Outcome::Unknown { detail })
+}
+
+fn refused(reason: Reason, detail: String) -> Outcome {
+    Outcome::Refused { reason, detail }
+}
+
+fn unsent(reason: Reason, after_seconds: Option<u32>, detail: String) -> Outcome {
+    Outcome::Unsent { reason, after_seconds, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::{ConnectionName, InviteeUri};
+    use engine::Calendly;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fake::{self, Answer, Fake, breaks, event, fails, invitee, made, resource, silence, with};
+
+    const INVITEE: &str = "GET /scheduled_events/E1/invitees/I1 ";
+    const EVENT: &str = "GET /scheduled_events/E1 ";
+    const POST: &str = "POST /scheduled_events/E1/cancellation ";
+
+    async fn ask(calendly: &Fake, reason: &str) -> Outcome {
+        let mut rest = fake::rest(&calendly.url);
+        rest.patience = Duration::from_millis(500);
+        let invitee = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
+        rest.cancel(&ConnectionName::default(), &invitee, reason).await
+    }
+
+    /// What comes of it, and whether Calendly was asked to cancel.
+    async fn cancel(answers: Vec<(&'static str, Answer)>) -> (Outcome, bool) {
+        let calendly = fake::calendly(answers).await;
+        let outcome = ask(&calendly, "no time").await;
+        (outcome, calendly.lines().contains(&"POST /scheduled_events/E1/cancellation".to_owned()))
+    }
+
+    fn is(event: Value, answer: Answer) -> Vec<(&'static str, Answer)> {
+        vec![(INVITEE, resource(&invitee("I1"))), (EVENT, resource(&event)), (POST, answer)]
+    }
+
+    fn canceled() -> Answer {
+        made(&json!({"canceled_by": "Maria Host", "reason": "no time", "canceler_type": "host"}))
+    }
+
+    #[tokio::test]
+    async fn an_event_of_one_that_lies_ahead_is_canceled() {
+        let calendly = fake::calendly(is(event(), canceled())).await;
+        assert_eq!(ask(&calendly, " no time ").await, DONE);
+        assert_eq!(calendly.seen()[2].json(), json!({"reason": "no time"}));
+        assert_eq!(ask(&calendly, "").await, DONE);
+        assert_eq!(calendly.seen()[5].json(), json!({}));
+        assert_eq!(ask(&calendly, &"ă".repeat(LONGEST_REASON + 1)).await, DONE);
+        assert_eq!(calendly.seen()[8].json(), json!({"reason": "ă".repeat(LONGEST_REASON)}));
+    }
+
+    #[tokio::test]
+    async fn what_is_over_shared_or_past_is_left_alone() {
+        let group = || with(event(), &json!({"invitees_counter": {"active": 2, "limit": 10, "total": 2}}));
+        let past = || with(event(), &json!({"start_time": "2020-01-11T09:00:00.000000Z"}));
+        let over = || with(event(), &json!({"status": "canceled"}));
+        assert_eq!(cancel(is(over(), canceled())).await, (DONE, false));
+        let (outcome, was_asked) = cancel(is(group(), canceled())).await;
+        assert!(matches!(outcome, Outcome::Refused { reason: Reason::SharedEvent, .. }) && !was_asked, "{outcome:?}");
+        let (outcome, was_asked) = cancel(is(past(), canceled())).await;
+        assert!(matches!(outcome, Outcome::Refused { reason: Reason::PastStart, .. }) && !was_asked, "{outcome:?}");
+        // The one who is still in the event is somebody else.
+        let left = with(invitee("I1"), &json!({"status": "canceled"}));
+        let answers = vec![(INVITEE, resource(&left)), (EVENT, resource(&event())), (POST, canceled())];
+        assert_eq!(cancel(answers).await, (DONE, false));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_read_off_the_event() {
+        let no =
+            || fails("403 Forbidden", &json!({"title": "Permission Denied", "message": "Event is already canceled"}));
+        let then = |changes: &Value| {
+            let mut answers = is(event(), no());
+            answers[1].1 = resource(&event()).once();
+            answers.push((EVENT, resource(&with(event(), changes))));
+            answers
+        };
+        assert_eq!(cancel(then(&json!({"status": "canceled"}))).await.0, DONE);
+        let (outcome, _) = cancel(then(&json!({"start_time": "2020-01-11T09:00:00.000000Z"}))).await;
+        assert!(matches!(outcome, Outcome::Refused { reason: Reason::PastStart, .. }), "{outcome:?}");
+        let denied = Outcome::Unsent {
+            reason: Reason::Misconfigured,
+            after_seconds: None,
+            detail: "Calendly answered 403 Permission Denied".to_owned(),
+        };
+        assert_eq!(cancel(then(&json!({}))).await.0, denied);
+    }
+
+    #[tokio::test]
+    async fn every_failure_means_what_it_means() {
+        let unsent =
+            |reason, after_seconds, detail: &str| Outcome::Unsent { reason, after_seconds, detail: detail.to_owned() };
+        let refused = |reason, detail: &str| Outcome::Refused { reason, detail: detail.to_owned() };
+        let unknown = |detail: &str| Outcome::Unknown { detail: detail.to_owned() };
+        let no_answer = "Calendly could not be reached: no answer in time";
+        let broken = "Calendly could not be reached: the connection broke";
+        for (answer, before, after) in [
+            (
+                fails("502 Bad Gateway", &json!("<html>")),
+                unsent(Reason::Unreachable, None, "Calendly answered 502 Bad Gateway"),
+                unknown("Calendly answered 502 Bad Gateway"),
+            ),
+            (silence(), unsent(Reason::Unreachable, None, no_answer), unknown(no_answer)),
+            (breaks(), unsent(Reason::Unreachable, None, broken), unknown(broken)),
+            (
+                fails("429 Too Many Requests\r\nX-RateLimit-Reset: 37", &json!({})),
+                unsent(
+                    Reason::RateLimited,
+                    Some(37),
+                    "Calendly answered 429 Too Many Requests; its limit starts anew in 37 s",
+                ),
+                unsent(
+                    Reason::RateLimited,
+                    Some(37),
+                    "Calendly answered 429 Too Many Requests; its limit starts anew in 37 s",
+                ),
+            ),
+            (
+                fails("401 Unauthorized", &json!({"title": "Unauthenticated"})),
+                unsent(Reason::Misconfigured, None, "Calendly answered 401 Unauthenticated"),
+                unsent(Reason::Misconfigured, None, "Calendly answered 401 Unauthenticated"),
+            ),
+            (
+                fails("404 Not Found", &json!({"title": "Resource Not Found"})),
+                refused(Reason::NotFound, "Calendly answered 404 Resource Not Found"),
+                refused(Reason::NotFound, "Calendly answered 404 Resource Not Found"),
+            ),
+            (
+                fails("400 Bad Request", &json!({"title": "Invalid Argument"})),
+                refused(Reason::ProviderRefused, "Calendly answered 400 Invalid Argument"),
+                refused(Reason::ProviderRefused, "Calendly answered 400 Invalid Argument"),
+            ),
+        ] {
+            assert_eq!(cancel(is(event(), answer.clone())).await, (after, true));
+            let answers = vec![(INVITEE, resource(&invitee("I1"))), (EVENT, answer), (POST, canceled())];
+            assert_eq!(cancel(answers).await, (before, false));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_cannot_be_asked_is_asked_later() {
+        let nobody = fake::nobody().await;
+        let invitee = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
+        let ask = async |connection: &str| {
+            let connection = ConnectionName::parse(connection).expect("a name");
+            fake::rest(&nobody).cancel(&connection, &invitee, "").await
+        };
+        let unsent = |outcome: Outcome| match outcome {
+            Outcome::Unsent { reason, after_seconds: None, .. } => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(unsent(ask("default").await), Reason::Unreachable);
+        assert_eq!(unsent(ask("empty").await), Reason::Misconfigured);
+        let odd = fake::rest(&nobody).cancel(&ConnectionName::default(), &InviteeUri::new("I1"), "").await;
+        assert!(matches!(odd, Outcome::Refused { reason: Reason::NotFound, .. }), "{odd:?}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Where an invitee and its event stand: Calendly's URIs, as paths.
+
+use domain::InviteeUri;
+
+/// The paths of an invitee and its event.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) invitee: String,
+    pub(crate) event: String,
+}
+
+impl Place {
+    /// Reads `…/scheduled_events/{event}/invitees/{invitee}`. The host is not looked at: it is the base URL's to say.
+    pub(crate) fn of(invitee: &InviteeUri) -> Option<Self> {
+        let mut segments = invitee.as_str().trim_end_matches('/').rsplit('/');
+        let (id, invitees, event_id, events) = (segments.next()?, segments.next()?, segments.next()?, segments.next()?);
+        (events == "scheduled_events" && invitees == "invitees" && is_id(id) && is_id(event_id)).then(|| Self {
+            invitee: format!("/scheduled_events/{event_id}/invitees/{id}"),
+            event: format!("/scheduled_events/{event_id}"),
+        })
+    }
+}
+
+/// The path of a scheduled event: of `…/scheduled_events/{event}`.
+pub(crate) fn path_of_event(uri: &str) -> Option<String> {
+    let mut segments = uri.trim_end_matches('/').rsplit('/');
+    let (id, events) = (segments.next()?, segments.next()?);
+    (events == "scheduled_events" && is_id(id)).then(|| format!("/scheduled_events/{id}"))
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_known_form_of_uri_is_asked_about() {
+        let place = Place::of(&InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1"));
+        let place = place.expect("a place");
+        assert_eq!(
+            (place.invitee.as_str(), place.event.as_str()),
+            ("/scheduled_events/E1/invitees/I1", "/scheduled_events/E1")
+        );
+        for other in [
+            "",
+            "I1",
+            "https://api.calendly.com/invitees/I1",
+            "https://api.calendly.com/scheduled_events/../invitees/I1",
+            "https://api.calendly.com/scheduled_events/E1/invitees/I1?x=1",
+        ] {
+            assert_eq!(Place::of(&InviteeUri::new(other)), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What VAI's agents book, before it is a booking: event types, free slots, the booking form, the budget. Pure.
+
+pub mod budget;
+pub mod catalog;
+pub mod form;
+pub mod slots;
+mod words;
+
+pub use catalog::{Catalog, EventType, Host, Place, Question, QuestionKind, Unfound};
+pub use form::{Form, Given, Meeting, Person, QuestionAnswered, Tracking};
+pub use slots::{Day, Shift, Slot};

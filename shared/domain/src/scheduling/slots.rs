@@ -1,0 +1,321 @@
+//! Free slots: which spans to ask Calendly for, and which slot is meant.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
+
+/// A start that Calendly offers.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Slot {
+    /// Start, UTC.
+    pub start: Timestamp,
+    /// End, UTC: Calendly tells none, so it is the start plus the event type's duration.
+    pub end: Timestamp,
+    /// How many invitees it still takes.
+    pub remaining: u32,
+    /// Where a person books it.
+    pub scheduling_url: Option<String>,
+}
+
+/// How far a booking may lie from the wish.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shift {
+    /// Anywhere on the same day of the invitee's zone.
+    SameDay,
+    /// At most so far, earlier or later.
+    Within(SignedDuration),
+}
+
+/// Some of a day's slots.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Day<'a> {
+    /// The day, where the invitee is.
+    pub date: Date,
+    /// Its slots, in the order of time.
+    pub slots: Vec<&'a Slot>,
+}
+
+/// Calendly tells the slots of at most so many days at once.
+const MOST_DAYS: i32 = 31;
+const LONGEST: SignedDuration = SignedDuration::from_hours(24 * MOST_DAYS as i64);
+
+/// Calendly refuses to be asked about what is past when it reads the question.
+const LEAD: SignedDuration = SignedDuration::from_mins(1);
+
+/// The spans to ask Calendly for, one after the other, so that together they are all of `from..until` that is ahead.
+pub fn windows(from: Timestamp, until: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    let mut windows = Vec::new();
+    let mut start = from.max(later(now, LEAD));
+    while start < until {
+        let end = until.min(later(start, LONGEST));
+        windows.push((start, end));
+        start = end;
+    }
+    windows
+}
+
+/// One span of at most `days` days of `zone` (and 31) around the day of the wish, of which nothing is past: days before
+/// now are made up for by days after.
+pub fn span_of_alternatives(wish: Timestamp, now: Timestamp, zone: &TimeZone, days: u32) -> (Timestamp, Timestamp) {
+    let days = i32::try_from(days).unwrap_or(MOST_DAYS).clamp(1, MOST_DAYS);
+    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+    let first = |date: Date, days: i32, otherwise: Timestamp| {
+        let start = date.checked_add(Span::new().days(days)).and_then(|it| it.to_zoned(zone.clone()));
+        start.map_or(otherwise, |it| it.timestamp())
+    };
+    let from = first(day(wish), -(days / 2), Timestamp::MIN).max(now);
+    // Where the clock is put back, 31 days are an hour more than Calendly takes.
+    let until = first(day(from), days, Timestamp::MAX).min(later(from, LONGEST));
+    (from, until)
+}
+
+/// The slot that is meant: of those that are near enough, the nearest. Of two just as near it is the later: somebody who
+/// is too early can wait, somebody who is too late has missed it.
+pub fn chosen<'a>(slots: &'a [Slot], wish: Timestamp, shift: Shift, zone: &TimeZone) -> Option<&'a Slot> {
+    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+    let is_near_enough = |slot: &&Slot| match shift {
+        Shift::SameDay => day(slot.start) == day(wish),
+        Shift::Within(most) => slot.start.duration_since(wish).abs() <= most,
+    };
+    slots.iter().filter(is_near_enough).min_by_key(|it| nearness(it, wish))
+}
+
+/// The `most` slots nearest to the wish, in the order of time.
+pub fn nearest(slots: &[Slot], wish: Timestamp, most: usize) -> Vec<&Slot> {
+    nearest_of(slots.iter().collect(), wish, most)
+}
+
+/// The slots of the `days` days nearest to the wish that have any, in the order of time; of each day the `per_day`
+/// nearest to the wish's time of day.
+pub fn by_day<'a>(slots: &'a [Slot], wish: Timestamp, zone: &TimeZone, days: usize, per_day: usize) -> Vec<Day<'a>> {
+    let wish = wish.to_zoned(zone.clone());
+    let mut all: BTreeMap<Date, Vec<&Slot>> = BTreeMap::new();
+    for slot in slots {
+        all.entry(slot.start.to_zoned(zone.clone()).date()).or_default().push(slot);
+    }
+    let mut dates: Vec<Date> = all.keys().copied().collect();
+    dates.sort_by_key(|it| (it.duration_since(wish.date()).abs(), Reverse(*it)));
+    all.retain(|date, _| dates.iter().take(days).any(|it| it == date));
+    all.into_iter()
+        .map(|(date, slots)| {
+            // The wish's time may not exist on that day, or twice: then what the zone makes of it.
+            let wish =
+                date.to_datetime(wish.time()).to_zoned(zone.clone()).map_or(wish.timestamp(), |it| it.timestamp());
+            Day { date, slots: nearest_of(slots, wish, per_day) }
+        })
+        .collect()
+}
+
+fn nearest_of(mut slots: Vec<&Slot>, wish: Timestamp, most: usize) -> Vec<&Slot> {
+    slots.sort_by_key(|it| nearness(it, wish));
+    slots.truncate(most);
+    slots.sort();
+    slots
+}
+
+fn nearness(slot: &Slot, wish: Timestamp) -> (SignedDuration, Reverse<Timestamp>) {
+    (slot.start.duration_since(wish).abs(), Reverse(slot.start))
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).expect("a zone")
+    }
+
+    fn slot(start: Timestamp) -> Slot {
+        Slot { start, end: later(start, SignedDuration::from_mins(30)), remaining: 1, scheduling_url: None }
+    }
+
+    fn slots(starts: &[&str]) -> Vec<Slot> {
+        starts.iter().map(|it| slot(at(it))).collect()
+    }
+
+    fn told(days: &[Day<'_>]) -> Vec<String> {
+        days.iter()
+            .map(|day| {
+                let starts: Vec<_> = day.slots.iter().map(|it| it.start.strftime("%dT%H:%M").to_string()).collect();
+                format!("{}: {}", day.date, starts.join(" "))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn exactly_31_days_are_asked_at_once() {
+        let now = at("2026-10-01T08:00:00Z");
+        let from = at("2026-10-10T00:00:00Z");
+        assert_eq!(windows(from, from + LONGEST, now), [(from, from + LONGEST)]);
+        let end = from + LONGEST + SignedDuration::from_secs(1);
+        assert_eq!(windows(from, end, now), [(from, from + LONGEST), (from + LONGEST, end)]);
+        // A question about now would be past on arrival.
+        assert_eq!(windows(now, end, now)[0].0, at("2026-10-01T08:01:00Z"));
+        assert!(windows(from, at("2026-10-01T08:01:00Z"), now).is_empty());
+        assert!(windows(end, from, now).is_empty());
+        assert!(windows(Timestamp::MIN, Timestamp::MIN, now).is_empty());
+    }
+
+    #[test]
+    fn the_nearest_slot_is_chosen_and_of_two_the_later() {
+        let slots =
+            slots(&["2026-11-20T08:00:00Z", "2026-11-20T10:00:00Z", "2026-11-20T12:00:00Z", "2026-11-21T09:00:00Z"]);
+        let utc = TimeZone::UTC;
+        let pick = |wish, shift| chosen(&slots, at(wish), shift, &utc).map(|it| it.start.to_string());
+        let within = |minutes| Shift::Within(SignedDuration::from_mins(minutes));
+        assert_eq!(pick("2026-11-20T10:00:00Z", within(0)).as_deref(), Some("2026-11-20T10:00:00Z"));
+        assert_eq!(pick("2026-11-20T10:59:00Z", Shift::SameDay).as_deref(), Some("2026-11-20T10:00:00Z"));
+        assert_eq!(pick("2026-11-20T11:00:00Z", Shift::SameDay).as_deref(), Some("2026-11-20T12:00:00Z"));
+        assert_eq!(pick("2026-11-20T14:00:00Z", within(119)), None);
+        assert_eq!(pick("2026-11-20T14:00:00Z", within(120)).as_deref(), Some("2026-11-20T12:00:00Z"));
+        // 23:30 is nearer to the next morning than to noon, but that is another day.
+        assert_eq!(pick("2026-11-20T23:30:00Z", Shift::SameDay).as_deref(), Some("2026-11-20T12:00:00Z"));
+        assert_eq!(pick("2026-11-22T00:00:00Z", Shift::SameDay), None);
+        let near = nearest(&slots, at("2026-11-20T11:30:00Z"), 3);
+        assert_eq!(near, [&slots[0], &slots[1], &slots[2]]);
+        assert_eq!(nearest(&slots, at("2026-11-20T11:00:00Z"), 1), [&slots[2]]);
+    }
+
+    #[test]
+    fn a_day_is_the_invitees_own() {
+        // The clock in Bucharest is put back on 25 October 2026: the day lasts from 21:00 UTC to 22:00 UTC.
+        let slots =
+            slots(&["2026-10-24T20:30:00Z", "2026-10-24T21:30:00Z", "2026-10-25T21:30:00Z", "2026-10-25T22:30:00Z"]);
+        let bucharest = zone("Europe/Bucharest");
+        let days = by_day(&slots, at("2026-10-25T12:00:00Z"), &bucharest, 9, 9);
+        assert_eq!(told(&days), ["2026-10-24: 24T20:30", "2026-10-25: 24T21:30 25T21:30", "2026-10-26: 25T22:30"]);
+        let chosen = chosen(&slots, at("2026-10-25T21:59:00Z"), Shift::SameDay, &bucharest).expect("a slot");
+        assert_eq!(chosen.start, at("2026-10-25T21:30:00Z"));
+    }
+
+    #[test]
+    fn alternatives_keep_to_the_time_of_day() {
+        let hours = ["07", "09", "12", "15"];
+        let starts: Vec<String> = ["27", "28", "30", "31"]
+            .iter()
+            .flat_map(|day| hours.map(|hour| format!("2026-03-{day}T{hour}:00:00Z")))
+            .collect();
+        let slots = slots(&starts.iter().map(String::as_str).collect::<Vec<_>>());
+        // 14:00 in Bucharest is 12:00 UTC in winter, and 11:00 UTC from 29 March on.
+        let days = by_day(&slots, at("2026-03-29T11:00:00Z"), &zone("Europe/Bucharest"), 2, 2);
+        assert_eq!(told(&days), ["2026-03-28: 28T12:00 28T15:00", "2026-03-30: 30T09:00 30T12:00"]);
+        let days = by_day(&slots, at("2026-03-29T11:00:00Z"), &zone("Europe/Bucharest"), 3, 1);
+        assert_eq!(told(&days), ["2026-03-28: 28T12:00", "2026-03-30: 30T12:00", "2026-03-31: 31T12:00"]);
+    }
+
+    #[test]
+    fn alternatives_lie_around_the_wish_and_ahead_of_now() {
+        let bucharest = zone("Europe/Bucharest");
+        let span = |wish, now, days| {
+            let (from, until) = span_of_alternatives(at(wish), at(now), &bucharest, days);
+            (from.to_string(), until.to_string())
+        };
+        let texts = |from: &str, until: &str| (from.to_owned(), until.to_owned());
+        assert_eq!(
+            span("2026-11-20T12:00:00Z", "2026-11-01T08:00:00Z", 14),
+            texts("2026-11-12T22:00:00Z", "2026-11-26T22:00:00Z")
+        );
+        assert_eq!(
+            span("2026-11-02T12:00:00Z", "2026-11-01T08:00:00Z", 14),
+            texts("2026-11-01T08:00:00Z", "2026-11-14T22:00:00Z")
+        );
+        assert_eq!(
+            span("2026-11-20T12:00:00Z", "2026-11-01T08:00:00Z", 1),
+            texts("2026-11-19T22:00:00Z", "2026-11-20T22:00:00Z")
+        );
+        // October has an hour more.
+        assert_eq!(
+            span("2026-10-16T12:00:00Z", "2026-09-01T08:00:00Z", 99),
+            texts("2026-09-30T21:00:00Z", "2026-10-31T21:00:00Z")
+        );
+    }
+
+    fn zones() -> impl Strategy<Value = TimeZone> {
+        prop::sample::select(vec!["Europe/Bucharest", "Asia/Kathmandu", "America/New_York", "Pacific/Apia", "UTC"])
+            .prop_map(zone)
+    }
+
+    /// Instants around the changes of the clock in Europe and America, spring and autumn 2026.
+    fn instants() -> impl Strategy<Value = Timestamp> {
+        let changes = ["2026-03-08T07:00:00Z", "2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z", "2026-11-01T06:00:00Z"];
+        (prop::sample::select(changes.to_vec()), -60_i64 * 24 * 40..60 * 24 * 40)
+            .prop_map(|(change, minutes)| at(change) + SignedDuration::from_mins(minutes))
+    }
+
+    proptest! {
+        #[test]
+        fn windows_are_all_that_is_ahead_and_no_more(from in instants(), until in instants(), now in instants()) {
+            let windows = windows(from, until, now);
+            let start = from.max(now + LEAD);
+            prop_assert_eq!(windows.first().map(|it| it.0), (start < until).then_some(start));
+            prop_assert_eq!(windows.last().map(|it| it.1), (start < until).then_some(until));
+            prop_assert!(windows.iter().all(|(from, until)| from < until && until.duration_since(*from) <= LONGEST));
+            prop_assert!(windows.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        }
+
+        #[test]
+        fn alternatives_take_one_question(wish in instants(), now in instants(), zone in zones(), days in 1_u32..40) {
+            let (from, until) = span_of_alternatives(wish, now, &zone, days);
+            prop_assert!(from >= now && from < until);
+            prop_assert!(windows(from, until, now).len() <= 1);
+            let date = |at: Timestamp| at.to_zoned(zone.clone()).date();
+            let last = date(until - SignedDuration::from_nanos(1));
+            prop_assert!(date(from).until(last).expect("a span").get_days() < i32::try_from(days).expect("few"));
+            prop_assert!(wish < now || (from <= wish && wish < until), "the wish lies within");
+        }
+
+        #[test]
+        fn what_is_chosen_is_the_nearest_there_is(
+            starts in prop::collection::vec(instants(), 0..40), wish in instants(), zone in zones(),
+            minutes in 0_i64..5_000,
+        ) {
+            let slots: Vec<Slot> = starts.into_iter().map(slot).collect();
+            let distance = |it: &Slot| it.start.duration_since(wish).abs();
+            let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+            let most = SignedDuration::from_mins(minutes);
+            let within = slots.iter().filter(|it| distance(it) <= most);
+            let same_day = slots.iter().filter(|it| day(it.start) == day(wish));
+            let found = |shift| chosen(&slots, wish, shift, &zone).map(distance);
+            prop_assert_eq!(found(Shift::Within(most)), within.map(distance).min());
+            prop_assert_eq!(found(Shift::SameDay), same_day.map(distance).min());
+        }
+
+        #[test]
+        fn each_slot_is_told_under_its_own_day(
+            starts in prop::collection::btree_set(instants(), 0..60), wish in instants(), zone in zones(),
+            days in 0_usize..6, per_day in 1_usize..4,
+        ) {
+            let slots: Vec<Slot> = starts.into_iter().map(slot).collect();
+            let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+            let told = by_day(&slots, wish, &zone, days, per_day);
+            let dates: std::collections::BTreeSet<Date> = slots.iter().map(|it| day(it.start)).collect();
+            prop_assert_eq!(told.len(), dates.len().min(days));
+            prop_assert!(told.windows(2).all(|pair| pair[0].date < pair[1].date));
+            for one in &told {
+                let all = slots.iter().filter(|it| day(it.start) == one.date).count();
+                prop_assert_eq!(one.slots.len(), all.min(per_day));
+                prop_assert!(one.slots.iter().all(|it| day(it.start) == one.date));
+                prop_assert!(one.slots.windows(2).all(|pair| pair[0] < pair[1]));
+            }
+            let away = |it: &Date| it.duration_since(day(wish)).abs();
+            let farthest = told.iter().map(|it| away(&it.date)).max();
+            let left_out = dates.iter().filter(|it| told.iter().all(|day| day.date != **it));
+            prop_assert!(left_out.map(away).all(|it| Some(it) >= farthest));
+            let all = by_day(&slots, wish, &zone, usize::MAX, usize::MAX);
+            prop_assert_eq!(all.iter().map(|it| it.slots.len()).sum::<usize>(), slots.len());
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The fake world as the schedule function sees it: its records, and a host's agenda.
+
+use std::collections::BTreeMap;
+
+use domain::scheduling::budget::Bucket;
+use domain::scheduling::{Catalog, EventType, Host, Place, Question, QuestionKind, Slot};
+use domain::{
+    Booking, BookingId, ConnectionName, Decision, EventTypeUri, FactRecord, InviteeUri, Metadata, Private, Standing,
+    Token,
+};
+use engine::{
+    Account, Agenda, Appointment, AvailabilityRule, AvailabilitySchedule, Busy, Denied, Particulars, Prospect, Records,
+    ReserveError, Story, Subscription, Totals, Unavailable,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::world::Fake;
+
+/// What the schedule function keeps in the table besides bookings.
+#[derive(Default)]
+pub(crate) struct Desk {
+    pub(crate) spent: BTreeMap<(String, Bucket), u32>,
+    pub(crate) closed: BTreeMap<String, Timestamp>,
+    pub(crate) holds: BTreeMap<String, (String, Timestamp)>,
+    pub(crate) permits: BTreeMap<(String, i64), u32>,
+    /// Where Calendly is not to be reached, by the name of the question.
+    pub(crate) down: Vec<&'static str>,
+    /// Links that were made.
+    pub(crate) links: usize,
+}
+
+impl Records for Fake {
+    async fn prospect(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+        owner: &str,
+        buckets: &[Bucket],
+    ) -> Result<Prospect, Unavailable> {
+        self.call("prospect", |state| {
+            let (known, revision) = match state.bookings.get(booking) {
+                Some((known, revision)) => (known.clone(), *revision),
+                None => (Booking::new(booking.clone(), connection.clone()), 0),
+            };
+            let spent = |bucket: &Bucket| state.desk.spent.get(&(owner.to_owned(), *bucket)).copied();
+            Prospect {
+                booking: known,
+                revision,
+                spent: buckets.iter().filter_map(|it| Some((*it, spent(it)?))).collect(),
+                closed_until: state.desk.closed.get(owner).copied(),
+                event_types_changed_at: state.event_types_changed_at,
+            }
+        })
+        .await
+    }
+
+    async fn reserve(&self, decision: &Decision, owner: &str, caps: &[(Bucket, u32)]) -> Result<(), ReserveError> {
+        self.call("reserve", |state| {
+            let used = |state: &crate::world::State, bucket: &Bucket| {
+                state.desk.spent.get(&(owner.to_owned(), *bucket)).copied().unwrap_or_default()
+            };
+            if let Some((bucket, _)) = caps.iter().find(|(bucket, cap)| used(state, bucket) >= *cap) {
+                return Err(ReserveError::Spent(*bucket));
+            }
+            state.commit(decision, &[])?;
+            for (bucket, _) in caps {
+                *state.desk.spent.entry((owner.to_owned(), *bucket)).or_default() += 1;
+            }
+            Ok(())
+        })
+        .await
+        .map_err(engine::CommitError::from)?
+    }
+
+    async fn close(&self, _: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), Unavailable> {
+        self.call("close", |state| {
+            state.desk.closed.insert(owner.to_owned(), until);
+        })
+        .await
+    }
+
+    async fn zone_of(&self, _: &ConnectionName, email: &Private<String>) -> Result<Option<String>, Unavailable> {
+        self.call("zone_of", |state| {
+            let active = state.bookings.values().filter_map(|(booking, _)| match booking.standing() {
+                Some(Standing::Active(leg)) if leg.details.email == *email => Some(leg.details.clone()),
+                _ => None,
+            });
+            active.max_by_key(|details| details.start).and_then(|details| details.zone)
+        })
+        .await
+    }
+
+    async fn event_types_changed_at(&self, _: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
+        self.call("event_types_changed_at", |state| state.event_types_changed_at).await
+    }
+
+    async fn put_metadata(
+        &self,
+        connection: &ConnectionName,
+        token: &Token,
+        metadata: &Metadata,
+    ) -> Result<(), Unavailable> {
+        let booking = BookingId::of_token(connection, token);
+        self.call("put_metadata", |state| drop(state.metadata.insert(booking, metadata.clone()))).await
+    }
+
+    async fn put_hold(
+        &self,
+        _: &ConnectionName,
+        id: &str,
+        document: &str,
+        expires: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.call("put_hold", |state| drop(state.desk.holds.insert(id.to_owned(), (document.to_owned(), expires))))
+            .await
+    }
+
+    async fn hold(&self, _: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, Unavailable> {
+        self.call("hold", |state| state.desk.holds.get(id).cloned()).await
+    }
+
+    async fn permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, Unavailable> {
+        self.call("permits", |state| {
+            let used = state.desk.permits.entry((key.to_owned(), now.as_second() / 60)).or_default();
+            let granted = wanted.min(limit - *used);
+            *used += granted;
+            granted
+        })
+        .await
+    }
+
+    async fn find(&self, _: &ConnectionName, id: &str) -> Result<Vec<BookingId>, Unavailable> {
+        self.call("find", |state| {
+            let names = |booking: &Booking| {
+                booking.id.as_str() == id
+                    || booking.legs().iter().any(|leg| {
+                        [leg.invitee.as_str(), leg.details.event.as_str()]
+                            .iter()
+                            .any(|uri| *uri == id || domain::uuid_of(uri) == id)
+                    })
+            };
+            state.bookings.values().filter(|(it, _)| names(it)).map(|(it, _)| it.id.clone()).collect()
+        })
+        .await
+    }
+
+    async fn story(&self, _: &ConnectionName, booking: &BookingId) -> Result<Option<Story>, Unavailable> {
+        self.call("story", |state| {
+            let (known, _) = state.bookings.get(booking)?;
+            let legs = known.aliases();
+            let facts = state.facts.values().filter(|it| legs.contains(&it.invitee)).map(|it| FactRecord {
+                kind: it.kind,
+                invitee: it.invitee.clone(),
+                occurred_at: it.occurred_at,
+                received_at: it.received_at,
+            });
+            let commands = state.commands.values().filter(|(of, _)| of == booking).map(|(_, it)| it.clone());
+            Some(Story { booking: known.clone(), facts: facts.collect(), commands: commands.collect() })
+        })
+        .await
+    }
+
+    async fn totals(&self, _: &ConnectionName, now: Timestamp) -> Result<Totals, Unavailable> {
+        self.call("totals", |state| {
+            let mut totals = Totals::default();
+            for (booking, _) in state.bookings.values() {
+                match booking.standing() {
+                    Some(Standing::Active(leg)) if leg.details.start > now => totals.upcoming += 1,
+                    Some(Standing::Active(_)) => totals.past += 1,
+                    Some(Standing::Moving(_)) => totals.moving += 1,
+                    Some(Standing::Canceled(..)) => totals.canceled += 1,
+                    None => {}
+                }
+            }
+            totals
+        })
+        .await
+    }
+
+    async fn last_webhook(&self, _: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
+        self.call("last_webhook", |state| state.facts.values().map(|it| it.received_at).max()).await
+    }
+}
+
+/// Two hosts with an event type each, one of a name that both have, and one that takes many.
+pub(crate) fn catalog() -> Catalog {
+    let host = |uuid: &str, name: &str, zone: &str| Host {
+        uri: format!("https://api.calendly.com/users/{uuid}"),
+        name: name.to_owned(),
+        email: Private::new(format!("{}@example.com", name.to_lowercase())),
+        zone: Some(zone.to_owned()),
+    };
+    let (maria, lars) = (host("M", "Maria", "Europe/Bucharest"), host("L", "Lars", "Europe/Copenhagen"));
+    let question = |name: &str, kind, required, choices: &[&str], position| Question {
+        name: name.to_owned(),
+        kind,
+        position,
+        required,
+        choices: choices.iter().map(|it| (*it).to_owned()).collect(),
+        include_other: false,
+    };
+    let event_type = |uuid: &str, name: &str, slug: &str, host: &Host| EventType {
+        uri: EventTypeUri::new(format!("https://api.calendly.com/event_types/{uuid}")),
+        name: name.to_owned(),
+        slug: Some(slug.to_owned()),
+        description: Some(format!("About {name}")),
+        minutes: 30,
+        is_group: false,
+        is_round_robin: false,
+        scheduling_url: format!("https://calendly.com/x/{slug}"),
+        owner: host.uri.clone(),
+        hosts: vec![host.clone()],
+        questions: Vec::new(),
+        places: vec![Place { kind: "google_conference".to_owned(), location: None }],
+    };
+    let mut demo = event_type("T1", "Sales Demo", "sales-demo", &maria);
+    demo.questions = vec![
+        question("Company", QuestionKind::Text, true, &[], 0),
+        question("Your role", QuestionKind::Single, false, &["Founder", "Sales"], 1),
+    ];
+    let support = event_type("T2", "Technical Support", "technical-support", &lars);
+    let mut visit = event_type("T3", "Visit", "visit", &lars);
+    visit.places = vec![Place { kind: "ask_invitee".to_owned(), location: None }];
+    let mut webinar = event_type("T4", "Webinar", "webinar", &lars);
+    webinar.is_group = true;
+    Catalog { event_types: vec![demo, support, visit, webinar] }
+}
+
+impl Fake {
+    fn is_down(&self, what: &'static str) -> Result<(), Denied> {
+        match self.state.borrow().desk.down.contains(&what) {
+            true => Err(Denied::Unavailable("Calendly is down, as the test asks".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// One question to Calendly.
+    async fn ask<T>(
+        &self,
+        what: &'static str,
+        answer: impl FnOnce(&mut crate::world::State) -> T,
+    ) -> Result<T, Denied> {
+        self.is_down(what)?;
+        self.call(what, answer).await.map_err(|error| Denied::Unavailable(error.0))
+    }
+}
+
+impl Agenda for Fake {
+    async fn catalog(&self, _: &ConnectionName) -> Result<Catalog, Denied> {
+        self.ask("catalog", |_| catalog()).await
+    }
+
+    /// A slot each half hour of the working day, UTC, where nothing is booked.
+    async fn available(
+        &self,
+        _: &ConnectionName,
+        event_type: &EventType,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Slot>, Denied> {
+        let now = self.now.get();
+        assert!(from > now, "Calendly refuses a start that is past");
+        assert!(until.duration_since(from) <= SignedDuration::from_hours(31 * 24), "Calendly takes 31 days");
+        self.ask("available", |state| {
+            let half_hours = (from.as_second().div_euclid(1800)..=until.as_second().div_euclid(1800))
+                .filter_map(|it| Timestamp::from_second(it * 1800).ok())
+                .filter(|it| (from..until).contains(it) && (7..16).contains(&((it.as_second() / 3600) % 24)));
+            let is_free = |start: &Timestamp| {
+                !state.at_calendly.values().any(|it| it.leg.canceled.is_none() && it.leg.details.start == *start)
+            };
+            let slot = |start: Timestamp| Slot {
+                start,
+                end: start + SignedDuration::from_mins(i64::from(event_type.minutes)),
+                remaining: 1,
+                scheduling_url: None,
+            };
+            half_hours.filter(is_free).map(slot).collect()
+        })
+        .await
+    }
+
+    async fn link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, Denied> {
+        self.ask("link", |state| {
+            state.desk.links += 1;
+            format!("https://calendly.com/d/abc-{}", state.desk.links)
+        })
+        .await
+    }
+
+    async fn appointments(
+        &self,
+        _: &ConnectionName,
+        email: &Private<String>,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Appointment>, Denied> {
+        self.ask("appointments", |state| {
+            let active = state.at_calendly.values().map(|it| &it.leg).filter(|it| it.canceled.is_none());
+            let mut found: Vec<_> = active
+                .filter(|it| it.details.email == *email && (from..until).contains(&it.details.start))
+                .map(|leg| Appointment {
+                    event: leg.details.event.clone(),
+                    invitee: leg.invitee.clone(),
+                    name: leg.details.event_name.clone(),
+                    event_type: leg.details.event_type.clone(),
+                    start: leg.details.start,
+                    end: leg.details.end,
+                    location_kind: Some("google_conference".to_owned()),
+                    join_url: leg.details.join_url.clone(),
+                    place: None,
+                    invitee_name: leg.details.name.clone(),
+                    cancel_url: leg.details.cancel_url.clone(),
+                    reschedule_url: leg.details.reschedule_url.clone(),
+                })
+                .collect();
+            found.sort_by_key(|it| it.start);
+            found
+        })
+        .await
+    }
+
+    async fn particulars(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Particulars, Denied> {
+        let found = self.ask("particulars", |state| state.at_calendly.get(invitee).cloned()).await?;
+        let leg = found.ok_or(Denied::NotFound)?.leg;
+        let is_webinar = leg.details.event_name == "Webinar";
+        let answers = self.state.borrow().forms.get(invitee).map(|form| form.answers.clone()).unwrap_or_default();
+        let guests = self.state.borrow().forms.get(invitee).map(|form| form.guests.clone()).unwrap_or_default();
+        let meeting = self.state.borrow().forms.get(invitee).and_then(|form| form.meeting.clone());
+        Ok(Particulars { seats: if is_webinar { 3 } else { 1 }, answers, phone: None, guests, meeting })
+    }
+
+    async fn set_no_show(&self, _: &ConnectionName, invitee: &InviteeUri, is_no_show: bool) -> Result<(), Denied> {
+        let now = self.now.get();
+        self.ask("set_no_show", |state| {
+            let fact = state.at_calendly.get_mut(invitee).ok_or(Denied::NotFound)?;
+            fact.leg.no_show = is_no_show.then_some(domain::NoShow { at: now, marked: true });
+            Ok(())
+        })
+        .await?
+    }
+
+    async fn schedules(&self, _: &ConnectionName, _: &str) -> Result<Vec<AvailabilitySchedule>, Denied> {
+        self.ask("schedules", |_| {
+            let rule = AvailabilityRule {
+                day: "monday".to_owned(),
+                intervals: vec![("09:00".to_owned(), "17:00".to_owned())],
+            };
+            let zone = "Europe/Bucharest".to_owned();
+            vec![AvailabilitySchedule { name: "Working hours".to_owned(), is_default: true, zone, rules: vec![rule] }]
+        })
+        .await
+    }
+
+    async fn busy(&self, _: &ConnectionName, _: &str, from: Timestamp, _: Timestamp) -> Result<Vec<Busy>, Denied> {
+        self.ask("busy", |_| {
+            vec![Busy { kind: "external".to_owned(), start: from, end: from + SignedDuration::from_hours(1) }]
+        })
+        .await
+    }
+
+    async fn me(&self, _: &ConnectionName) -> Result<Account, Denied> {
+        self.ask("me", |_| Account {
+            uri: "https://api.calendly.com/users/M".to_owned(),
+            name: "Maria".to_owned(),
+            email: Private::from("maria@example.com"),
+            zone: Some("Europe/Bucharest".to_owned()),
+            scheduling_url: Some("https://calendly.com/maria".to_owned()),
+            organization: "https://api.calendly.com/organizations/O".to_owned(),
+        })
+        .await
+    }
+
+    async fn subscriptions(&self, _: &ConnectionName) -> Result<Vec<Subscription>, Denied> {
+        self.ask("subscriptions", |_| {
+            let callback_url = "https://hooks.example.com/webhooks/calendly".to_owned();
+            vec![Subscription { callback_url, state: "active".to_owned(), retry_started_at: None }]
+        })
+        .await
+    }
+}
