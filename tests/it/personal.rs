@@ -3,9 +3,14 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt;
+use jiff::SignedDuration;
+use schedule::Input;
+use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::payload::{EMAIL, NAME, NOTES, PHONE};
+use crate::schedule::{demo, office};
 use crate::stories::ALL;
 use crate::world::{Crash, Fake};
 
@@ -38,6 +43,37 @@ fn log_of(run: impl FnOnce()) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
+/// Every operation, granted and refused, with each of its calls failing once.
+fn agents_ask_for_everything() {
+    let booking = json!({"booking": "I1", "reason": "Nu mai am timp", "preferredTime": "2026-11-26T12:00:00+02:00"});
+    for fail_at_call in std::iter::once(None).chain((0..40).map(Some)) {
+        let world = Fake::new("2026-11-23T08:00:00Z");
+        world.fail_at_call.set(fail_at_call);
+        let office = office(&world);
+        let ask = |operation: &str, input: &Value| {
+            let event = json!({"operation": operation, "input": input});
+            let deadline = world.now.get() + SignedDuration::from_secs(29);
+            office.handle(Input::Direct(event), deadline).now_or_never().expect("an answer")
+        };
+        ask("book", &demo());
+        let hold = ask("hold", &demo());
+        ask("confirm", &json!({"hold": hold["hold"]}));
+        for wrong in [json!({"inviteeEmail": NAME}), json!({"phone": EMAIL}), json!({"customAnswers": [NOTES, NAME]})] {
+            let mut request = demo();
+            request.as_object_mut().expect("an object").extend(wrong.as_object().expect("an object").clone());
+            ask("book", &request);
+        }
+        for operation in ["booking", "timeline", "metadata", "no_show", "mark_no_show"] {
+            ask(operation, &json!({"booking": "I1"}));
+        }
+        ask("upcoming", &json!({"userEmail": EMAIL}));
+        ask("availability", &json!({"host": NAME}));
+        ask("move", &json!({"booking": "I1", "preferredTime": booking["preferredTime"]}));
+        ask("cancel", &json!({"booking": "I1", "reason": booking["reason"]}));
+        world.wait_until("2026-11-23T09:00:00Z");
+    }
+}
+
 #[test]
 fn no_log_line_holds_anything_personal() {
     let log = log_of(|| {
@@ -53,8 +89,11 @@ fn no_log_line_holds_anything_personal() {
         let meeting = crate::payload::Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z");
         world.webhook(&meeting.created());
         world.webhook(&[br#"{"event":"invitee.created","payload":""#.as_slice(), EMAIL.as_bytes(), b"\"}"].concat());
+        agents_ask_for_everything();
     });
-    assert!(log.contains("command done") && log.contains("a webhook, masked"), "the log is caught");
+    for line in ["command done", "a webhook, masked", "a call was answered"] {
+        assert!(log.contains(line), "the log is caught: {line}");
+    }
     for secret in
         [NAME, "Ionescu", EMAIL, "ana.ionescu", PHONE, "712345678", NOTES, "facturare", "Nu mai am timp", "Exemplu SRL"]
     {

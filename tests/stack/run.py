@@ -69,7 +69,11 @@ A webhook of your own, in three days, signed as Calendly signs:
 
 The API, as VAI's backend calls it (make invoke-schedule EVENT=events/schedule/book.json invokes its function directly):
 
-  curl -s -H 'Authorization: Bearer {stack.env["API_KEY"]}' '{stack.env["API_URL"]}/api/calendly/event-types'
+  key='Authorization: Bearer {stack.env["API_KEY"]}'; api='{stack.env["API_URL"]}/api/calendly'
+  curl -s -H "$key" "$api/event-types?query=consultation"
+  curl -s -H "$key" "$api/schedule" -d '{{"eventType": "Quick Consultation", "inviteeName": "Ion Pop", "inviteeEmail":
+    "ion@example.com", "phone": "+40722000111", "timezone": "Europe/Bucharest", "conversationId": "conv-1",
+    "preferredTime": "'$(date -d '+2 days' +%FT10:00)'"}}'
 
 In another terminal: make doctor, make explain BOOKING=…, make settings FILE=…, make kept
 Logs, the functions' in emulator.log: {stack.folder}/. Ctrl-C stops everything.""", flush=True)  # fmt: skip
