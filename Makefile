@@ -102,9 +102,10 @@ door: ## Lets an HTTPS tunnel in to the local stack's webhook, and to nothing el
 	@exec $(PYTHON) tests/stack/env.py local $(PYTHON) tests/stack/door.py $(PORT)
 
 .PHONY: bench
-bench: ## What the webhook costs beside an empty function: time, memory, size, calls
-	@$(MAKE) --no-print-directory build FUNCTIONS="webhook empty"
-	@$(CARGO) run -q --release -p bench
+bench: ## What the webhook costs beside an empty function, and a booking beside Calendly: time, memory, size, calls
+	@$(MAKE) --no-print-directory build FUNCTIONS="webhook empty schedule"
+	@$(CARGO) run -q --release -p bench -- webhook
+	@$(PYTHON) tests/bench/book.py
 
 .PHONY: faults
 faults: ## A million bookings, while webhooks are lost and functions die (BOOKINGS=… SEED=… EXPLAIN=number)

@@ -56,6 +56,11 @@ impl Records for Fake {
 
     async fn reserve(&self, decision: &Decision, owner: &str, caps: &[(Bucket, u32)]) -> Result<(), ReserveError> {
         self.call("reserve", |state| {
+            // Whoever lost the booking has lost, whatever is left of the budget.
+            let id = &decision.booking.id;
+            if state.bookings.get(id).map_or(0, |(_, revision)| *revision) != decision.revision {
+                return Err(engine::CommitError::Conflict.into());
+            }
             let used = |state: &crate::world::State, bucket: &Bucket| {
                 state.desk.spent.get(&(owner.to_owned(), *bucket)).copied().unwrap_or_default()
             };
@@ -326,7 +331,14 @@ impl Agenda for Fake {
         let answers = self.state.borrow().forms.get(invitee).map(|form| form.answers.clone()).unwrap_or_default();
         let guests = self.state.borrow().forms.get(invitee).map(|form| form.guests.clone()).unwrap_or_default();
         let meeting = self.state.borrow().forms.get(invitee).and_then(|form| form.meeting.clone());
-        Ok(Particulars { seats: if is_webinar { 3 } else { 1 }, answers, phone: None, guests, meeting })
+        Ok(Particulars {
+            is_canceled: leg.canceled.is_some(),
+            seats: if is_webinar { 3 } else { 1 },
+            answers,
+            phone: None,
+            guests,
+            meeting,
+        })
     }
 
     async fn set_no_show(&self, _: &ConnectionName, invitee: &InviteeUri, is_no_show: bool) -> Result<(), Denied> {

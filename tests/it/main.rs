@@ -9,6 +9,7 @@ mod desk;
 mod payload;
 mod personal;
 mod properties;
+mod race;
 mod schedule;
 mod stories;
 mod webhook;

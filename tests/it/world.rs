@@ -44,8 +44,12 @@ pub(crate) struct State {
     pub(crate) desk: Desk,
     /// Whether Calendly's webhook is processed before its answer to a booking arrives.
     pub(crate) webhook_first: bool,
+    /// Whether Calendly has a seat for everybody, as for a round robin.
+    pub(crate) has_room_for_all: bool,
     /// Whether Calendly refuses every booking.
     pub(crate) refuses_books: bool,
+    /// What it finds fault with then.
+    pub(crate) refused_parameters: Vec<String>,
     /// How many more bookings Calendly takes, if it is limited.
     pub(crate) books_left: Option<u32>,
     /// The forms that Calendly took.
@@ -111,6 +115,8 @@ pub(crate) struct Fake {
     pub(crate) refuse_at_call: Cell<Option<usize>>,
     /// Whether each call gives others a turn, as a real one does.
     pub(crate) yields: Cell<bool>,
+    /// Whether a tenth of a second goes by with each call.
+    pub(crate) ticks: Cell<bool>,
     pub(crate) twice: bool,
 }
 
@@ -129,6 +135,7 @@ impl Fake {
             lose_answer_at_call: Cell::new(None),
             refuse_at_call: Cell::new(None),
             yields: Cell::new(false),
+            ticks: Cell::new(false),
             twice: false,
         }
     }
@@ -282,6 +289,9 @@ impl Fake {
         };
         if self.yields.get() {
             give_way().await;
+        }
+        if self.ticks.get() {
+            self.now.set(self.now.get() + SignedDuration::from_millis(100));
         }
         if self.fail_at_call.get() == Some(number) {
             return Err(Unavailable(format!("{name} fails as the test asks")));
@@ -482,13 +492,14 @@ impl engine::Calendly for Fake {
                 return Made::Refused {
                     reason: domain::Reason::ProviderRefused,
                     detail: "as the test asks".to_owned(),
+                    parameters: state.refused_parameters.clone(),
                 };
             }
             if state.books_left == Some(0) {
                 return Made::Limited { reset_seconds: 40 };
             }
             let is_taken = |fact: &Fact| fact.leg.canceled.is_none() && fact.leg.details.start == form.start;
-            if state.at_calendly.values().any(is_taken) {
+            if !state.has_room_for_all && state.at_calendly.values().any(is_taken) {
                 return Made::Filled;
             }
             let fact = calendly_books(form, state.at_calendly.len() + 1, now);

@@ -8,14 +8,15 @@ use api::request::{
     AlternativesRequest, AvailableTimesRequest, BusyTimesRequest, EventTypesRequest, HostRequest, LONGEST_SPAN,
 };
 use api::{Refusal, Why};
+use domain::ConnectionName;
 use domain::scheduling::slots::{by_day, span_of_alternatives, windows};
 use domain::scheduling::{EventType, Slot, form};
-use domain::{ConnectionName, Language};
 use engine::Agenda;
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::book::{host_of, invitee_invalid, later};
 use crate::office::{Caller, Desk, Office};
 use crate::say::Voice;
 use crate::subject::{self, Words, instant, invalid};
@@ -37,12 +38,12 @@ impl<D: Desk> Office<D> {
         caller: &Caller,
         request: &EventTypesRequest,
     ) -> Result<EventTypesView, Refusal> {
-        let voice = Voice::plain();
+        let settings = self.settings(&caller.connection).await?;
+        let voice = Voice::unknown(&settings);
         let catalog = self.catalog(&caller.connection, &voice).await?;
         let Some(asked) = request.query.as_deref() else {
             return Ok(EventTypesView { event_types: catalog.event_types.iter().map(EventTypeView::from).collect() });
         };
-        let settings = self.settings(&caller.connection).await?;
         let by_name = Words { event_type: Some(asked), topic: None, host: None };
         let by_topic = Words { event_type: None, topic: Some(asked), host: None };
         let found = subject::event_type(&catalog, by_name, &settings, &voice);
@@ -69,13 +70,13 @@ impl<D: Desk> Office<D> {
     ) -> Result<TimesView, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(None, &settings.fallback_zone, &settings);
+        let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
         let catalog = self.catalog(connection, &early).await?;
-        let asked = Words { event_type: Some(&request.event_type), topic: None, host: None };
+        let asked = Words { event_type: Some(&request.event_type), topic: None, host: host_of(&request.host) };
         let event_type = subject::event_type(&catalog, asked, &settings, &early)?;
         let hosts = event_type.hosts.iter().find_map(|it| it.zone.as_deref());
         let zone = self.zone(connection, request.timezone.as_deref().or(hosts), None, &settings, &early).await?;
-        let voice = Voice::of(Some(Language::English.tag()), &zone, &settings);
+        let voice = Voice::of(request.language.as_deref(), &zone, &settings);
         let (from, until) = self.span(request.from, request.until, &voice.tz())?;
         let slots = self.slots(connection, event_type, from, until, &voice).await?;
         Ok(TimesView {
@@ -98,7 +99,7 @@ impl<D: Desk> Office<D> {
         let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
         let email = match &request.invitee_email {
             Some(text) => {
-                let invalid = || early.refuse(Why::InviteeInvalid { field: "inviteeEmail".to_owned() });
+                let invalid = || invitee_invalid("inviteeEmail", &early);
                 Some(form::email(text.expose()).ok_or_else(invalid)?)
             }
             None => None,
@@ -106,7 +107,11 @@ impl<D: Desk> Office<D> {
         let zone = self.zone(connection, request.timezone.as_deref(), email.as_ref(), &settings, &early).await?;
         let voice = Voice::of(request.language.as_deref(), &zone, &settings);
         let catalog = self.catalog(connection, &voice).await?;
-        let asked = Words { event_type: request.event_type.as_deref(), topic: request.topic.as_deref(), host: None };
+        let asked = Words {
+            event_type: request.event_type.as_deref(),
+            topic: request.topic.as_deref(),
+            host: host_of(&request.host),
+        };
         let event_type = subject::event_type(&catalog, asked, &settings, &voice)?;
         let now = self.now();
         let wish = match request.preferred_time {
@@ -120,7 +125,7 @@ impl<D: Desk> Office<D> {
         let near: Vec<&Slot> =
             by_day(&slots, wish, &voice.tz(), days, PER_DAY).into_iter().flat_map(|day| day.slots).collect();
         if near.is_empty() {
-            return Err(voice.refuse(Why::NoSlot { alternatives: Vec::new() }));
+            return Err(voice.refuse(Why::NoSlot));
         }
         Ok(TimesView {
             event_type: event_type.name.clone(),
@@ -137,10 +142,11 @@ impl<D: Desk> Office<D> {
         caller: &Caller,
         request: &HostRequest,
     ) -> Result<AvailabilityView, Refusal> {
-        let voice = Voice::plain();
+        let voice = Voice::unknown(&self.settings(&caller.connection).await?);
         let (host, _) = self.host(&caller.connection, request.host.expose(), &voice).await?;
         let schedules = self.calendly().schedules(&caller.connection, &host).await;
-        let schedules = schedules.map_err(|error| voice.denied(&error))?.into_iter().map(|it| ScheduleView {
+        let unknown = Why::HostUnknown { near: Vec::new() };
+        let schedules = schedules.map_err(|error| voice.denied(&error, unknown))?.into_iter().map(|it| ScheduleView {
             name: it.name,
             is_default: it.is_default,
             timezone: it.zone,
@@ -158,14 +164,14 @@ impl<D: Desk> Office<D> {
 
     /// When a host is busy.
     pub(crate) async fn busy_times(&self, caller: &Caller, request: &BusyTimesRequest) -> Result<BusyView, Refusal> {
-        let voice = Voice::plain();
+        let voice = Voice::unknown(&self.settings(&caller.connection).await?);
         let (host, zone) = self.host(&caller.connection, request.host.expose(), &voice).await?;
         let tz = zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC);
         let (from, until) = self.span(request.from, request.until, &tz)?;
         let from = from.max(self.now() + SignedDuration::from_mins(1));
         let busy = if from < until {
             let busy = self.calendly().busy(&caller.connection, &host, from, until).await;
-            busy.map_err(|error| voice.denied(&error))?
+            busy.map_err(|error| voice.denied(&error, Why::HostUnknown { near: Vec::new() }))?
         } else {
             Vec::new()
         };
@@ -175,7 +181,8 @@ impl<D: Desk> Office<D> {
 
     /// Whose token it is.
     pub(crate) async fn me(&self, caller: &Caller) -> Result<MeView, Refusal> {
-        let me = self.calendly().me(&caller.connection).await.map_err(|error| Voice::plain().denied(&error))?;
+        let me = self.calendly().me(&caller.connection).await;
+        let me = me.map_err(|error| Voice::plain().denied(&error, Why::CalendlyRefused))?;
         Ok(MeView {
             uri: me.uri,
             name: me.name,
@@ -199,7 +206,7 @@ impl<D: Desk> Office<D> {
         };
         let until = match until {
             Some(until) => instant(until, zone, "until")?,
-            None => from + SignedDuration::from_hours(24 * DAYS_LISTED),
+            None => later(from, SignedDuration::from_hours(24 * DAYS_LISTED)),
         };
         if until <= from {
             return Err(invalid("until", "must be after from"));
@@ -222,7 +229,8 @@ impl<D: Desk> Office<D> {
         let asked = windows(from, until, self.now())
             .into_iter()
             .map(|(from, until)| self.calendly().available(connection, event_type, from, until));
-        let slots = try_join_all(asked).await.map_err(|error| voice.denied(&error))?;
+        let unknown = Why::EventTypeUnknown { near: Vec::new() };
+        let slots = try_join_all(asked).await.map_err(|error| voice.denied(&error, unknown))?;
         Ok(slots.into_iter().flatten().collect())
     }
 }

@@ -3,14 +3,18 @@
 use api::answer::{BookAnswer, HoldView, InviteeView, Is, LinkView, LocationView, PreviewView, QuestionView};
 use api::request::{BookRequest, ConfirmRequest, CustomAnswers, LinkRequest};
 use api::{Refusal, When, Why};
+use domain::scheduling::budget::Span;
 use domain::scheduling::form::{self, FormFault, GuestFault};
 use domain::scheduling::slots::{chosen, nearest, span_of_alternatives, windows};
 use domain::scheduling::{EventType, Form, Given, Person, Shift, Slot, Tracking};
-use domain::{Booking, BookingId, ConnectionName, Language, Leg, Metadata, Private, Settings, Token, digest};
-use engine::{Agenda, Begun, Fresh, Placed, Records, Wish, begin, place};
+use domain::{
+    Booking, BookingId, ConnectionName, InviteeUri, Language, Leg, Metadata, Private, Settings, Standing, Token, digest,
+};
+use engine::{Agenda, Ask, Begun, Fresh, Full, KeyOf, Placed, Records, Wish, begin, place};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use crate::change::latest;
 use crate::office::{Caller, Desk, Office};
 use crate::say::Voice;
 use crate::subject::{self, Words, instant, invalid};
@@ -25,21 +29,53 @@ const NEAREST: usize = 3;
 /// A hold, as it is kept until it is confirmed.
 #[derive(Serialize, Deserialize)]
 struct Hold {
+    /// With the token that the booking would have had then.
     form: Form,
     metadata: Metadata,
     digest: String,
+    key: Key,
     language: Language,
+}
+
+/// What a request is known again by.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Key {
+    /// The caller's own name for it.
+    Given(String),
+    /// What it wants: equal for whoever asks for the same.
+    Of(Vec<String>),
+}
+
+impl Key {
+    /// The token of the key. A booking that has ended makes room for another under the same derived key.
+    fn token(&self, connection: &ConnectionName, ended: Option<&InviteeUri>) -> Token {
+        let mut parts = match self {
+            Self::Given(key) => vec!["given", key],
+            Self::Of(parts) => std::iter::once("derived").chain(parts.iter().map(String::as_str)).collect(),
+        };
+        parts.extend(ended.map(InviteeUri::as_str));
+        Token::of_key(connection, &digest(&parts))
+    }
+
+    fn of(&self) -> KeyOf {
+        match self {
+            Self::Given(_) => KeyOf::Caller,
+            Self::Of(_) => KeyOf::Request,
+        }
+    }
 }
 
 /// A booking to be made: nothing is left to be chosen.
 pub(crate) struct Making<'a> {
-    pub(crate) booking: &'a BookingId,
+    pub(crate) ask: Ask<'a>,
     pub(crate) event_type: &'a EventType,
     pub(crate) form: &'a Form,
-    pub(crate) digest: &'a str,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) replaces: Option<&'a Leg>,
 }
+
+/// How many bookings of one conversation, for one time, may have been canceled before it gets another.
+const MOST_ENDED: usize = 8;
 
 impl<D: Desk> Office<D> {
     /// Books, unless the same request was booked before.
@@ -47,37 +83,47 @@ impl<D: Desk> Office<D> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
         let (person, voice) = self.invitee(connection, request, &settings).await?;
-        let catalog = self.catalog(connection, &voice).await?;
+        let catalog = self.remembered_catalog(connection, &voice).await?;
         let event_type = subject::event_type(&catalog, words(request), &settings, &voice)?;
         let wish = instant(request.preferred_time, &voice.tz(), "preferredTime")?;
         let same = digest_of(request, event_type, wish);
-        let token = match &caller.idempotency_key {
-            Some(key) => Token::of_key(connection, &digest(&["given", key])),
-            None => {
-                let slot = ["derived", &request.conversation_id, event_type.uri.as_str(), &wish.to_string()];
-                Token::of_key(connection, &digest(&slot))
-            }
+        let key = key_of(caller, request, event_type, wish);
+        let request_for = For { key: &key, digest: &same, email: &person.email, event_type };
+        let (token, fresh) = match self.found(connection, &request_for, &voice).await? {
+            Found::Made(booking) => return answer(&booking, &voice),
+            Found::Fresh(token, fresh) => (token, *fresh),
         };
-        let booking = BookingId::of_token(connection, &token);
-        let fresh = match self.begun(connection, &booking, &token, &same, event_type, &voice).await? {
-            Found::Made(booking, leg) => return Ok(answer(&booking, &leg, &voice)),
-            Found::Fresh(fresh) => *fresh,
-        };
-        // Somebody may have changed the event type since it was read.
+        // Somebody may have changed the event type since it was read. If it is another one by now, all of it is asked anew.
         let catalog = self.catalog_since(connection, fresh.prospect.event_types_changed_at, &voice).await?;
+        let uri = event_type.uri.clone();
         let event_type = subject::event_type(&catalog, words(request), &settings, &voice)?;
-        let slot = self.free_slot(connection, event_type, wish, shift(request.max_shift), &voice).await?;
-        let (form, metadata) = self.form(request, person, event_type, &slot, token, &settings, &voice)?;
+        if event_type.uri != uri {
+            return Err(voice.refuse(Why::InProgress).after(1));
+        }
+        let slot = match self.free_slot(connection, event_type, wish, shift(request.max_shift), &voice).await {
+            Ok(slot) => slot,
+            Err(refusal) => return self.unless_made(connection, &request_for, &voice, refusal).await,
+        };
+        let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &voice)?;
+        let booking = BookingId::of_token(connection, &form.tracking.token);
         let making = Making {
-            booking: &booking,
+            ask: Ask {
+                booking: &booking,
+                token: &form.tracking.token,
+                digest: &same,
+                email: &person.email,
+                owner: owner(event_type),
+                key: key.of(),
+            },
             event_type,
             form: &form,
-            digest: &same,
             metadata: Some(metadata),
             replaces: None,
         };
-        let (booking, leg) = self.make(caller, fresh, &making, &settings, &voice).await?;
-        Ok(answer(&booking, &leg, &voice))
+        match self.make(caller, fresh, &making, &settings, &voice).await {
+            Ok(booking) => answer(&booking, &voice),
+            Err(refusal) => self.unless_made(connection, &request_for, &voice, refusal).await,
+        }
     }
 
     /// Checks all that [`Office::book`] would, and keeps it under a name for a while. Nobody's slot is kept by that.
@@ -89,10 +135,18 @@ impl<D: Desk> Office<D> {
         let event_type = subject::event_type(&catalog, words(request), &settings, &voice)?;
         let wish = instant(request.preferred_time, &voice.tz(), "preferredTime")?;
         let slot = self.free_slot(connection, event_type, wish, shift(request.max_shift), &voice).await?;
-        let id = self.new_name("hold", &voice)?;
-        let token = token_of_hold(connection, &id);
-        let (form, metadata) = self.form(request, person, event_type, &slot, token, &settings, &voice)?;
+        let key = key_of(caller, request, event_type, slot.start);
+        let token = key.token(connection, None);
+        let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &voice)?;
         let digest = digest_of(request, event_type, wish);
+        let request_for = For { key: &key, digest: &digest, email: &person.email, event_type };
+        if let Found::Fresh(token, fresh) = self.found(connection, &request_for, &voice).await?
+            && let Err(full) = fresh.room(settings.booking.limits(), self.now())
+        {
+            let (name, email) = (Some(&form.person.name), Some(&form.person.email));
+            let link = self.single_use(connection, event_type, &token, &metadata, name, email, &voice).await.ok();
+            return Err(self.spent(event_type, full, link, &voice));
+        }
         let preview = PreviewView {
             event_type: form.event_name.clone(),
             start_time: form.start,
@@ -105,8 +159,9 @@ impl<D: Desk> Office<D> {
         let message = voice.held(&form.event_name, form.start);
         let minutes = i64::from(settings.booking.hold_minutes);
         let expires_at = (self.now() + SignedDuration::from_mins(minutes)).min(form.start);
-        let hold = Hold { form, metadata, digest, language: voice.language };
+        let hold = Hold { form, metadata, digest, key, language: voice.language };
         let document = serde_json::to_string(&hold).map_err(|_| voice.refuse(Why::Unavailable))?;
+        let id = self.new_name("hold", &voice)?;
         let kept = self.store().put_hold(connection, &id, &document, expires_at).await;
         kept.map_err(|error| voice.unavailable(&error))?;
         Ok(HoldView { hold: id, expires_at, message, booking: preview })
@@ -116,37 +171,50 @@ impl<D: Desk> Office<D> {
     pub(crate) async fn confirm(&self, caller: &Caller, request: &ConfirmRequest) -> Result<BookAnswer, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
+        let early = Voice::of(None, &settings.fallback_zone, &settings);
         let kept = self.store().hold(connection, &request.hold).await;
-        let kept = kept.map_err(|error| Voice::plain().unavailable(&error))?;
-        let (document, expires_at) = kept.ok_or_else(|| Voice::plain().refuse(Why::HoldUnknown))?;
-        let Ok(Hold { form, metadata, digest, language }) = serde_json::from_str(&document) else {
-            return Err(Voice::plain().refuse(Why::HoldUnknown));
+        let (document, expires_at) =
+            kept.map_err(|error| early.unavailable(&error))?.ok_or_else(|| early.refuse(Why::HoldUnknown))?;
+        let Ok(Hold { mut form, metadata, digest, key, language }) = serde_json::from_str(&document) else {
+            return Err(early.refuse(Why::HoldUnknown));
         };
         let voice = Voice { language, zone: form.person.zone.clone() };
-        let catalog = self.catalog(connection, &voice).await?;
+        let catalog = self.remembered_catalog(connection, &voice).await?;
         let unknown = |_| voice.refuse(Why::EventTypeUnknown { near: Vec::new() });
         let event_type = catalog.find(form.event_type.as_str(), None).map_err(unknown)?;
-        let token = &form.tracking.token;
-        let booking = BookingId::of_token(connection, token);
-        let fresh = match self.begun(connection, &booking, token, &digest, event_type, &voice).await? {
-            Found::Made(booking, leg) => return Ok(answer(&booking, &leg, &voice)),
-            Found::Fresh(fresh) => *fresh,
+        let email = form.person.email.clone();
+        let request_for = For { key: &key, digest: &digest, email: &email, event_type };
+        let (token, fresh) = match self.found(connection, &request_for, &voice).await? {
+            Found::Made(booking) => return answer(&booking, &voice),
+            Found::Fresh(token, fresh) => (token, *fresh),
         };
         if expires_at <= self.now() {
             return Err(voice.refuse(Why::HoldExpired));
         }
         let exactly = Shift::Within(SignedDuration::ZERO);
-        self.free_slot(connection, event_type, form.start, exactly, &voice).await?;
+        if let Err(refusal) = self.free_slot(connection, event_type, form.start, exactly, &voice).await {
+            return self.unless_made(connection, &request_for, &voice, refusal).await;
+        }
+        form.tracking.token = token;
+        let booking = BookingId::of_token(connection, &form.tracking.token);
         let making = Making {
-            booking: &booking,
+            ask: Ask {
+                booking: &booking,
+                token: &form.tracking.token,
+                digest: &digest,
+                email: &email,
+                owner: owner(event_type),
+                key: key.of(),
+            },
             event_type,
             form: &form,
-            digest: &digest,
             metadata: Some(metadata),
             replaces: None,
         };
-        let (booking, leg) = self.make(caller, fresh, &making, &settings, &voice).await?;
-        Ok(answer(&booking, &leg, &voice))
+        match self.make(caller, fresh, &making, &settings, &voice).await {
+            Ok(booking) => answer(&booking, &voice),
+            Err(refusal) => self.unless_made(connection, &request_for, &voice, refusal).await,
+        }
     }
 
     /// A link on which the invitee books once, and which leads to the conversation that it was made in.
@@ -169,7 +237,11 @@ impl<D: Desk> Office<D> {
             None => None,
         };
         let catalog = self.catalog(connection, &voice).await?;
-        let asked = Words { event_type: request.event_type.as_deref(), topic: request.topic.as_deref(), host: None };
+        let asked = Words {
+            event_type: request.event_type.as_deref(),
+            topic: request.topic.as_deref(),
+            host: host_of(&request.host),
+        };
         let event_type = subject::event_type(&catalog, asked, &settings, &voice)?;
         let token = Token::of_key(connection, &self.new_name("link", &voice)?);
         let metadata = Metadata {
@@ -195,21 +267,58 @@ impl<D: Desk> Office<D> {
     }
 
     /// Looks a request up before anything is asked for it.
+    async fn found(&self, connection: &ConnectionName, request: &For<'_>, voice: &Voice) -> Result<Found, Refusal> {
+        let mut ended = None;
+        for _ in 0..MOST_ENDED {
+            let token = request.key.token(connection, ended.as_ref());
+            let booking = BookingId::of_token(connection, &token);
+            let ask = Ask {
+                booking: &booking,
+                token: &token,
+                digest: request.digest,
+                email: request.email,
+                owner: owner(request.event_type),
+                key: request.key.of(),
+            };
+            match self.begun(connection, ask, voice).await? {
+                Begun::Booked(booking, _) => match ended_leg(&booking) {
+                    Some(leg) if request.key.of() == KeyOf::Request => ended = Some(leg),
+                    _ => return Ok(Found::Made(booking)),
+                },
+                Begun::Fresh(fresh) => return Ok(Found::Fresh(token, fresh)),
+                Begun::InProgress(until) => return Err(self.in_progress(until, voice)),
+                Begun::Differs => return Err(voice.refuse(Why::KeyReused { booking: booking.to_string() })),
+            }
+        }
+        // Whoever cancels and books the same hour again and again had better take a key of their own.
+        let booking = BookingId::of_token(connection, &request.key.token(connection, ended.as_ref()));
+        Err(voice.refuse(Why::KeyReused { booking: booking.to_string() }))
+    }
+
+    /// What is known of a request.
     pub(crate) async fn begun(
         &self,
         connection: &ConnectionName,
-        booking: &BookingId,
-        token: &Token,
-        digest: &str,
-        event_type: &EventType,
+        ask: Ask<'_>,
         voice: &Voice,
-    ) -> Result<Found, Refusal> {
-        match begin(self.desk.world(), connection, booking, token, digest, owner(event_type)).await {
-            Ok(Begun::Fresh(fresh)) => Ok(Found::Fresh(fresh)),
-            Ok(Begun::Booked(booking, leg)) => Ok(Found::Made(booking, leg)),
-            Ok(Begun::InProgress(until)) => Err(self.in_progress(until, voice)),
-            Ok(Begun::Differs) => Err(voice.refuse(Why::KeyReused)),
-            Err(error) => Err(voice.trouble(&error)),
+    ) -> Result<Begun, Refusal> {
+        begin(self.desk.world(), connection, ask).await.map_err(|error| voice.trouble(&error))
+    }
+
+    /// A refusal, unless the very same request was booked meanwhile: then it is the one in its own way.
+    async fn unless_made(
+        &self,
+        connection: &ConnectionName,
+        request: &For<'_>,
+        voice: &Voice,
+        refusal: Refusal,
+    ) -> Result<BookAnswer, Refusal> {
+        if !matches!(refusal.why, Why::SlotTaken { .. } | Why::NoSlot | Why::BudgetExhausted { .. }) {
+            return Err(refusal);
+        }
+        match self.found(connection, request, voice).await? {
+            Found::Made(booking) => answer(&booking, voice),
+            Found::Fresh(..) => Err(refusal),
         }
     }
 
@@ -221,32 +330,26 @@ impl<D: Desk> Office<D> {
         making: &Making<'_>,
         settings: &Settings,
         voice: &Voice,
-    ) -> Result<(Box<Booking>, Box<Leg>), Refusal> {
+    ) -> Result<Box<Booking>, Refusal> {
         let connection = &caller.connection;
         let wish = Wish {
-            booking: making.booking,
+            ask: making.ask,
             form: making.form,
-            digest: making.digest,
             metadata: making.metadata.clone(),
             replaces: making.replaces,
-            owner: owner(making.event_type),
             limits: settings.booking.limits(),
         };
         let placed = place(self.desk.world(), connection, fresh, &wish, caller.deadline).await;
         match placed.map_err(|error| voice.trouble(&error))? {
-            Placed::Booked(booking, leg) => Ok((booking, leg)),
+            Placed::Booked(booking, _) => Ok(booking),
             Placed::Filled => Err(self.taken(connection, making.event_type, making.form.start, voice).await),
-            Placed::Spent { span, free_at } => {
-                let seconds = u32::try_from(free_at.duration_since(self.now()).as_secs().max(1)).unwrap_or(u32::MAX);
-                let window = span.map_or_else(|| window_of(seconds), |it| it.name());
+            Placed::Full(full) => {
                 let link = self.instead(connection, making, voice).await;
-                let message = voice.busy(&making.event_type.name, link.is_some());
-                let why = Why::BudgetExhausted { link, available_at: free_at, window: window.to_owned() };
-                Err(Refusal::new(why, message).after(seconds))
+                Err(self.spent(making.event_type, full, link, voice))
             }
-            Placed::Refused(reason, detail) => {
+            Placed::Refused { reason, detail, parameters } => {
                 tracing::error!(reason = reason.code(), detail, "Calendly refuses a booking");
-                Err(voice.refuse(Why::CalendlyRefused))
+                Err(self.refused(making.event_type, &parameters, voice))
             }
             Placed::Unavailable(detail) => {
                 tracing::warn!(detail, "nothing was booked");
@@ -257,12 +360,36 @@ impl<D: Desk> Office<D> {
         }
     }
 
+    /// That the budget is spent.
+    fn spent(&self, event_type: &EventType, full: Full, link: Option<String>, voice: &Voice) -> Refusal {
+        let Full { span, free_at } = full;
+        let seconds = u32::try_from(free_at.duration_since(self.now()).as_secs().max(1)).unwrap_or(u32::MAX);
+        let window = span.map_or_else(|| window_of(seconds), Span::name);
+        let message = voice.busy(&event_type.name, link.is_some());
+        Refusal::new(Why::BudgetExhausted { link, available_at: free_at, window: window.to_owned() }, message)
+            .after(seconds)
+    }
+
+    /// What Calendly's refusal of a form is about, where it says so.
+    fn refused(&self, event_type: &EventType, parameters: &[String], voice: &Voice) -> Refusal {
+        let names = |part: &str| parameters.iter().any(|it| it.contains(part));
+        let fields = [("email", "inviteeEmail"), ("name", "inviteeName"), ("text_reminder_number", "phone")];
+        if let Some((_, field)) = fields.into_iter().find(|(part, _)| names(&format!("invitee.{part}"))) {
+            return invitee_invalid(field, voice);
+        }
+        if names("location") {
+            let offered = event_type.places.iter().map(LocationView::from).collect();
+            return Refusal::new(Why::LocationInvalid { offered, needs: None }, voice.location(None));
+        }
+        voice.refuse(Why::CalendlyRefused)
+    }
+
     /// What takes the place of a booking that there is no budget for. Of a move, nothing does: the invitee's own link.
     async fn instead(&self, connection: &ConnectionName, making: &Making<'_>, voice: &Voice) -> Option<String> {
         if let Some(leg) = making.replaces {
             return leg.details.reschedule_url.clone();
         }
-        let (person, token) = (&making.form.person, &making.form.tracking.token);
+        let (person, token) = (&making.form.person, making.ask.token);
         let metadata = making.metadata.as_ref()?;
         let (name, email) = (Some(&person.name), Some(&person.email));
         self.single_use(connection, making.event_type, token, metadata, name, email, voice).await.ok()
@@ -282,7 +409,8 @@ impl<D: Desk> Office<D> {
     ) -> Result<String, Refusal> {
         let written = self.store().put_metadata(connection, token, metadata).await;
         written.map_err(|error| voice.unavailable(&error))?;
-        let link = self.calendly().link(connection, &event_type.uri).await.map_err(|error| voice.denied(&error))?;
+        let link = self.calendly().link(connection, &event_type.uri).await;
+        let link = link.map_err(|error| voice.denied(&error, Why::EventTypeUnknown { near: Vec::new() }))?;
         let parameters = [
             ("name", name.map(|it| it.expose().as_str())),
             ("email", email.map(|it| it.expose().as_str())),
@@ -316,7 +444,8 @@ impl<D: Desk> Office<D> {
         let mut slots = Vec::new();
         for (from, until) in windows(from, until, now) {
             let some = self.calendly().available(connection, event_type, from, until).await;
-            slots.extend(some.map_err(|error| voice.denied(&error))?);
+            let unknown = Why::EventTypeUnknown { near: Vec::new() };
+            slots.extend(some.map_err(|error| voice.denied(&error, unknown))?);
         }
         match chosen(&slots, wish, shift, &voice.tz()) {
             Some(slot) => Ok(slot.clone()),
@@ -336,14 +465,20 @@ impl<D: Desk> Office<D> {
         let (from, until) = span_of_alternatives(wish, now, &voice.tz(), DAYS_OF_ALTERNATIVES);
         let mut slots = Vec::new();
         for (from, until) in windows(from, until, now) {
-            // Without them it is still true that the slot is taken.
-            slots.extend(self.calendly().available(connection, event_type, from, until).await.unwrap_or_default());
+            match self.calendly().available(connection, event_type, from, until).await {
+                Ok(some) => slots.extend(some.into_iter().filter(|it| it.start != wish)),
+                // Without them it is still true that the slot is taken.
+                Err(error) => {
+                    tracing::warn!(error = %error, "there are no alternatives to offer");
+                    return Refusal::new(Why::SlotTaken { alternatives: Vec::new() }, voice.taken(wish, false));
+                }
+            }
         }
         if slots.is_empty() {
-            return voice.refuse(Why::NoSlot { alternatives: Vec::new() });
+            return voice.refuse(Why::NoSlot);
         }
         let alternatives = view::days(nearest(&slots, wish, NEAREST), voice);
-        Refusal::new(Why::SlotTaken { alternatives }, voice.taken(wish))
+        Refusal::new(Why::SlotTaken { alternatives }, voice.taken(wish, true))
     }
 
     /// Who the meeting is for, and how they are spoken to.
@@ -408,12 +543,13 @@ impl<D: Desk> Office<D> {
         let wanted = wanted.map(|it| (it.kind.as_str(), it.location.as_ref().map(|it| it.expose().as_str())));
         let meeting = form::meeting(event_type, wanted, person.phone.as_ref()).map_err(|fault| {
             let offered = fault.offered.iter().map(LocationView::from).collect();
-            voice.refuse(Why::LocationInvalid { offered, needs: fault.needs.map(str::to_owned) })
+            let message = voice.location(fault.needs);
+            Refusal::new(Why::LocationInvalid { offered, needs: fault.needs.map(str::to_owned) }, message)
         })?;
         let guests = form::guests(&request.guests, &settings.booking.never_guests, &person.email);
         let guests = guests.map_err(|fault| match fault {
-            GuestFault::Invalid(at) => invalid(&format!("guests[{at}]"), "is no e-mail address"),
-            GuestFault::TooMany(_) => invalid("guests", "are more than Calendly takes: 10"),
+            GuestFault::Invalid(at) => invitee_invalid(&format!("guests[{at}]"), voice),
+            GuestFault::TooMany(_) => invalid("guests", "are more than the ten that Calendly takes"),
         })?;
         let mut qualification = request.qualification.clone();
         // What the form has no question for is still worth knowing.
@@ -445,7 +581,7 @@ impl<D: Desk> Office<D> {
         Ok((form, metadata))
     }
 
-    fn in_progress(&self, until: Timestamp, voice: &Voice) -> Refusal {
+    pub(crate) fn in_progress(&self, until: Timestamp, voice: &Voice) -> Refusal {
         let seconds = until.duration_since(self.now()).as_secs().clamp(1, 60);
         voice.refuse(Why::InProgress).after(u32::try_from(seconds).unwrap_or(1))
     }
@@ -457,12 +593,29 @@ impl<D: Desk> Office<D> {
     }
 }
 
+/// A request, by what it is known again.
+struct For<'a> {
+    key: &'a Key,
+    digest: &'a str,
+    email: &'a Private<String>,
+    event_type: &'a EventType,
+}
+
 /// What is known of a request before anything is asked.
-pub(crate) enum Found {
+enum Found {
     /// It was booked before.
-    Made(Box<Booking>, Box<Leg>),
-    /// Nothing is known of it.
-    Fresh(Box<Fresh>),
+    Made(Box<Booking>),
+    /// Nothing is known of it: the token it is to have.
+    Fresh(Token, Box<Fresh>),
+}
+
+/// The leg that a booking ended with, or will.
+fn ended_leg(booking: &Booking) -> Option<InviteeUri> {
+    match booking.standing()? {
+        Standing::Canceled(leg, _) => Some(leg.invitee.clone()),
+        Standing::Active(leg) => Some(leg.invitee.clone()).filter(|it| booking.cancel_requests().contains_key(it)),
+        Standing::Moving(_) => None,
+    }
 }
 
 /// Where our bookings come from, in VAI's words.
@@ -500,14 +653,21 @@ pub(crate) fn shift(minutes: Option<u32>) -> Shift {
 /// The span in which a slot would be acceptable; its end is not in it.
 fn reach(wish: Timestamp, shift: Shift, voice: &Voice) -> (Timestamp, Timestamp) {
     match shift {
-        Shift::Within(most) => (wish - most, wish + most + SignedDuration::from_secs(60)),
+        Shift::Within(most) => {
+            (wish.saturating_sub(most).unwrap_or(wish), later(wish, most.saturating_add(SignedDuration::from_secs(60))))
+        }
         Shift::SameDay => {
             let local = wish.to_zoned(voice.tz());
             let day =
                 local.start_of_day().and_then(|start| Ok((start.timestamp(), start.checked_add(1.day())?.timestamp())));
-            day.unwrap_or((wish, wish + SignedDuration::from_hours(24)))
+            day.unwrap_or_else(|_| (wish, later(wish, SignedDuration::from_hours(24))))
         }
     }
+}
+
+/// An instant so much later, or the end of time.
+pub(crate) fn later(at: Timestamp, wait: SignedDuration) -> Timestamp {
+    at.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 fn window_of(seconds: u32) -> &'static str {
@@ -519,23 +679,27 @@ fn window_of(seconds: u32) -> &'static str {
 }
 
 fn words(request: &BookRequest) -> Words<'_> {
-    Words {
-        event_type: request.event_type.as_deref(),
-        topic: request.topic.as_deref(),
-        host: request.host.as_ref().map(|it| it.expose().as_str()),
-    }
+    Words { event_type: request.event_type.as_deref(), topic: request.topic.as_deref(), host: host_of(&request.host) }
+}
+
+pub(crate) fn host_of(host: &Option<Private<String>>) -> Option<&str> {
+    host.as_ref().map(|it| it.expose().as_str())
 }
 
 fn language_tag(asked: Option<&str>) -> Option<String> {
     asked.and_then(Language::parse).map(|it| it.tag().to_owned())
 }
 
-fn invitee_invalid(field: &str, voice: &Voice) -> Refusal {
-    voice.refuse(Why::InviteeInvalid { field: field.to_owned() })
+pub(crate) fn invitee_invalid(field: &str, voice: &Voice) -> Refusal {
+    Refusal::new(Why::InviteeInvalid { field: field.to_owned() }, voice.invitee(field))
 }
 
-fn token_of_hold(connection: &ConnectionName, id: &str) -> Token {
-    Token::of_key(connection, &digest(&["hold", id]))
+/// The caller's key, else what makes requests of one conversation the same: what is to be booked, and when.
+fn key_of(caller: &Caller, request: &BookRequest, event_type: &EventType, start: Timestamp) -> Key {
+    match &caller.idempotency_key {
+        Some(key) => Key::Given(key.clone()),
+        None => Key::Of(vec![request.conversation_id.clone(), event_type.uri.to_string(), start.to_string()]),
+    }
 }
 
 /// Equal for requests that mean the same booking. What the agent notes down beside it may differ from try to try.
@@ -558,11 +722,11 @@ fn digest_of(request: &BookRequest, event_type: &EventType, wish: Timestamp) -> 
     digest(&[&serde_json::to_string(&same).unwrap_or_default()])
 }
 
-/// What the caller of a booking is told.
-pub(crate) fn answer(booking: &Booking, leg: &Leg, voice: &Voice) -> BookAnswer {
-    BookAnswer {
-        success: Is,
-        booking: view::booking(booking, leg, voice),
-        message: voice.booked(&leg.details.event_name, leg.details.start),
-    }
+/// What the caller of a booking is told: how it stands now, which may be elsewhere than it was booked.
+fn answer(booking: &Booking, voice: &Voice) -> Result<BookAnswer, Refusal> {
+    let leg = latest(booking).ok_or_else(|| voice.refuse(Why::BookingUnknown))?;
+    let (event, start) = (&leg.details.event_name, leg.details.start);
+    let is_off = ended_leg(booking).is_some();
+    let message = if is_off { voice.canceled(event, start) } else { voice.booked(event, start) };
+    Ok(BookAnswer { success: Is, booking: view::booking(booking, leg, voice), message })
 }

@@ -5,15 +5,16 @@ use api::request::{BookingRequest, CancelRequest, MoveBy, MoveRequest};
 use api::{Refusal, Why};
 use domain::scheduling::{Form, Person};
 use domain::{
-    Action, Booking, CancelRequested, ConnectionName, Language, Leg, Phone, Reason, Settings, Standing, State, Token,
-    digest,
+    Action, Booking, BookingId, CancelRequested, ConnectionName, Language, Leg, NoShow, Phone, Reason, Settings,
+    Standing, State, Token, digest,
 };
 use engine::{
-    Agenda, Calendly, CommitError, LEASE, Particulars, Received, Records, Store, Story, World, look_again, receive,
-    resume,
+    Agenda, Ask, Begun, Calendly, CommitError, KeyOf, LEASE, Particulars, Received, Records, Store, Story, World,
+    look_again, receive, resume,
 };
+use jiff::Timestamp;
 
-use crate::book::{Found, Making, shift, tracking};
+use crate::book::{Making, owner, shift, tracking};
 use crate::office::{Caller, Desk, Office};
 use crate::say::Voice;
 use crate::subject::{instant, invalid};
@@ -42,45 +43,63 @@ impl<D: Desk> Office<D> {
         let settings = self.settings(connection).await?;
         let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
         let Story { booking, .. } = self.story(connection, &request.booking, &early).await?;
-        let wish_zone = self.zone_of(connection, request.timezone.as_deref(), &booking, &settings, &early).await?;
-        let voice = voice_of(&booking, request.language.as_deref(), wish_zone, &settings);
-        let wish = instant(request.preferred_time, &voice.tz(), "preferredTime")?;
-        let leg = self.on(&booking, &voice)?.clone();
-
-        // The same wish a second time: the booking stands where it asked for.
-        let same = digest(&[&wish.to_string(), &format!("{:?}", request.max_shift)]);
-        let asked_of = |leg: &Leg| match &caller.idempotency_key {
-            Some(key) => Token::of_key(connection, &digest(&["move-given", booking.id.as_str(), key])),
-            None => Token::of_key(connection, &digest(&["move", leg.invitee.as_str(), &wish.to_string()])),
+        let zone = self.zone_of(connection, request.timezone.as_deref(), &booking, &settings, &early).await?;
+        let voice = voice_of(&booking, request.language.as_deref(), zone, &settings);
+        let leg = latest(&booking).ok_or_else(|| not_yet(&booking, &voice))?.clone();
+        let wish = match request.preferred_time.filter(|_| request.by != Some(MoveBy::Link)) {
+            Some(wish) => instant(wish, &voice.tz(), "preferredTime")?,
+            None => return by_link(&booking, self.on(&booking, None, &voice)?, &voice),
         };
-        let before = booking.before(&leg).filter(|_| booking.was_requested(&leg));
-        if let Some(token) = before.map(asked_of)
-            && leg.token.as_ref() == Some(&token)
-        {
-            return Ok(moved(&booking, &leg, &voice));
-        }
 
+        let same = digest(&[&wish.to_string(), &format!("{:?}", request.max_shift)]);
+        let key = MoveKey { caller, booking: &booking.id, wish };
+        if let Some(before) = booking.before(&leg).filter(|_| booking.was_requested(&leg)) {
+            // The same wish a second time finds the booking where it asked for; another under its key is refused.
+            let token = key.token(before);
+            let is_it = leg.token.as_ref() == Some(&token);
+            if is_it && booking.requested(&token).is_some_and(|it| it.digest != same) {
+                return Err(voice.refuse(Why::KeyReused { booking: booking.id.to_string() }));
+            }
+            if is_it && leg.canceled.is_none() && !booking.cancel_requests().contains_key(&leg.invitee) {
+                return Ok(moved(&booking, &leg, &voice));
+            }
+        }
+        let token = key.token(&leg);
+        self.on(&booking, Some(&token), &voice)?;
         if leg.details.start == wish {
             return Ok(moved(&booking, &leg, &voice));
         }
-        let particulars = self.particulars(connection, &leg, &voice).await?;
-        if request.by == Some(MoveBy::Link) {
-            return Ok(MoveView {
-                moved: false,
-                booking: view::booking(&booking, &leg, &voice),
-                reschedule_url: leg.details.reschedule_url.clone(),
-                message: voice.pick(&leg.details.event_name),
-            });
-        }
-        let catalog = self.catalog(connection, &voice).await?;
+
+        let particulars = self.particulars(caller, &leg, &voice).await?;
+        let catalog = self.remembered_catalog(connection, &voice).await?;
         let event_type = leg.details.event_type.as_ref().and_then(|uri| catalog.find(uri.as_str(), None).ok());
-        let event_type = event_type.ok_or_else(|| voice.refuse(Why::EventTypeUnknown { near: Vec::new() }))?;
-        let token = asked_of(&leg);
-        let fresh = match self.begun(connection, &booking.id, &token, &same, event_type, &voice).await? {
-            Found::Made(booking, leg) => return Ok(moved(&booking, &leg, &voice)),
-            Found::Fresh(fresh) => *fresh,
+        // What is no longer on offer can't be booked anew; on Calendly's own page it can be moved all the same.
+        let Some(event_type) = event_type else { return by_link(&booking, &leg, &voice) };
+        let ask = Ask {
+            booking: &booking.id,
+            token: &token,
+            digest: &same,
+            email: &leg.details.email,
+            owner: owner(event_type),
+            key: key.of(),
         };
-        let slot = self.free_slot(connection, event_type, wish, shift(request.max_shift), &voice).await?;
+        let fresh = match self.begun(connection, ask, &voice).await? {
+            Begun::Booked(booking, leg) => return Ok(moved(&booking, &leg, &voice)),
+            Begun::Fresh(fresh) => *fresh,
+            Begun::InProgress(until) => return Err(self.in_progress(until, &voice)),
+            Begun::Differs => return Err(voice.refuse(Why::KeyReused { booking: booking.id.to_string() })),
+        };
+        let slot = match self.free_slot(connection, event_type, wish, shift(request.max_shift), &voice).await {
+            Ok(slot) => slot,
+            // Perhaps by this very move, asked for twice at once.
+            Err(refusal) => {
+                return match self.begun(connection, ask, &voice).await? {
+                    Begun::Booked(booking, leg) => Ok(moved(&booking, &leg, &voice)),
+                    Begun::InProgress(until) => Err(self.in_progress(until, &voice)),
+                    Begun::Fresh(_) | Begun::Differs => Err(refusal),
+                };
+            }
+        };
         let agent_type = booking.metadata.as_ref().and_then(|it| it.agent_type.clone());
         let form = Form {
             event_type: event_type.uri.clone(),
@@ -91,38 +110,31 @@ impl<D: Desk> Office<D> {
             meeting: particulars.meeting.filter(|_| !event_type.is_round_robin),
             answers: particulars.answers,
             guests: particulars.guests,
-            tracking: tracking(token, agent_type),
+            tracking: tracking(token.clone(), agent_type),
         };
-        let making = Making {
-            booking: &booking.id,
-            event_type,
-            form: &form,
-            digest: &same,
-            metadata: None,
-            replaces: Some(&leg),
-        };
-        let (booking, leg) = self.make(caller, fresh, &making, &settings, &voice).await?;
+        let making = Making { ask, event_type, form: &form, metadata: None, replaces: Some(&leg) };
+        let booking = self.make(caller, fresh, &making, &settings, &voice).await?;
         // The old event goes now, if there is time; else whoever comes next sees to it.
         self.carry_on(caller, &booking).await;
-        Ok(moved(&booking, &leg, &voice))
+        Ok(moved(&booking, booking.leg_of(&token).unwrap_or(&leg), &voice))
     }
 
     /// Cancels a booking. Canceling it again is no different.
     pub(crate) async fn cancel(&self, caller: &Caller, request: &CancelRequest) -> Result<CancelView, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(None, &settings.fallback_zone, &settings);
+        let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
         let Story { booking, .. } = self.story(connection, &request.booking, &early).await?;
         let zone = self.zone_of(connection, None, &booking, &settings, &early).await?;
-        let voice = voice_of(&booking, None, zone, &settings);
+        let voice = voice_of(&booking, request.language.as_deref(), zone, &settings);
         if let Some(Standing::Canceled(leg, _)) = booking.standing() {
             return Ok(CancelView {
                 booking: view::booking(&booking, leg, &voice),
                 message: voice.canceled(&leg.details.event_name, leg.details.start),
             });
         }
-        let leg = self.on(&booking, &voice)?.clone();
-        self.particulars(connection, &leg, &voice).await?;
+        let leg = self.on(&booking, None, &voice)?.clone();
+        self.particulars(caller, &leg, &voice).await?;
         self.write_down(connection, &booking, request, &settings, &voice).await?;
         self.carry_on(caller, &booking).await;
 
@@ -135,7 +147,9 @@ impl<D: Desk> Office<D> {
             Some(State::Failed { .. }) => Err(voice.refuse(Why::CalendlyRefused)),
             Some(State::Skipped { reason: Reason::PastStart }) => Err(voice.refuse(Why::BookingOver)),
             state => {
-                let is_done = is_canceled || matches!(state, Some(State::Done { .. }));
+                // A leg that has followed meanwhile is another meeting, and stands.
+                let is_last = latest(&booking).is_some_and(|it| it.invitee == leg.invitee);
+                let is_done = is_canceled || is_last && matches!(state, Some(State::Done { .. }));
                 let (event, start) = (&leg.details.event_name, leg.details.start);
                 let message = if is_done { voice.canceled(event, start) } else { voice.canceling(event, start) };
                 let leg = booking.leg(&leg.invitee).unwrap_or(&leg);
@@ -153,49 +167,72 @@ impl<D: Desk> Office<D> {
     ) -> Result<NoShowView, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let voice = Voice::of(None, &settings.fallback_zone, &settings);
+        let voice = Voice::unknown(&settings);
         let Story { booking, .. } = self.story(connection, &request.booking, &voice).await?;
-        let Some(Standing::Active(leg)) = booking.standing() else {
-            return Err(voice.refuse(Why::BookingOver));
+        let leg = match booking.standing() {
+            Some(Standing::Active(leg)) => leg,
+            Some(Standing::Canceled(..)) => return Err(voice.refuse(Why::BookingOver)),
+            Some(Standing::Moving(_)) | None => return Err(not_yet(&booking, &voice)),
         };
         let set = self.calendly().set_no_show(connection, &leg.invitee, is_no_show).await;
-        set.map_err(|error| voice.denied(&error))?;
+        set.map_err(|error| voice.denied(&error, Why::BookingUnknown))?;
         // Its webhook will tell as well. A follow-up that is due meanwhile should know.
         let world = self.desk.world();
-        if let Ok(Some(fact)) = world.calendly().look_up(connection, &leg.invitee).await {
+        let mut word = NoShow { at: self.now(), marked: is_no_show };
+        if let Ok(Some(mut fact)) = world.calendly().look_up(connection, &leg.invitee).await {
+            // That a mark is gone is told by nothing: it is what we have just brought about.
+            word = fact.leg.no_show.filter(|_| is_no_show).unwrap_or(word);
+            fact.leg.no_show = Some(word);
             let received = Received { fact, at: self.now(), payload: Vec::new() };
             let learned = receive(world, &self.gate, connection, &received, caller.deadline).await;
             if let Err(error) = learned {
                 tracing::warn!(booking.id = %booking.id, error = %error, "a no-show waits for its webhook");
             }
         }
-        Ok(NoShowView { booking: booking.id.to_string(), no_show: is_no_show, at: Some(self.now()) })
+        Ok(NoShowView { booking: booking.id.to_string(), no_show: is_no_show, at: Some(word.at) })
     }
 
     /// Whether the invitee came, by the host's word.
     pub(crate) async fn no_show(&self, caller: &Caller, request: &BookingRequest) -> Result<NoShowView, Refusal> {
         let settings = self.settings(&caller.connection).await?;
-        let voice = Voice::of(None, &settings.fallback_zone, &settings);
+        let voice = Voice::unknown(&settings);
         let Story { booking, .. } = self.story(&caller.connection, &request.booking, &voice).await?;
         let leg = latest(&booking).ok_or_else(|| voice.refuse(Why::BookingUnknown))?;
         let word = leg.no_show;
         Ok(NoShowView { booking: booking.id.to_string(), no_show: leg.is_no_show(), at: word.map(|it| it.at) })
     }
 
-    /// The leg of a meeting that is on and ahead.
-    fn on<'a>(&self, booking: &'a Booking, voice: &Voice) -> Result<&'a Leg, Refusal> {
+    /// The leg of a meeting that is on and ahead, and of which nothing is under way but what carries `own`.
+    fn on<'a>(&self, booking: &'a Booking, own: Option<&Token>, voice: &Voice) -> Result<&'a Leg, Refusal> {
+        let is_busy = booking.open_requests().any(|(token, _)| Some(token) != own);
+        // To cancel again what is being canceled is no different; to move it is.
+        let is_given_up = |leg: &Leg| own.is_some() && booking.cancel_requests().contains_key(&leg.invitee);
         match booking.standing() {
-            Some(Standing::Active(leg)) if leg.details.start > self.now() => Ok(leg),
-            Some(Standing::Moving(_)) => Err(voice.refuse(Why::InProgress).after(10)),
-            Some(Standing::Active(_) | Standing::Canceled(..)) => Err(voice.refuse(Why::BookingOver)),
-            None => Err(voice.refuse(Why::BookingUnknown)),
+            Some(Standing::Active(leg)) if leg.details.start <= self.now() || is_given_up(leg) => {
+                Err(voice.refuse(Why::BookingOver))
+            }
+            Some(Standing::Active(leg)) if !is_busy => Ok(leg),
+            Some(Standing::Canceled(..)) => Err(voice.refuse(Why::BookingOver)),
+            Some(Standing::Active(_) | Standing::Moving(_)) | None => Err(not_yet(booking, voice)),
         }
     }
 
-    /// What a booking was made with. Calendly cancels whole events, so one that others are in is left to the invitee.
-    async fn particulars(&self, connection: &ConnectionName, leg: &Leg, voice: &Voice) -> Result<Particulars, Refusal> {
+    /// What a booking was made with, by Calendly's present word. It cancels whole events, so one that others are in is left
+    /// to the invitee; and what the invitee has changed there meanwhile is taken in first.
+    async fn particulars(&self, caller: &Caller, leg: &Leg, voice: &Voice) -> Result<Particulars, Refusal> {
+        let connection = &caller.connection;
         let particulars = self.calendly().particulars(connection, &leg.invitee).await;
-        let particulars = particulars.map_err(|error| voice.denied(&error))?;
+        let particulars = particulars.map_err(|error| voice.denied(&error, Why::BookingUnknown))?;
+        if particulars.is_canceled {
+            let world = self.desk.world();
+            if let Ok(Some(fact)) = world.calendly().look_up(connection, &leg.invitee).await {
+                let received = Received { fact, at: self.now(), payload: Vec::new() };
+                if let Err(error) = receive(world, &self.gate, connection, &received, caller.deadline).await {
+                    tracing::warn!(error = %error, "what the invitee has changed waits for its webhook");
+                }
+            }
+            return Err(voice.refuse(Why::InProgress).after(2));
+        }
         if particulars.seats > 1 { Err(shared(leg, voice)) } else { Ok(particulars) }
     }
 
@@ -214,7 +251,7 @@ impl<D: Desk> Office<D> {
             let snapshot = snapshot.map_err(|error| voice.unavailable(&error))?;
             let now = self.now();
             let asked = CancelRequested { at: now, reason: reason.clone() };
-            let decision = domain::cancel(&snapshot, asked, settings, now);
+            let Some(decision) = domain::cancel(&snapshot, asked, settings, now) else { break };
             let again = look_again(self.desk.world(), connection, &booking.id, now + LEASE).await;
             again.map_err(|error| voice.unavailable(&error))?;
             match self.store().commit(&decision, &[]).await {
@@ -279,6 +316,46 @@ fn person(leg: &Leg, particulars: &Particulars, settings: &Settings) -> Person {
 fn shared(leg: &Leg, voice: &Voice) -> Refusal {
     let (cancel_url, reschedule_url) = (leg.details.cancel_url.clone(), leg.details.reschedule_url.clone());
     voice.refuse(Why::SharedEvent { cancel_url, reschedule_url })
+}
+
+/// What a move is known again by.
+struct MoveKey<'a> {
+    caller: &'a Caller,
+    booking: &'a BookingId,
+    wish: Timestamp,
+}
+
+impl MoveKey<'_> {
+    /// The token of a move from a leg. To move there again from elsewhere is another move.
+    fn token(&self, from: &Leg) -> Token {
+        let wish = self.wish.to_string();
+        let parts = match &self.caller.idempotency_key {
+            Some(key) => ["move-given", self.booking.as_str(), key],
+            None => ["move", from.invitee.as_str(), &wish],
+        };
+        Token::of_key(&self.caller.connection, &digest(&parts))
+    }
+
+    fn of(&self) -> KeyOf {
+        if self.caller.idempotency_key.is_some() { KeyOf::Caller } else { KeyOf::Request }
+    }
+}
+
+/// Why a booking can't be changed now: where it will come to stand is not known yet, or it never stood anywhere.
+fn not_yet(booking: &Booking, voice: &Voice) -> Refusal {
+    let is_under_way = booking.standing().is_some() || booking.open_requests().next().is_some();
+    if is_under_way { voice.refuse(Why::InProgress).after(10) } else { voice.refuse(Why::BookingUnknown) }
+}
+
+/// The link on which the invitee moves the meeting.
+fn by_link(booking: &Booking, leg: &Leg, voice: &Voice) -> Result<MoveView, Refusal> {
+    let link = leg.details.reschedule_url.clone();
+    Ok(MoveView {
+        moved: false,
+        booking: view::booking(booking, leg, voice),
+        message: voice.pick(&leg.details.event_name),
+        reschedule_url: Some(link.ok_or_else(|| voice.refuse(Why::InProgress).after(10))?),
+    })
 }
 
 fn moved(booking: &Booking, leg: &Leg, voice: &Voice) -> MoveView {

@@ -12,7 +12,7 @@ mod say;
 mod subject;
 mod view;
 
-use api::{Call, Invocation, Refusal, RouteError, Why, is_vai_path, read_value};
+use api::{Call, Invocation, Operation, Refusal, RouteError, Why, is_vai_path, read_value};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::HeaderMap;
@@ -43,7 +43,8 @@ impl<'de> Deserialize<'de> for Input {
         if event.pointer("/requestContext/http").is_none() {
             return Ok(Self::Direct(event));
         }
-        serde_json::from_value(event).map(|it| Self::Http(Box::new(it))).map_err(serde::de::Error::custom)
+        // serde's own words would quote the value; what is no event of the gateway's is no invocation of ours either.
+        Ok(serde_json::from_value(event).map_or(Self::Direct(Value::Null), |it| Self::Http(Box::new(it))))
     }
 }
 
@@ -106,6 +107,9 @@ impl<D: Desk> Office<D> {
     }
 
     async fn direct(&self, event: Value, deadline: Timestamp) -> Value {
+        let operation = event.get("operation").and_then(Value::as_str).and_then(Operation::parse);
+        let in_vais_words = operation.is_some_and(|it| it.route().is_vai());
+        let tell = |refusal: &Refusal| if in_vais_words { refusal.vai_body() } else { refusal.body() };
         let read = read_value::<Invocation>(event).and_then(|it| {
             let connection = it.connection.as_deref().unwrap_or("default");
             let connection = ConnectionName::parse(connection)
@@ -114,16 +118,16 @@ impl<D: Desk> Office<D> {
         });
         let (call, connection, idempotency_key) = match read {
             Ok(read) => read,
-            Err(faults) => return invalid_request(faults).body(),
+            Err(faults) => return tell(&invalid_request(faults)),
         };
-        let in_vais_words = call.operation().route().is_vai();
         let answer = self.answer(&Caller { connection, idempotency_key, deadline }, &call).await;
-        answer.unwrap_or_else(|refusal| if in_vais_words { refusal.vai_body() } else { refusal.body() })
+        answer.unwrap_or_else(|refusal| tell(&refusal))
     }
 
     /// Does what is asked, and counts how it went.
     async fn answer(&self, caller: &Caller, call: &Call) -> Result<Value, Refusal> {
-        let answer = self.perform(caller, call).await;
+        // Boxed: what it awaits is deep enough to weary the compiler.
+        let answer = Box::pin(self.perform(caller, call)).await;
         let operation = call.operation().name();
         let outcome = answer.as_ref().err().map_or("ok", |refusal| refusal.code().name());
         tracing::info!(connection = %caller.connection, api.operation = operation, api.outcome = outcome, "a call was answered");
@@ -157,7 +161,13 @@ impl<D: Desk> Office<D> {
             Call::Me(_) => json(self.me(caller).await?),
             Call::Status(_) => json(self.status(caller).await?),
             Call::Tools(_) => Ok(api::tools::tools()),
-            Call::OpenApi(_) => Ok(api::openapi::document()),
+            Call::OpenApi(_) => {
+                let mut document = api::openapi::document();
+                if let Some(url) = self.desk.public_url() {
+                    document["servers"][0]["url"] = url.into();
+                }
+                Ok(document)
+            }
         }
     }
 }

@@ -4,15 +4,16 @@ use engine::Unavailable;
 use futures_util::future::try_join_all;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runtime::config::{Environment, ScheduleConfig};
-use runtime::{ApiKeys, Queue, QueueError, SecretError, telemetry};
+use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
 use schedule::{Desk, Input, Office, QueueState};
 use world::{Live, deadline};
 
 /// The live world, and what of it only this function asks.
 struct LiveDesk {
     world: Live,
-    /// By name: the queue, and the dead-letter queue of what it could not deliver.
-    queues: Vec<(&'static str, Queue, Queue)>,
+    /// By name: the queue, where there is one, and the dead-letter queue of what could not be delivered.
+    queues: Vec<(&'static str, Option<Queue>, Queue)>,
+    public_url: Option<String>,
 }
 
 impl Desk for LiveDesk {
@@ -32,11 +33,21 @@ impl Desk for LiveDesk {
 
     async fn queues(&self) -> Result<Vec<QueueState>, Unavailable> {
         let states = self.queues.iter().map(async |(name, queue, dead)| {
-            let (depth, dead) = futures_util::try_join!(queue.depth(), dead.depth())?;
+            let waiting = async {
+                match queue {
+                    Some(queue) => queue.depth().await,
+                    None => Ok(Depth::default()),
+                }
+            };
+            let (depth, dead) = futures_util::try_join!(waiting, dead.depth())?;
             let dead = dead.waiting + dead.in_flight;
             Ok(QueueState { name, waiting: depth.waiting, in_flight: depth.in_flight, dead })
         });
         try_join_all(states).await.map_err(|error: QueueError| Unavailable(error.to_string()))
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref()
     }
 
     fn random(&self) -> Result<[u8; 16], Unavailable> {
@@ -56,10 +67,11 @@ async fn main() -> Result<(), Error> {
     telemetry::start(config.world.log_level, &config.world.function_name);
     let world = Live::connect(&config.world).await?;
     let queues = vec![
-        ("intake", world.queue(config.intake_queue_url), world.queue(config.intake_dlq_url)),
-        ("due", world.queue(config.world.due_queue_url.clone()), world.queue(config.due_dlq_url)),
+        ("intake", Some(world.queue(config.intake_queue_url)), world.queue(config.intake_dlq_url)),
+        ("due", Some(world.queue(config.world.due_queue_url.clone())), world.queue(config.due_dlq_url)),
+        ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
-    let office = Office::new(LiveDesk { world, queues });
+    let office = Office::new(LiveDesk { world, queues, public_url: config.public_url });
     // Init runs at full speed: the handshakes are had, and the newcomer's settings read, before the first request.
     office.warm().await;
     let office = &office;

@@ -18,8 +18,9 @@ const CATALOG_IS_FRESH: SignedDuration = SignedDuration::from_secs(60);
 /// How long it is used while nobody says that event types have changed.
 const CATALOG_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
-/// A key's permits are taken out of the table by the share, so that not every request costs a write.
-const SHARES: u32 = 8;
+/// A key's permits are taken out of the table by the handful, so that not every request costs a write: twice as many each
+/// time, up to this share of a minute's. An instance that has only begun must not keep others from theirs.
+const LARGEST_SHARE: u32 = 8;
 
 /// What the schedule function asks of the outside.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
@@ -39,6 +40,9 @@ pub trait Desk {
     /// How much waits in the queues.
     async fn queues(&self) -> Result<Vec<QueueState>, Unavailable>;
 
+    /// Where callers reach the API, and Calendly the webhook function; without it nobody knows.
+    fn public_url(&self) -> Option<&str>;
+
     /// 128 bits that nobody can guess.
     fn random(&self) -> Result<[u8; 16], Unavailable>;
 
@@ -49,7 +53,7 @@ pub trait Desk {
 /// How much waits in a queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct QueueState {
-    /// `intake` or `due`.
+    /// `intake`, `due` or `scheduler`.
     pub name: &'static str,
     /// Messages that wait.
     pub waiting: u64,
@@ -81,6 +85,8 @@ struct Known {
 struct Permits {
     minute: i64,
     left: u32,
+    /// How many were asked for at once the last time.
+    share: u32,
 }
 
 impl<D: Desk> Office<D> {
@@ -146,7 +152,12 @@ impl<D: Desk> Office<D> {
             return Ok(());
         }
         let limit = settings.booking.requests_per_minute;
-        let granted = match self.store().permits(key, limit.div_ceil(SHARES), limit, now).await {
+        let share = {
+            let permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = permits.get(key).filter(|it| it.minute == minute).map_or(0, |it| it.share);
+            (2 * last).clamp(1, limit.div_ceil(LARGEST_SHARE))
+        };
+        let granted = match self.store().permits(key, share, limit, now).await {
             Ok(granted) => granted,
             Err(error) => {
                 // A table in trouble refuses the work itself soon enough.
@@ -156,10 +167,10 @@ impl<D: Desk> Office<D> {
         };
         if granted == 0 {
             let seconds = u32::try_from(60 - now.as_second().rem_euclid(60)).unwrap_or(60);
-            return Err(Voice::plain().refuse(Why::RateLimited).after(seconds));
+            return Err(Voice::unknown(settings).refuse(Why::RateLimited).after(seconds));
         }
         let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
-        permits.insert(key.to_owned(), Permits { minute, left: granted - 1 });
+        permits.insert(key.to_owned(), Permits { minute, left: granted - 1, share });
         Ok(())
     }
 
@@ -181,6 +192,19 @@ impl<D: Desk> Office<D> {
         self.read_catalog(connection, voice).await
     }
 
+    /// The connection's event types as they are remembered: for who looks at [`Office::catalog_since`] before acting.
+    pub(crate) async fn remembered_catalog(
+        &self,
+        connection: &ConnectionName,
+        voice: &Voice,
+    ) -> Result<Arc<Catalog>, Refusal> {
+        let known = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
+        match known {
+            Some(known) if known.read_at + CATALOG_HOLDS > self.now() => Ok(known.catalog),
+            _ => self.read_catalog(connection, voice).await,
+        }
+    }
+
     /// The catalogue, if it was read after event types have changed; else read anew.
     pub(crate) async fn catalog_since(
         &self,
@@ -197,7 +221,8 @@ impl<D: Desk> Office<D> {
 
     async fn read_catalog(&self, connection: &ConnectionName, voice: &Voice) -> Result<Arc<Catalog>, Refusal> {
         let now = self.now();
-        let catalog = Arc::new(self.calendly().catalog(connection).await.map_err(|error| voice.denied(&error))?);
+        let catalog = self.calendly().catalog(connection).await;
+        let catalog = Arc::new(catalog.map_err(|error| voice.denied(&error, Why::CalendlyRefused))?);
         self.remember(connection, Known { catalog: Arc::clone(&catalog), read_at: now, checked_at: now });
         Ok(catalog)
     }

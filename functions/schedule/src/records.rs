@@ -9,10 +9,11 @@ use api::answer::{
 use api::request::{BookingRequest, UpcomingRequest};
 use api::{Refusal, Why};
 use domain::scheduling::form;
-use domain::{Private, timeline, uuid_of};
+use domain::{ConnectionName, Private, timeline, uuid_of};
 use engine::{Agenda, Aliases, Records, Store, Story};
 use jiff::{SignedDuration, Unit};
 
+use crate::book::invitee_invalid;
 use crate::change::{latest, voice_of};
 use crate::office::{Caller, Desk, Office};
 use crate::say::Voice;
@@ -70,15 +71,15 @@ impl<D: Desk> Office<D> {
     pub(crate) async fn upcoming(&self, caller: &Caller, request: &UpcomingRequest) -> Result<UpcomingAnswer, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(None, &settings.fallback_zone, &settings);
-        let invalid = || early.refuse(Why::InviteeInvalid { field: "userEmail".to_owned() });
-        let email = form::email(request.user_email.expose()).ok_or_else(invalid)?;
+        let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
+        let email = form::email(request.user_email.expose());
+        let email = email.ok_or_else(|| invitee_invalid("userEmail", &early))?;
         let zone = self.zone(connection, None, Some(&email), &settings, &early).await?;
-        let voice = Voice::of(None, &zone, &settings);
+        let voice = Voice::of(request.language.as_deref(), &zone, &settings);
         let now = self.now();
         let until = now + SignedDuration::from_hours(24 * i64::from(request.days.unwrap_or(DAYS_AHEAD)));
         let found = self.calendly().appointments(connection, &email, now, until).await;
-        let found = found.map_err(|error| voice.denied(&error))?;
+        let found = found.map_err(|error| voice.denied(&error, Why::CalendlyRefused))?;
 
         let invitees: Vec<_> = found.iter().map(|it| it.invitee.clone()).collect();
         let known = if invitees.is_empty() {
@@ -122,6 +123,20 @@ impl<D: Desk> Office<D> {
         Ok(UpcomingAnswer { success: Is, message: voice.upcoming(events.len()), events })
     }
 
+    /// Whether a subscription delivers to this connection, here: another stack's may be alive while ours is not.
+    fn is_ours(&self, callback_url: &str, connection: &ConnectionName) -> bool {
+        let url = callback_url.split('?').next().unwrap_or_default().trim_end_matches('/');
+        let path = if *connection == ConnectionName::default() {
+            WEBHOOKS.to_owned()
+        } else {
+            format!("{WEBHOOKS}/{connection}")
+        };
+        match self.desk.public_url() {
+            Some(public) => url == format!("{}{path}", public.trim_end_matches('/')),
+            None => url.ends_with(&path),
+        }
+    }
+
     /// How the whole stands, and what of it needs a person.
     pub(crate) async fn status(&self, caller: &Caller) -> Result<StatusView, Refusal> {
         let (connection, voice) = (&caller.connection, Voice::plain());
@@ -131,7 +146,7 @@ impl<D: Desk> Office<D> {
         let mut problems = Vec::new();
         let subscription = match self.calendly().subscriptions(connection).await {
             Ok(all) => {
-                let ours = all.into_iter().filter(|it| it.callback_url.contains(WEBHOOKS));
+                let ours = all.into_iter().filter(|it| self.is_ours(&it.callback_url, connection));
                 // Of several, one that delivers speaks for all.
                 let best = ours.max_by_key(|it| (it.state == "active", it.retry_started_at.is_none()));
                 Some(best.map_or_else(missing, |it| SubscriptionView {
@@ -181,7 +196,7 @@ impl<D: Desk> Office<D> {
     }
 }
 
-/// Where ours deliver to, on whatever host.
+/// Where Calendly delivers to.
 const WEBHOOKS: &str = "/webhooks/calendly";
 
 fn missing() -> SubscriptionView {

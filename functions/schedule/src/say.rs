@@ -25,7 +25,12 @@ impl Voice {
         Self { language: asked.unwrap_or(settings.default_language), zone: zone.to_owned() }
     }
 
-    /// For those of whom nothing is known.
+    /// For whoever the settings speak to when nothing is known of a person.
+    pub(crate) fn unknown(settings: &Settings) -> Self {
+        Self::of(None, &settings.fallback_zone, settings)
+    }
+
+    /// For those of whom nothing is known, and of whom there are no settings either.
     pub(crate) fn plain() -> Self {
         Self { language: English, zone: "UTC".to_owned() }
     }
@@ -53,13 +58,13 @@ impl Voice {
         self.refuse(Why::Unavailable).after(5)
     }
 
-    /// Calendly did not give what was asked for.
-    pub(crate) fn denied(&self, error: &Denied) -> Refusal {
+    /// Calendly did not give what was asked for; `missing` is what it means that it knows nothing of it.
+    pub(crate) fn denied(&self, error: &Denied, missing: Why) -> Refusal {
         tracing::warn!(error = %error, "Calendly did not give what was asked for");
         match error {
             Denied::Unavailable(_) => self.refuse(Why::CalendlyUnavailable).after(5),
             Denied::Limited(seconds) => self.refuse(Why::CalendlyUnavailable).after(*seconds),
-            Denied::NotFound => self.refuse(Why::BookingUnknown),
+            Denied::NotFound => self.refuse(missing),
             Denied::Refused(_) => self.refuse(Why::CalendlyRefused),
         }
     }
@@ -84,8 +89,8 @@ impl Voice {
         self.choose([
             format!("“{event}” is booked for {when}."),
             format!("Întâlnirea „{event}” a fost programată pentru {when}."),
-            format!("“{event}” er booket til {when}."),
-            format!("「{event}」已預約：{when}。"),
+            format!("”{event}” er booket til {when}."),
+            format!("已為您預約「{event}」：{when}。"),
         ])
     }
 
@@ -93,9 +98,9 @@ impl Voice {
     pub(crate) fn held(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
-            format!("“{event}” can be on {when}. Shall I book it?"),
+            format!("I can book “{event}” for {when}. Shall I?"),
             format!("Întâlnirea „{event}” poate avea loc {when}. O programez?"),
-            format!("“{event}” kan være {when}. Skal jeg booke det?"),
+            format!("”{event}” kan holdes {when}. Skal jeg booke mødet?"),
             format!("「{event}」可以安排在{when}。要為您預約嗎？"),
         ])
     }
@@ -104,9 +109,9 @@ impl Voice {
     pub(crate) fn moved(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
-            format!("“{event}” has moved to {when}."),
+            format!("“{event}” has been moved to {when}."),
             format!("Întâlnirea „{event}” a fost mutată pe {when}."),
-            format!("“{event}” er flyttet til {when}."),
+            format!("”{event}” er flyttet til {when}."),
             format!("「{event}」已改期至{when}。"),
         ])
     }
@@ -115,9 +120,9 @@ impl Voice {
     pub(crate) fn canceled(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
-            format!("“{event}” of {when} is canceled."),
-            format!("Întâlnirea „{event}” din {when} a fost anulată."),
-            format!("“{event}” {when} er aflyst."),
+            format!("“{event}” on {when} has been canceled."),
+            format!("Întâlnirea „{event}” de {when} a fost anulată."),
+            format!("”{event}” {when} er aflyst."),
             format!("{when}的「{event}」已取消。"),
         ])
     }
@@ -126,10 +131,14 @@ impl Voice {
     pub(crate) fn canceling(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
-            format!("“{event}” of {when} is being canceled; it is tried until it holds."),
-            format!("Întâlnirea „{event}” din {when} se anulează; se încearcă până reușește."),
-            format!("“{event}” {when} er ved at blive aflyst; der prøves, til det lykkes."),
-            format!("正在取消{when}的「{event}」，將持續重試直到完成。"),
+            format!("“{event}” on {when} is being canceled. The calendar has not confirmed it yet; I'll keep trying."),
+            format!(
+                "Întâlnirea „{event}” de {when} este în curs de anulare. Calendarul nu a confirmat încă; încerc până reușesc."
+            ),
+            format!(
+                "”{event}” {when} er ved at blive aflyst. Kalenderen har ikke bekræftet det endnu; jeg prøver, til det lykkes."
+            ),
+            format!("正在取消{when}的「{event}」，行事曆尚未確認，系統會持續重試。"),
         ])
     }
 
@@ -138,7 +147,7 @@ impl Voice {
         self.choose([
             format!("Here is the link to choose a time for “{event}”."),
             format!("Iată linkul pentru a alege ora întâlnirii „{event}”."),
-            format!("Her er linket til at vælge et tidspunkt for “{event}”."),
+            format!("Her er linket til at vælge et tidspunkt for ”{event}”."),
             format!("這是選擇「{event}」時間的連結。"),
         ])
     }
@@ -146,10 +155,10 @@ impl Voice {
     /// Times to choose from.
     pub(crate) fn choices(&self, event: &str) -> String {
         self.choose([
-            format!("“{event}” can be at any of these times. Which one suits best?"),
-            format!("Întâlnirea „{event}” poate avea loc la oricare dintre aceste ore. Care se potrivește?"),
-            format!("“{event}” kan være på et af disse tidspunkter. Hvilket passer bedst?"),
-            format!("「{event}」可以選擇以下任一時段，哪個最合適？"),
+            format!("“{event}” is possible at any of these times. Which suits you best?"),
+            format!("Întâlnirea „{event}” poate avea loc la oricare dintre aceste ore. Care ți se potrivește?"),
+            format!("”{event}” kan holdes på et af disse tidspunkter. Hvilket passer dig bedst?"),
+            format!("「{event}」可選擇以下任一時段，請問哪個時段方便？"),
         ])
     }
 
@@ -157,45 +166,55 @@ impl Voice {
     pub(crate) fn upcoming(&self, count: usize) -> String {
         self.choose([
             match count {
-                0 => "No meetings are ahead.".to_owned(),
-                1 => "One meeting is ahead.".to_owned(),
-                _ => format!("{count} meetings are ahead."),
+                0 => "There are no upcoming meetings.".to_owned(),
+                1 => "There is one upcoming meeting.".to_owned(),
+                _ => format!("There are {count} upcoming meetings."),
             },
             match count {
-                0 => "Nu urmează nicio întâlnire.".to_owned(),
-                1 => "Urmează o întâlnire.".to_owned(),
+                0 => "Nu ai nicio întâlnire programată.".to_owned(),
+                1 => "Ai o întâlnire programată.".to_owned(),
                 // From twenty on, Romanian puts "de" between.
-                _ if matches!(count % 100, 0 | 20..) => format!("Urmează {count} de întâlniri."),
-                _ => format!("Urmează {count} întâlniri."),
+                _ if matches!(count % 100, 0 | 20..) => format!("Ai {count} de întâlniri programate."),
+                _ => format!("Ai {count} întâlniri programate."),
             },
             match count {
                 0 => "Der er ingen kommende møder.".to_owned(),
                 1 => "Der er ét kommende møde.".to_owned(),
                 _ => format!("Der er {count} kommende møder."),
             },
-            format!("接下來有 {count} 場會議。"),
+            match count {
+                0 => "接下來沒有會議。".to_owned(),
+                _ => format!("接下來有 {count} 場會議。"),
+            },
         ])
     }
 
-    /// The slot that was wished for is not free.
-    pub(crate) fn taken(&self, wish: Timestamp) -> String {
+    /// The slot that was wished for is not free; others may be.
+    pub(crate) fn taken(&self, wish: Timestamp, has_others: bool) -> String {
         let when = self.when(wish);
-        self.choose([
-            format!("{when} is not free. These times are the nearest."),
-            format!("Ora dorită nu este liberă: {when}. Acestea sunt cele mai apropiate ore."),
-            format!("{when} er ikke ledigt. Disse tidspunkter ligger nærmest."),
-            format!("{when}已無空檔。以下是最接近的時段。"),
-        ])
+        let taken = self.choose([
+            format!("{when} is not free."),
+            format!("Ora dorită nu este liberă: {when}."),
+            format!("Tidspunktet {when} er ikke ledigt."),
+            format!("{when}已無空檔。"),
+        ]);
+        let others = self.choose([
+            " These are the nearest free times.".to_owned(),
+            " Acestea sunt cele mai apropiate ore libere.".to_owned(),
+            " Disse ledige tidspunkter ligger nærmest.".to_owned(),
+            "以下是最接近的可預約時段。".to_owned(),
+        ]);
+        if has_others { taken + &others } else { taken }
     }
 
     /// A time that has passed.
     pub(crate) fn past(&self, wish: Timestamp) -> String {
         let when = self.when(wish);
         self.choose([
-            format!("{when} has passed. Which time ahead would suit?"),
-            format!("Momentul ales a trecut: {when}. Ce oră viitoare ți se potrivește?"),
-            format!("{when} er allerede passeret. Hvilket kommende tidspunkt passer?"),
-            format!("{when}已經過了。請問哪個之後的時間合適？"),
+            format!("{when} is in the past. What later time would suit you?"),
+            format!("Ora aleasă a trecut deja: {when}. Ce altă oră ți se potrivește?"),
+            format!("Tidspunktet {when} er allerede passeret. Hvilket senere tidspunkt passer dig?"),
+            format!("{when}已經過了。請問之後什麼時間方便？"),
         ])
     }
 
@@ -213,9 +232,9 @@ impl Voice {
     /// An answer that its question does not take.
     pub(crate) fn answer(&self, question: &str) -> String {
         self.choose([
-            format!("The answer to “{question}” is not one that the form takes."),
-            format!("Răspunsul la „{question}” nu este unul acceptat de formular."),
-            format!("Svaret på “{question}” kan formularen ikke bruge."),
+            format!("The form doesn't accept that answer to “{question}”."),
+            format!("Formularul nu acceptă acest răspuns la „{question}”."),
+            format!("Formularen kan ikke bruge svaret på ”{question}”."),
             format!("「{question}」的回答不符合表單要求。"),
         ])
     }
@@ -225,81 +244,109 @@ impl Voice {
         if has_link {
             return self.choose([
                 format!("I can't book “{event}” for you right now. With this link you can choose a time yourself."),
-                format!("Nu pot programa acum „{event}” în locul tău. Cu acest link poți alege singur ora."),
-                format!("Jeg kan ikke booke “{event}” for dig lige nu. Med dette link kan du selv vælge et tidspunkt."),
+                format!("Nu pot programa acum „{event}” în locul tău. Cu acest link poți alege chiar tu ora."),
+                format!("Jeg kan ikke booke ”{event}” for dig lige nu. Med dette link kan du selv vælge et tidspunkt."),
                 format!("目前無法為您預約「{event}」。您可以用這個連結自行選擇時間。"),
             ]);
         }
         self.choose([
-            format!("I can't book “{event}” right now. Let us try again in a while."),
+            format!("I can't book “{event}” right now. Let's try again a little later."),
             format!("Nu pot programa acum „{event}”. Încercăm din nou puțin mai târziu."),
-            format!("Jeg kan ikke booke “{event}” lige nu. Lad os prøve igen om lidt."),
+            format!("Jeg kan ikke booke ”{event}” lige nu. Lad os prøve igen om lidt."),
             format!("目前無法預約「{event}」，請稍後再試。"),
         ])
     }
 
+    /// Something about the invitee that does not work, by the field of the request.
+    pub(crate) fn invitee(&self, field: &str) -> String {
+        let [english, romanian, danish, chinese] = match field {
+            "inviteeName" => ["name", "Numele", "Navnet", "姓名"],
+            "phone" => ["phone number", "Numărul de telefon", "Telefonnummeret", "電話號碼"],
+            _ => ["e-mail address", "Adresa de e-mail", "E-mailadressen", "電子郵件"],
+        };
+        self.choose([
+            format!("That {english} doesn't look right. Could you check it?"),
+            format!("{romanian} nu pare să fie în regulă. Verifici, te rog?"),
+            format!("{danish} ser ikke rigtigt ud. Vil du tjekke det?"),
+            format!("{chinese}似乎有誤，請再確認一次。"),
+        ])
+    }
+
+    /// A way to meet that the event type does not offer, or that it needs to know more of.
+    pub(crate) fn location(&self, needs: Option<&str>) -> String {
+        let told = match needs {
+            Some("phone") => [
+                "For this meeting I need your phone number.",
+                "Pentru această întâlnire am nevoie de numărul tău de telefon.",
+                "Til dette møde skal jeg bruge dit telefonnummer.",
+                "這場會議需要您的電話號碼。",
+            ],
+            Some(_) => [
+                "Where would you like to meet?",
+                "Unde vrei să ne întâlnim?",
+                "Hvor vil du mødes?",
+                "請問您希望在哪裡見面？",
+            ],
+            None => [
+                "This meeting can't be held in that way. Which of these would suit you?",
+                "Întâlnirea nu poate avea loc astfel. Care dintre aceste variante ți se potrivește?",
+                "Mødet kan ikke holdes på den måde. Hvilken af disse passer dig?",
+                "這場會議無法以該方式進行，請問哪一種合適？",
+            ],
+        };
+        self.choose(told.map(str::to_owned))
+    }
+
     /// Any other refusal.
-    pub(crate) fn refusal(&self, code: Code) -> String {
+    fn refusal(&self, code: Code) -> String {
         let told = match code {
             Code::NoSlot => [
-                "There are no free times for this meeting in the days around.",
-                "Nu am găsit intervale orare disponibile pentru această întâlnire în zilele apropiate.",
-                "Der er ingen ledige tidspunkter til dette møde i de nærmeste dage.",
-                "這場會議在近日沒有可預約的時段。",
+                "There are no free times for this meeting around that date.",
+                "Nu am găsit intervale orare disponibile pentru această întâlnire în jurul acelei date.",
+                "Der er ingen ledige tidspunkter til dette møde omkring den dato.",
+                "在該日期前後，這場會議沒有可預約的時段。",
             ],
             Code::EventTypeUnknown => [
-                "There is no such meeting to be booked.",
-                "Nu există un astfel de tip de întâlnire.",
-                "Den slags møde findes ikke.",
-                "沒有這種會議類型。",
+                "I can't find that type of meeting.",
+                "Nu găsesc acest tip de întâlnire.",
+                "Jeg kan ikke finde den mødetype.",
+                "找不到這種會議類型。",
             ],
             Code::TopicUnknown => [
-                "Nobody is named for this topic.",
-                "Nimeni nu este desemnat pentru acest subiect.",
-                "Der er ikke knyttet nogen til det emne.",
-                "這個主題目前沒有對應的人員。",
+                "I don't know whom to book for that topic.",
+                "Nu știu cu cine să programez o întâlnire pe acest subiect.",
+                "Jeg ved ikke, hvem der tager sig af det emne.",
+                "目前沒有負責這個主題的人員。",
             ],
             Code::TopicAmbiguous => [
-                "Several meetings would fit. Which one is it?",
-                "Se potrivesc mai multe tipuri de întâlnire. Care dintre ele?",
-                "Flere møder passer. Hvilket er det?",
+                "Several kinds of meeting would fit. Which would you like?",
+                "Se potrivesc mai multe tipuri de întâlnire. Pe care îl preferi?",
+                "Flere mødetyper passer. Hvilken skal det være?",
                 "有多種會議符合，請問是哪一種？",
             ],
             Code::HostUnknown => [
-                "There is no such host.",
-                "Nu există o astfel de gazdă.",
-                "Den vært findes ikke.",
-                "找不到這位主辦人。",
-            ],
-            Code::LocationInvalid => [
-                "This meeting can't be held in that way. Which of these would suit?",
-                "Întâlnirea nu poate avea loc astfel. Care dintre aceste variante se potrivește?",
-                "Mødet kan ikke holdes på den måde. Hvilken af disse passer?",
-                "這場會議無法以該方式進行，請問哪一種合適？",
-            ],
-            Code::InviteeInvalid => [
-                "Something about the name, the e-mail address or the phone number is not right.",
-                "Numele, adresa de e-mail sau numărul de telefon nu este corect.",
-                "Navnet, e-mailadressen eller telefonnummeret er ikke rigtigt.",
-                "姓名、電子郵件或電話號碼有誤。",
+                "I can't find that person.",
+                "Nu găsesc această persoană.",
+                "Jeg kan ikke finde den person.",
+                "找不到這位人員。",
             ],
             Code::TimezoneUnknown => [
-                "I don't know that time zone. In which city are you?",
+                "I don't know that time zone. Which city are you in?",
                 "Nu cunosc acest fus orar. În ce oraș te afli?",
                 "Den tidszone kender jeg ikke. Hvilken by er du i?",
                 "無法辨識這個時區，請問您在哪個城市？",
             ],
             Code::BookingUnknown => [
-                "I find no such booking.",
+                "I can't find that booking.",
                 "Nu găsesc această programare.",
                 "Jeg kan ikke finde den booking.",
                 "找不到這筆預約。",
             ],
             Code::BookingOver => [
-                "This meeting is over or canceled already.",
-                "Această întâlnire a avut loc sau este deja anulată.",
-                "Mødet er allerede overstået eller aflyst.",
-                "這場會議已結束或已取消。",
+                "This meeting has already begun, or was canceled.",
+                "Această întâlnire a început deja sau a fost anulată.",
+                "Mødet er allerede begyndt eller er aflyst.",
+                "這場會議已經開始或已取消。",
             ],
             Code::SharedEvent => [
                 "Others take part in this meeting. With these links you can change your own place in it.",
@@ -308,16 +355,16 @@ impl Voice {
                 "這場會議還有其他參加者。您可以用這些連結更改自己的預約。",
             ],
             Code::HoldUnknown | Code::HoldExpired => [
-                "That offer has lapsed. Shall I look for a time again?",
-                "Oferta a expirat. Caut din nou o oră?",
-                "Tilbuddet er udløbet. Skal jeg finde et tidspunkt igen?",
-                "該時段保留已失效，要重新為您查詢嗎？",
+                "That offer has expired. Shall I look for a time again?",
+                "Propunerea a expirat. Caut din nou o oră liberă?",
+                "Forslaget er udløbet. Skal jeg finde et nyt tidspunkt?",
+                "先前的提議已失效，要重新為您查詢時段嗎？",
             ],
             Code::InProgress => [
-                "Your booking is being made. I'll know in a moment.",
-                "Programarea este în curs. Aflu imediat rezultatul.",
-                "Din booking er i gang. Jeg ved besked om et øjeblik.",
-                "預約處理中，稍後就會有結果。",
+                "That is still being worked on. I'll know in a moment.",
+                "Solicitarea este încă în lucru. Aflu imediat rezultatul.",
+                "Der arbejdes stadig på det. Jeg har svar om et øjeblik.",
+                "仍在處理中，稍後就會有結果。",
             ],
             Code::KeyReused => [
                 "This conversation has another booking for that very time.",
@@ -325,18 +372,25 @@ impl Voice {
                 "Samtalen har allerede en anden booking på netop det tidspunkt.",
                 "這個對話在該時間已有另一筆預約。",
             ],
-            Code::CalendlyUnavailable | Code::RateLimited | Code::Unavailable => [
-                "The calendar does not answer just now. Let us try again in a moment.",
-                "Calendarul nu răspunde acum. Încercăm din nou imediat.",
+            Code::CalendlyUnavailable | Code::Unavailable => [
+                "The calendar isn't responding right now. Let's try again in a moment.",
+                "Calendarul nu răspunde acum. Încercăm din nou peste câteva clipe.",
                 "Kalenderen svarer ikke lige nu. Lad os prøve igen om lidt.",
                 "行事曆暫時沒有回應，請稍後再試。",
             ],
-            Code::CalendlyRefused => [
-                "The calendar does not accept this booking.",
-                "Calendarul nu acceptă această programare.",
-                "Kalenderen accepterer ikke denne booking.",
-                "行事曆不接受這筆預約。",
+            Code::RateLimited => [
+                "Too many requests at once. Let's wait a moment.",
+                "Prea multe cereri deodată. Așteptăm puțin.",
+                "For mange forespørgsler på én gang. Lad os vente et øjeblik.",
+                "目前請求過多，請稍候。",
             ],
+            Code::CalendlyRefused => [
+                "The calendar doesn't allow this.",
+                "Calendarul nu permite acest lucru.",
+                "Kalenderen tillader det ikke.",
+                "行事曆不允許這項操作。",
+            ],
+            // Each of these has its own sentence, or speaks to whoever wrote the caller.
             Code::InvalidRequest
             | Code::Unauthorized
             | Code::NotFound
@@ -344,6 +398,8 @@ impl Voice {
             | Code::SlotTaken
             | Code::QuestionMissing
             | Code::AnswerInvalid
+            | Code::LocationInvalid
+            | Code::InviteeInvalid
             | Code::BudgetExhausted
             | Code::PastTime => [
                 "Something is missing or wrong in what was asked.",
@@ -353,5 +409,52 @@ impl Voice {
             ],
         };
         self.choose(told.map(str::to_owned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_language_says_everything_its_own_way() {
+        let at = "2027-01-11T08:00:00Z".parse().expect("an instant");
+        let said = |language: Language| {
+            let voice = Voice { language, zone: "Europe/Bucharest".to_owned() };
+            let mut said: Vec<_> = Code::ALL.iter().map(|code| voice.refusal(*code)).collect();
+            said.extend(["inviteeName", "inviteeEmail", "phone"].map(|field| voice.invitee(field)));
+            said.extend([None, Some("phone"), Some("location")].map(|needs| voice.location(needs)));
+            said.extend([0, 1, 2, 19, 20, 101, 120].map(|count| voice.upcoming(count)));
+            said.extend([voice.booked("Demo", at), voice.held("Demo", at), voice.moved("Demo", at)]);
+            said.extend([voice.canceled("Demo", at), voice.canceling("Demo", at), voice.pick("Demo"), voice.past(at)]);
+            said.extend([voice.choices("Demo"), voice.taken(at, true), voice.taken(at, false), voice.answer("Q")]);
+            said.extend([voice.busy("Demo", true), voice.busy("Demo", false), voice.questions(&["A", "B"])]);
+            said
+        };
+        let [english, romanian, danish, chinese] = Language::ALL.map(said);
+        for index in 0..english.len() {
+            let all = [&english[index], &romanian[index], &danish[index], &chinese[index]];
+            let unique: std::collections::BTreeSet<_> = all.iter().collect();
+            assert_eq!(unique.len(), 4, "{all:?}");
+            assert!(all.iter().all(|it| it.ends_with(['.', '?', '。', '？', 'B'])), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn romanian_counts_with_de_from_twenty_on() {
+        let voice = Voice { language: Romanian, zone: "UTC".to_owned() };
+        let said = [1, 2, 19, 20, 100, 101, 119].map(|count| voice.upcoming(count));
+        assert_eq!(
+            said,
+            [
+                "Ai o întâlnire programată.",
+                "Ai 2 întâlniri programate.",
+                "Ai 19 întâlniri programate.",
+                "Ai 20 de întâlniri programate.",
+                "Ai 100 de întâlniri programate.",
+                "Ai 101 întâlniri programate.",
+                "Ai 119 întâlniri programate.",
+            ]
+        );
     }
 }

@@ -108,7 +108,8 @@ impl<D: Desk> Office<D> {
         voice: &Voice,
     ) -> Result<(String, Option<String>), Refusal> {
         if asked.trim().eq_ignore_ascii_case("me") {
-            let me = self.calendly().me(connection).await.map_err(|error| voice.denied(&error))?;
+            let me = self.calendly().me(connection).await;
+            let me = me.map_err(|error| voice.denied(&error, Why::HostUnknown { near: Vec::new() }))?;
             return Ok((me.uri, me.zone));
         }
         let catalog: Arc<Catalog> = self.catalog(connection, voice).await?;

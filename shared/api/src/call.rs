@@ -135,14 +135,14 @@ operations! {
     /// Begin here, unless you know already what is on offer. Each event type has a name, a duration, its hosts, the
     /// questions its form asks and the ways to meet. Use names and questions letter by letter in later calls.
     EventTypes(EventTypesRequest) -> EventTypesView =
-        "event_types" Get "/api/calendly/event-types" [Tool] refuses [];
+        "event_types" Get "/api/calendly/event-types" [Tool] refuses [EventTypeUnknown TopicAmbiguous];
 
     /// Lists the free times of an event type, by day.
     ///
     /// Offer only times that this or `alternatives` told: never make one up. A free time may be gone a moment later.
     AvailableTimes(AvailableTimesRequest) -> TimesView =
         "available_times" Get "/api/calendly/available-times" [Tool]
-        refuses [EventTypeUnknown TopicAmbiguous PastTime TimezoneUnknown];
+        refuses [EventTypeUnknown TopicAmbiguous HostUnknown TimezoneUnknown];
 
     /// Lists free times near the time that a person would like best.
     ///
@@ -150,24 +150,24 @@ operations! {
     /// a few; book with the `startTime` of the one they choose.
     Alternatives(AlternativesRequest) -> TimesView =
         "alternatives" Get "/api/calendly/alternatives" [Tool]
-        refuses [EventTypeUnknown TopicUnknown TopicAmbiguous PastTime TimezoneUnknown];
+        refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown NoSlot InviteeInvalid TimezoneUnknown];
 
     /// Books a meeting.
     ///
     /// Only once the person has agreed to the time and given their name and e-mail address. It is booked when `success` is
-    /// true, and not before. Repeating the same call books once: if an answer was lost, repeat it unchanged.
+    /// true, and not before. The same call repeated books once: if an answer was lost, repeat it unchanged.
     ///
     /// If `success` is false, read out `message` and act on `error.code`:
-    /// - `slot_taken`, `no_slot`: offer the times in `suggestions`.
+    /// - `slot_taken`: offer each `localTime` in `error.alternatives`; book with the `startTime` of the one they choose.
+    /// - `no_slot`: look in another week with `available_times`.
     /// - `question_missing`, `answer_invalid`: ask the person, and book again with `customAnswers`.
     /// - `invitee_invalid`: ask again for `error.field`.
-    /// - `event_type_unknown`, `topic_unknown`, `host_unknown`: use one of `error.near`, or ask `event_types`.
-    /// - `topic_ambiguous`: let the person choose of `error.candidates`; the `uri` is the `eventType`.
+    /// - `event_type_unknown`, `topic_unknown`, `host_unknown`: use one of `error.near`.
+    /// - `topic_ambiguous`: let them choose of `error.candidates`; the `uri` is the `eventType`.
     /// - `location_invalid`: use one of `error.offered`.
-    /// - `past_time`, `timezone_unknown`: ask for another time, or the zone.
     /// - `budget_exhausted`: give the person `error.link`.
-    /// - any with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.
-    /// - else: say that it did not work.
+    /// - `key_reused`: look at `error.booking`.
+    /// - any other with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.
     Book(BookRequest) -> BookAnswer =
         "book" Post "/api/calendly/schedule" [Vai Keyed Tool]
         refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
@@ -177,11 +177,11 @@ operations! {
     ///
     /// Takes the same input as `book` and checks all of it, but books nothing: read `message` to the person, and once they
     /// agree, call `confirm` with the `hold` of the answer before `expiresAt`. The time is not reserved meanwhile. Refusals
-    /// are those of `book`; on `slot_taken` and `no_slot` the free times are in `error.alternatives`.
+    /// are those of `book`.
     Hold(BookRequest) -> HoldView =
         "hold" Post "/api/calendly/hold" [Tool]
-        refuses [NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
-            LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown];
+        refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
+            LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
     /// Books what a hold prepared.
     ///
@@ -191,7 +191,8 @@ operations! {
     /// `error.retryAfterSeconds`.
     Confirm(ConfirmRequest) -> BookAnswer =
         "confirm" Post "/api/calendly/confirm" [Tool]
-        refuses [HoldUnknown HoldExpired SlotTaken BudgetExhausted InviteeInvalid InProgress];
+        refuses [HoldUnknown HoldExpired SlotTaken NoSlot EventTypeUnknown BudgetExhausted InviteeInvalid LocationInvalid
+            PastTime InProgress KeyReused];
 
     /// Lists a person's meetings to come.
     ///
@@ -224,22 +225,23 @@ operations! {
     /// Moves a booking to another time.
     ///
     /// Only once the person has agreed to the new time. The new time is booked before the old one is given up, so the person is
-    /// never left without a meeting. The same call made twice moves once. On `slot_taken` and `no_slot` offer the times in
+    /// never left without a meeting. The same call made twice moves once. On `slot_taken` offer the times in
     /// `error.alternatives`; on `shared_event` give the person `error.rescheduleUrl`; on `booking_over` book anew; on
-    /// `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` call again with `by` = `link` and give the
-    /// person the link; on `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
+    /// `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
     Move(MoveRequest) -> MoveView =
         "move" Post "/api/calendly/bookings/{booking}/move" [Keyed Tool]
         refuses [BookingUnknown BookingOver SharedEvent EventTypeUnknown SlotTaken NoSlot BudgetExhausted PastTime
-            TimezoneUnknown InProgress KeyReused];
+            TimezoneUnknown InviteeInvalid LocationInvalid InProgress KeyReused];
 
     /// Marks the person as not having come.
     MarkNoShow(BookingRequest) -> NoShowView =
-        "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" [] refuses [BookingUnknown];
+        "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" []
+        refuses [BookingUnknown BookingOver InProgress];
 
     /// Takes back that the person did not come.
     UnmarkNoShow(BookingRequest) -> NoShowView =
-        "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" [] refuses [BookingUnknown];
+        "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" []
+        refuses [BookingUnknown BookingOver InProgress];
 
     /// Tells whether the person came, by the host's word.
     NoShow(BookingRequest) -> NoShowView =
@@ -247,7 +249,8 @@ operations! {
 
     /// Makes a link on which a person books once.
     Link(LinkRequest) -> LinkView =
-        "link" Post "/api/calendly/links" [] refuses [EventTypeUnknown TopicUnknown TopicAmbiguous InviteeInvalid];
+        "link" Post "/api/calendly/links" []
+        refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown InviteeInvalid];
 
     /// Lists a host's hours at work.
     Availability(HostRequest) -> AvailabilityView =
@@ -255,7 +258,7 @@ operations! {
 
     /// Lists when a host is busy.
     BusyTimes(BusyTimesRequest) -> BusyView =
-        "busy_times" Get "/api/calendly/hosts/{host}/busy" [] refuses [HostUnknown PastTime];
+        "busy_times" Get "/api/calendly/hosts/{host}/busy" [] refuses [HostUnknown];
 
     /// Tells whose token Calendly is asked with.
     Me(Nothing) -> MeView = "me" Get "/api/calendly/me" [] refuses [];

@@ -108,7 +108,8 @@ fn parameters(route: &Route) -> Vec<Value> {
             "in": "header",
             "required": false,
             "description": "By which the same call is known again: made twice under one key it acts once, and is answered alike. \
-                Left out, calls with the same conversation, event type and time are taken to be the same.",
+                Left out, calls with the same conversation, event type and time (of a move: the same booking and time) are \
+                taken to be the same.",
             "schema": { "type": "string", "minLength": 1, "maxLength": LONGEST_KEY },
         }));
     }

@@ -92,16 +92,13 @@ refusals! {
     };
     /// Too many calls: wait for `retryAfterSeconds`.
     RateLimited = "rate_limited" 429 Time;
-    /// Somebody else has just booked this time: offer the `alternatives`.
+    /// The time is not free, nor any other near enough to it: offer the `alternatives`.
     SlotTaken = "slot_taken" 409 Agent {
-        /// The nearest free times.
+        /// The nearest free times; none if they could not be asked for.
         alternatives: Vec<DayView>,
     };
-    /// Nothing is free near enough to the time asked for: offer the `alternatives`.
-    NoSlot = "no_slot" 409 Agent {
-        /// Free times, by day; none where nothing is free in the next weeks.
-        alternatives: Vec<DayView>,
-    };
+    /// Nothing is free around that time: ask for times further off with `available_times`.
+    NoSlot = "no_slot" 409 Agent;
     /// No event type is called so: ask again with one of `near`, or list them.
     EventTypeUnknown = "event_type_unknown" 404 Agent {
         /// Names that are like it.
@@ -182,9 +179,13 @@ refusals! {
     HoldExpired = "hold_expired" 410 Agent;
     /// The same call is still being worked on, or its outcome is not known yet: make it again, unchanged, after
     /// `retryAfterSeconds`.
-    InProgress = "in_progress" 409 Again;
-    /// The idempotency key was used for another request: a new request takes a new key.
-    KeyReused = "key_reused" 409 Caller;
+    InProgress = "in_progress" 409 Time;
+    /// The idempotency key, or this conversation and time, stands for another request: look at the `booking` it became, or
+    /// use a new key.
+    KeyReused = "key_reused" 409 Caller {
+        /// The id of the booking that it stands for.
+        booking: String,
+    };
     /// Calendly does not answer: make the same call again after `retryAfterSeconds`.
     CalendlyUnavailable = "calendly_unavailable" 503 Time;
     /// Calendly refuses, and would again: somebody must look at the account.
@@ -262,9 +263,9 @@ pub struct VaiErrorBody<'a> {
     pub success: Is<false>,
     /// A sentence to read out, in the person's language.
     pub message: &'a str,
-    /// Free times to offer instead.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub suggestions: Vec<Suggestion>,
+    /// Free times to offer instead, where that is the trouble; none: nothing is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestions: Option<Vec<Suggestion>>,
     /// The refusal.
     pub error: &'a Refusal,
 }
@@ -332,11 +333,11 @@ impl Refusal {
 
     /// `{"success":false,"message","suggestions"?,"error":{…}}`.
     pub fn vai_body(&self) -> Value {
-        let days = match &self.why {
-            Why::SlotTaken { alternatives } | Why::NoSlot { alternatives } => alternatives.as_slice(),
-            _ => &[],
+        let suggestions = match &self.why {
+            Why::SlotTaken { alternatives } => Some(alternatives.iter().map(Suggestion::from).collect()),
+            Why::NoSlot => Some(Vec::new()),
+            _ => None,
         };
-        let suggestions = days.iter().map(Suggestion::from).collect();
         json(&VaiErrorBody { success: Is, message: &self.message, suggestions, error: self })
     }
 }
@@ -389,7 +390,7 @@ mod tests {
             MethodNotAllowed { allowed: vec!["POST".to_owned()] },
             RateLimited,
             SlotTaken { alternatives: monday() },
-            NoSlot { alternatives: Vec::new() },
+            NoSlot,
             EventTypeUnknown { near: near() },
             TopicUnknown { near: near() },
             TopicAmbiguous { candidates: Vec::new() },
@@ -411,7 +412,7 @@ mod tests {
             HoldUnknown,
             HoldExpired,
             InProgress,
-            KeyReused,
+            KeyReused { booking: "bk-1".to_owned() },
             CalendlyUnavailable,
             CalendlyRefused,
             Unavailable,
@@ -444,6 +445,7 @@ mod tests {
                 "not_found",
                 "method_not_allowed",
                 "rate_limited",
+                "in_progress",
                 "key_reused",
                 "calendly_unavailable",
                 "calendly_refused",

@@ -46,6 +46,12 @@ pub struct AvailableTimesRequest {
     /// offset. Left out: the host's zone.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
+    /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
+    #[schemars(with = "Option<String>", length(min = 1, max = 512))]
+    pub host: Option<Private<String>>,
+    /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    #[schemars(length(min = 2, max = 35))]
+    pub language: Option<String>,
 }
 
 /// Which alternatives to offer.
@@ -76,6 +82,9 @@ pub struct AlternativesRequest {
     /// How many days around `preferredTime` to look at, from 1 to 31. Left out: 14.
     #[schemars(range(min = 1, max = 31))]
     pub days: Option<u32>,
+    /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
+    #[schemars(with = "Option<String>", length(min = 1, max = 512))]
+    pub host: Option<Private<String>>,
 }
 
 /// A meeting to be booked.
@@ -129,8 +138,8 @@ pub struct BookRequest {
     /// the nearest free time of the same day.
     #[schemars(range(max = 20_160))]
     pub max_shift: Option<u32>,
-    /// E-mail addresses of others who are invited too, at most 10.
-    #[schemars(with = "Vec<String>", length(max = 10), inner(length(min = 3, max = 320)))]
+    /// E-mail addresses of others who are invited too, at most 10; those that the settings leave out don't count.
+    #[schemars(with = "Vec<String>", length(max = 30), inner(length(min = 3, max = 320)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guests: Vec<Private<String>>,
     /// The person's phone number with its country code, such as `+40712345678`: for the reminders, and where the host is to
@@ -204,6 +213,9 @@ pub struct UpcomingRequest {
     /// How many days ahead to look, from 1 to 60. Left out: 7.
     #[schemars(range(min = 1, max = 60))]
     pub days: Option<u32>,
+    /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    #[schemars(length(min = 2, max = 35))]
+    pub language: Option<String>,
 }
 
 /// Which booking.
@@ -225,6 +237,9 @@ pub struct CancelRequest {
     /// Why, in the person's own words: the host is told. Up to 10,000 characters.
     #[schemars(with = "Option<String>", length(max = 10_000))]
     pub reason: Option<Private<String>>,
+    /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    #[schemars(length(min = 2, max = 35))]
+    pub language: Option<String>,
 }
 
 /// A booking to be moved.
@@ -234,10 +249,10 @@ pub struct MoveRequest {
     /// The booking: its `id` out of an earlier answer, such as one of `upcoming`. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub booking: String,
-    /// When the meeting is to start instead. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without
+    /// When the meeting is to start instead; needed unless `by` is `link`. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without
     /// one, such as `2027-01-11T09:00`, on the clocks of `timezone`, or else of the booking's own zone. Best a `startTime`
     /// out of an earlier answer, letter by letter.
-    pub preferred_time: When,
+    pub preferred_time: Option<When>,
     /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days). Left out: at
     /// the nearest free time of the same day.
     #[schemars(range(max = 20_160))]
@@ -304,6 +319,9 @@ pub struct LinkRequest {
     #[schemars(with = "BTreeMap<String, Text<2_000>>", extend("maxProperties" = 50, "propertyNames" = json!({ "maxLength": 200 })))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
+    /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
+    #[schemars(with = "Option<String>", length(min = 1, max = 512))]
+    pub host: Option<Private<String>>,
 }
 
 /// Which host.
@@ -350,8 +368,14 @@ impl Request for UpcomingRequest {}
 impl Request for BookingRequest {}
 impl Request for CancelRequest {}
 impl Request for HostRequest {}
+
 // Without an offset the time is on the booking's own clocks.
-impl Request for MoveRequest {}
+impl Request for MoveRequest {
+    fn check(&self) -> Vec<Fault> {
+        let is_needed = self.preferred_time.is_none() && self.by.unwrap_or_default() == MoveBy::Rebook;
+        Vec::from_iter(is_needed.then(|| Fault::new("preferredTime", "is needed, unless by is link")))
+    }
+}
 
 impl Request for AvailableTimesRequest {
     fn check(&self) -> Vec<Fault> {

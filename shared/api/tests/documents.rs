@@ -138,6 +138,7 @@ fn what_a_tool_may_be_given_is_read() {
             "available_times",
             json!({
                 "eventType": "sales-demo", "from": "2027-01-11T00:00", "until": "2027-01-18T00:00", "timezone": "Europe/Bucharest",
+                "host": "Ioana Pop", "language": "ro",
             }),
         ),
         ("alternatives", json!({"topic": "pricing"})),
@@ -145,7 +146,7 @@ fn what_a_tool_may_be_given_is_read() {
             "alternatives",
             json!({
                 "eventType": "Sales Demo", "topic": "pricing", "preferredTime": "2027-01-11T09:00Z", "timezone": "Asia/Taipei",
-                "language": "zh-Hant", "inviteeEmail": "ana@example.com", "days": 31,
+                "language": "zh-Hant", "inviteeEmail": "ana@example.com", "days": 31, "host": "Ioana Pop",
             }),
         ),
         ("book", full.clone()),
@@ -154,9 +155,9 @@ fn what_a_tool_may_be_given_is_read() {
         ("hold", least.clone()),
         ("confirm", json!({"hold": "hold-1"})),
         ("upcoming", json!({"userEmail": "ana@example.com"})),
-        ("upcoming", json!({"userEmail": "ana@example.com", "days": 60})),
+        ("upcoming", json!({"userEmail": "ana@example.com", "days": 60, "language": "ro"})),
         ("cancel", json!({"booking": "bk-1"})),
-        ("cancel", json!({"booking": "bk-1", "reason": "No time."})),
+        ("cancel", json!({"booking": "bk-1", "reason": "No time.", "language": "ro"})),
         ("move", json!({"booking": "bk-1", "preferredTime": "2027-01-12T09:00"})),
         (
             "move",

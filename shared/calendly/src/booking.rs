@@ -151,8 +151,10 @@ fn not_booked(error: &Error) -> Made {
     match error.meaning() {
         _ if error.has_code("already_filled") => Made::Filled,
         Meaning::Limited(reset_seconds) => Made::Limited { reset_seconds },
-        Meaning::Misconfigured => Made::Refused { reason: Reason::Misconfigured, detail },
-        Meaning::Refused | Meaning::Missing => Made::Refused { reason: Reason::ProviderRefused, detail },
+        Meaning::Misconfigured => Made::Refused { reason: Reason::Misconfigured, detail, parameters: Vec::new() },
+        Meaning::Refused | Meaning::Missing => {
+            Made::Refused { reason: Reason::ProviderRefused, detail, parameters: error.parameters() }
+        }
         Meaning::Unasked(_) => Made::Unsent { detail },
         Meaning::Doubtful => Made::Unknown { detail },
     }
@@ -324,15 +326,21 @@ mod tests {
         let words = json!({"title": "Invalid Argument", "message": "already_filled", "details": [{"message": "already_filled"}]});
         let scope =
             json!({"title": "Insufficient scope", "message": "…", "required_scopes": ["scheduled_events:write"]});
-        let refused = |reason, detail: &str| Made::Refused { reason, detail: format!("Calendly answered {detail}") };
+        let about = |reason, detail: &str, parameters: &[&str]| Made::Refused {
+            reason,
+            detail: format!("Calendly answered {detail}"),
+            parameters: parameters.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        let refused = |reason, detail: &str| about(reason, detail, &[]);
         for (status, body, expected) in [
             ("400 Bad Request", filled, Made::Filled),
             (
                 "400 Bad Request",
                 location,
-                refused(
+                about(
                     Reason::ProviderRefused,
                     "400 Invalid Argument (event.location_configuration.location invalid_location_choice)",
+                    &["event.location_configuration.location"],
                 ),
             ),
             ("400 Bad Request", words, refused(Reason::ProviderRefused, "400 Invalid Argument")),

@@ -149,6 +149,14 @@ impl Error {
         matches!(self, Self::Refused { status: 403, .. })
     }
 
+    /// What Calendly finds fault with, in its own names.
+    pub(crate) fn parameters(&self) -> Vec<String> {
+        match self {
+            Self::Refused { faults, .. } => faults.iter().filter_map(|it| it.parameter.clone()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether one of the faults has this code.
     pub fn has_code(&self, code: &str) -> bool {
         matches!(self, Self::Refused { faults, .. } if faults.iter().any(|it| it.code.as_deref() == Some(code)))

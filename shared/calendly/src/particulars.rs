@@ -18,6 +18,7 @@ pub(crate) fn particulars(invitee: &Invitee, event: &ScheduledEvent) -> Particul
         })
     });
     Particulars {
+        is_canceled: invitee.is_canceled() || event.is_canceled(),
         seats: event.seats(),
         answers: answers.collect(),
         phone: invitee.text_reminder_number.as_deref().and_then(|number| Phone::parse(number).ok()),

@@ -384,8 +384,19 @@ impl Booking {
     /// that an agent canceled.
     pub(crate) fn to_be_canceled(&self) -> impl Iterator<Item = &Leg> {
         self.legs.values().filter(|leg| {
-            leg.canceled.is_none() && (self.cancel_requests.contains_key(&leg.invitee) || self.replacing(leg).is_some())
+            let is_unwanted = self.cancel_requests.contains_key(&leg.invitee)
+                || self.replacing(leg).is_some()
+                || self.is_stranded(leg);
+            leg.canceled.is_none() && is_unwanted
         })
+    }
+
+    /// Whether a leg that we asked for lost its place before it was known: two moves of one leg that crossed.
+    fn is_stranded(&self, leg: &Leg) -> bool {
+        let request = leg.token.as_ref().and_then(|token| self.requests.get(token));
+        request.is_some_and(|it| it.replaces.is_some())
+            && !self.is_followed(leg)
+            && self.head().is_some_and(|head| head.invitee != leg.invitee)
     }
 
     /// The leg that took this one's place at our request.
@@ -460,19 +471,22 @@ impl Booking {
         self.legs.values().map(|leg| leg.details.end).chain(wished).max()
     }
 
-    /// The leg that no other leg follows. Calendly makes chains; should its data ever fork, the newest account decides,
-    /// so that every order of arrival agrees.
+    /// The leg that no other leg follows. Calendly makes chains; should its data ever fork, or two moves of ours cross, a
+    /// meeting that is on goes before one that is off, and then the newest account decides, so that every order of arrival
+    /// agrees.
     fn head(&self) -> Option<&Leg> {
-        let followed = |leg: &&Leg| {
-            leg.next.as_ref().is_some_and(|next| self.legs.contains_key(next))
-                || self.legs.values().any(|other| other.previous.as_ref() == Some(&leg.invitee))
-        };
-        let newest = |leg: &&Leg| (leg.details.as_of, leg.invitee.clone());
+        let newest = |leg: &&Leg| (leg.canceled.is_none(), leg.details.as_of, leg.invitee.clone());
         self.legs
             .values()
-            .filter(|leg| !followed(leg))
+            .filter(|leg| !self.is_followed(leg))
             .max_by_key(newest)
             .or_else(|| self.legs.values().max_by_key(newest))
+    }
+
+    /// Whether another leg is known to come after this one.
+    fn is_followed(&self, leg: &Leg) -> bool {
+        leg.next.as_ref().is_some_and(|next| self.legs.contains_key(next))
+            || self.legs.values().any(|other| other.previous.as_ref() == Some(&leg.invitee))
     }
 
     /// How many legs come before this one, bounded so that a cycle in foreign data ends.

@@ -157,13 +157,13 @@ pub fn compose(
                 agent_type: metadata.and_then(|it| it.agent_type.clone()),
             }))
         }
-        Action::TellVai(_) | Action::OfferHelp if now > leg.details.end + NEWS_LATENESS => Err(Reason::TooLate),
+        Action::TellVai(_) | Action::OfferHelp if now > later(leg.details.end, NEWS_LATENESS) => Err(Reason::TooLate),
         Action::TellVai(news) => Ok(Order::News(*news, vai(booking, leg, settings)?)),
         Action::OfferHelp => {
             let after = SignedDuration::from_mins(i64::from(settings.help_after_minutes));
             let from = leg.canceled.as_ref().map_or(now, |end| end.at);
             // A cancellation that reached us late is not answered in the past.
-            Ok(Order::Help(vai(booking, leg, settings)?, (from + after).max(now)))
+            Ok(Order::Help(vai(booking, leg, settings)?, later(from, after).max(now)))
         }
         Action::Log(what, fact) => Ok(Order::Log(*what, fact.clone())),
         Action::Cancel if leg.canceled.is_some() => Err(Reason::CanceledBeforeFire),
@@ -234,7 +234,7 @@ fn still_wanted(
             if settings.reminders_of(leg).iter().any(later_is_due) { Err(Reason::Superseded) } else { Ok(()) }
         }
         Message::FollowUp { .. } if leg.is_no_show() => Err(Reason::NoShow),
-        Message::FollowUp { minutes_after } if now > after(details.end, minutes_after) + FOLLOW_UP_LATENESS => {
+        Message::FollowUp { minutes_after } if now > later(after(details.end, minutes_after), FOLLOW_UP_LATENESS) => {
             Err(Reason::TooLate)
         }
         Message::Confirmation | Message::Move | Message::Cancellation | Message::FollowUp { .. } => Ok(()),
@@ -248,7 +248,12 @@ pub(crate) fn before(instant: Timestamp, minutes: u32) -> Timestamp {
 
 /// `minutes` after an instant.
 pub(crate) fn after(instant: Timestamp, minutes: u32) -> Timestamp {
-    instant.saturating_add(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(instant)
+    later(instant, SignedDuration::from_mins(i64::from(minutes)))
+}
+
+/// So long after an instant, or the end of time: a meeting may be booked for the year 9999.
+fn later(instant: Timestamp, wait: SignedDuration) -> Timestamp {
+    instant.saturating_add(wait).unwrap_or(instant)
 }
 
 /// The first number that is one, in order of trust. Of the answers, only those to the settings' phone questions count.

@@ -115,21 +115,26 @@ pub fn request(
 ) -> Decision {
     follow(snapshot, settings, now, |booking| {
         booking.request(token.clone(), requested);
-        if booking.metadata.is_none() {
-            booking.metadata = metadata;
+        // Of a try that came to nothing, what was noted down may have been mended since.
+        if booking.metadata.is_none() || booking.legs().is_empty() {
+            booking.metadata = metadata.or(booking.metadata.take());
         }
         Vec::new()
     })
 }
 
 /// Takes in an agent's wish to cancel the meeting that is on: a command that is carried out until it holds. One that had
-/// failed is begun again. Without a meeting nothing is decided.
-pub fn cancel(snapshot: &Snapshot, requested: CancelRequested, settings: &Settings, now: Timestamp) -> Decision {
+/// failed is begun again. `None` when there is no such meeting, or a move of it is under way: it would come to stand
+/// elsewhere.
+pub fn cancel(
+    snapshot: &Snapshot,
+    requested: CancelRequested,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Decision> {
     let leg = match snapshot.booking.standing() {
-        Some(Standing::Active(leg)) => leg.clone(),
-        Some(Standing::Moving(_) | Standing::Canceled(..)) | None => {
-            return follow(snapshot, settings, now, |_| Vec::new());
-        }
+        Some(Standing::Active(leg)) if snapshot.booking.open_requests().next().is_none() => leg.clone(),
+        Some(Standing::Active(_) | Standing::Moving(_) | Standing::Canceled(..)) | None => return None,
     };
     let mut decision = follow(snapshot, settings, now, |booking| {
         booking.request_cancellation(leg.invitee.clone(), requested);
@@ -144,7 +149,7 @@ pub fn cancel(snapshot: &Snapshot, requested: CancelRequested, settings: &Settin
             was: Some(row.revision()),
         }),
     );
-    decision
+    Some(decision)
 }
 
 /// Changes a booking and says what follows. `change` gives back commands of its own.

@@ -2,10 +2,10 @@
 //! is lost. Nothing is ever sent twice blindly.
 
 use domain::scheduling::Form;
-use domain::scheduling::budget::{Limits, Span, allowance, buckets};
+use domain::scheduling::budget::{Bucket, Limits, Span, allowance, buckets};
 use domain::{
-    Booking, BookingId, ConnectionName, Decision, Fact, FactKind, Leg, Metadata, Reason, RequestStands, Requested,
-    Snapshot, Token, decide, request,
+    Booking, BookingId, ConnectionName, Decision, Fact, FactKind, Leg, Metadata, Private, Reason, RequestStands,
+    Requested, Settings, Snapshot, Standing, Token, decide, request,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,6 +22,32 @@ const DOUBT: SignedDuration = SignedDuration::from_secs(120);
 
 /// How soon it is worth asking again about a request in doubt.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+
+/// A request, as far as it must be known again.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Our booking.
+    pub booking: &'a BookingId,
+    /// The token that the leg is to carry.
+    pub token: &'a Token,
+    /// What equals for the same request and differs for another.
+    pub digest: &'a str,
+    /// The invitee's address.
+    pub email: &'a Private<String>,
+    /// Whose budget it counts against: the URI of the event type's owner.
+    pub owner: &'a str,
+    /// Where the token comes from.
+    pub key: KeyOf,
+}
+
+/// Where a request's idempotency key comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyOf {
+    /// The caller gave it: it stands for one request, whatever became of that.
+    Caller,
+    /// It was made of the request: it stands for nothing as long as nothing was booked.
+    Request,
+}
 
 /// What is known of a request before anything is asked.
 #[derive(Debug)]
@@ -45,22 +71,27 @@ pub struct Fresh {
     read_at: Timestamp,
 }
 
+/// Why no booking is to be had now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full {
+    /// Of which span the budget is spent; `None` when Calendly said so.
+    pub span: Option<Span>,
+    /// When there is room for one again, as far as is known.
+    pub free_at: Timestamp,
+}
+
 /// A request with nothing left to be chosen.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
-    /// Our booking.
-    pub booking: &'a BookingId,
+    /// What it is known by.
+    pub ask: Ask<'a>,
     /// What Calendly is told.
     pub form: &'a Form,
-    /// What equals for the same request.
-    pub digest: &'a str,
     /// What VAI knows of it.
     pub metadata: Option<Metadata>,
     /// The leg it takes the place of.
     pub replaces: Option<&'a Leg>,
-    /// Whose budget it counts against: the URI of the event type's owner.
-    pub owner: &'a str,
-    /// That budget.
+    /// The owner's budget.
     pub limits: Limits,
 }
 
@@ -72,19 +103,21 @@ pub enum Placed {
     /// The slot is somebody else's.
     Filled,
     /// Calendly takes no more for now, or would not.
-    Spent {
-        /// Of which span the budget is spent; `None` when Calendly said so.
-        span: Option<Span>,
-        /// When it takes one again, as far as is known.
-        free_at: Timestamp,
+    Full(Full),
+    /// Calendly said no, and will say no again.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// In its words, as far as they are not personal.
+        detail: String,
+        /// What of the form it is about, in Calendly's names.
+        parameters: Vec<String>,
     },
-    /// Calendly said no, and will say no again; nothing personal is in the text.
-    Refused(Reason, String),
     /// Nothing was booked, and it may be tried again.
     Unavailable(String),
     /// Calendly was not heard: to be asked again, with the same key, at that instant.
     Doubtful(Timestamp),
-    /// Somebody else began with the same key at the same time.
+    /// The booking has changed since it was looked at: somebody else is at it.
     Raced,
 }
 
@@ -92,54 +125,63 @@ pub enum Placed {
 ///
 /// # Errors
 /// When the table can't be read, or Calendly can't be asked about a request in doubt.
-pub async fn begin<W: World>(
-    world: &W,
-    connection: &ConnectionName,
-    booking: &BookingId,
-    token: &Token,
-    digest: &str,
-    owner: &str,
-) -> Result<Begun, Trouble>
+pub async fn begin<W: World>(world: &W, connection: &ConnectionName, ask: Ask<'_>) -> Result<Begun, Trouble>
 where
     W::Store: Records,
 {
-    let fresh = look(world, connection, booking, owner).await?;
+    let fresh = look(world, connection, ask).await?;
     let known = &fresh.prospect.booking;
-    let Some(requested) = known.requested(token) else {
-        return Ok(match known.leg_of(token) {
-            // By a person, on a link that carried the token.
-            Some(leg) => Begun::Booked(Box::new(known.clone()), Box::new(leg.clone())),
+    let made = |leg: &Leg| Begun::Booked(Box::new(known.clone()), Box::new(leg.clone()));
+    let Some(requested) = known.requested(ask.token) else {
+        return Ok(match known.leg_of(ask.token) {
+            // By a person, on a link that carried the token; or by whom it was passed on to.
+            Some(leg) if leg.details.email.expose().eq_ignore_ascii_case(ask.email.expose()) => made(leg),
+            Some(_) => Begun::Differs,
             None => Begun::Fresh(Box::new(fresh)),
         });
     };
-    if requested.digest != digest {
+    let is_same = requested.digest == ask.digest;
+    if let Some(leg) = known.leg_of(ask.token) {
+        return Ok(if is_same { made(leg) } else { Begun::Differs });
+    }
+    let is_refused = matches!(requested.stands, RequestStands::Refused { .. });
+    let binds = !is_refused || ask.key == KeyOf::Caller;
+    if binds && !is_same {
         return Ok(Begun::Differs);
     }
-    if let Some(leg) = known.leg_of(token) {
-        return Ok(Begun::Booked(Box::new(known.clone()), Box::new(leg.clone())));
-    }
-    match settle(world, connection, booking, token, requested).await? {
+    match settle(world, connection, ask.booking, ask.token, requested).await? {
         Settled::Booked(fact) => {
-            let (booking, leg) = learn(world, connection, booking, &fact).await?;
+            // What follows from it is carried out by whoever comes next.
+            look_again(world, connection, ask.booking, world.clock().now() + ASK_AGAIN).await?;
+            let (booking, leg) = learn(world, connection, ask.booking, &fact).await?;
             Ok(Begun::Booked(Box::new(booking), Box::new(leg)))
         }
-        Settled::NotBooked => Ok(Begun::Fresh(Box::new(look(world, connection, booking, owner).await?))),
+        Settled::NotBooked => Ok(Begun::Fresh(Box::new(look(world, connection, ask).await?))),
         Settled::Unsettled(at) => Ok(Begun::InProgress(at)),
     }
 }
 
-async fn look<W: World>(
-    world: &W,
-    connection: &ConnectionName,
-    booking: &BookingId,
-    owner: &str,
-) -> Result<Fresh, Unavailable>
+async fn look<W: World>(world: &W, connection: &ConnectionName, ask: Ask<'_>) -> Result<Fresh, Unavailable>
 where
     W::Store: Records,
 {
     let read_at = world.clock().now();
-    let prospect = world.store().prospect(connection, booking, owner, &buckets(read_at)).await?;
+    let prospect = world.store().prospect(connection, ask.booking, ask.owner, &buckets(read_at)).await?;
     Ok(Fresh { prospect, read_at })
+}
+
+impl Fresh {
+    /// What a booking may be taken out of.
+    ///
+    /// # Errors
+    /// There is no room for one now.
+    pub fn room(&self, limits: Limits, now: Timestamp) -> Result<[(Bucket, u32); 3], Full> {
+        match self.prospect.closed_until.filter(|until| *until > now) {
+            Some(free_at) => Err(Full { span: None, free_at }),
+            None => allowance(&self.prospect.spent, limits, now)
+                .map_err(|spent| Full { span: Some(spent.span), free_at: spent.free_at }),
+        }
+    }
 }
 
 /// Books: reserves the budget and writes the request down, asks Calendly, writes down what it said. Two writes.
@@ -156,34 +198,39 @@ pub async fn place<W: World>(
 where
     W::Store: Records,
 {
-    let (store, token) = (world.store(), &wish.form.tracking.token);
+    let (store, ask) = (world.store(), wish.ask);
+    let token = ask.token;
     let settings = store.settings(connection).await?;
     let now = world.clock().now();
     if now + LAST_START > deadline {
-        return Ok(Placed::Unavailable("too little time is left to hear Calendly's answer".to_owned()));
+        return Ok(too_late());
     }
-    // In another bucket, what was booked in the last one may have grown since it was read.
-    let prospect = if buckets(now) == buckets(fresh.read_at) {
-        fresh.prospect
-    } else {
-        look(world, connection, wish.booking, wish.owner).await?.prospect
-    };
-    if let Some(until) = prospect.closed_until.filter(|until| *until > now) {
-        return Ok(Placed::Spent { span: None, free_at: until });
+    // In another bucket, what was booked in the last one may have grown since it was read. The booking itself must be as it
+    // was: else somebody else has asked for the same.
+    let revision = fresh.prospect.revision;
+    let fresh = if buckets(now) == buckets(fresh.read_at) { fresh } else { look(world, connection, ask).await? };
+    if fresh.prospect.revision != revision {
+        return Ok(Placed::Raced);
     }
-    let caps = match allowance(&prospect.spent, wish.limits, now) {
+    let caps = match fresh.room(wish.limits, now) {
         Ok(caps) => caps,
-        Err(spent) => return Ok(Placed::Spent { span: Some(spent.span), free_at: spent.free_at }),
+        Err(full) => return Ok(Placed::Full(full)),
     };
-    let mut snapshot = Snapshot { revision: prospect.revision, ..Snapshot::of(prospect.booking) };
-    if !snapshot.booking.legs().is_empty() {
-        snapshot = store.load(connection, wish.booking).await?;
+    let Prospect { booking, spent, .. } = fresh.prospect;
+    let snapshot = if booking.legs().is_empty() {
+        Snapshot { revision: fresh.prospect.revision, ..Snapshot::of(booking) }
+    } else {
+        store.load(connection, ask.booking).await?
+    };
+    let is_as_it_was = snapshot.revision == revision;
+    if !is_as_it_was || wish.replaces.is_some_and(|leg| !may_be_replaced(&snapshot.booking, leg, token)) {
+        return Ok(Placed::Raced);
     }
     // Should we die from here on, whoever comes then asks Calendly.
-    look_again(world, connection, wish.booking, now + ASKING + SignedDuration::from_secs(1)).await?;
+    look_again(world, connection, ask.booking, now + ASKING + SignedDuration::from_secs(1)).await?;
     let asking = Requested {
         at: now,
-        digest: wish.digest.to_owned(),
+        digest: ask.digest.to_owned(),
         event_name: wish.form.event_name.clone(),
         start: wish.form.start,
         email: wish.form.person.email.clone(),
@@ -192,24 +239,29 @@ where
         stands: RequestStands::Asking { until: now + ASKING },
     };
     let decision = request(&snapshot, token, asking.clone(), wish.metadata.clone(), &settings, now);
-    match store.reserve(&decision, wish.owner, &caps).await {
+    match store.reserve(&decision, ask.owner, &caps).await {
         Ok(()) => {}
         Err(ReserveError::Spent(bucket)) => {
-            let mut spent = prospect.spent;
+            let mut spent = spent;
             spent.extend(caps.into_iter().filter(|(capped, _)| *capped == bucket));
             let free_at = allowance(&spent, wish.limits, now).err().map_or(now + ASK_AGAIN, |it| it.free_at);
-            return Ok(Placed::Spent { span: Some(bucket.span), free_at });
+            return Ok(Placed::Full(Full { span: Some(bucket.span), free_at }));
         }
         Err(ReserveError::Commit(CommitError::Conflict)) => return Ok(Placed::Raced),
         Err(ReserveError::Commit(CommitError::Unavailable(error))) => return Err(error.into()),
     }
+    let was_tried = snapshot.booking.requested(token).is_some();
     let snapshot = snapshot.after(&decision);
 
-    let made = world.calendly().book(connection, wish.form).await;
+    let made = if world.clock().now() + LAST_START > deadline {
+        Made::Unsent { detail: TOO_LATE.to_owned() }
+    } else {
+        world.calendly().book(connection, wish.form).await
+    };
     let (reason, placed) = match made {
         Made::Booking { fact, closed_for_seconds } => {
             if let Some(seconds) = closed_for_seconds {
-                close(world, connection, wish.owner, seconds).await;
+                close(world, connection, ask.owner, seconds).await;
             }
             return Ok(booked(world, connection, snapshot, *fact).await);
         }
@@ -217,18 +269,41 @@ where
             tracing::warn!(error = detail, "Calendly was not heard; it is asked whether it has booked");
             return Ok(doubt(world, connection, &snapshot, token, asking, deadline).await);
         }
-        Made::Filled => (Reason::SlotTaken, Placed::Filled),
-        Made::Limited { reset_seconds } => {
-            let free_at = close(world, connection, wish.owner, reset_seconds).await;
-            (Reason::RateLimited, Placed::Spent { span: None, free_at })
+        Made::Filled => {
+            // Perhaps by ourselves: an earlier try may have been carried out late.
+            if was_tried && let Ok(Some(fact)) = world.calendly().find(connection, &wanted(token, &asking)).await {
+                return Ok(booked(world, connection, snapshot, fact).await);
+            }
+            (Reason::SlotTaken, Placed::Filled)
         }
-        Made::Refused { reason, detail } => (reason, Placed::Refused(reason, detail)),
+        Made::Limited { reset_seconds } => {
+            let free_at = close(world, connection, ask.owner, reset_seconds).await;
+            (Reason::RateLimited, Placed::Full(Full { span: None, free_at }))
+        }
+        Made::Refused { reason, detail, parameters } => (reason, Placed::Refused { reason, detail, parameters }),
         Made::Unsent { detail } => (Reason::Unreachable, Placed::Unavailable(detail)),
     };
-    let now = world.clock().now();
-    let refused = Requested { stands: RequestStands::Refused { reason, at: now }, ..asking };
-    write_down(world, &request(&snapshot, token, refused, None, &settings, now)).await;
+    let stands = RequestStands::Refused { reason, at: world.clock().now() };
+    write_down(world, snapshot, token, &asking, stands, &settings).await;
     Ok(placed)
+}
+
+const TOO_LATE: &str = "too little time is left to hear Calendly's answer";
+
+fn too_late() -> Placed {
+    Placed::Unavailable(TOO_LATE.to_owned())
+}
+
+/// Whether a leg may be given up for another: it is the one that the booking stands on, nobody has canceled it, and no
+/// other request is under way. Two at once would leave a meeting that nobody knows of.
+fn may_be_replaced(booking: &Booking, leg: &Leg, token: &Token) -> bool {
+    let is_head = matches!(booking.standing(), Some(Standing::Active(head)) if head.invitee == leg.invitee);
+    let is_alone = booking.open_requests().all(|(other, _)| other == token);
+    is_head && is_alone && !booking.cancel_requests().contains_key(&leg.invitee)
+}
+
+fn wanted(token: &Token, requested: &Requested) -> Wanted {
+    Wanted { token: token.clone(), email: requested.email.clone(), start: requested.start }
 }
 
 /// How a request whose answer is missing ended.
@@ -255,8 +330,7 @@ pub(crate) async fn settle<W: World>(
         RequestStands::Asking { until } if until > now => return Ok(Settled::Unsettled(until)),
         RequestStands::Asking { .. } | RequestStands::Doubtful => {}
     }
-    let wanted = Wanted { token: token.clone(), email: requested.email.clone(), start: requested.start };
-    if let Some(fact) = world.calendly().find(connection, &wanted).await? {
+    if let Some(fact) = world.calendly().find(connection, &wanted(token, requested)).await? {
         return Ok(Settled::Booked(Box::new(fact)));
     }
     if requested.at + DOUBT > now {
@@ -311,15 +385,13 @@ async fn doubt<W: World>(
     deadline: Timestamp,
 ) -> Placed {
     let now = world.clock().now();
-    if now + LAST_START <= deadline {
-        let wanted = Wanted { token: token.clone(), email: asking.email.clone(), start: asking.start };
-        if let Ok(Some(fact)) = world.calendly().find(connection, &wanted).await {
-            return booked(world, connection, snapshot.clone(), fact).await;
-        }
+    if now + LAST_START <= deadline
+        && let Ok(Some(fact)) = world.calendly().find(connection, &wanted(token, &asking)).await
+    {
+        return booked(world, connection, snapshot.clone(), fact).await;
     }
     if let Ok(settings) = world.store().settings(connection).await {
-        let doubtful = Requested { stands: RequestStands::Doubtful, ..asking };
-        write_down(world, &request(snapshot, token, doubtful, None, &settings, now)).await;
+        write_down(world, snapshot.clone(), token, &asking, RequestStands::Doubtful, &settings).await;
     }
     Placed::Doubtful(world.clock().now() + ASK_AGAIN)
 }
@@ -362,10 +434,36 @@ async fn commit<W: World>(
     }
 }
 
-/// Writes down how a request ended without a booking. If that fails, the request stays open and is asked about later.
-async fn write_down<W: World>(world: &W, decision: &Decision) {
-    if let Err(error) = world.store().commit(decision, &[]).await {
-        tracing::warn!(booking.id = %decision.booking.id, error = %error, "how a request ended could not be written down");
+/// Writes down how a request ended without a booking, unless somebody has settled it meanwhile. If that fails, the request
+/// stays open and is asked about later.
+async fn write_down<W: World>(
+    world: &W,
+    mut snapshot: Snapshot,
+    token: &Token,
+    asking: &Requested,
+    stands: RequestStands,
+    settings: &Settings,
+) {
+    let (connection, id) = (snapshot.booking.connection.clone(), snapshot.booking.id.clone());
+    for _ in 0..MOST_DECISIONS {
+        let is_open = snapshot.booking.leg_of(token).is_none() && snapshot.booking.requested(token) == Some(asking);
+        if !is_open {
+            return;
+        }
+        let ended = Requested { stands, ..asking.clone() };
+        let decision = request(&snapshot, token, ended, None, settings, world.clock().now());
+        let written = match world.store().commit(&decision, &[]).await {
+            Ok(()) => return,
+            Err(CommitError::Conflict) => world.store().load(&connection, &id).await,
+            Err(CommitError::Unavailable(error)) => Err(error),
+        };
+        match written {
+            Ok(anew) => snapshot = anew,
+            Err(error) => {
+                tracing::warn!(booking.id = %id, error = %error, "how a request ended could not be written down");
+                return;
+            }
+        }
     }
 }
 

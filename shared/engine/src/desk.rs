@@ -80,6 +80,8 @@ pub struct Appointment {
 /// What a booking was made with: what has to be said again when it moves.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Particulars {
+    /// Whether it is off already, by Calendly's word.
+    pub is_canceled: bool,
     /// How many of the event's seats are taken, the invitee's own among them.
     pub seats: u32,
     /// The answers to the form's questions.
@@ -220,7 +222,7 @@ pub enum ReserveError {
     Spent(Bucket),
 }
 
-/// How many bookings there are: counted, every one.
+/// How many bookings there are: counted, every one that is kept (past ones go after 90 days).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Totals {
     /// Meetings that are on and ahead.
@@ -259,7 +261,7 @@ pub trait Records {
     /// All or nothing.
     async fn reserve(&self, decision: &Decision, owner: &str, caps: &[(Bucket, u32)]) -> Result<(), ReserveError>;
 
-    /// Writes down that Calendly takes no bookings of an owner's until an instant.
+    /// Writes down that Calendly takes no bookings of an owner's until an instant, unless a later one stands there.
     async fn close(&self, connection: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), Unavailable>;
 
     /// The time zone of an invitee's latest booking that is on.

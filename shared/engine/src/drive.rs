@@ -91,18 +91,22 @@ pub async fn resume<W: World>(
 ) -> Result<Progress, Trouble> {
     let snapshot = world.store().load(connection, booking).await?;
     let mut facts = Vec::new();
+    // What can't be asked now must not hold up what is due.
+    let mut unasked = None;
     for (token, request) in snapshot.booking.open_requests() {
-        match settle(world, connection, booking, token, request).await? {
-            Settled::Booked(fact) => facts.push(*fact),
-            Settled::NotBooked => {}
-            Settled::Unsettled(at) => look_again(world, connection, booking, at).await?,
+        match settle(world, connection, booking, token, request).await {
+            Ok(Settled::Booked(fact)) => facts.push(*fact),
+            Ok(Settled::NotBooked) => {}
+            Ok(Settled::Unsettled(at)) => look_again(world, connection, booking, at).await?,
+            Err(trouble) => unasked = Some(trouble),
         }
     }
-    match advance(world, gate, connection, snapshot, &facts, None, deadline).await? {
-        Step::Through(progress) => Ok(progress),
-        Step::Beaten => go_on(world, gate, connection, booking, facts, deadline).await,
-        Step::Learned(facts) => go_on(world, gate, connection, booking, facts, deadline).await,
-    }
+    let progress = match advance(world, gate, connection, snapshot, &facts, None, deadline).await? {
+        Step::Through(progress) => progress,
+        Step::Beaten => go_on(world, gate, connection, booking, facts, deadline).await?,
+        Step::Learned(facts) => go_on(world, gate, connection, booking, facts, deadline).await?,
+    };
+    unasked.map_or(Ok(progress), Err)
 }
 
 /// Has a booking looked at again at an instant within 15 minutes: what is done before anything that nobody would redeliver.
@@ -257,6 +261,15 @@ async fn locate<W: World>(
     }
 
     if let Some(token) = facts.iter().rev().find_map(|it| it.leg.token.as_ref()) {
+        // A leg that was found on the way may be one that we asked for.
+        if fact.leg.token.as_ref() != Some(token)
+            && let Some(booking) = store.aliases(connection, &[], Some(token)).await?.token
+        {
+            let snapshot = store.load(connection, &booking).await?;
+            if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {
+                return Ok((snapshot, facts));
+            }
+        }
         let snapshot = store.load(connection, &BookingId::of_token(connection, token)).await?;
         // A link can be passed on, and its token with it: the token is the booking of whoever used it first.
         if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {

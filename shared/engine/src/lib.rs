@@ -8,7 +8,7 @@ mod drive;
 mod execute;
 mod ports;
 
-pub use book::{Begun, Fresh, Placed, Wish, begin, place};
+pub use book::{Ask, Begun, Fresh, Full, KeyOf, Placed, Wish, begin, place};
 pub use desk::{
     Account, Agenda, Appointment, AvailabilityRule, AvailabilitySchedule, Busy, Denied, Particulars, Prospect, Records,
     ReserveError, Story, Subscription, Totals,

@@ -153,6 +153,8 @@ pub enum Made {
         reason: Reason,
         /// Status, title, codes and parameters; nothing personal.
         detail: String,
+        /// What of the form it is about, in Calendly's names: `invitee.email`.
+        parameters: Vec<String>,
     },
     /// Certainly nothing, and it may be tried again.
     Unsent {

@@ -42,7 +42,9 @@ fn useless(error: &Error) -> String {
 
 fn scopes(missing: &[String]) -> Finding {
     match missing {
-        [] => ok("scopes", "it may read users, organizations, event types, availability, scheduled events and webhooks"),
+        [] => {
+            ok("scopes", "it may read users, organizations, event types, availability, scheduled events and webhooks")
+        }
         _ => fail(
             "scopes",
             format!("the token lacks {}: make one that has them, then `make connect`", missing.join(", ")),

@@ -212,7 +212,9 @@ pub struct ScheduleConfig {
     pub intake_dlq_url: String,
     /// `DUE_DLQ_URL`.
     pub due_dlq_url: String,
-    /// `PUBLIC_URL`: where callers reach the API, for its own description. Without it that has no address.
+    /// `SCHEDULER_DLQ_URL`.
+    pub scheduler_dlq_url: String,
+    /// `PUBLIC_URL`: where callers reach the API, and Calendly the webhook function.
     pub public_url: Option<String>,
 }
 
@@ -227,6 +229,7 @@ impl ScheduleConfig {
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             intake_dlq_url: env.required("INTAKE_DLQ_URL"),
             due_dlq_url: env.required("DUE_DLQ_URL"),
+            scheduler_dlq_url: env.required("SCHEDULER_DLQ_URL"),
             public_url: env.optional_url("PUBLIC_URL"),
         };
         env.finish(config)
@@ -286,7 +289,9 @@ mod tests {
         );
         assert_eq!(config.public_url.as_deref(), Some("https://api.example.com"));
         let error = ScheduleConfig::read(Environment::from(|_| None)).expect_err("problems").to_string();
-        for name in ["TABLE_NAME", "VAI_API_URL", "INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL"] {
+        for name in
+            ["TABLE_NAME", "VAI_API_URL", "INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL", "SCHEDULER_DLQ_URL"]
+        {
             assert!(error.contains(&format!("{name} is missing")), "{error}");
         }
         assert!(!error.contains("PUBLIC_URL"), "{error}");

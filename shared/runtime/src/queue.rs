@@ -18,7 +18,7 @@ impl QueueError {
 }
 
 /// How full a queue is, about: SQS counts on several machines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Depth {
     /// Messages that wait to be received.
     pub waiting: u64,

@@ -159,7 +159,7 @@ impl Records for Table {
     }
 
     async fn close(&self, connection: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), Unavailable> {
-        self.put_row(row::closed(connection, owner, until), &Guard::Nothing).await.map_err(unavailable)
+        self.put_latest(row::closed(connection, owner, until), until).await
     }
 
     async fn zone_of(

@@ -354,7 +354,7 @@ impl Table {
     }
 
     /// Puts a row that says when something last was, unless a later one is there.
-    async fn put_latest(&self, row: Row, at: Timestamp) -> Result<(), Unavailable> {
+    pub(crate) async fn put_latest(&self, row: Row, at: Timestamp) -> Result<(), Unavailable> {
         match self.put_row(row, &Guard::Before(at)).await {
             Err(error) if !is_refused(&error) => Err(unavailable(error)),
             Ok(()) | Err(_) => Ok(()),

@@ -1,9 +1,10 @@
-//! What API Gateway hands the webhook function: a real payload, signed now.
+//! What API Gateway hands the functions: a webhook with a real payload, signed now, and calls of our API.
 
-use std::time::SystemTime;
+use std::error::Error;
+use std::time::{Duration, SystemTime, SystemTimeError};
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 /// What Secrets Manager's stand-in gives out, too.
@@ -11,50 +12,87 @@ pub(crate) const SIGNING_KEY: &str = "a signing key of the benchmark's";
 
 const BODY: &str = include_str!("../../../events/invitee_created_vai.json");
 
-/// The event, as HTTP API's payload 2.0.
-pub(crate) fn signed_now() -> Result<String, Box<dyn std::error::Error>> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    let seconds = now.as_secs();
+/// A webhook of Calendly's.
+pub(crate) fn signed_now() -> Result<String, Box<dyn Error>> {
+    let seconds = now()?.as_secs();
     let mut mac = Hmac::<Sha256>::new_from_slice(SIGNING_KEY.as_bytes())?;
     mac.update(format!("{seconds}.{BODY}").as_bytes());
     let signature = format!("t={seconds},v1={}", hex::encode(mac.finalize().into_bytes()));
+    let headers = json!({
+        "accept": "*/*",
+        "calendly-webhook-signature": signature,
+        "content-length": BODY.len().to_string(),
+        "content-type": "application/json",
+        "user-agent": "Calendly-Webhook",
+    });
+    event("POST", "/webhooks/calendly", "", headers, Some(BODY))
+}
+
+/// A call of our own API.
+pub(crate) fn call(
+    method: &str,
+    path: &str,
+    query: &str,
+    key: &str,
+    body: Option<&str>,
+) -> Result<String, Box<dyn Error>> {
+    let headers = json!({
+        "accept": "application/json",
+        "authorization": format!("Bearer {key}"),
+        "content-type": "application/json",
+        "user-agent": "vai",
+    });
+    event(method, path, query, headers, body)
+}
+
+/// As HTTP API tells it: payload 2.0.
+fn event(
+    method: &str,
+    path: &str,
+    query: &str,
+    mut headers: Value,
+    body: Option<&str>,
+) -> Result<String, Box<dyn Error>> {
+    let route = format!("{method} {path}");
+    for (name, value) in [
+        ("host", "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"),
+        ("x-amzn-trace-id", "Root=1-67890abc-0123456789abcdef01234567"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-proto", "https"),
+    ] {
+        headers[name] = json!(value);
+    }
     let event = json!({
         "version": "2.0",
-        "routeKey": "POST /webhooks/calendly",
-        "rawPath": "/webhooks/calendly",
-        "rawQueryString": "",
-        "headers": {
-            "accept": "*/*",
-            "calendly-webhook-signature": signature,
-            "content-length": BODY.len().to_string(),
-            "content-type": "application/json",
-            "host": "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
-            "user-agent": "Calendly-Webhook",
-            "x-amzn-trace-id": "Root=1-67890abc-0123456789abcdef01234567",
-            "x-forwarded-for": "192.0.2.1",
-            "x-forwarded-port": "443",
-            "x-forwarded-proto": "https",
-        },
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": query,
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "a1b2c3d4e5",
             "domainName": "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
             "domainPrefix": "a1b2c3d4e5",
             "http": {
-                "method": "POST",
-                "path": "/webhooks/calendly",
+                "method": method,
+                "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": "192.0.2.1",
-                "userAgent": "Calendly-Webhook",
+                "userAgent": headers["user-agent"],
             },
             "requestId": "JKJaXmPLvHcESHA=",
-            "routeKey": "POST /webhooks/calendly",
+            "routeKey": route,
             "stage": "$default",
             "time": "20/Nov/2026:09:00:02 +0000",
-            "timeEpoch": now.as_millis() as u64,
+            "timeEpoch": now()?.as_millis() as u64,
         },
-        "body": BODY,
+        "headers": headers,
+        "body": body,
         "isBase64Encoded": false,
     });
     Ok(event.to_string())
+}
+
+fn now() -> Result<Duration, SystemTimeError> {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)
 }

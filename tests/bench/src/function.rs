@@ -13,17 +13,16 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// A function's binary, and what is expected of it.
 pub(crate) struct Program {
     pub(crate) name: &'static str,
-    pub(crate) calls_per_event: usize,
     pub(crate) size: u64,
     binary: PathBuf,
 }
 
 impl Program {
-    /// `<folder>/<name>/bootstrap`.
-    pub(crate) fn find(folder: &Path, name: &'static str, calls_per_event: usize) -> Result<Self, String> {
-        let binary = folder.join(name).join("bootstrap");
+    /// `target/lambda/<name>/bootstrap`, where `make build` puts it.
+    pub(crate) fn find(name: &'static str) -> Result<Self, String> {
+        let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lambda").join(name).join("bootstrap");
         let size = fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
-        Ok(Self { name, calls_per_event, size, binary })
+        Ok(Self { name, size, binary })
     }
 }
 
@@ -84,6 +83,13 @@ impl Function {
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
         let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
         if ticks.len() == 2 { Ok((ticks[0] + ticks[1]) / TICKS_PER_SECOND) } else { Err(format!("stat: {stat}")) }
+    }
+
+    /// How long its main thread, on which a function does all its work, has been at work: to the nanosecond.
+    pub(crate) fn worked(&self) -> Result<f64, String> {
+        let stat = self.proc("schedstat")?;
+        let nanoseconds: Option<f64> = stat.split(' ').next().and_then(|it| it.parse().ok());
+        nanoseconds.map(|it| it / 1e9).ok_or_else(|| format!("schedstat: {stat}"))
     }
 
     /// The most memory that was resident, in bytes.

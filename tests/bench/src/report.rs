@@ -1,4 +1,4 @@
-//! The table.
+//! The webhook's table.
 
 use std::fs;
 use std::thread;
@@ -16,7 +16,8 @@ pub(crate) struct Sample {
     pub(crate) calls_per_event: f64,
 }
 
-enum Unit {
+/// What a figure is counted in.
+pub(crate) enum Unit {
     Time,
     Size,
     Count,
@@ -71,18 +72,25 @@ impl Target {
             Self::Times(most) => (ours <= most * least, format!("at most {most}x")),
             Self::Exactly(count) => (ours == *count, format!("exactly {count}")),
         };
-        format!("{wanted}: {}", if is_met { "met" } else { "MISSED" })
+        verdict(&wanted, is_met)
     }
 }
 
 impl Unit {
-    fn text(&self, value: f64) -> String {
+    /// A figure as it is printed.
+    pub(crate) fn text(&self, value: f64) -> String {
         match self {
             Self::Time => format!("{:.3} ms", value * 1e3),
+            Self::Size if value < 1e5 => format!("{:.1} kB", value / 1e3),
             Self::Size => format!("{:.2} MB", value / 1e6),
             Self::Count => format!("{value}"),
         }
     }
+}
+
+/// A target, and whether it was met.
+pub(crate) fn verdict(wanted: &str, is_met: bool) -> String {
+    format!("{wanted}: {}", if is_met { "met" } else { "MISSED" })
 }
 
 fn median(samples: &[Sample], of: fn(&Sample) -> f64) -> f64 {
@@ -91,7 +99,8 @@ fn median(samples: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     values[values.len() / 2]
 }
 
-fn machine() -> String {
+/// The day and the machine.
+pub(crate) fn machine() -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     // Not every architecture names its model.

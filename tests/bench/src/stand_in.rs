@@ -2,7 +2,7 @@
 //! API, by which the benchmark hands out events.
 
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,9 +13,13 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 
 use crate::event::SIGNING_KEY;
+use crate::http::Message;
 
 /// How long a function may let us wait; Lambda's own limit for init.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it has for an event, as it is told. The schedule function begins nothing within the last ten seconds.
+const TIME_OUT: Duration = Duration::from_secs(30);
 
 const RUNTIME_API: &str = "/2018-06-01/runtime/";
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
@@ -29,9 +33,7 @@ pub(crate) struct StandIn {
 
 /// A request that was read from a connection and waits for its response.
 pub(crate) struct Asked {
-    path: String,
-    target: String,
-    body: Vec<u8>,
+    request: Message,
     arrived: Instant,
     connection: TcpStream,
 }
@@ -39,6 +41,7 @@ pub(crate) struct Asked {
 /// How a function answered an event.
 pub(crate) struct Answer {
     pub(crate) status: u64,
+    pub(crate) body: String,
     /// From the event's handing out.
     pub(crate) seconds: f64,
 }
@@ -77,7 +80,7 @@ impl StandIn {
 
     /// Hands an event to a function that asks for one: its answer, and its asking for the next.
     pub(crate) fn invoke(&self, asked: Asked, event: &str) -> Result<(Answer, Asked), Box<dyn Error>> {
-        let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + PATIENCE;
+        let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + TIME_OUT;
         let headers = format!(
             "Lambda-Runtime-Aws-Request-Id: {REQUEST_ID}\r\n\
              Lambda-Runtime-Deadline-Ms: {}\r\n\
@@ -89,18 +92,20 @@ impl StandIn {
         asked.respond("200 OK", &headers, event)?;
         let answer = self.wait_for("/response")?;
         let seconds = answer.since(begun);
-        let status = serde_json::from_slice::<Value>(&answer.body)?["statusCode"].as_u64().unwrap_or_default();
+        let response: Value = serde_json::from_slice(answer.request.body())?;
         answer.respond("202 Accepted", "", r#"{"status":"OK"}"#)?;
-        Ok((Answer { status, seconds }, self.ready()?))
+        let status = response["statusCode"].as_u64().unwrap_or_default();
+        let body = response["body"].as_str().unwrap_or_default().to_owned();
+        Ok((Answer { status, body, seconds }, self.ready()?))
     }
 
     fn wait_for(&self, what: &str) -> Result<Asked, Box<dyn Error>> {
         let asked = self.asked.recv_timeout(PATIENCE).map_err(|_| format!("the function is silent: no …{what}"))?;
-        if asked.path.ends_with(what) {
-            Ok(asked)
-        } else {
-            Err(format!("instead of …{what}: {} {}", asked.path, String::from_utf8_lossy(&asked.body)).into())
+        let (_, path) = asked.request.method_and_path();
+        if path.ends_with(what) {
+            return Ok(asked);
         }
+        Err(format!("instead of …{what}: {path} {}", String::from_utf8_lossy(asked.request.body())).into())
     }
 }
 
@@ -124,8 +129,9 @@ impl Asked {
 fn serve(connection: TcpStream, runtime: &Sender<Asked>, calls: &AtomicUsize) -> Result<(), Box<dyn Error>> {
     connection.set_nodelay(true)?;
     let mut reader = BufReader::new(connection.try_clone()?);
-    while let Some(asked) = read(&mut reader, &connection)? {
-        if asked.path.starts_with(RUNTIME_API) {
+    while let Some(request) = Message::read(&mut reader)? {
+        let asked = Asked { request, arrived: Instant::now(), connection: connection.try_clone()? };
+        if asked.request.method_and_path().1.starts_with(RUNTIME_API) {
             runtime.send(asked)?;
         } else {
             calls.fetch_add(1, Ordering::SeqCst);
@@ -136,7 +142,7 @@ fn serve(connection: TcpStream, runtime: &Sender<Asked>, calls: &AtomicUsize) ->
 }
 
 fn answer_as_aws(asked: Asked) -> io::Result<()> {
-    let body = match asked.target.as_str() {
+    let body = match asked.request.target.as_str() {
         "AmazonSQS.SendMessage" => json!({
             "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274",
             "MD5OfMessageBody": "fafb00f5732ab283681e124bf8747ed1",
@@ -153,29 +159,4 @@ fn answer_as_aws(asked: Asked) -> io::Result<()> {
         _ => return asked.respond("400 Bad Request", "", r#"{"__type":"UnknownOperationException"}"#),
     };
     asked.respond("200 OK", "", &body.to_string())
-}
-
-/// As much of HTTP/1.1 as the SDK and the Lambda runtime write: bodies have a length.
-fn read(reader: &mut impl BufRead, connection: &TcpStream) -> io::Result<Option<Asked>> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let (mut target, mut length) = (String::new(), 0);
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        match line.trim_end().split_once(": ") {
-            Some((name, value)) if name.eq_ignore_ascii_case("x-amz-target") => target = value.to_owned(),
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.parse().map_err(io::Error::other)?;
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    Ok(Some(Asked { path, target, body, arrived: Instant::now(), connection: connection.try_clone()? }))
 }
