@@ -35,6 +35,8 @@ impl<'a> MakeWriter<'a> for Caught {
 }
 
 fn log_of(run: impl FnOnce()) -> String {
+    // Tests run side by side, and a line that is first met where nobody listens may be written off for all.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
     let caught = Caught::default();
     let subscriber =
         tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(caught.clone()).finish();

@@ -631,6 +631,17 @@ fn a_budget_that_is_spent_gives_a_link_that_leads_to_the_conversation() {
     );
     assert_eq!(ask(&world, "metadata", &json!({"booking": again["booking"]["id"]}))["conversation_id"], "conv-10");
 
+    // A link that was passed on, and booked on by somebody else, is no answer to whom it was made for.
+    let ion = with(slot(12), json!({"inviteeEmail": "ion@example.com"}));
+    let link = ask(&world, "book", &ion)["error"]["link"].as_str().expect("a link").to_owned();
+    let token = link.rsplit("utm_content=").next().expect("a token").to_owned();
+    let meeting = crate::payload::Meeting {
+        token: Some(Box::leak(token.into_boxed_str())),
+        ..crate::payload::Meeting::new(98, "2026-11-23T08:00:40Z", "2026-11-30T09:00:00Z")
+    };
+    world.webhook(&meeting.created());
+    assert_eq!(code(&ask(&world, "book", &ion)), "key_reused");
+
     // At the time that was forecast there is room again.
     let at = refused["error"]["availableAt"].as_str().expect("a forecast").to_owned();
     world.wait_until(&at);
@@ -829,8 +840,11 @@ fn two_moves_of_one_meeting_at_once_or_a_move_and_a_cancellation_leave_one_meeti
                 "cancel" => direct("cancel", &json!({"booking": id})),
                 _ => direct("move", &json!({"booking": id, "preferredTime": wish})),
             });
+            let is_one_wish = calls[0] == calls[1];
             let answers = at_once(&world, seed, calls.to_vec());
             world.ticks.set(false);
+            let books = world.state.borrow().calls.iter().filter(|it| **it == "book").count();
+            assert!(!is_one_wish || books == 2, "seed {seed}: one wish is sent once, after the booking itself");
             world.wait_until(&(world.now.get() + SignedDuration::from_mins(5)).to_string());
             let left = at_calendly(&world);
             let booking = world.booking();
@@ -878,6 +892,24 @@ fn a_move_in_doubt_holds_up_whatever_else_is_asked_of_the_booking() {
     assert_eq!(ask(&world, "move", &thursday)["moved"], true);
     assert_eq!(ask(&world, "cancel", &json!({"booking": id}))["booking"]["status"], "canceled");
     assert!(at_calendly(&world).is_empty());
+}
+
+#[test]
+fn a_move_whose_answer_is_lost_is_known_by_its_webhook() {
+    let world = monday();
+    booked(&world);
+    let id = id_of(&world);
+    let book = world.state.borrow().calls.len() + 9;
+    world.state.borrow_mut().desk.down.push("find_booking");
+    world.lose_answer_at_call.set(Some(book));
+    let request = json!({"booking": id, "preferredTime": "2026-11-26T12:00:00+02:00"});
+    assert_eq!(code(&ask(&world, "move", &request)), "in_progress");
+    webhook_of(&world, 2);
+    assert_eq!(id_of(&world), id, "it is the same booking");
+    assert_eq!(at_calendly(&world), ["2026-11-26T10:00:00Z"]);
+    let told = world.told();
+    assert_eq!(told.iter().filter(|line| line.starts_with("SMS move")).count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|line| line.starts_with("SMS confirmation")).count(), 1, "{told:?}");
 }
 
 #[test]

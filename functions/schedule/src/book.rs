@@ -105,25 +105,8 @@ impl<D: Desk> Office<D> {
             Err(refusal) => return self.unless_made(connection, &request_for, &voice, refusal).await,
         };
         let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &voice)?;
-        let booking = BookingId::of_token(connection, &form.tracking.token);
-        let making = Making {
-            ask: Ask {
-                booking: &booking,
-                token: &form.tracking.token,
-                digest: &same,
-                email: &person.email,
-                owner: owner(event_type),
-                key: key.of(),
-            },
-            event_type,
-            form: &form,
-            metadata: Some(metadata),
-            replaces: None,
-        };
-        match self.make(caller, fresh, &making, &settings, &voice).await {
-            Ok(booking) => answer(&booking, &voice),
-            Err(refusal) => self.unless_made(connection, &request_for, &voice, refusal).await,
-        }
+        let request_for = For { event_type, ..request_for };
+        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &voice).await
     }
 
     /// Checks all that [`Office::book`] would, and keeps it under a name for a while. Nobody's slot is kept by that.
@@ -171,7 +154,7 @@ impl<D: Desk> Office<D> {
     pub(crate) async fn confirm(&self, caller: &Caller, request: &ConfirmRequest) -> Result<BookAnswer, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(None, &settings.fallback_zone, &settings);
+        let early = Voice::unknown(&settings);
         let kept = self.store().hold(connection, &request.hold).await;
         let (document, expires_at) =
             kept.map_err(|error| early.unavailable(&error))?.ok_or_else(|| early.refuse(Why::HoldUnknown))?;
@@ -196,25 +179,7 @@ impl<D: Desk> Office<D> {
             return self.unless_made(connection, &request_for, &voice, refusal).await;
         }
         form.tracking.token = token;
-        let booking = BookingId::of_token(connection, &form.tracking.token);
-        let making = Making {
-            ask: Ask {
-                booking: &booking,
-                token: &form.tracking.token,
-                digest: &digest,
-                email: &email,
-                owner: owner(event_type),
-                key: key.of(),
-            },
-            event_type,
-            form: &form,
-            metadata: Some(metadata),
-            replaces: None,
-        };
-        match self.make(caller, fresh, &making, &settings, &voice).await {
-            Ok(booking) => answer(&booking, &voice),
-            Err(refusal) => self.unless_made(connection, &request_for, &voice, refusal).await,
-        }
+        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &voice).await
     }
 
     /// A link on which the invitee books once, and which leads to the conversation that it was made in.
@@ -272,15 +237,7 @@ impl<D: Desk> Office<D> {
         for _ in 0..MOST_ENDED {
             let token = request.key.token(connection, ended.as_ref());
             let booking = BookingId::of_token(connection, &token);
-            let ask = Ask {
-                booking: &booking,
-                token: &token,
-                digest: request.digest,
-                email: request.email,
-                owner: owner(request.event_type),
-                key: request.key.of(),
-            };
-            match self.begun(connection, ask, voice).await? {
+            match self.begun(connection, request.ask(&booking, &token), voice).await? {
                 Begun::Booked(booking, _) => match ended_leg(&booking) {
                     Some(leg) if request.key.of() == KeyOf::Request => ended = Some(leg),
                     _ => return Ok(Found::Made(booking)),
@@ -319,6 +276,28 @@ impl<D: Desk> Office<D> {
         match self.found(connection, request, voice).await? {
             Found::Made(booking) => answer(&booking, voice),
             Found::Fresh(..) => Err(refusal),
+        }
+    }
+
+    /// Books what a form says, for a request that is new.
+    #[expect(clippy::too_many_arguments, reason = "a booking is made of many parts")]
+    async fn book_form(
+        &self,
+        caller: &Caller,
+        fresh: Fresh,
+        form: &Form,
+        metadata: Metadata,
+        request: &For<'_>,
+        settings: &Settings,
+        voice: &Voice,
+    ) -> Result<BookAnswer, Refusal> {
+        let token = &form.tracking.token;
+        let booking = BookingId::of_token(&caller.connection, token);
+        let ask = request.ask(&booking, token);
+        let making = Making { ask, event_type: request.event_type, form, metadata: Some(metadata), replaces: None };
+        match self.make(caller, fresh, &making, settings, voice).await {
+            Ok(booking) => answer(&booking, voice),
+            Err(refusal) => self.unless_made(&caller.connection, request, voice, refusal).await,
         }
     }
 
@@ -599,6 +578,13 @@ struct For<'a> {
     digest: &'a str,
     email: &'a Private<String>,
     event_type: &'a EventType,
+}
+
+impl For<'_> {
+    fn ask<'a>(&'a self, booking: &'a BookingId, token: &'a Token) -> Ask<'a> {
+        let Self { key, digest, email, event_type } = self;
+        Ask { booking, token, digest, email, owner: owner(event_type), key: key.of() }
+    }
 }
 
 /// What is known of a request before anything is asked.

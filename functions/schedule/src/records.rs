@@ -25,7 +25,7 @@ impl<D: Desk> Office<D> {
     /// A booking.
     pub(crate) async fn booking(&self, caller: &Caller, request: &BookingRequest) -> Result<BookingView, Refusal> {
         let settings = self.settings(&caller.connection).await?;
-        let early = Voice::of(None, &settings.fallback_zone, &settings);
+        let early = Voice::unknown(&settings);
         let Story { booking, .. } = self.story(&caller.connection, &request.booking, &early).await?;
         let zone = self.zone_of(&caller.connection, None, &booking, &settings, &early).await?;
         let voice = voice_of(&booking, None, zone, &settings);
