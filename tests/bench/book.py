@@ -66,7 +66,7 @@ class Outside(Stack):
     def measure(self):
         queue, arn = f"{self.endpoint}/000000000000/{STACK}-due", f"arn:aws:sqs:{REGION}:000000000000:{STACK}-due"
         unused = ["INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL", "SCHEDULE_GROUP", "SCHEDULER_ROLE_ARN"]
-        env = {name: "unused" for name in [*unused, "SCHEDULER_DLQ_ARN"]} | self.env | {
+        env = {name: "unused" for name in [*unused, "SCHEDULER_DLQ_ARN", "SCHEDULER_DLQ_URL"]} | self.env | {
             "AWS_ENDPOINT_URL": self.endpoint,
             "DUE_QUEUE_ARN": arn,
             "DUE_QUEUE_URL": queue,
