@@ -824,6 +824,31 @@ fn one_conversation_asks_for_two_things_at_once_and_gets_both_once() {
 }
 
 #[test]
+fn what_crosses_the_end_of_a_bucket_takes_no_more_than_the_budget_holds() {
+    let mut booked = 0;
+    for seed in 0..600 {
+        let world = monday();
+        world.state.borrow_mut().settings.booking.per_minute = 1;
+        // Each time they are somewhere else in their work when ten seconds turn.
+        let left = SignedDuration::from_millis(100) * (seed % 30 + 1);
+        world.now.set(world.now.get() + SignedDuration::from_secs(10) - left);
+        world.ticks.set(true);
+        let other = with(demo(), json!({"preferredTime": "2026-11-26T08:30:00Z"}));
+        let answers = at_once(
+            &world,
+            u64::try_from(seed).expect("no sign"),
+            [demo(), other].map(|it| direct("book", &it)).to_vec(),
+        );
+        let successes = answers.iter().filter(|it| it["success"] == true).count();
+        assert!(successes <= 1, "seed {seed}: {answers:?}");
+        assert_eq!(at_calendly(&world).len(), successes, "seed {seed}: {answers:?}");
+        booked += successes;
+    }
+    // What was taken out on both sides of an end counts on both: sometimes nobody books.
+    assert!(booked > 500, "{booked}");
+}
+
+#[test]
 fn two_moves_of_one_meeting_at_once_or_a_move_and_a_cancellation_leave_one_meeting_or_none() {
     for seed in 0..300 {
         for calls in [

@@ -184,74 +184,41 @@ impl Fresh {
     }
 }
 
-/// Books: reserves the budget and writes the request down, asks Calendly, writes down what it said. Two writes.
+/// Books: reserves the budget and writes the request down, asks Calendly, writes down what it said. Two writes, unless a
+/// bucket of the budget ends during the first.
 ///
 /// # Errors
 /// When the table can't be written before Calendly was asked; afterwards every trouble has an answer of its own.
 pub async fn place<W: World>(
     world: &W,
     connection: &ConnectionName,
-    fresh: Fresh,
+    mut fresh: Fresh,
     wish: &Wish<'_>,
     deadline: Timestamp,
 ) -> Result<Placed, Trouble>
 where
     W::Store: Records,
 {
-    let (store, ask) = (world.store(), wish.ask);
-    let token = ask.token;
-    let settings = store.settings(connection).await?;
-    let now = world.clock().now();
-    if now + LAST_START > deadline {
-        return Ok(too_late());
-    }
-    // In another bucket, what was booked in the last one may have grown since it was read. The booking itself must be as it
-    // was: else somebody else has asked for the same.
-    let revision = fresh.prospect.revision;
-    let fresh = if buckets(now) == buckets(fresh.read_at) { fresh } else { look(world, connection, ask).await? };
-    if fresh.prospect.revision != revision {
-        return Ok(Placed::Raced);
-    }
-    let caps = match fresh.room(wish.limits, now) {
-        Ok(caps) => caps,
-        Err(full) => return Ok(Placed::Full(full)),
-    };
-    let Prospect { booking, spent, .. } = fresh.prospect;
-    let snapshot = if booking.legs().is_empty() {
-        Snapshot { revision: fresh.prospect.revision, ..Snapshot::of(booking) }
-    } else {
-        store.load(connection, ask.booking).await?
-    };
-    let is_as_it_was = snapshot.revision == revision;
-    if !is_as_it_was || wish.replaces.is_some_and(|leg| !may_be_replaced(&snapshot.booking, leg, token)) {
-        return Ok(Placed::Raced);
-    }
-    // Should we die from here on, whoever comes then asks Calendly.
-    look_again(world, connection, ask.booking, now + ASKING + SignedDuration::from_secs(1)).await?;
-    let asking = Requested {
-        at: now,
-        digest: ask.digest.to_owned(),
-        event_name: wish.form.event_name.clone(),
-        start: wish.form.start,
-        email: wish.form.person.email.clone(),
-        zone: wish.form.person.zone.clone(),
-        replaces: wish.replaces.map(|leg| leg.invitee.clone()),
-        stands: RequestStands::Asking { until: now + ASKING },
-    };
-    let decision = request(&snapshot, token, asking.clone(), wish.metadata.clone(), &settings, now);
-    match store.reserve(&decision, ask.owner, &caps).await {
-        Ok(()) => {}
-        Err(ReserveError::Spent(bucket)) => {
-            let mut spent = spent;
-            spent.extend(caps.into_iter().filter(|(capped, _)| *capped == bucket));
-            let free_at = allowance(&spent, wish.limits, now).err().map_or(now + ASK_AGAIN, |it| it.free_at);
-            return Ok(Placed::Full(Full { span: Some(bucket.span), free_at }));
+    let (ask, token) = (wish.ask, wish.ask.token);
+    let settings = world.store().settings(connection).await?;
+    let Reserved { snapshot, asking, was_tried } = loop {
+        let reserved = match reserve(world, connection, fresh, wish, &settings, deadline).await? {
+            Ok(reserved) => reserved,
+            Err(placed) => return Ok(placed),
+        };
+        // Whoever reads a bucket after its end has to find in it all that was taken out of it. This may have come later.
+        if buckets(world.clock().now()) == buckets(reserved.asking.at) {
+            break reserved;
         }
-        Err(ReserveError::Commit(CommitError::Conflict)) => return Ok(Placed::Raced),
-        Err(ReserveError::Commit(CommitError::Unavailable(error))) => return Err(error.into()),
-    }
-    let was_tried = snapshot.booking.requested(token).is_some();
-    let snapshot = snapshot.after(&decision);
+        let Reserved { snapshot, asking, .. } = reserved;
+        let stands = RequestStands::Refused { reason: Reason::RateLimited, at: world.clock().now() };
+        write_down(world, snapshot, token, &asking, stands, &settings).await;
+        fresh = look(world, connection, ask).await?;
+        // Others may have made the same request meanwhile.
+        if fresh.prospect.booking.requested(token) != Some(&Requested { stands, ..asking }) {
+            return Ok(Placed::Raced);
+        }
+    };
 
     let made = if world.clock().now() + LAST_START > deadline {
         Made::Unsent { detail: TOO_LATE.to_owned() }
@@ -286,6 +253,82 @@ where
     let stands = RequestStands::Refused { reason, at: world.clock().now() };
     write_down(world, snapshot, token, &asking, stands, &settings).await;
     Ok(placed)
+}
+
+/// A request that is written down and has its place in the budget.
+struct Reserved {
+    /// The booking with the request.
+    snapshot: Snapshot,
+    /// The request.
+    asking: Requested,
+    /// Whether there was one before under the same token.
+    was_tried: bool,
+}
+
+/// Reserves the budget and writes the request down, or says what came of it.
+async fn reserve<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    fresh: Fresh,
+    wish: &Wish<'_>,
+    settings: &Settings,
+    deadline: Timestamp,
+) -> Result<Result<Reserved, Placed>, Trouble>
+where
+    W::Store: Records,
+{
+    let (store, ask, token) = (world.store(), wish.ask, wish.ask.token);
+    let now = world.clock().now();
+    if now + LAST_START > deadline {
+        return Ok(Err(too_late()));
+    }
+    // In another bucket, what was booked in the last one may have grown since it was read. The booking itself must be as it
+    // was: else somebody else has asked for the same.
+    let revision = fresh.prospect.revision;
+    let fresh = if buckets(now) == buckets(fresh.read_at) { fresh } else { look(world, connection, ask).await? };
+    if fresh.prospect.revision != revision {
+        return Ok(Err(Placed::Raced));
+    }
+    let caps = match fresh.room(wish.limits, now) {
+        Ok(caps) => caps,
+        Err(full) => return Ok(Err(Placed::Full(full))),
+    };
+    let Prospect { booking, spent, .. } = fresh.prospect;
+    let snapshot = if booking.legs().is_empty() {
+        Snapshot { revision: fresh.prospect.revision, ..Snapshot::of(booking) }
+    } else {
+        store.load(connection, ask.booking).await?
+    };
+    let is_as_it_was = snapshot.revision == revision;
+    if !is_as_it_was || wish.replaces.is_some_and(|leg| !may_be_replaced(&snapshot.booking, leg, token)) {
+        return Ok(Err(Placed::Raced));
+    }
+    // Should we die from here on, whoever comes then asks Calendly.
+    look_again(world, connection, ask.booking, now + ASKING + SignedDuration::from_secs(1)).await?;
+    let asking = Requested {
+        at: now,
+        digest: ask.digest.to_owned(),
+        event_name: wish.form.event_name.clone(),
+        start: wish.form.start,
+        email: wish.form.person.email.clone(),
+        zone: wish.form.person.zone.clone(),
+        replaces: wish.replaces.map(|leg| leg.invitee.clone()),
+        stands: RequestStands::Asking { until: now + ASKING },
+    };
+    let decision = request(&snapshot, token, asking.clone(), wish.metadata.clone(), settings, now);
+    match store.reserve(&decision, ask.owner, &caps).await {
+        Ok(()) => {}
+        Err(ReserveError::Spent(bucket)) => {
+            let mut spent = spent;
+            spent.extend(caps.into_iter().filter(|(capped, _)| *capped == bucket));
+            let free_at = allowance(&spent, wish.limits, now).err().map_or(now + ASK_AGAIN, |it| it.free_at);
+            return Ok(Err(Placed::Full(Full { span: Some(bucket.span), free_at })));
+        }
+        Err(ReserveError::Commit(CommitError::Conflict)) => return Ok(Err(Placed::Raced)),
+        Err(ReserveError::Commit(CommitError::Unavailable(error))) => return Err(error.into()),
+    }
+    let was_tried = snapshot.booking.requested(token).is_some();
+    Ok(Ok(Reserved { snapshot: snapshot.after(&decision), asking, was_tried }))
 }
 
 const TOO_LATE: &str = "too little time is left to hear Calendly's answer";
