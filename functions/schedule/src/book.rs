@@ -238,7 +238,7 @@ impl<D: Desk> Office<D> {
             let token = request.key.token(connection, ended.as_ref());
             let booking = BookingId::of_token(connection, &token);
             match self.begun(connection, request.ask(&booking, &token), voice).await? {
-                Begun::Booked(booking, _) => match ended_leg(&booking) {
+                Begun::Booked(booking) => match ended_leg(&booking) {
                     Some(leg) if request.key.of() == KeyOf::Request => ended = Some(leg),
                     _ => return Ok(Found::Made(booking)),
                 },
@@ -320,7 +320,7 @@ impl<D: Desk> Office<D> {
         };
         let placed = place(self.desk.world(), connection, fresh, &wish, caller.deadline).await;
         match placed.map_err(|error| voice.trouble(&error))? {
-            Placed::Booked(booking, _) => Ok(booking),
+            Placed::Booked(booking) => Ok(booking),
             Placed::Filled => Err(self.taken(connection, making.event_type, making.form.start, voice).await),
             Placed::Full(full) => {
                 let link = self.instead(connection, making, voice).await;

@@ -83,8 +83,9 @@ impl<D: Desk> Office<D> {
             owner: owner(event_type),
             key: key.of(),
         };
+        let as_moved = |booking: &Booking| moved(booking, booking.leg_of(&token).unwrap_or(&leg), &voice);
         let fresh = match self.begun(connection, ask, &voice).await? {
-            Begun::Booked(booking, leg) => return Ok(moved(&booking, &leg, &voice)),
+            Begun::Booked(booking) => return Ok(as_moved(&booking)),
             Begun::Fresh(fresh) => *fresh,
             Begun::InProgress(until) => return Err(self.in_progress(until, &voice)),
             Begun::Differs => return Err(voice.refuse(Why::KeyReused { booking: booking.id.to_string() })),
@@ -94,7 +95,7 @@ impl<D: Desk> Office<D> {
             // Perhaps by this very move, asked for twice at once.
             Err(refusal) => {
                 return match self.begun(connection, ask, &voice).await? {
-                    Begun::Booked(booking, leg) => Ok(moved(&booking, &leg, &voice)),
+                    Begun::Booked(booking) => Ok(as_moved(&booking)),
                     Begun::InProgress(until) => Err(self.in_progress(until, &voice)),
                     Begun::Fresh(_) | Begun::Differs => Err(refusal),
                 };
@@ -116,7 +117,7 @@ impl<D: Desk> Office<D> {
         let booking = self.make(caller, fresh, &making, &settings, &voice).await?;
         // The old event goes now, if there is time; else whoever comes next sees to it.
         self.carry_on(caller, &booking).await;
-        Ok(moved(&booking, booking.leg_of(&token).unwrap_or(&leg), &voice))
+        Ok(as_moved(&booking))
     }
 
     /// Cancels a booking. Canceling it again is no different.

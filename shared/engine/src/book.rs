@@ -54,8 +54,8 @@ pub enum KeyOf {
 pub enum Begun {
     /// Nothing: it may be placed.
     Fresh(Box<Fresh>),
-    /// It was booked before: the booking, and the leg that came of it.
-    Booked(Box<Booking>, Box<Leg>),
+    /// It was booked before.
+    Booked(Box<Booking>),
     /// Somebody is at it, or Calendly has not been heard: to be asked again at that instant.
     InProgress(Timestamp),
     /// The key belongs to another request.
@@ -99,7 +99,7 @@ pub struct Wish<'a> {
 #[derive(Debug)]
 pub enum Placed {
     /// It is booked.
-    Booked(Box<Booking>, Box<Leg>),
+    Booked(Box<Booking>),
     /// The slot is somebody else's.
     Filled,
     /// Calendly takes no more for now, or would not.
@@ -131,18 +131,18 @@ where
 {
     let fresh = look(world, connection, ask).await?;
     let known = &fresh.prospect.booking;
-    let made = |leg: &Leg| Begun::Booked(Box::new(known.clone()), Box::new(leg.clone()));
+    let made = || Begun::Booked(Box::new(known.clone()));
     let Some(requested) = known.requested(ask.token) else {
         return Ok(match known.leg_of(ask.token) {
             // By a person, on a link that carried the token; or by whom it was passed on to.
-            Some(leg) if leg.details.email.expose().eq_ignore_ascii_case(ask.email.expose()) => made(leg),
+            Some(leg) if leg.details.email.expose().eq_ignore_ascii_case(ask.email.expose()) => made(),
             Some(_) => Begun::Differs,
             None => Begun::Fresh(Box::new(fresh)),
         });
     };
     let is_same = requested.digest == ask.digest;
-    if let Some(leg) = known.leg_of(ask.token) {
-        return Ok(if is_same { made(leg) } else { Begun::Differs });
+    if known.leg_of(ask.token).is_some() {
+        return Ok(if is_same { made() } else { Begun::Differs });
     }
     let is_refused = matches!(requested.stands, RequestStands::Refused { .. });
     let binds = !is_refused || ask.key == KeyOf::Caller;
@@ -153,8 +153,7 @@ where
         Settled::Booked(fact) => {
             // What follows from it is carried out by whoever comes next.
             look_again(world, connection, ask.booking, world.clock().now() + ASK_AGAIN).await?;
-            let (booking, leg) = learn(world, connection, ask.booking, &fact).await?;
-            Ok(Begun::Booked(Box::new(booking), Box::new(leg)))
+            Ok(Begun::Booked(Box::new(learn(world, connection, ask.booking, &fact).await?)))
         }
         Settled::NotBooked => Ok(Begun::Fresh(Box::new(look(world, connection, ask).await?))),
         Settled::Unsettled(at) => Ok(Begun::InProgress(at)),
@@ -402,20 +401,19 @@ pub(crate) async fn settle<W: World>(
 async fn booked<W: World>(world: &W, connection: &ConnectionName, snapshot: Snapshot, fact: Fact) -> Placed {
     let fact = Fact { kind: FactKind::Booked, ..fact };
     let id = snapshot.booking.id.clone();
-    let (mut booking, leg) = (snapshot.booking.clone(), fact.leg.clone());
+    let mut booking = snapshot.booking.clone();
     booking.learn(&fact);
     let learned = match commit(world, connection, &snapshot, &fact).await {
         Ok(Some(decision)) => Ok(decision.booking),
         // Its webhook was quicker.
-        Ok(None) => learn(world, connection, &id, &fact).await.map(|(booking, _)| booking),
+        Ok(None) => learn(world, connection, &id, &fact).await,
         Err(error) => Err(error.into()),
     };
     match learned {
         Ok(learned) => booking = learned,
         Err(error) => tracing::warn!(booking.id = %id, error = %error, "a booking could not be written down yet"),
     }
-    let leg = booking.leg(&leg.invitee).cloned().unwrap_or(leg);
-    Placed::Booked(Box::new(booking), Box::new(leg))
+    Placed::Booked(Box::new(booking))
 }
 
 /// Calendly was not heard: it is asked at once, and if it does not know of the booking yet, that is written down.
@@ -445,12 +443,11 @@ async fn learn<W: World>(
     connection: &ConnectionName,
     booking: &BookingId,
     fact: &Fact,
-) -> Result<(Booking, Leg), Trouble> {
+) -> Result<Booking, Trouble> {
     for _ in 0..MOST_DECISIONS {
         let snapshot = world.store().load(connection, booking).await?;
         if let Some(decision) = commit(world, connection, &snapshot, fact).await? {
-            let leg = decision.booking.leg(&fact.leg.invitee).unwrap_or(&fact.leg).clone();
-            return Ok((decision.booking, leg));
+            return Ok(decision.booking);
         }
     }
     Err(Trouble::Contended)
