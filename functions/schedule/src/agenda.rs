@@ -11,12 +11,12 @@ use api::{Refusal, Why};
 use domain::ConnectionName;
 use domain::scheduling::slots::{by_day, span_of_alternatives, windows};
 use domain::scheduling::{EventType, Slot, form};
-use engine::Agenda;
+use engine::{Agenda, Denied};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::book::{host_of, invitee_invalid, later};
+use crate::book::{host_of, later, of_invitee};
 use crate::office::{Caller, Desk, Office};
 use crate::say::Voice;
 use crate::subject::{self, Words, instant, invalid};
@@ -26,7 +26,7 @@ use crate::view;
 const DAYS_LISTED: i64 = 7;
 
 /// How many days of alternatives are looked at when nothing else is asked for.
-const DAYS_OF_ALTERNATIVES: u32 = 14;
+pub(crate) const DAYS_OF_ALTERNATIVES: u32 = 14;
 
 /// How many alternatives a day has.
 const PER_DAY: usize = 3;
@@ -97,13 +97,8 @@ impl<D: Desk> Office<D> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
         let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
-        let email = match &request.invitee_email {
-            Some(text) => {
-                let invalid = || invitee_invalid("inviteeEmail", &early);
-                Some(form::email(text.expose()).ok_or_else(invalid)?)
-            }
-            None => None,
-        };
+        let email = request.invitee_email.as_ref();
+        let email = email.map(|it| of_invitee("inviteeEmail", it, form::email, &early)).transpose()?;
         let zone = self.zone(connection, request.timezone.as_deref(), email.as_ref(), &settings, &early).await?;
         let voice = Voice::of(request.language.as_deref(), &zone, &settings);
         let catalog = self.catalog(connection, &voice).await?;
@@ -217,8 +212,8 @@ impl<D: Desk> Office<D> {
         Ok((from, until))
     }
 
-    /// Free slots, the spans that Calendly takes at once asked for side by side.
-    async fn slots(
+    /// Free slots, or why there are none to be told of.
+    pub(crate) async fn slots(
         &self,
         connection: &ConnectionName,
         event_type: &EventType,
@@ -226,12 +221,22 @@ impl<D: Desk> Office<D> {
         until: Timestamp,
         voice: &Voice,
     ) -> Result<Vec<Slot>, Refusal> {
+        let slots = self.ask_for_slots(connection, event_type, from, until).await;
+        slots.map_err(|error| voice.denied(&error, Why::EventTypeUnknown { near: Vec::new() }))
+    }
+
+    /// Free slots, the spans that Calendly takes at once asked for side by side.
+    pub(crate) async fn ask_for_slots(
+        &self,
+        connection: &ConnectionName,
+        event_type: &EventType,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Slot>, Denied> {
         let asked = windows(from, until, self.now())
             .into_iter()
             .map(|(from, until)| self.calendly().available(connection, event_type, from, until));
-        let unknown = Why::EventTypeUnknown { near: Vec::new() };
-        let slots = try_join_all(asked).await.map_err(|error| voice.denied(&error, unknown))?;
-        Ok(slots.into_iter().flatten().collect())
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 }
 

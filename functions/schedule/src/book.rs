@@ -5,7 +5,7 @@ use api::request::{BookRequest, ConfirmRequest, CustomAnswers, LinkRequest};
 use api::{Refusal, When, Why};
 use domain::scheduling::budget::Span;
 use domain::scheduling::form::{self, FormFault, GuestFault};
-use domain::scheduling::slots::{chosen, nearest, span_of_alternatives, windows};
+use domain::scheduling::slots::{chosen, nearest, span_of_alternatives};
 use domain::scheduling::{EventType, Form, Given, Person, Shift, Slot, Tracking};
 use domain::{
     Booking, BookingId, ConnectionName, InviteeUri, Language, Leg, Metadata, Private, Settings, Standing, Token, digest,
@@ -14,14 +14,12 @@ use engine::{Agenda, Ask, Begun, Fresh, Full, KeyOf, Placed, Records, Wish, begi
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use crate::agenda::DAYS_OF_ALTERNATIVES;
 use crate::change::latest;
 use crate::office::{Caller, Desk, Office};
 use crate::say::Voice;
 use crate::subject::{self, Words, instant, invalid};
 use crate::view;
-
-/// How far around a wish alternatives are looked for.
-const DAYS_OF_ALTERNATIVES: u32 = 14;
 
 /// How many of them are offered with a refusal.
 const NEAREST: usize = 3;
@@ -187,20 +185,13 @@ impl<D: Desk> Office<D> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
         let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
-        let email = match &request.invitee_email {
-            Some(text) => Some(form::email(text.expose()).ok_or_else(|| invitee_invalid("inviteeEmail", &early))?),
-            None => None,
-        };
-        let name = match &request.invitee_name {
-            Some(text) => Some(form::name(text.expose()).ok_or_else(|| invitee_invalid("inviteeName", &early))?),
-            None => None,
-        };
+        let email =
+            request.invitee_email.as_ref().map(|it| of_invitee("inviteeEmail", it, form::email, &early)).transpose()?;
+        let name =
+            request.invitee_name.as_ref().map(|it| of_invitee("inviteeName", it, form::name, &early)).transpose()?;
         let zone = self.zone(connection, None, email.as_ref(), &settings, &early).await?;
         let voice = Voice::of(request.language.as_deref(), &zone, &settings);
-        let phone = match &request.phone {
-            Some(text) => Some(form::phone(text.expose()).ok_or_else(|| invitee_invalid("phone", &early))?),
-            None => None,
-        };
+        let phone = request.phone.as_ref().map(|it| of_invitee("phone", it, form::phone, &early)).transpose()?;
         let catalog = self.catalog(connection, &voice).await?;
         let asked = Words {
             event_type: request.event_type.as_deref(),
@@ -415,17 +406,11 @@ impl<D: Desk> Office<D> {
         shift: Shift,
         voice: &Voice,
     ) -> Result<Slot, Refusal> {
-        let now = self.now();
-        if wish <= now {
+        if wish <= self.now() {
             return Err(Refusal::new(Why::PastTime, voice.past(wish)));
         }
         let (from, until) = reach(wish, shift, voice);
-        let mut slots = Vec::new();
-        for (from, until) in windows(from, until, now) {
-            let some = self.calendly().available(connection, event_type, from, until).await;
-            let unknown = Why::EventTypeUnknown { near: Vec::new() };
-            slots.extend(some.map_err(|error| voice.denied(&error, unknown))?);
-        }
+        let slots = self.slots(connection, event_type, from, until, voice).await?;
         match chosen(&slots, wish, shift, &voice.tz()) {
             Some(slot) => Ok(slot.clone()),
             None => Err(self.taken(connection, event_type, wish, voice).await),
@@ -440,19 +425,15 @@ impl<D: Desk> Office<D> {
         wish: Timestamp,
         voice: &Voice,
     ) -> Refusal {
-        let now = self.now();
-        let (from, until) = span_of_alternatives(wish, now, &voice.tz(), DAYS_OF_ALTERNATIVES);
-        let mut slots = Vec::new();
-        for (from, until) in windows(from, until, now) {
-            match self.calendly().available(connection, event_type, from, until).await {
-                Ok(some) => slots.extend(some.into_iter().filter(|it| it.start != wish)),
-                // Without them it is still true that the slot is taken.
-                Err(error) => {
-                    tracing::warn!(error = %error, "there are no alternatives to offer");
-                    return Refusal::new(Why::SlotTaken { alternatives: Vec::new() }, voice.taken(wish, false));
-                }
+        let (from, until) = span_of_alternatives(wish, self.now(), &voice.tz(), DAYS_OF_ALTERNATIVES);
+        let slots: Vec<_> = match self.ask_for_slots(connection, event_type, from, until).await {
+            Ok(slots) => slots.into_iter().filter(|it| it.start != wish).collect(),
+            // Without them it is still true that the slot is taken.
+            Err(error) => {
+                tracing::warn!(error = %error, "there are no alternatives to offer");
+                return Refusal::new(Why::SlotTaken { alternatives: Vec::new() }, voice.taken(wish, false));
             }
-        }
+        };
         if slots.is_empty() {
             return voice.refuse(Why::NoSlot);
         }
@@ -469,13 +450,9 @@ impl<D: Desk> Office<D> {
     ) -> Result<(Person, Voice), Refusal> {
         let zone = request.timezone.as_deref().unwrap_or(&settings.fallback_zone);
         let early = Voice::of(request.language.as_deref(), zone, settings);
-        let email =
-            form::email(request.invitee_email.expose()).ok_or_else(|| invitee_invalid("inviteeEmail", &early))?;
-        let name = form::name(request.invitee_name.expose()).ok_or_else(|| invitee_invalid("inviteeName", &early))?;
-        let phone = match &request.phone {
-            Some(text) => Some(form::phone(text.expose()).ok_or_else(|| invitee_invalid("phone", &early))?),
-            None => None,
-        };
+        let email = of_invitee("inviteeEmail", &request.invitee_email, form::email, &early)?;
+        let name = of_invitee("inviteeName", &request.invitee_name, form::name, &early)?;
+        let phone = request.phone.as_ref().map(|it| of_invitee("phone", it, form::phone, &early)).transpose()?;
         let zone = self.zone(connection, request.timezone.as_deref(), Some(&email), settings, &early).await?;
         let voice = Voice::of(request.language.as_deref(), &zone, settings);
         Ok((Person { name, email, zone, phone }, voice))
@@ -676,7 +653,17 @@ fn language_tag(asked: Option<&str>) -> Option<String> {
     asked.and_then(Language::parse).map(|it| it.tag().to_owned())
 }
 
-pub(crate) fn invitee_invalid(field: &str, voice: &Voice) -> Refusal {
+/// Reads what a request says of the invitee.
+pub(crate) fn of_invitee<T>(
+    field: &str,
+    given: &Private<String>,
+    read: impl FnOnce(&str) -> Option<T>,
+    voice: &Voice,
+) -> Result<T, Refusal> {
+    read(given.expose()).ok_or_else(|| invitee_invalid(field, voice))
+}
+
+fn invitee_invalid(field: &str, voice: &Voice) -> Refusal {
     Refusal::new(Why::InviteeInvalid { field: field.to_owned() }, voice.invitee(field))
 }
 

@@ -177,16 +177,15 @@ impl<D: Desk> Office<D> {
     /// The connection's event types: read at most once a minute, and anew as soon as Calendly tells of a change.
     pub(crate) async fn catalog(&self, connection: &ConnectionName, voice: &Voice) -> Result<Arc<Catalog>, Refusal> {
         let now = self.now();
-        let known = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
-        if let Some(known) = &known {
+        if let Some(known) = self.known(connection) {
             if known.checked_at + CATALOG_IS_FRESH > now {
-                return Ok(Arc::clone(&known.catalog));
+                return Ok(known.catalog);
             }
             let changed_at = self.store().event_types_changed_at(connection).await;
             let changed_at = changed_at.map_err(|error| voice.unavailable(&error))?;
             if known.read_at + CATALOG_HOLDS > now && changed_at.is_none_or(|at| at < known.read_at) {
                 self.remember(connection, Known { checked_at: now, ..known.clone() });
-                return Ok(Arc::clone(&known.catalog));
+                return Ok(known.catalog);
             }
         }
         self.read_catalog(connection, voice).await
@@ -198,8 +197,7 @@ impl<D: Desk> Office<D> {
         connection: &ConnectionName,
         voice: &Voice,
     ) -> Result<Arc<Catalog>, Refusal> {
-        let known = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
-        match known {
+        match self.known(connection) {
             Some(known) if known.read_at + CATALOG_HOLDS > self.now() => Ok(known.catalog),
             _ => self.read_catalog(connection, voice).await,
         }
@@ -212,8 +210,7 @@ impl<D: Desk> Office<D> {
         changed_at: Option<Timestamp>,
         voice: &Voice,
     ) -> Result<Arc<Catalog>, Refusal> {
-        let known = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
-        match known {
+        match self.known(connection) {
             Some(known) if changed_at.is_none_or(|at| at < known.read_at) => Ok(known.catalog),
             _ => self.read_catalog(connection, voice).await,
         }
@@ -225,6 +222,10 @@ impl<D: Desk> Office<D> {
         let catalog = Arc::new(catalog.map_err(|error| voice.denied(&error, Why::CalendlyRefused))?);
         self.remember(connection, Known { catalog: Arc::clone(&catalog), read_at: now, checked_at: now });
         Ok(catalog)
+    }
+
+    fn known(&self, connection: &ConnectionName) -> Option<Known> {
+        self.catalogs.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned()
     }
 
     fn remember(&self, connection: &ConnectionName, known: Known) {

@@ -13,7 +13,7 @@ use domain::{ConnectionName, Private, timeline, uuid_of};
 use engine::{Agenda, Aliases, Records, Store, Story};
 use jiff::{SignedDuration, Unit};
 
-use crate::book::invitee_invalid;
+use crate::book::of_invitee;
 use crate::change::{latest, voice_of};
 use crate::office::{Caller, Desk, Office};
 use crate::say::Voice;
@@ -72,8 +72,7 @@ impl<D: Desk> Office<D> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
         let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
-        let email = form::email(request.user_email.expose());
-        let email = email.ok_or_else(|| invitee_invalid("userEmail", &early))?;
+        let email = of_invitee("userEmail", &request.user_email, form::email, &early)?;
         let zone = self.zone(connection, None, Some(&email), &settings, &early).await?;
         let voice = Voice::of(request.language.as_deref(), &zone, &settings);
         let now = self.now();
