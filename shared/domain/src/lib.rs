@@ -14,6 +14,7 @@ mod language;
 mod personal;
 mod plan;
 mod reason;
+mod receipt;
 pub mod scheduling;
 pub mod settings;
 mod timeline;
@@ -32,5 +33,6 @@ pub use ids::{
 pub use language::Language;
 pub use personal::{Phone, PhoneError, Private};
 pub use reason::Reason;
+pub use receipt::{ConsentSource, ContactKey, Delivery, Heard, Objection, Receipt, Reply};
 pub use settings::Settings;
 pub use timeline::{FactRecord, Line, timeline};
