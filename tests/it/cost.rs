@@ -1,5 +1,5 @@
-//! How many calls a fact costs: two reads and one transaction; claim, call and settle per effect; two calls for a
-//! duplicate.
+//! How many calls a fact costs: two reads and one transaction; claim, call and settle per effect; for a message, one read
+//! of what its recipient wishes, and for an SMS a note of it, which a reply is matched with; two calls for a duplicate.
 
 use crate::payload::Meeting;
 use crate::world::Fake;
@@ -20,7 +20,9 @@ fn a_new_fact_costs_two_reads_one_transaction_and_three_calls_per_effect() {
     // SMS, e-mail, VAI's news, analytics: claimed, called, settled. Three timers, idempotent by name: made and settled.
     let (effects, timers) = (count("text") + count("mail") + count("vai"), count("timer"));
     assert_eq!((effects, timers), (4, 3));
-    assert_eq!(calls_made.len(), 3 + 3 * effects + 2 * timers, "{calls_made:?}");
+    let (wishes, notes) = (count("contact"), count("reached"));
+    assert_eq!((wishes, notes), (2, 1));
+    assert_eq!(calls_made.len(), 3 + 3 * effects + 2 * timers + wishes + notes, "{calls_made:?}");
 }
 
 #[test]
@@ -34,10 +36,10 @@ fn a_duplicate_costs_two_calls() {
 }
 
 #[test]
-fn a_reminder_costs_one_read_and_three_calls() {
+fn a_reminder_costs_two_reads_a_look_and_four_calls() {
     let world = Fake::new("2026-11-20T09:00:02Z");
     world.webhook(&Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z").created());
     let before = world.state.borrow().calls.len();
     world.wait_until("2026-11-24T09:00:00Z");
-    assert_eq!(calls(&world, before), ["load", "claim", "text", "settle"]);
+    assert_eq!(calls(&world, before), ["load", "look_up", "contact", "claim", "text", "settle", "reached"]);
 }

@@ -26,6 +26,10 @@ pub(crate) struct Meeting {
     pub(crate) token: Option<&'static str>,
     pub(crate) phone: Option<&'static str>,
     pub(crate) previous: Option<u32>,
+    /// Where people meet, if it is not online.
+    pub(crate) place: Option<&'static str>,
+    /// When the invitee confirmed once more.
+    pub(crate) reconfirmed: Option<&'static str>,
 }
 
 impl Meeting {
@@ -40,6 +44,8 @@ impl Meeting {
             token: Some(TOKEN),
             phone: Some(PHONE),
             previous: None,
+            place: None,
+            reconfirmed: None,
         }
     }
 
@@ -59,6 +65,14 @@ impl Meeting {
             }
             None => json!([]),
         };
+        let location = match self.place {
+            Some(place) => json!({"type": "physical", "location": place}),
+            None => {
+                json!({"type": "zoom_conference", "status": "pushed", "join_url": format!("https://zoom.example/j/{}", self.number)})
+            }
+        };
+        let reconfirmation =
+            self.reconfirmed.map(|at| json!({"created_at": self.booked.to_string(), "confirmed_at": at}));
         json!({
             "uri": Self::invitee_uri(self.number),
             "event": format!("https://api.calendly.com/scheduled_events/event-{}", self.number),
@@ -71,14 +85,14 @@ impl Meeting {
             "old_invitee": self.previous.map(Self::invitee_uri), "new_invitee": null,
             "cancel_url": format!("https://calendly.com/cancellations/invitee-{}", self.number),
             "reschedule_url": format!("https://calendly.com/reschedulings/invitee-{}", self.number),
-            "routing_form_submission": null, "payment": null, "no_show": null, "reconfirmation": null,
+            "routing_form_submission": null, "payment": null, "no_show": null, "reconfirmation": reconfirmation,
             "scheduled_event": {
                 "uri": format!("https://api.calendly.com/scheduled_events/event-{}", self.number),
                 "name": "Sales Demo", "status": "active",
                 "start_time": self.start.to_string(),
                 "end_time": (self.start + SignedDuration::from_mins(self.minutes)).to_string(),
                 "event_type": "https://api.calendly.com/event_types/sales-demo",
-                "location": {"type": "zoom_conference", "status": "pushed", "join_url": format!("https://zoom.example/j/{}", self.number)},
+                "location": location,
                 "invitees_counter": {"total": 1, "active": 1, "limit": 1},
                 "event_memberships": [{"user": "https://api.calendly.com/users/maria", "user_email": "maria@example.com", "user_name": "Maria Popescu"}],
                 "event_guests": [], "created_at": self.booked.to_string(), "updated_at": updated.to_string(),

@@ -112,7 +112,7 @@ pub(crate) const CANCELED_BEFORE_CREATED: Story = Story {
 pub(crate) const ALL: [Story; 6] =
     [TAKES_PLACE, NOT_VAIS, MOVED_AND_CANCELED, MOVED_NEW_HALF_FIRST, MOVED_OUT_OF_NOWHERE, CANCELED_BEFORE_CREATED];
 
-fn shown(world: &Fake) -> String {
+pub(crate) fn shown(world: &Fake) -> String {
     let mut told = world.told();
     told.push(String::new());
     told.extend(world.ledger());
@@ -308,7 +308,7 @@ fn an_event_type_that_is_not_acted_on_is_recorded_and_left_alone() {
 }
 
 /// The story as `make explain` tells it, in UTC.
-fn timeline(world: &Fake) -> String {
+pub(crate) fn timeline(world: &Fake) -> String {
     let state = world.state.borrow();
     let facts: Vec<_> = state
         .facts

@@ -11,11 +11,12 @@ use std::task::{Context, Poll, Waker};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::scheduling::Form;
 use domain::{
-    Analytics, Booking, BookingId, CanceledBy, Cancellation, Command, CommandId, ConnectionName, Decision, Details,
-    EventUri, Fact, FactId, FactKind, InviteeUri, Leg, MailOrder, Metadata, News, Outcome, PhoneCandidate, PhoneSource,
-    Private, Settings, Snapshot, TextOrder, Token, VaiOrder,
+    Analytics, Booking, BookingId, CanceledBy, Cancellation, Command, CommandId, ConnectionName, ConsentSource,
+    ContactKey, Decision, Delivery, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, Heard, InviteeUri, Leg,
+    MailOrder, Message, Metadata, News, Objection, Outcome, Phone, PhoneCandidate, PhoneSource, Private, Reason,
+    Receipt, Settings, Snapshot, TextOrder, Token, VaiOrder,
 };
-use engine::{Aliases, Bearer, CommitError, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
+use engine::{Aliases, Bearer, CommitError, Contact, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use processor::DeadLetters;
@@ -65,11 +66,19 @@ pub(crate) struct State {
     pub(crate) dead: Vec<(String, String)>,
     /// Outcomes that providers give before they do what they are asked, in order.
     pub(crate) outcomes: VecDeque<Outcome>,
+    /// What is known of people's addresses.
+    pub(crate) contacts: BTreeMap<ContactKey, Contact>,
+    /// The numbers that were used, and for what.
+    pub(crate) nonces: BTreeMap<String, String>,
+    /// Landlines.
+    pub(crate) landlines: Vec<String>,
+    /// The hosts' zones, by their URI.
+    pub(crate) host_zones: BTreeMap<String, String>,
     /// The names of the port calls.
     pub(crate) calls: Vec<&'static str>,
     /// How many commits still find that somebody else wrote first.
     pub(crate) conflicts: usize,
-    /// Calls of providers that are under way, and the most there ever were.
+    /// Calls that sending takes, and that are under way; and the most there ever were.
     pub(crate) under_way: usize,
     pub(crate) most_under_way: usize,
 }
@@ -285,8 +294,25 @@ impl Fake {
         let number = {
             let mut state = self.state.borrow_mut();
             state.calls.push(name);
+            if OF_SENDING.contains(&name) {
+                state.under_way += 1;
+                state.most_under_way = state.most_under_way.max(state.under_way);
+            }
             state.calls.len() - 1
         };
+        let result = self.make(name, number, effect).await;
+        if OF_SENDING.contains(&name) {
+            self.state.borrow_mut().under_way -= 1;
+        }
+        result
+    }
+
+    async fn make<T>(
+        &self,
+        name: &'static str,
+        number: usize,
+        effect: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, Unavailable> {
         if self.yields.get() {
             give_way().await;
         }
@@ -311,11 +337,6 @@ impl Fake {
     }
 
     async fn provider(&self, name: &'static str, line: String, key: &CommandId) -> Outcome {
-        {
-            let mut state = self.state.borrow_mut();
-            state.under_way += 1;
-            state.most_under_way = state.most_under_way.max(state.under_way);
-        }
         if self.refuse_at_call.get() == Some(self.state.borrow().calls.len()) {
             self.state.borrow_mut().outcomes.push_front(Outcome::Refused {
                 reason: domain::Reason::ProviderRefused,
@@ -331,13 +352,36 @@ impl Fake {
             outcome.unwrap_or_else(|| Outcome::Done { provider_id: Some(format!("id-of-{key}")) })
         };
         let outcome = self.call(name, done).await;
-        self.state.borrow_mut().under_way -= 1;
         outcome.unwrap_or_else(|error| match error.0.as_str() {
             LOST => Outcome::Unknown { detail: LOST.to_owned() },
             _ => {
                 Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: error.to_string() }
             }
         })
+    }
+
+    /// Something is heard from a provider, or from a person through one; says what it came to.
+    pub(crate) fn hears(&self, heard: &Heard) -> &'static str {
+        let (gate, connection) = (engine::Gate::default(), ConnectionName::default());
+        let deadline = self.now.get() + TIME_OUT;
+        let hearing = engine::hear(self, &gate, &connection, heard, deadline);
+        hearing.now_or_never().expect("nothing stops it").expect("it was taken in")
+    }
+
+    /// A provider's word on the first command whose id begins so.
+    pub(crate) fn receipt(&self, slug: &str, delivery: Delivery) -> Receipt {
+        let state = self.state.borrow();
+        let (booking, command) =
+            state.commands.values().find(|(_, it)| it.id.as_str().starts_with(slug)).expect("a command");
+        Receipt {
+            booking: booking.clone(),
+            command: command.id.clone(),
+            provider_id: Some(format!("id-of-{}", command.id)),
+            delivery: Some(delivery),
+            at: self.now.get(),
+            code: None,
+            objection: None,
+        }
     }
 
     /// The one booking of a story.
@@ -358,6 +402,9 @@ impl Fake {
         self.state.borrow().told.clone()
     }
 }
+
+/// The calls that sending one thing takes, one after the other.
+const OF_SENDING: [&str; 7] = ["contact", "claim", "text", "mail", "vai", "settle", "reached"];
 
 const LOST: &str = "the answer is lost";
 
@@ -385,12 +432,13 @@ fn line(command: &Command) -> String {
 /// The stories' settings: an EngageLab template for each message, whatever the language.
 pub(crate) fn settings() -> Settings {
     let mut settings = Settings::default();
-    for message in ["confirmation", "move", "cancellation", "reminder", "follow_up"] {
+    for message in Message::NAMES {
         settings.templates.push(domain::settings::Template {
             message: message.to_owned(),
             provider: domain::settings::Provider::Engagelab,
             language: None,
             event_type: None,
+            text: None,
             id: format!("{message}-1"),
         });
     }
@@ -461,6 +509,51 @@ impl engine::Store for Fake {
 
     async fn payload(&self, _: &ConnectionName, _: &BookingId, fact: &FactId) -> Result<Option<Vec<u8>>, Unavailable> {
         self.call("payload", |state| state.facts.get(fact).map(|it| it.payload.clone())).await
+    }
+
+    async fn contact(&self, _: &ConnectionName, key: &ContactKey) -> Result<Contact, Unavailable> {
+        self.call("contact", |state| state.contacts.get(key).cloned().unwrap_or_default()).await
+    }
+
+    async fn object(
+        &self,
+        _: &ConnectionName,
+        key: &ContactKey,
+        objection: Option<Objection>,
+        source: ConsentSource,
+        _: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.call("object", |state| {
+            state.contacts.entry(key.clone()).or_default().objection = objection.map(|it| (it, source));
+        })
+        .await
+    }
+
+    async fn reached(
+        &self,
+        _: &ConnectionName,
+        key: &ContactKey,
+        booking: &BookingId,
+        command: &CommandId,
+        _: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.call("reached", |state| {
+            state.contacts.entry(key.clone()).or_default().last = Some((booking.clone(), command.clone()));
+        })
+        .await
+    }
+
+    async fn first_use(
+        &self,
+        _: &ConnectionName,
+        nonce: &str,
+        digest: &str,
+        _: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        self.call("first_use", |state| {
+            state.nonces.entry(nonce.to_owned()).or_insert_with(|| digest.to_owned()).as_str() == digest
+        })
+        .await
     }
 
     async fn keep_unknown(&self, _: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable> {
@@ -562,6 +655,14 @@ impl engine::Calendly for Fake {
             _ => Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: error.0 },
         })
     }
+
+    async fn host_zone(&self, _: &ConnectionName, host: &str) -> Result<Option<String>, Unavailable> {
+        self.call("host_zone", |state| state.host_zones.get(host).cloned()).await
+    }
+
+    async fn single_use_link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, Unavailable> {
+        self.call("single_use_link", |_| "https://calendly.com/d/once".to_owned()).await
+    }
 }
 
 /// What Calendly answers to a form that it takes.
@@ -592,7 +693,9 @@ fn calendly_books(form: &Form, number: usize, now: Timestamp) -> Fact {
                 place: None,
                 cancel_url: Some(format!("https://calendly.com/cancellations/I{number}")),
                 reschedule_url: Some(format!("https://calendly.com/reschedulings/I{number}")),
+                in_person: false,
                 host: Some("Maria Popescu".to_owned()),
+                hosts: Vec::new(),
                 phones: form
                     .person
                     .phone
@@ -615,15 +718,29 @@ fn calendly_books(form: &Form, number: usize, now: Timestamp) -> Fact {
     }
 }
 
+/// A message, as the stories call it.
+fn name(message: Message) -> String {
+    match message {
+        Message::HostNotice(notice) => format!("to the host: {}", notice.name()),
+        other => other.name().to_owned(),
+    }
+}
+
 impl engine::Texts for Fake {
-    async fn send(&self, _: &ConnectionName, key: &CommandId, order: &TextOrder) -> Outcome {
+    fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
+        let phone = Phone::parse(text).map_err(|_| Reason::PhoneInvalid)?;
+        let is_landline = self.state.borrow().landlines.iter().any(|it| it == phone.expose());
+        if is_landline { Err(Reason::Landline) } else { Ok(phone) }
+    }
+
+    async fn send(&self, _: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
         let letter = &order.letter;
         let line = format!(
             "SMS {} [{}, {}] to {}: {} {} {}",
-            order.message.name(),
-            order.template,
+            name(order.message),
+            order.template.as_deref().unwrap_or(order.provider.name()),
             letter.language.tag(),
-            order.to.expose(),
+            to.expose(),
             letter.event,
             local(letter.start, &letter.zone),
             letter.zone
@@ -637,8 +754,8 @@ impl engine::Mail for Fake {
         let letter = &order.letter;
         let line = format!(
             "e-mail {} [{}, {}] to {}: {} {} {}",
-            order.message.name(),
-            order.template,
+            name(order.message),
+            order.template.as_deref().unwrap_or(order.provider.name()),
             letter.language.tag(),
             order.to.expose(),
             letter.event,

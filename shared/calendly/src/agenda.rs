@@ -15,7 +15,7 @@ use crate::call::{all, readable};
 use crate::meetings::{self, AT_ONCE};
 use crate::place::Place;
 use crate::resources::{self, AvailableTime, BusyTime, Rule, SchedulingLink};
-use crate::{Rest, catalog, particulars};
+use crate::{Account, Error, Rest, catalog, particulars};
 
 /// The longest span that Calendly tells a host's busy times of.
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -32,6 +32,13 @@ struct Link<'a> {
 #[derive(Serialize)]
 struct NoShow<'a> {
     invitee: &'a InviteeUri,
+}
+
+/// A new link for one booking.
+pub(crate) async fn link(account: &Account, event_type: &EventTypeUri) -> Result<String, Error> {
+    let body = Link { max_event_count: 1, owner: event_type, owner_type: "EventType" };
+    let link: SchedulingLink = account.make("/scheduling_links", &body).await?;
+    Ok(link.booking_url)
 }
 
 impl Agenda for Rest {
@@ -65,9 +72,7 @@ impl Agenda for Rest {
     }
 
     async fn link(&self, connection: &ConnectionName, event_type: &EventTypeUri) -> Result<String, Denied> {
-        let body = Link { max_event_count: 1, owner: event_type, owner_type: "EventType" };
-        let link: SchedulingLink = self.account(connection).await?.make("/scheduling_links", &body).await?;
-        Ok(link.booking_url)
+        Ok(link(&self.account(connection).await?, event_type).await?)
     }
 
     async fn appointments(

@@ -16,6 +16,30 @@ const FRESH: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(crate) struct Owners(Mutex<BTreeMap<ConnectionName, Known>>);
 
+/// The hosts' time zones, remembered as long as owners are.
+#[derive(Debug, Default)]
+pub(crate) struct Zones(Mutex<BTreeMap<(ConnectionName, String), (Option<String>, Instant)>>);
+
+/// Past this many the hosts are forgotten.
+const MOST_HOSTS: usize = 1_000;
+
+impl Zones {
+    /// A host's zone, if it was asked for not long ago; `Some(None)` when Calendly named none.
+    pub(crate) fn get(&self, connection: &ConnectionName, host: &str) -> Option<Option<String>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (zone, _) = known.get(&(connection.clone(), host.to_owned())).filter(|(_, at)| at.elapsed() < FRESH)?;
+        Some(zone.clone())
+    }
+
+    pub(crate) fn put(&self, connection: &ConnectionName, host: &str, zone: Option<String>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_HOSTS {
+            known.clear();
+        }
+        known.insert((connection.clone(), host.to_owned()), (zone, Instant::now()));
+    }
+}
+
 #[derive(Debug)]
 struct Known {
     token: Private<String>,

@@ -28,6 +28,13 @@ pub(crate) fn path_of_event(uri: &str) -> Option<String> {
     (events == "scheduled_events" && is_id(id)).then(|| format!("/scheduled_events/{id}"))
 }
 
+/// The path of a user: of `…/users/{user}`.
+pub(crate) fn path_of_user(uri: &str) -> Option<String> {
+    let mut segments = uri.trim_end_matches('/').rsplit('/');
+    let (id, users) = (segments.next()?, segments.next()?);
+    (users == "users" && is_id(id)).then(|| format!("/users/{id}"))
+}
+
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

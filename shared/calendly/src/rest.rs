@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::scheduling::Form;
-use domain::{ConnectionName, Fact, InviteeUri, Outcome, Reason};
+use domain::{ConnectionName, EventTypeUri, Fact, InviteeUri, Outcome, Reason};
 use engine::{Calendly, Made, Unavailable, Wanted};
+use jiff::tz::TimeZone;
 use reqwest::Client;
 use runtime::{SecretError, Secrets, SystemClock};
 use wire::calendly::parse_looked_up;
 
 use crate::call::PATIENCE;
-use crate::owners::Owners;
-use crate::place::Place;
-use crate::{Account, Error, User, booking, cancel, meetings};
+use crate::owners::{Owners, Zones};
+use crate::place::{Place, path_of_user};
+use crate::{Account, Error, User, agenda, booking, cancel, meetings};
 
 /// Calendly's REST API for every connection.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub struct Rest {
     base_url: String,
     secrets: Arc<Secrets>,
     owners: Arc<Owners>,
+    zones: Arc<Zones>,
     /// How long one question may take, with all of its calls.
     pub(crate) patience: Duration,
 }
@@ -29,7 +31,14 @@ pub struct Rest {
 impl Rest {
     /// `base_url` is without its trailing slash. The token is each connection's own.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
-        Self { client, base_url: base_url.into(), secrets, owners: Arc::default(), patience: PATIENCE }
+        Self {
+            client,
+            base_url: base_url.into(),
+            secrets,
+            owners: Arc::default(),
+            zones: Arc::default(),
+            patience: PATIENCE,
+        }
     }
 
     /// The connection's account, for one question.
@@ -97,6 +106,29 @@ impl Calendly for Rest {
             Ok(account) => cancel::cancel(&account, &place, reason, SystemClock.now()).await,
             Err(error) => cancel::without_token(&error),
         }
+    }
+
+    async fn host_zone(&self, connection: &ConnectionName, host: &str) -> Result<Option<String>, Unavailable> {
+        let Some(path) = path_of_user(host) else { return Ok(None) };
+        if let Some(known) = self.zones.get(connection, host) {
+            return Ok(known);
+        }
+        let user = match self.account(connection).await?.get::<User>(&path).await {
+            Ok(user) => Some(user),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let zone = user.and_then(|it| it.timezone).filter(|it| TimeZone::get(it).is_ok());
+        self.zones.put(connection, host, zone.clone());
+        Ok(zone)
+    }
+
+    async fn single_use_link(
+        &self,
+        connection: &ConnectionName,
+        event_type: &EventTypeUri,
+    ) -> Result<String, Unavailable> {
+        Ok(agenda::link(&self.account(connection).await?, event_type).await?)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The fold is a join: it takes facts in any order, any number of times, and ends in the same state. What to do about
 //! that state is not decided here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -58,6 +59,8 @@ pub enum PhoneSource {
     OutboundCall,
     /// What VAI wrote down.
     Metadata,
+    /// The settings, for a host.
+    Settings,
 }
 
 impl PhoneSource {
@@ -68,6 +71,7 @@ impl PhoneSource {
             Self::Question => "a question",
             Self::OutboundCall => "the outbound call",
             Self::Metadata => "VAI",
+            Self::Settings => "the settings",
         }
     }
 }
@@ -110,6 +114,19 @@ pub struct Cancellation {
     pub rescheduled: bool,
 }
 
+/// Somebody who hosts the event: one of Calendly's event memberships.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EventHost {
+    /// Calendly's URI of the user.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The host's name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The address at Calendly.
+    pub email: Private<String>,
+}
+
 /// What is known of a leg's meeting. Replaced whole by a newer account of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Details {
@@ -146,9 +163,15 @@ pub struct Details {
     /// Where the invitee moves the meeting.
     #[serde(default)]
     pub reschedule_url: Option<String>,
+    /// Whether people meet in one place, and so live by the clock of that place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_person: bool,
     /// The first host's name.
     #[serde(default)]
     pub host: Option<String>,
+    /// Every host that Calendly names an address of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<EventHost>,
     /// What may be phone numbers, in order of trust.
     #[serde(default)]
     pub phones: Vec<PhoneCandidate>,
@@ -255,6 +278,12 @@ pub struct Requested {
     pub event_name: String,
     /// The start that was asked for, UTC.
     pub start: Timestamp,
+    /// The event type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<EventTypeUri>,
+    /// The invitee's name.
+    #[serde(default)]
+    pub name: Private<String>,
     /// The invitee's address: what Calendly is asked by, should its answer be lost.
     pub email: Private<String>,
     /// IANA time zone that times are told in.
@@ -421,6 +450,26 @@ impl Booking {
             })
     }
 
+    /// What a command is about: a leg, or the meeting that was asked for and never came to be, told as if it were one.
+    pub fn subject(&self, of: &InviteeUri) -> Option<Cow<'_, Leg>> {
+        if let Some(leg) = self.legs.get(of) {
+            return Some(Cow::Borrowed(leg));
+        }
+        let (token, request) = self.requests.iter().find(|(token, _)| InviteeUri::of_request(token) == *of)?;
+        Some(Cow::Owned(request.as_leg(token)))
+    }
+
+    /// The meeting that VAI's agent asked for, was told to wait for, and that Calendly never made; since when that is known.
+    pub(crate) fn never_booked(&self) -> Option<(Leg, Timestamp)> {
+        let is_hoped_for = !self.legs.is_empty() || self.open_requests().next().is_some();
+        let (token, request) = self.requests.iter().max_by_key(|(_, it)| it.at).filter(|_| !is_hoped_for)?;
+        match request.stands {
+            // Of all refusals this is the one that no agent was there to hear: Calendly was asked for two minutes.
+            RequestStands::Refused { reason: Reason::NotFound, at } => Some((request.as_leg(token), at)),
+            RequestStands::Refused { .. } | RequestStands::Asking { .. } | RequestStands::Doubtful => None,
+        }
+    }
+
     /// A leg by its URI.
     pub fn leg(&self, invitee: &InviteeUri) -> Option<&Leg> {
         self.legs.get(invitee)
@@ -501,6 +550,44 @@ impl Booking {
             at = before;
         }
         depth
+    }
+}
+
+impl Requested {
+    fn as_leg(&self, token: &Token) -> Leg {
+        Leg {
+            invitee: InviteeUri::of_request(token),
+            token: None,
+            previous: None,
+            next: None,
+            details: Details {
+                as_of: self.at,
+                event: EventUri::new(""),
+                event_type: self.event_type.clone(),
+                event_name: self.event_name.clone(),
+                start: self.start,
+                end: self.start,
+                name: self.name.clone(),
+                first_name: None,
+                email: self.email.clone(),
+                zone: Some(self.zone.clone()),
+                join_url: None,
+                place: None,
+                cancel_url: None,
+                reschedule_url: None,
+                in_person: false,
+                host: None,
+                hosts: Vec::new(),
+                phones: Vec::new(),
+                reconfirmation: None,
+                routing_form_submission: None,
+                payment: None,
+            },
+            canceled: None,
+            no_show: None,
+            heard_created: false,
+            heard_canceled: false,
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{BookingId, CommandId, FactId, InviteeUri, Reason};
+use crate::settings::Provider;
+use crate::{BookingId, CommandId, ContactKey, Delivery, FactId, InviteeUri, Private, Reason, Receipt};
 
-/// A message to the invitee.
+/// A message to a person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
@@ -25,9 +26,71 @@ pub enum Message {
         /// Minutes after the end.
         minutes_after: u32,
     },
+    /// The host said that the invitee did not come.
+    NoShow,
+    /// The invitee is asked to say if they are not coming after all.
+    Reconfirmation {
+        /// Minutes before the start.
+        minutes_before: u32,
+    },
+    /// What VAI's agent was to book could not be booked in the end.
+    NotBooked,
+    /// To a host.
+    HostNotice(Notice),
+}
+
+/// What a host is told of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// The meeting is booked.
+    Booked,
+    /// The meeting is at another time now.
+    Moved,
+    /// The meeting is off.
+    Canceled,
+}
+
+impl Notice {
+    /// The name that wording uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Booked => "booked",
+            Self::Moved => "moved",
+            Self::Canceled => "canceled",
+        }
+    }
 }
 
 impl Message {
+    /// The names of all messages, in the order in which they are listed to people.
+    pub const NAMES: [&str; 9] = [
+        "confirmation",
+        "move",
+        "cancellation",
+        "reminder",
+        "follow_up",
+        "no_show",
+        "host_notice",
+        "reconfirmation",
+        "not_booked",
+    ];
+
+    /// Every message that differs from the others in what it says, as it is previewed.
+    pub const SAMPLES: [Self; 11] = [
+        Self::Confirmation,
+        Self::Move,
+        Self::Cancellation,
+        Self::Reminder { minutes_before: 60 },
+        Self::FollowUp { minutes_after: 30 },
+        Self::NoShow,
+        Self::HostNotice(Notice::Booked),
+        Self::HostNotice(Notice::Moved),
+        Self::HostNotice(Notice::Canceled),
+        Self::Reconfirmation { minutes_before: 1440 },
+        Self::NotBooked,
+    ];
+
     /// The name that settings and templates use.
     pub fn name(self) -> &'static str {
         match self {
@@ -36,7 +99,22 @@ impl Message {
             Self::Cancellation => "cancellation",
             Self::Reminder { .. } => "reminder",
             Self::FollowUp { .. } => "follow_up",
+            Self::NoShow => "no_show",
+            Self::HostNotice(_) => "host_notice",
+            Self::Reconfirmation { .. } => "reconfirmation",
+            Self::NotBooked => "not_booked",
         }
+    }
+
+    /// Whether it comes of a clock rather than of something that somebody has just done: quiet hours are kept for it, and
+    /// nobody is told twice when in doubt.
+    pub fn is_of_the_clock(self) -> bool {
+        matches!(self, Self::Reminder { .. } | Self::FollowUp { .. } | Self::NoShow | Self::Reconfirmation { .. })
+    }
+
+    /// Whether it is about no meeting that is to come: people may object to these alone.
+    pub fn is_follow_up(self) -> bool {
+        matches!(self, Self::FollowUp { .. } | Self::NoShow)
     }
 }
 
@@ -85,6 +163,10 @@ pub enum Action {
     Text(Message),
     /// An e-mail to the invitee.
     Mail(Message),
+    /// An SMS to a host, named by the address at Calendly; the empty one stands for the settings' one phone for all.
+    TextHost(Notice, Private<String>),
+    /// An e-mail to a host.
+    MailHost(Notice, Private<String>),
     /// News for VAI.
     TellVai(News),
     /// A conversation that VAI takes up again: `/followup/schedule`.
@@ -109,29 +191,53 @@ pub enum Errs {
 }
 
 impl Action {
-    /// How this action errs. None of the providers has an idempotency that is documented, so every action must say.
+    /// How this action errs. Of the providers only Brevo has an idempotency that is documented, and only for half an hour,
+    /// so every action must say.
     pub fn errs(&self) -> Errs {
         match self {
-            Self::Text(Message::Reminder { .. } | Message::FollowUp { .. })
-            | Self::Mail(Message::Reminder { .. } | Message::FollowUp { .. })
-            | Self::OfferHelp => Errs::AtMostOnce,
-            Self::Text(Message::Confirmation | Message::Move | Message::Cancellation)
-            | Self::Mail(Message::Confirmation | Message::Move | Message::Cancellation) => Errs::OnceMore,
+            Self::Text(message) | Self::Mail(message) if message.is_of_the_clock() => Errs::AtMostOnce,
+            Self::OfferHelp => Errs::AtMostOnce,
+            Self::Text(_) | Self::Mail(_) | Self::TextHost(..) | Self::MailHost(..) => Errs::OnceMore,
             // What is canceled stays so.
             Self::TellVai(_) | Self::Log(..) | Self::Heal | Self::Cancel => Errs::AtLeastOnce,
         }
     }
 
+    /// The message that it brings to a person.
+    pub fn message(&self) -> Option<Message> {
+        match self {
+            Self::Text(message) | Self::Mail(message) => Some(*message),
+            Self::TextHost(notice, _) | Self::MailHost(notice, _) => Some(Message::HostNotice(*notice)),
+            Self::TellVai(_) | Self::OfferHelp | Self::Log(..) | Self::Heal | Self::Cancel => None,
+        }
+    }
+
+    /// For an SMS: the e-mail that says the same.
+    pub fn by_email(&self) -> Option<Self> {
+        match self {
+            Self::Text(message) => Some(Self::Mail(*message)),
+            Self::TextHost(notice, host) if !host.expose().is_empty() => Some(Self::MailHost(*notice, host.clone())),
+            _ => None,
+        }
+    }
+
     /// The readable part of a command's id.
     pub fn slug(&self) -> String {
-        let message = |channel: &str, message: &Message| match message {
-            Message::Reminder { minutes_before } => format!("{channel}-reminder-{minutes_before}m"),
-            Message::FollowUp { minutes_after } => format!("{channel}-follow-up-{minutes_after}m"),
-            Message::Confirmation | Message::Move | Message::Cancellation => format!("{channel}-{}", message.name()),
+        let message = |channel: &str, message: &Message| {
+            let name = message.name().replace('_', "-");
+            match message {
+                Message::Reminder { minutes_before } => format!("{channel}-{name}-{minutes_before}m"),
+                // A timer's name has 64 characters.
+                Message::Reconfirmation { minutes_before } => format!("{channel}-reconfirm-{minutes_before}m"),
+                Message::FollowUp { minutes_after } => format!("{channel}-{name}-{minutes_after}m"),
+                _ => format!("{channel}-{name}"),
+            }
         };
         match self {
             Self::Text(text) => message("sms", text),
             Self::Mail(mail) => message("mail", mail),
+            Self::TextHost(notice, _) => format!("sms-host-{}", notice.name()),
+            Self::MailHost(notice, _) => format!("mail-host-{}", notice.name()),
             Self::TellVai(News::Booked) => "vai-booked".to_owned(),
             Self::TellVai(News::Confirmed) => "vai-confirmed".to_owned(),
             Self::TellVai(News::Canceled) => "vai-canceled".to_owned(),
@@ -278,10 +384,32 @@ pub struct Command {
     /// How often it was tried.
     #[serde(default)]
     pub attempts: u32,
+    /// How often its hour was moved because it had come in quiet hours.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub postponed: u32,
+    /// The providers that could not or would not send it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<Provider>,
+    /// Whom it was sent to, as a hash: whose consent a receipt or a reply is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<ContactKey>,
+    /// How far the message has come since its provider took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// What happened to it, in order.
     #[serde(default)]
     pub history: Vec<Note>,
 }
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// The note that begins the history of a command that takes another's place.
+const INSTEAD: &str = "instead";
+
+/// The note of a reply.
+const REPLIED: &str = "replied";
 
 /// Waits before the tries after the first, in seconds; when they are spent, the command has failed.
 const BACKOFF_SECONDS: [u32; 6] = [30, 120, 600, 3_600, 14_400, 43_200];
@@ -299,6 +427,10 @@ impl Command {
         let slug = action.slug();
         let id = match &action {
             Action::Log(_, fact) => CommandId::of(&slug, &[booking.as_str(), fact.as_str()]),
+            Action::TextHost(_, host) | Action::MailHost(_, host) => CommandId::of(
+                &slug,
+                &[booking.as_str(), &slug, leg.as_str(), &start.to_string(), &host.expose().to_lowercase()],
+            ),
             Action::Text(_)
             | Action::Mail(_)
             | Action::TellVai(_)
@@ -306,7 +438,144 @@ impl Command {
             | Action::Heal
             | Action::Cancel => CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()]),
         };
-        Self { id, action, leg, not_before, state: State::Open, attempts: 0, history: Vec::new() }
+        Self {
+            id,
+            action,
+            leg,
+            not_before,
+            state: State::Open,
+            attempts: 0,
+            postponed: 0,
+            passed_over: Vec::new(),
+            to: None,
+            delivery: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// The command as one that takes another's place, for which `reason` says why.
+    pub(crate) fn instead(mut self, now: Timestamp, reason: Reason) -> Self {
+        self.history.push(Note { at: now, what: INSTEAD.to_owned(), reason: Some(reason), detail: None });
+        self
+    }
+
+    /// Whether it takes another's place.
+    pub(crate) fn is_instead(&self) -> bool {
+        self.history.first().is_some_and(|note| note.what == INSTEAD)
+    }
+
+    /// Why its e-mail should go out in its place, and since when: it is an SMS that can't be sent, was refused or did not
+    /// arrive. One that may have been sent has no place to take.
+    pub(crate) fn calls_for_email(&self) -> Option<(Timestamp, Reason)> {
+        let ended = match self.state {
+            State::Skipped { reason } => {
+                use Reason::{Landline, NoPhone, NoTemplate, OptedOut, PhoneInvalid, QuietHours};
+                let is_about_sms =
+                    matches!(reason, NoPhone | PhoneInvalid | Landline | NoTemplate | OptedOut | QuietHours);
+                is_about_sms.then_some(reason)
+            }
+            State::Failed { reason } => Some(reason),
+            State::Done { .. } => (self.delivery == Some(Delivery::Failed)).then_some(Reason::Undelivered),
+            State::Open
+            | State::Waiting
+            | State::Claimed { .. }
+            | State::Withdrawing { .. }
+            | State::Withdrawn { .. }
+            | State::Unknown => None,
+        };
+        Some((self.history.last()?.at, ended?))
+    }
+
+    /// Whether it is an SMS in whose place an e-mail could go.
+    pub fn is_missed(&self) -> bool {
+        self.action.by_email().is_some() && self.calls_for_email().is_some()
+    }
+
+    /// The command with an hour that is not in quiet hours.
+    pub fn moved_to(mut self, hour: Timestamp, now: Timestamp) -> Self {
+        self.postponed += 1;
+        self.not_before = Some(hour);
+        self.history.push(Note { at: now, what: "postponed".to_owned(), reason: None, detail: None });
+        self.state = State::Open;
+        self
+    }
+
+    /// What a provider's outcome makes of the command when another provider could take over: what it will never send, or
+    /// can't for reasons of its account, is the next one's. A person's objection or a number that can't be texted is
+    /// nobody's.
+    pub fn settled_by(self, outcome: Outcome, provider: Provider, next: Option<Provider>, now: Timestamp) -> Self {
+        let own = match (&outcome, next) {
+            (Outcome::Refused { reason, .. } | Outcome::Unsent { reason, .. }, Some(next)) => {
+                let is_final = matches!(outcome, Outcome::Refused { .. });
+                let passes = match reason {
+                    Reason::Misconfigured => true,
+                    Reason::ProviderRefused => is_final,
+                    _ => false,
+                };
+                passes.then_some(next)
+            }
+            _ => None,
+        };
+        match (own, outcome) {
+            (Some(next), Outcome::Refused { reason, detail } | Outcome::Unsent { reason, detail, .. }) => {
+                let mut command = self;
+                command.passed_over.push(provider);
+                let detail = format!("{detail}; {} takes over", next.title());
+                command.history.push(Note {
+                    at: now,
+                    what: "passed_over".to_owned(),
+                    reason: Some(reason),
+                    detail: Some(detail),
+                });
+                command.state = State::Open;
+                command
+            }
+            (_, outcome) => self.settled(outcome, now),
+        }
+    }
+
+    /// Takes in a provider's word on the message. `None` when it says nothing new: what was overtaken, what is about
+    /// another message, what was never sent. A word on a message that nobody knew to be sent is how it becomes known.
+    pub fn heard_of(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
+        let delivery = receipt.delivery?;
+        let was_in_doubt = self.state == State::Unknown;
+        if !self.is_spoken_of_by(receipt) || self.delivery >= Some(delivery) {
+            return None;
+        }
+        self.delivery = Some(delivery);
+        let reason = (delivery == Delivery::Failed).then_some(Reason::Undelivered);
+        let detail = receipt.code.as_ref().map(|code| format!("code {code}"));
+        self.history.push(Note { at: now, what: delivery.name().to_owned(), reason, detail });
+        if was_in_doubt {
+            self.state = State::Done { provider_id: receipt.provider_id.clone() };
+        }
+        Some(self)
+    }
+
+    /// Whether a receipt speaks of the very message that this command sent, or may have sent.
+    pub fn is_spoken_of_by(&self, receipt: &Receipt) -> bool {
+        match &self.state {
+            State::Done { provider_id: Some(id) } => receipt.provider_id.as_ref().is_none_or(|told| told == id),
+            State::Done { provider_id: None } | State::Unknown => true,
+            State::Open
+            | State::Waiting
+            | State::Claimed { .. }
+            | State::Skipped { .. }
+            | State::Withdrawing { .. }
+            | State::Withdrawn { .. }
+            | State::Failed { .. } => false,
+        }
+    }
+
+    /// Whether a reply of that instant is in the history already.
+    pub fn was_replied_to(&self, at: Timestamp) -> bool {
+        self.history.iter().any(|note| note.what == REPLIED && note.at == at)
+    }
+
+    /// The command with a line that its recipient has replied; `meaning` is no word of theirs.
+    pub fn replied_to(mut self, meaning: &str, now: Timestamp) -> Self {
+        self.history.push(Note { at: now, what: REPLIED.to_owned(), reason: None, detail: Some(meaning.to_owned()) });
+        self
     }
 
     /// Every change adds a line to the history, so its length is the row's revision: what conditional writes compare.
@@ -321,7 +590,9 @@ impl Command {
 
     /// The name of its timer. A retry's timer has a name of its own: the first one may still be about.
     pub fn timer(&self) -> String {
-        if self.attempts == 0 { self.id.to_string() } else { format!("{}-r{}", self.id, self.attempts) }
+        let retry = if self.attempts == 0 { String::new() } else { format!("-r{}", self.attempts) };
+        let postponed = if self.postponed == 0 { String::new() } else { format!("-p{}", self.postponed) };
+        format!("{}{retry}{postponed}", self.id)
     }
 
     /// The command in another state, with a line in its history.
@@ -349,9 +620,10 @@ impl Command {
         self.turned(state, now, Some(reason), None)
     }
 
-    /// The command, claimed until `until`; `detail` says what is about to be done, without personal data.
-    pub fn claimed(mut self, now: Timestamp, until: Timestamp, detail: Option<String>) -> Self {
+    /// The command, claimed until `until`; `detail` says what is about to be done, without personal data; `to`, for whom.
+    pub fn claimed(mut self, now: Timestamp, until: Timestamp, detail: Option<String>, to: Option<ContactKey>) -> Self {
         self.attempts += 1;
+        self.to = to.or(self.to);
         self.turned(State::Claimed { until }, now, None, detail)
     }
 

@@ -7,17 +7,20 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::booking::Standing;
-use crate::settings::{MailFor, Provider, Settings};
+use crate::quiet::Leeway;
+use crate::settings::{CalendarFile, Channel, HostContact, MailFor, Provider, Settings, Wording};
 use crate::{
-    Action, Analytics, Booking, BookingId, FactId, InviteeUri, Language, Leg, Message, News, Phone, PhoneError,
-    PhoneSource, Private, Reason,
+    Action, Analytics, Booking, BookingId, CanceledBy, EventHost, EventTypeUri, FactId, InviteeUri, Language, Leg,
+    Message, News, Notice, Phone, PhoneError, PhoneSource, Private, Reason,
 };
 
 /// What a message may speak of. Times are UTC here; the adapter tells them in `zone` and `language`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Letter {
-    /// The invitee's name.
+    /// The recipient's name: the invitee's first name where it is known, or the host's.
     pub name: Private<String>,
+    /// The invitee's whole name.
+    pub invitee: Private<String>,
     /// The event's name.
     pub event: String,
     /// Start of the meeting.
@@ -26,9 +29,12 @@ pub struct Letter {
     pub end: Timestamp,
     /// Where it started before it was moved.
     pub old_start: Option<Timestamp>,
-    /// IANA time zone in which the invitee is told times: their own, else the settings' fallback.
+    /// IANA time zone in which times are told: the recipient's, or the host's for a meeting in person; where neither is
+    /// known, the settings' fallback.
     pub zone: String,
-    /// The invitee's language.
+    /// The host whose zone times should be told in, where Calendly has yet to be asked for it.
+    pub zone_of: Option<String>,
+    /// The recipient's language.
     pub language: Language,
     /// The link to join.
     pub join_url: Option<String>,
@@ -38,21 +44,52 @@ pub struct Letter {
     pub cancel_url: Option<String>,
     /// Where the invitee moves the meeting.
     pub reschedule_url: Option<String>,
+    /// Where the invitee says how it was.
+    pub survey_url: Option<String>,
+    /// Where the invitee books anew: a link for one booking.
+    pub booking_url: Option<String>,
+    /// The event type that such a link should be made for, where there should be one.
+    pub link_for: Option<EventTypeUri>,
+    /// Whether it was the invitee who canceled.
+    pub by_invitee: bool,
+    /// What a host is told of.
+    pub notice: Option<Notice>,
     /// The host's name.
     pub host: Option<String>,
+    /// The connection's own wording, where it has any.
+    pub wording: Wording,
+}
+
+/// A text that may be a phone number: whether it is one, the telephone network's own rules say, which are not known here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Number {
+    /// As the person wrote it.
+    pub text: Private<String>,
+    /// Where it was found.
+    pub source: PhoneSource,
 }
 
 /// An SMS to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TextOrder {
-    /// To whom.
-    pub to: Phone,
-    /// Where the number was found.
-    pub source: PhoneSource,
+    /// To whom: the first of these that is a number which can be texted.
+    pub numbers: Vec<Number>,
+    /// The country of those that have no country code.
+    pub region: Option<String>,
     /// Which message.
     pub message: Message,
-    /// The provider's approved template.
-    pub template: String,
+    /// Who sends it.
+    pub provider: Provider,
+    /// Who does, should that one not.
+    pub next: Option<Provider>,
+    /// The provider's approved template, where it sends no other wording.
+    pub template: Option<String>,
+    /// Whom it comes from, where the provider doesn't know it.
+    pub sender: Option<String>,
+    /// Whether it goes without its diacritics.
+    pub transliterate: bool,
+    /// Which booking it is about: the provider tells it back in receipts.
+    pub booking: BookingId,
     /// What it says.
     pub letter: Letter,
 }
@@ -64,14 +101,45 @@ pub struct MailOrder {
     pub to: Private<String>,
     /// Which message.
     pub message: Message,
-    /// The provider's template.
-    pub template: String,
+    /// Who sends it.
+    pub provider: Provider,
+    /// Who does, should that one not.
+    pub next: Option<Provider>,
+    /// The provider's template, where it sends no other wording.
+    pub template: Option<String>,
+    /// Whom it comes from: the address.
+    pub from: Option<String>,
+    /// And the name beside it.
+    pub from_name: Option<String>,
+    /// Where replies go.
+    pub reply_to: Option<String>,
+    /// Amazon SES's configuration set.
+    pub configuration_set: Option<String>,
+    /// The calendar file that goes with it.
+    pub calendar: Option<Calendar>,
+    /// Which booking it is about: the provider tells it back in receipts.
+    pub booking: BookingId,
     /// What it says.
     pub letter: Letter,
     /// The agent's notes, for VAI's own template.
     pub notes: Option<Private<String>>,
     /// The kind of agent.
     pub agent_type: Option<String>,
+}
+
+/// What a calendar file needs besides the letter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Calendar {
+    /// Whether it asks for an answer.
+    pub kind: CalendarFile,
+    /// How often the meeting has changed since it was booked: its `SEQUENCE`.
+    pub sequence: u32,
+    /// Whether the meeting is off.
+    pub is_canceled: bool,
+    /// When this was composed: its `DTSTAMP`.
+    pub at: Timestamp,
+    /// The host's address: its `ORGANIZER`.
+    pub organizer: Option<Private<String>>,
 }
 
 /// A call of VAI's API, as far as it depends on the booking.
@@ -111,17 +179,40 @@ pub enum Order {
 }
 
 impl Order {
-    /// What the timeline says of it besides its outcome, without personal data: the number's source.
-    pub fn detail(&self) -> Option<String> {
+    /// What the timeline says of it besides its outcome, without personal data: who sends it, in which language, and where
+    /// the number was found.
+    pub fn detail(&self, number: Option<PhoneSource>) -> Option<String> {
+        let sent = |provider: Provider, letter: &Letter| format!("{}, {}", provider.title(), letter.language.tag());
         match self {
-            Self::Text(text) => Some(format!("{}, number from {}", text.letter.language.tag(), text.source.name())),
-            Self::Mail(mail) => Some(mail.letter.language.tag().to_owned()),
+            Self::Text(text) => {
+                let number = number.map(|source| format!(", number from {}", source.name())).unwrap_or_default();
+                Some(sent(text.provider, &text.letter) + &number)
+            }
+            Self::Mail(mail) => Some(sent(mail.provider, &mail.letter)),
+            Self::News(..) | Self::Help(..) | Self::Log(..) | Self::Cancel(..) => None,
+        }
+    }
+
+    /// What it says, if it is a message to a person.
+    pub fn letter_mut(&mut self) -> Option<&mut Letter> {
+        match self {
+            Self::Text(text) => Some(&mut text.letter),
+            Self::Mail(mail) => Some(&mut mail.letter),
+            Self::News(..) | Self::Help(..) | Self::Log(..) | Self::Cancel(..) => None,
+        }
+    }
+
+    /// Who sends it and who would if that one does not, if it is a message to a person.
+    pub fn providers(&self) -> Option<(Provider, Option<Provider>)> {
+        match self {
+            Self::Text(text) => Some((text.provider, text.next)),
+            Self::Mail(mail) => Some((mail.provider, mail.next)),
             Self::News(..) | Self::Help(..) | Self::Log(..) | Self::Cancel(..) => None,
         }
     }
 }
 
-/// Composes an action about a leg, as the booking stands at `now`.
+/// Composes an action about a leg, as the booking stands at `now`. Providers that were passed over are not asked again.
 ///
 /// # Errors
 /// The reason why it can't be done, or should not be done any more.
@@ -129,33 +220,40 @@ pub fn compose(
     booking: &Booking,
     leg: &Leg,
     action: &Action,
+    passed_over: &[Provider],
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Order, Reason> {
+    let compose = Compose { booking, leg, passed_over, settings, now };
     match action {
         Action::Text(message) => {
             still_wanted(booking, leg, *message, settings, now)?;
-            let letter = letter(booking, leg, settings);
-            let (to, source) = phone(booking, leg, settings)?;
-            let template = template(settings, *message, Provider::Engagelab, &letter, leg)?;
-            Ok(Order::Text(TextOrder { to, source, message: *message, template, letter }))
+            let numbers = numbers_of_invitee(booking, leg, settings)?;
+            Ok(Order::Text(compose.text(*message, numbers, letter(booking, leg, *message, settings))?))
         }
         Action::Mail(message) => {
             if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
                 return Err(Reason::NotVais);
             }
             still_wanted(booking, leg, *message, settings, now)?;
-            let letter = letter(booking, leg, settings);
-            let template = template(settings, *message, Provider::Vai, &letter, leg)?;
-            let metadata = booking.metadata.as_ref();
-            Ok(Order::Mail(MailOrder {
-                to: leg.details.email.clone(),
-                message: *message,
-                template,
-                letter,
-                notes: metadata.and_then(|it| it.notes.clone()),
-                agent_type: metadata.and_then(|it| it.agent_type.clone()),
-            }))
+            let to = leg.details.email.clone();
+            Ok(Order::Mail(compose.mail(*message, to, letter(booking, leg, *message, settings))?))
+        }
+        Action::TextHost(notice, address) => {
+            let message = Message::HostNotice(*notice);
+            still_wanted(booking, leg, message, settings, now)?;
+            let (host, contact) = host(leg, address, settings);
+            let phone = contact.phone.as_ref().ok_or(Reason::NoPhone)?;
+            let number = Number { text: phone.expose().into(), source: PhoneSource::Settings };
+            let letter = letter_to_host(letter(booking, leg, message, settings), *notice, host, &contact, settings);
+            Ok(Order::Text(compose.text(message, vec![number], letter)?))
+        }
+        Action::MailHost(notice, address) => {
+            let message = Message::HostNotice(*notice);
+            still_wanted(booking, leg, message, settings, now)?;
+            let (host, contact) = host(leg, address, settings);
+            let letter = letter_to_host(letter(booking, leg, message, settings), *notice, host, &contact, settings);
+            Ok(Order::Mail(compose.mail(message, address.clone(), letter)?))
         }
         Action::TellVai(_) | Action::OfferHelp if now > later(leg.details.end, NEWS_LATENESS) => Err(Reason::TooLate),
         Action::TellVai(news) => Ok(Order::News(*news, vai(booking, leg, settings)?)),
@@ -216,9 +314,12 @@ fn still_wanted(
     settings: &Settings,
     now: Timestamp,
 ) -> Result<(), Reason> {
+    let is_of_the_end = matches!(message, Message::Cancellation | Message::HostNotice(Notice::Canceled));
     let is_current = match booking.standing() {
-        Some(Standing::Active(head)) => head.invitee == leg.invitee && message != Message::Cancellation,
-        Some(Standing::Canceled(head, _)) if message == Message::Cancellation => head.invitee == leg.invitee,
+        None if message == Message::NotBooked => booking.never_booked().is_some_and(|it| it.0.invitee == leg.invitee),
+        Some(_) if message == Message::NotBooked => return Err(Reason::BookedAfterAll),
+        Some(Standing::Active(head)) => head.invitee == leg.invitee && !is_of_the_end,
+        Some(Standing::Canceled(head, _)) if is_of_the_end => head.invitee == leg.invitee,
         Some(Standing::Canceled(..)) => return Err(Reason::CanceledBeforeFire),
         Some(Standing::Moving(_)) | None => false,
     };
@@ -227,18 +328,76 @@ fn still_wanted(
     }
     let details = &leg.details;
     match message {
-        Message::Confirmation | Message::Move | Message::Cancellation if now >= details.start => Err(Reason::PastStart),
-        Message::Reminder { .. } if now >= details.start => Err(Reason::PastStart),
-        Message::Reminder { minutes_before } => {
-            let later_is_due = |other: &u32| *other < minutes_before && before(details.start, *other) <= now;
-            if settings.reminders_of(leg).iter().any(later_is_due) { Err(Reason::Superseded) } else { Ok(()) }
-        }
         Message::FollowUp { .. } if leg.is_no_show() => Err(Reason::NoShow),
         Message::FollowUp { minutes_after } if now > later(after(details.end, minutes_after), FOLLOW_UP_LATENESS) => {
             Err(Reason::TooLate)
         }
-        Message::Confirmation | Message::Move | Message::Cancellation | Message::FollowUp { .. } => Ok(()),
+        Message::FollowUp { .. } => Ok(()),
+        Message::NoShow => match no_show_hour(leg, settings) {
+            None => Err(Reason::CameAfterAll),
+            Some(hour) if now > later(hour, FOLLOW_UP_LATENESS) => Err(Reason::TooLate),
+            Some(_) => Ok(()),
+        },
+        _ if now >= details.start => Err(Reason::PastStart),
+        Message::Reminder { minutes_before } => {
+            // Two that were brought forward out of the same quiet hours would come at once.
+            let tz = zone_of_recipient(leg, settings);
+            let hour = |minutes: u32| {
+                let hour = before(details.start, minutes);
+                let quiet = &settings.quiet_hours;
+                if quiet.hold(hour, &tz) { quiet.evening_before(hour, &tz) } else { hour }
+            };
+            let later_is_due = |other: &u32| *other < minutes_before && hour(*other) <= now;
+            if settings.reminders_of(leg).iter().any(later_is_due) { Err(Reason::Superseded) } else { Ok(()) }
+        }
+        Message::Reconfirmation { .. } if is_reconfirmed(leg) => Err(Reason::Reconfirmed),
+        Message::Confirmation
+        | Message::Move
+        | Message::Cancellation
+        | Message::Reconfirmation { .. }
+        | Message::NotBooked
+        | Message::HostNotice(_) => Ok(()),
     }
+}
+
+/// Whether the invitee has confirmed once more, as Calendly can ask too.
+pub(crate) fn is_reconfirmed(leg: &Leg) -> bool {
+    leg.details.reconfirmation.is_some_and(|it| it.confirmed_at.is_some())
+}
+
+/// When whoever did not come hears from us: once the meeting is over, and the host has had time to take it back.
+pub(crate) fn no_show_hour(leg: &Leg, settings: &Settings) -> Option<Timestamp> {
+    let word = leg.no_show.filter(|word| word.marked)?;
+    Some(after(word.at.max(leg.details.end), settings.no_show_minutes))
+}
+
+/// The zone by whose clock the invitee is not to be disturbed.
+fn zone_of_recipient(leg: &Leg, settings: &Settings) -> TimeZone {
+    let zone = leg.details.zone.as_deref().unwrap_or(&settings.fallback_zone);
+    TimeZone::get(zone).unwrap_or(TimeZone::UTC)
+}
+
+/// The hour for an action that was meant for `at`: another one, where that is in the recipient's quiet hours.
+///
+/// # Errors
+/// No hour is left that would be of use.
+pub fn postponed(
+    leg: &Leg,
+    action: &Action,
+    at: Timestamp,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Timestamp, Reason> {
+    let Action::Text(message) = action else { return Ok(at) };
+    if !message.is_of_the_clock() {
+        return Ok(at);
+    }
+    let leeway = match message {
+        Message::FollowUp { .. } | Message::NoShow => Leeway::Later,
+        _ => Leeway::EarlierOrUntil(before(leg.details.start, settings.quiet_hours.useful_minutes)),
+    };
+    let tz = zone_of_recipient(leg, settings);
+    settings.quiet_hours.hour_for(at, &tz, leeway, now).ok_or(Reason::QuietHours)
 }
 
 /// `minutes` before an instant.
@@ -256,49 +415,180 @@ fn later(instant: Timestamp, wait: SignedDuration) -> Timestamp {
     instant.saturating_add(wait).unwrap_or(instant)
 }
 
-/// The first number that is one, in order of trust. Of the answers, only those to the settings' phone questions count.
-fn phone(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<(Phone, PhoneSource), Reason> {
+/// What may be the invitee's number, in order of trust. Of the answers, only those to the settings' phone questions count.
+fn numbers_of_invitee(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<Vec<Number>, Reason> {
     let told =
         leg.details.phones.iter().filter(|it| it.question.as_deref().is_none_or(|it| settings.asks_for_phone(it)));
-    let told = told.map(|it| (it.source, it.text.expose().as_str()));
-    let kept = booking.metadata.as_ref().and_then(|it| it.phone.as_ref());
-    let kept = kept.map(|it| (PhoneSource::Metadata, it.expose().as_str()));
-    let mut reason = Reason::NoPhone;
-    for (source, text) in told.chain(kept) {
-        match Phone::parse(text) {
-            Ok(phone) => return Ok((phone, source)),
-            Err(PhoneError::Empty) => {}
-            Err(PhoneError::NotE164) => reason = Reason::PhoneInvalid,
-        }
+    let told = told.map(|it| Number { text: it.text.clone(), source: it.source });
+    let kept = booking.metadata.as_ref().and_then(|it| it.phone.clone());
+    let kept = kept.map(|text| Number { text, source: PhoneSource::Metadata });
+    let given: Vec<_> =
+        told.chain(kept).filter(|it| Phone::parse(it.text.expose()) != Err(PhoneError::Empty)).collect();
+    if given.is_empty() {
+        return Err(Reason::NoPhone);
     }
-    Err(reason)
+    let may_be = |it: &Number| {
+        let text = it.text.expose();
+        let digits = text.chars().filter(char::is_ascii_digit).count();
+        Phone::parse(text).is_ok() || settings.default_region.is_some() && (6..=15).contains(&digits)
+    };
+    let numbers: Vec<_> = given.into_iter().filter(may_be).collect();
+    if numbers.is_empty() { Err(Reason::PhoneInvalid) } else { Ok(numbers) }
 }
 
-fn template(
-    settings: &Settings,
-    message: Message,
+/// What composing a message needs.
+struct Compose<'a> {
+    booking: &'a Booking,
+    leg: &'a Leg,
+    passed_over: &'a [Provider],
+    settings: &'a Settings,
+    now: Timestamp,
+}
+
+impl Compose<'_> {
+    /// Who sends a message: the first who can, and the one after.
+    fn senders(&self, message: Message, channel: Channel, language: Language) -> Result<Senders, Reason> {
+        let settings = self.settings;
+        let mut able = settings.providers_of(message, channel).iter().copied().filter_map(|provider| {
+            let template = settings.template_of(message, provider, language, self.leg).map(str::to_owned);
+            let can = !self.passed_over.contains(&provider) && (template.is_some() || !provider.has_templates());
+            can.then_some((provider, template))
+        });
+        let (provider, template) = able.next().ok_or(Reason::NoTemplate)?;
+        Ok(Senders { provider, template, next: able.next().map(|(next, _)| next) })
+    }
+
+    fn text(&self, message: Message, numbers: Vec<Number>, letter: Letter) -> Result<TextOrder, Reason> {
+        let Senders { provider, template, next } = self.senders(message, Channel::Sms, letter.language)?;
+        let settings = self.settings;
+        Ok(TextOrder {
+            numbers,
+            region: settings.default_region.clone(),
+            message,
+            provider,
+            next,
+            template,
+            sender: settings.senders.twilio.clone().filter(|_| provider == Provider::Twilio),
+            transliterate: settings.transliterate.contains(&letter.language),
+            booking: self.booking.id.clone(),
+            letter,
+        })
+    }
+
+    fn mail(&self, message: Message, to: Private<String>, letter: Letter) -> Result<MailOrder, Reason> {
+        let Senders { provider, template, next } = self.senders(message, Channel::Email, letter.language)?;
+        let (settings, metadata) = (self.settings, self.booking.metadata.as_ref());
+        let senders = &settings.senders;
+        Ok(MailOrder {
+            to,
+            message,
+            provider,
+            next,
+            template,
+            from: senders.email.clone(),
+            from_name: senders.email_name.clone(),
+            reply_to: senders.reply_to.clone(),
+            configuration_set: senders.ses_configuration_set.clone(),
+            calendar: self.calendar(message),
+            booking: self.booking.id.clone(),
+            letter,
+            notes: metadata.and_then(|it| it.notes.clone()),
+            agent_type: metadata.and_then(|it| it.agent_type.clone()),
+        })
+    }
+
+    /// The file that puts the meeting into the invitee's calendar, moves it there or takes it out.
+    fn calendar(&self, message: Message) -> Option<Calendar> {
+        let is_about_the_calendar = matches!(message, Message::Confirmation | Message::Move | Message::Cancellation);
+        let kind = self.settings.calendar_file;
+        if kind == CalendarFile::Off || !is_about_the_calendar {
+            return None;
+        }
+        let is_canceled = message == Message::Cancellation;
+        let legs = self.booking.legs();
+        let moves = legs.iter().position(|it| it.invitee == self.leg.invitee).unwrap_or_default();
+        let sequence = u32::try_from(moves).unwrap_or(u32::MAX).saturating_add(u32::from(is_canceled));
+        let organizer = self.leg.details.hosts.first().map(|it| it.email.clone());
+        Some(Calendar { kind, sequence, is_canceled, at: self.now, organizer })
+    }
+}
+
+/// Who sends a message.
+struct Senders {
     provider: Provider,
-    letter: &Letter,
-    leg: &Leg,
-) -> Result<String, Reason> {
-    settings.template_of(message, provider, letter.language, leg).map(str::to_owned).ok_or(Reason::NoTemplate)
+    template: Option<String>,
+    next: Option<Provider>,
 }
 
-fn letter(booking: &Booking, leg: &Leg, settings: &Settings) -> Letter {
+/// What a message to the invitee says.
+fn letter(booking: &Booking, leg: &Leg, message: Message, settings: &Settings) -> Letter {
     let details = &leg.details;
+    let language = language(booking, leg, settings);
+    let survey = settings.survey_of(leg).filter(|_| matches!(message, Message::FollowUp { .. }));
+    let offers_link = match message {
+        Message::FollowUp { .. } => survey.is_none(),
+        Message::Cancellation | Message::NoShow | Message::NotBooked => true,
+        _ => false,
+    };
+    let in_person = details.in_person.then(|| details.hosts.first()).flatten();
+    let told = in_person.and_then(|host| settings.host(host.email.expose())?.zone.clone());
     Letter {
-        name: details.name.clone(),
+        // In Chinese a given name alone is for friends.
+        name: details
+            .first_name
+            .clone()
+            .filter(|_| language != Language::TraditionalChinese)
+            .unwrap_or_else(|| details.name.clone()),
+        invitee: details.name.clone(),
         event: details.event_name.clone(),
         start: details.start,
         end: details.end,
         old_start: booking.before(leg).map(|old| old.details.start),
-        zone: details.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
-        language: language(booking, leg, settings),
+        zone_of: in_person.filter(|_| told.is_none()).and_then(|host| host.user.clone()),
+        zone: told.or_else(|| details.zone.clone()).unwrap_or_else(|| settings.fallback_zone.clone()),
+        language,
         join_url: details.join_url.clone(),
         place: details.place.clone(),
         cancel_url: details.cancel_url.clone(),
         reschedule_url: details.reschedule_url.clone(),
+        survey_url: survey.map(str::to_owned),
+        booking_url: None,
+        link_for: details.event_type.clone().filter(|_| offers_link && settings.booking_links),
+        by_invitee: leg.canceled.as_ref().is_some_and(|end| end.by == CanceledBy::Invitee),
+        notice: None,
         host: details.host.clone(),
+        wording: settings.wording_of(message, language, leg),
+    }
+}
+
+/// The host that a notice is addressed to, and how to reach them.
+fn host<'a>(leg: &'a Leg, address: &Private<String>, settings: &Settings) -> (Option<&'a EventHost>, HostContact) {
+    let hosts = &leg.details.hosts;
+    if address.expose().is_empty() {
+        let contact = HostContact { phone: settings.host_phone.clone(), ..HostContact::default() };
+        return (hosts.first(), contact);
+    }
+    let host = hosts.iter().find(|it| it.email.expose().eq_ignore_ascii_case(address.expose()));
+    (host, settings.host(address.expose()).cloned().unwrap_or_default())
+}
+
+/// What a host is told: the same, in the host's own language and zone.
+fn letter_to_host(
+    letter: Letter,
+    notice: Notice,
+    host: Option<&EventHost>,
+    contact: &HostContact,
+    settings: &Settings,
+) -> Letter {
+    Letter {
+        name: host.and_then(|it| it.name.clone()).unwrap_or_default().into(),
+        language: contact.language.unwrap_or(settings.default_language),
+        zone: contact.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
+        zone_of: host.filter(|_| contact.zone.is_none()).and_then(|it| it.user.clone()),
+        cancel_url: None,
+        reschedule_url: None,
+        notice: Some(notice),
+        ..letter
     }
 }
 

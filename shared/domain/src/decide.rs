@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::booking::Standing;
+use crate::compose::is_reconfirmed;
 use crate::plan::wanted;
 use crate::{
     Action, Analytics, Booking, BookingId, CancelRequested, Command, CommandId, ConnectionName, Fact, FactKind,
-    InviteeUri, Metadata, Reason, Requested, Settings, State, Token,
+    InviteeUri, Message, Metadata, Reason, Requested, Settings, State, Token,
 };
 
 /// A booking as it was read: what [`decide()`] decides on, and what the commit compares against.
@@ -170,7 +171,7 @@ fn follow(
     let booking_changed = booking != snapshot.booking;
 
     let known: BTreeMap<&CommandId, &Command> = snapshot.commands.iter().map(|it| (&it.id, it)).collect();
-    let wanted = wanted(&booking, settings, now);
+    let wanted = wanted(&booking, &snapshot.commands, settings, now);
     let mut commands = Vec::new();
     for row in &snapshot.commands {
         if let Some(reason) = withdrawal(&booking, row, &wanted) {
@@ -182,11 +183,15 @@ fn follow(
     for command in wanted {
         match known.get(&command.id) {
             // What we owe Calendly is owed whatever people are told.
-            None if stands_anew || command.not_before.is_some() || command.action == Action::Cancel => {
-                commands.push(Changed { command, was: None })
+            None if stands_anew
+                || command.not_before.is_some()
+                || command.is_instead()
+                || command.action == Action::Cancel =>
+            {
+                commands.push(Changed { command, was: None });
             }
-            // The settings took it back and ask for it again.
-            Some(row) if is_withdrawn_by_settings(row) && command.state == State::Open => {
+            // It was taken back for a reason that no longer holds.
+            Some(row) if may_be_wanted_again(row) && command.state == State::Open => {
                 let command = (*row).clone().turned(State::Open, now, None, None);
                 commands.push(Changed { command, was: Some(row.revision()) });
             }
@@ -209,12 +214,15 @@ fn place(standing: Standing<'_>) -> (u8, InviteeUri) {
     }
 }
 
-fn is_withdrawn_by_settings(row: &Command) -> bool {
-    matches!(
-        row.state,
-        State::Withdrawn { reason: Reason::SettingsChanged | Reason::EventTypeIgnored }
-            | State::Withdrawing { reason: Reason::SettingsChanged | Reason::EventTypeIgnored }
-    )
+/// Whether a command was taken back for a reason that can pass: the settings, the host's word, or the agent's next try.
+fn may_be_wanted_again(row: &Command) -> bool {
+    use Reason::{CameAfterAll, EventTypeIgnored, SettingsChanged, TriedAgain};
+    match row.state {
+        State::Withdrawn { reason } | State::Withdrawing { reason } => {
+            matches!(reason, SettingsChanged | EventTypeIgnored | CameAfterAll | TriedAgain)
+        }
+        _ => false,
+    }
 }
 
 /// The line in VAI's analytics that a fact is worth: once, for its id is the fact's. A move is one fact: its new half.
@@ -247,14 +255,21 @@ fn withdrawal(booking: &Booking, row: &Command, wanted: &[Command]) -> Option<Re
         Some(_) => return None,
         None => {}
     }
-    match booking.standing()? {
+    let is_not_booked = row.action.message() == Some(Message::NotBooked);
+    let Some(standing) = booking.standing() else { return is_not_booked.then_some(Reason::TriedAgain) };
+    match standing {
+        _ if is_not_booked => Some(Reason::BookedAfterAll),
         Standing::Active(_) | Standing::Canceled(..) if row.action == Action::Heal => Some(Reason::Arrived),
         // Somebody else was first: it is canceled.
         _ if row.action == Action::Cancel => Some(Reason::Arrived),
         // The new half of the move is not known yet, and what is new is made before what is old is removed. A timer that
         // fires meanwhile is harmless.
         Standing::Moving(_) => None,
-        Standing::Active(head) if head.invitee == row.leg => Some(Reason::SettingsChanged),
+        Standing::Active(head) if head.invitee == row.leg => Some(match row.action.message() {
+            Some(Message::NoShow) if !head.is_no_show() => Reason::CameAfterAll,
+            Some(Message::Reconfirmation { .. }) if is_reconfirmed(head) => Reason::Reconfirmed,
+            _ => Reason::SettingsChanged,
+        }),
         Standing::Active(_) => Some(Reason::MovedBeforeFire),
         Standing::Canceled(..) => Some(Reason::CanceledBeforeFire),
     }

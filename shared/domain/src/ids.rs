@@ -155,6 +155,13 @@ impl BookingId {
     }
 }
 
+impl InviteeUri {
+    /// What stands for a leg that was asked for and never came to be. No URI of Calendly's looks like it.
+    pub(crate) fn of_request(token: &Token) -> Self {
+        Self(format!("request:{}", token.as_str()))
+    }
+}
+
 impl CommandId {
     /// `slug` is for the reader of a console; the hash makes the id unique.
     pub(crate) fn of(slug: &str, parts: &[&str]) -> Self {

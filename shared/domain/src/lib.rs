@@ -13,6 +13,7 @@ mod ids;
 mod language;
 mod personal;
 mod plan;
+pub mod quiet;
 mod reason;
 mod receipt;
 pub mod scheduling;
@@ -20,11 +21,11 @@ pub mod settings;
 mod timeline;
 
 pub use booking::{
-    Booking, CancelRequested, CanceledBy, Cancellation, Details, Leg, Metadata, NoShow, PhoneCandidate, PhoneSource,
-    Reconfirmation, RequestStands, Requested, Standing,
+    Booking, CancelRequested, CanceledBy, Cancellation, Details, EventHost, Leg, Metadata, NoShow, PhoneCandidate,
+    PhoneSource, Reconfirmation, RequestStands, Requested, Standing,
 };
-pub use command::{Action, Analytics, Command, Errs, Message, News, Note, Outcome, State};
-pub use compose::{Letter, MailOrder, Order, TextOrder, VaiOrder, compose};
+pub use command::{Action, Analytics, Command, Errs, Message, News, Note, Notice, Outcome, State};
+pub use compose::{Calendar, Letter, MailOrder, Number, Order, TextOrder, VaiOrder, compose, postponed};
 pub use decide::{Changed, Decision, Snapshot, Verdict, cancel, decide, request};
 pub use fact::{Fact, FactKind};
 pub use ids::{

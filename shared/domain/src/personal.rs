@@ -27,6 +27,12 @@ impl<T> fmt::Debug for Private<T> {
     }
 }
 
+impl From<String> for Private<String> {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
 impl From<&str> for Private<String> {
     fn from(value: &str) -> Self {
         Self(value.to_owned())

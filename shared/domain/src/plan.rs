@@ -1,38 +1,97 @@
 //! What a booking wants done, read off where it stands. Nothing here remembers what was done already: the command's id
 //! does that.
 
-use jiff::Timestamp;
+use std::borrow::Cow;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::booking::Standing;
-use crate::compose::{after, before, compose};
+use crate::compose::{after, before, compose, is_reconfirmed, no_show_hour, postponed};
 use crate::settings::Channel;
-use crate::{Action, Booking, CanceledBy, Cancellation, Command, Leg, Message, News, Reason, Settings, State};
+use crate::{
+    Action, Booking, CanceledBy, Cancellation, Command, Leg, Message, News, Notice, Private, Reason, Settings, State,
+};
 
-/// Every command that the booking's present standing calls for, each open or skipped with its reason.
-pub(crate) fn wanted(booking: &Booking, settings: &Settings, now: Timestamp) -> Vec<Command> {
-    let (leg, actions) = match booking.standing() {
-        None => return Vec::new(),
-        Some(Standing::Moving(leg)) => (leg, of_half_a_move(leg)),
-        Some(Standing::Active(leg)) => (leg, of_meeting(booking, leg, settings)),
-        Some(Standing::Canceled(leg, end)) => (leg, of_cancellation(booking, leg, end, settings)),
-    };
+/// Every command that the booking's present standing calls for, each open or skipped with its reason. Of the commands
+/// there are (`known`), only what became of an SMS matters: an e-mail may have to take its place.
+pub(crate) fn wanted(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
+    let Some((leg, actions)) = called_for(booking, settings) else { return Vec::new() };
     let errands = booking
         .to_be_canceled()
         .map(|old| Command::new(&booking.id, Action::Cancel, old.invitee.clone(), old.details.start, None));
-    let command = |(action, at): (Action, Option<Timestamp>)| {
-        let skip = match at {
+    let command = |action: Action, at: Option<Timestamp>| {
+        let hour = at.map(|at| postponed(&leg, &action, at, settings, now));
+        let skip = match (at, &hour) {
             _ if action == Action::Heal => None,
-            _ if !settings.acts_on(leg) => Some(Reason::EventTypeIgnored),
-            Some(at) if at <= now => Some(Reason::PastOffset),
-            _ => compose(booking, leg, &action, settings, now).err(),
+            _ if !settings.acts_on(&leg) => Some(Reason::EventTypeIgnored),
+            (Some(at), _) if at <= now && !is_worth_doing_late(&action) => Some(Reason::PastOffset),
+            (_, Some(Err(reason))) => Some(*reason),
+            _ => compose(booking, &leg, &action, &[], settings, now).err(),
         };
+        let at = hour.and_then(Result::ok).or(at);
         let command = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
         match skip {
             Some(reason) => command.turned(State::Skipped { reason }, now, Some(reason), None),
             None => command,
         }
     };
-    actions.into_iter().map(command).chain(errands).collect()
+    let mut wanted: Vec<_> = actions.into_iter().map(|(action, at)| command(action, at)).collect();
+    if settings.email_instead_of_sms {
+        let instead: Vec<_> =
+            wanted.iter().filter_map(|text| instead_of(text, booking, &leg, known, &wanted, settings, now)).collect();
+        wanted.extend(instead);
+    }
+    wanted.extend(errands);
+    wanted
+}
+
+/// For how long after an SMS has failed an e-mail may take its place.
+const INSTEAD_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// The e-mail that takes an SMS's place, if one should and can.
+fn instead_of(
+    text: &Command,
+    booking: &Booking,
+    leg: &Leg,
+    known: &[Command],
+    wanted: &[Command],
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Command> {
+    let action = text.action.by_email().filter(|mail| wanted.iter().all(|it| it.action != *mail))?;
+    let stands = known.iter().find(|it| it.id == text.id).unwrap_or(text);
+    let (since, reason) = stands.calls_for_email()?;
+    // One that never had its hour waits for it; one whose hour was moved or has come goes out now.
+    let at = stands.not_before.filter(|at| *at > now);
+    let mail = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
+    if let Some(there) = known.iter().find(|it| it.id == mail.id) {
+        return Some(there.clone());
+    }
+    let is_recent = now < since.saturating_add(INSTEAD_WITHIN).unwrap_or(since);
+    let can = is_recent && compose(booking, leg, &mail.action, &[], settings, now).is_ok();
+    can.then(|| mail.instead(now, reason))
+}
+
+/// What is of use though its hour has just passed.
+fn is_worth_doing_late(action: &Action) -> bool {
+    matches!(action.message(), Some(Message::NoShow | Message::NotBooked))
+}
+
+/// What a booking's standing calls for, and the leg that it is about.
+fn called_for<'a>(
+    booking: &'a Booking,
+    settings: &Settings,
+) -> Option<(Cow<'a, Leg>, Vec<(Action, Option<Timestamp>)>)> {
+    Some(match booking.standing() {
+        None => {
+            let (leg, since) = booking.never_booked()?;
+            let actions = of_nothing(&leg, since, settings);
+            (Cow::Owned(leg), actions)
+        }
+        Some(Standing::Moving(leg)) => (Cow::Borrowed(leg), of_half_a_move(leg)),
+        Some(Standing::Active(leg)) => (Cow::Borrowed(leg), of_meeting(booking, leg, settings)),
+        Some(Standing::Canceled(leg, end)) => (Cow::Borrowed(leg), of_cancellation(booking, leg, end, settings)),
+    })
 }
 
 fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Action> {
@@ -40,6 +99,36 @@ fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator
         Channel::Sms => Action::Text(message),
         Channel::Email => Action::Mail(message),
     })
+}
+
+/// The notices to the hosts that have a contact; where none has, to the one phone for all.
+fn to_hosts(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {
+    let channels = settings.channels_of(Message::HostNotice(notice), leg);
+    let mut actions = Vec::new();
+    for host in &leg.details.hosts {
+        let Some(contact) = settings.host(host.email.expose()) else { continue };
+        let (texts, mails) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
+        if texts && contact.phone.is_some() {
+            actions.push(Action::TextHost(notice, host.email.clone()));
+        }
+        // Where there is nothing else, the e-mail is the notice.
+        if contact.email && (mails || texts && contact.phone.is_none()) {
+            actions.push(Action::MailHost(notice, host.email.clone()));
+        }
+    }
+    if actions.is_empty() && settings.host_phone.is_some() && channels.contains(&Channel::Sms) {
+        actions.push(Action::TextHost(notice, Private::default()));
+    }
+    actions
+}
+
+/// How long the agent has to book after all, before the invitee is told that it could not.
+const NOT_BOOKED_AFTER_MINUTES: u32 = 10;
+
+/// What was asked for, and never came to be.
+fn of_nothing(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<(Action, Option<Timestamp>)> {
+    let at = after(since, NOT_BOOKED_AFTER_MINUTES);
+    by_channel(Message::NotBooked, leg, settings).map(|action| (action, Some(at))).collect()
 }
 
 /// How long the new half of a move may take to arrive before Calendly is asked for it. Both halves are sent at once;
@@ -62,9 +151,19 @@ fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<(Action,
     for &minutes_before in settings.reminders_of(leg) {
         say(Message::Reminder { minutes_before }, Some(before(leg.details.start, minutes_before)));
     }
+    if !is_reconfirmed(leg) {
+        for &minutes_before in settings.reconfirmations_of(leg) {
+            say(Message::Reconfirmation { minutes_before }, Some(before(leg.details.start, minutes_before)));
+        }
+    }
     for &minutes_after in settings.follow_ups_of(leg) {
         say(Message::FollowUp { minutes_after }, Some(after(leg.details.end, minutes_after)));
     }
+    if let Some(hour) = no_show_hour(leg, settings) {
+        say(Message::NoShow, Some(hour));
+    }
+    let notice = if moved { Notice::Moved } else { Notice::Booked };
+    actions.extend(to_hosts(notice, leg, settings).into_iter().map(|action| (action, None)));
     if is_vai && booking.was_requested(leg) && !moved {
         actions.push((Action::TellVai(News::Booked), None));
     }
@@ -84,6 +183,10 @@ fn of_cancellation(
     let is_vai = booking.metadata.is_some();
     let mut actions = Vec::new();
     actions.extend(by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)));
+    // A host need not be told of what the host has done.
+    if end.by != CanceledBy::Host {
+        actions.extend(to_hosts(Notice::Canceled, leg, settings).into_iter().map(|action| (action, None)));
+    }
     if is_vai {
         actions.push((Action::TellVai(News::Canceled), None));
         let about_time = end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.expose()));

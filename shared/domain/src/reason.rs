@@ -32,6 +32,26 @@ reasons! {
     NoPhone = "no_phone": "No phone number was given with the booking.";
     /// What was given is not E.164.
     PhoneInvalid = "phone_invalid": "The phone number given is not an international one (+ and country code).";
+    /// It can't be texted.
+    Landline = "landline": "The phone number is a landline, which is not texted.";
+    /// The person does not want it.
+    OptedOut = "opted_out": "The person has asked not to be written to any more.";
+    /// The address does not work.
+    Suppressed = "suppressed": "Earlier e-mails to this address came back, or were called spam.";
+    /// Nobody is texted at that hour.
+    QuietHours = "quiet_hours": "Its hour was in the recipient's quiet hours, and no better one was left.";
+    /// It was passed on and came back.
+    Undelivered = "undelivered": "The provider took it, and it did not arrive.";
+    /// There is nothing to ask.
+    Reconfirmed = "reconfirmed": "The invitee has confirmed once more already.";
+    /// The invitee came.
+    CameAfterAll = "came_after_all": "The host took the no-show back.";
+    /// The wording of the connection's own can't be filled in.
+    WordingBroken = "wording_broken": "The wording of the settings can't be filled in: `make settings` says why.";
+    /// A booking was made after all.
+    BookedAfterAll = "booked_after_all": "It was booked after all.";
+    /// The agent has not given up.
+    TriedAgain = "tried_again": "VAI's agent is trying again.";
     /// The settings name no approved template for this message, provider and language.
     NoTemplate = "no_template": "The settings name no template for this message in this language.";
     /// E-mails go to the invitees of VAI's bookings only.

@@ -104,7 +104,8 @@ pub enum Heard {
 }
 
 /// A person's address, hashed: what consent is kept by.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ContactKey(String);
 
 impl ContactKey {

@@ -3,8 +3,8 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, Reason, RequestStands, Requested, State,
-    Token,
+    Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, Notice, Reason, RequestStands, Requested,
+    State, Token,
 };
 
 /// One line of a booking's story. Instants are UTC.
@@ -46,7 +46,9 @@ pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -
         let arrived = State::Withdrawn { reason: Reason::Arrived };
         command.action != Action::Heal || command.state != arrived
     };
-    for command in commands.iter().filter(was_needed) {
+    // What takes another's place is told after it.
+    let (instead, others): (Vec<_>, Vec<_>) = commands.iter().filter(was_needed).partition(|it| it.is_instead());
+    for command in others.into_iter().chain(instead) {
         let what = match booking.leg(&command.leg) {
             // After a move there are two of everything.
             Some(leg) if booking.legs().len() > 1 => {
@@ -140,6 +142,16 @@ fn of_note(booking: &Booking, command: &Command, note: &Note, detail: &str) -> S
         "failed" => "failed".to_owned(),
         "unknown" => "outcome unknown".to_owned(),
         "retry" => "will be tried again".to_owned(),
+        "instead" => "takes the place of the SMS".to_owned(),
+        "postponed" => match command.not_before {
+            Some(at) => format!("waits out the quiet hours until {}", local(booking, &command.leg, at)),
+            None => "waits out the quiet hours".to_owned(),
+        },
+        "passed_over" => "turned down".to_owned(),
+        "sent" => "passed on by the provider".to_owned(),
+        "delivered" => "has arrived".to_owned(),
+        "undelivered" => "has not arrived".to_owned(),
+        "replied" => "the person replied".to_owned(),
         other => other.to_owned(),
     };
     format!("{plain}{}{detail}", reason.unwrap_or_default())
@@ -154,10 +166,20 @@ fn title(action: &Action) -> String {
         Message::FollowUp { minutes_after } => {
             format!("follow-up by {channel}, {} after the end", span(*minutes_after))
         }
+        Message::NoShow => format!("note to whoever did not come, by {channel}"),
+        Message::Reconfirmation { minutes_before } => {
+            format!("request to confirm by {channel}, {} before", span(*minutes_before))
+        }
+        Message::NotBooked => format!("word by {channel} that nothing was booked"),
+        Message::HostNotice(Notice::Booked) => format!("notice to the host by {channel}: booked"),
+        Message::HostNotice(Notice::Moved) => format!("notice to the host by {channel}: moved"),
+        Message::HostNotice(Notice::Canceled) => format!("notice to the host by {channel}: canceled"),
     };
     match action {
         Action::Text(text) => message(text, "SMS"),
         Action::Mail(mail) => message(mail, "e-mail"),
+        Action::TextHost(notice, _) => message(&Message::HostNotice(*notice), "SMS"),
+        Action::MailHost(notice, _) => message(&Message::HostNotice(*notice), "e-mail"),
         Action::TellVai(News::Booked) => "VAI told of its booking".to_owned(),
         Action::TellVai(News::Confirmed) => "VAI told of the confirmation".to_owned(),
         Action::TellVai(News::Canceled) => "VAI told of the cancellation".to_owned(),

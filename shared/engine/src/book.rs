@@ -309,6 +309,8 @@ where
         digest: ask.digest.to_owned(),
         event_name: wish.form.event_name.clone(),
         start: wish.form.start,
+        event_type: Some(wish.form.event_type.clone()),
+        name: wish.form.person.name.clone(),
         email: wish.form.person.email.clone(),
         zone: wish.form.person.zone.clone(),
         replaces: wish.replaces.map(|leg| leg.invitee.clone()),

@@ -176,11 +176,11 @@ async fn advance<W: World>(
     }
     let verdict = decision.verdict;
     let snapshot = snapshot.after(&decision);
-    let learned = execute(world, gate, connection, &snapshot, &settings, received, deadline).await?;
-    if learned.is_empty() {
+    let carried = execute(world, gate, connection, &snapshot, &settings, received, deadline).await?;
+    if carried.learned.is_empty() && !carried.missed {
         Ok(Step::Through(Progress { booking: snapshot.booking.id, verdict }))
     } else {
-        Ok(Step::Learned(learned))
+        Ok(Step::Learned(carried.learned))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The executor: claim, perform, settle; each command apart, and each only after it is durable.
 
+use std::borrow::Cow;
 use std::future::Future;
 
 use domain::{
-    Action, Command, ConnectionName, Fact, InviteeUri, Order, Outcome, Reason, Settings, Snapshot, State, compose,
+    Action, Command, ConnectionName, ConsentSource, ContactKey, Fact, InviteeUri, Message, Number, Objection, Order,
+    Outcome, Phone, PhoneSource, Reason, Settings, Snapshot, State, compose, postponed,
 };
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +13,7 @@ use tokio::sync::Semaphore;
 use wire::due::Due;
 
 use crate::drive::{Received, Trouble, look_again};
-use crate::ports::{Bearer, Calendly, Clock, Mail, Store, Texts, Timers, Vai, World};
+use crate::ports::{Bearer, Calendly, Clock, Mail, Store, Texts, Timers, Unavailable, Vai, World};
 
 /// How long a claim holds. Claiming, reading a secret, the provider's call and settling end within 8 seconds each; the
 /// queue brings a record back after 180, so that a claim that died has lapsed by then.
@@ -55,6 +57,8 @@ impl Gate {
 enum Left {
     /// Nothing to do now.
     Nothing,
+    /// It was a message that could not be sent that way: another may take its place.
+    Missed,
     /// Something, for when the record comes back.
     Open,
     /// Somebody else is at it.
@@ -63,8 +67,16 @@ enum Left {
     Learned(Box<Fact>),
 }
 
-/// Carries every command of a booking as far as it goes now. What is new is made before what is old is removed. Gives
-/// back what Calendly was asked for: facts to be decided on.
+/// What is to be decided on after commands were carried out.
+#[derive(Default)]
+pub(crate) struct Carried {
+    /// What Calendly was asked for.
+    pub(crate) learned: Vec<Fact>,
+    /// Whether a message could not be sent that way.
+    pub(crate) missed: bool,
+}
+
+/// Carries every command of a booking as far as it goes now. What is new is made before what is old is removed.
 pub(crate) async fn execute<W: World>(
     world: &W,
     gate: &Gate,
@@ -73,19 +85,20 @@ pub(crate) async fn execute<W: World>(
     settings: &Settings,
     received: Option<&Received>,
     deadline: Timestamp,
-) -> Result<Vec<Fact>, Trouble> {
+) -> Result<Carried, Trouble> {
     let run = Run { world, gate, connection, snapshot, settings, received, deadline };
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
     let (removals, others): (Vec<_>, Vec<_>) =
         snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
-    let (mut open, mut held, mut learned) = (0, 0, Vec::new());
+    let (mut open, mut held, mut carried) = (0, 0, Carried::default());
     for group in [others, removals] {
         for left in join_all(group.into_iter().map(|command| run.carry(command.clone()))).await {
             match left {
                 Left::Nothing => {}
                 Left::Open => open += 1,
                 Left::Held => held += 1,
-                Left::Learned(fact) => learned.push(*fact),
+                Left::Missed => carried.missed = true,
+                Left::Learned(fact) => carried.learned.push(*fact),
             }
         }
     }
@@ -95,7 +108,23 @@ pub(crate) async fn execute<W: World>(
     if held > 0 {
         run.come_again().await?;
     }
-    Ok(learned)
+    Ok(carried)
+}
+
+/// Whom a message goes to.
+struct Recipient {
+    key: ContactKey,
+    /// The number of an SMS, and where it was found.
+    phone: Option<(Phone, PhoneSource)>,
+    is_follow_up: bool,
+}
+
+/// Why a message goes to nobody now.
+enum Unaddressed {
+    /// They don't want it, or can't get it.
+    Skip(Reason),
+    /// Nobody can tell.
+    Unavailable(Unavailable),
 }
 
 struct Run<'a, W> {
@@ -111,6 +140,8 @@ struct Run<'a, W> {
 impl<W: World> Run<'_, W> {
     /// Takes a command from state to state until it is done, waits for a timer, or can't go on in this invocation.
     async fn carry(&self, mut command: Command) -> Left {
+        // What a reminder learned by looking again.
+        let mut news = None;
         loop {
             let now = self.world.clock().now();
             let next = match &command.state {
@@ -119,7 +150,11 @@ impl<W: World> Run<'_, W> {
                 | State::Withdrawn { .. }
                 | State::Failed { .. }
                 | State::Unknown => {
-                    return Left::Nothing;
+                    return match news {
+                        Some(fact) => Left::Learned(fact),
+                        None if self.settings.email_instead_of_sms && command.is_missed() => Left::Missed,
+                        None => Left::Nothing,
+                    };
                 }
                 State::Waiting if !command.is_due(now + EARLY) => return Left::Nothing,
                 State::Open if !command.is_due(now + EARLY) => self.arrange(&command, now).await,
@@ -127,7 +162,7 @@ impl<W: World> Run<'_, W> {
                 State::Open | State::Waiting if command.action == Action::Heal => {
                     return self.heal(&command, now).await;
                 }
-                State::Open | State::Waiting => match self.perform(&command, now).await {
+                State::Open | State::Waiting => match self.perform(&command, &mut news, now).await {
                     Ok(done) if done.action == Action::Cancel && matches!(done.state, State::Done { .. }) => {
                         return self.learn_of(&done.leg).await;
                     }
@@ -213,22 +248,37 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Claims a command, does it and settles it; or skips it, when it should not be done any more.
-    async fn perform(&self, command: &Command, now: Timestamp) -> Result<Command, Left> {
-        let booking = &self.snapshot.booking;
-        let leg = booking.leg(&command.leg).ok_or(Left::Nothing)?;
-        let order = match compose(booking, leg, &command.action, self.settings, now) {
+    /// Claims a command, does it and settles it; or skips it, when it should not be done any more; or gives it another hour.
+    /// `news` is what Calendly says of the meeting now, where it was asked.
+    async fn perform(&self, command: &Command, news: &mut Option<Box<Fact>>, now: Timestamp) -> Result<Command, Left> {
+        if let Some(moved) = self.quiet(command, now) {
+            return self.swap(command, moved).await;
+        }
+        if matches!(command.action.message(), Some(Message::Reminder { .. })) && news.is_none() {
+            *news = self.news_of(&command.leg).await;
+        }
+        let order = match self.compose(command, news.as_deref(), now) {
             Ok(order) => order,
-            Err(reason) => {
-                return self.swap(command, command.clone().skipped(reason, now)).await;
-            }
+            Err(reason) => return self.swap(command, command.clone().skipped(reason, now)).await,
         };
         let call = async {
+            let (order, to) = match self.address(order).await {
+                Ok(addressed) => addressed,
+                Err(Unaddressed::Skip(reason)) => {
+                    return self.swap(command, command.clone().skipped(reason, now)).await;
+                }
+                Err(Unaddressed::Unavailable(error)) => {
+                    return Err(self.stays_open(command, "its recipient's wishes could not be read", &error));
+                }
+            };
             let now = self.world.clock().now();
             if now + LAST_START > self.deadline {
                 return Err(Left::Open);
             }
-            let claimed = self.swap(command, command.clone().claimed(now, now + LEASE, order.detail())).await?;
+            let key = to.as_ref().map(|it| it.key.clone());
+            let source = to.as_ref().and_then(|it| it.phone.as_ref()).map(|(_, source)| *source);
+            let claimed = command.clone().claimed(now, now + LEASE, order.detail(source), key);
+            let claimed = self.swap(command, claimed).await?;
             let now = self.world.clock().now();
             if now + LAST_START > self.deadline {
                 // Claiming took too long. Nothing was begun.
@@ -236,17 +286,119 @@ impl<W: World> Run<'_, W> {
                 self.swap(&claimed, open).await?;
                 return Err(Left::Open);
             }
-            let outcome = self.call(&claimed, &order, now).await;
-            let settled = claimed.clone().settled(outcome, self.world.clock().now());
-            self.swap(&claimed, settled).await
+            let outcome = self.call(&claimed, &order, to.as_ref(), now).await;
+            let settled_at = self.world.clock().now();
+            let settled = match order.providers() {
+                Some((provider, next)) => claimed.clone().settled_by(outcome.clone(), provider, next, settled_at),
+                None => claimed.clone().settled(outcome.clone(), settled_at),
+            };
+            let settled = self.swap(&claimed, settled).await?;
+            self.note(&settled, to.as_ref(), &outcome, settled_at).await;
+            Ok(settled)
         };
         self.gate.pass(call).await
     }
 
-    async fn call(&self, command: &Command, order: &Order, now: Timestamp) -> Outcome {
+    /// A command whose hour has come in quiet hours, with another hour, or without: a retry, a booking that became known
+    /// late, settings that have changed.
+    fn quiet(&self, command: &Command, now: Timestamp) -> Option<Command> {
+        let leg = self.snapshot.booking.leg(&command.leg)?;
+        match postponed(leg, &command.action, now, self.settings, now) {
+            Ok(hour) if hour <= now => None,
+            Ok(hour) => Some(command.clone().moved_to(hour, now)),
+            Err(reason) => Some(command.clone().skipped(reason, now)),
+        }
+    }
+
+    /// What Calendly says of a meeting now: the link is often still being made when it is booked, and its webhooks can be
+    /// late. What can't be asked is left as it is known.
+    async fn news_of(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
+        let asked = self.gate.pass(self.world.calendly().look_up(self.connection, invitee)).await;
+        let fact = asked.ok().flatten()?;
+        let mut booking = self.snapshot.booking.clone();
+        booking.learn(&fact);
+        (booking != self.snapshot.booking).then(|| Box::new(fact))
+    }
+
+    fn compose(&self, command: &Command, news: Option<&Fact>, now: Timestamp) -> Result<Order, Reason> {
+        let mut booking = Cow::Borrowed(&self.snapshot.booking);
+        if let Some(fact) = news {
+            booking.to_mut().learn(fact);
+        }
+        let leg = booking.subject(&command.leg).ok_or(Reason::NotFound)?;
+        compose(&booking, &leg, &command.action, &command.passed_over, self.settings, now)
+    }
+
+    /// Finds out whom a message really goes to, whether they want it, and what it still lacks: a host's zone, a new link.
+    /// Without these two it goes out all the same.
+    async fn address(&self, mut order: Order) -> Result<(Order, Option<Recipient>), Unaddressed> {
+        let to = match &order {
+            Order::Text(text) => {
+                let region = text.region.as_deref();
+                let read = |it: &Number| Ok((self.world.texts().number(it.text.expose(), region)?, it.source));
+                let mut read = text.numbers.iter().map(read);
+                let first = read.next().unwrap_or(Err(Reason::NoPhone));
+                let found = first.or_else(|reason| read.find_map(Result::ok).ok_or(reason));
+                let (phone, source) = found.map_err(Unaddressed::Skip)?;
+                let key = ContactKey::of_phone(self.connection, &phone);
+                Recipient { key, phone: Some((phone, source)), is_follow_up: text.message.is_follow_up() }
+            }
+            Order::Mail(mail) => {
+                let key = ContactKey::of_email(self.connection, mail.to.expose());
+                Recipient { key, phone: None, is_follow_up: mail.message.is_follow_up() }
+            }
+            Order::News(..) | Order::Help(..) | Order::Log(..) | Order::Cancel(..) => return Ok((order, None)),
+        };
+        let contact = self.world.store().contact(self.connection, &to.key).await.map_err(Unaddressed::Unavailable)?;
+        match contact.objection {
+            Some((Objection::Everything, ConsentSource::Bounce | ConsentSource::Complaint)) => {
+                return Err(Unaddressed::Skip(Reason::Suppressed));
+            }
+            Some((Objection::Everything, _)) => return Err(Unaddressed::Skip(Reason::OptedOut)),
+            Some((Objection::FollowUps, _)) if to.is_follow_up => return Err(Unaddressed::Skip(Reason::OptedOut)),
+            Some((Objection::FollowUps, _)) | None => {}
+        }
+        if let Some(letter) = order.letter_mut() {
+            let calendly = self.world.calendly();
+            if let Some(host) = &letter.zone_of
+                && let Ok(Some(zone)) = calendly.host_zone(self.connection, host).await
+            {
+                letter.zone = zone;
+            }
+            if let Some(event_type) = &letter.link_for {
+                letter.booking_url = calendly.single_use_link(self.connection, event_type).await.ok();
+            }
+        }
+        Ok((order, Some(to)))
+    }
+
+    /// Keeps what sending a message has taught of its recipient. Should this fail, the next receipt or refusal says it again.
+    async fn note(&self, command: &Command, to: Option<&Recipient>, outcome: &Outcome, now: Timestamp) {
+        let Some(to) = to else { return };
+        let (store, booking) = (self.world.store(), &self.snapshot.booking.id);
+        let noted = match outcome {
+            Outcome::Refused { reason: Reason::OptedOut, .. } => {
+                let objection = Some(Objection::Everything);
+                store.object(self.connection, &to.key, objection, ConsentSource::Provider, now).await
+            }
+            // People reply to texts.
+            Outcome::Done { .. } if to.phone.is_some() => {
+                store.reached(self.connection, &to.key, booking, &command.id, now).await
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(booking.id = %booking, command.id = %command.id, error = %error, "a contact was not noted");
+        }
+    }
+
+    async fn call(&self, command: &Command, order: &Order, to: Option<&Recipient>, now: Timestamp) -> Outcome {
         let (world, connection, key) = (self.world, self.connection, &command.id);
         match order {
-            Order::Text(text) => world.texts().send(connection, key, text).await,
+            Order::Text(text) => match to.and_then(|it| it.phone.as_ref()) {
+                Some((phone, _)) => world.texts().send(connection, key, phone, text).await,
+                None => Outcome::Refused { reason: Reason::NoPhone, detail: "nobody to send it to".to_owned() },
+            },
             Order::Mail(mail) => world.mail().send(connection, key, mail).await,
             Order::News(news, about) => world.vai().tell(connection, key, *news, about, now).await,
             Order::Help(about, at) => world.vai().offer_help(connection, key, about, *at).await,

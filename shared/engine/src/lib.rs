@@ -6,6 +6,7 @@ mod book;
 mod desk;
 mod drive;
 mod execute;
+mod hear;
 mod ports;
 
 pub use book::{Ask, Begun, Fresh, Full, KeyOf, Placed, Wish, begin, place};
@@ -15,7 +16,8 @@ pub use desk::{
 };
 pub use drive::{Progress, Received, Trouble, look_again, receive, resume};
 pub use execute::{Gate, LEASE};
+pub use hear::hear;
 pub use ports::{
-    Aliases, Bearer, Calendly, Clock, CommitError, Evidence, Made, Mail, Store, Texts, Timers, Unavailable,
+    Aliases, Bearer, Calendly, Clock, CommitError, Contact, Evidence, Made, Mail, Store, Texts, Timers, Unavailable,
     UnknownEvent, Vai, Wanted, World,
 };

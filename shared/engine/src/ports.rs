@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use domain::scheduling::Form;
 use domain::{
-    Analytics, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, FactKind, InviteeUri, MailOrder,
-    News, Outcome, Private, Reason, Settings, Snapshot, TextOrder, Token, VaiOrder,
+    Analytics, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, EventTypeUri, Fact,
+    FactId, FactKind, InviteeUri, MailOrder, News, Objection, Outcome, Phone, Private, Reason, Settings, Snapshot,
+    TextOrder, Token, VaiOrder,
 };
 use jiff::Timestamp;
 use wire::due::Due;
@@ -107,11 +108,53 @@ pub trait Store {
     /// Writes down that event types have changed: what others remember of them is old.
     async fn event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), Unavailable>;
 
+    /// What is known of a person's address: whether they object, and what they were last told there. One read.
+    async fn contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, Unavailable>;
+
+    /// Writes down what a person objects to by an address; `None` takes an objection back. One write.
+    async fn object(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        objection: Option<Objection>,
+        source: ConsentSource,
+        at: Timestamp,
+    ) -> Result<(), Unavailable>;
+
+    /// Writes down which command last reached a person there: what a reply is taken to answer. One write.
+    async fn reached(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        booking: &BookingId,
+        command: &CommandId,
+        at: Timestamp,
+    ) -> Result<(), Unavailable>;
+
+    /// Takes note that a number that may be used once was used, for a body of that digest. Whether it may: nobody has used it
+    /// before, or somebody has for this very body, which is then a redelivery. Remembered for a day. One write.
+    async fn first_use(
+        &self,
+        connection: &ConnectionName,
+        nonce: &str,
+        digest: &str,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable>;
+
     /// Keeps an event that has no effect yet. Keeping it again changes nothing.
     async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable>;
 
     /// The connection's settings; the documented default when none were written. May be a minute old.
     async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Unavailable>;
+}
+
+/// What is known of a person's address.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Contact {
+    /// What they object to, and how that became known.
+    pub objection: Option<(Objection, ConsentSource)>,
+    /// What they were last told there.
+    pub last: Option<(BookingId, CommandId)>,
 }
 
 /// Calendly's REST API.
@@ -128,6 +171,16 @@ pub trait Calendly {
     /// Cancels an invitee's whole event, unless others are in it too ([`Reason::SharedEvent`](domain::Reason)) or it has
     /// begun. An event that is canceled already is done.
     async fn cancel(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome;
+
+    /// The IANA time zone of a host, by their URI; `None` when Calendly names none that exists. Remembered for a while.
+    async fn host_zone(&self, connection: &ConnectionName, host: &str) -> Result<Option<String>, Unavailable>;
+
+    /// A new link for one booking of an event type.
+    async fn single_use_link(
+        &self,
+        connection: &ConnectionName,
+        event_type: &EventTypeUri,
+    ) -> Result<String, Unavailable>;
 }
 
 /// What Calendly made of a booking form.
@@ -181,13 +234,20 @@ pub struct Wanted {
 
 /// SMS.
 pub trait Texts {
-    /// Sends one message; `key` is told to the provider as our own id of it.
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &TextOrder) -> Outcome;
+    /// Reads what a person wrote as a number that can be texted, by the rules of the telephone network. `region` is the
+    /// country of a number without country code.
+    ///
+    /// # Errors
+    /// [`Reason::PhoneInvalid`] or [`Reason::Landline`].
+    fn number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason>;
+
+    /// Sends one message by the order's provider; `key` is told to it as our own id of the message.
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome;
 }
 
 /// E-mail.
 pub trait Mail {
-    /// Sends one message.
+    /// Sends one message by the order's provider; `key` is told to it as our own id of the message.
     async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome;
 }
 

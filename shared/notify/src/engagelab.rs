@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{CommandId, ConnectionName, Letter, Message, Outcome, Reason, TextOrder};
+use domain::{CommandId, ConnectionName, Letter, Message, Outcome, Phone, Reason, TextOrder};
 use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
@@ -49,8 +49,12 @@ impl Engagelab {
 }
 
 impl engine::Texts for Engagelab {
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &TextOrder) -> Outcome {
-        match self.post(connection, &Body::new(connection, key, order)).await {
+    fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
+        Phone::parse(text).map_err(|_| Reason::PhoneInvalid)
+    }
+
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
+        match self.post(connection, &Body::new(connection, key, to, order)).await {
             Ok(response) => outcome(response).await,
             Err(outcome) => outcome,
         }
@@ -80,10 +84,13 @@ struct CustomArgs<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn new(connection: &'a ConnectionName, key: &'a CommandId, order: &'a TextOrder) -> Self {
+    fn new(connection: &'a ConnectionName, key: &'a CommandId, to: &'a Phone, order: &'a TextOrder) -> Self {
         Self {
-            to: [order.to.expose()],
-            template: Template { id: &order.template, params: params(order.message, &order.letter) },
+            to: [to.expose()],
+            template: Template {
+                id: order.template.as_deref().unwrap_or_default(),
+                params: params(order.message, &order.letter),
+            },
             plan_name: PLAN,
             custom_args: CustomArgs { command_id: key, connection },
         }

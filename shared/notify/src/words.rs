@@ -26,6 +26,7 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
         (Message::FollowUp { .. }, Romanian) => "Îți mulțumim pentru timpul acordat",
         (Message::FollowUp { .. }, Danish) => "Tak for din tid",
         (Message::FollowUp { .. }, TraditionalChinese) => "感謝您的參與",
+        _ => "",
     };
     let colon = if language == TraditionalChinese { "：" } else { ": " };
     format!("{what}{colon}{event}")

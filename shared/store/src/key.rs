@@ -1,7 +1,7 @@
 //! The table's keys.
 
 use domain::scheduling::budget::Bucket;
-use domain::{BookingId, CommandId, ConnectionName, FactId, Standing, uuid_of};
+use domain::{BookingId, CommandId, ConnectionName, ContactKey, FactId, Standing, digest, uuid_of};
 use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,12 @@ pub(crate) const CLOSED: &str = "closed";
 pub(crate) const EVENT_TYPES: &str = "event-types";
 /// When Calendly last told something new.
 pub(crate) const PULSE: &str = "pulse";
+/// What a person objects to, in the partition of a contact.
+pub(crate) const OBJECTION: &str = "objection";
+/// What last reached a person, in the partition of a contact.
+pub(crate) const REACHED: &str = "reached";
+/// A number that may be used once.
+pub(crate) const NONCE: &str = "nonce";
 /// A hold.
 pub(crate) const HOLD: &str = "hold";
 
@@ -106,6 +112,16 @@ pub(crate) fn of_arrival(received_at: Timestamp, name: &str) -> String {
 pub(crate) fn arrival_of(sort: &str) -> Option<(Timestamp, &str)> {
     let (at, name) = sort.split_once('#')?;
     Some((at.parse().ok()?, name))
+}
+
+/// The partition of a person's address, which is hashed.
+pub(crate) fn of_contact(connection: &ConnectionName, contact: &ContactKey) -> String {
+    format!("{connection}#contact#{}", contact.as_str())
+}
+
+/// The partition of a number that may be used once. It is a stranger's text, so it is hashed.
+pub(crate) fn of_nonce(connection: &ConnectionName, nonce: &str) -> String {
+    format!("{connection}#nonce#{}", digest(&["nonce", nonce]))
 }
 
 /// The partition of the settings.

@@ -11,10 +11,10 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Booking, BookingId, Command, ConnectionName, Decision, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata,
-    Settings, Standing, Token,
+    Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, FactKind,
+    FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Standing, Token,
 };
-use engine::{Evidence, Unavailable, UnknownEvent};
+use engine::{Contact, Evidence, Unavailable, UnknownEvent};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -52,6 +52,9 @@ pub(crate) mod kind {
     pub(crate) const HOLD: &str = "hold.v1";
     pub(crate) const PERMITS: &str = "permits.v1";
     pub(crate) const PULSE: &str = "pulse.v1";
+    pub(crate) const OBJECTION: &str = "objection.v1";
+    pub(crate) const REACHED: &str = "reached.v1";
+    pub(crate) const NONCE: &str = "nonce.v1";
 }
 
 /// The instant after which the rows of a decision may go: 90 days after the last of the meeting's end, the facts'
@@ -191,6 +194,77 @@ pub(crate) fn hold(connection: &ConnectionName, id: &str, document: &str, until:
     let expires = Some(after(until, AFTERGLOW));
     let mut row = mark(key::of_hold(connection, id), key::HOLD, kind::HOLD, until, expires);
     row.insert("doc".to_owned(), string(document));
+    row
+}
+
+/// What a person objects to by an address; none, where an objection was taken back. It never expires: a "no" is kept.
+pub(crate) fn objection(
+    connection: &ConnectionName,
+    contact: &ContactKey,
+    objection: Option<Objection>,
+    source: ConsentSource,
+    at: Timestamp,
+) -> Row {
+    let doc = json(&ObjectionDoc { objection, source });
+    let mut row = mark(key::of_contact(connection, contact), key::OBJECTION, kind::OBJECTION, at, None);
+    row.insert("doc".to_owned(), string(doc));
+    row
+}
+
+#[derive(Serialize, Deserialize)]
+struct ObjectionDoc {
+    objection: Option<Objection>,
+    source: ConsentSource,
+}
+
+/// Which command last reached a person.
+pub(crate) fn reached(
+    connection: &ConnectionName,
+    contact: &ContactKey,
+    booking: &BookingId,
+    command: &CommandId,
+    at: Timestamp,
+) -> Row {
+    let doc = json(&ReachedDoc { booking: booking.clone(), command: command.clone() });
+    let expires = Some(after(at, RETENTION));
+    let mut row = mark(key::of_contact(connection, contact), key::REACHED, kind::REACHED, at, expires);
+    row.insert("doc".to_owned(), string(doc));
+    row
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReachedDoc {
+    booking: BookingId,
+    command: CommandId,
+}
+
+/// A contact's rows.
+pub(crate) fn read_contact(rows: &[Row]) -> Result<Contact, Unavailable> {
+    let mut contact = Contact::default();
+    for row in rows {
+        match text(row, "sk")? {
+            key::OBJECTION => {
+                let doc: ObjectionDoc = read(row)?;
+                contact.objection = doc.objection.map(|objection| (objection, doc.source));
+            }
+            key::REACHED => {
+                let doc: ReachedDoc = read(row)?;
+                contact.last = Some((doc.booking, doc.command));
+            }
+            _ => {}
+        }
+    }
+    Ok(contact)
+}
+
+/// Longer than any signature may be old.
+const NONCE_AGE: SignedDuration = SignedDuration::from_hours(48);
+
+/// A number that was used, for a body of that digest.
+pub(crate) fn nonce(connection: &ConnectionName, nonce: &str, digest: &str, now: Timestamp) -> Row {
+    let expires = Some(after(now, NONCE_AGE));
+    let mut row = mark(key::of_nonce(connection, nonce), key::NONCE, kind::NONCE, now, expires);
+    row.insert("digest".to_owned(), string(digest));
     row
 }
 
@@ -444,6 +518,7 @@ mod tests {
             at("2026-11-20T09:00:01Z"),
             at("2026-11-20T09:01:01Z"),
             None,
+            None,
         );
         let row = super::command(&ConnectionName::default(), &booking, &command, Some(at("2027-02-18T10:30:00Z")));
         assert_eq!(read::<Command>(&row).expect("a command"), command);
@@ -533,8 +608,9 @@ mod tests {
             language: Some(Language::Danish),
             event_type: None,
             id: "t-1".to_owned(),
+            text: None,
         };
-        let host = HostContact { phone: Phone::parse("+4520123456").ok(), language: None };
+        let host = HostContact { phone: Phone::parse("+4520123456").ok(), ..HostContact::default() };
         let own = EventTypeSettings { reminder_minutes: Some(vec![15]), ..EventTypeSettings::default() };
         let written = Settings {
             act_on: vec!["Sales Demo".to_owned()],

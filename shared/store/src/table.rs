@@ -15,10 +15,10 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use domain::{
-    Booking, BookingId, Command, ConnectionName, Decision, FactId, InviteeUri, Metadata, Settings, Snapshot, Standing,
-    Token,
+    Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, InviteeUri,
+    Metadata, Objection, Settings, Snapshot, Standing, Token,
 };
-use engine::{Aliases, CommitError, Evidence, Store, Story, Unavailable, UnknownEvent};
+use engine::{Aliases, CommitError, Contact, Evidence, Store, Story, Unavailable, UnknownEvent};
 use jiff::Timestamp;
 use runtime::aws::explain;
 use tokio::time::Instant;
@@ -550,6 +550,56 @@ impl Store for Table {
 
     async fn event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), Unavailable> {
         self.put_latest(row::event_types(connection, at), at).await
+    }
+
+    async fn contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, Unavailable> {
+        let request = self
+            .client
+            .query()
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(key::of_contact(connection, key)))
+            .consistent_read(true);
+        row::read_contact(&self.query(request).await?)
+    }
+
+    async fn object(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        objection: Option<Objection>,
+        source: ConsentSource,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.put_latest(row::objection(connection, key, objection, source, at), at).await
+    }
+
+    async fn reached(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        booking: &BookingId,
+        command: &CommandId,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.put_latest(row::reached(connection, key, booking, command, at), at).await
+    }
+
+    async fn first_use(
+        &self,
+        connection: &ConnectionName,
+        nonce: &str,
+        digest: &str,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let used = row::nonce(connection, nonce, digest, now);
+        match self.put_row(used, &Guard::Absent).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_refused(&error) => {
+                let there = self.get(row::key(key::of_nonce(connection, nonce), key::NONCE)).await?;
+                there.map_or(Ok(true), |row| Ok(row::text(&row, "digest")? == digest))
+            }
+            Err(error) => Err(unavailable(error)),
+        }
     }
 
     async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable> {

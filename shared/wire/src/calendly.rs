@@ -4,8 +4,8 @@
 //! from the published schema (`zoom` for `zoom_conference`, names left out, numbers for ids).
 
 use domain::{
-    CanceledBy, Cancellation, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg, NoShow,
-    PhoneCandidate, PhoneSource, Private, Reconfirmation, Token,
+    CanceledBy, Cancellation, Details, EventHost, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg,
+    NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, Token,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -209,6 +209,8 @@ struct ScheduledEvent {
 
 #[derive(Deserialize)]
 struct Membership {
+    user: Option<String>,
+    user_email: Option<String>,
     user_name: Option<String>,
 }
 
@@ -272,6 +274,11 @@ fn cancellation(
     })
 }
 
+fn host(membership: &Membership) -> Option<EventHost> {
+    let email = membership.user_email.as_deref().map(str::trim).filter(|it| !it.is_empty())?;
+    Some(EventHost { user: membership.user.clone(), name: membership.user_name.clone(), email: email.into() })
+}
+
 fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Details {
     let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
     let first_name = given(&invitee.first_name);
@@ -294,7 +301,9 @@ fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Detai
         place: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
         cancel_url: given(&invitee.cancel_url),
         reschedule_url: given(&invitee.reschedule_url),
+        in_person: matches!(location_kind, "physical" | "ask_invitee"),
         host: event.event_memberships.as_ref().and_then(|hosts| hosts.first()).and_then(|host| given(&host.user_name)),
+        hosts: event.event_memberships.iter().flatten().filter_map(host).collect(),
         phones: phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
         reconfirmation: invitee
             .reconfirmation

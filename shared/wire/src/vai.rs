@@ -175,7 +175,7 @@ impl<'a> Email<'a> {
         Self {
             to: &order.to,
             subject,
-            template: &order.template,
+            template: order.template.as_deref().unwrap_or_default(),
             data: EmailData {
                 event_name: event,
                 start_time: start,
@@ -247,6 +247,7 @@ fn stamp(now: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use domain::settings::{Provider, Wording};
     use domain::{BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message};
     use insta::assert_snapshot;
 
@@ -281,7 +282,9 @@ mod tests {
                     place: None,
                     cancel_url: None,
                     reschedule_url: None,
+                    in_person: false,
                     host: None,
+                    hosts: Vec::new(),
                     phones: Vec::new(),
                     reconfirmation: None,
                     routing_form_submission: None,
@@ -310,20 +313,36 @@ mod tests {
         MailOrder {
             to: details.email,
             message: Message::Confirmation,
-            template: "calendly_confirmation".to_owned(),
+            provider: Provider::Vai,
+            next: None,
+            template: Some("calendly_confirmation".to_owned()),
+            from: None,
+            from_name: None,
+            reply_to: None,
+            configuration_set: None,
+            calendar: None,
+            booking: BookingId::new("bk-0123"),
             letter: Letter {
-                name: details.name,
+                name: details.name.clone(),
+                invitee: details.name,
                 event: details.event_name,
                 start: details.start,
                 end: details.end,
                 old_start: None,
                 zone: "Europe/Bucharest".to_owned(),
+                zone_of: None,
                 language,
                 join_url: Some("https://zoom.example/j/1".to_owned()),
                 place: None,
                 cancel_url: None,
                 reschedule_url: None,
+                survey_url: None,
+                booking_url: None,
+                link_for: None,
+                by_invitee: false,
+                notice: None,
                 host: None,
+                wording: Wording::default(),
             },
             notes: Some("Vrea prețuri".into()),
             agent_type: Some("sales".to_owned()),

@@ -135,6 +135,12 @@ impl Table {
 /// The settings of the simulation: everything on, a template for everything.
 pub(crate) static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     let mut settings = Settings { time_words: vec!["time".to_owned()], ..Settings::default() };
+    // The truth is told by the clock alone, by SMS alone.
+    settings.quiet_hours.until = settings.quiet_hours.from;
+    settings.email_instead_of_sms = false;
+    // The truth is told by the clock alone, by SMS alone.
+    settings.quiet_hours.until = settings.quiet_hours.from;
+    settings.email_instead_of_sms = false;
     for message in ["confirmation", "move", "cancellation", "reminder", "follow_up"] {
         settings.templates.push(Template {
             message: message.to_owned(),
@@ -142,6 +148,7 @@ pub(crate) static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
             language: None,
             event_type: None,
             id: message.to_owned(),
+            text: None,
         });
     }
     settings

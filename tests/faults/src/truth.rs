@@ -172,7 +172,9 @@ impl Truth {
             place: None,
             cancel_url: None,
             reschedule_url: None,
+            in_person: false,
             host: None,
+            hosts: Vec::new(),
             phones: vec![PhoneCandidate {
                 source: PhoneSource::TextReminderNumber,
                 question: None,

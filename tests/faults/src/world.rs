@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use domain::scheduling::Form;
 use domain::{
-    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, Decision, Fact, FactId, InviteeUri, MailOrder,
-    Metadata, News, Outcome, Reason, Settings, Snapshot, State, TextOrder, Token, VaiOrder,
+    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision,
+    EventTypeUri, Fact, FactId, InviteeUri, MailOrder, Metadata, News, Objection, Outcome, Phone, Reason, Settings,
+    Snapshot, State, TextOrder, Token, VaiOrder,
 };
-use engine::{Aliases, Bearer, CommitError, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
+use engine::{Aliases, Bearer, CommitError, Contact, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
 use jiff::Timestamp;
 use wire::due::Due;
 
@@ -249,6 +250,36 @@ impl engine::Store for SimWorld<'_> {
         Ok(())
     }
 
+    async fn contact(&self, _: &ConnectionName, _: &ContactKey) -> Result<Contact, Unavailable> {
+        self.call(Contact::default).await
+    }
+
+    async fn object(
+        &self,
+        _: &ConnectionName,
+        _: &ContactKey,
+        _: Option<Objection>,
+        _: ConsentSource,
+        _: Timestamp,
+    ) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
+    async fn reached(
+        &self,
+        _: &ConnectionName,
+        _: &ContactKey,
+        _: &BookingId,
+        _: &CommandId,
+        _: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.call(|| ()).await
+    }
+
+    async fn first_use(&self, _: &ConnectionName, _: &str, _: &str, _: Timestamp) -> Result<bool, Unavailable> {
+        Ok(true)
+    }
+
     async fn keep_unknown(&self, _: &ConnectionName, _: &UnknownEvent) -> Result<(), Unavailable> {
         Ok(())
     }
@@ -275,10 +306,22 @@ impl engine::Calendly for SimWorld<'_> {
     async fn cancel(&self, _: &ConnectionName, _: &InviteeUri, _: &str) -> Outcome {
         Outcome::Refused { reason: Reason::NotFound, detail: "nobody cancels here".to_owned() }
     }
+
+    async fn host_zone(&self, _: &ConnectionName, _: &str) -> Result<Option<String>, Unavailable> {
+        Ok(None)
+    }
+
+    async fn single_use_link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, Unavailable> {
+        Ok("https://calendly.com/d/once".to_owned())
+    }
 }
 
 impl engine::Texts for SimWorld<'_> {
-    async fn send(&self, _: &ConnectionName, key: &CommandId, _: &TextOrder) -> Outcome {
+    fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
+        Phone::parse(text).map_err(|_| Reason::PhoneInvalid)
+    }
+
+    async fn send(&self, _: &ConnectionName, key: &CommandId, _: &Phone, _: &TextOrder) -> Outcome {
         self.provider(key).await
     }
 }

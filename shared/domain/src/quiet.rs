@@ -1,0 +1,200 @@
+//! Quiet hours: when nobody wants to be texted, and which hour is the next best.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+use crate::settings::QuietHours;
+
+/// A message that is brought forward comes so long before the quiet hours, not on their threshold.
+const BEFORE_MINUTES: i64 = 30;
+
+/// Which way a message may be moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leeway {
+    /// To the evening before, else to the morning, if that is not after this instant.
+    EarlierOrUntil(Timestamp),
+    /// To the morning.
+    Later,
+}
+
+impl QuietHours {
+    /// Whether a person in a zone is not to be texted at an instant.
+    pub fn hold(&self, at: Timestamp, tz: &TimeZone) -> bool {
+        let time = at.to_zoned(tz.clone()).time();
+        if self.from <= self.until {
+            self.from <= time && time < self.until
+        } else {
+            time >= self.from || time < self.until
+        }
+    }
+
+    /// The hour at which a message may go out that was meant for `at`: that very hour, where nobody minds. `None` when there
+    /// is none that is still ahead of `now` and within its leeway.
+    pub fn hour_for(&self, at: Timestamp, tz: &TimeZone, leeway: Leeway, now: Timestamp) -> Option<Timestamp> {
+        if !self.hold(at, tz) {
+            return Some(at);
+        }
+        let morning = self.end_after(at, tz);
+        match leeway {
+            Leeway::Later => Some(morning),
+            Leeway::EarlierOrUntil(latest) => {
+                let evening = self.evening_before(at, tz);
+                if evening > now { Some(evening) } else { Some(morning).filter(|it| *it <= latest) }
+            }
+        }
+    }
+
+    /// Half an hour before the quiet hours that hold at an instant began.
+    pub(crate) fn evening_before(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
+        let local = at.to_zoned(tz.clone()).datetime();
+        let began =
+            if local.time() >= self.from { local.date() } else { local.date().yesterday().unwrap_or(local.date()) };
+        let mut evening = instant(began.to_datetime(self.from).saturating_sub(BEFORE_MINUTES.minutes()), tz);
+        // Where clocks are put forward just then, half an hour before is not.
+        while self.hold(evening, tz) {
+            evening = evening.saturating_sub(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MIN);
+        }
+        evening
+    }
+
+    /// When the quiet hours that hold at an instant end.
+    fn end_after(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
+        let local = at.to_zoned(tz.clone()).datetime();
+        let ends =
+            if local.time() < self.until { local.date() } else { local.date().tomorrow().unwrap_or(local.date()) };
+        let mut end = instant(ends.to_datetime(self.until), tz);
+        // Where clocks are put back just then, the hour comes twice, and its first time may lie behind.
+        while end < at || self.hold(end, tz) {
+            end = end.saturating_add(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MAX);
+        }
+        end
+    }
+}
+
+/// A local time that the clocks leave out is the one that they show instead.
+fn instant(local: DateTime, tz: &TimeZone) -> Timestamp {
+    tz.to_ambiguous_zoned(local).compatible().map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::Time;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NEVER: QuietHours = QuietHours { from: Time::midnight(), until: Time::midnight(), useful_minutes: 60 };
+
+    const ZONES: [&str; 12] = [
+        "Europe/Bucharest",
+        "Europe/Copenhagen",
+        "Asia/Taipei",
+        "America/New_York",
+        "America/St_Johns",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+        "Asia/Kathmandu",
+        "Africa/Casablanca",
+        "America/Sao_Paulo",
+        "Pacific/Chatham",
+        "UTC",
+    ];
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).expect("a zone")
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    /// Where `at` is moved to, told by the clock of the zone.
+    fn moved(at_: &str, name: &str, leeway: Leeway, now: &str) -> Option<String> {
+        let hour = QuietHours::default().hour_for(at(at_), &zone(name), leeway, at(now));
+        hour.map(|it| it.to_zoned(zone(name)).strftime("%a %H:%M").to_string())
+    }
+
+    #[test]
+    fn a_reminder_goes_out_the_evening_before_else_in_the_morning_else_not() {
+        let until = |text| Leeway::EarlierOrUntil(at(text));
+        // A meeting on Tuesday at 08:30 in Bucharest: the hour before is 07:30.
+        let (hour, latest) = ("2026-11-24T05:30:00Z", "2026-11-24T05:30:00Z");
+        assert_eq!(
+            moved(hour, "Europe/Bucharest", until(latest), "2026-11-20T12:00:00Z").as_deref(),
+            Some("Mon 20:30")
+        );
+        // Booked in the night: the morning is too late to be of use.
+        assert_eq!(moved(hour, "Europe/Bucharest", until(latest), "2026-11-23T22:00:00Z"), None);
+        // It would be in time for a meeting at 10:00.
+        let latest = "2026-11-24T07:00:00Z";
+        assert_eq!(
+            moved(hour, "Europe/Bucharest", until(latest), "2026-11-23T22:00:00Z").as_deref(),
+            Some("Tue 08:00")
+        );
+        // By day nothing moves.
+        let noon = "2026-11-24T10:00:00Z";
+        assert_eq!(moved(noon, "Europe/Bucharest", until(noon), "2026-11-20T12:00:00Z").as_deref(), Some("Tue 12:00"));
+    }
+
+    #[test]
+    fn a_follow_up_waits_for_the_morning() {
+        let late = "2026-11-24T21:30:00Z";
+        assert_eq!(moved(late, "Europe/Copenhagen", Leeway::Later, late).as_deref(), Some("Wed 08:00"));
+    }
+
+    fn hours() -> impl Strategy<Value = QuietHours> {
+        (0..24i8, 0..60i8, 1..=16 * 60i64).prop_map(|(hour, minute, length)| {
+            let from = Time::constant(hour, minute, 0, 0);
+            QuietHours { from, until: from.wrapping_add(length.minutes()), useful_minutes: 60 }
+        })
+    }
+
+    /// Mostly around the days on which clocks change.
+    fn instants() -> impl Strategy<Value = Timestamp> {
+        let changes = [
+            "2026-03-29T01:00:00Z",
+            "2026-10-25T01:00:00Z",
+            "2026-03-08T07:00:00Z",
+            "2026-11-01T06:00:00Z",
+            "2026-04-04T15:00:00Z",
+            "2026-10-03T15:30:00Z",
+            "2026-02-15T02:00:00Z",
+        ];
+        (0..changes.len(), -3 * 86_400..3 * 86_400i64)
+            .prop_map(move |(which, seconds)| at(changes[which]) + SignedDuration::from_secs(seconds))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn no_message_comes_in_quiet_hours(
+            hours in hours(),
+            which in 0..ZONES.len(),
+            at in instants(),
+            lead in 0..2 * 86_400i64,
+            room in 0..86_400i64,
+        ) {
+            let tz = zone(ZONES[which]);
+            let now = at - SignedDuration::from_secs(lead);
+            let latest = at + SignedDuration::from_secs(room);
+            let earlier = hours.hour_for(at, &tz, Leeway::EarlierOrUntil(latest), now);
+            if let Some(hour) = earlier {
+                prop_assert!(!hours.hold(hour, &tz), "{hour} {}", ZONES[which]);
+                prop_assert!(hour <= latest);
+                prop_assert!(hour == at || hour > now);
+                prop_assert!(hour > at - SignedDuration::from_hours(19), "{hour} is long before {at}");
+            }
+            let later = hours.hour_for(at, &tz, Leeway::Later, now);
+            let later = later.expect("there is always a morning");
+            prop_assert!(!hours.hold(later, &tz), "{later} {}", ZONES[which]);
+            prop_assert!(later >= at && later < at + SignedDuration::from_hours(19), "{later} {at}");
+        }
+
+        #[test]
+        fn without_quiet_hours_nothing_moves(which in 0..ZONES.len(), at in instants()) {
+            prop_assert_eq!(NEVER.hour_for(at, &zone(ZONES[which]), Leeway::Later, at), Some(at));
+        }
+    }
+}

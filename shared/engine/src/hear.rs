@@ -1,0 +1,130 @@
+//! What comes back: receipts of providers and replies of people. They speak of a message by our own ids, and change nothing
+//! unless there is such a message, sent, and not further along already.
+
+use domain::{
+    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Heard, Objection, Receipt,
+    Reply, State,
+};
+
+use crate::drive::{MOST_DECISIONS, Trouble, resume};
+use crate::execute::Gate;
+use crate::ports::{Clock, Store, World};
+
+/// Takes in something that was heard from outside; says what it came to, as a word to be counted.
+///
+/// # Errors
+/// When the record must come back.
+pub async fn hear<W: World>(
+    world: &W,
+    gate: &Gate,
+    connection: &ConnectionName,
+    heard: &Heard,
+    deadline: jiff::Timestamp,
+) -> Result<&'static str, Trouble> {
+    match heard {
+        Heard::Receipt(receipt) => receipt_of(world, gate, connection, receipt, deadline).await,
+        Heard::Reply(reply) => reply_of(world, connection, reply).await,
+        Heard::Unsubscribed { booking, command } => {
+            let Some(command) = find(world, connection, booking, command).await? else { return Ok("unknown_message") };
+            let Some(to) = &command.to else { return Ok("never_sent") };
+            object(world, connection, to, Objection::FollowUps, ConsentSource::Link).await?;
+            Ok("unsubscribed")
+        }
+        Heard::Other(_) => Ok("other"),
+    }
+}
+
+async fn receipt_of<W: World>(
+    world: &W,
+    gate: &Gate,
+    connection: &ConnectionName,
+    receipt: &Receipt,
+    deadline: jiff::Timestamp,
+) -> Result<&'static str, Trouble> {
+    for _ in 0..MOST_DECISIONS {
+        let Some(command) = find(world, connection, &receipt.booking, &receipt.command).await? else {
+            return Ok("unknown_message");
+        };
+        if matches!(command.state, State::Claimed { .. }) {
+            // The receipt was quicker than the answer to whoever sends it.
+            return Err(Trouble::Unfinished(1));
+        }
+        let Some(to) = &command.to else { return Ok("never_sent") };
+        if !command.is_spoken_of_by(receipt) {
+            return Ok("another_message");
+        }
+        if let Some((objection, source)) = receipt.objection {
+            object(world, connection, to, objection, source).await?;
+        }
+        let now = world.clock().now();
+        let Some(further) = command.clone().heard_of(receipt, now) else {
+            return Ok(if receipt.objection.is_some() { "objection" } else { "old" });
+        };
+        let delivery = further.delivery;
+        if world.store().swap(connection, &receipt.booking, &further, command.revision()).await? {
+            world.observe(&further);
+            tracing::info!(booking.id = %receipt.booking, command.id = %command.id, "a receipt was taken in");
+            if delivery == Some(Delivery::Failed) {
+                // Another message may take its place.
+                resume(world, gate, connection, &receipt.booking, deadline).await?;
+            }
+            return Ok(delivery.map_or("other", Delivery::name));
+        }
+    }
+    Err(Trouble::Contended)
+}
+
+async fn reply_of<W: World>(world: &W, connection: &ConnectionName, reply: &Reply) -> Result<&'static str, Trouble> {
+    let (store, now) = (world.store(), world.clock().now());
+    let key = ContactKey::of_phone(connection, &reply.from);
+    let settings = store.settings(connection).await?;
+    let (counted, meaning) = match settings.wants_to_stop(reply.text.expose()) {
+        Some(true) => {
+            object(world, connection, &key, Objection::Everything, ConsentSource::Reply).await?;
+            ("stop", "to be left alone")
+        }
+        Some(false) => {
+            store.object(connection, &key, None, ConsentSource::Reply, now).await?;
+            ("start", "to be texted again")
+        }
+        None => ("reply", "something for a person to read"),
+    };
+    for _ in 0..MOST_DECISIONS {
+        let Some((booking, command)) = store.contact(connection, &key).await?.last else { break };
+        let Some(command) = find(world, connection, &booking, &command).await? else { break };
+        if command.was_replied_to(reply.at) {
+            break;
+        }
+        let replied = command.clone().replied_to(meaning, reply.at);
+        if store.swap(connection, &booking, &replied, command.revision()).await? {
+            break;
+        }
+    }
+    Ok(counted)
+}
+
+async fn find<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    booking: &BookingId,
+    command: &CommandId,
+) -> Result<Option<Command>, Trouble> {
+    let snapshot = world.store().load(connection, booking).await?;
+    Ok(snapshot.commands.into_iter().find(|it| it.id == *command))
+}
+
+/// Writes an objection down, unless the person objects to more already.
+async fn object<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    key: &ContactKey,
+    objection: Objection,
+    source: ConsentSource,
+) -> Result<(), Trouble> {
+    let store = world.store();
+    let known = store.contact(connection, key).await?.objection;
+    if known.is_none_or(|(known, _)| known < objection) {
+        store.object(connection, key, Some(objection), source, world.clock().now()).await?;
+    }
+    Ok(())
+}
