@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 
 use crate::{
     calendly::{catalog::Change, refusal::Refusal, webhooks},
+    engagelab,
     faults::Fault,
     people::read,
     random::Dice,
-    world::{Settings, World},
+    receipts::{self, Receipt},
+    world::{self, Settings, World},
 };
 
 pub(crate) fn routes() -> Router<World> {
@@ -49,10 +51,18 @@ async fn settings(State(world): State<World>) -> Json<Settings> {
     Json(world.state().settings.clone())
 }
 
-/// Takes any of the settings; the others stay as they are.
+/// Takes any of the settings; the others stay as they are. A callback URL is probed before it is used, as when somebody
+/// enters it in the console.
 async fn change_settings(State(world): State<World>, body: Bytes) -> Response {
-    let mut state = world.state();
-    let changed = serde_json::from_slice::<serde_json::Map<String, Value>>(&body).and_then(|changes| {
+    let (answer, probe) = change(&mut world.state(), &body);
+    if let Some(probe) = probe {
+        receipts::tell(&world, probe).await;
+    }
+    answer
+}
+
+fn change(state: &mut world::State, body: &Bytes) -> (Response, Option<Receipt>) {
+    let changed = serde_json::from_slice::<serde_json::Map<String, Value>>(body).and_then(|changes| {
         let mut all = serde_json::to_value(&state.settings)?;
         for (key, value) in changes {
             all[key] = value;
@@ -64,10 +74,12 @@ async fn change_settings(State(world): State<World>, body: Bytes) -> Response {
             if settings.seed != state.settings.seed {
                 state.dice = Dice::new(settings.seed);
             }
+            let is_new = settings.engagelab_callback_url != state.settings.engagelab_callback_url;
+            let probe = settings.engagelab_callback_url.as_deref().filter(|_| is_new).map(engagelab::probe);
             state.settings = settings.clone();
-            Json(settings).into_response()
+            (Json(settings).into_response(), probe)
         }
-        Err(error) => wrong(&error),
+        Err(error) => (wrong(&error), None),
     }
 }
 

@@ -1,9 +1,9 @@
-//! The SMS provider `EngageLab`: `POST /v1/messages` with approved templates only.
+//! The SMS provider `EngageLab`: `POST /v1/messages` with approved templates only, and its callback.
 //!
 //! Its errors carry a `code` of its own table, mostly with HTTP 400 but, when told so, with HTTP 200. Nothing is deduplicated:
-//! the vendor knows no idempotency key.
+//! the vendor knows no idempotency key. Of the callback's header only who and when is signed, not the body.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Json, Router,
@@ -14,30 +14,23 @@ use axum::{
     routing::post,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use sha2::Sha256;
 
-use crate::{check::Check, keys, random, world::World};
+use crate::{
+    check::Check,
+    keys,
+    phones::{self, Carrier, Delivery, Reply, Sms},
+    random,
+    receipts::{Letter, Receipt},
+    world::{Settings, World},
+};
 
-/// A message that the provider accepted, as the phone shows it.
-#[derive(Clone, Serialize)]
-pub(crate) struct Sms {
-    pub(crate) message_id: String,
-    pub(crate) to: String,
-    /// The rendered text. A variable without a value stands in it literally.
-    pub(crate) text: String,
-    pub(crate) template: String,
-    pub(crate) language: String,
-    pub(crate) message: String,
-    pub(crate) params: Value,
-    /// The variables that had no value.
-    pub(crate) unfilled: Vec<String>,
-    pub(crate) custom_args: Value,
-    pub(crate) plan_name: String,
-    pub(crate) schedule_time: Option<i64>,
-    pub(crate) at: Timestamp,
-}
+/// The number that the account's messages come from.
+const SENDER: &str = "+447700900100";
 
 /// An approved template.
 #[derive(Deserialize)]
@@ -95,7 +88,7 @@ async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Re
         body["to"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     let window = i128::from(state.settings.sms_frequency_ms) * 1_000_000;
     let too_soon = state.sms.iter().any(|sms| {
-        sms.template == template.id
+        sms.template.as_ref() == Some(&template.id)
             && recipients.contains(&sms.to)
             && now.as_nanosecond() - sms.at.as_nanosecond() < window
     });
@@ -106,21 +99,25 @@ async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Re
     let (text, unfilled) = render(&template.text, body["template"]["params"].as_object());
     let message_id = random::number();
     let schedule_time = body["schedule_time"].as_i64();
+    let mut accepted = Vec::new();
     for to in &recipients {
-        state.sms.push(Sms {
-            message_id: message_id.clone(),
-            to: to.clone(),
-            text: text.clone(),
-            template: template.id.clone(),
-            language: template.language.clone(),
-            message: template.message.clone(),
+        accepted.push(Sms {
+            template: Some(template.id.clone()),
+            language: Some(template.language.clone()),
+            message: Some(template.message.clone()),
             params: body["template"]["params"].clone(),
             unfilled: unfilled.clone(),
             custom_args: body["custom_args"].clone(),
-            plan_name: body["plan_name"].as_str().unwrap_or("-").to_owned(),
+            plan_name: Some(body["plan_name"].as_str().unwrap_or("-").to_owned()),
             schedule_time,
             at: now,
+            ..Sms::new(Carrier::EngageLab, message_id.clone(), SENDER, to, text.clone())
         });
+    }
+    state.sms.extend(accepted.iter().cloned());
+    drop(state);
+    for sms in &accepted {
+        phones::follow(&world, sms);
     }
     let count = recipients.len();
     let mut answer = json!({"plan_id": random::number(), "total_count": count, "accepted_count": count});
@@ -205,14 +202,124 @@ fn render(text: &str, params: Option<&Map<String, Value>>) -> (String, Vec<Strin
     (rendered, unfilled)
 }
 
+/// The callback about a message that has come further, if somebody wants to be told.
+pub(crate) fn receipt(sms: &Sms, settings: &Settings) -> Option<Receipt> {
+    let (message_status, problem) = match sms.delivery {
+        Delivery::Accepted => return None,
+        Delivery::Sent => ("sent", None),
+        Delivery::Delivered => ("delivered", None),
+        Delivery::Undelivered if sms.has_left => ("delivered_failed", Some("the handset is unreachable")),
+        Delivery::Undelivered => ("sent_failed", Some("the destination cannot receive messages")),
+    };
+    let now = Timestamp::now().as_second();
+    let mut status = json!({
+        "message_status": message_status,
+        "status_data": {
+            "msg_time": now, "message_id": sms.message_id, "current_send_channel": "sandbox",
+            "template_key": sms.template, "business_id": "1001",
+        },
+        "error_code": sms.error_code.unwrap_or_default(),
+    });
+    if let Some(problem) = problem {
+        status["error_detail"] = json!({"message": problem});
+    }
+    let row = json!({
+        "message_id": sms.message_id, "to": sms.to, "server": "sms", "channel": "sms", "itime": now,
+        "custom_args": sms.custom_args, "status": status,
+    });
+    callback(message_status, &sms.message_id, &row, settings)
+}
+
+/// The callback about a reply. It says nothing of the message that was answered.
+pub(crate) fn uplink(reply: &Reply, settings: &Settings) -> Option<Receipt> {
+    let row = json!({
+        "message_id": "0", "server": "sms", "channel": "sms", "itime": reply.at.as_second(),
+        "response": {
+            "event": "uplink_message",
+            "response_data": {
+                "message_sid": reply.message_id, "account_sid": "1001", "from": reply.from, "to": reply.to,
+                "body": reply.text,
+            },
+        },
+    });
+    callback("uplink_message", &reply.message_id, &row, settings)
+}
+
+fn callback(event: &str, message_id: &str, row: &Value, settings: &Settings) -> Option<Receipt> {
+    let body = json!({"total": 1, "rows": [row]}).to_string();
+    Some(Receipt {
+        event: format!("engagelab.{event}"),
+        message_id: message_id.to_owned(),
+        url: settings.engagelab_callback_url.clone()?,
+        letter: Arc::new(move || Letter { headers: signed(), body: body.clone() }),
+    })
+}
+
+/// What is posted once to a callback URL when it is entered in the console: an empty object, and no credentials.
+pub(crate) fn probe(url: &str) -> Receipt {
+    let headers = vec![("Content-Type", "application/json".to_owned())];
+    Receipt {
+        event: "engagelab.probe".to_owned(),
+        message_id: String::new(),
+        url: url.to_owned(),
+        letter: Arc::new(move || Letter { headers: headers.clone(), body: "{}".to_owned() }),
+    }
+}
+
+fn signed() -> Vec<(&'static str, String)> {
+    let (username, secret) = keys::ENGAGELAB_CALLBACK.split_once(':').unwrap_or_default();
+    let (timestamp, nonce) = (Timestamp::now().as_second().to_string(), random::base32(16));
+    let signature = signature(secret, &timestamp, &nonce, username);
+    vec![
+        ("Content-Type", "application/json".to_owned()),
+        ("Authorization", keys::ENGAGELAB_CALLBACK_AUTHORIZATION.to_owned()),
+        ("X-CALLBACK-ID", format!("timestamp={timestamp};nonce={nonce};username={username};signature={signature}")),
+    ]
+}
+
+/// HMAC-SHA256 of who and when, in hex.
+fn signature(secret: &str, timestamp: &str, nonce: &str, username: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(format!("{timestamp}{nonce}{username}").as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_message_has_an_approvable_template_in_every_language() {
-        let known = ["name", "event", "time", "old_time", "link", "cancel_link", "reschedule_link", "host"];
-        for message in ["confirmation", "cancellation", "move", "reminder", "follow_up"] {
+        const MESSAGES: [&str; 9] = [
+            "confirmation",
+            "cancellation",
+            "move",
+            "reminder",
+            "follow_up",
+            "no_show",
+            "host_notice",
+            "reconfirmation",
+            "not_booked",
+        ];
+        const KNOWN: [&str; 16] = [
+            "name",
+            "invitee",
+            "event",
+            "host",
+            "time",
+            "short_time",
+            "old_time",
+            "old_short_time",
+            "link",
+            "place",
+            "cancel_link",
+            "reschedule_link",
+            "survey_link",
+            "booking_link",
+            "unsubscribe_link",
+            "notice",
+        ];
+        for message in MESSAGES {
             for language in ["en", "ro", "da", "zh-Hant"] {
                 let id = format!("{message}-{language}");
                 let template = TEMPLATES.iter().find(|template| template.id == id).expect(&id);
@@ -221,8 +328,9 @@ mod tests {
                     assert!(!template.text.contains(forbidden), "{id} contains {forbidden}");
                 }
                 let (_, variables) = render(&template.text, None);
-                assert!(variables.iter().all(|variable| known.contains(&variable.as_str())), "{id} uses {variables:?}");
-                assert!(message == "move" || !variables.contains(&"old_time".to_owned()), "{id} has no old time");
+                assert!(variables.iter().all(|variable| KNOWN.contains(&variable.as_str())), "{id} uses {variables:?}");
+                let is_about_old_time = variables.iter().any(|variable| variable.starts_with("old_"));
+                assert!(message == "move" || !is_about_old_time, "{id} has no old time");
             }
         }
     }
@@ -233,5 +341,11 @@ mod tests {
         let (text, unfilled) = render("Hi {{name}}, {{time}}!", params.as_object());
         assert_eq!(text, "Hi Ana, {{time}}!");
         assert_eq!(unfilled, ["time"]);
+    }
+
+    #[test]
+    fn signs_as_the_vendor_documents() {
+        let signature = signature("my_secret", "1701234567", "abc123", "my_user");
+        assert_eq!(signature, "404794bf3409ad56077e11dac58f0f1d19e5a3b898b669360fb888a5efe4e729");
     }
 }

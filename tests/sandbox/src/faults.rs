@@ -1,5 +1,5 @@
-//! Misbehaviour on demand: requests to a part, and webhooks on their way, can fail, be late, hang, get lost, come twice or
-//! out of order.
+//! Misbehaviour on demand: requests to a part, and webhooks and receipts on their way, can fail, be late, hang, get lost, come
+//! twice or out of order.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     calendly::refusal::Refusal,
-    engagelab,
+    engagelab, twilio,
     world::{self, World},
 };
 
@@ -29,7 +29,13 @@ pub(crate) enum Target {
     EngageLab,
     Vai,
     Webhooks,
+    Twilio,
+    /// What the providers of messages tell the program.
+    Receipts,
 }
+
+/// How many targets there are.
+pub(crate) const TARGETS: usize = 6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,13 +73,13 @@ pub(crate) struct Refused {
 pub(crate) struct Fault {
     pub(crate) target: Target,
     pub(crate) mode: Mode,
-    /// Only paths (below the target's own) that begin so; for webhooks, event names that begin so.
+    /// Only paths (below the target's own) that begin so; for webhooks and receipts, event names that begin so.
     pub(crate) path_prefix: Option<String>,
     /// Only requests of this method.
     pub(crate) method: Option<String>,
     /// With [`Mode::Fail`]: the HTTP status.
     pub(crate) status: Option<u16>,
-    /// With [`Mode::Fail`]: the SMS provider's `code`, or the `code` in the details of Calendly's error.
+    /// With [`Mode::Fail`]: the provider's `code`, or the `code` in the details of Calendly's error.
     pub(crate) code: Option<Value>,
     pub(crate) delay_ms: Option<u64>,
     /// How often it happens; until it is cleared when left out.
@@ -117,7 +123,11 @@ impl Fault {
                     [("X-RateLimit-Limit", "500"), ("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1")];
                 (headers, refusal).into_response()
             }
-            Target::Vai | Target::Webhooks => {
+            Target::Twilio => {
+                let code = self.code.as_ref().and_then(Value::as_u64).and_then(|code| code.try_into().ok());
+                twilio::failure(status, code)
+            }
+            Target::Vai | Target::Webhooks | Target::Receipts => {
                 let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                 (status, Json(json!({"error": "told to fail"}))).into_response()
             }

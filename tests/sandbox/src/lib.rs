@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `/calendly` | `https://api.calendly.com` | `calendly` |
 //! | `/engagelab` | `https://smsapi.engagelab.com` | `engagelab` |
+//! | `/twilio` | `https://api.twilio.com` | `twilio` |
 //! | `/vai` | the VAI Portal's own API | `vai` |
 #![expect(
     clippy::disallowed_methods,
@@ -21,7 +22,11 @@ mod engagelab;
 mod faults;
 mod inbox;
 mod people;
+mod phones;
 mod random;
+mod receipts;
+mod segments;
+mod twilio;
 mod vai;
 mod world;
 
@@ -38,6 +43,14 @@ pub mod keys {
     pub const CALENDLY: &str = "sandbox-token";
     /// User name and password of the SMS provider's Basic authentication: `dev_key:dev_secret`.
     pub const ENGAGELAB: &str = "sandbox-key:sandbox-secret";
+    /// User name and secret that its callbacks are signed with.
+    pub const ENGAGELAB_CALLBACK: &str = "sandbox-callback-user:sandbox-callback-secret";
+    /// The `Authorization` header of its callbacks.
+    pub const ENGAGELAB_CALLBACK_AUTHORIZATION: &str = "Bearer sandbox-callback-auth";
+    /// Twilio's account, the user name of its Basic authentication.
+    pub const TWILIO_ACCOUNT: &str = "AC00000000000000000000000000000001";
+    /// Twilio's auth token: the password, and what its webhooks are signed with.
+    pub const TWILIO_TOKEN: &str = "sandbox-twilio-token";
     /// The VAI Portal's bearer key.
     pub const VAI: &str = "sandbox-vai-key";
 }
@@ -79,8 +92,10 @@ fn routes(world: World) -> Router {
     Router::new()
         .nest("/calendly", faults::guard(calendly::routes(&world), &world, Target::Calendly))
         .nest("/engagelab", faults::guard(engagelab::routes(), &world, Target::EngageLab))
+        .nest("/twilio", faults::guard(twilio::routes(), &world, Target::Twilio))
         .nest("/vai", faults::guard(vai::routes(), &world, Target::Vai))
         .merge(people::routes())
+        .merge(phones::routes())
         .merge(control::routes())
         .merge(inbox::routes())
         .with_state(world)

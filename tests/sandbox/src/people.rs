@@ -10,7 +10,7 @@ use crate::{
     world::World,
 };
 
-type Answer = Result<Json<Value>, Refusal>;
+pub(crate) type Answer = Result<Json<Value>, Refusal>;
 
 pub(crate) fn routes() -> Router<World> {
     Router::new()

@@ -1,7 +1,7 @@
 //! The state of the world, its settings, and the handle that every handler gets.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,9 +12,10 @@ use tokio::sync::Notify;
 
 use crate::{
     calendly::{calendar::Calendar, catalog::Catalog, webhooks::Delivery},
-    engagelab::Sms,
-    faults::{Fault, Refused, Target},
+    faults::{Fault, Refused, TARGETS, Target},
+    phones::{Handsets, Reply, Sms},
     random::Dice,
+    receipts::Told,
     vai::{Call, Email},
 };
 
@@ -26,7 +27,7 @@ struct Shared {
     http: reqwest::Client,
     state: Mutex<State>,
     /// Per target: rings when a request or delivery of its has ended. A reordered one waits for that.
-    ended: [Notify; 4],
+    ended: [Notify; TARGETS],
 }
 
 impl World {
@@ -63,6 +64,12 @@ pub(crate) struct State {
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) refused: Vec<Refused>,
     pub(crate) sms: Vec<Sms>,
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) handsets: Handsets,
+    /// Who opted out of being texted, and by which sender of Twilio's.
+    pub(crate) opted_out: HashSet<(String, String)>,
+    /// What the program was told of messages, attempt by attempt.
+    pub(crate) receipts: Vec<Told>,
     pub(crate) emails: Vec<Email>,
     pub(crate) vai: Vec<Call>,
     /// VAI's answers by path and idempotency key.
@@ -112,6 +119,12 @@ pub(crate) struct Settings {
     pub(crate) role: String,
     /// The SMS provider refuses the same template to the same number within this time; 0: never.
     pub(crate) sms_frequency_ms: u64,
+    /// How long after it was accepted a message counts as sent, and how long after that as delivered or not.
+    pub(crate) receipts_after_ms: u64,
+    /// Where `EngageLab` tells of deliveries and replies. Setting it posts a probe there.
+    pub(crate) engagelab_callback_url: Option<String>,
+    /// Where Twilio tells of replies. It tells of deliveries wherever a message asked it to.
+    pub(crate) twilio_inbound_url: Option<String>,
     /// Whether VAI answers a repeated idempotency key without acting again. It documents nothing either way.
     pub(crate) vai_idempotent: bool,
     /// Where the dice of faults with a probability begin; setting it begins anew.
@@ -141,6 +154,9 @@ impl Default for Settings {
             scopes: None,
             role: "owner".to_owned(),
             sms_frequency_ms: 0,
+            receipts_after_ms: 1_000,
+            engagelab_callback_url: None,
+            twilio_inbound_url: None,
             vai_idempotent: true,
             seed: 0,
         }

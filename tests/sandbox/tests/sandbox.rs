@@ -5,6 +5,9 @@
     reason = "the receiver of webhooks runs beside the test, and the world's clock is real"
 )]
 
+#[path = "parts/phones.rs"]
+mod phones;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

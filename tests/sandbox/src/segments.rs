@@ -1,0 +1,90 @@
+//! How many SMS a text makes, and where one ends and the next begins.
+
+use serde::Serialize;
+
+/// The alphabet of GSM 03.38. Whatever is in it costs one unit.
+const BASIC: &str = concat!(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?",
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà",
+);
+/// What is reached by an escape, at two units.
+const EXTENSION: &str = "\u{c}^{}\\[~]|€";
+
+/// What a text costs on the phone network.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub(crate) struct Measure {
+    pub(crate) encoding: &'static str,
+    /// Septets of GSM-7, or UTF-16 code units of UCS-2.
+    pub(crate) units: usize,
+    pub(crate) segments: usize,
+    /// Before which characters (Unicode scalar values, counted from 0) a new segment begins.
+    pub(crate) breaks: Vec<usize>,
+    /// The characters that GSM-7 doesn't have, each once.
+    pub(crate) culprits: Vec<char>,
+}
+
+impl Measure {
+    pub(crate) fn of(text: &str) -> Self {
+        let mut culprits: Vec<char> = Vec::new();
+        for char in text.chars().filter(|char| !BASIC.contains(*char) && !EXTENSION.contains(*char)) {
+            if !culprits.contains(&char) {
+                culprits.push(char);
+            }
+        }
+        let is_gsm = culprits.is_empty();
+        let cost = |char: char| match is_gsm {
+            true => 1 + usize::from(EXTENSION.contains(char)),
+            false => char.len_utf16(),
+        };
+        let (encoding, alone, chained) = if is_gsm { ("GSM-7", 160, 153) } else { ("UCS-2", 70, 67) };
+        let units = text.chars().map(cost).sum();
+        let mut breaks = Vec::new();
+        if units > alone {
+            let mut filled = 0;
+            for (place, char) in text.chars().enumerate() {
+                // Neither an escape and what it escapes nor a surrogate pair is torn apart.
+                if filled + cost(char) > chained {
+                    breaks.push(place);
+                    filled = 0;
+                }
+                filled += cost(char);
+            }
+        }
+        Self { encoding, units, segments: breaks.len() + 1, breaks, culprits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_as_the_phone_network_does() {
+        for (sign, encoding, counts) in [
+            ("a", "GSM-7", &[(160, 1), (161, 2), (306, 2), (307, 3)][..]),
+            ("æ", "GSM-7", &[(160, 1), (161, 2)]),
+            ("€", "GSM-7", &[(80, 1), (81, 2), (152, 2), (153, 3)]),
+            ("ă", "UCS-2", &[(70, 1), (71, 2), (134, 2), (135, 3)]),
+            ("您", "UCS-2", &[(70, 1), (71, 2)]),
+            ("😀", "UCS-2", &[(35, 1), (36, 2), (66, 2), (67, 3)]),
+        ] {
+            for (count, segments) in counts {
+                let measure = Measure::of(&sign.repeat(*count));
+                assert_eq!((measure.encoding, measure.segments), (encoding, *segments), "{sign} x {count}");
+            }
+        }
+        assert_eq!((BASIC.chars().count(), EXTENSION.chars().count()), (127, 10));
+    }
+
+    #[test]
+    fn tells_where_and_why() {
+        let danish = Measure::of("æøåÆØÅ");
+        assert_eq!((danish.units, danish.segments, danish.culprits), (6, 1, vec![]));
+        assert_eq!(Measure::of(&"a".repeat(307)).breaks, [153, 306]);
+        // One unit is left in the first segment, and the sign needs two.
+        assert_eq!(Measure::of(&format!("{}€{}", "a".repeat(152), "b".repeat(20))).breaks, [152]);
+        assert_eq!(Measure::of(&"😀".repeat(36)).breaks, [33]);
+        assert_eq!(Measure::of("Bună, Ană și ț").culprits, ['ă', 'ș', 'ț']);
+        assert_eq!(Measure::of("").segments, 1);
+    }
+}
