@@ -16,8 +16,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Value, json};
 
 use crate::{
+    brevo,
     calendly::refusal::Refusal,
-    engagelab, twilio,
+    engagelab, ses, twilio,
     world::{self, World},
 };
 
@@ -30,12 +31,14 @@ pub(crate) enum Target {
     Vai,
     Webhooks,
     Twilio,
+    Brevo,
+    Ses,
     /// What the providers of messages tell the program.
     Receipts,
 }
 
 /// How many targets there are.
-pub(crate) const TARGETS: usize = 6;
+pub(crate) const TARGETS: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -127,6 +130,8 @@ impl Fault {
                 let code = self.code.as_ref().and_then(Value::as_u64).and_then(|code| code.try_into().ok());
                 twilio::failure(status, code)
             }
+            Target::Brevo => brevo::failure(status, self.code.as_ref().and_then(Value::as_str)),
+            Target::Ses => ses::failure(status, self.code.as_ref().and_then(Value::as_str)),
             Target::Vai | Target::Webhooks | Target::Receipts => {
                 let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                 (status, Json(json!({"error": "told to fail"}))).into_response()

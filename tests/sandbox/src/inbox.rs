@@ -20,7 +20,7 @@ async fn inbox(State(world): State<World>) -> Json<Value> {
         acted.map(|call| with_time(&call.body, call.at)).collect()
     };
     Json(json!({
-        "sms": state.sms, "replies": state.replies, "receipts": state.receipts, "emails": state.emails, "vai": state.vai, "followups": bodies("/followup/schedule"),
+        "sms": state.sms, "replies": state.replies, "receipts": state.receipts, "emails": state.emails, "ses_events": state.ses_events, "vai": state.vai, "followups": bodies("/followup/schedule"),
         "analytics": bodies("/analytics/log"), "deliveries": state.deliveries, "refused": state.refused,
     }))
 }

@@ -1,4 +1,5 @@
-//! The outside world on loopback: one server that plays Calendly, the SMS provider `EngageLab` and the VAI Portal.
+//! The outside world on loopback: one server that plays Calendly, those who carry messages (`EngageLab`, Twilio, Brevo,
+//! Amazon SES) and the VAI Portal.
 //!
 //! Every part holds state and refuses what the real service refuses. Every part can be told to misbehave (`faults`).
 //! `/people` does what a person does on Calendly's pages, `/control` steers the world, and `/`, `/inbox.json` and
@@ -9,23 +10,28 @@
 //! | `/calendly` | `https://api.calendly.com` | `calendly` |
 //! | `/engagelab` | `https://smsapi.engagelab.com` | `engagelab` |
 //! | `/twilio` | `https://api.twilio.com` | `twilio` |
+//! | `/brevo` | `https://api.brevo.com` | `brevo` |
+//! | `/ses` | `https://email.eu-west-1.amazonaws.com` | `ses` |
 //! | `/vai` | the VAI Portal's own API | `vai` |
 #![expect(
     clippy::disallowed_methods,
     reason = "the outside world has its own clock, its own client and tasks that stay"
 )]
 
+mod brevo;
 mod calendly;
 mod check;
 mod control;
 mod engagelab;
 mod faults;
 mod inbox;
+mod mail;
 mod people;
 mod phones;
 mod random;
 mod receipts;
 mod segments;
+mod ses;
 mod twilio;
 mod vai;
 mod world;
@@ -51,6 +57,10 @@ pub mod keys {
     pub const TWILIO_ACCOUNT: &str = "AC00000000000000000000000000000001";
     /// Twilio's auth token: the password, and what its webhooks are signed with.
     pub const TWILIO_TOKEN: &str = "sandbox-twilio-token";
+    /// Brevo's `api-key`.
+    pub const BREVO: &str = "sandbox-brevo-key";
+    /// The bearer token of Brevo's webhooks.
+    pub const BREVO_BEARER: &str = "sandbox-brevo-bearer";
     /// The VAI Portal's bearer key.
     pub const VAI: &str = "sandbox-vai-key";
 }
@@ -93,6 +103,8 @@ fn routes(world: World) -> Router {
         .nest("/calendly", faults::guard(calendly::routes(&world), &world, Target::Calendly))
         .nest("/engagelab", faults::guard(engagelab::routes(), &world, Target::EngageLab))
         .nest("/twilio", faults::guard(twilio::routes(), &world, Target::Twilio))
+        .nest("/brevo", faults::guard(brevo::routes(), &world, Target::Brevo))
+        .nest("/ses", faults::guard(ses::routes(), &world, Target::Ses))
         .nest("/vai", faults::guard(vai::routes(), &world, Target::Vai))
         .merge(people::routes())
         .merge(phones::routes())

@@ -42,7 +42,7 @@ pub(crate) fn routes() -> Router<World> {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Messages.json", get(list).post(send))
         .route("/2010-04-01/Accounts/{account}/Messages/{message}", get(one))
-        .fallback(async || error(None, 20404, None))
+        .fallback(async || Refusal(20404))
 }
 
 /// An id such as `SM0123…`.
@@ -50,9 +50,23 @@ pub(crate) fn sid(prefix: &str) -> String {
     format!("{prefix}{}", random::uuid().replace('-', ""))
 }
 
+/// A code of Twilio's table.
+struct Refusal(u32);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = error(None, self.0);
+        if self.0 == 20003 {
+            let realm = HeaderValue::from_static("Basic realm=\"Twilio API\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+        }
+        response
+    }
+}
+
 /// Twilio's error with the HTTP status of its table, or another one.
-pub(crate) fn error(status: Option<StatusCode>, code: u32, message: Option<&str>) -> Response {
-    let (usual, text) = match code {
+fn error(status: Option<StatusCode>, code: u32) -> Response {
+    let (usual, message) = match code {
         20003 => (401, "Authenticate"),
         20404 => (404, "The requested resource was not found"),
         20429 => (429, "Too Many Requests"),
@@ -76,9 +90,7 @@ pub(crate) fn error(status: Option<StatusCode>, code: u32, message: Option<&str>
     };
     let status = status.or(StatusCode::from_u16(usual).ok()).unwrap_or_default();
     let more_info = format!("https://www.twilio.com/docs/errors/{code}");
-    let body = json!({
-        "code": code, "message": message.unwrap_or(text), "more_info": more_info, "status": status.as_u16(),
-    });
+    let body = json!({"code": code, "message": message, "more_info": more_info, "status": status.as_u16()});
     (status, Json(body)).into_response()
 }
 
@@ -91,21 +103,17 @@ pub(crate) fn failure(status: Option<StatusCode>, code: Option<u32>) -> Response
         Some(StatusCode::INTERNAL_SERVER_ERROR) => 20500,
         _ => 20503,
     };
-    error(status, code.unwrap_or(usual), None)
+    error(status, code.unwrap_or(usual))
 }
 
-/// Whether the caller may act for the account; otherwise the answer to that.
-fn admit(headers: &HeaderMap, account: &str) -> Result<(), Response> {
-    let expected =
-        format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{}", keys::TWILIO_ACCOUNT, keys::TWILIO_TOKEN)));
-    if headers.get(header::AUTHORIZATION).is_none_or(|given| given.as_bytes() != expected.as_bytes()) {
-        let mut refusal = error(None, 20003, None);
-        refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Twilio API\""));
-        return Err(refusal);
-    }
-    match account == keys::TWILIO_ACCOUNT {
-        true => Ok(()),
-        false => Err(error(None, 20404, None)),
+/// Lets those in who may act for the account.
+fn admit(headers: &HeaderMap, account: &str) -> Result<(), Refusal> {
+    let credentials = format!("{}:{}", keys::TWILIO_ACCOUNT, keys::TWILIO_TOKEN);
+    let expected = format!("Basic {}", BASE64_STANDARD.encode(credentials));
+    match headers.get(header::AUTHORIZATION) {
+        Some(given) if given.as_bytes() == expected.as_bytes() && account == keys::TWILIO_ACCOUNT => Ok(()),
+        Some(given) if given.as_bytes() == expected.as_bytes() => Err(Refusal(20404)),
+        _ => Err(Refusal(20003)),
     }
 }
 
@@ -114,17 +122,17 @@ async fn send(
     Path(account): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Response> {
+) -> Result<Response, Refusal> {
     admit(&headers, &account)?;
     // Of any other kind of body Twilio sees nothing.
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_form = kind.starts_with("application/x-www-form-urlencoded");
     let form: HashMap<String, String> =
         form_urlencoded::parse(if is_form { &body } else { &[] }).into_owned().collect();
-    let sms = examine(&form).map_err(|code| error(None, code, None))?;
+    let sms = examine(&form).map_err(Refusal)?;
     let mut state = world.state();
     if state.opted_out.contains(&(digits(&sms.to), sender(&sms))) {
-        return Err(error(None, 21610, None));
+        return Err(Refusal(21610));
     }
     state.sms.push(sms.clone());
     drop(state);
@@ -247,7 +255,7 @@ async fn list(
     Path(account): Path<String>,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
-) -> Result<Json<Value>, Response> {
+) -> Result<Json<Value>, Refusal> {
     admit(&headers, &account)?;
     let wanted = |name: &str, value: &str| query.get(name).is_none_or(|wanted| wanted == value);
     let from = query.get("DateSent>").or(query.get("DateSent")).and_then(|day| range(day)).map(|range| range.0);
@@ -283,12 +291,12 @@ async fn one(
     State(world): State<World>,
     Path((account, message)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Result<Json<Value>, Response> {
+) -> Result<Json<Value>, Refusal> {
     admit(&headers, &account)?;
     let id = message.strip_suffix(".json").unwrap_or_default();
     let state = world.state();
     let sms = state.sms.iter().find(|sms| sms.provider == Carrier::Twilio && sms.message_id == id);
-    sms.map(|sms| Json(view(sms))).ok_or_else(|| error(None, 20404, None))
+    sms.map(|sms| Json(view(sms))).ok_or(Refusal(20404))
 }
 
 /// The status callback of a message that has come further, if it asked for one.

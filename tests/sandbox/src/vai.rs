@@ -12,7 +12,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{check::Check, keys, random, world::World};
+use crate::{
+    check::Check,
+    keys,
+    mail::{Carrier, Email},
+    random,
+    world::World,
+};
 
 /// A call that VAI took.
 #[derive(Clone, Serialize)]
@@ -22,17 +28,6 @@ pub(crate) struct Call {
     pub(crate) idempotency_key: Option<String>,
     /// The key was seen before, so VAI did not act again.
     pub(crate) repeat: bool,
-    pub(crate) at: Timestamp,
-}
-
-/// An e-mail that VAI sent.
-#[derive(Clone, Serialize)]
-pub(crate) struct Email {
-    pub(crate) to: String,
-    pub(crate) subject: String,
-    pub(crate) text: String,
-    pub(crate) template: String,
-    pub(crate) data: Value,
     pub(crate) at: Timestamp,
 }
 
@@ -237,11 +232,11 @@ fn email(body: &Value, at: Timestamp) -> Email {
     let parts = [text(&data["event_name"]), when, text(&data["meeting_url"]), text(&data["conversation_context"])];
     let lines: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     Email {
-        to: text(&body["to"]),
         subject: text(&body["subject"]),
         text: lines.join("\n\n"),
-        template: text(&body["template"]),
+        template: Some(text(&body["template"])),
         data: data.clone(),
         at,
+        ..Email::new(Carrier::Vai, random::uuid(), &[text(&body["to"])])
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -13,10 +14,11 @@ use tokio::sync::Notify;
 use crate::{
     calendly::{calendar::Calendar, catalog::Catalog, webhooks::Delivery},
     faults::{Fault, Refused, TARGETS, Target},
+    mail::Email,
     phones::{Handsets, Reply, Sms},
     random::Dice,
     receipts::Told,
-    vai::{Call, Email},
+    vai::Call,
 };
 
 /// The handle. Cloning it gives the same world.
@@ -71,6 +73,9 @@ pub(crate) struct State {
     /// What the program was told of messages, attempt by attempt.
     pub(crate) receipts: Vec<Told>,
     pub(crate) emails: Vec<Email>,
+    pub(crate) ses_events: Vec<Value>,
+    /// Brevo's idempotency keys, and when they were seen.
+    pub(crate) brevo_keys: HashMap<String, Timestamp>,
     pub(crate) vai: Vec<Call>,
     /// VAI's answers by path and idempotency key.
     pub(crate) vai_answers: HashMap<(String, String), Value>,
@@ -125,6 +130,12 @@ pub(crate) struct Settings {
     pub(crate) engagelab_callback_url: Option<String>,
     /// Where Twilio tells of replies. It tells of deliveries wherever a message asked it to.
     pub(crate) twilio_inbound_url: Option<String>,
+    /// Where Brevo tells what became of its e-mails.
+    pub(crate) brevo_webhook_url: Option<String>,
+    /// How long Brevo remembers an idempotency key.
+    pub(crate) brevo_key_ms: u64,
+    /// The SQS queue that SES's events arrive in.
+    pub(crate) ses_events_queue_url: Option<String>,
     /// Whether VAI answers a repeated idempotency key without acting again. It documents nothing either way.
     pub(crate) vai_idempotent: bool,
     /// Where the dice of faults with a probability begin; setting it begins anew.
@@ -157,6 +168,9 @@ impl Default for Settings {
             receipts_after_ms: 1_000,
             engagelab_callback_url: None,
             twilio_inbound_url: None,
+            brevo_webhook_url: None,
+            brevo_key_ms: 30 * 60 * 1_000,
+            ses_events_queue_url: None,
             vai_idempotent: true,
             seed: 0,
         }

@@ -5,6 +5,8 @@
     reason = "the receiver of webhooks runs beside the test, and the world's clock is real"
 )]
 
+#[path = "parts/mail.rs"]
+mod mail;
 #[path = "parts/phones.rs"]
 mod phones;
 
