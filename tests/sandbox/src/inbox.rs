@@ -2,7 +2,7 @@
 
 use axum::{Json, Router, extract::State, response::Html, routing::get};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::world::World;
 
@@ -19,9 +19,18 @@ async fn inbox(State(world): State<World>) -> Json<Value> {
         let acted = state.vai.iter().filter(|call| call.path == path && !call.repeat);
         acted.map(|call| with_time(&call.body, call.at)).collect()
     };
+    let handsets: Map<String, Value> =
+        state.handsets.iter().map(|(digits, handset)| (format!("+{digits}"), json!(handset))).collect();
+    let opted_out: Vec<Value> = state
+        .opted_out
+        .iter()
+        .map(|(digits, sender)| json!({"number": format!("+{digits}"), "sender": sender}))
+        .collect();
     Json(json!({
-        "sms": state.sms, "replies": state.replies, "receipts": state.receipts, "emails": state.emails, "ses_events": state.ses_events, "vai": state.vai, "followups": bodies("/followup/schedule"),
-        "analytics": bodies("/analytics/log"), "deliveries": state.deliveries, "refused": state.refused,
+        "sms": state.sms, "replies": state.replies, "handsets": handsets, "opted_out": opted_out,
+        "emails": state.emails, "ses_events": state.ses_events, "receipts": state.receipts,
+        "vai": state.vai, "followups": bodies("/followup/schedule"), "analytics": bodies("/analytics/log"),
+        "deliveries": state.deliveries, "refused": state.refused,
     }))
 }
 
