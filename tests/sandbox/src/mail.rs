@@ -185,7 +185,8 @@ fn attachment(part: &MessagePart<'_>) -> Attachment {
         let attributes = it.attributes().into_iter().flatten().map(|one| format!("; {}={}", one.name, one.value));
         format!("{}/{}{}", it.ctype(), it.subtype().unwrap_or("*"), attributes.collect::<String>())
     });
-    Attachment::new(part.attachment_name().unwrap_or("(no name)"), &content_type, part.contents())
+    let nameless = if content_type.starts_with("text/calendar") { "calendar entry" } else { "(no name)" };
+    Attachment::new(part.attachment_name().unwrap_or(nameless), &content_type, part.contents())
 }
 
 /// The recipients, and what they are told in the header of a raw message where the call names none.
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(
             seen,
             [
-                ("(no name)", "text/calendar; method=REQUEST; charset=UTF-8", "BEGIN:VCALENDAR"),
+                ("calendar entry", "text/calendar; method=REQUEST; charset=UTF-8", "BEGIN:VCALENDAR"),
                 ("invite.ics", "application/ics; name=invite.ics", "BEGIN:VCALENDAR"),
             ]
         );

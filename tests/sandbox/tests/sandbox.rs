@@ -286,6 +286,20 @@ async fn collections_come_in_pages() {
 }
 
 #[tokio::test]
+async fn each_host_has_a_time_zone_and_event_types_have_single_use_links() {
+    let client = Client::start().await;
+    for (user, zone) in [("a1", "Europe/Bucharest"), ("a2", "Europe/Copenhagen")] {
+        let (_, host) = client.get(&format!("/calendly/users/00000000-0000-4000-8000-0000000000{user}")).await;
+        assert_eq!(host["resource"]["timezone"], zone);
+    }
+    let wanted = json!({"max_event_count": 1, "owner": SALES_DEMO, "owner_type": "EventType"});
+    let (status, link) = client.calendly("/scheduling_links", &wanted).await;
+    assert_eq!(status, 201, "{link}");
+    assert!(link["resource"]["booking_url"].as_str().unwrap().starts_with("https://calendly.com/d/"));
+    assert_eq!(client.get("/calendly/users/00000000-0000-4000-8000-0000000000a9").await.0, 404);
+}
+
+#[tokio::test]
 async fn a_booking_is_told_by_a_signed_webhook() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;

@@ -218,6 +218,7 @@ async fn a_phone_that_is_off_or_on_the_wall_gets_nothing() {
     let forms: Vec<Form> = receiver.wait_for(5).await.iter().map(form).collect();
     assert_eq!(forms[4]["MessageStatus"], "delivered");
     let inbox = client.settled().await;
+    assert_eq!(inbox["handsets"], json!({ANA: "on"}));
     let seen: Vec<_> = inbox["sms"].as_array().unwrap().iter().map(|it| (&it["delivery"], &it["error_code"])).collect();
     assert_eq!(json!(seen), json!([["undelivered", 30003], ["undelivered", 30006], ["delivered", null]]));
 }
@@ -251,6 +252,7 @@ async fn who_says_stop_is_texted_no_more_until_they_say_start() {
     let inbox = client.inbox().await;
     assert_eq!(inbox["replies"].as_array().unwrap().len(), 2);
     assert_eq!((&inbox["replies"][0]["provider"], &inbox["replies"][0]["from"]), (&json!("twilio"), &json!(ANA)));
+    assert_eq!(inbox["opted_out"], json!([{"number": ANA, "sender": SERVICE}]));
 
     // Only the sender that was told so hears it.
     client.post("/people/reply", json!({"from": ANA, "text": "START"})).await;
