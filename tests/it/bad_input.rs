@@ -136,8 +136,7 @@ fn one_bad_record_does_not_touch_its_neighbours() {
 fn no_call_is_begun_that_could_not_end_in_time() {
     let world = Fake::new("2026-11-20T09:00:02Z");
     let connection = domain::ConnectionName::default();
-    let envelope =
-        Envelope { source: Source::Calendly, connection, received_at: world.now.get(), body: first().created() };
+    let envelope = Envelope::new(Source::Calendly, connection, world.now.get(), first().created());
     let wire::calendly::Webhook::Fact(fact) = wire::calendly::parse_webhook(&envelope.body).expect("a fact") else {
         panic!()
     };

@@ -282,7 +282,7 @@ impl Fake {
     /// A webhook as the intake queue holds it.
     pub(crate) fn intake(&self, body: &[u8]) -> String {
         let connection = ConnectionName::default();
-        Envelope { source: Source::Calendly, connection, received_at: self.now.get(), body: body.to_vec() }.to_json()
+        Envelope::new(Source::Calendly, connection, self.now.get(), body.to_vec()).to_json()
     }
 
     /// One port call: counted, stopped or failed as the test asks, otherwise carried out.

@@ -1,12 +1,13 @@
 //! The intake queue's records: each apart, side by side, each with an outcome of its own.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::Verdict;
+use domain::{ConnectionName, Heard, Verdict};
 use engine::{Clock, Gate, Received, Store, Trouble, Unavailable, UnknownEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
 use wire::calendly::{Webhook, masked, parse_webhook};
 use wire::intake::{Envelope, Source};
+use wire::receipts;
 use world::batch;
 
 /// Where records go that nobody will ever understand.
@@ -35,15 +36,22 @@ async fn take<W: World, D: DeadLetters>(
     message: &str,
     deadline: Timestamp,
 ) -> Result<(), Trouble> {
-    let Envelope { source: Source::Calendly, connection, received_at, body } = match Envelope::parse(message) {
+    let envelope = match Envelope::parse(message) {
         Ok(envelope) => envelope,
         Err(problem) => return bury(world, dead, message, &problem).await,
     };
+    let of_receipts = (envelope.source != Source::Calendly).then(|| receipts::parse(&envelope));
+    let Envelope { connection, received_at, body, nonce, .. } = envelope;
     let settings = world.store().settings(&connection).await?;
     let now = world.clock().now();
     batch::heed_level(&settings, now);
     if settings.logging.webhooks_until.is_some_and(|until| now < until) {
         tracing::info!(connection = %connection, webhook.shape = masked(&body), "a webhook, masked");
+    }
+    match of_receipts {
+        Some(Ok(told)) => return heard(world, gate, &connection, nonce.as_deref(), told, deadline).await,
+        Some(Err(malformed)) => return bury(world, dead, message, &malformed.to_string()).await,
+        None => {}
     }
     match parse_webhook(&body) {
         Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
@@ -68,6 +76,28 @@ async fn take<W: World, D: DeadLetters>(
             Ok(())
         }
     }
+}
+
+/// What providers and people said of messages, each counted by its kind.
+#[expect(clippy::unused_async, reason = "it will ask the store")]
+async fn heard<W: World>(
+    world: &W,
+    _gate: &Gate,
+    _connection: &ConnectionName,
+    _nonce: Option<&str>,
+    heard: Vec<Heard>,
+    _deadline: Timestamp,
+) -> Result<(), Trouble> {
+    for one in &heard {
+        let kind = match one {
+            Heard::Receipt(_) => "receipt",
+            Heard::Reply(_) => "reply",
+            Heard::Unsubscribed { .. } => "unsubscribed",
+            Heard::Other(name) => name,
+        };
+        telemetry::count(world.clock().now(), "Heard", &[("Kind", kind)]);
+    }
+    Ok(())
 }
 
 async fn bury<W: World, D: DeadLetters>(world: &W, dead: &D, message: &str, reason: &str) -> Result<(), Trouble> {

@@ -9,7 +9,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use runtime::{QueueError, SecretError};
 use serde_json::json;
 use wire::intake::{Envelope, Source};
-use wire::signature::{self, Refusal};
+use wire::signature::{Refusal, calendly as signature};
 
 /// Calendly wants an answer soon, and our own promise is two seconds: whatever the outside takes longer for is a 503,
 /// upon which Calendly comes again.
@@ -116,7 +116,7 @@ async fn take(
         verified = verify(&keys);
     }
     verified.map_err(No::Refused)?;
-    let envelope = Envelope { source: Source::Calendly, connection, received_at: now, body: body.to_vec() };
+    let envelope = Envelope::new(Source::Calendly, connection, now, body.to_vec());
     outside.enqueue(envelope.to_json()).await.map_err(|error| {
         tracing::error!(error = %error, "the intake queue did not take a call");
         No::Unavailable("intake_queue")

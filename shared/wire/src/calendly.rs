@@ -13,6 +13,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use crate::malformed::Malformed;
+use crate::malformed::{self, read};
+
 /// A webhook's body, read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Webhook {
@@ -25,22 +28,6 @@ pub enum Webhook {
         /// Equal for each delivery of the same body.
         id: FactId,
     },
-}
-
-/// A body that is signed and can't be understood: what is wrong, and where; never its content.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{path}: {problem}")]
-pub struct Malformed {
-    /// The path in the document, for example `payload.scheduled_event.start_time`.
-    pub path: String,
-    /// What is wrong there.
-    pub problem: String,
-}
-
-impl Malformed {
-    fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { path: path.into(), problem: problem.into() }
-    }
 }
 
 /// Reads a webhook's body.
@@ -57,10 +44,7 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
     struct Body {
         payload: Invitee,
     }
-    if body.is_empty() {
-        return Err(Malformed::new("the body", "is empty"));
-    }
-    let text = std::str::from_utf8(body).map_err(|_| Malformed::new("the body", "is not UTF-8"))?;
+    let text = malformed::text(body)?;
     // serde would take an array for a struct.
     if text.trim_start().starts_with('[') {
         return Err(Malformed::new("the body", "is not of the expected form"));
@@ -92,9 +76,8 @@ pub fn parse_looked_up(invitee: &[u8], event: &[u8]) -> Result<Fact, Malformed> 
     struct One<T> {
         resource: T,
     }
-    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Malformed::new("the body", "is not UTF-8"));
-    let invitee: One<Invitee> = read(text(invitee)?)?;
-    let event: One<ScheduledEvent> = read(text(event)?)?;
+    let invitee: One<Invitee> = read(malformed::text(invitee)?)?;
+    let event: One<ScheduledEvent> = read(malformed::text(event)?)?;
     Ok(fact(FactKind::LookedUp, &invitee.resource, &event.resource, None))
 }
 
@@ -114,25 +97,6 @@ pub fn masked(body: &[u8]) -> String {
         Ok(value) => mask(&value).to_string(),
         Err(_) => format!("{} bytes that are not JSON", body.len()),
     }
-}
-
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.into_inner();
-        if !inner.is_data() {
-            let problem = format!("is not JSON (line {}, column {})", inner.line(), inner.column());
-            return Malformed::new("the body", problem);
-        }
-        // Of serde's own words only the name of a missing field is certain to quote no value.
-        let text = inner.to_string();
-        let problem = match text.split(" at line").next() {
-            Some(missing) if missing.starts_with("missing field") => missing,
-            _ => "is not of the expected form",
-        };
-        Malformed::new(if path == "." { "the body" } else { &path }, problem)
-    })
 }
 
 #[derive(Deserialize)]

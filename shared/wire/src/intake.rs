@@ -1,51 +1,91 @@
-//! The intake queue's message: a signed call as it was received, and nothing read into it.
+//! The intake queue's message: a call as it was received, its sender made sure of, and nothing read into it.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use domain::ConnectionName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// Who signed it.
+/// Whose call it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Calendly.
     Calendly,
+    /// EngageLab: what became of an SMS, and replies.
+    Engagelab,
+    /// Twilio: the same.
+    Twilio,
+    /// Brevo: what became of an e-mail.
+    Brevo,
+    /// Amazon SES: the same, by way of EventBridge.
+    Ses,
+    /// A person who followed the link that ends messages.
+    Unsubscribe,
 }
 
-/// A signed call on its way to the processor.
+impl Source {
+    /// The name that is counted and queued.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calendly => "calendly",
+            Self::Engagelab => "engagelab",
+            Self::Twilio => "twilio",
+            Self::Brevo => "brevo",
+            Self::Ses => "ses",
+            Self::Unsubscribe => "unsubscribe",
+        }
+    }
+}
+
+/// A call on its way to the processor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "v")]
 pub enum Intake {
     /// The first form.
     #[serde(rename = "intake.v1")]
     V1 {
-        /// Who signed it.
-        source: Source,
         /// Whose it is.
+        source: Source,
+        /// For which connection.
         connection: ConnectionName,
         /// When it was received.
         received_at: Timestamp,
         /// The raw body in base 64: SQS refuses some characters, and a body need not be text.
         body: String,
+        /// EngageLab's nonce: a second call with it is a copy, under whatever body.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+        /// The raw query, where the signature covers it: Twilio tells our ids back in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        query: Option<String>,
     },
 }
 
 /// An intake message, unpacked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
-    /// Who signed it.
-    pub source: Source,
     /// Whose it is.
+    pub source: Source,
+    /// For which connection.
     pub connection: ConnectionName,
     /// When it was received.
     pub received_at: Timestamp,
     /// The raw body.
     pub body: Vec<u8>,
+    /// EngageLab's nonce: a second call with it is a copy, under whatever body.
+    pub nonce: Option<String>,
+    /// The raw query, where the signature covers it: Twilio tells our ids back in it.
+    pub query: Option<String>,
 }
 
 impl Envelope {
+    /// An envelope with nothing but a body.
+    pub fn new(source: Source, connection: ConnectionName, received_at: Timestamp, body: Vec<u8>) -> Self {
+        Self { source, connection, received_at, body, nonce: None, query: None }
+    }
+
     /// As it is queued.
     pub fn to_json(&self) -> String {
         let intake = Intake::V1 {
@@ -53,34 +93,61 @@ impl Envelope {
             connection: self.connection.clone(),
             received_at: self.received_at,
             body: BASE64_STANDARD.encode(&self.body),
+            nonce: self.nonce.clone(),
+            query: self.query.clone(),
         };
         serde_json::to_string(&intake).unwrap_or_else(|never| unreachable!("an Intake is always JSON: {never}"))
     }
 
-    /// Reads a message's body.
+    /// Reads a message's body: one of our own, or an event of Amazon SES's as an EventBridge rule puts it on the queue.
     ///
     /// # Errors
     /// What is wrong with it, without its content.
     pub fn parse(message: &str) -> Result<Self, String> {
-        let Intake::V1 { source, connection, received_at, body } = serde_json::from_str(message)
-            .map_err(|error| format!("not an intake message (line {}, column {})", error.line(), error.column()))?;
+        let of_ours = serde_json::from_str(message);
+        let Intake::V1 { source, connection, received_at, body, nonce, query } = match of_ours {
+            Ok(intake) => intake,
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                return of_ses(message).ok_or_else(|| format!("not an intake message (line {line}, column {column})"));
+            }
+        };
         let body = BASE64_STANDARD.decode(body).map_err(|_| "the body is not base 64".to_owned())?;
-        Ok(Self { source, connection, received_at, body })
+        Ok(Self { source, connection, received_at, body, nonce, query })
     }
+}
+
+/// An event of Amazon SES's. EventBridge lets nobody but AWS name a source `aws.…`, and only its rule may put messages
+/// beside ours on the queue.
+fn of_ses(message: &str) -> Option<Envelope> {
+    #[derive(Deserialize)]
+    struct Event {
+        source: String,
+        time: Timestamp,
+        detail: Value,
+    }
+    let Event { source, time, detail } = serde_json::from_str(message).ok()?;
+    if source != "aws.ses" {
+        return None;
+    }
+    // Mail that isn't ours has no such tag, or one that means something else.
+    let tag = detail.pointer("/mail/tags/connection/0").and_then(Value::as_str);
+    let connection = tag.and_then(ConnectionName::parse).unwrap_or_default();
+    Some(Envelope::new(Source::Ses, connection, time, detail.to_string().into_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
     #[test]
     fn its_form_is_fixed_and_takes_any_bytes() {
-        let envelope = Envelope {
-            source: Source::Calendly,
-            connection: ConnectionName::default(),
-            received_at: "2026-11-20T15:00:00Z".parse().expect("an instant"),
-            body: vec![0, 0xff, b'{'],
-        };
+        let received_at = at("2026-11-20T15:00:00Z");
+        let envelope = Envelope::new(Source::Calendly, ConnectionName::default(), received_at, vec![0, 0xff, b'{']);
         let json = envelope.to_json();
         assert_eq!(
             json,
@@ -89,5 +156,48 @@ mod tests {
         assert_eq!(Envelope::parse(&json), Ok(envelope));
         assert!(Envelope::parse("{}").is_err());
         assert!(Envelope::parse(&json.replace("AP97", "*")).is_err());
+    }
+
+    #[test]
+    fn a_nonce_and_a_query_are_there_when_they_are_needed() {
+        let bare = Envelope::new(Source::Twilio, ConnectionName::default(), at("2026-11-20T15:00:00Z"), vec![]);
+        let envelope = Envelope { nonce: Some("abc123".to_owned()), query: Some("booking=bk-1".to_owned()), ..bare };
+        let json = envelope.to_json();
+        assert_eq!(
+            json,
+            r#"{"v":"intake.v1","source":"twilio","connection":"default","received_at":"2026-11-20T15:00:00Z","body":"","nonce":"abc123","query":"booking=bk-1"}"#
+        );
+        assert_eq!(Envelope::parse(&json), Ok(envelope));
+    }
+
+    #[test]
+    fn sources_are_queued_under_their_names() {
+        use Source::{Brevo, Calendly, Engagelab, Ses, Twilio, Unsubscribe};
+        for source in [Calendly, Engagelab, Twilio, Brevo, Ses, Unsubscribe] {
+            assert_eq!(serde_json::to_value(source).expect("JSON"), source.name());
+        }
+    }
+
+    #[test]
+    fn an_event_of_amazon_ses_is_an_envelope_too() {
+        let event = include_str!("../../../events/receipts/ses_bounce.json");
+        let envelope = Envelope::parse(event).expect("an envelope");
+        assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Ses, "acme"));
+        assert_eq!(envelope.received_at, at("2026-11-20T15:00:02Z"));
+        let detail: Value = serde_json::from_slice(&envelope.body).expect("JSON");
+        assert_eq!(detail, serde_json::from_str::<Value>(event).expect("JSON")["detail"]);
+
+        let mut nobodys: Value = serde_json::from_str(event).expect("JSON");
+        for tags in
+            [Value::Null, serde_json::json!({"connection": ["Not A Name"]}), serde_json::json!({"connection": 1})]
+        {
+            nobodys["detail"]["mail"]["tags"] = tags;
+            let envelope = Envelope::parse(&nobodys.to_string()).expect("an envelope");
+            assert_eq!(envelope.connection.as_str(), "default");
+        }
+        for of_another in [event.replace("aws.ses", "aws.s3"), event.replace("\"detail\"", "\"details\"")] {
+            let error = Envelope::parse(&of_another).expect_err("none of ours");
+            assert!(error.starts_with("not an intake message"), "{error}");
+        }
     }
 }

@@ -1,0 +1,47 @@
+//! A body that can't be understood, told without quoting it.
+
+use serde::Deserialize;
+
+/// A body that is signed and can't be understood: what is wrong, and where; never its content.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct Malformed {
+    /// The path in the document, for example `payload.scheduled_event.start_time`.
+    pub path: String,
+    /// What is wrong there.
+    pub problem: String,
+}
+
+impl Malformed {
+    pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into() }
+    }
+}
+
+/// A body's text.
+pub(crate) fn text(body: &[u8]) -> Result<&str, Malformed> {
+    if body.is_empty() {
+        return Err(Malformed::new("the body", "is empty"));
+    }
+    std::str::from_utf8(body).map_err(|_| Malformed::new("the body", "is not UTF-8"))
+}
+
+/// Reads JSON.
+pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Malformed> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if !inner.is_data() {
+            let problem = format!("is not JSON (line {}, column {})", inner.line(), inner.column());
+            return Malformed::new("the body", problem);
+        }
+        // Of serde's own words only the name of a missing field is certain to quote no value.
+        let text = inner.to_string();
+        let problem = match text.split(" at line").next() {
+            Some(missing) if missing.starts_with("missing field") => missing,
+            _ => "is not of the expected form",
+        };
+        Malformed::new(if path == "." { "the body" } else { &path }, problem)
+    })
+}
