@@ -3,15 +3,18 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use domain::ConnectionName;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use schedule::Input;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
+use wire::intake::{Envelope, Source};
 
 use crate::payload::{EMAIL, NAME, NOTES, PHONE};
 use crate::schedule::{demo, office};
 use crate::stories::ALL;
+use crate::webhook::everybody_calls_with;
 use crate::world::{Crash, Fake};
 
 #[derive(Clone, Default)]
@@ -76,6 +79,27 @@ fn agents_ask_for_everything() {
     }
 }
 
+/// What providers tell, with as much of the person in it as they please.
+fn providers_tell_of(world: &Fake) {
+    let row = json!({"to": PHONE, "custom_args": {"name": NAME}, "status": {"message_status": "sent_fail",
+        "error_detail": {"message": NOTES}}});
+    let reply = json!({"response": {"event": "uplink_message", "response_data": {"from": PHONE, "body": NOTES}}});
+    for (source, body) in [
+        (Source::Engagelab, json!({"rows": [row, reply]}).to_string()),
+        (Source::Engagelab, format!("{{\"rows\": \"{NAME}\"}}")),
+        (Source::Twilio, format!("MessageStatus=failed&ErrorMessage={NOTES}&To={PHONE}")),
+        (Source::Twilio, format!("From={PHONE}&Body={NOTES}")),
+        (Source::Twilio, NOTES.to_owned()),
+        (Source::Brevo, json!({"event": "hard_bounce", "email": EMAIL, "reason": EMAIL}).to_string()),
+        (Source::Ses, json!({"eventType": "Bounce", "mail": {"destination": [EMAIL]}}).to_string()),
+        (Source::Unsubscribe, json!({"booking": NAME, "command": EMAIL}).to_string()),
+    ] {
+        everybody_calls_with(&body);
+        let envelope = Envelope::new(source, ConnectionName::default(), world.now.get(), body.into_bytes());
+        world.try_once(&[&envelope.to_json()], true);
+    }
+}
+
 #[test]
 fn no_log_line_holds_anything_personal() {
     let log = log_of(|| {
@@ -91,9 +115,10 @@ fn no_log_line_holds_anything_personal() {
         let meeting = crate::payload::Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z");
         world.webhook(&meeting.created());
         world.webhook(&[br#"{"event":"invitee.created","payload":""#.as_slice(), EMAIL.as_bytes(), b"\"}"].concat());
+        providers_tell_of(&world);
         agents_ask_for_everything();
     });
-    for line in ["command done", "a webhook, masked", "a call was answered"] {
+    for line in ["command done", "a webhook, masked", "a call was answered", "a call was refused"] {
         assert!(log.contains(line), "the log is caught: {line}");
     }
     for secret in

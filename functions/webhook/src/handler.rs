@@ -1,34 +1,40 @@
-//! Every signed call of Calendly's: check it over its raw bytes, queue it, answer. Nothing is read into the body here.
+//! Every call from outside that isn't VAI's: make sure whose it is over its raw bytes, queue it, answer. Nothing is read
+//! into a body here. `door` has the providers, `unsubscribe` the link that people follow.
+
+mod door;
+mod unsubscribe;
 
 use std::time::Duration;
 
-use domain::{ConnectionName, Private};
+use domain::ConnectionName;
 use jiff::Timestamp;
 use lambda_http::http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
-use runtime::{QueueError, SecretError};
+use runtime::{QueueError, SecretError, Signing};
 use serde_json::json;
 use wire::intake::{Envelope, Source};
-use wire::signature::{Refusal, calendly as signature};
+use wire::signature::Refusal;
 
-/// Calendly wants an answer soon, and our own promise is two seconds: whatever the outside takes longer for is a 503,
-/// upon which Calendly comes again.
+use crate::door::{Call, Door, Genuine};
+use crate::unsubscribe::{Link, Page, language, page};
+
+/// Calendly wants an answer soon, EngageLab within three seconds, and our own promise is two: whatever the outside takes
+/// longer for is a 503, upon which Calendly comes again.
 pub const BUDGET: Duration = Duration::from_millis(1_500);
 
-/// Calendly's bodies are a few KiB.
+/// Calendly's bodies are a few KiB; so are the others'.
 pub const LARGEST_BODY: usize = 256 * 1024;
 
 /// What the handler asks of the outside.
 pub trait Outside: Sync {
-    /// A connection's current signing keys.
-    fn keys(
-        &self,
-        connection: &ConnectionName,
-    ) -> impl Future<Output = Result<Vec<Private<String>>, SecretError>> + Send;
-    /// The keys read anew, in case they were just rotated; `None` when they were read a moment ago.
-    fn keys_anew(&self, connection: &ConnectionName) -> impl Future<Output = Option<Vec<Private<String>>>> + Send;
+    /// What a connection's calls are signed with.
+    fn signing(&self, connection: &ConnectionName) -> impl Future<Output = Result<Signing, SecretError>> + Send;
+    /// The same read anew, in case it just changed; `None` when it was read a moment ago.
+    fn signing_anew(&self, connection: &ConnectionName) -> impl Future<Output = Option<Signing>> + Send;
     /// Puts a message on the intake queue.
     fn enqueue(&self, message: String) -> impl Future<Output = Result<(), QueueError>> + Send;
+    /// Where callers reach us, without a slash at its end.
+    fn public_url(&self) -> Option<&str>;
     /// Now.
     fn now(&self) -> Timestamp;
     /// Counts a metric.
@@ -38,96 +44,174 @@ pub trait Outside: Sync {
 /// Answers one request.
 pub async fn handle(outside: &impl Outside, tolerance_seconds: u32, request: &Request) -> Response<Body> {
     let path = request.raw_http_path().trim_end_matches('/');
-    let is = |method: Method| *request.method() == method;
-    let connection = match path.strip_prefix("/webhooks/calendly") {
-        _ if path == "/health" && is(Method::GET) => {
-            return answer(StatusCode::OK, json!({"status": "ok"}).to_string().into());
-        }
-        _ if path == "/health" => return method_not_allowed("GET"),
-        Some("") => Some(ConnectionName::default()),
-        Some(rest) if rest.starts_with('/') => ConnectionName::parse(&rest[1..]),
-        _ => None,
-    };
-    let Some(connection) = connection else {
-        return refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here.");
-    };
-    if !is(Method::POST) {
+    if path == "/health" {
+        return health(request);
+    }
+    if let Some((door, connection)) = Door::at(path) {
+        return at_door(outside, door, connection, tolerance_seconds, request).await;
+    }
+    if let Some(link) = Link::at(path) {
+        return at_link(outside, &link, request).await;
+    }
+    nothing_here()
+}
+
+fn health(request: &Request) -> Response<Body> {
+    match *request.method() {
+        Method::GET => answer(StatusCode::OK, json!({"status": "ok"}).to_string().into()),
+        _ => method_not_allowed("GET"),
+    }
+}
+
+async fn at_door(
+    outside: &impl Outside,
+    door: Door,
+    connection: ConnectionName,
+    tolerance_seconds: u32,
+    request: &Request,
+) -> Response<Body> {
+    if *request.method() != Method::POST {
         return method_not_allowed("POST");
     }
-    let body: &[u8] = match request.body() {
-        Body::Text(text) => text.as_bytes(),
-        Body::Binary(bytes) => bytes,
-        _ => &[],
-    };
+    let body = body_of(request);
     if body.len() > LARGEST_BODY {
         outside.count("Refused", "too_large");
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 256 KiB.");
     }
-    let header = request.headers().get(signature::HEADER).map(|value| value.to_str().unwrap_or("not text"));
-    match tokio::time::timeout(BUDGET, take(outside, tolerance_seconds, connection, header, body)).await {
-        Ok(Ok(())) => {
-            outside.count("Accepted", "accepted");
+    let call = Call {
+        connection: &connection,
+        headers: request.headers(),
+        path: request.raw_http_path(),
+        query: request.uri().query(),
+        body,
+        public_url: outside.public_url(),
+        now: outside.now(),
+        tolerance_seconds: i64::from(tolerance_seconds),
+    };
+    match in_time(take(outside, door, &call)).await {
+        Ok(taken) => {
+            outside.count("Accepted", taken);
             answer(StatusCode::OK, Body::Empty)
         }
-        Ok(Err(No::Unknown)) => {
+        Err(No::Unknown) => {
             outside.count("Refused", "unknown_connection");
-            refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
+            nothing_here()
         }
-        Ok(Err(No::Refused(why))) => {
-            outside.count("Refused", why.name());
+        Err(No::Refused(why)) => {
+            let (source, reason) = (door.source().name(), why.name());
+            tracing::info!(connection = %connection, source, reason, "a call was refused");
+            outside.count("Refused", reason);
             refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
         }
-        Ok(Err(No::Unavailable(what))) => unavailable(outside, what),
-        Err(_) => unavailable(outside, "out_of_time"),
+        // Calendly comes again. Brevo does not: what it isn't answered 200 for it drops. To say 200 all the same would
+        // save no receipt, and hide from its log, and from ours, that one was lost.
+        Err(No::Unavailable(what)) => {
+            outside.count("Unavailable", what);
+            unavailable()
+        }
+    }
+}
+
+async fn at_link(outside: &impl Outside, link: &Link, request: &Request) -> Response<Body> {
+    let language = language(request.uri().query());
+    let is_meant = match *request.method() {
+        Method::GET => false,
+        Method::POST => true,
+        _ => return method_not_allowed("GET, POST"),
+    };
+    match in_time(follow(outside, link, is_meant)).await {
+        Ok(said) => {
+            if said == Page::Done {
+                outside.count("Accepted", "unsubscribe");
+            }
+            page(said, language)
+        }
+        Err(No::Unavailable(what)) => {
+            outside.count("Unavailable", what);
+            page(Page::Failed, language)
+        }
+        Err(_) => {
+            outside.count("Refused", "unknown_connection");
+            nothing_here()
+        }
     }
 }
 
 /// Why a call is not taken.
+#[derive(PartialEq, Eq, Debug)]
 enum No {
     Unknown,
     Refused(Refusal),
     Unavailable(&'static str),
 }
 
-async fn take(
-    outside: &impl Outside,
-    tolerance_seconds: u32,
-    connection: ConnectionName,
-    header: Option<&str>,
-    body: &[u8],
-) -> Result<(), No> {
-    let keys = outside.keys(&connection).await.map_err(|error| match error {
+/// What has no answer within the budget is unavailable.
+async fn in_time<T>(work: impl Future<Output = Result<T, No>>) -> Result<T, No> {
+    tokio::time::timeout(BUDGET, work).await.unwrap_or(Err(No::Unavailable("out_of_time")))
+}
+
+/// Makes sure of a call and queues it; what it was taken as.
+async fn take(outside: &impl Outside, door: Door, call: &Call<'_>) -> Result<&'static str, No> {
+    let connection = call.connection;
+    let keys = outside.signing(connection).await.map_err(|error| match error {
         SecretError::Unknown(_) => No::Unknown,
         SecretError::Malformed { .. } | SecretError::Unavailable { .. } => {
             tracing::error!(connection = %connection, error = %error, "the signing keys can't be had");
             No::Unavailable("signing_keys")
         }
     })?;
-    if keys.is_empty() {
-        tracing::error!(connection = %connection, "there is no signing key: `make connect` makes one");
-        return Err(No::Unavailable("signing_keys"));
+    if door.is_probe(call.body) {
+        return Ok("probe");
     }
-    let now = outside.now();
-    let verify = |keys: &[Private<String>]| signature::verify(header, body, keys, now, i64::from(tolerance_seconds));
-    let mut verified = verify(&keys);
-    if verified == Err(Refusal::Wrong)
-        && let Some(keys) = outside.keys_anew(&connection).await
+    let mut verified = door.verify(call, &keys);
+    if let Err(No::Refused(Refusal::Wrong | Refusal::NoKey)) = verified
+        && let Some(keys) = outside.signing_anew(connection).await
     {
-        verified = verify(&keys);
+        verified = door.verify(call, &keys);
     }
-    verified.map_err(No::Refused)?;
-    let envelope = Envelope::new(Source::Calendly, connection, now, body.to_vec());
+    let Genuine { nonce, query } = verified?;
+    let bare = Envelope::new(door.source(), connection.clone(), call.now, call.body.to_vec());
+    enqueue(outside, &Envelope { nonce, query, ..bare }).await?;
+    Ok("accepted")
+}
+
+/// Looks whether a link can be ours, and does what it is for when that is meant.
+async fn follow(outside: &impl Outside, link: &Link, is_meant: bool) -> Result<Page, No> {
+    // No key is needed: whoever wants to be left alone is not to wait for Secrets Manager.
+    if let Err(SecretError::Unknown(_)) = outside.signing(&link.connection).await {
+        return Err(No::Unknown);
+    }
+    if !is_meant {
+        return Ok(Page::Ask);
+    }
+    let body = link.of.to_json().into_bytes();
+    enqueue(outside, &Envelope::new(Source::Unsubscribe, link.connection.clone(), outside.now(), body)).await?;
+    Ok(Page::Done)
+}
+
+async fn enqueue(outside: &impl Outside, envelope: &Envelope) -> Result<(), No> {
     outside.enqueue(envelope.to_json()).await.map_err(|error| {
         tracing::error!(error = %error, "the intake queue did not take a call");
         No::Unavailable("intake_queue")
     })
 }
 
-fn unavailable(outside: &impl Outside, what: &str) -> Response<Body> {
-    outside.count("Unavailable", what);
+fn body_of(request: &Request) -> &[u8] {
+    match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => &[],
+    }
+}
+
+fn unavailable() -> Response<Body> {
     let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again in a little while.");
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
     response
+}
+
+fn nothing_here() -> Response<Body> {
+    refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
 }
 
 fn method_not_allowed(allowed: &'static str) -> Response<Body> {

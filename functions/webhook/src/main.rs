@@ -1,29 +1,34 @@
 //! The webhook function: configuration, connections and secrets at init, then one request at a time.
 
-use domain::{ConnectionName, Private};
+use domain::ConnectionName;
 use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
 use runtime::aws::{self, Patience};
 use runtime::config::{Environment, WebhookConfig};
-use runtime::{Queue, QueueError, SecretError, Secrets, SystemClock, telemetry};
+use runtime::{Queue, QueueError, SecretError, Secrets, Signing, SystemClock, telemetry};
 use webhook::Outside;
 
 struct Aws {
     intake: Queue,
     secrets: Secrets,
+    public_url: Option<String>,
 }
 
 impl Outside for Aws {
-    async fn keys(&self, connection: &ConnectionName) -> Result<Vec<Private<String>>, SecretError> {
-        Ok(self.secrets.signing(connection).await?.calendly)
+    async fn signing(&self, connection: &ConnectionName) -> Result<Signing, SecretError> {
+        self.secrets.signing(connection).await
     }
 
-    async fn keys_anew(&self, connection: &ConnectionName) -> Option<Vec<Private<String>>> {
-        Some(self.secrets.signing_anew(connection).await?.calendly)
+    async fn signing_anew(&self, connection: &ConnectionName) -> Option<Signing> {
+        self.secrets.signing_anew(connection).await
     }
 
     async fn enqueue(&self, message: String) -> Result<(), QueueError> {
         self.intake.send(message).await
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref()
     }
 
     fn now(&self) -> Timestamp {
@@ -43,6 +48,7 @@ async fn main() -> Result<(), Error> {
     let outside = Aws {
         intake: Queue::new(aws_sdk_sqs::Client::new(&sdk), config.intake_queue_url),
         secrets: Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix),
+        public_url: config.public_url,
     };
     // Init runs at full speed: the TLS handshakes and the default connection's keys are had before the first request.
     let newcomer = ConnectionName::default();

@@ -368,7 +368,8 @@ mod tests {
 
     #[test]
     fn a_connection_without_a_signing_key_fails() {
-        let signing = |keys: &[&str]| Signing { calendly: keys.iter().map(|key| (*key).into()).collect() };
+        let signing =
+            |keys: &[&str]| Signing { calendly: keys.iter().map(|key| (*key).into()).collect(), ..Signing::default() };
         let levels = [signing(&[]), signing(&["a"]), signing(&["a", "b"])].map(|it| of_signing(&it).level);
         assert_eq!(levels, [Level::Fail, Level::Ok, Level::Ok]);
     }

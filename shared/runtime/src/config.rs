@@ -111,6 +111,8 @@ pub struct WebhookConfig {
     pub secret_prefix: String,
     /// `SIGNATURE_TOLERANCE_SECONDS`: how old a signature may be. 300, at most 26 hours.
     pub signature_tolerance_seconds: u32,
+    /// `PUBLIC_URL`: where callers reach the function. Twilio signs it, so without it Twilio's calls can't be checked.
+    pub public_url: Option<String>,
     /// `LOG_LEVEL`.
     pub log_level: tracing::Level,
     /// The function's name, for its metrics.
@@ -127,6 +129,7 @@ impl WebhookConfig {
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             secret_prefix: env.required("SECRET_PREFIX"),
             signature_tolerance_seconds: env.number("SIGNATURE_TOLERANCE_SECONDS", 300, 1..=93_600),
+            public_url: env.optional_url("PUBLIC_URL"),
             log_level: env.log_level(),
             function_name: env.function_name(),
         };

@@ -10,4 +10,4 @@ pub mod telemetry;
 
 pub use clock::SystemClock;
 pub use queue::{Depth, Queue, QueueError};
-pub use secrets::{ApiKey, ApiKeys, EngagelabKeys, Providers, SecretError, Secrets, Signing};
+pub use secrets::{ApiKey, ApiKeys, EngagelabCallback, EngagelabKeys, Providers, SecretError, Secrets, Signing};

@@ -39,6 +39,28 @@ pub struct Signing {
     /// Calendly's signing keys: the current one, and those still in use while it is replaced.
     #[serde(default)]
     pub calendly: Vec<Private<String>>,
+    /// What EngageLab's callbacks are signed with.
+    #[serde(default)]
+    pub engagelab: Option<EngagelabCallback>,
+    /// Twilio's primary auth token, which signs its webhooks.
+    #[serde(default)]
+    pub twilio: Option<Private<String>>,
+    /// The bearer token that Brevo's webhooks show.
+    #[serde(default)]
+    pub brevo: Option<Private<String>>,
+}
+
+/// What is entered for a callback in EngageLab's console.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EngagelabCallback {
+    /// Its user name, which is signed.
+    pub username: Private<String>,
+    /// The secret that signs.
+    pub secret: Private<String>,
+    /// The whole of the `Authorization` header that calls carry besides, if one is set: the body isn't signed, and this is
+    /// one thing more that whoever would forge a call must know.
+    #[serde(default)]
+    pub authorization: Option<Private<String>>,
 }
 
 /// `…/providers`: what the other functions need to call out.
@@ -185,7 +207,7 @@ impl Secrets {
         self.read(&format!("{}{API_KEYS}", self.prefix)).await
     }
 
-    /// The signing keys read anew, for a signature that the known ones did not make: they may just have been rotated.
+    /// What the webhook function may know, read anew, for a signature that the known ones did not make: they may just have been rotated.
     /// `None` when they were read a moment ago, so that forged calls don't become calls of ours.
     pub async fn signing_anew(&self, connection: &ConnectionName) -> Option<Signing> {
         self.anew(&self.name(connection, "signing")).await
@@ -341,6 +363,29 @@ mod tests {
                 "there is no secret stack/default/signing; `make connect` writes it",
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_the_keys_of_those_providers_that_it_uses() {
+        let signing = async |text: &str| {
+            let secrets = Secrets::fixed("stack/", [("stack/default/signing".to_owned(), text.to_owned())].into());
+            secrets.signing(&ConnectionName::default()).await
+        };
+        let none = signing(r#"{"calendly":["a"]}"#).await.expect("keys");
+        assert_eq!((none.calendly.len(), none.twilio, none.brevo), (1, None, None));
+        assert!(none.engagelab.is_none());
+        let all = signing(
+            r#"{"engagelab":{"username":"vai","secret":"hush","authorization":"Basic dmFp"},"twilio":"t","brevo":"b"}"#,
+        );
+        let all = all.await.expect("keys");
+        let callback = all.engagelab.expect("EngageLab's");
+        assert_eq!((callback.username, callback.secret), ("vai".into(), "hush".into()));
+        assert_eq!(
+            (callback.authorization, all.twilio, all.brevo),
+            (Some("Basic dmFp".into()), Some("t".into()), Some("b".into()))
+        );
+        let error = signing(r#"{"twilio":["hush"]}"#).await.expect_err("malformed").to_string();
+        assert!(error.contains("stack/default/signing") && !error.contains("hush"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]

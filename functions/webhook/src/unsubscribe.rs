@@ -1,0 +1,218 @@
+//! The link that ends messages: `/unsubscribe/{connection}/{booking}/{command}`, in each message of ours that must have one.
+//!
+//! Mail scanners follow links, so to follow it (GET) only shows a page with a button; what the button does (POST) is also
+//! what mail programs send by themselves when their own button is pressed (RFC 8058, one-click).
+
+use domain::{ConnectionName, Language};
+use lambda_http::http::{HeaderValue, StatusCode, header};
+use lambda_http::{Body, Response};
+use wire::receipts::unsubscribe::Unsubscribe;
+
+use Language::{Danish, English, Romanian, TraditionalChinese};
+
+/// A link, taken apart. Its ids are nobody's to guess, and are their own proof.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Link {
+    pub(crate) connection: ConnectionName,
+    pub(crate) of: Unsubscribe,
+}
+
+impl Link {
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        let mut parts = path.strip_prefix("/unsubscribe/")?.split('/');
+        let (connection, booking, command) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() {
+            return None;
+        }
+        Some(Self { connection: ConnectionName::parse(connection)?, of: Unsubscribe::of(booking, command)? })
+    }
+}
+
+/// What a page says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Page {
+    /// Whether they mean it.
+    Ask,
+    /// That it is done.
+    Done,
+    /// That it did not work, and can be tried again.
+    Failed,
+}
+
+/// The language that the message was in, which its link tells (`?l=ro`).
+pub(crate) fn language(query: Option<&str>) -> Language {
+    let asked = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("l="));
+    asked.and_then(Language::parse).unwrap_or(English)
+}
+
+/// A page: nothing in it comes from the caller, nothing in it runs, and nobody is to keep it.
+pub(crate) fn page(page: Page, language: Language) -> Response<Body> {
+    let [title, text, button] = words(page, language);
+    // Without an action a form is sent to where it came from, the language with it.
+    let form = if button.is_empty() {
+        String::new()
+    } else {
+        format!(r#"<form method="post"><button>{button}</button></form>"#)
+    };
+    let html = format!(
+        r#"<!doctype html>
+<html lang="{lang}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex, nofollow">
+<title>{title}</title>
+<style>
+body {{ margin: 15vh auto; max-width: 32rem; padding: 0 1.5rem; font: 1.1rem/1.6 system-ui, sans-serif; color: #222 }}
+button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem; background: #222; color: #fff; cursor: pointer }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{text}</p>
+{form}
+</body>
+</html>
+"#,
+        lang = language.tag(),
+    );
+    let mut response = Response::new(html.into());
+    if page == Page::Failed {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        (header::HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Title, text, and what stands on the button, if there is one.
+fn words(page: Page, language: Language) -> [&'static str; 3] {
+    match (page, language) {
+        (Page::Ask, English) => [
+            "Shall we stop writing?",
+            "One press, and we leave you in peace. Only what concerns a meeting that you book yourself can still reach \
+             you: that it stands, that it changes, that it is about to begin.",
+            "Yes, please stop",
+        ],
+        (Page::Ask, Romanian) => [
+            "Nu-ți mai scriem?",
+            "O singură apăsare și nu te mai deranjăm. Îți mai scriem doar despre întâlnirile pe care le programezi chiar \
+             tu: că rămân stabilite, că se schimbă sau că urmează să înceapă.",
+            "Da, nu-mi mai scrieți",
+        ],
+        (Page::Ask, Danish) => [
+            "Skal vi holde op med at skrive?",
+            "Ét tryk, så lader vi dig være i fred. Vi skriver kun om møder, som du selv booker: at de er på plads, at de \
+             ændres, eller at de snart begynder.",
+            "Ja tak, stop",
+        ],
+        (Page::Ask, TraditionalChinese) => [
+            "不再收到我們的訊息？",
+            "只要按一下，我們就不再打擾您。只有您自己預約的會議，我們才會再與您聯絡：預約成立、有所變更，或即將開始的時候。",
+            "是的，請停止",
+        ],
+        (Page::Done, English) => [
+            "It is done",
+            "Thank you for telling us. We will not write to you any more, except about meetings that you book yourself. \
+             We wish you all the best.",
+            "",
+        ],
+        (Page::Done, Romanian) => [
+            "Gata",
+            "Mulțumim că ne-ai spus. Nu îți mai scriem decât despre întâlnirile pe care le programezi chiar tu. Îți dorim \
+             numai bine.",
+            "",
+        ],
+        (Page::Done, Danish) => [
+            "Så er det gjort",
+            "Tak, fordi du sagde det. Vi skriver ikke til dig mere, undtagen om møder, som du selv booker. Vi ønsker dig \
+             alt godt.",
+            "",
+        ],
+        (Page::Done, TraditionalChinese) => {
+            ["已經完成", "謝謝您告訴我們。除了您自己預約的會議以外，我們不會再傳訊息給您。祝您一切順心。", ""]
+        }
+        (Page::Failed, English) => [
+            "That did not work",
+            "The fault is ours, and your wish is not recorded yet. Please try once more in a minute.",
+            "Try again",
+        ],
+        (Page::Failed, Romanian) => [
+            "Nu a mers",
+            "E vina noastră, iar dorința ta nu este încă înregistrată. Te rugăm să mai încerci o dată peste un minut.",
+            "Încearcă din nou",
+        ],
+        (Page::Failed, Danish) => [
+            "Det lykkedes ikke",
+            "Fejlen er vores, og dit ønske er ikke gemt endnu. Prøv gerne igen om et minut.",
+            "Prøv igen",
+        ],
+        (Page::Failed, TraditionalChinese) => {
+            ["剛才沒有成功", "問題出在我們這邊，您的要求還沒有記錄下來。請過一分鐘再試一次。", "再試一次"]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_three_parts_of_the_right_shape() {
+        let link = Link::at("/unsubscribe/acme/bk-1/mail-follow-up-60m-2").expect("a link");
+        assert_eq!((link.connection.as_str(), link.of.booking.as_str()), ("acme", "bk-1"));
+        assert_eq!(link.of.command.as_str(), "mail-follow-up-60m-2");
+        let long = format!("/unsubscribe/acme/bk-1/{}", "x".repeat(65));
+        for other in [
+            "/unsubscribe",
+            "/unsubscribe/acme",
+            "/unsubscribe/acme/bk-1",
+            "/unsubscribe/acme/bk-1/",
+            "/unsubscribe/acme/bk-1/mail-1/more",
+            "/unsubscribe/Acme/bk-1/mail-1",
+            "/unsubscribe/acme/bk%2F1/mail-1",
+            "/unsubscribe/acme/bk#1/mail-1",
+            &long,
+        ] {
+            assert_eq!(Link::at(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_in_the_language_of_its_link() {
+        for (query, tag) in [
+            (Some("l=ro"), "ro"),
+            (Some("a=1&l=zh-Hant"), "zh-Hant"),
+            (Some("l=da-DK"), "da"),
+            (Some("l=\"><script>"), "en"),
+            (Some(""), "en"),
+            (None, "en"),
+        ] {
+            assert_eq!(language(query).tag(), tag, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn every_page_is_whole_and_runs_nothing() {
+        for language in Language::ALL {
+            for it in [Page::Ask, Page::Done, Page::Failed] {
+                let response = page(it, language);
+                let html = String::from_utf8(response.body().to_vec()).expect("text");
+                assert!(html.contains(&format!(r#"<html lang="{}">"#, language.tag())), "{html}");
+                assert!(html.contains("noindex") && !html.contains("<script"), "{html}");
+                assert_eq!(html.matches(r#"<form method="post">"#).count(), usize::from(it != Page::Done), "{html}");
+                assert_eq!(response.status(), if it == Page::Failed { 503 } else { 200 });
+            }
+        }
+    }
+}
