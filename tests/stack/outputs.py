@@ -35,6 +35,10 @@ def problems(stack, found):
     if ttl.get("AttributeName") != "expires_at" or ttl["TimeToLiveStatus"] not in ("ENABLING", "ENABLED"):
         yield f"the table's expiry is not on: {ttl}"
 
+    targets = boto3.client("events").list_targets_by_rule(Rule=f"{stack}-ses")["Targets"]
+    if [one["Arn"].rsplit(":", 1)[-1] for one in targets] != [f"{stack}-intake"]:
+        yield f"the events of Amazon SES do not go to the intake queue: {targets}"
+
     mappings = boto3.client("lambda").get_paginator("list_event_source_mappings")
     for function, queue in (("processor", "intake"), ("reminder", "due")):
         sources = [
