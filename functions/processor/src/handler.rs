@@ -1,7 +1,7 @@
 //! The intake queue's records: each apart, side by side, each with an outcome of its own.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{ConnectionName, Heard, Verdict};
+use domain::{Heard, Verdict};
 use engine::{Clock, Gate, Received, Store, Trouble, Unavailable, UnknownEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
@@ -40,19 +40,20 @@ async fn take<W: World, D: DeadLetters>(
         Ok(envelope) => envelope,
         Err(problem) => return bury(world, dead, message, &problem).await,
     };
-    let of_receipts = (envelope.source != Source::Calendly).then(|| receipts::parse(&envelope));
-    let Envelope { connection, received_at, body, nonce, .. } = envelope;
-    let settings = world.store().settings(&connection).await?;
+    let connection = &envelope.connection;
+    let settings = world.store().settings(connection).await?;
     let now = world.clock().now();
     batch::heed_level(&settings, now);
     if settings.logging.webhooks_until.is_some_and(|until| now < until) {
-        tracing::info!(connection = %connection, webhook.shape = masked(&body), "a webhook, masked");
+        tracing::info!(connection = %connection, webhook.shape = masked(&envelope.body), "a webhook, masked");
     }
-    match of_receipts {
-        Some(Ok(told)) => return heard(world, gate, &connection, nonce.as_deref(), told, deadline).await,
-        Some(Err(malformed)) => return bury(world, dead, message, &malformed.to_string()).await,
-        None => {}
+    if envelope.source != Source::Calendly {
+        return match receipts::parse(&envelope) {
+            Ok(told) => hear(world, gate, &envelope, &told, deadline).await,
+            Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
+        };
     }
+    let Envelope { connection, received_at, body, .. } = envelope;
     match parse_webhook(&body) {
         Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
         Ok(Webhook::Other { name, id }) => {
@@ -78,24 +79,32 @@ async fn take<W: World, D: DeadLetters>(
     }
 }
 
-/// What providers and people said of messages, each counted by its kind.
-#[expect(clippy::unused_async, reason = "it will ask the store")]
-async fn heard<W: World>(
+/// What providers and people said of messages, each counted by what it came to. A number that may be used once and was used
+/// for another body is a captured header under a forged one: nothing of it is believed.
+async fn hear<W: World>(
     world: &W,
-    _gate: &Gate,
-    _connection: &ConnectionName,
-    _nonce: Option<&str>,
-    heard: Vec<Heard>,
-    _deadline: Timestamp,
+    gate: &Gate,
+    envelope: &Envelope,
+    told: &[Heard],
+    deadline: Timestamp,
 ) -> Result<(), Trouble> {
-    for one in &heard {
-        let kind = match one {
-            Heard::Receipt(_) => "receipt",
-            Heard::Reply(_) => "reply",
-            Heard::Unsubscribed { .. } => "unsubscribed",
-            Heard::Other(name) => name,
-        };
-        telemetry::count(world.clock().now(), "Heard", &[("Kind", kind)]);
+    let Envelope { connection, source, nonce, body, .. } = envelope;
+    let now = world.clock().now();
+    let count = |what: &str| telemetry::count(now, "Heard", &[("Source", source.name()), ("What", what)]);
+    if let Some(nonce) = nonce {
+        let digest = domain::digest(&[&String::from_utf8_lossy(body)]);
+        if !world.store().first_use(connection, nonce, &digest, now).await? {
+            tracing::warn!(connection = %connection, source = source.name(), "a call's number was used before");
+            count("replayed");
+            return Ok(());
+        }
+    }
+    for one in told {
+        let came_to = engine::hear(world, gate, connection, one, deadline).await?;
+        match one {
+            Heard::Other(name) => count(name),
+            Heard::Receipt(_) | Heard::Reply(_) | Heard::Unsubscribed { .. } => count(came_to),
+        }
     }
     Ok(())
 }

@@ -77,6 +77,10 @@ async fn receipt_of<W: World>(
 async fn reply_of<W: World>(world: &W, connection: &ConnectionName, reply: &Reply) -> Result<&'static str, Trouble> {
     let (store, now) = (world.store(), world.clock().now());
     let key = ContactKey::of_phone(connection, &reply.from);
+    // Whom we never wrote to has nothing to reply to; and whoever could forge a call could silence anybody.
+    if store.contact(connection, &key).await?.last.is_none() {
+        return Ok("stranger");
+    }
     let settings = store.settings(connection).await?;
     let (counted, meaning) = match settings.wants_to_stop(reply.text.expose()) {
         Some(true) => {

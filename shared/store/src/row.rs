@@ -226,11 +226,14 @@ pub(crate) fn reached(
     at: Timestamp,
 ) -> Row {
     let doc = json(&ReachedDoc { booking: booking.clone(), command: command.clone() });
-    let expires = Some(after(at, RETENTION));
+    let expires = Some(after(at, REACHED_AGE));
     let mut row = mark(key::of_contact(connection, contact), key::REACHED, kind::REACHED, at, expires);
     row.insert("doc".to_owned(), string(doc));
     row
 }
+
+/// People reply to what they got long ago, above all when they want no more of it.
+const REACHED_AGE: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 #[derive(Serialize, Deserialize)]
 struct ReachedDoc {
