@@ -16,15 +16,24 @@ use jiff::{Timestamp, Zoned};
 /// there by its IANA name, which needs no translation, and by its offset at that instant, so that summer time is beyond
 /// doubt; in round brackets, because EngageLab refuses square ones.
 pub fn tell(at: Timestamp, zone: &str, language: Language) -> String {
+    tell_by(at, zone, language, YMDET::long())
+}
+
+/// The same in CLDR's shorter form, for an SMS: `Sun, 29 Mar 2026, 13:15 (Europe/London, UTC+1)`.
+pub fn tell_short(at: Timestamp, zone: &str, language: Language) -> String {
+    tell_by(at, zone, language, YMDET::medium())
+}
+
+fn tell_by(at: Timestamp, zone: &str, language: Language, fields: YMDET) -> String {
     let local = at.to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC));
     let locale = locale(language, local.time_zone().iana_name().unwrap_or_default());
-    let time = long(&local, &locale).unwrap_or_else(|| local.strftime("%Y-%m-%d %H:%M").to_string());
+    let time = written(&local, &locale, fields).unwrap_or_else(|| local.strftime("%Y-%m-%d %H:%M").to_string());
     format!("{time} ({})", zone_of(&local))
 }
 
-/// CLDR's long form; `None` for a date that no calendar holds, which a booking can't have.
-fn long(local: &Zoned, locale: &Locale) -> Option<String> {
-    let fields = YMDET::long().with_time_precision(TimePrecision::Minute);
+/// CLDR's form; `None` for a date that no calendar holds, which a booking can't have.
+fn written(local: &Zoned, locale: &Locale, fields: YMDET) -> Option<String> {
+    let fields = fields.with_time_precision(TimePrecision::Minute);
     let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale.into(), fields).ok()?;
     let [month, day, hour, minute] = [local.month(), local.day(), local.hour(), local.minute()].map(i8::unsigned_abs);
     let date = Date::try_new_gregorian(i32::from(local.year()), month, day).ok()?;
@@ -86,6 +95,20 @@ mod tests {
             ("Asia/Taipei", TraditionalChinese, "2026年3月29日星期日 晚上8:15 (Asia/Taipei, UTC+8)"),
         ] {
             assert_eq!(told("2026-03-29T12:15:00Z", zone, language), expected);
+        }
+    }
+
+    #[test]
+    fn an_sms_tells_it_shorter() {
+        for (zone, language, expected) in [
+            ("America/New_York", English, "Sun, Mar 29, 2026, 8:15 AM (America/New_York, UTC-4)"),
+            ("Europe/London", English, "Sun, 29 Mar 2026, 13:15 (Europe/London, UTC+1)"),
+            ("Europe/Copenhagen", Danish, "søn. 29. mar. 2026, 14.15 (Europe/Copenhagen, UTC+2)"),
+            ("Europe/Bucharest", Romanian, "dum., 29 mar. 2026, 15:15 (Europe/Bucharest, UTC+3)"),
+            ("Asia/Taipei", TraditionalChinese, "2026年3月29日週日 晚上8:15 (Asia/Taipei, UTC+8)"),
+        ] {
+            let at = "2026-03-29T12:15:00Z".parse().expect("an instant");
+            assert_eq!(tell_short(at, zone, language), expected);
         }
     }
 
@@ -215,10 +238,15 @@ mod tests {
     fn an_english_or_danish_sms_stays_within_gsm_7_and_none_holds_what_engagelab_refuses() {
         for zone in ["America/New_York", "Europe/London", "Asia/Taipei"] {
             for language in Language::ALL {
-                let told = told("2026-03-29T12:15:00Z", zone, language);
-                assert!(!told.contains(['[', ']', '【', '】', '、', '\u{a0}', '\u{202f}']), "{told}");
-                if matches!(language, English | Danish) {
-                    assert!(told.chars().all(|c| c.is_ascii() || "æøåÆØÅ".contains(c)), "{told}");
+                // Each month and each day of the week.
+                for at in (0..364).step_by(13).map(|day| Timestamp::from_second(1_767_614_400 + day * 86_400)) {
+                    let at = at.expect("an instant");
+                    for told in [tell(at, zone, language), tell_short(at, zone, language)] {
+                        assert!(!told.contains(['[', ']', '【', '】', '、', '\u{a0}', '\u{202f}']), "{told}");
+                        if matches!(language, English | Danish) {
+                            assert!(told.chars().all(|c| c.is_ascii() || "æøåÆØÅ".contains(c)), "{told}");
+                        }
+                    }
                 }
             }
         }
