@@ -6,6 +6,7 @@
 
 mod engagelab;
 pub mod http;
+pub mod sms;
 mod vai;
 pub mod when;
 mod words;
