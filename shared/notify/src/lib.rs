@@ -6,6 +6,7 @@
 
 mod engagelab;
 pub mod http;
+pub mod numbers;
 pub mod sms;
 mod vai;
 pub mod when;
