@@ -7,6 +7,7 @@
 mod engagelab;
 pub mod http;
 pub mod numbers;
+mod samples;
 pub mod sms;
 mod vai;
 pub mod when;

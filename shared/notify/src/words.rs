@@ -1,7 +1,7 @@
 //! What we say ourselves, beside the providers' templates.
 
 use Language::{Danish, English, Romanian, TraditionalChinese};
-use domain::{Language, Message};
+use domain::{Language, Message, Notice};
 
 /// An e-mail's subject. The Romanian confirmation is VAI's own.
 pub(crate) fn subject(message: Message, language: Language, event: &str) -> String {
@@ -26,9 +26,36 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
         (Message::FollowUp { .. }, Romanian) => "Îți mulțumim pentru timpul acordat",
         (Message::FollowUp { .. }, Danish) => "Tak for din tid",
         (Message::FollowUp { .. }, TraditionalChinese) => "感謝您的參與",
-        _ => "",
+        (Message::NoShow, English) => "Sorry we missed each other",
+        (Message::NoShow, Romanian) => "Ne pare rău că nu ne-am întâlnit",
+        (Message::NoShow, Danish) => "Vi gik desværre galt af hinanden",
+        (Message::NoShow, TraditionalChinese) => "很可惜沒能碰面",
+        (Message::Reconfirmation { .. }, English) => "Still coming?",
+        (Message::Reconfirmation { .. }, Romanian) => "Mai ajungi la întâlnire?",
+        (Message::Reconfirmation { .. }, Danish) => "Kommer du stadig?",
+        (Message::Reconfirmation { .. }, TraditionalChinese) => "請確認是否參加",
+        (Message::NotBooked, English) => "Not booked",
+        (Message::NotBooked, Romanian) => "Nu s-a putut programa",
+        (Message::NotBooked, Danish) => "Ikke booket",
+        (Message::NotBooked, TraditionalChinese) => "預約未成立",
+        (Message::HostNotice(Notice::Booked), English) => "New booking",
+        (Message::HostNotice(Notice::Booked), Romanian) => "Programare nouă",
+        (Message::HostNotice(Notice::Booked), Danish) => "Ny aftale",
+        (Message::HostNotice(Notice::Booked), TraditionalChinese) => "新預約",
+        (Message::HostNotice(Notice::Moved), English) => "Moved",
+        (Message::HostNotice(Notice::Moved), Romanian) => "Întâlnire mutată",
+        (Message::HostNotice(Notice::Moved), Danish) => "Flyttet",
+        (Message::HostNotice(Notice::Moved), TraditionalChinese) => "已改期",
+        (Message::HostNotice(Notice::Canceled), English) => "Canceled",
+        (Message::HostNotice(Notice::Canceled), Romanian) => "Întâlnire anulată",
+        (Message::HostNotice(Notice::Canceled), Danish) => "Aflyst",
+        (Message::HostNotice(Notice::Canceled), TraditionalChinese) => "已取消",
     };
-    let colon = if language == TraditionalChinese { "：" } else { ": " };
+    let colon = match language {
+        TraditionalChinese => "：",
+        _ if what.ends_with('?') => " ",
+        _ => ": ",
+    };
     format!("{what}{colon}{event}")
 }
 
@@ -42,19 +69,43 @@ pub(crate) fn help(language: Language) -> &'static str {
     }
 }
 
-/// Something that a template speaks of and a booking may lack.
+/// What a host is told of, in one word: a provider's template can't choose between sentences.
+pub(crate) fn notice(notice: Notice, language: Language) -> &'static str {
+    match (notice, language) {
+        (Notice::Booked, English) => "booked",
+        (Notice::Booked, Romanian) => "programată",
+        (Notice::Booked, Danish) => "booket",
+        (Notice::Booked, TraditionalChinese) => "已預約",
+        (Notice::Moved, English) => "moved",
+        (Notice::Moved, Romanian) => "mutată",
+        (Notice::Moved, Danish) => "flyttet",
+        (Notice::Moved, TraditionalChinese) => "已改期",
+        (Notice::Canceled, English) => "canceled",
+        (Notice::Canceled, Romanian) => "anulată",
+        (Notice::Canceled, Danish) => "aflyst",
+        (Notice::Canceled, TraditionalChinese) => "已取消",
+    }
+}
+
+/// Something that wording speaks of and a booking may lack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Missing {
-    /// The invitee's name.
+    /// The name of the invitee who is written to.
     Name,
+    /// The name of the host who is written to.
+    NameOfHost,
+    /// The invitee's name, as a host is told it.
+    Invitee,
     /// The event's name.
     Event,
     /// When it was before a move.
     OldTime,
     /// Where to join or to go.
     Link,
-    /// Where to cancel or to move.
+    /// Where to cancel, to move or to book.
     SelfService,
+    /// Where to say how it was, or not to be written to any more.
+    Tell,
     /// The host's name.
     Host,
 }
@@ -66,6 +117,14 @@ pub(crate) fn stand_in(missing: Missing, language: Language) -> &'static str {
         (Missing::Name, Romanian) => "invitat",
         (Missing::Name, Danish) => "gæst",
         (Missing::Name, TraditionalChinese) => "貴賓",
+        (Missing::NameOfHost, English) => "host",
+        (Missing::NameOfHost, Romanian) => "gazdă",
+        (Missing::NameOfHost, Danish) => "vært",
+        (Missing::NameOfHost, TraditionalChinese) => "主辦人",
+        (Missing::Invitee, English) => "your guest",
+        (Missing::Invitee, Romanian) => "invitatul tău",
+        (Missing::Invitee, Danish) => "din gæst",
+        (Missing::Invitee, TraditionalChinese) => "您的來賓",
         (Missing::Event, English) => "meeting",
         (Missing::Event, Romanian) => "întâlnire",
         (Missing::Event, Danish) => "møde",
@@ -82,6 +141,10 @@ pub(crate) fn stand_in(missing: Missing, language: Language) -> &'static str {
         (Missing::SelfService, Romanian) => "întreabă gazda",
         (Missing::SelfService, Danish) => "spørg din vært",
         (Missing::SelfService, TraditionalChinese) => "請洽主辦人",
+        (Missing::Tell, English) => "please tell your host",
+        (Missing::Tell, Romanian) => "spune-i gazdei",
+        (Missing::Tell, Danish) => "skriv til din vært",
+        (Missing::Tell, TraditionalChinese) => "請告知主辦人",
         (Missing::Host, English) => "your host",
         (Missing::Host, Romanian) => "gazda ta",
         (Missing::Host, Danish) => "din vært",
@@ -99,5 +162,6 @@ mod tests {
         assert_eq!(subject(Message::Reminder { minutes_before: 60 }, English, "Demo"), "Reminder: Demo");
         assert_eq!(subject(Message::Cancellation, Danish, "Demo"), "Booking aflyst: Demo");
         assert_eq!(subject(Message::Move, TraditionalChinese, "Demo"), "預約改期：Demo");
+        assert_eq!(subject(Message::Reconfirmation { minutes_before: 60 }, English, "Demo"), "Still coming? Demo");
     }
 }

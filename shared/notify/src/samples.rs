@@ -1,0 +1,199 @@
+//! Letters as they might be, for previews and to try wording on: everything in them is made up and always the same.
+
+use domain::settings::Wording;
+use domain::{Language, Letter, Message};
+use jiff::Timestamp;
+
+/// Thursday, 15 October 2026, 07:30 UTC: while Europe has summer time.
+const START: i64 = 1_792_049_400;
+const HALF_AN_HOUR: i64 = 1800;
+const TWO_DAYS: i64 = 2 * 86_400;
+
+/// Who meets whom, where and about what.
+struct Meeting {
+    first_name: &'static str,
+    invitee: &'static str,
+    host: &'static str,
+    event: &'static str,
+    place: &'static str,
+    zone: &'static str,
+}
+
+fn meeting(language: Language) -> Meeting {
+    match language {
+        Language::English => Meeting {
+            first_name: "Emma",
+            invitee: "Emma Clark",
+            host: "James Wright",
+            event: "Product demo",
+            place: "12 Baker Street, London",
+            zone: "Europe/London",
+        },
+        Language::Romanian => Meeting {
+            first_name: "Ana",
+            invitee: "Ana Ionescu",
+            host: "Maria Popescu",
+            event: "Demonstrație de produs",
+            place: "Strada Lipscani 12, București",
+            zone: "Europe/Bucharest",
+        },
+        Language::Danish => Meeting {
+            first_name: "Lars",
+            invitee: "Lars Jensen",
+            host: "Mette Sørensen",
+            event: "Produktdemo",
+            place: "Vestergade 8, København",
+            zone: "Europe/Copenhagen",
+        },
+        Language::TraditionalChinese => Meeting {
+            first_name: "王小明",
+            invitee: "王小明",
+            host: "林美玲",
+            event: "產品展示",
+            place: "台北市信義路五段7號",
+            zone: "Asia/Taipei",
+        },
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The event that all letters of a language are about.
+pub(crate) fn event(language: Language) -> &'static str {
+    meeting(language).event
+}
+
+/// A letter that has all that a message may speak of.
+pub(crate) fn full(message: Message, language: Language) -> Letter {
+    let link = |text: &str| Some(text.to_owned());
+    Letter {
+        old_start: Some(at(START - TWO_DAYS)),
+        join_url: link("https://zoom.example/j/98765432101?pwd=Qk1sV2pJ"),
+        place: Some(meeting(language).place.into()),
+        cancel_url: link("https://calendly.com/cancellations/3f2b8a5e-7c41-4d0b-9a6e-5c1d2e3f4a5b"),
+        reschedule_url: link("https://calendly.com/reschedulings/3f2b8a5e-7c41-4d0b-9a6e-5c1d2e3f4a5b"),
+        survey_url: link("https://survey.example/demo"),
+        booking_url: link("https://calendly.com/d/cq7b-2xk-9dm/product-demo"),
+        by_invitee: true,
+        ..bare(message, language)
+    }
+}
+
+/// The link that ends follow-ups.
+pub(crate) const UNSUBSCRIBE: &str = "https://vai.example/u/Zm9sbG93LXVwcyBhcmUgb3Zlcg";
+
+/// A letter that has nothing but what every message has.
+pub(crate) fn bare(message: Message, language: Language) -> Letter {
+    let meeting = meeting(language);
+    let to_host = match message {
+        Message::HostNotice(notice) => Some(notice),
+        _ => None,
+    };
+    Letter {
+        name: if to_host.is_some() { meeting.host } else { meeting.first_name }.into(),
+        invitee: meeting.invitee.into(),
+        event: meeting.event.to_owned(),
+        start: at(START),
+        end: at(START + HALF_AN_HOUR),
+        old_start: None,
+        zone: meeting.zone.to_owned(),
+        zone_of: None,
+        language,
+        join_url: None,
+        place: None,
+        cancel_url: None,
+        reschedule_url: None,
+        survey_url: None,
+        booking_url: None,
+        link_for: None,
+        by_invitee: false,
+        notice: to_host,
+        host: Some(meeting.host.to_owned()),
+        wording: Wording::default(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) use odd::{odd, odd_text};
+
+/// For tests: letters as nobody wants them.
+#[cfg(test)]
+mod odd {
+    use proptest::option;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// What people, and who wish them no good, may write.
+    fn written() -> impl Strategy<Value = String> {
+        let odd = select(vec![
+            "",
+            " ",
+            "\u{200b}",
+            "\n\n",
+            "{{x}}",
+            "{{ name }}",
+            "{% if x %}",
+            "}}",
+            "<b>Ana</b>",
+            "<script>alert(1)</script>",
+            "\"><a href=javascript:x>",
+            "Ana\r\nBcc: x@example.com",
+            "Ana\u{0}\u{7}",
+            "👩\u{200d}👧 Ana",
+            "O'Brien & Søn",
+            "王小明",
+            "Ana",
+        ]);
+        prop_oneof![4 => odd.prop_map(str::to_owned), 1 => "\\PC{0,20}", 1 => "a{300}"]
+    }
+
+    fn link() -> impl Strategy<Value = String> {
+        let odd = select(vec![
+            "https://a.example/x?y=1&z='2'",
+            "http://b.example",
+            "javascript:alert(1)",
+            "JavaScript://x",
+            "https://a.example/\"><b>",
+            "https://",
+            "zoom",
+            " ",
+            "https://c.example/{{x}}",
+        ]);
+        prop_oneof![4 => odd.prop_map(str::to_owned), 1 => written()]
+    }
+
+    /// A link, or what was given for one.
+    pub(crate) fn odd_text() -> impl Strategy<Value = Option<String>> {
+        option::of(link())
+    }
+
+    /// A letter of which anything may be missing, blank or odd.
+    pub(crate) fn odd() -> impl Strategy<Value = Letter> {
+        let texts = (written(), written(), written(), option::of(written()), option::of(written()));
+        let links = proptest::array::uniform5(odd_text());
+        (select(&Language::ALL[..]), texts, links, any::<bool>(), any::<bool>()).prop_map(
+            |(language, (name, invitee, event, host, place), links, moved, by_invitee)| {
+                let [join_url, cancel_url, reschedule_url, survey_url, booking_url] = links;
+                Letter {
+                    name: name.into(),
+                    invitee: invitee.into(),
+                    event,
+                    host,
+                    place: place.map(Into::into),
+                    join_url,
+                    cancel_url,
+                    reschedule_url,
+                    survey_url,
+                    booking_url,
+                    old_start: moved.then(|| at(START - TWO_DAYS)),
+                    by_invitee,
+                    ..bare(Message::Confirmation, language)
+                }
+            },
+        )
+    }
+}
