@@ -7,6 +7,7 @@
 mod engagelab;
 pub mod http;
 pub mod numbers;
+pub mod preview;
 mod samples;
 pub mod sms;
 mod vai;

@@ -1,0 +1,465 @@
+//! Every message as people would get it, without sending any: made-up letters, filled in by the settings' wording.
+
+use std::collections::BTreeMap;
+
+use domain::settings::{Channel, Price, Provider, Settings, SettingsError, Wording};
+use domain::{Details, EventUri, InviteeUri, Language, Leg, Letter, Message};
+use serde::{Deserialize, Serialize};
+
+use crate::sms::{Encoding, measure, transliterate};
+use crate::wording::{self, Broken, Offers, Piece, check_wording, offers, params, pieces, samples_of};
+use crate::{samples, words};
+
+/// What to show. What is left empty stands for all, or for what the wording is for.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PreviewRequest {
+    /// These messages, by name.
+    pub messages: Vec<String>,
+    /// In these languages.
+    pub languages: Vec<Language>,
+    /// By these channels.
+    pub channels: Vec<Channel>,
+    /// As for this event type, by the name or id that the settings use.
+    pub event_type: Option<String>,
+    /// With this wording, which need not be saved.
+    pub wording: Option<Wording>,
+}
+
+/// What there is to see.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Preview {
+    /// Each message, language and channel, in the order in which they are listed to people.
+    pub shown: Vec<Shown>,
+    /// What each of these messages may speak of.
+    pub offers: BTreeMap<&'static str, Offers>,
+    /// What is wrong with the wording of the request.
+    pub problems: Vec<Problem>,
+}
+
+/// A problem of the request: where, and what to do about it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Problem {
+    /// The path of the value, for example `wording.sms`.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        Self { path: error.path, problem: error.problem }
+    }
+}
+
+/// How much the sample has of what may be missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// All of it.
+    Full,
+    /// None of it.
+    Bare,
+}
+
+/// One message as a person would get it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Shown {
+    /// Which message, by name.
+    pub message: &'static str,
+    /// What a host is told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<&'static str>,
+    /// In which language.
+    pub language: Language,
+    /// By which channel.
+    pub channel: Channel,
+    /// With all that may be missing, or with none of it.
+    pub variant: Variant,
+    /// Who would send it so. Of wording, nobody may: the settings name providers with templates of their own only.
+    pub providers: Vec<Provider>,
+    /// The provider's template, where it is none of our wording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// An e-mail's subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The SMS, or the e-mail as plain text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The e-mail's HTML document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// What the SMS costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// The SMS without its diacritics, where that costs less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transliterated: Option<Transliterated>,
+    /// Why there is nothing to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What an SMS costs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Cost {
+    /// How it is encoded.
+    pub encoding: Encoding,
+    /// How long it is, in units of the encoding.
+    pub units: usize,
+    /// How many segments are sent, and paid for.
+    pub segments: usize,
+    /// The characters for whose sake a segment holds 70 of them and not 160: `ă, ș`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub culprits: String,
+    /// The price of it, where the settings name one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
+}
+
+/// An SMS without its diacritics.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Transliterated {
+    /// What it says.
+    pub text: String,
+    /// What it costs.
+    pub cost: Cost,
+}
+
+/// Shows messages. Nothing is asked of anybody: the same request and settings show the same.
+pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
+    let (messages, mut problems) = messages(request);
+    let languages = languages(request);
+    let channels = some_or(&request.channels, &[Channel::Sms, Channel::Email]);
+    let mut shown = Vec::new();
+    for message in &messages {
+        for language in &languages {
+            for channel in &channels {
+                for variant in [Variant::Full, Variant::Bare] {
+                    let one = One { request, settings, message: *message, language: *language, variant };
+                    shown.extend(one.shown(*channel));
+                }
+            }
+        }
+    }
+    if let Some(wording) = &request.wording {
+        problems.extend(check_wording(wording, "wording").into_iter().map(Problem::from));
+    }
+    Preview { shown, offers: messages.iter().map(|it| (it.name(), offers(*it))).collect(), problems }
+}
+
+fn messages(request: &PreviewRequest) -> (Vec<Message>, Vec<Problem>) {
+    let of_wording = request.wording.as_ref().map(|it| samples_of(&it.message)).unwrap_or_default();
+    if request.messages.is_empty() {
+        return (some_or(&of_wording, &Message::SAMPLES), Vec::new());
+    }
+    let unknown = request.messages.iter().enumerate().filter(|(_, it)| samples_of(it).is_empty());
+    let problems = unknown.map(|(at, _)| Problem {
+        path: format!("messages[{at}]"),
+        problem: format!("is no message; there are: {}", Message::NAMES.join(", ")),
+    });
+    let wanted = Message::SAMPLES.into_iter().filter(|it| request.messages.iter().any(|name| name == it.name()));
+    (wanted.collect(), problems.collect())
+}
+
+fn languages(request: &PreviewRequest) -> Vec<Language> {
+    let of_wording: Vec<_> = request.wording.iter().filter_map(|it| it.language).collect();
+    some_or(&request.languages, &some_or(&of_wording, &Language::ALL))
+}
+
+fn some_or<T: Clone>(given: &[T], otherwise: &[T]) -> Vec<T> {
+    if given.is_empty() { otherwise.to_vec() } else { given.to_vec() }
+}
+
+/// A message in a language.
+struct One<'a> {
+    request: &'a PreviewRequest,
+    settings: &'a Settings,
+    message: Message,
+    language: Language,
+    variant: Variant,
+}
+
+impl One<'_> {
+    /// By a channel: in our wording, and in each template that the settings name.
+    fn shown(&self, channel: Channel) -> Vec<Shown> {
+        let providers = self.settings.providers_of(self.message, channel);
+        let (templated, worded): (Vec<Provider>, Vec<Provider>) = providers.iter().partition(|it| it.has_templates());
+        let mut shown = vec![self.worded(channel, worded)];
+        shown.extend(templated.into_iter().filter_map(|provider| self.templated(channel, provider)));
+        shown
+    }
+
+    fn worded(&self, channel: Channel, providers: Vec<Provider>) -> Shown {
+        let nothing = Shown { providers, ..self.nothing(channel) };
+        let letter = self.letter();
+        let shown = match channel {
+            Channel::Sms => {
+                let plain = self.settings.transliterate.contains(&self.language);
+                wording::sms(self.message, &letter, self.unsubscribe(), plain).map(|text| self.sms(text, &nothing))
+            }
+            Channel::Email => wording::mail(self.message, &letter, self.unsubscribe()).map(|mail| Shown {
+                subject: Some(mail.subject),
+                text: Some(mail.text),
+                html: Some(mail.html),
+                ..nothing.clone()
+            }),
+        };
+        shown.unwrap_or_else(|Broken(problem)| Shown { problem: Some(problem), ..nothing })
+    }
+
+    /// `None` where the settings name no template.
+    fn templated(&self, channel: Channel, provider: Provider) -> Option<Shown> {
+        let id = self.settings.template_of(self.message, provider, self.language, &self.leg())?;
+        let nothing = Shown { providers: vec![provider], template: Some(id.to_owned()), ..self.nothing(channel) };
+        let told = self.settings.templates.iter().filter(|it| it.provider == provider && it.id == id);
+        let text = told.filter(|it| it.message == self.message.name()).find_map(|it| it.text.as_deref());
+        let letter = self.letter();
+        Some(match (text, channel) {
+            (Some(text), Channel::Sms) => self.sms(self.filled(text, &letter), &nothing),
+            (_, Channel::Email) => {
+                let subject = words::subject(self.message, self.language, &letter.event);
+                let problem = format!("{} knows what the template says", provider.title());
+                Shown { subject: Some(subject), problem: Some(problem), ..nothing }
+            }
+            (None, Channel::Sms) => {
+                let problem = format!("{} knows what the template says: add its `text` to see it", provider.title());
+                Shown { problem: Some(problem), ..nothing }
+            }
+        })
+    }
+
+    /// A provider's text with its variables filled in; a variable that is none stays, as it would.
+    fn filled(&self, text: &str, letter: &Letter) -> String {
+        let params = params(self.message, letter, self.unsubscribe());
+        let piece = |piece| match piece {
+            Piece::Words(words) => words.to_owned(),
+            Piece::Variable(name, written) => params.get(name).cloned().unwrap_or_else(|| written.to_owned()),
+        };
+        pieces(text).into_iter().map(piece).collect()
+    }
+
+    fn sms(&self, text: String, nothing: &Shown) -> Shown {
+        let price = self.settings.sms_price.as_ref();
+        let own = cost(&text, price);
+        let plain = transliterate(&text);
+        let less = Transliterated { cost: cost(&plain, price), text: plain };
+        let transliterated = (less.cost.segments < own.segments).then_some(less);
+        Shown { text: Some(text), cost: Some(own), transliterated, ..nothing.clone() }
+    }
+
+    fn nothing(&self, channel: Channel) -> Shown {
+        let notice = match self.message {
+            Message::HostNotice(notice) => Some(notice.name()),
+            _ => None,
+        };
+        Shown {
+            message: self.message.name(),
+            notice,
+            language: self.language,
+            channel,
+            variant: self.variant,
+            providers: Vec::new(),
+            template: None,
+            subject: None,
+            text: None,
+            html: None,
+            cost: None,
+            transliterated: None,
+            problem: None,
+        }
+    }
+
+    fn letter(&self) -> Letter {
+        let sample = match self.variant {
+            Variant::Full => samples::full(self.message, self.language),
+            Variant::Bare => samples::bare(self.message, self.language),
+        };
+        Letter { wording: self.wording(), ..sample }
+    }
+
+    fn unsubscribe(&self) -> Option<&'static str> {
+        (self.variant == Variant::Full).then_some(samples::UNSUBSCRIBE)
+    }
+
+    /// The settings' wording, with the parts of the request's in place of theirs.
+    fn wording(&self) -> Wording {
+        let saved = self.settings.wording_of(self.message, self.language, &self.leg());
+        let fits = |it: &&Wording| {
+            it.message == self.message.name() && it.language.is_none_or(|language| language == self.language)
+        };
+        let Some(new) = self.request.wording.as_ref().filter(fits).cloned() else { return saved };
+        Wording {
+            sms: new.sms.or(saved.sms),
+            subject: new.subject.or(saved.subject),
+            text: new.text.or(saved.text),
+            html: new.html.or(saved.html),
+            ..saved
+        }
+    }
+
+    /// A leg of the event type in question: what settings are chosen by.
+    fn leg(&self) -> Leg {
+        let letter = samples::bare(self.message, self.language);
+        let event_type = self.request.event_type.as_deref();
+        Leg {
+            invitee: InviteeUri::new("preview"),
+            token: None,
+            previous: None,
+            next: None,
+            details: Details {
+                as_of: letter.start,
+                event: EventUri::new("preview"),
+                event_type: None,
+                event_name: event_type.unwrap_or(samples::event(self.language)).to_owned(),
+                start: letter.start,
+                end: letter.end,
+                name: letter.invitee,
+                first_name: None,
+                email: String::new().into(),
+                zone: None,
+                join_url: None,
+                place: None,
+                cancel_url: None,
+                reschedule_url: None,
+                in_person: false,
+                host: None,
+                hosts: Vec::new(),
+                phones: Vec::new(),
+                reconfirmation: None,
+                routing_form_submission: None,
+                payment: None,
+            },
+            canceled: None,
+            no_show: None,
+            heard_created: true,
+            heard_canceled: false,
+        }
+    }
+}
+
+/// So many are worth looking at; a text that has more is of another script.
+const MOST_CULPRITS: usize = 12;
+
+fn cost(text: &str, price: Option<&Price>) -> Cost {
+    let measure = measure(text);
+    let mut culprits: Vec<_> = measure.culprits.iter().take(MOST_CULPRITS).map(char::to_string).collect();
+    if measure.culprits.len() > MOST_CULPRITS {
+        culprits.push("...".to_owned());
+    }
+    Cost {
+        encoding: measure.encoding,
+        units: measure.units,
+        segments: measure.segments,
+        culprits: culprits.join(", "),
+        price: price.map(|it| it.times(measure.segments)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn shown(request: Value, settings: &Settings) -> Preview {
+        preview(&serde_json::from_value(request).expect("a request"), settings)
+    }
+
+    fn settings(document: Value) -> Settings {
+        Settings::check(&document).expect("settings")
+    }
+
+    #[test]
+    fn everything_is_shown_when_nothing_is_asked_for() {
+        let preview = shown(json!({}), &Settings::default());
+        let worded = preview.shown.iter().filter(|it| it.template.is_none());
+        assert_eq!(worded.count(), Message::SAMPLES.len() * Language::ALL.len() * 2 * 2);
+        assert!(preview.shown.iter().all(|it| it.template.is_some() || it.problem.is_none()), "{preview:?}");
+        assert_eq!(preview.offers.len(), Message::NAMES.len());
+        assert_eq!(preview.problems, []);
+    }
+
+    #[test]
+    fn an_sms_says_what_it_costs_and_how_it_would_cost_less() {
+        let settings = settings(json!({"sms_price": "0.045 EUR"}));
+        let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
+        let full = &preview.shown[0];
+        let (cost, less) = (full.cost.as_ref().expect("a cost"), full.transliterated.as_ref().expect("less"));
+        assert_eq!(cost.encoding, Encoding::Ucs2);
+        assert!(cost.culprits.starts_with("ă, Î"), "{cost:?}");
+        assert!(less.cost.segments < cost.segments);
+        assert_eq!(less.cost.encoding, Encoding::Gsm7);
+        assert_eq!(cost.price, Some(settings.sms_price.as_ref().expect("a price").times(cost.segments)));
+
+        let settings = Settings { transliterate: vec![Language::Romanian], ..settings };
+        let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
+        assert_eq!(preview.shown[0].text.as_ref(), Some(&less.text));
+        assert_eq!(preview.shown[0].transliterated, None);
+    }
+
+    #[test]
+    fn a_providers_template_is_filled_in() {
+        let settings = settings(json!({
+            "providers": {"sms": ["engagelab", "twilio"], "email": ["vai", "ses"]},
+            "senders": {"twilio": "VAI", "email": "a@example.com"},
+            "templates": [
+                {"message": "reminder", "provider": "engagelab", "id": "7", "text": "Hi {{name}}, {event}: {link} {x}"},
+                {"message": "reminder", "provider": "engagelab", "id": "8", "language": "da"},
+                {"message": "reminder", "provider": "vai", "id": "vai_reminder"},
+            ],
+        }));
+        let preview = shown(json!({"messages": ["reminder"], "languages": ["en", "da"]}), &settings);
+        let of = |language, template: &str, variant| {
+            let found = preview.shown.iter().find(|it| {
+                it.language == language && it.template.as_deref() == Some(template) && it.variant == variant
+            });
+            found.cloned().expect("it is shown")
+        };
+        let english = of(Language::English, "7", Variant::Bare);
+        assert_eq!(english.text.as_deref(), Some("Hi Emma, Product demo: link to follow {x}"));
+        assert_eq!(english.cost.expect("a cost").segments, 1);
+        let danish = of(Language::Danish, "8", Variant::Full);
+        assert_eq!(danish.text, None);
+        assert_eq!(danish.problem.as_deref(), Some("EngageLab knows what the template says: add its `text` to see it"));
+        assert_eq!(
+            of(Language::English, "vai_reminder", Variant::Full).subject.as_deref(),
+            Some("Reminder: Product demo")
+        );
+        let worded = preview.shown.iter().find(|it| it.template.is_none()).expect("wording");
+        assert_eq!(worded.providers, [Provider::Twilio]);
+    }
+
+    #[test]
+    fn wording_that_is_not_saved_is_shown_and_checked() {
+        let settings = settings(json!({"wording": [
+            {"message": "no_show", "language": "en", "sms": "Saved", "subject": "Saved"},
+            {"message": "no_show", "event_type": "Sales", "text": "Sales"},
+        ]}));
+        let wording =
+            json!({"message": "no_show", "language": "en", "sms": "New, {{ name }}", "html": "{{ booking_link }}"});
+        let preview = shown(json!({"wording": wording, "event_type": "Sales"}), &settings);
+        let [sms, _, full, bare] = &preview.shown[..] else { panic!("{:?}", preview.shown) };
+        assert_eq!((sms.text.as_deref(), sms.language), (Some("New, Emma"), Language::English));
+        assert_eq!((full.subject.as_deref(), full.text.as_deref()), (Some("Saved"), Some("Sales")));
+        assert!(full.html.as_deref().is_some_and(|it| it.contains("https://calendly.com/d/")));
+        assert_eq!(bare.problem.as_deref(), Some("wording of no_show, en, html: undefined value in line 1"));
+        let problem = "says `booking_link`, which may be missing: it must stand inside an `if` (line 1)";
+        assert_eq!(preview.problems, [Problem { path: "wording.html".to_owned(), problem: problem.to_owned() }]);
+    }
+
+    #[test]
+    fn what_is_no_message_is_said() {
+        let preview = shown(json!({"messages": ["reminder", "farewell"]}), &Settings::default());
+        assert_eq!(preview.problems[0].path, "messages[1]");
+        assert!(preview.shown.iter().all(|it| it.message == "reminder"));
+    }
+
+    #[test]
+    fn a_preview_is_json() {
+        let request = json!({"messages": ["not_booked"], "languages": ["zh-Hant"], "channels": ["sms"]});
+        let preview = shown(request, &settings(json!({"sms_price": "0.045 EUR"})));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&preview).expect("JSON"));
+    }
+}
