@@ -7,14 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{CommandId, ConnectionName, Letter, Message, Outcome, Phone, Reason, TextOrder};
+use Language::{Danish, English, Romanian, TraditionalChinese};
+use domain::{
+    BookingId, CommandId, ConnectionName, Language, Letter, Message, Notice, Outcome, Phone, Reason, TextOrder,
+};
 use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
 
-use crate::http;
-use crate::when;
+use crate::links::Links;
 use crate::words::{Missing, stand_in};
+use crate::{http, when};
 
 /// What EngageLab files our messages under.
 const PLAN: &str = "vai-calendly";
@@ -28,12 +31,28 @@ pub struct Engagelab {
     client: Client,
     base_url: String,
     secrets: Arc<Secrets>,
+    links: Links,
 }
 
 impl Engagelab {
     /// `base_url` is without its trailing slash. The key pair is each connection's own.
-    pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
-        Self { client, base_url: base_url.into(), secrets }
+    pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>, links: Links) -> Self {
+        Self { client, base_url: base_url.into(), secrets, links }
+    }
+
+    /// Sends one message; see [`engine::Texts::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
+        let Some(template) = &order.template else {
+            return http::misconfigured("the settings name no template of EngageLab's");
+        };
+        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.letter);
+        let template = Template { id: template, params: params(order.message, &order.letter, unsubscribe.as_deref()) };
+        let custom_args = CustomArgs { command_id: key, booking_id: &order.booking, connection };
+        let body = Body { to: [to.expose()], template, plan_name: PLAN, custom_args };
+        match self.post(connection, &body).await {
+            Ok(response) => outcome(response).await,
+            Err(outcome) => outcome,
+        }
     }
 
     async fn keys(&self, connection: &ConnectionName) -> Result<EngagelabKeys, Outcome> {
@@ -45,19 +64,6 @@ impl Engagelab {
         let keys = self.keys(connection).await?;
         let request = self.client.post(format!("{}/v1/messages", self.base_url)).json(body);
         http::send(request.basic_auth(keys.dev_key.expose(), Some(keys.dev_secret.expose()))).await
-    }
-}
-
-impl engine::Texts for Engagelab {
-    fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
-        Phone::parse(text).map_err(|_| Reason::PhoneInvalid)
-    }
-
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
-        match self.post(connection, &Body::new(connection, key, to, order)).await {
-            Ok(response) => outcome(response).await,
-            Err(outcome) => outcome,
-        }
     }
 }
 
@@ -80,25 +86,13 @@ struct Template<'a> {
 #[derive(Serialize)]
 struct CustomArgs<'a> {
     command_id: &'a CommandId,
+    booking_id: &'a BookingId,
     connection: &'a ConnectionName,
 }
 
-impl<'a> Body<'a> {
-    fn new(connection: &'a ConnectionName, key: &'a CommandId, to: &'a Phone, order: &'a TextOrder) -> Self {
-        Self {
-            to: [to.expose()],
-            template: Template {
-                id: order.template.as_deref().unwrap_or_default(),
-                params: params(order.message, &order.letter),
-            },
-            plan_name: PLAN,
-            custom_args: CustomArgs { command_id: key, connection },
-        }
-    }
-}
-
-/// What a template may speak of. Each has a text, because EngageLab sends a variable that hasn't one as `{{name}}`.
-fn params(message: Message, letter: &Letter) -> BTreeMap<&'static str, String> {
+/// What a template may speak of. Each has a text, because EngageLab sends a variable that hasn't one as `{{name}}`: so also
+/// what the message may offer and this booking does not.
+fn params(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> BTreeMap<&'static str, String> {
     let text = |value: Option<&str>, missing| {
         let value = value.map(str::trim).filter(|it| !it.is_empty());
         value.unwrap_or_else(|| stand_in(missing, letter.language)).to_owned()
@@ -107,6 +101,7 @@ fn params(message: Message, letter: &Letter) -> BTreeMap<&'static str, String> {
     let place = letter.place.as_ref().map(|it| it.expose().as_str());
     let mut params = BTreeMap::from([
         ("name", text(Some(letter.name.expose()), Missing::Name)),
+        ("invitee", text(Some(letter.invitee.expose()), Missing::Name)),
         ("event", text(Some(&letter.event), Missing::Event)),
         ("time", told(letter.start)),
         ("link", text(letter.join_url.as_deref().or(place), Missing::Link)),
@@ -114,10 +109,40 @@ fn params(message: Message, letter: &Letter) -> BTreeMap<&'static str, String> {
         ("reschedule_link", text(letter.reschedule_url.as_deref(), Missing::SelfService)),
         ("host", text(letter.host.as_deref(), Missing::Host)),
     ]);
-    if message == Message::Move {
+    if matches!(message, Message::Move | Message::HostNotice(_)) {
         params.insert("old_time", text(letter.old_start.map(told).as_deref(), Missing::OldTime));
     }
+    if let Message::HostNotice(notice) = message {
+        params.insert("notice", word(notice, letter.language).to_owned());
+    }
+    if matches!(message, Message::FollowUp { .. }) {
+        params.insert("survey_link", text(letter.survey_url.as_deref(), Missing::SelfService));
+    }
+    if matches!(message, Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked) {
+        params.insert("booking_link", text(letter.booking_url.as_deref(), Missing::SelfService));
+    }
+    if message.is_follow_up() {
+        params.insert("unsubscribe_link", text(unsubscribe, Missing::SelfService));
+    }
     params
+}
+
+/// What a host is told of, in one word: their templates can't choose between sentences.
+fn word(notice: Notice, language: Language) -> &'static str {
+    match (notice, language) {
+        (Notice::Booked, English) => "booked",
+        (Notice::Booked, Romanian) => "programată",
+        (Notice::Booked, Danish) => "booket",
+        (Notice::Booked, TraditionalChinese) => "已預約",
+        (Notice::Moved, English) => "moved",
+        (Notice::Moved, Romanian) => "mutată",
+        (Notice::Moved, Danish) => "flyttet",
+        (Notice::Moved, TraditionalChinese) => "已改期",
+        (Notice::Canceled, English) => "canceled",
+        (Notice::Canceled, Romanian) => "anulată",
+        (Notice::Canceled, Danish) => "aflyst",
+        (Notice::Canceled, TraditionalChinese) => "已取消",
+    }
 }
 
 /// EngageLab's answer, good or bad; which of the two, `code` says, whatever the status.
@@ -187,19 +212,23 @@ fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use domain::Language;
-    use engine::Texts;
     use insta::assert_snapshot;
     use serde_json::json;
 
     use super::*;
     use crate::fake::{self, Play, assert_nothing_personal};
 
+    fn engagelab(base_url: String) -> Engagelab {
+        Engagelab::new(fake::client(), base_url, fake::secrets(), fake::links())
+    }
+
+    async fn send(engagelab: &Engagelab, connection: &str, order: &TextOrder) -> Outcome {
+        engagelab.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
+    }
+
     async fn sent(play: Play) -> Outcome {
         let (base_url, seen) = fake::provider(play).await;
-        let engagelab = Engagelab::new(fake::client(), base_url, fake::secrets());
-        let outcome =
-            engagelab.send(&fake::connection("default"), &fake::key(), &fake::text(Message::Confirmation)).await;
+        let outcome = send(&engagelab(base_url), "default", &fake::text(Message::Confirmation)).await;
         seen.await.expect("it was called");
         assert_nothing_personal(&format!("{outcome:?}"));
         outcome
@@ -208,10 +237,9 @@ mod tests {
     #[tokio::test]
     async fn the_request() {
         let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1"}"#)).await;
-        let engagelab = Engagelab::new(fake::client(), base_url, fake::secrets());
         let mut order = fake::text(Message::Move);
         order.letter.old_start = Some(fake::at("2026-03-28T10:00:00Z"));
-        engagelab.send(&fake::connection("default"), &fake::key(), &order).await;
+        send(&engagelab(base_url), "default", &order).await;
         let seen = seen.await.expect("it was called");
         assert!(seen.head.starts_with("POST /v1/messages HTTP/1.1"), "{}", seen.head);
         // base64 of key:secret.
@@ -220,6 +248,7 @@ mod tests {
         assert_snapshot!(serde_json::to_string_pretty(&seen.body).expect("JSON"), @r#"
         {
           "custom_args": {
+            "booking_id": "bk-0123",
             "command_id": "sms-confirmation-0123",
             "connection": "default"
           },
@@ -230,8 +259,9 @@ mod tests {
               "cancel_link": "https://calendly.com/cancellations/IN2",
               "event": "Demonstrație",
               "host": "Maria",
+              "invitee": "Ana Pop",
               "link": "https://zoom.example/j/1",
-              "name": "Ana Pop",
+              "name": "Ana",
               "old_time": "sâmbătă, 28 martie 2026 la 12:00 (Europe/Bucharest, UTC+2)",
               "reschedule_link": "https://calendly.com/reschedulings/IN2",
               "time": "duminică, 29 martie 2026 la 15:15 (Europe/Bucharest, UTC+3)"
@@ -247,15 +277,15 @@ mod tests {
     #[test]
     fn every_variable_has_a_text() {
         for language in Language::ALL {
-            let mut letter = fake::letter();
-            letter.language = language;
-            letter.name = " ".into();
-            letter.event = String::new();
-            (letter.join_url, letter.cancel_url, letter.reschedule_url, letter.host) =
-                (None, None, None, Some(String::new()));
-            let params = params(Message::Move, &letter);
-            assert_eq!(params.len(), 8);
-            assert!(params.values().all(|value| !value.trim().is_empty()), "{params:?}");
+            for message in Message::SAMPLES {
+                let mut letter = fake::letter();
+                letter.language = language;
+                (letter.name, letter.invitee, letter.event) = (" ".into(), "".into(), String::new());
+                (letter.join_url, letter.cancel_url, letter.reschedule_url, letter.host) =
+                    (None, None, None, Some(String::new()));
+                let params = params(message, &letter, None);
+                assert!(params.len() >= 8 && params.values().all(|value| !value.trim().is_empty()), "{params:?}");
+            }
         }
     }
 
@@ -263,17 +293,40 @@ mod tests {
     fn the_place_stands_in_for_the_link() {
         let mut letter = fake::letter();
         letter.join_url = None;
-        assert_eq!(params(Message::Confirmation, &letter)["link"], "linkul urmează");
+        assert_eq!(params(Message::Confirmation, &letter, None)["link"], "linkul urmează");
         letter.place = Some("Strada Lungă 1".into());
-        assert_eq!(params(Message::Confirmation, &letter)["link"], "Strada Lungă 1");
+        assert_eq!(params(Message::Confirmation, &letter, None)["link"], "Strada Lungă 1");
     }
 
     #[test]
-    fn only_a_move_tells_the_old_time() {
+    fn each_message_tells_what_it_offers() {
         let mut letter = fake::letter();
         letter.old_start = Some(letter.start);
-        assert!(!params(Message::Reminder { minutes_before: 60 }, &letter).contains_key("old_time"));
-        assert!(params(Message::Move, &letter).contains_key("old_time"));
+        (letter.survey_url, letter.booking_url) = (Some("https://s.example".into()), Some("https://b.example".into()));
+        let offered = |message: Message| {
+            let params = params(message, &letter, Some("https://u.example"));
+            let more = ["old_time", "notice", "survey_link", "booking_link", "unsubscribe_link"];
+            more.into_iter().filter(|it| params.contains_key(it)).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(Message::Confirmation), [""; 0]);
+        assert_eq!(offered(Message::Reminder { minutes_before: 60 }), [""; 0]);
+        assert_eq!(offered(Message::Move), ["old_time"]);
+        assert_eq!(offered(Message::HostNotice(Notice::Moved)), ["old_time", "notice"]);
+        assert_eq!(offered(Message::Cancellation), ["booking_link"]);
+        assert_eq!(offered(Message::NotBooked), ["booking_link"]);
+        assert_eq!(offered(Message::NoShow), ["booking_link", "unsubscribe_link"]);
+        assert_eq!(
+            offered(Message::FollowUp { minutes_after: 30 }),
+            ["survey_link", "booking_link", "unsubscribe_link"]
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_template_nothing_is_sent() {
+        let mut order = fake::text(Message::Confirmation);
+        order.template = None;
+        let outcome = send(&engagelab(fake::nobody().await), "default", &order).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }
 
     #[tokio::test]
@@ -360,9 +413,8 @@ mod tests {
         assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
         assert!(matches!(sent(Play::HangUp).await, Outcome::Unknown { .. }));
 
-        let engagelab = Engagelab::new(fake::client(), fake::nobody().await, fake::secrets());
-        let outcome =
-            engagelab.send(&fake::connection("default"), &fake::key(), &fake::text(Message::Confirmation)).await;
+        let nobody = engagelab(fake::nobody().await);
+        let outcome = send(&nobody, "default", &fake::text(Message::Confirmation)).await;
         assert_eq!(
             outcome,
             Outcome::Unsent {
@@ -375,10 +427,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_secret_is_tried_again() {
-        let engagelab = Engagelab::new(fake::client(), fake::nobody().await, fake::secrets());
+        let nobody = engagelab(fake::nobody().await);
         for connection in ["unheard-of", "empty", "broken"] {
-            let order = fake::text(Message::Confirmation);
-            let outcome = engagelab.send(&fake::connection(connection), &fake::key(), &order).await;
+            let outcome = send(&nobody, connection, &fake::text(Message::Confirmation)).await;
             assert!(
                 matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
                 "{connection}: {outcome:?}"

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::settings::{Provider, Wording};
 use domain::{
     BookingId, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EventUri, InviteeUri, Language, Leg,
-    Letter, MailOrder, Message, Phone, PhoneCandidate, PhoneSource, TextOrder, VaiOrder,
+    Letter, MailOrder, Message, Number, Outcome, Phone, PhoneCandidate, PhoneSource, Reason, TextOrder, VaiOrder,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -14,6 +15,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+use crate::links::Links;
 
 pub(crate) const NAME: &str = "Ana Pop";
 pub(crate) const EMAIL: &str = "ana@example.com";
@@ -38,6 +41,7 @@ pub(crate) fn json(status: &'static str, body: &str) -> Play {
 pub(crate) struct Seen {
     /// Request line and headers; their names in lower case.
     pub(crate) head: String,
+    /// JSON; of a form, an object of its fields.
     pub(crate) body: Value,
     /// Where no answer came.
     _open: Option<TcpStream>,
@@ -57,7 +61,7 @@ pub(crate) async fn provider(play: Play) -> (String, JoinHandle<Seen>) {
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
             if body.len() == length.parse::<usize>().expect("a number") {
-                break (head.to_owned(), serde_json::from_str(body).expect("JSON"));
+                break (head.to_owned(), read(head, body));
             }
         };
         match play {
@@ -74,6 +78,18 @@ pub(crate) async fn provider(play: Play) -> (String, JoinHandle<Seen>) {
     (base_url, seen)
 }
 
+fn read(head: &str, body: &str) -> Value {
+    if !head.contains("content-type: application/x-www-form-urlencoded") {
+        return serde_json::from_str(body).expect("JSON");
+    }
+    let mut fields = serde_json::Map::new();
+    for (name, value) in form_urlencoded::parse(body.as_bytes()) {
+        let twice = fields.insert(name.into_owned(), value.into());
+        assert!(twice.is_none(), "a field is there twice: {body}");
+    }
+    fields.into()
+}
+
 /// A base URL where nobody listens.
 pub(crate) async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -86,7 +102,9 @@ pub(crate) fn client() -> reqwest::Client {
 }
 
 pub(crate) fn secrets() -> Arc<Secrets> {
-    let providers = r#"{"engagelab":{"dev_key":"key","dev_secret":"secret"},"vai_api_key":"vai-key"}"#;
+    let providers = r#"{"engagelab":{"dev_key":"key","dev_secret":"secret"},"vai_api_key":"vai-key",
+        "twilio":{"account_sid":"AC0123456789abcdef0123456789abcdef","auth_token":"token"},
+        "brevo_api_key":"xkeysib-key"}"#;
     let named = [("t/default/providers", providers), ("t/empty/providers", "{}"), ("t/broken/providers", "?")];
     let secrets: BTreeMap<_, _> = named.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     Arc::new(Secrets::fixed("t/", secrets))
@@ -100,33 +118,54 @@ pub(crate) fn key() -> CommandId {
     CommandId::new("sms-confirmation-0123")
 }
 
+pub(crate) fn phone() -> Phone {
+    Phone::parse(PHONE).expect("a number")
+}
+
+pub(crate) fn links() -> Links {
+    Links::new(Some("https://api.example.com".to_owned()))
+}
+
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
 }
 
 pub(crate) fn letter() -> Letter {
     Letter {
-        name: NAME.into(),
+        name: "Ana".into(),
+        invitee: NAME.into(),
         event: "Demonstrație".to_owned(),
         start: at("2026-03-29T12:15:00Z"),
         end: at("2026-03-29T12:45:00Z"),
         old_start: None,
         zone: "Europe/Bucharest".to_owned(),
+        zone_of: None,
         language: Language::Romanian,
         join_url: Some("https://zoom.example/j/1".to_owned()),
         place: None,
         cancel_url: Some("https://calendly.com/cancellations/IN2".to_owned()),
         reschedule_url: Some("https://calendly.com/reschedulings/IN2".to_owned()),
+        survey_url: None,
+        booking_url: None,
+        link_for: None,
+        by_invitee: false,
+        notice: None,
         host: Some("Maria".to_owned()),
+        wording: Wording::default(),
     }
 }
 
 pub(crate) fn text(message: Message) -> TextOrder {
     TextOrder {
-        to: Phone::parse(PHONE).expect("a number"),
-        source: PhoneSource::TextReminderNumber,
+        numbers: vec![Number { text: PHONE.into(), source: PhoneSource::TextReminderNumber }],
+        region: None,
         message,
-        template: "1972488990548348928".to_owned(),
+        provider: Provider::Engagelab,
+        next: None,
+        template: Some("1972488990548348928".to_owned()),
+        sender: None,
+        transliterate: false,
+        booking: BookingId::new("bk-0123"),
         letter: letter(),
     }
 }
@@ -135,7 +174,15 @@ pub(crate) fn mail() -> MailOrder {
     MailOrder {
         to: EMAIL.into(),
         message: Message::Confirmation,
-        template: "calendly_confirmation".to_owned(),
+        provider: Provider::Vai,
+        next: None,
+        template: Some("calendly_confirmation".to_owned()),
+        from: None,
+        from_name: None,
+        reply_to: None,
+        configuration_set: None,
+        calendar: None,
+        booking: BookingId::new("bk-0123"),
         letter: letter(),
         notes: Some("Vrea prețuri".into()),
         agent_type: Some("sales".to_owned()),
@@ -158,7 +205,7 @@ pub(crate) fn news() -> VaiOrder {
                 event_name: letter.event,
                 start: letter.start,
                 end: letter.end,
-                name: letter.name,
+                name: letter.invitee,
                 first_name: Some("Ana".into()),
                 email: EMAIL.into(),
                 zone: Some(letter.zone),
@@ -166,7 +213,9 @@ pub(crate) fn news() -> VaiOrder {
                 place: None,
                 cancel_url: letter.cancel_url,
                 reschedule_url: letter.reschedule_url,
+                in_person: false,
                 host: letter.host,
+                hosts: Vec::new(),
                 phones: vec![PhoneCandidate {
                     source: PhoneSource::TextReminderNumber,
                     question: None,
@@ -192,6 +241,17 @@ pub(crate) fn news() -> VaiOrder {
         old_start: Some(at("2026-03-28T10:00:00Z")),
         language: Language::Romanian,
     }
+}
+
+/// The class of an answer: the outcome that it is, with that detail.
+pub(crate) type Class<'a> = &'a dyn Fn(String) -> Outcome;
+
+pub(crate) fn refused(reason: Reason) -> impl Fn(String) -> Outcome {
+    move |detail| Outcome::Refused { reason, detail }
+}
+
+pub(crate) fn unsent(reason: Reason, after_seconds: Option<u32>) -> impl Fn(String) -> Outcome {
+    move |detail| Outcome::Unsent { reason, after_seconds, detail }
 }
 
 /// Fails when something printed would name the invitee.

@@ -11,10 +11,12 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use runtime::SecretError;
 
+use crate::wording::Broken;
+
 /// How long a whole call may take: no effect is begun within ten seconds of a function's deadline.
-const WHOLE_CALL: Duration = Duration::from_secs(8);
+pub(crate) const WHOLE_CALL: Duration = Duration::from_secs(8);
 /// How long a connection may take to be made, TLS included.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
 /// The client for every provider; make one and pass it on, because each loads the system's certificates.
 ///
@@ -62,12 +64,17 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Outcome> {
 /// What an answer means by its status alone, when it is not a success. Nothing but the status is told on: an answer's
 /// words may quote the person.
 pub(crate) fn by_status(provider: &str, response: &Response) -> Outcome {
-    let status = response.status();
-    let detail = format!("{provider} answered HTTP {}", status.as_u16());
+    of_status(
+        response.status(),
+        retry_after(response),
+        format!("{provider} answered HTTP {}", response.status().as_u16()),
+    )
+}
+
+/// The same, of a status that came with another client's answer, or with a wait that the provider tells in its own way.
+pub(crate) fn of_status(status: StatusCode, after_seconds: Option<u32>, detail: String) -> Outcome {
     match status {
-        StatusCode::TOO_MANY_REQUESTS => {
-            Outcome::Unsent { reason: Reason::RateLimited, after_seconds: retry_after(response), detail }
-        }
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Unsent { reason: Reason::RateLimited, after_seconds, detail },
         // Turned away at the door: somebody may be changing the key just now.
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => misconfigured(detail),
         // A redirect is a wrong base URL: none is followed.
@@ -93,8 +100,13 @@ pub(crate) fn misconfigured(detail: impl Into<String>) -> Outcome {
     Outcome::Unsent { reason: Reason::Misconfigured, after_seconds: None, detail: detail.into() }
 }
 
+/// The connection's own wording can't be filled in, and trying again would not mend it.
+pub(crate) fn unworded(broken: &Broken) -> Outcome {
+    Outcome::Refused { reason: Reason::WordingBroken, detail: broken.to_string() }
+}
+
 /// Seconds. The other form, a date, would need a clock; our own backoff does as well.
-fn retry_after(response: &Response) -> Option<u32> {
+pub(crate) fn retry_after(response: &Response) -> Option<u32> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 

@@ -54,8 +54,12 @@ impl VaiClient {
     }
 }
 
-impl engine::Mail for VaiClient {
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+impl VaiClient {
+    /// Sends one e-mail; see [`engine::Mail::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+        if order.template.is_none() {
+            return http::misconfigured("the settings name no template of VAI's");
+        }
         let letter = &order.letter;
         let subject = words::subject(order.message, letter.language, &letter.event);
         let [start, end] = [letter.start, letter.end].map(|at| when::tell(at, &letter.zone, letter.language));
@@ -106,7 +110,7 @@ impl engine::Vai for VaiClient {
 #[cfg(test)]
 mod tests {
     use domain::Reason;
-    use engine::{Mail, Vai};
+    use engine::Vai;
     use insta::assert_snapshot;
 
     use super::*;
@@ -156,6 +160,15 @@ mod tests {
           "to": "ana@example.com"
         }
         "#);
+    }
+
+    #[tokio::test]
+    async fn without_a_template_nothing_is_sent() {
+        let vai = VaiClient::new(fake::client(), fake::nobody().await, fake::secrets());
+        let mut order = fake::mail();
+        order.template = None;
+        let outcome = vai.send(&fake::connection("default"), &fake::key(), &order).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }
 
     #[tokio::test]

@@ -10,4 +10,6 @@ pub mod telemetry;
 
 pub use clock::SystemClock;
 pub use queue::{Depth, Queue, QueueError};
-pub use secrets::{ApiKey, ApiKeys, EngagelabCallback, EngagelabKeys, Providers, SecretError, Secrets, Signing};
+pub use secrets::{
+    ApiKey, ApiKeys, EngagelabCallback, EngagelabKeys, Providers, SecretError, Secrets, Signing, TwilioKeys,
+};

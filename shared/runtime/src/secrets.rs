@@ -72,6 +72,12 @@ pub struct Providers {
     /// EngageLab's key pair.
     #[serde(default)]
     pub engagelab: Option<EngagelabKeys>,
+    /// Twilio's account.
+    #[serde(default)]
+    pub twilio: Option<TwilioKeys>,
+    /// The key for Brevo's API.
+    #[serde(default)]
+    pub brevo_api_key: Option<Private<String>>,
     /// The key for VAI's API.
     #[serde(default)]
     pub vai_api_key: Option<Private<String>>,
@@ -84,6 +90,15 @@ pub struct EngagelabKeys {
     pub dev_key: Private<String>,
     /// `dev_secret`.
     pub dev_secret: Private<String>,
+}
+
+/// Twilio's account and its token, for HTTP Basic.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TwilioKeys {
+    /// `AC` and 32 hex digits. No secret, but it stands in the path of every call.
+    pub account_sid: String,
+    /// The token.
+    pub auth_token: Private<String>,
 }
 
 /// `api-keys`: who may call our API. Several, so that a key can be replaced without a gap.

@@ -1,0 +1,288 @@
+//! SMS by Twilio, in our own wording.
+//!
+//! Sources: twilio/twilio-oai (the operation and its fields), twilio.com/docs/api/errors (the codes). Sending has no
+//! idempotency, so a call without an answer stays in doubt until its status callback comes. Twilio could be asked for what
+//! it sent to a number, but what is in doubt is not tried again here: a reminder never, all else once by the engine.
+
+use std::sync::Arc;
+
+use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, TextOrder};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Response, StatusCode};
+use runtime::{Secrets, TwilioKeys};
+use serde::Deserialize;
+
+use crate::links::Links;
+use crate::{http, wording};
+
+/// How long a sender's full queue is given to empty.
+const FULL_QUEUE_SECONDS: u32 = 60;
+
+/// Twilio's API.
+#[derive(Clone, Debug)]
+pub struct Twilio {
+    client: Client,
+    base_url: String,
+    secrets: Arc<Secrets>,
+    links: Links,
+}
+
+impl Twilio {
+    /// `base_url` is without its trailing slash. The account is each connection's own.
+    pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>, links: Links) -> Self {
+        Self { client, base_url: base_url.into(), secrets, links }
+    }
+
+    /// Sends one message; see [`engine::Texts::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
+        match self.form(connection, key, to, order) {
+            Ok(form) => match self.post(connection, form).await {
+                Ok(response) => outcome(response).await,
+                Err(outcome) => outcome,
+            },
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn keys(&self, connection: &ConnectionName) -> Result<TwilioKeys, Outcome> {
+        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
+        let keys = providers.twilio.ok_or_else(|| http::misconfigured("the connection's secret has no Twilio keys"))?;
+        // It stands in the path.
+        let is_sid = !keys.account_sid.is_empty() && keys.account_sid.bytes().all(|it| it.is_ascii_alphanumeric());
+        if is_sid { Ok(keys) } else { Err(http::misconfigured("the secret's Twilio account is no account SID")) }
+    }
+
+    async fn post(&self, connection: &ConnectionName, form: String) -> Result<Response, Outcome> {
+        let keys = self.keys(connection).await?;
+        let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", self.base_url, keys.account_sid);
+        let request = self.client.post(url).basic_auth(&keys.account_sid, Some(keys.auth_token.expose()));
+        http::send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)).await
+    }
+
+    fn form(
+        &self,
+        connection: &ConnectionName,
+        key: &CommandId,
+        to: &Phone,
+        order: &TextOrder,
+    ) -> Result<String, Outcome> {
+        let sender =
+            order.sender.as_deref().ok_or_else(|| http::misconfigured("the settings name no Twilio sender"))?;
+        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.letter);
+        let body = wording::sms(order.message, &order.letter, unsubscribe.as_deref(), order.transliterate)
+            .map_err(|broken| http::unworded(&broken))?;
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("To", to.expose());
+        form.append_pair(if is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
+        form.append_pair("Body", &body);
+        if let Some(url) = self.links.twilio_status(connection, key, &order.booking) {
+            form.append_pair("StatusCallback", &url);
+        }
+        Ok(form.finish())
+    }
+}
+
+/// `MG` and 32 hex digits: such a service chooses the number itself.
+fn is_messaging_service(sender: &str) -> bool {
+    sender.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit()))
+}
+
+/// Twilio's answer: the message, or an error.
+#[derive(Deserialize)]
+struct Answer {
+    sid: Option<String>,
+    code: Option<u32>,
+}
+
+async fn outcome(response: Response) -> Outcome {
+    let status = response.status();
+    let (by_status, wait) = (http::by_status("Twilio", &response), http::retry_after(&response));
+    // A body that broke off is as good as none.
+    let body = response.bytes().await.unwrap_or_default();
+    let answer = serde_json::from_slice(&body).unwrap_or(Answer { sid: None, code: None });
+    match answer {
+        Answer { sid: Some(sid), .. } if status.is_success() => Outcome::Done { provider_id: Some(sid) },
+        _ if status.is_success() => {
+            Outcome::Unknown { detail: format!("Twilio answered HTTP {} without naming the message", status.as_u16()) }
+        }
+        Answer { code: Some(code), .. } => refused(code, status, wait, by_status),
+        Answer { code: None, .. } => by_status,
+    }
+}
+
+/// Twilio's table of codes.
+fn refused(code: u32, status: StatusCode, wait: Option<u32>, by_status: Outcome) -> Outcome {
+    let detail = format!("Twilio answered HTTP {}, code {code}", status.as_u16());
+    match code {
+        // Account or token wrong; a sender that is none, can't send SMS or isn't there; a trial account, which sends to
+        // verified numbers only.
+        20003 | 21212 | 21603 | 21604 | 21606 | 21608 => http::misconfigured(detail),
+        // Too many at a time: such a request is never processed, and may safely be made again.
+        20429 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: wait, detail },
+        21611 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(FULL_QUEUE_SECONDS), detail },
+        21211 | 21217 => Outcome::Refused { reason: Reason::PhoneInvalid, detail },
+        21614 | 21635 => Outcome::Refused { reason: Reason::Landline, detail },
+        // The person has texted STOP to this sender.
+        21610 => Outcome::Refused { reason: Reason::OptedOut, detail },
+        // A country that the account does not send to, a number that can't be reached from this sender, a text that is too
+        // long.
+        21408 | 21612 | 21617 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
+        _ => by_status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Message;
+    use domain::settings::Provider;
+    use serde_json::json;
+
+    use super::*;
+    use crate::fake::{self, Class, Play, Seen, assert_nothing_personal, refused, unsent};
+
+    const SERVICE: &str = "MG0123456789abcdef0123456789ABCDEF";
+
+    fn order(message: Message) -> TextOrder {
+        TextOrder {
+            provider: Provider::Twilio,
+            template: None,
+            sender: Some("+14155552345".to_owned()),
+            ..fake::text(message)
+        }
+    }
+
+    fn twilio(base_url: String, links: Links) -> Twilio {
+        Twilio::new(fake::client(), base_url, fake::secrets(), links)
+    }
+
+    async fn send(twilio: &Twilio, connection: &str, order: &TextOrder) -> Outcome {
+        twilio.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
+    }
+
+    async fn told(play: Play, order: &TextOrder, links: Links) -> (Outcome, Seen) {
+        let (base_url, seen) = fake::provider(play).await;
+        let outcome = send(&twilio(base_url, links), "default", order).await;
+        assert_nothing_personal(&format!("{outcome:?}"));
+        (outcome, seen.await.expect("it was called"))
+    }
+
+    async fn sent(play: Play) -> Outcome {
+        told(play, &order(Message::Confirmation), fake::links()).await.0
+    }
+
+    fn created() -> Play {
+        fake::json("201 Created", r#"{"sid":"SM1","status":"queued","error_code":null,"num_segments":"1"}"#)
+    }
+
+    #[tokio::test]
+    async fn the_request() {
+        let (outcome, seen) = told(created(), &order(Message::Confirmation), fake::links()).await;
+        assert_eq!(outcome, Outcome::Done { provider_id: Some("SM1".to_owned()) });
+        let path = "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json";
+        assert!(seen.head.starts_with(&format!("POST {path} HTTP/1.1")), "{}", seen.head);
+        // base64 of AC…:token.
+        let basic = "authorization: Basic QUMwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjp0b2tlbg==";
+        assert!(seen.head.contains(basic), "{}", seen.head);
+        let order = order(Message::Confirmation);
+        let body = wording::sms(order.message, &order.letter, None, false).expect("wording");
+        assert_eq!(
+            seen.body,
+            json!({
+                "To": fake::PHONE,
+                "From": "+14155552345",
+                "Body": body,
+                "StatusCallback":
+                    "https://api.example.com/webhooks/twilio/default?booking=bk-0123&command=sms-confirmation-0123",
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_messaging_service_chooses_the_number_and_without_a_public_url_nothing_is_told_back() {
+        for (sender, field) in
+            [(SERVICE, "MessagingServiceSid"), ("VAI", "From"), ("MG 12", "From"), (&SERVICE[..33], "From")]
+        {
+            let order = TextOrder { sender: Some(sender.to_owned()), ..order(Message::Confirmation) };
+            let (_, seen) = told(created(), &order, Links::default()).await;
+            assert_eq!(seen.body[field], sender);
+            assert_eq!(seen.body.as_object().expect("a form").len(), 3, "{}", seen.body);
+        }
+    }
+
+    #[tokio::test]
+    async fn each_code_has_its_class() {
+        use Reason::{Landline, Misconfigured, OptedOut, PhoneInvalid, ProviderRefused, RateLimited};
+        let cases: [(u32, &str, Class<'_>); 17] = [
+            (20003, "401 Unauthorized", &unsent(Misconfigured, None)),
+            (20429, "429 Too Many Requests", &unsent(RateLimited, None)),
+            (21211, "400 Bad Request", &refused(PhoneInvalid)),
+            (21217, "400 Bad Request", &refused(PhoneInvalid)),
+            (21212, "400 Bad Request", &unsent(Misconfigured, None)),
+            (21408, "403 Forbidden", &refused(ProviderRefused)),
+            (21603, "400 Bad Request", &unsent(Misconfigured, None)),
+            (21604, "400 Bad Request", &unsent(Misconfigured, None)),
+            (21606, "400 Bad Request", &unsent(Misconfigured, None)),
+            (21608, "400 Bad Request", &unsent(Misconfigured, None)),
+            (21610, "400 Bad Request", &refused(OptedOut)),
+            (21611, "429 Too Many Requests", &unsent(RateLimited, Some(60))),
+            (21612, "400 Bad Request", &refused(ProviderRefused)),
+            (21614, "400 Bad Request", &refused(Landline)),
+            (21617, "400 Bad Request", &refused(ProviderRefused)),
+            (21635, "400 Bad Request", &refused(Landline)),
+            (21611, "400 Bad Request", &unsent(RateLimited, Some(60))),
+        ];
+        for (code, status, expected) in cases {
+            let body = json!({
+                "code": code,
+                "message": format!("The number {} is not", fake::PHONE),
+                "more_info": format!("https://www.twilio.com/docs/errors/{code}"),
+                "status": status[..3].parse::<u16>().expect("a number"),
+            });
+            let outcome = sent(fake::json(status, &body.to_string())).await;
+            assert_eq!(outcome, expected(format!("Twilio answered HTTP {}, code {code}", &status[..3])));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_table_does_not_know() {
+        let code = |status| sent(fake::json(status, r#"{"code":99999,"message":"Ana"}"#));
+        assert!(matches!(code("400 Bad Request").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code("404 Not Found").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code("403 Forbidden").await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
+        for doubtful in ["500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable"] {
+            assert_eq!(
+                code(doubtful).await,
+                Outcome::Unknown { detail: format!("Twilio answered HTTP {}", &doubtful[..3]) }
+            );
+        }
+        let limited = sent(Play::Answer("429 Too Many Requests", "retry-after: 17\r\n", String::new())).await;
+        assert!(matches!(limited, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(17), .. }));
+        for empty in ["", "{}", "[]", "null", "<h1>Ana</h1>"] {
+            assert!(matches!(sent(fake::json("201 Created", empty)).await, Outcome::Unknown { .. }), "{empty}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert!(matches!(sent(Play::HangUp).await, Outcome::Unknown { .. }));
+        let nobody = twilio(fake::nobody().await, fake::links());
+        let outcome = send(&nobody, "default", &order(Message::Confirmation)).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_secret_or_sender_is_misconfigured() {
+        let nobody = twilio(fake::nobody().await, fake::links());
+        for connection in ["unheard-of", "empty", "broken"] {
+            let outcome = send(&nobody, connection, &order(Message::Confirmation)).await;
+            assert!(
+                matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
+                "{connection}: {outcome:?}"
+            );
+        }
+        let order = TextOrder { sender: None, ..order(Message::Confirmation) };
+        let outcome = send(&nobody, "default", &order).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
+    }
+}
