@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::settings::{Provider, Wording};
+use aws_sdk_sesv2::config::{Credentials, SharedCredentialsProvider};
+use domain::settings::{CalendarFile, Provider, Wording};
 use domain::{
-    BookingId, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EventUri, InviteeUri, Language, Leg,
-    Letter, MailOrder, Message, Number, Outcome, Phone, PhoneCandidate, PhoneSource, Reason, TextOrder, VaiOrder,
+    BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EventUri, InviteeUri, Language,
+    Leg, Letter, MailOrder, Message, Number, Outcome, Phone, PhoneCandidate, PhoneSource, Reason, TextOrder, VaiOrder,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -16,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::Ses;
 use crate::links::Links;
 
 pub(crate) const NAME: &str = "Ana Pop";
@@ -99,6 +101,15 @@ pub(crate) async fn nobody() -> String {
 /// A client that does not wait long.
 pub(crate) fn client() -> reqwest::Client {
     crate::http::client_within(Duration::from_millis(300)).expect("a client")
+}
+
+/// Amazon SES, where `endpoint` is.
+pub(crate) fn ses(endpoint: String) -> Ses {
+    let sdk = aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+        .region(aws_config::Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "test")));
+    Ses::new(sdk.build(), Some(endpoint), links())
 }
 
 pub(crate) fn secrets() -> Arc<Secrets> {
@@ -187,6 +198,25 @@ pub(crate) fn mail() -> MailOrder {
         notes: Some("Vrea prețuri".into()),
         agent_type: Some("sales".to_owned()),
     }
+}
+
+/// An e-mail in our own wording.
+pub(crate) fn own_mail(provider: Provider, message: Message) -> MailOrder {
+    MailOrder {
+        message,
+        provider,
+        template: None,
+        from: Some("meetings@vai.example".to_owned()),
+        from_name: Some("VAI întâlniri".to_owned()),
+        reply_to: Some("maria@vai.example".to_owned()),
+        ..mail()
+    }
+}
+
+/// A calendar file's particulars.
+pub(crate) fn calendar(kind: CalendarFile) -> Calendar {
+    let organizer = Some("maria@vai.example".into());
+    Calendar { kind, sequence: 1, is_canceled: false, at: at("2026-03-27T09:00:00Z"), organizer }
 }
 
 pub(crate) fn news() -> VaiOrder {

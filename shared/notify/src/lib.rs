@@ -1,16 +1,22 @@
-//! Messages to people and news for VAI: SMS by EngageLab or Twilio, e-mail and all else by VAI, each
+//! Messages to people and news for VAI: SMS by EngageLab or Twilio; e-mail by VAI, Amazon SES or Brevo; all else by VAI; each
 //! instant told in the recipient's language and zone.
 //!
 //! An adapter makes one call per order and says what became of it; it never retries and keeps nothing. Its outcomes name
 //! statuses and codes only: what a provider says in words may quote the person.
 
+mod brevo;
+pub mod calendar;
 mod engagelab;
+mod envelope;
 pub mod http;
 pub mod numbers;
 pub mod preview;
 mod samples;
 pub mod sms;
 mod links;
+mod mailers;
+mod mime;
+mod ses;
 mod texters;
 mod twilio;
 mod vai;
@@ -20,8 +26,11 @@ mod words;
 #[cfg(test)]
 mod fake;
 
+pub use brevo::Brevo;
 pub use engagelab::Engagelab;
 pub use links::Links;
+pub use mailers::Mailers;
+pub use ses::Ses;
 pub use texters::Texters;
 pub use twilio::Twilio;
 pub use vai::VaiClient;

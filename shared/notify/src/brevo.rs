@@ -1,0 +1,374 @@
+//! E-mail by Brevo, in our own wording.
+//!
+//! Sources: developers.brevo.com (send a transactional e-mail; idempotent requests; rate limits). A calendar file goes along
+//! as a mere attachment, for its media type can't be given a method there.
+//!
+//! Brevo knows an idempotency key, for 30 minutes. A lost answer is in doubt all the same: an adapter can't know which try
+//! this is, nor when the first one was, and past the half hour a further try could be a second reminder. What the engine
+//! does of a doubt is what the key is good for: it tries a confirmation once more, as a rule within a minute, and finds the
+//! key used; a reminder it leaves, and Brevo's webhook tells what became of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use domain::{CommandId, ConnectionName, MailOrder, Outcome, Private, digest};
+use reqwest::{Client, Response, StatusCode};
+use runtime::Secrets;
+use serde::{Deserialize, Serialize};
+
+use crate::envelope::{Envelope, Party};
+use crate::http;
+use crate::links::Links;
+
+/// Longer names are refused.
+const LONGEST_NAME: usize = 70;
+
+/// Brevo's API.
+#[derive(Clone, Debug)]
+pub struct Brevo {
+    client: Client,
+    base_url: String,
+    secrets: Arc<Secrets>,
+    links: Links,
+}
+
+impl Brevo {
+    /// `base_url` is without its trailing slash. The key is each connection's own.
+    pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>, links: Links) -> Self {
+        Self { client, base_url: base_url.into(), secrets, links }
+    }
+
+    /// Sends one message; see [`engine::Mail::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+        let envelope = match Envelope::new(connection, key, order, &self.links) {
+            Ok(envelope) => envelope,
+            Err(outcome) => return outcome,
+        };
+        match self.post(connection, &Body::new(key, order, &envelope)).await {
+            Ok(response) => outcome(response).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn key(&self, connection: &ConnectionName) -> Result<Private<String>, Outcome> {
+        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
+        providers.brevo_api_key.ok_or_else(|| http::misconfigured("the connection's secret has no key for Brevo"))
+    }
+
+    async fn post(&self, connection: &ConnectionName, body: &Body<'_>) -> Result<Response, Outcome> {
+        let key = self.key(connection).await?;
+        let request = self.client.post(format!("{}/v3/smtp/email", self.base_url));
+        http::send(request.header("api-key", key.expose()).json(body)).await
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    sender: Address<'a>,
+    to: [Address<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Address<'a>>,
+    subject: &'a str,
+    html_content: &'a str,
+    text_content: &'a str,
+    headers: BTreeMap<&'static str, String>,
+    tags: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attachment: Option<[Attachment; 1]>,
+}
+
+#[derive(Serialize)]
+struct Address<'a> {
+    email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Attachment {
+    name: &'static str,
+    content: String,
+}
+
+impl<'a> Address<'a> {
+    fn new(party: &'a Party) -> Self {
+        let name = party.name.as_deref().map(|it| it.chars().take(LONGEST_NAME).collect());
+        Self { email: &party.email, name }
+    }
+}
+
+impl<'a> Body<'a> {
+    fn new(key: &CommandId, order: &MailOrder, envelope: &'a Envelope) -> Self {
+        let mut headers = BTreeMap::from([
+            // In the body and not in the request's headers: so their guide.
+            ("idempotencyKey", uuid(key)),
+            // Told back in their webhooks.
+            ("X-Mailin-custom", format!("{}/{key}", order.booking)),
+        ]);
+        if let Some(link) = &envelope.unsubscribe {
+            headers.insert("List-Unsubscribe", format!("<{link}>"));
+            headers.insert("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned());
+        }
+        let rendered = &envelope.rendered;
+        let attachment = envelope.calendar.as_ref().map(|(_, text)| {
+            let content = BASE64_STANDARD.encode(text);
+            [Attachment { name: "invite.ics", content }]
+        });
+        Self {
+            sender: Address::new(&envelope.from),
+            to: [Address::new(&envelope.to)],
+            reply_to: envelope.reply_to.as_ref().map(Address::new),
+            subject: &rendered.subject,
+            html_content: &rendered.html,
+            text_content: &rendered.text,
+            headers,
+            tags: [order.message.name()],
+            attachment,
+        }
+    }
+}
+
+/// A command's id as a UUID, which is what Brevo wants of a key. Shaped like a version 5, a hash of a name; the hash is ours.
+fn uuid(key: &CommandId) -> String {
+    let hex = digest(&["brevo-idempotency", key.as_str()]);
+    let variant = match hex.as_bytes()[16] {
+        b'0' | b'4' | b'8' | b'c' => '8',
+        b'1' | b'5' | b'9' | b'd' => '9',
+        b'2' | b'6' | b'a' | b'e' => 'a',
+        _ => 'b',
+    };
+    format!("{}-{}-5{}-{variant}{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}
+
+/// Brevo's answer: the message, or an error.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Answer {
+    message_id: Option<String>,
+    code: Option<String>,
+}
+
+async fn outcome(response: Response) -> Outcome {
+    let status = response.status();
+    let wait = seconds_to_reset(&response).or_else(|| http::retry_after(&response));
+    // A body that broke off is as good as none.
+    let body = response.bytes().await.unwrap_or_default();
+    let answer: Answer = serde_json::from_slice(&body).unwrap_or_default();
+    if status.is_success() {
+        return Outcome::Done { provider_id: answer.message_id };
+    }
+    // Their codes are words of a list, but anything might stand there.
+    let is_word = |it: &String| it.len() <= 40 && it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+    let code = answer.code.filter(is_word);
+    let told = code.as_ref().map(|it| format!(", code {it}")).unwrap_or_default();
+    let detail = format!("Brevo answered HTTP {}{told}", status.as_u16());
+    match (status, code.as_deref()) {
+        // An earlier try of this very message was accepted.
+        (StatusCode::BAD_REQUEST, Some("duplicate_parameter")) => Outcome::Done { provider_id: None },
+        // No credit left, or the account is still being looked at: a person must act.
+        (StatusCode::PAYMENT_REQUIRED, _) => http::misconfigured(detail),
+        (status, Some("unauthorized" | "permission_denied" | "not_enough_credits" | "account_under_validation"))
+            if status.is_client_error() =>
+        {
+            http::misconfigured(detail)
+        }
+        _ => http::of_status(status, wait, detail),
+    }
+}
+
+/// When their limit lets us send again.
+fn seconds_to_reset(response: &Response) -> Option<u32> {
+    response.headers().get("x-sib-ratelimit-reset")?.to_str().ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::settings::{CalendarFile, Provider};
+    use domain::{Message, Reason};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fake::{self, Class, Play, Seen, assert_nothing_personal, refused, unsent};
+    use crate::{calendar, wording};
+
+    fn order(message: Message) -> MailOrder {
+        fake::own_mail(Provider::Brevo, message)
+    }
+
+    fn brevo(base_url: String) -> Brevo {
+        Brevo::new(fake::client(), base_url, fake::secrets(), fake::links())
+    }
+
+    async fn send(brevo: &Brevo, connection: &str, order: &MailOrder) -> Outcome {
+        brevo.send(&fake::connection(connection), &fake::key(), order).await
+    }
+
+    async fn told(play: Play, order: &MailOrder) -> (Outcome, Seen) {
+        let (base_url, seen) = fake::provider(play).await;
+        let outcome = send(&brevo(base_url), "default", order).await;
+        assert_nothing_personal(&format!("{outcome:?}"));
+        (outcome, seen.await.expect("it was called"))
+    }
+
+    async fn sent(play: Play) -> Outcome {
+        told(play, &order(Message::Confirmation)).await.0
+    }
+
+    fn created() -> Play {
+        fake::json("201 Created", r#"{"messageId":"<1@relay.example.com>"}"#)
+    }
+
+    #[tokio::test]
+    async fn the_request() {
+        let (outcome, seen) = told(created(), &order(Message::Confirmation)).await;
+        assert_eq!(outcome, Outcome::Done { provider_id: Some("<1@relay.example.com>".to_owned()) });
+        assert!(seen.head.starts_with("POST /v3/smtp/email HTTP/1.1"), "{}", seen.head);
+        assert!(seen.head.contains("api-key: xkeysib-key"), "{}", seen.head);
+        let rendered = wording::mail(Message::Confirmation, &fake::letter(), None).expect("wording");
+        assert_eq!(
+            seen.body,
+            json!({
+                "sender": {"email": "meetings@vai.example", "name": "VAI întâlniri"},
+                "to": [{"email": fake::EMAIL, "name": fake::NAME}],
+                "replyTo": {"email": "maria@vai.example"},
+                "subject": rendered.subject,
+                "htmlContent": rendered.html,
+                "textContent": rendered.text,
+                "headers": {
+                    "idempotencyKey": uuid(&fake::key()),
+                    "X-Mailin-custom": "bk-0123/sms-confirmation-0123",
+                },
+                "tags": ["confirmation"],
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_calendar_file_is_attached() {
+        let order = MailOrder { calendar: Some(fake::calendar(CalendarFile::Publish)), ..order(Message::Move) };
+        let (_, seen) = told(created(), &order).await;
+        let content = seen.body["attachment"][0]["content"].as_str().expect("a file");
+        let content = BASE64_STANDARD.decode(content).expect("base64");
+        assert_eq!(String::from_utf8(content).ok(), calendar::file(&order));
+        assert_eq!(seen.body["attachment"][0]["name"], "invite.ics");
+    }
+
+    #[tokio::test]
+    async fn only_follow_ups_can_be_unsubscribed_from() {
+        for message in Message::SAMPLES {
+            let (_, seen) = told(created(), &order(message)).await;
+            let headers = &seen.body["headers"];
+            let link = "<https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro>";
+            let expected = if message.is_follow_up() { json!(link) } else { Value::Null };
+            assert_eq!(headers["List-Unsubscribe"], expected);
+            assert_eq!(headers["List-Unsubscribe-Post"].is_string(), message.is_follow_up());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_name_is_cut() {
+        let mut order = order(Message::Confirmation);
+        order.letter.invitee = "會".repeat(200).into();
+        let (_, seen) = told(created(), &order).await;
+        assert_eq!(seen.body["to"][0]["name"], "會".repeat(70));
+    }
+
+    #[test]
+    fn a_key_is_the_commands_own_and_a_uuid() {
+        let all: std::collections::BTreeSet<_> =
+            (0..64).map(|it| uuid(&CommandId::new(format!("mail-confirmation-{it}")))).collect();
+        assert_eq!(all.len(), 64);
+        for uuid in &all {
+            let lengths: Vec<_> = uuid.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+            assert_eq!(uuid.as_bytes()[14], b'5', "{uuid}");
+            assert!(matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{uuid}");
+        }
+        assert_eq!(uuid(&fake::key()), uuid(&fake::key()));
+    }
+
+    #[tokio::test]
+    async fn each_answer_has_its_class() {
+        use Reason::{Misconfigured, ProviderRefused};
+        let cases: [(&str, &str, Class<'_>); 14] = [
+            ("400 Bad Request", "invalid_parameter", &refused(ProviderRefused)),
+            ("400 Bad Request", "missing_parameter", &refused(ProviderRefused)),
+            ("400 Bad Request", "out_of_range", &refused(ProviderRefused)),
+            ("400 Bad Request", "bad_request", &refused(ProviderRefused)),
+            ("400 Bad Request", "account_under_validation", &unsent(Misconfigured, None)),
+            ("400 Bad Request", "not_enough_credits", &unsent(Misconfigured, None)),
+            ("401 Unauthorized", "unauthorized", &unsent(Misconfigured, None)),
+            ("402 Payment Required", "not_enough_credits", &unsent(Misconfigured, None)),
+            ("403 Forbidden", "permission_denied", &unsent(Misconfigured, None)),
+            ("404 Not Found", "document_not_found", &refused(ProviderRefused)),
+            ("405 Method Not Allowed", "method_not_allowed", &refused(ProviderRefused)),
+            ("406 Not Acceptable", "not_acceptable", &refused(ProviderRefused)),
+            ("422 Unprocessable Entity", "unprocessable_entity", &refused(ProviderRefused)),
+            ("500 Internal Server Error", "internal_error", &|detail| Outcome::Unknown { detail }),
+        ];
+        for (status, code, expected) in cases {
+            let body = json!({"code": code, "message": format!("{} is not valid", fake::EMAIL)});
+            let outcome = sent(fake::json(status, &body.to_string())).await;
+            assert_eq!(outcome, expected(format!("Brevo answered HTTP {}, code {code}", &status[..3])));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_was_used_is_a_message_that_was_sent() {
+        let duplicate = r#"{"code":"duplicate_parameter","message":"Duplicate idempotency key"}"#;
+        assert_eq!(sent(fake::json("400 Bad Request", duplicate)).await, Outcome::Done { provider_id: None });
+        let elsewhere = sent(fake::json("502 Bad Gateway", duplicate)).await;
+        assert!(matches!(elsewhere, Outcome::Unknown { .. }), "{elsewhere:?}");
+    }
+
+    #[tokio::test]
+    async fn a_limit_says_when_it_ends() {
+        for (headers, seconds) in
+            [("x-sib-ratelimit-reset: 42\r\n", Some(42)), ("retry-after: 17\r\n", Some(17)), ("", None)]
+        {
+            let outcome = sent(Play::Answer("429 Too Many Requests", headers, String::new())).await;
+            let detail = "Brevo answered HTTP 429".to_owned();
+            assert_eq!(outcome, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: seconds, detail });
+        }
+    }
+
+    #[tokio::test]
+    async fn accepted_without_a_name_is_accepted() {
+        for body in ["", "{}", r#"{"messageIds":["<1@r>"]}"#] {
+            assert_eq!(sent(fake::json("202 Accepted", body)).await, Outcome::Done { provider_id: None });
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_told_in_words_is_not_told_on() {
+        let outcome = sent(fake::json("400 Bad Request", &json!({"code": "Ana Pop is not valid"}).to_string())).await;
+        let detail = "Brevo answered HTTP 400".to_owned();
+        assert_eq!(outcome, Outcome::Refused { reason: Reason::ProviderRefused, detail });
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert!(matches!(sent(Play::HangUp).await, Outcome::Unknown { .. }));
+        let outcome = send(&brevo(fake::nobody().await), "default", &order(Message::Confirmation)).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_secret_or_sender_is_misconfigured() {
+        let nobody = brevo(fake::nobody().await);
+        for connection in ["unheard-of", "empty", "broken"] {
+            let outcome = send(&nobody, connection, &order(Message::Confirmation)).await;
+            assert!(
+                matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
+                "{connection}: {outcome:?}"
+            );
+        }
+        let order = MailOrder { from: None, ..order(Message::Confirmation) };
+        let outcome = send(&nobody, "default", &order).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
+    }
+}

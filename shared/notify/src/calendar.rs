@@ -1,0 +1,245 @@
+//! The calendar file of a confirmation, a move or a cancellation: RFC 5545 (the format), RFC 5546 (what each method needs).
+//!
+//! The UID is our booking's, which survives moves: the file of a move takes the place of the first. Calendly sends an
+//! invitation of its own, so an invitation of ours is the settings' choice.
+//!
+//! The crate escapes texts and folds lines, by octets and between letters; it escapes neither names nor links, and no line
+//! break but the one. So no value of a person's gets there with more than one line.
+
+use domain::settings::CalendarFile;
+use domain::{Calendar, Language, MailOrder};
+use icalendar::{Component, Event, EventLike, Property};
+use jiff::Timestamp;
+
+use crate::envelope::{is_address, one_line};
+
+/// What the file is for. Who organises it must be known before an answer can be asked for, or a meeting be called off.
+pub(crate) fn method(calendar: &Calendar) -> &'static str {
+    match (organizer(calendar), calendar.kind) {
+        (None, _) => "PUBLISH",
+        (Some(_), _) if calendar.is_canceled => "CANCEL",
+        (Some(_), CalendarFile::Request) => "REQUEST",
+        (Some(_), CalendarFile::Publish | CalendarFile::Off) => "PUBLISH",
+    }
+}
+
+/// The file, where there is to be one.
+pub fn file(order: &MailOrder) -> Option<String> {
+    let calendar = order.calendar.as_ref().filter(|it| it.kind != CalendarFile::Off)?;
+    let letter = &order.letter;
+    let method = method(calendar);
+    let mut event = Event::new();
+    event
+        .uid(&format!("{}@vai-calendly", order.booking))
+        .sequence(calendar.sequence)
+        .add_property("DTSTAMP", utc(calendar.at))
+        .add_property("DTSTART", utc(letter.start))
+        .add_property("DTEND", utc(letter.end))
+        .add_property("STATUS", if calendar.is_canceled { "CANCELLED" } else { "CONFIRMED" })
+        .summary(&one_line(&letter.event));
+    let link = letter.join_url.as_deref().map(one_line).filter(|it| is_link(it));
+    if let Some(place) = letter.place.as_ref().map(|it| one_line(it.expose())).or_else(|| link.clone()) {
+        event.location(&place);
+    }
+    if let Some(link) = &link {
+        event.url(link);
+    }
+    if !calendar.is_canceled {
+        let [join, change, cancel] = labels(letter.language);
+        let [reschedule_url, cancel_url] = [&letter.reschedule_url, &letter.cancel_url].map(|it| it.as_deref());
+        let lines = [(join, link.as_deref()), (change, reschedule_url), (cancel, cancel_url)];
+        let lines = lines.into_iter().filter_map(|(label, link)| Some(format!("{label}: {}", one_line(link?))));
+        let description = lines.collect::<Vec<_>>().join("\n");
+        if !description.is_empty() {
+            event.description(&description);
+        }
+    }
+    if let Some(address) = organizer(calendar) {
+        event.append_property(person("ORGANIZER", address, letter.host.as_deref()));
+    }
+    // What is published is for nobody in particular.
+    if method != "PUBLISH" && is_address(order.to.expose()) {
+        let mut attendee = person("ATTENDEE", order.to.expose(), Some(letter.invitee.expose()));
+        if method == "REQUEST" {
+            attendee.add_parameter("ROLE", "REQ-PARTICIPANT").add_parameter("PARTSTAT", "NEEDS-ACTION");
+            attendee.add_parameter("RSVP", "TRUE");
+        }
+        event.append_multi_property(attendee);
+    }
+    let mut file = icalendar::Calendar::empty();
+    file.append_property(("VERSION", "2.0"))
+        .append_property(("PRODID", "-//VAI//vai-calendly//EN"))
+        .append_property(("CALSCALE", "GREGORIAN"))
+        .append_property(("METHOD", method))
+        .push(event.done());
+    Some(file.to_string())
+}
+
+/// The host's address, if it is one.
+fn organizer(calendar: &Calendar) -> Option<&str> {
+    calendar.organizer.as_ref().map(|it| it.expose().as_str()).filter(|it| is_address(it))
+}
+
+/// A person's property. The crate puts a name into quotation marks where it needs them, and escapes nothing in it.
+fn person(property: &str, address: &str, name: Option<&str>) -> Property {
+    let mut person = Property::new(property, format!("mailto:{address}"));
+    let name = name.map(|it| one_line(it).replace('"', "'")).filter(|it| !it.is_empty());
+    if let Some(name) = name {
+        person.add_parameter("CN", &name);
+    }
+    person
+}
+
+/// The crate writes a URL as it stands.
+fn is_link(text: &str) -> bool {
+    (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(char::is_whitespace)
+}
+
+/// `20260329T121500Z`: an instant needs no zone of the file's own.
+fn utc(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// What stands before the links to join, to move and to cancel.
+fn labels(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::English => ["Join", "Change time", "Cancel"],
+        Language::Romanian => ["Intră", "Schimbă ora", "Anulează"],
+        Language::Danish => ["Deltag", "Skift tidspunkt", "Aflys"],
+        Language::TraditionalChinese => ["加入會議", "更改時間", "取消預約"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Message;
+    use domain::settings::Provider;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::fake;
+
+    fn order(kind: CalendarFile) -> MailOrder {
+        MailOrder { calendar: Some(fake::calendar(kind)), ..fake::own_mail(Provider::Ses, Message::Confirmation) }
+    }
+
+    fn text(order: &MailOrder) -> String {
+        let text = file(order).expect("a file");
+        assert!(text.ends_with("END:VCALENDAR\r\n"), "{text}");
+        for line in text.trim_end_matches("\r\n").split("\r\n") {
+            assert!(line.len() <= 75, "{} octets: {line}", line.len());
+            assert!(!line.contains(['\r', '\n']), "{line:?}");
+        }
+        text
+    }
+
+    /// The file as its readers see it, by the crate's own parser.
+    fn read(text: &str) -> Event {
+        let calendar: icalendar::Calendar = text.parse().expect("a calendar");
+        assert_eq!(calendar.events().count(), 1, "{text}");
+        calendar.events().next().expect("an event").clone()
+    }
+
+    #[test]
+    fn a_request() {
+        assert_snapshot!(text(&order(CalendarFile::Request)).replace("\r\n", "\n"), @r#"
+        BEGIN:VCALENDAR
+        VERSION:2.0
+        PRODID:-//VAI//vai-calendly//EN
+        CALSCALE:GREGORIAN
+        METHOD:REQUEST
+        BEGIN:VEVENT
+        DESCRIPTION:Intră: https://zoom.example/j/1\nSchimbă ora: https://calendl
+         y.com/reschedulings/IN2\nAnulează: https://calendly.com/cancellations/IN2
+        DTEND:20260329T124500Z
+        DTSTAMP:20260327T090000Z
+        DTSTART:20260329T121500Z
+        LOCATION:https://zoom.example/j/1
+        ORGANIZER;CN=Maria:mailto:maria@vai.example
+        SEQUENCE:1
+        STATUS:CONFIRMED
+        SUMMARY:Demonstrație
+        UID:bk-0123@vai-calendly
+        URL:https://zoom.example/j/1
+        ATTENDEE;CN=Ana Pop;PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE:ma
+         ilto:ana@example.com
+        END:VEVENT
+        END:VCALENDAR
+        "#);
+    }
+
+    #[test]
+    fn what_is_published_is_for_nobody_in_particular() {
+        let text = text(&order(CalendarFile::Publish));
+        assert!(text.contains("METHOD:PUBLISH\r\n") && text.contains("ORGANIZER"), "{text}");
+        assert!(!text.contains("ATTENDEE"), "{text}");
+    }
+
+    #[test]
+    fn a_cancellation_calls_off_what_was_asked_or_published() {
+        for kind in [CalendarFile::Request, CalendarFile::Publish] {
+            let mut order = order(kind);
+            order.calendar = order.calendar.map(|it| Calendar { is_canceled: true, sequence: 3, ..it });
+            let text = text(&order);
+            assert!(text.contains("METHOD:CANCEL\r\n") && text.contains("STATUS:CANCELLED\r\n"), "{text}");
+            assert!(text.contains("SEQUENCE:3\r\n") && text.contains("UID:bk-0123@vai-calendly\r\n"), "{text}");
+            assert!(text.contains("ATTENDEE") && !text.contains("RSVP") && !text.contains("DESCRIPTION"), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_an_organizer_nothing_is_asked() {
+        for organizer in [None, Some("maria".into()), Some("maria@example.com\r\nX:y".into())] {
+            let mut order = order(CalendarFile::Request);
+            order.calendar = order.calendar.map(|it| Calendar { organizer, ..it });
+            let text = text(&order);
+            assert!(text.contains("METHOD:PUBLISH\r\n") && !text.contains("ORGANIZER"), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_there_is_to_be_none_there_is_none() {
+        assert_eq!(file(&order(CalendarFile::Off)), None);
+        assert_eq!(file(&fake::own_mail(Provider::Ses, Message::Confirmation)), None);
+    }
+
+    #[test]
+    fn lines_are_folded_by_octets_and_letters_stay_whole() {
+        for (event, place) in [
+            ("產品示範與導入說明會".repeat(12), "台北市信義區市府路45號 ".repeat(9)),
+            ("Ținută și mâncăruri ".repeat(11), "ø".repeat(300)),
+            ("😀".repeat(90), "a".repeat(74 - "LOCATION:".len())),
+            ("a 會".repeat(60), format!("{}會", "a".repeat(64))),
+        ] {
+            let mut order = order(CalendarFile::Request);
+            order.letter.event.clone_from(&event);
+            order.letter.place = Some(place.as_str().into());
+            let event_read = read(&text(&order));
+            assert_eq!(event_read.get_summary(), Some(event.trim()));
+            assert_eq!(event_read.get_location(), Some(place.trim()));
+        }
+    }
+
+    #[test]
+    fn what_people_wrote_stays_in_its_line() {
+        let mut order = order(CalendarFile::Request);
+        let wild = "a\\b;c,d:e\"f\"\r\nATTENDEE:mailto:eve@example.com\r\nEND:VEVENT\n\u{2028}g";
+        let tame = "a\\b;c,d:e\"f\" ATTENDEE:mailto:eve@example.com END:VEVENT g";
+        order.letter.event = wild.to_owned();
+        order.letter.place = Some(wild.into());
+        order.letter.invitee = wild.into();
+        order.letter.host = Some(wild.to_owned());
+        order.letter.cancel_url = Some("https://c.example/\r\nX:y".to_owned());
+        order.letter.join_url = Some("https://z.example/\r\nX:y".to_owned());
+        let text = text(&order);
+        assert!(!text.contains("\r\nX:") && text.matches("END:VEVENT\r\n").count() == 1, "{text}");
+        let event = read(&text);
+        assert_eq!(event.get_summary(), Some(tame));
+        assert_eq!(event.get_location(), Some(tame));
+        assert_eq!(event.get_url(), None, "a link with a space in it is none");
+        let attendees = event.get_attendees();
+        assert_eq!(attendees.len(), 1, "{text}");
+        let unfolded = text.replace("\r\n ", "");
+        assert!(unfolded.contains(&format!("CN=\"{}\"", tame.replace('"', "'"))), "{text}");
+    }
+}

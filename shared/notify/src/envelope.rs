@@ -1,0 +1,126 @@
+//! An e-mail in our own wording, ready for whoever carries it.
+
+use domain::{CommandId, ConnectionName, MailOrder, Message, Outcome, Reason};
+
+use crate::links::Links;
+use crate::wording::{self, Rendered};
+use crate::{calendar, http};
+
+/// An address with the name beside it; both are one line.
+pub(crate) struct Party {
+    /// The address.
+    pub(crate) email: String,
+    /// The name.
+    pub(crate) name: Option<String>,
+}
+
+/// What is the same for every provider.
+pub(crate) struct Envelope {
+    /// Whom it comes from.
+    pub(crate) from: Party,
+    /// Whom it goes to.
+    pub(crate) to: Party,
+    /// Where replies go.
+    pub(crate) reply_to: Option<Party>,
+    /// What it says; the subject is one line.
+    pub(crate) rendered: Rendered,
+    /// The link that ends follow-ups: in the headers too, so that mail programs offer it.
+    pub(crate) unsubscribe: Option<String>,
+    /// The calendar file, and its method.
+    pub(crate) calendar: Option<(&'static str, String)>,
+}
+
+impl Envelope {
+    /// Puts an order into words.
+    ///
+    /// # Errors
+    /// What becomes of an order that can't be sent by anybody.
+    pub(crate) fn new(
+        connection: &ConnectionName,
+        key: &CommandId,
+        order: &MailOrder,
+        links: &Links,
+    ) -> Result<Self, Outcome> {
+        let letter = &order.letter;
+        let from = order.from.as_deref().ok_or_else(|| http::misconfigured("the settings name no sender address"))?;
+        if !is_address(order.to.expose()) {
+            let detail = "the recipient's address is none".to_owned();
+            return Err(Outcome::Refused { reason: Reason::ProviderRefused, detail });
+        }
+        let name = match order.message {
+            Message::HostNotice(_) => &letter.name,
+            _ => &letter.invitee,
+        };
+        let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, letter);
+        let mut rendered =
+            wording::mail(order.message, letter, unsubscribe.as_deref()).map_err(|broken| http::unworded(&broken))?;
+        rendered.subject = one_line(&rendered.subject);
+        let party = |email: &str, name: Option<&str>| Party {
+            email: one_line(email),
+            name: name.map(one_line).filter(|it| !it.is_empty()),
+        };
+        Ok(Self {
+            from: party(from, order.from_name.as_deref()),
+            to: party(order.to.expose(), Some(name.expose())),
+            reply_to: order.reply_to.as_deref().map(|it| party(it, None)),
+            rendered,
+            unsubscribe,
+            calendar: order.calendar.as_ref().and_then(|it| Some((calendar::method(it), calendar::file(order)?))),
+        })
+    }
+}
+
+/// Whether a text is fit to be an address: what else is wrong with it, the provider knows.
+pub(crate) fn is_address(text: &str) -> bool {
+    let is_fit = |it: char| !it.is_control() && !it.is_whitespace() && !matches!(it, '<' | '>' | ',' | ';' | '"');
+    text.len() <= 254 && text.contains('@') && text.chars().all(is_fit)
+}
+
+/// A text in one line: what a person wrote must not begin another header or property.
+pub(crate) fn one_line(text: &str) -> String {
+    let is_break = |it: char| it.is_control() || matches!(it, '\u{2028}' | '\u{2029}');
+    text.split(is_break).map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Notice;
+    use domain::settings::Provider;
+
+    use super::*;
+    use crate::fake;
+
+    fn envelope(order: &MailOrder) -> Result<Envelope, Outcome> {
+        Envelope::new(&fake::connection("default"), &fake::key(), order, &fake::links())
+    }
+
+    #[test]
+    fn names_and_subjects_are_one_line() {
+        assert_eq!(one_line(" Ana\r\nBcc: eve@example.com\u{2028}\t"), "Ana Bcc: eve@example.com");
+        let mut order = fake::own_mail(Provider::Ses, Message::Confirmation);
+        order.letter.invitee = "Ana\r\nBcc: eve@example.com".into();
+        order.letter.event = "Demo\nX: y".to_owned();
+        let envelope = envelope(&order).unwrap_or_else(|outcome| panic!("{outcome:?}"));
+        assert_eq!(envelope.to.name.as_deref(), Some("Ana Bcc: eve@example.com"));
+        assert!(!envelope.rendered.subject.contains(['\r', '\n']), "{}", envelope.rendered.subject);
+    }
+
+    #[test]
+    fn a_host_is_addressed_by_the_hosts_name() {
+        let mut order = fake::own_mail(Provider::Ses, Message::HostNotice(Notice::Booked));
+        order.letter.name = "Maria".into();
+        let envelope = envelope(&order).unwrap_or_else(|outcome| panic!("{outcome:?}"));
+        assert_eq!(envelope.to.name.as_deref(), Some("Maria"));
+    }
+
+    #[test]
+    fn without_an_address_nothing_is_sent() {
+        let order = fake::own_mail(Provider::Ses, Message::Confirmation);
+        for to in ["", "ana", "ana@example.com\r\nBcc: eve@example.com", "a@b, c@d", "<a@b>"] {
+            let refused = envelope(&MailOrder { to: to.into(), ..order.clone() }).err();
+            assert!(matches!(refused, Some(Outcome::Refused { reason: Reason::ProviderRefused, .. })), "{to}");
+        }
+        let refused = envelope(&MailOrder { from: None, ..order }).err();
+        assert!(matches!(refused, Some(Outcome::Unsent { reason: Reason::Misconfigured, .. })));
+    }
+}

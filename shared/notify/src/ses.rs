@@ -1,0 +1,258 @@
+//! E-mail by Amazon SES, in our own wording, as bytes of our own making: only so can the calendar file be an invitation.
+//!
+//! Sources: the SES API v2 (`SendEmail` and its errors). It knows no idempotency token, so a message is tried once: the SDK's
+//! own retries are off.
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::config::http::HttpResponse;
+use aws_sdk_sesv2::config::retry::RetryConfig;
+use aws_sdk_sesv2::config::timeout::TimeoutConfig;
+use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::primitives::Blob;
+use aws_sdk_sesv2::types::{Destination, EmailContent, MessageTag, RawMessage};
+use domain::{CommandId, ConnectionName, MailOrder, Outcome, Reason};
+use reqwest::StatusCode;
+
+use crate::envelope::Envelope;
+use crate::links::Links;
+use crate::{http, mime};
+
+/// Amazon SES.
+#[derive(Debug)]
+pub struct Ses {
+    sdk: SdkConfig,
+    endpoint: Option<String>,
+    patience: Duration,
+    /// Made when it is first needed: most connections never do.
+    client: OnceLock<Client>,
+    links: Links,
+}
+
+impl Ses {
+    /// `endpoint` is for a sandbox; without it, the SDK's own.
+    pub fn new(sdk: SdkConfig, endpoint: Option<String>, links: Links) -> Self {
+        Self { sdk, endpoint, patience: http::WHOLE_CALL, client: OnceLock::new(), links }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let patience = TimeoutConfig::builder()
+                .connect_timeout(http::CONNECT)
+                .operation_attempt_timeout(self.patience)
+                .operation_timeout(self.patience);
+            let mut config = aws_sdk_sesv2::config::Builder::from(&self.sdk)
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(patience.build());
+            if let Some(endpoint) = &self.endpoint {
+                config = config.endpoint_url(endpoint);
+            }
+            Client::from_conf(config.build())
+        })
+    }
+
+    /// Sends one message; see [`engine::Mail::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+        let envelope = match Envelope::new(connection, key, order, &self.links) {
+            Ok(envelope) => envelope,
+            Err(outcome) => return outcome,
+        };
+        let tags =
+            [("booking", order.booking.as_str()), ("command", key.as_str()), ("connection", connection.as_str())];
+        let Ok(raw) = RawMessage::builder().data(Blob::new(mime::message(&envelope))).build() else {
+            return http::misconfigured("the request could not be made");
+        };
+        let call = self
+            .client()
+            .send_email()
+            .from_email_address(&envelope.from.email)
+            .destination(Destination::builder().to_addresses(&envelope.to.email).build())
+            .content(EmailContent::builder().raw(raw).build())
+            .set_email_tags(Some(tags.into_iter().filter_map(|(name, value)| tag(name, value)).collect()))
+            .set_configuration_set_name(order.configuration_set.clone());
+        match call.send().await {
+            Ok(answer) => Outcome::Done { provider_id: answer.message_id },
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+/// Told back in SES's events. One that SES would refuse, and the message with it, is left out; ours all fit.
+fn tag(name: &str, value: &str) -> Option<MessageTag> {
+    let fits = (1..=256).contains(&value.len())
+        && value.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_' || it == b'-');
+    if fits { MessageTag::builder().name(name).value(value).build().ok() } else { None }
+}
+
+fn failed(error: &SdkError<SendEmailError, HttpResponse>) -> Outcome {
+    match error {
+        SdkError::ConstructionFailure(_) => http::misconfigured("the request could not be made"),
+        SdkError::TimeoutError(_) => Outcome::Unknown { detail: "no answer in time".to_owned() },
+        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|it| never_connected(it)) => {
+            Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: "no connection".to_owned() }
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            Outcome::Unknown { detail: "no answer in time".to_owned() }
+        }
+        SdkError::ServiceError(answer) => refused(answer.err().code(), answer.raw().status().as_u16()),
+        _ => Outcome::Unknown { detail: "the connection broke".to_owned() },
+    }
+}
+
+/// Whether no connection was ever made, so that nothing can have been sent. What is not known to be so may have been.
+fn never_connected(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let is_refusal = matches!(
+            kind,
+            Some(ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+        );
+        // The words of the HTTP client; its type is not ours to name.
+        if is_refusal || error.to_string() == "client error (Connect)" {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// What SES says by its error's name, or by the status where that is no error of `SendEmail`'s own.
+fn refused(code: Option<&str>, status: u16) -> Outcome {
+    let code = code.filter(|it| it.bytes().all(|it| it.is_ascii_alphanumeric()));
+    let told = code.map(|it| format!(", code {it}")).unwrap_or_default();
+    let detail = format!("Amazon SES answered HTTP {status}{told}");
+    match code.unwrap_or_default() {
+        // What was said of this message; an address that is not verified, in SES's own sandbox.
+        "MessageRejected" | "BadRequestException" => Outcome::Refused { reason: Reason::ProviderRefused, detail },
+        // The account is stopped, the sender's domain is not set up, there is no such configuration set; or our role may
+        // not send.
+        "AccountSuspendedException"
+        | "SendingPausedException"
+        | "MailFromDomainNotVerifiedException"
+        | "NotFoundException"
+        | "AccessDeniedException" => http::misconfigured(detail),
+        "TooManyRequestsException" | "LimitExceededException" | "ThrottlingException" | "Throttling" => {
+            Outcome::Unsent { reason: Reason::RateLimited, after_seconds: None, detail }
+        }
+        _ => http::of_status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), None, detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use domain::Message;
+    use domain::settings::Provider;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fake::{self, Class, Play, Seen, assert_nothing_personal, refused, unsent};
+
+    fn ses(endpoint: String) -> Ses {
+        Ses { patience: Duration::from_millis(300), ..fake::ses(endpoint) }
+    }
+
+    async fn told(play: Play, order: &MailOrder) -> (Outcome, Seen) {
+        let (endpoint, seen) = fake::provider(play).await;
+        let outcome = ses(endpoint).send(&fake::connection("default"), &fake::key(), order).await;
+        assert_nothing_personal(&format!("{outcome:?}"));
+        (outcome, seen.await.expect("it was called"))
+    }
+
+    fn order() -> MailOrder {
+        fake::own_mail(Provider::Ses, Message::Confirmation)
+    }
+
+    async fn sent(play: Play) -> Outcome {
+        told(play, &order()).await.0
+    }
+
+    #[tokio::test]
+    async fn the_request() {
+        let order = MailOrder { configuration_set: Some("vai".to_owned()), ..order() };
+        let (outcome, mut seen) = told(fake::json("200 OK", r#"{"MessageId":"0100"}"#), &order).await;
+        assert_eq!(outcome, Outcome::Done { provider_id: Some("0100".to_owned()) });
+        assert!(seen.head.starts_with("POST /v2/email/outbound-emails HTTP/1.1"), "{}", seen.head);
+        let raw = seen.body["Content"]["Raw"]["Data"].take();
+        let raw = BASE64_STANDARD.decode(raw.as_str().expect("a message")).expect("base64");
+        let links = fake::links();
+        let envelope = Envelope::new(&fake::connection("default"), &fake::key(), &order, &links);
+        assert_eq!(raw, mime::message(&envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))));
+        assert_eq!(
+            seen.body,
+            json!({
+                "FromEmailAddress": "meetings@vai.example",
+                "Destination": {"ToAddresses": [fake::EMAIL]},
+                "Content": {"Raw": {"Data": Value::Null}},
+                "ConfigurationSetName": "vai",
+                "EmailTags": [
+                    {"Name": "booking", "Value": "bk-0123"},
+                    {"Name": "command", "Value": "sms-confirmation-0123"},
+                    {"Name": "connection", "Value": "default"},
+                ],
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn each_error_has_its_class_and_none_is_retried() {
+        use Reason::{Misconfigured, ProviderRefused, RateLimited};
+        let cases: [(&str, &str, Class<'_>); 12] = [
+            ("400 Bad Request", "MessageRejected", &refused(ProviderRefused)),
+            ("400 Bad Request", "BadRequestException", &refused(ProviderRefused)),
+            ("400 Bad Request", "MailFromDomainNotVerifiedException", &unsent(Misconfigured, None)),
+            ("400 Bad Request", "AccountSuspendedException", &unsent(Misconfigured, None)),
+            ("400 Bad Request", "SendingPausedException", &unsent(Misconfigured, None)),
+            ("404 Not Found", "NotFoundException", &unsent(Misconfigured, None)),
+            ("403 Forbidden", "AccessDeniedException", &unsent(Misconfigured, None)),
+            ("403 Forbidden", "InvalidSignatureException", &unsent(Misconfigured, None)),
+            ("429 Too Many Requests", "TooManyRequestsException", &unsent(RateLimited, None)),
+            ("400 Bad Request", "LimitExceededException", &unsent(RateLimited, None)),
+            ("500 Internal Server Error", "InternalFailure", &|detail| Outcome::Unknown { detail }),
+            ("503 Service Unavailable", "ServiceUnavailable", &|detail| Outcome::Unknown { detail }),
+        ];
+        for (status, code, expected) in cases {
+            // The provider takes one call: a second one would find nobody, and the outcome be another.
+            let body = json!({"__type": code, "message": format!("{} is not verified", fake::EMAIL)});
+            let outcome = sent(fake::json(status, &body.to_string())).await;
+            assert_eq!(outcome, expected(format!("Amazon SES answered HTTP {}, code {code}", &status[..3])));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        let broken = sent(Play::HangUp).await;
+        assert!(matches!(broken, Outcome::Unknown { .. }), "{broken:?}");
+        let outcome = ses(fake::nobody().await).send(&fake::connection("default"), &fake::key(), &order()).await;
+        assert_eq!(
+            outcome,
+            Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: "no connection".to_owned() }
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_sender_no_client_is_made() {
+        let ses = ses(fake::nobody().await);
+        let order = MailOrder { from: None, ..order() };
+        let outcome = ses.send(&fake::connection("default"), &fake::key(), &order).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
+        assert!(ses.client.get().is_none());
+    }
+
+    #[test]
+    fn tags_are_what_ses_takes() {
+        assert!(tag("booking", "bk-0123_x").is_some());
+        for unfit in ["", "a b", "ă", "a.b", &"x".repeat(257)] {
+            assert!(tag("booking", unfit).is_none(), "{unfit}");
+        }
+    }
+}
