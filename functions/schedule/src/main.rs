@@ -71,7 +71,7 @@ async fn main() -> Result<(), Error> {
         ("due", Some(world.queue(config.world.due_queue_url.clone())), world.queue(config.due_dlq_url)),
         ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
-    let office = Office::new(LiveDesk { world, queues, public_url: config.public_url });
+    let office = Office::new(LiveDesk { world, queues, public_url: config.world.public_url });
     // Init runs at full speed: the handshakes are had, and the newcomer's settings read, before the first request.
     office.warm().await;
     let office = &office;

@@ -14,6 +14,8 @@ pub struct ConfigError(Vec<String>);
 pub struct Environment {
     get: fn(&str) -> Option<String>,
     problems: Vec<String>,
+    /// The variables whose URL leads to this machine: to a sandbox.
+    loopback: Vec<String>,
 }
 
 impl fmt::Debug for Environment {
@@ -31,7 +33,7 @@ impl Environment {
 
     /// Any other source, for tests.
     pub fn from(get: fn(&str) -> Option<String>) -> Self {
-        Self { get, problems: Vec::new() }
+        Self { get, problems: Vec::new(), loopback: Vec::new() }
     }
 
     /// A variable that must be there and not be empty.
@@ -57,9 +59,12 @@ impl Environment {
     /// A base URL that may be left out.
     pub fn optional_url(&mut self, name: &str) -> Option<String> {
         let value = (self.get)(name).filter(|value| !value.trim().is_empty())?;
-        let loopback = ["http://127.0.0.1", "http://localhost"].iter().any(|start| value.starts_with(start));
+        let loopback = is_loopback(&value);
         if !value.starts_with("https://") && !loopback {
             self.problems.push(format!("{name} must begin with https:// (http:// is for loopback only)"));
+        }
+        if loopback {
+            self.loopback.push(name.to_owned());
         }
         Some(value.trim_end_matches('/').to_owned())
     }
@@ -73,6 +78,19 @@ impl Environment {
                 self.problems.push(format!("{name} must be a whole number from {} to {}", range.start(), range.end()));
                 default
             }
+        }
+    }
+
+    /// `STAGE`: `dev` (the default) or `prod`, in which no API is one on this machine. Read after the URLs.
+    pub fn stage(&mut self) {
+        match (self.get)("STAGE").unwrap_or_default().trim() {
+            "" | "dev" => {}
+            "prod" => {
+                for name in self.loopback.iter().filter(|it| it.ends_with("_API_URL")) {
+                    self.problems.push(format!("{name} is a sandbox's, and STAGE is prod"));
+                }
+            }
+            _ => self.problems.push("STAGE must be dev or prod".to_owned()),
         }
     }
 
@@ -100,6 +118,21 @@ impl Environment {
     pub fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() { Ok(config) } else { Err(ConfigError(self.problems)) }
     }
+}
+
+/// Whether a URL leads to this machine.
+fn is_loopback(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        // What stands before it is no host.
+        return false;
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
 /// The webhook function's configuration.
@@ -158,8 +191,16 @@ pub struct WorldConfig {
     pub calendly_api_url: String,
     /// `ENGAGELAB_API_URL`.
     pub engagelab_api_url: String,
+    /// `TWILIO_API_URL`.
+    pub twilio_api_url: String,
+    /// `BREVO_API_URL`.
+    pub brevo_api_url: String,
+    /// `SES_API_URL`, where Amazon SES is a sandbox's.
+    pub ses_api_url: Option<String>,
     /// `VAI_API_URL`.
     pub vai_api_url: String,
+    /// `PUBLIC_URL`: where people, callers of the API and webhooks reach us.
+    pub public_url: Option<String>,
     /// `LOG_LEVEL`.
     pub log_level: tracing::Level,
     /// The function's name, for its metrics.
@@ -168,7 +209,7 @@ pub struct WorldConfig {
 
 impl WorldConfig {
     fn read_from(env: &mut Environment) -> Self {
-        Self {
+        let config = Self {
             table_name: env.required("TABLE_NAME"),
             due_queue_url: env.required("DUE_QUEUE_URL"),
             due_queue_arn: env.required("DUE_QUEUE_ARN"),
@@ -178,10 +219,16 @@ impl WorldConfig {
             secret_prefix: env.required("SECRET_PREFIX"),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
             engagelab_api_url: env.url("ENGAGELAB_API_URL", Some("https://smsapi.engagelab.com")),
+            twilio_api_url: env.url("TWILIO_API_URL", Some("https://api.twilio.com")),
+            brevo_api_url: env.url("BREVO_API_URL", Some("https://api.brevo.com")),
+            ses_api_url: env.optional_url("SES_API_URL"),
             vai_api_url: env.url("VAI_API_URL", None),
+            public_url: env.optional_url("PUBLIC_URL"),
             log_level: env.log_level(),
             function_name: env.function_name(),
-        }
+        };
+        env.stage();
+        config
     }
 
     /// Reads the reminder's.
@@ -217,8 +264,6 @@ pub struct ScheduleConfig {
     pub due_dlq_url: String,
     /// `SCHEDULER_DLQ_URL`.
     pub scheduler_dlq_url: String,
-    /// `PUBLIC_URL`: where callers reach the API, and Calendly the webhook function.
-    pub public_url: Option<String>,
 }
 
 impl ScheduleConfig {
@@ -233,7 +278,6 @@ impl ScheduleConfig {
             intake_dlq_url: env.required("INTAKE_DLQ_URL"),
             due_dlq_url: env.required("DUE_DLQ_URL"),
             scheduler_dlq_url: env.required("SCHEDULER_DLQ_URL"),
-            public_url: env.optional_url("PUBLIC_URL"),
         };
         env.finish(config)
     }
@@ -270,7 +314,8 @@ mod tests {
         let env = Environment::from(|name| match name {
             "VAI_API_URL" => Some("http://example.com".to_owned()),
             "CALENDLY_API_URL" => Some("http://127.0.0.1:4570/calendly/".to_owned()),
-            "ENGAGELAB_API_URL" | "LOG_LEVEL" => None,
+            name if name.ends_with("_URL") && name != "DUE_QUEUE_URL" => None,
+            "LOG_LEVEL" | "STAGE" => None,
             _ => Some("x".to_owned()),
         });
         let error = WorldConfig::read(env).expect_err("http").to_string();
@@ -278,9 +323,53 @@ mod tests {
     }
 
     #[test]
+    fn providers_have_their_own_addresses_unless_told_otherwise() {
+        let given = |name: &str| match name {
+            "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
+            "SES_API_URL" => Some("http://127.0.0.1:4570/ses/".to_owned()),
+            name if name.ends_with("_URL") && name != "DUE_QUEUE_URL" => None,
+            "LOG_LEVEL" | "STAGE" => None,
+            _ => Some("x".to_owned()),
+        };
+        let config = WorldConfig::read(Environment::from(given)).expect("a configuration");
+        assert_eq!(config.twilio_api_url, "https://api.twilio.com");
+        assert_eq!(config.brevo_api_url, "https://api.brevo.com");
+        assert_eq!(config.ses_api_url.as_deref(), Some("http://127.0.0.1:4570/ses"));
+        assert_eq!(config.public_url, None);
+    }
+
+    #[test]
+    fn in_production_no_api_is_a_sandbox() {
+        fn given(name: &str) -> Option<String> {
+            match name {
+                "CALENDLY_API_URL" => Some("http://127.0.0.1:4570/calendly".to_owned()),
+                "TWILIO_API_URL" => Some("http://localhost:4570/twilio".to_owned()),
+                "SES_API_URL" => Some("https://[::1]:4570/ses".to_owned()),
+                "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
+                // Where we are reached is no API of a provider's.
+                "PUBLIC_URL" => Some("http://127.0.0.1:4566".to_owned()),
+                name if name.ends_with("_API_URL") || name == "LOG_LEVEL" => None,
+                "STAGE" => Some("prod".to_owned()),
+                _ => Some("x".to_owned()),
+            }
+        }
+        let error = WorldConfig::read(Environment::from(given)).expect_err("a sandbox").to_string();
+        assert_eq!(
+            error,
+            "the environment is not as it must be: CALENDLY_API_URL is a sandbox's, and STAGE is prod; \
+             TWILIO_API_URL is a sandbox's, and STAGE is prod; SES_API_URL is a sandbox's, and STAGE is prod"
+        );
+        let dev = |name: &str| if name == "STAGE" { Some("dev".to_owned()) } else { given(name) };
+        WorldConfig::read(Environment::from(dev)).expect("a configuration");
+        let other = |name: &str| if name == "STAGE" { Some("live".to_owned()) } else { given(name) };
+        let error = WorldConfig::read(Environment::from(other)).expect_err("no stage").to_string();
+        assert!(error.ends_with("STAGE must be dev or prod"), "{error}");
+    }
+
+    #[test]
     fn the_schedule_function_needs_the_world_and_three_more_queues() {
         let given = |name: &str| match name {
-            "LOG_LEVEL" => None,
+            "LOG_LEVEL" | "STAGE" => None,
             "PUBLIC_URL" => Some("https://api.example.com/".to_owned()),
             name if name.ends_with("_API_URL") => Some(format!("https://{name}.example.com")),
             name => Some(format!("the {name}")),
@@ -290,7 +379,7 @@ mod tests {
             [&config.world.table_name, &config.intake_queue_url, &config.intake_dlq_url, &config.due_dlq_url],
             ["the TABLE_NAME", "the INTAKE_QUEUE_URL", "the INTAKE_DLQ_URL", "the DUE_DLQ_URL"]
         );
-        assert_eq!(config.public_url.as_deref(), Some("https://api.example.com"));
+        assert_eq!(config.world.public_url.as_deref(), Some("https://api.example.com"));
         let error = ScheduleConfig::read(Environment::from(|_| None)).expect_err("problems").to_string();
         for name in
             ["TABLE_NAME", "VAI_API_URL", "INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL", "SCHEDULER_DLQ_URL"]

@@ -19,7 +19,8 @@ pub use timers::AwsTimers;
 pub struct Live {
     store: store::Table,
     calendly: calendly::Rest,
-    texts: notify::Engagelab,
+    texts: notify::Texters,
+    mail: notify::Mailers,
     vai: notify::VaiClient,
     timers: AwsTimers,
     clock: Clock,
@@ -47,11 +48,25 @@ impl Live {
         let secrets = Arc::new(Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix.clone()));
         let http = notify::http::client()?;
         let sqs = aws_sdk_sqs::Client::new(&sdk);
+        let links = notify::Links::new(config.public_url.clone());
+        let (engagelab, twilio) = (config.engagelab_api_url.clone(), config.twilio_api_url.clone());
+        let texts = notify::Texters::new(
+            notify::Engagelab::new(http.clone(), engagelab, Arc::clone(&secrets), links.clone()),
+            notify::Twilio::new(http.clone(), twilio, Arc::clone(&secrets), links.clone()),
+        );
+        let vai = notify::VaiClient::new(http.clone(), config.vai_api_url.clone(), Arc::clone(&secrets));
+        let brevo = config.brevo_api_url.clone();
+        let mail = notify::Mailers::new(
+            vai.clone(),
+            notify::Ses::new(sdk.clone(), config.ses_api_url.clone(), links.clone()),
+            notify::Brevo::new(http.clone(), brevo, Arc::clone(&secrets), links),
+        );
         Ok(Self {
             store: store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone()),
-            calendly: calendly::Rest::new(http.clone(), config.calendly_api_url.clone(), Arc::clone(&secrets)),
-            texts: notify::Engagelab::new(http.clone(), config.engagelab_api_url.clone(), Arc::clone(&secrets)),
-            vai: notify::VaiClient::new(http, config.vai_api_url.clone(), Arc::clone(&secrets)),
+            calendly: calendly::Rest::new(http, config.calendly_api_url.clone(), Arc::clone(&secrets)),
+            texts,
+            mail,
+            vai,
             timers: AwsTimers::new(&sdk, Queue::new(sqs.clone(), config.due_queue_url.clone()), config),
             clock: Clock::default(),
             sqs,
@@ -73,8 +88,8 @@ impl Live {
 impl World for Live {
     type Store = store::Table;
     type Calendly = calendly::Rest;
-    type Texts = notify::Engagelab;
-    type Mail = notify::VaiClient;
+    type Texts = notify::Texters;
+    type Mail = notify::Mailers;
     type Vai = notify::VaiClient;
     type Timers = AwsTimers;
     type Clock = Clock;
@@ -89,7 +104,7 @@ impl World for Live {
         &self.texts
     }
     fn mail(&self) -> &Self::Mail {
-        &self.vai
+        &self.mail
     }
     fn vai(&self) -> &Self::Vai {
         &self.vai
