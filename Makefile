@@ -62,7 +62,8 @@ deploy: package ## To AWS; ENV=prod for prod. The first time: make deploy VAI_AP
 	@$(TOOLS) deploy
 	$(PYTHON) tests/stack/package.py --check
 	SAM_CLI_TELEMETRY=0 .tools/deploy/bin/sam deploy --config-env $(ENV) \
-	  $(if $(VAI_API_URL)$(PARAMETERS),--parameter-overrides $(if $(VAI_API_URL),"VaiApiUrl=$(VAI_API_URL)") $(PARAMETERS))
+	  --parameter-overrides Stage=$(if $(filter prod,$(ENV)),prod,dev) \
+	  $(if $(VAI_API_URL),"VaiApiUrl=$(VAI_API_URL)") $(PARAMETERS)
 
 .PHONY: connect
 connect: ## Connects Calendly, with the credentials on standard input; STACK=vai-calendly-dev for one on AWS, ROTATE=1
