@@ -24,6 +24,8 @@ pub mod when;
 mod words;
 
 #[cfg(test)]
+mod contracts;
+#[cfg(test)]
 mod fake;
 
 pub use brevo::Brevo;

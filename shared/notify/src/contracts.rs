@@ -1,0 +1,150 @@
+//! What we send, held against what each provider publishes of its API: cut down to the one operation, and closed, so that a
+//! field that it doesn't know fails here and not at the provider. What no schema can say is in each adapter's tests.
+
+use domain::settings::{CalendarFile, Provider};
+use domain::{Language, MailOrder, Message, TextOrder};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::fake;
+use crate::{Brevo, Engagelab, Twilio};
+
+const TWILIO: &str = include_str!("../tests/contracts/twilio.json");
+const ENGAGELAB: &str = include_str!("../tests/contracts/engagelab.json");
+const BREVO: &str = include_str!("../tests/contracts/brevo.json");
+
+fn contract(schema: &str) -> Validator {
+    let schema: Value = serde_json::from_str(schema).expect("JSON");
+    assert!(schema["source"].is_string());
+    jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
+}
+
+fn assert_keeps(contract: &Validator, body: &Value) {
+    let errors: Vec<_> = contract.iter_errors(body).map(|it| format!("{}: {it}", it.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{body:#}");
+}
+
+/// Every message in every language, with everything in it that may be there and with nothing.
+fn letters(mut visit: impl FnMut(Message, domain::Letter)) {
+    for message in Message::SAMPLES {
+        for language in Language::ALL {
+            let full = domain::Letter {
+                language,
+                old_start: Some(fake::at("2026-03-28T10:00:00Z")),
+                place: Some("台北市信義區市府路45號".into()),
+                survey_url: Some("https://survey.example/1".to_owned()),
+                booking_url: Some("https://calendly.com/d/1".to_owned()),
+                ..fake::letter()
+            };
+            let bare = domain::Letter {
+                name: "".into(),
+                invitee: "".into(),
+                join_url: None,
+                cancel_url: None,
+                reschedule_url: None,
+                host: None,
+                language,
+                ..fake::letter()
+            };
+            visit(message, full);
+            visit(message, bare);
+        }
+    }
+}
+
+fn texts(provider: Provider) -> Vec<TextOrder> {
+    let senders = ["+14155552345", "VAI", "MG0123456789abcdef0123456789abcdef"];
+    let mut orders = Vec::new();
+    letters(|message, letter| {
+        let sender = Some(senders[orders.len() % senders.len()].to_owned());
+        orders.push(TextOrder { provider, sender, letter, ..fake::text(message) });
+    });
+    orders
+}
+
+#[tokio::test]
+async fn twilio_knows_every_field_that_it_gets() {
+    let (contract, client, secrets) = (contract(TWILIO), fake::client(), fake::secrets());
+    for order in texts(Provider::Twilio) {
+        let (base_url, seen) = fake::provider(fake::json("201 Created", r#"{"sid":"SM1"}"#)).await;
+        let twilio = Twilio::new(client.clone(), base_url, secrets.clone(), fake::links());
+        twilio.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
+        assert_keeps(&contract, &seen.await.expect("it was called").body);
+    }
+}
+
+#[tokio::test]
+async fn engagelab_knows_every_field_that_it_gets() {
+    let (contract, client, secrets) = (contract(ENGAGELAB), fake::client(), fake::secrets());
+    for order in texts(Provider::Engagelab) {
+        let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1"}"#)).await;
+        let engagelab = Engagelab::new(client.clone(), base_url, secrets.clone(), fake::links());
+        engagelab.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
+        assert_keeps(&contract, &seen.await.expect("it was called").body);
+    }
+}
+
+#[tokio::test]
+async fn brevo_knows_every_field_that_it_gets() {
+    let (contract, client, secrets) = (contract(BREVO), fake::client(), fake::secrets());
+    let mut orders = Vec::new();
+    letters(|message, letter| {
+        for kind in [CalendarFile::Off, CalendarFile::Request] {
+            let order = fake::own_mail(Provider::Brevo, message);
+            orders.push(MailOrder { calendar: Some(fake::calendar(kind)), letter: letter.clone(), ..order });
+        }
+    });
+    for order in orders {
+        let (base_url, seen) = fake::provider(fake::json("201 Created", "{}")).await;
+        let brevo = Brevo::new(client.clone(), base_url, secrets.clone(), fake::links());
+        brevo.send(&fake::connection("default"), &fake::key(), &order).await;
+        assert_keeps(&contract, &seen.await.expect("it was called").body);
+    }
+}
+
+/// A contract that lets everything pass holds nothing.
+#[test]
+fn what_a_provider_does_not_know_fails() {
+    let (to, from) = ("+40712345678", "+14155552345");
+    let twilio = contract(TWILIO);
+    assert_keeps(&twilio, &json!({"To": to, "From": from, "Body": "x"}));
+    for bad in [
+        json!({"From": from, "Body": "x"}),
+        json!({"To": to, "Body": "x"}),
+        json!({"To": to, "From": from}),
+        json!({"To": "0712", "From": from, "Body": "x"}),
+        json!({"To": to, "From": from, "Body": "x".repeat(1601)}),
+        json!({"To": to, "From": from, "Body": "x", "StatusCallback": "not a URL"}),
+        json!({"To": to, "From": from, "Body": "x", "Text": "x"}),
+    ] {
+        assert!(!twilio.is_valid(&bad), "{bad}");
+    }
+    let engagelab = contract(ENGAGELAB);
+    for bad in [
+        json!({"to": to, "template": {"id": "1", "params": {}}}),
+        json!({"to": [to], "template": {"id": 1, "params": {}}}),
+        json!({"to": [to], "template": {"id": "1"}}),
+        json!({"to": [to], "template": {"id": "1", "params": {"name": ""}}}),
+        json!({"to": [to], "template": {"id": "1", "params": {}}, "plan": "x"}),
+    ] {
+        assert!(!engagelab.is_valid(&bad), "{bad}");
+    }
+    let brevo = contract(BREVO);
+    let good = json!({"sender": {"email": "a@b.example"}, "to": [{"email": "c@d.example"}], "subject": "x", "textContent": "x"});
+    assert_keeps(&brevo, &good);
+    for (name, value) in [
+        ("sender", json!({"email": "nobody"})),
+        ("to", json!([])),
+        ("to", json!([{"email": "c@d.example", "name": "x".repeat(71)}])),
+        ("subject", json!("")),
+        ("replyTo", json!({"name": "x"})),
+        ("headers", json!({"idempotencyKey": "key"})),
+        ("attachment", json!([{"content": "====", "name": "invite.ics"}])),
+        ("attachment", json!([{"content": "eA=="}])),
+        ("text", json!("x")),
+    ] {
+        let mut bad = good.clone();
+        bad[name] = value;
+        assert!(!brevo.is_valid(&bad), "{bad}");
+    }
+}
