@@ -7,6 +7,7 @@ mod agenda;
 mod book;
 mod change;
 mod office;
+mod preview;
 mod records;
 mod say;
 mod subject;
@@ -160,6 +161,7 @@ impl<D: Desk> Office<D> {
             Call::BusyTimes(request) => json(self.busy_times(caller, request).await?),
             Call::Me(_) => json(self.me(caller).await?),
             Call::Status(_) => json(self.status(caller).await?),
+            Call::PreviewTemplates(request) => json(self.preview(caller, request).await?),
             Call::Tools(_) => Ok(api::tools::tools()),
             Call::OpenApi(_) => {
                 let mut document = api::openapi::document();

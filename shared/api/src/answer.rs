@@ -605,6 +605,107 @@ pub struct SubscriptionView {
     pub retry_started_at: Option<Timestamp>,
 }
 
+/// Messages as people would get them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessagesView {
+    /// Each message, language and channel.
+    pub shown: Vec<ShownView>,
+    /// What each of these messages may speak of.
+    pub offers: Vec<OffersView>,
+    /// What is wrong with the request's wording; none: it may be saved.
+    pub problems: Vec<ProblemView>,
+}
+
+/// One message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownView {
+    /// Its name in the settings.
+    pub message: String,
+    /// What a host is told of: `booked`, `moved` or `canceled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+    /// Its language, a BCP 47 tag.
+    pub language: String,
+    /// `sms` or `email`.
+    pub channel: String,
+    /// `full`: with all that may be missing; `bare`: without any of it.
+    pub variant: String,
+    /// Who would send it so, as far as the settings say.
+    pub providers: Vec<String>,
+    /// The provider's template, where it is none of our wording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// An e-mail's subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The SMS, or the e-mail as plain text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The e-mail's HTML document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// What the SMS costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostView>,
+    /// The SMS without its diacritics, where that costs less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transliterated: Option<TransliteratedView>,
+    /// Why there is nothing to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What an SMS costs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CostView {
+    /// `GSM-7`, of which a segment holds 160 characters, or `UCS-2`, of which it holds 70; 153 and 67 where there are several.
+    pub encoding: String,
+    /// Its length in units of the encoding.
+    pub units: usize,
+    /// How many segments are sent, and paid for.
+    pub segments: usize,
+    /// The characters for whose sake it is UCS-2.
+    pub culprits: String,
+    /// The price, where the settings name one for a segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
+}
+
+/// An SMS without its diacritics.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransliteratedView {
+    /// What it says.
+    pub text: String,
+    /// What it costs.
+    pub cost: CostView,
+}
+
+/// The variables of a message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OffersView {
+    /// The message's name in the settings.
+    pub message: String,
+    /// These have a value, come what may.
+    pub always: Vec<String>,
+    /// These may be missing: they stand inside an `if`.
+    pub optional: Vec<String>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemView {
+    /// Where.
+    pub path: String,
+    /// What, and what would be right.
+    pub problem: String,
+}
+
 impl From<&EventType> for EventTypeView {
     fn from(it: &EventType) -> Self {
         Self {

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::answer::{
     AvailabilityView, BookAnswer, BookingView, BusyView, CancelView, EventTypesView, HoldView, LinkView, MeView,
-    MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView, UpcomingAnswer,
+    MessagesView, MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView, UpcomingAnswer,
 };
 use crate::read::{json, read_with};
 use crate::refusal::Code;
 use crate::request::{
     AlternativesRequest, AvailableTimesRequest, BookRequest, BookingRequest, BusyTimesRequest, CancelRequest,
-    ConfirmRequest, EventTypesRequest, HostRequest, LinkRequest, MoveRequest, Nothing, UpcomingRequest,
+    ConfirmRequest, EventTypesRequest, HostRequest, LinkRequest, MoveRequest, Nothing, PreviewRequest, UpcomingRequest,
 };
 use crate::{Fault, Request, schema};
 
@@ -265,6 +265,12 @@ operations! {
 
     /// Tells how the whole stands: the last webhook, the bookings, the queues, the subscription, and what needs a person's eye.
     Status(Nothing) -> StatusView = "status" Get "/api/status" [] refuses [];
+
+    /// Shows messages as people would get them, without sending any.
+    ///
+    /// Each message in each language by each channel, with made-up bookings: one that has all there can be, and one that lacks
+    /// all that may be missing; of an SMS also its segments, its encoding and its price.
+    PreviewTemplates(PreviewRequest) -> MessagesView = "preview_templates" Post "/api/templates/preview" [] refuses [];
 
     /// Lists the tools for function-calling models.
     Tools(Nothing) -> Value = "tools" Get "/api/tools" [] refuses [];

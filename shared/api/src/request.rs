@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::Private;
 use domain::scheduling::Given;
+use domain::{Language, Private};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -347,6 +347,63 @@ pub struct BusyTimesRequest {
     pub until: Option<When>,
 }
 
+/// Which messages to show, and in which wording.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PreviewRequest {
+    /// The messages, by their names in the settings, such as `reminder`. Left out: all, or the one of `wording`.
+    #[schemars(inner(length(min = 1, max = 64)), length(max = 20))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
+    /// The languages, as BCP 47 tags: `en`, `ro`, `da`, `zh-Hant`. Left out: all, or the one of `wording`.
+    #[schemars(inner(length(min = 2, max = 35)), length(max = 20))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// The channels: `sms`, `email`. Left out: both.
+    #[schemars(length(max = 2))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelName>,
+    /// Whose wording and templates are shown: an event type, as the settings name it.
+    #[schemars(length(min = 1, max = 512))]
+    pub event_type: Option<String>,
+    /// Wording to try out, which need not be saved: it is checked as it would be when it is.
+    pub wording: Option<WordingToTry>,
+}
+
+/// How a message reaches a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelName {
+    /// A text message.
+    Sms,
+    /// An e-mail.
+    Email,
+}
+
+/// Wording for one message. What is left out keeps what the settings say, or ours.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WordingToTry {
+    /// The message's name in the settings.
+    #[schemars(length(min = 1, max = 64))]
+    pub message: String,
+    /// For one language, a BCP 47 tag. Left out: for any.
+    #[schemars(length(min = 2, max = 35))]
+    pub language: Option<String>,
+    /// The SMS.
+    #[schemars(length(min = 1, max = 4000))]
+    pub sms: Option<String>,
+    /// The e-mail's subject.
+    #[schemars(length(min = 1, max = 1000))]
+    pub subject: Option<String>,
+    /// The e-mail as plain text.
+    #[schemars(length(min = 1, max = 20000))]
+    pub text: Option<String>,
+    /// The e-mail as HTML: what stands inside the layout.
+    #[schemars(length(min = 1, max = 40000))]
+    pub html: Option<String>,
+}
+
 impl From<&CustomAnswers> for Given {
     fn from(answers: &CustomAnswers) -> Self {
         match answers {
@@ -368,6 +425,19 @@ impl Request for UpcomingRequest {}
 impl Request for BookingRequest {}
 impl Request for CancelRequest {}
 impl Request for HostRequest {}
+
+impl Request for PreviewRequest {
+    fn check(&self) -> Vec<Fault> {
+        let of_wording = self.wording.iter().filter_map(|it| it.language.as_ref());
+        let of_wording = of_wording.map(|tag| ("wording.language".to_owned(), tag));
+        let wanted = self.languages.iter().enumerate().map(|(at, tag)| (format!("languages.{at}"), tag));
+        wanted
+            .chain(of_wording)
+            .filter(|(_, tag)| Language::parse(tag).is_none())
+            .map(|(path, _)| Fault::new(path, "must be one of en, ro, da, zh-Hant"))
+            .collect()
+    }
+}
 
 // Without an offset the time is on the booking's own clocks.
 impl Request for MoveRequest {

@@ -77,11 +77,11 @@ fn is_worth_doing_late(action: &Action) -> bool {
     matches!(action.message(), Some(Message::NoShow | Message::NotBooked))
 }
 
+/// An action and its hour; at once, where it has none.
+type Planned = (Action, Option<Timestamp>);
+
 /// What a booking's standing calls for, and the leg that it is about.
-fn called_for<'a>(
-    booking: &'a Booking,
-    settings: &Settings,
-) -> Option<(Cow<'a, Leg>, Vec<(Action, Option<Timestamp>)>)> {
+fn called_for<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow<'a, Leg>, Vec<Planned>)> {
     Some(match booking.standing() {
         None => {
             let (leg, since) = booking.never_booked()?;
@@ -126,7 +126,7 @@ fn to_hosts(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {
 const NOT_BOOKED_AFTER_MINUTES: u32 = 10;
 
 /// What was asked for, and never came to be.
-fn of_nothing(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<(Action, Option<Timestamp>)> {
+fn of_nothing(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<Planned> {
     let at = after(since, NOT_BOOKED_AFTER_MINUTES);
     by_channel(Message::NotBooked, leg, settings).map(|action| (action, Some(at))).collect()
 }
@@ -136,13 +136,13 @@ fn of_nothing(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<(Action, 
 const HEAL_AFTER_MINUTES: u32 = 10;
 
 /// Only the old half of a move is known. Nobody is told anything until the new half is.
-fn of_half_a_move(leg: &Leg) -> Vec<(Action, Option<Timestamp>)> {
+fn of_half_a_move(leg: &Leg) -> Vec<Planned> {
     let moved_at = leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at);
     vec![(Action::Heal, Some(after(moved_at, HEAL_AFTER_MINUTES)))]
 }
 
 /// A meeting that is on: it was booked, or moved here; then what comes before and after it.
-fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<(Action, Option<Timestamp>)> {
+fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planned> {
     let is_vai = booking.metadata.is_some();
     let moved = booking.was_moved_to(leg);
     let mut actions = Vec::new();
@@ -174,12 +174,7 @@ fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<(Action,
 }
 
 /// A meeting that is off.
-fn of_cancellation(
-    booking: &Booking,
-    leg: &Leg,
-    end: &Cancellation,
-    settings: &Settings,
-) -> Vec<(Action, Option<Timestamp>)> {
+fn of_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &Settings) -> Vec<Planned> {
     let is_vai = booking.metadata.is_some();
     let mut actions = Vec::new();
     actions.extend(by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)));

@@ -7,17 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use Language::{Danish, English, Romanian, TraditionalChinese};
-use domain::{
-    BookingId, CommandId, ConnectionName, Language, Letter, Message, Notice, Outcome, Phone, Reason, TextOrder,
-};
+use domain::{BookingId, CommandId, ConnectionName, Outcome, Phone, Reason, TextOrder};
 use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
 
+use crate::http;
 use crate::links::Links;
-use crate::words::{Missing, stand_in};
-use crate::{http, when};
+use crate::wording::params;
 
 /// What EngageLab files our messages under.
 const PLAN: &str = "vai-calendly";
@@ -88,61 +85,6 @@ struct CustomArgs<'a> {
     command_id: &'a CommandId,
     booking_id: &'a BookingId,
     connection: &'a ConnectionName,
-}
-
-/// What a template may speak of. Each has a text, because EngageLab sends a variable that hasn't one as `{{name}}`: so also
-/// what the message may offer and this booking does not.
-fn params(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> BTreeMap<&'static str, String> {
-    let text = |value: Option<&str>, missing| {
-        let value = value.map(str::trim).filter(|it| !it.is_empty());
-        value.unwrap_or_else(|| stand_in(missing, letter.language)).to_owned()
-    };
-    let told = |at| when::tell(at, &letter.zone, letter.language);
-    let place = letter.place.as_ref().map(|it| it.expose().as_str());
-    let mut params = BTreeMap::from([
-        ("name", text(Some(letter.name.expose()), Missing::Name)),
-        ("invitee", text(Some(letter.invitee.expose()), Missing::Name)),
-        ("event", text(Some(&letter.event), Missing::Event)),
-        ("time", told(letter.start)),
-        ("link", text(letter.join_url.as_deref().or(place), Missing::Link)),
-        ("cancel_link", text(letter.cancel_url.as_deref(), Missing::SelfService)),
-        ("reschedule_link", text(letter.reschedule_url.as_deref(), Missing::SelfService)),
-        ("host", text(letter.host.as_deref(), Missing::Host)),
-    ]);
-    if matches!(message, Message::Move | Message::HostNotice(_)) {
-        params.insert("old_time", text(letter.old_start.map(told).as_deref(), Missing::OldTime));
-    }
-    if let Message::HostNotice(notice) = message {
-        params.insert("notice", word(notice, letter.language).to_owned());
-    }
-    if matches!(message, Message::FollowUp { .. }) {
-        params.insert("survey_link", text(letter.survey_url.as_deref(), Missing::SelfService));
-    }
-    if matches!(message, Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked) {
-        params.insert("booking_link", text(letter.booking_url.as_deref(), Missing::SelfService));
-    }
-    if message.is_follow_up() {
-        params.insert("unsubscribe_link", text(unsubscribe, Missing::SelfService));
-    }
-    params
-}
-
-/// What a host is told of, in one word: their templates can't choose between sentences.
-fn word(notice: Notice, language: Language) -> &'static str {
-    match (notice, language) {
-        (Notice::Booked, English) => "booked",
-        (Notice::Booked, Romanian) => "programată",
-        (Notice::Booked, Danish) => "booket",
-        (Notice::Booked, TraditionalChinese) => "已預約",
-        (Notice::Moved, English) => "moved",
-        (Notice::Moved, Romanian) => "mutată",
-        (Notice::Moved, Danish) => "flyttet",
-        (Notice::Moved, TraditionalChinese) => "已改期",
-        (Notice::Canceled, English) => "canceled",
-        (Notice::Canceled, Romanian) => "anulată",
-        (Notice::Canceled, Danish) => "aflyst",
-        (Notice::Canceled, TraditionalChinese) => "已取消",
-    }
 }
 
 /// EngageLab's answer, good or bad; which of the two, `code` says, whatever the status.

@@ -9,18 +9,19 @@ pub mod calendar;
 mod engagelab;
 mod envelope;
 pub mod http;
-pub mod numbers;
-pub mod preview;
-mod samples;
-pub mod sms;
 mod links;
 mod mailers;
 mod mime;
+pub mod numbers;
+pub mod preview;
+mod samples;
 mod ses;
+pub mod sms;
 mod texters;
 mod twilio;
 mod vai;
 pub mod when;
+pub mod wording;
 mod words;
 
 #[cfg(test)]

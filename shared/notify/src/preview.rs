@@ -62,6 +62,16 @@ pub enum Variant {
     Bare,
 }
 
+impl Variant {
+    /// The name that is shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Bare => "bare",
+        }
+    }
+}
+
 /// One message as a person would get it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Shown {

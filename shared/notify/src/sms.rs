@@ -17,6 +17,14 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gsm7 => "GSM-7",
+            Self::Ucs2 => "UCS-2",
+        }
+    }
+
     /// How many units a message of one segment holds, and each segment of a longer one.
     fn room(self) -> (usize, usize) {
         match self {

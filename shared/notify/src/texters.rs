@@ -3,7 +3,7 @@
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, TextOrder};
 
-use crate::{Engagelab, Twilio, http};
+use crate::{Engagelab, Twilio, http, numbers};
 
 /// Sends by the provider that an order names.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl Texters {
 
 impl engine::Texts for Texters {
     fn number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason> {
-        read(text, region)
+        numbers::read(text, region)
     }
 
     async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
@@ -34,11 +34,6 @@ impl engine::Texts for Texters {
             }
         }
     }
-}
-
-/// Stands in for `numbers::read`, which takes its place under the same signature.
-fn read(text: &str, _region: Option<&str>) -> Result<Phone, Reason> {
-    Phone::parse(text).map_err(|_| Reason::PhoneInvalid)
 }
 
 #[cfg(test)]

@@ -115,6 +115,7 @@ fn phones(leg: &Leg) -> String {
             }
             PhoneSource::OutboundCall => "the number the host is to call".to_owned(),
             PhoneSource::Metadata => "VAI's own record".to_owned(),
+            PhoneSource::Settings => "the settings".to_owned(),
         })
         .collect();
     if sources.is_empty() {

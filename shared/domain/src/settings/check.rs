@@ -367,9 +367,8 @@ fn providers(value: &Value, path: &str, errors: &mut Errors) -> Option<Providers
 /// `+40712345678`, letters of a name, or a messaging service's id.
 fn twilio_sender(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     let found = value.as_str().map(str::trim).filter(|text| {
-        let is_service = text.strip_prefix("MG").is_some_and(|id| {
-            id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F'))
-        });
+        let is_service =
+            text.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
         let is_name = (1..=11).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ')
             && text.bytes().any(|b| b.is_ascii_alphabetic());
@@ -482,7 +481,7 @@ fn quiet_hours(value: &Value, path: &str, errors: &mut Errors) -> Option<QuietHo
     table.read("until", errors, time_of_day, |it| hours.until = it);
     table.read("useful_minutes", errors, minutes, |it| hours.useful_minutes = it);
     table.close(errors);
-    let minutes = (hours.until - hours.from).get_hours() as i64 * 60 + (hours.until - hours.from).get_minutes();
+    let minutes = hours.until.duration_since(hours.from).as_mins();
     if minutes.rem_euclid(24 * 60) > LONGEST_QUIET_HOURS * 60 {
         errors.add(path, format!("are longer than {LONGEST_QUIET_HOURS} hours: when would anybody be reminded?"));
     }

@@ -27,6 +27,16 @@ pub enum Channel {
     Email,
 }
 
+impl Channel {
+    /// The name that settings use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Email => "email",
+        }
+    }
+}
+
 /// Who sends a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,77 @@
+//! Messages shown, not sent.
+
+use api::Refusal;
+use api::answer::{CostView, MessagesView, OffersView, ProblemView, ShownView, TransliteratedView};
+use api::request::{ChannelName, PreviewRequest, WordingToTry};
+use domain::Language;
+use domain::settings::{Channel, Wording};
+use notify::preview::{Cost, Shown, preview};
+
+use crate::office::{Caller, Desk, Office};
+
+impl<D: Desk> Office<D> {
+    /// Shows messages in the connection's wording, or in one that is to be tried.
+    pub(crate) async fn preview(&self, caller: &Caller, request: &PreviewRequest) -> Result<MessagesView, Refusal> {
+        let settings = self.settings(&caller.connection).await?;
+        let preview = preview(&wanted(request), &settings);
+        let offers = preview.offers.into_iter().map(|(message, offers)| OffersView {
+            message: message.to_owned(),
+            always: offers.always.iter().map(|it| (*it).to_owned()).collect(),
+            optional: offers.optional.iter().map(|it| (*it).to_owned()).collect(),
+        });
+        let problems = preview.problems.into_iter().map(|it| ProblemView { path: it.path, problem: it.problem });
+        Ok(MessagesView {
+            shown: preview.shown.into_iter().map(shown).collect(),
+            offers: offers.collect(),
+            problems: problems.collect(),
+        })
+    }
+}
+
+fn wanted(request: &PreviewRequest) -> notify::preview::PreviewRequest {
+    let channel = |it: &ChannelName| match it {
+        ChannelName::Sms => Channel::Sms,
+        ChannelName::Email => Channel::Email,
+    };
+    notify::preview::PreviewRequest {
+        messages: request.messages.clone(),
+        languages: request.languages.iter().filter_map(|tag| Language::parse(tag)).collect(),
+        channels: request.channels.iter().map(channel).collect(),
+        event_type: request.event_type.clone(),
+        wording: request.wording.clone().map(to_try),
+    }
+}
+
+fn to_try(wording: WordingToTry) -> Wording {
+    let WordingToTry { message, language, sms, subject, text, html } = wording;
+    let language = language.as_deref().and_then(Language::parse);
+    Wording { message, language, event_type: None, sms, subject, text, html }
+}
+
+fn shown(it: Shown) -> ShownView {
+    ShownView {
+        message: it.message.to_owned(),
+        notice: it.notice.map(str::to_owned),
+        language: it.language.tag().to_owned(),
+        channel: it.channel.name().to_owned(),
+        variant: it.variant.name().to_owned(),
+        providers: it.providers.into_iter().map(|it| it.name().to_owned()).collect(),
+        template: it.template,
+        subject: it.subject,
+        text: it.text,
+        html: it.html,
+        cost: it.cost.map(cost),
+        transliterated: it.transliterated.map(|it| TransliteratedView { text: it.text, cost: cost(it.cost) }),
+        problem: it.problem,
+    }
+}
+
+fn cost(it: Cost) -> CostView {
+    CostView {
+        encoding: it.encoding.name().to_owned(),
+        units: it.units,
+        segments: it.segments,
+        culprits: it.culprits,
+        price: it.price,
+    }
+}
