@@ -7,6 +7,8 @@ use domain::{
     State,
 };
 use jiff::civil::time;
+use serde_json::json;
+use wire::intake::{Envelope, Source};
 
 use crate::payload::{EMAIL, Meeting, PHONE, at};
 use crate::stories::{shown, timeline};
@@ -478,4 +480,85 @@ fn what_a_contact_is_kept_by_says_nothing_of_it() {
     assert_ne!(key, ContactKey::of_phone(&other, &phone), "each connection keeps its own");
     assert_eq!(ContactKey::of_email(&one, " Ana@Example.com"), ContactKey::of_email(&one, "ana@example.com"));
     assert_eq!(format!("{:?}", Private::from("x")), "•••");
+}
+
+/// A call of EngageLab's, as the intake queue holds it.
+fn engagelab_tells(world: &Fake, nonce: &str, body: &serde_json::Value) -> String {
+    let mut envelope =
+        Envelope::new(Source::Engagelab, ConnectionName::default(), world.now.get(), body.to_string().into_bytes());
+    envelope.nonce = Some(nonce.to_owned());
+    envelope.to_json()
+}
+
+fn engagelab_row(world: &Fake, status: &str) -> serde_json::Value {
+    let receipt = world.receipt("sms-confirmation", Delivery::Delivered);
+    json!({"total": 1, "rows": [{
+        "message_id": receipt.provider_id, "to": PHONE, "server": "sms", "channel": "sms", "itime": 1_795_165_267,
+        "custom_args": {"command_id": receipt.command, "booking_id": receipt.booking, "connection": "default"},
+        "status": {"message_status": status, "status_data": {"msg_time": 1_795_165_260}, "error_code": 0},
+    }]})
+}
+
+fn taken(world: &Fake, message: &str) {
+    assert_eq!(world.try_once(&[message], true), Some(vec![]), "it is taken in");
+}
+
+#[test]
+fn a_forged_body_under_a_captured_header_changes_nothing() {
+    let world = world(|_| {});
+    world.webhook(&meeting().created());
+    let genuine = engagelab_tells(&world, "n-1", &engagelab_row(&world, "delivered"));
+    taken(&world, &genuine);
+    assert!(timeline(&world).contains("confirmation by SMS | has arrived"), "{}", timeline(&world));
+
+    // Whoever has seen that call has a header that is genuine for any body.
+    let before = (shown(&world), timeline(&world));
+    let uplink = json!({"total": 1, "rows": [{
+        "message_id": "0", "to": PHONE, "server": "sms",
+        "response": {"event": "uplink_message", "response_data": {"from": PHONE, "to": "+1", "body": "STOP"}},
+    }]});
+    for forged in [engagelab_row(&world, "sent_failed"), uplink.clone()] {
+        taken(&world, &engagelab_tells(&world, "n-1", &forged));
+    }
+    // The queue may deliver the genuine one again.
+    taken(&world, &genuine);
+    assert_eq!((shown(&world), timeline(&world)), before);
+    let key = ContactKey::of_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number"));
+    assert_eq!(world.state.borrow().contacts[&key].objection, None);
+
+    // With a header of its own the person's STOP holds.
+    taken(&world, &engagelab_tells(&world, "n-2", &uplink));
+    assert_eq!(world.state.borrow().contacts[&key].objection, Some((Objection::Everything, ConsentSource::Reply)));
+    world.wait_until("2026-11-24T08:30:00Z");
+    assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Skipped { reason: Reason::OptedOut });
+}
+
+#[test]
+fn a_number_that_was_never_written_to_has_nothing_to_stop() {
+    let world = world(|_| {});
+    world.webhook(&meeting().created());
+    let stranger = Reply {
+        from: Phone::parse("+4520123456").expect("a number"),
+        text: "STOP".into(),
+        at: at("2026-11-21T09:00:00Z"),
+    };
+    let calls = world.state.borrow().calls.len();
+    assert_eq!(world.hears(&Heard::Reply(stranger)), "stranger");
+    assert_eq!(world.state.borrow().calls[calls..], ["contact"]);
+}
+
+#[test]
+fn a_receipt_that_is_quicker_than_the_answer_comes_back() {
+    let world = world(|_| {});
+    world.webhook(&meeting().created());
+    let body = engagelab_row(&world, "delivered");
+    {
+        // As it stands while the provider has it and its answer is on the way.
+        let mut state = world.state.borrow_mut();
+        let id = state.commands.keys().find(|it| it.as_str().starts_with("sms-confirmation")).expect("it").clone();
+        let until = at("2026-11-20T09:01:02Z");
+        state.commands.get_mut(&id).expect("a command").1.state = State::Claimed { until };
+    }
+    let message = engagelab_tells(&world, "n-1", &body);
+    assert_eq!(world.try_once(&[&message], true), Some(vec![0]), "the record comes back");
 }

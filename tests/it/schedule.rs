@@ -436,6 +436,53 @@ fn what_calendly_never_did_may_be_tried_again_after_two_minutes() {
 }
 
 #[test]
+fn whom_an_agent_could_not_book_is_told_unless_it_books_after_all() {
+    let world = monday();
+    let office = office(&world);
+    world.state.borrow_mut().desk.down.push("book");
+    assert_eq!(code(&try_ask(&office, &world, "book", &demo()).expect("an answer")), "in_progress");
+    world.state.borrow_mut().desk.down.clear();
+    // The conversation is over, and nobody asks again: the delayed message does.
+    let told = || world.told().into_iter().filter(|it| it.starts_with("SMS")).collect::<Vec<_>>();
+    world.wait_until("2026-11-23T08:12:00Z");
+    assert_eq!(told(), [""; 0], "the agent has ten minutes to book after all");
+    let kept = world.state.borrow().schedules.clone();
+    world.wait_until("2026-11-23T08:30:00Z");
+    assert_eq!(told().len(), 1, "{:?} {kept:?}", world.told());
+    assert!(told()[0].starts_with("SMS not_booked"), "{:?}", told());
+
+    let world = monday();
+    let office = self::office(&world);
+    world.state.borrow_mut().desk.down.push("book");
+    try_ask(&office, &world, "book", &demo()).expect("an answer");
+    world.state.borrow_mut().desk.down.clear();
+    world.wait_until("2026-11-23T08:05:00Z");
+    assert_eq!(ask(&world, "book", &demo())["success"], true);
+    world.wait_until("2026-11-23T08:30:00Z");
+    let told = world.told();
+    assert!(told.iter().any(|it| it.starts_with("SMS confirmation")), "{told:?}");
+    assert!(!told.iter().any(|it| it.starts_with("SMS not_booked")), "{told:?}");
+}
+
+#[test]
+fn messages_are_shown_and_wording_is_tried_without_sending_any() {
+    let world = monday();
+    let calls = world.state.borrow().calls.len();
+    let wording = json!({"message": "reminder", "language": "ro", "sms": "{{ name }}: {{ link }}"});
+    let shown = ask(&world, "preview_templates", &json!({"channels": ["sms"], "wording": wording}));
+    let one = &shown["shown"][0];
+    assert_eq!((one["message"].as_str(), one["language"].as_str()), (Some("reminder"), Some("ro")), "{shown}");
+    assert!(one["cost"]["segments"].as_u64() >= Some(1), "{one}");
+    let problem = shown["problems"][0].to_string();
+    assert!(problem.contains("wording.sms") && problem.contains("may be missing"), "{problem}");
+    assert!(!world.state.borrow().calls[calls..].iter().any(|it| ["text", "mail", "commit"].contains(it)));
+
+    let all = ask(&world, "preview_templates", &json!({}));
+    let worded = all["shown"].as_array().expect("a list").iter().filter(|it| it.get("template").is_none());
+    assert_eq!(worded.count(), 11 * 4 * 2 * 2, "messages, languages, channels, with and without what may be missing");
+}
+
+#[test]
 fn whoever_is_quicker_the_webhook_and_the_answer_meet_in_one_booking() {
     let world = monday();
     // The webhook is processed while the answer is on its way: our own note of it finds the row changed.

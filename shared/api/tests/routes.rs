@@ -100,6 +100,13 @@ fn every_operation_is_reached_both_ways_and_means_the_same() {
         ("GET", "/api/calendly/hosts/me/busy", Value::Null, "busy_times", json!({ "host": "me" })),
         ("GET", "/api/calendly/me", Value::Null, "me", json!({})),
         ("GET", "/api/status", Value::Null, "status", json!({})),
+        (
+            "POST",
+            "/api/templates/preview",
+            json!({ "messages": ["reminder"], "channels": ["sms"], "wording": { "message": "reminder", "sms": "Hi" } }),
+            "preview_templates",
+            json!({ "messages": ["reminder"], "channels": ["sms"], "wording": { "message": "reminder", "sms": "Hi" } }),
+        ),
         ("GET", "/api/tools", Value::Null, "tools", Value::Null),
         ("GET", "/api/openapi.json", Value::Null, "openapi", json!({})),
     ];

@@ -18,7 +18,13 @@ pub(crate) struct Owners(Mutex<BTreeMap<ConnectionName, Known>>);
 
 /// The hosts' time zones, remembered as long as owners are.
 #[derive(Debug, Default)]
-pub(crate) struct Zones(Mutex<BTreeMap<(ConnectionName, String), (Option<String>, Instant)>>);
+pub(crate) struct Zones(Mutex<BTreeMap<Host, Zone>>);
+
+/// Whose Calendly, and the host's URI there.
+type Host = (ConnectionName, String);
+
+/// A host's zone, and when it was asked for.
+type Zone = (Option<String>, Instant);
 
 /// Past this many the hosts are forgotten.
 const MOST_HOSTS: usize = 1_000;

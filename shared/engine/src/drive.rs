@@ -89,17 +89,22 @@ pub async fn resume<W: World>(
     booking: &BookingId,
     deadline: Timestamp,
 ) -> Result<Progress, Trouble> {
-    let snapshot = world.store().load(connection, booking).await?;
+    let mut snapshot = world.store().load(connection, booking).await?;
     let mut facts = Vec::new();
+    let mut is_settled = false;
     // What can't be asked now must not hold up what is due.
     let mut unasked = None;
     for (token, request) in snapshot.booking.open_requests() {
         match settle(world, connection, booking, token, request).await {
             Ok(Settled::Booked(fact)) => facts.push(*fact),
-            Ok(Settled::NotBooked) => {}
+            Ok(Settled::NotBooked) => is_settled = true,
             Ok(Settled::Unsettled(at)) => look_again(world, connection, booking, at).await?,
             Err(trouble) => unasked = Some(trouble),
         }
+    }
+    if is_settled {
+        // That nothing was booked is written down, and so is what follows from it.
+        snapshot = world.store().load(connection, booking).await?;
     }
     let progress = match advance(world, gate, connection, snapshot, &facts, None, deadline).await? {
         Step::Through(progress) => progress,

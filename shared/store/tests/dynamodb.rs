@@ -15,10 +15,10 @@ use aws_sdk_dynamodb::types::{
 use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Provider, Template};
 use domain::{
-    Action, Booking, BookingId, Cancellation, Changed, Command, CommandId, ConnectionName, Decision, Fact, FactId,
-    InviteeUri, Settings, Snapshot, State, Token, Verdict, decide,
+    Action, Booking, BookingId, Cancellation, Changed, Command, CommandId, ConnectionName, ConsentSource, ContactKey,
+    Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token, Verdict, decide,
 };
-use engine::{Aliases, CommitError, Evidence, Prospect, Records, ReserveError, Store, Totals, UnknownEvent};
+use engine::{Aliases, CommitError, Contact, Evidence, Prospect, Records, ReserveError, Store, Totals, UnknownEvent};
 use futures_util::future::join_all;
 use store::{Kept, Table};
 
@@ -133,6 +133,7 @@ fn settings() -> Settings {
         language: None,
         event_type: None,
         id: "t-1".to_owned(),
+        text: None,
     };
     Settings { templates: vec![template], ..Settings::default() }
 }
@@ -155,15 +156,8 @@ fn adding(snapshot: &Snapshot, command: Command) -> Decision {
 }
 
 fn long_command(number: usize, size: usize) -> Command {
-    let command = Command {
-        id: CommandId::new(format!("log-{number:04}")),
-        action: Action::OfferHelp,
-        leg: invitee("I1"),
-        not_before: None,
-        state: State::Open,
-        attempts: 0,
-        history: Vec::new(),
-    };
+    let command = Command::new(&BookingId::new("bk-1"), Action::OfferHelp, invitee("I1"), at(START), None);
+    let command = Command { id: CommandId::new(format!("log-{number:04}")), ..command };
     command.turned(State::Unknown, at(START), None, Some("x".repeat(size)))
 }
 
@@ -244,7 +238,7 @@ async fn a_withdrawal_needs_the_command_as_it_was_seen() {
     let decision = decide(&seen, &[moved("I1", START, "I2"), next], &settings(), now);
     let withdrawn = decision.commands.iter().find(|it| it.was == Some(0)).expect("an open command to withdraw");
     let open = seen.commands.iter().find(|it| it.id == withdrawn.command.id).expect("as it was");
-    let claimed = open.clone().claimed(now, until, None);
+    let claimed = open.clone().claimed(now, until, None, None);
     assert!(world.table.swap(&world.connection, &seen.booking.id, &claimed, 0).await.expect("an answer"));
     assert!(matches!(world.table.commit(&decision, &[]).await, Err(CommitError::Conflict)));
 
@@ -280,8 +274,8 @@ async fn a_command_is_swapped_by_one() {
     let swap = async |command: &Command, was| {
         world.table.swap(&world.connection, &seen.booking.id, command, was).await.expect("an answer")
     };
-    let claimed = open.clone().claimed(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), None);
-    let rival = open.claimed(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None);
+    let claimed = open.clone().claimed(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), None, None);
+    let rival = open.claimed(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None, None);
     assert!(swap(&claimed, 0).await);
     assert!(!swap(&rival, 0).await);
     assert!(swap(&claimed, 0).await, "a try whose answer was lost");
@@ -655,6 +649,48 @@ async fn permits_never_exceed_their_limit() {
     let granted = join_all((0..40).map(|_| take("d", 3, 50, "2026-11-20T08:00:00Z"))).await;
     assert!(granted.iter().sum::<u32>() <= 50);
     assert_eq!(granted.iter().sum::<u32>() + take("d", 50, 50, "2026-11-20T08:00:00Z").await, 50);
+}
+
+#[tokio::test]
+async fn what_a_person_objects_to_is_kept_and_the_latest_word_counts() {
+    let Some(world) = World::new("contact").await else { return };
+    let key = ContactKey::of_email(&world.connection, "ana@example.com");
+    let (table, connection) = (&world.table, &world.connection);
+    let contact = async || table.contact(connection, &key).await.expect("an answer");
+    assert_eq!(contact().await, Contact::default());
+
+    let (booking, command) = (BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"));
+    table.reached(connection, &key, &booking, &command, at(NOW)).await.expect("written");
+    let object = async |objection, source, when: &str| {
+        table.object(connection, &key, objection, source, at(when)).await.expect("written");
+    };
+    object(Some(Objection::Everything), ConsentSource::Reply, "2026-11-20T09:00:00Z").await;
+    // A word that was overtaken changes nothing.
+    object(None, ConsentSource::Reply, "2026-11-20T08:59:59Z").await;
+    let known = contact().await;
+    assert_eq!(known.objection, Some((Objection::Everything, ConsentSource::Reply)));
+    assert_eq!(known.last, Some((booking, command)));
+    let pk = format!("default#contact#{}", key.as_str());
+    assert_eq!(world.attribute(&pk, "objection", "expires_at").await, None, "a no is kept");
+    assert!(world.attribute(&pk, "reached", "expires_at").await.is_some());
+
+    object(None, ConsentSource::Reply, "2026-11-20T09:00:01Z").await;
+    assert_eq!(contact().await.objection, None);
+    let other = ConnectionName::parse("acme").expect("a name");
+    assert_eq!(table.contact(&other, &key).await.expect("an answer"), Contact::default());
+}
+
+#[tokio::test]
+async fn a_number_is_used_once_and_its_redelivery_is_no_second_use() {
+    let Some(world) = World::new("nonce").await else { return };
+    let used = async |nonce: &str, digest: &str| {
+        world.table.first_use(&world.connection, nonce, digest, at(NOW)).await.expect("an answer")
+    };
+    assert!(used("n-1", "body").await);
+    assert!(used("n-1", "body").await, "the queue delivers it again");
+    assert!(!used("n-1", "forged").await);
+    assert!(used("n-2", "forged").await);
+    assert!(used(&"n".repeat(9_999), "body").await, "it is a stranger's text");
 }
 
 #[tokio::test]

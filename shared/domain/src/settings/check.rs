@@ -709,7 +709,45 @@ mod tests {
         }))
         .expect_err("errors");
         let list: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(list.join("\n"), @"");
+        insta::assert_snapshot!(list.join("\n"), @r#"
+        default_language: must be one of en, ro, da, zh-Hant
+        fallback_zone: is no IANA time zone (such as Europe/Bucharest)
+        default_region: must be a country of two capital letters, such as RO
+        reminder_minutes: names the same minutes twice
+        reminder_minutes[2]: must be a whole number of minutes from 1 to 527040
+        reconfirm_minutes: has more than 2
+        survey_url: must be an address that begins with https://
+        calendar_file: must be one of off, publish, request
+        quiet_hours.useful_minutes: must be a whole number of minutes from 1 to 527040
+        quiet_hours: are longer than 16 hours: when would anybody be reminded?
+        transliterate: may hold ro only: the others need no transliteration, or have none
+        sms_price: must be an amount and a currency, such as "0.045 EUR"
+        providers.sms: names the same provider twice
+        providers.email[0]: must be one of vai, ses, brevo
+        providers.messages.hello: is no message; there are: confirmation, move, cancellation, reminder, follow_up, no_show, host_notice, reconfirmation, not_booked
+        providers.messages.hello.sms: must name a provider at least; what is not to be sent is left out of `channels`
+        senders.twilio: must be a messaging service (MG and 32 hex digits), a number with +, or a name of 11 letters
+        senders.email: must be an e-mail address
+        templates[0].message: must be one of confirmation, move, cancellation, reminder, follow_up, no_show, host_notice, reconfirmation, not_booked
+        templates[0].provider: must be one of engagelab, vai
+        templates[0].id: is missing
+        wording[0].sms: must be a text that is not empty
+        wording[1].colour: is no setting; there are: message, language, event_type, sms, subject, text, html
+        wording[1]: is for the same message, language and event type as one above
+        event_types.Sales Demo.channels.reminder[0]: must be one of sms, email
+        hosts.a@example.com.phone: must be a phone number with + and country code
+        host_phone: must be a phone number with + and country code
+        booking.per_minute: must be a whole number from 1 to 100000
+        booking.hold_minutes: must be a whole number of minutes from 1 to 60
+        booking.never_guests[1]: must be an e-mail address, or a domain such as @example.com
+        booking.per_week: is no setting; there are: per_minute, per_hour, per_day, requests_per_minute, hold_minutes, never_guests
+        topics[0].words: must hold a word at least
+        topics[0].event_type: is missing
+        topics[1].words[1]: must be a text that is not empty
+        topics[1].hosts: is no setting; there are: name, words, event_type, host
+        logging.level_until: is missing: a level set here must say when it ends
+        colour: is no setting; there are: default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, quiet_hours, stop_words, start_words, transliterate, sms_price, time_words, help_after_minutes, channels, providers, senders, templates, wording, event_types, hosts, host_phone, booking, topics, logging
+        "#);
     }
 
     #[test]

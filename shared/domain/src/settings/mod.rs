@@ -159,11 +159,28 @@ pub struct Wording {
 #[serde(default)]
 pub struct QuietHours {
     /// When they begin.
+    #[serde(with = "time_of_day")]
     pub from: Time,
     /// When they end.
+    #[serde(with = "time_of_day")]
     pub until: Time,
     /// A reminder is still of use in the morning when it comes so many minutes before the start.
     pub useful_minutes: u32,
+}
+
+/// A time of day as people write it: `21:00`.
+mod time_of_day {
+    use jiff::civil::Time;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&time.strftime("%H:%M"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Time::strptime("%H:%M", text).map_err(|_| D::Error::custom("a time of day is from 00:00 to 23:59"))
+    }
 }
 
 impl Default for QuietHours {
@@ -185,13 +202,28 @@ pub enum CalendarFile {
     Request,
 }
 
-/// What a segment of an SMS costs, for estimates.
+/// What a segment of an SMS costs, for estimates; written as `0.045 EUR`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Price {
     /// Millionths of the currency.
     pub micros: u64,
     /// Three letters, such as `EUR`.
     pub currency: String,
+}
+
+impl TryFrom<String> for Price {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a price is an amount and a currency")
+    }
+}
+
+impl From<Price> for String {
+    fn from(price: Price) -> Self {
+        price.times(1)
+    }
 }
 
 impl Price {
