@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
-use domain::Standing;
 use domain::settings::Topic;
+use domain::{Phone, Standing};
 use engine::Unavailable;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
@@ -393,6 +393,15 @@ fn hurt_at_every_step_a_cancellation_is_one_cancellation() {
     );
     println!("{histories} histories of a cancellation hurt");
     assert!(histories > 40);
+}
+
+#[test]
+fn of_what_an_agent_cancels_the_host_is_told_though_calendly_takes_it_for_the_hosts_doing() {
+    let world = monday();
+    booked(&world);
+    world.state.borrow_mut().settings.host_phone = Phone::parse("+4520123456").ok();
+    ask(&world, "cancel", &json!({"booking": id_of(&world), "reason": "Nu mai am timp"}));
+    assert!(world.told().iter().any(|it| it.starts_with("SMS to the host: canceled")), "{:?}", world.told());
 }
 
 #[test]

@@ -178,8 +178,9 @@ fn of_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &
     let is_vai = booking.metadata.is_some();
     let mut actions = Vec::new();
     actions.extend(by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)));
-    // A host need not be told of what the host has done.
-    if end.by != CanceledBy::Host {
+    // A host need not be told of what the host has done. What VAI's agent does, Calendly takes for the host's doing.
+    let by_agent = booking.cancel_requests().contains_key(&leg.invitee);
+    if by_agent || end.by != CanceledBy::Host {
         actions.extend(to_hosts(Notice::Canceled, leg, settings).into_iter().map(|action| (action, None)));
     }
     if is_vai {
