@@ -1,5 +1,7 @@
 """The main job, played once on the running stack: an agent books for Ana in Bucharest by our API; she is confirmed and
-reminded, moves the meeting and cancels it. Then the agent books, moves and cancels for Freja in Copenhagen. Every step
+reminded, moves the meeting and cancels it, and Maria, the host, is told each time. Meanwhile the agent books, moves and
+cancels for Freja in Copenhagen, whose phone is off in the end: an e-mail takes the place of the SMS. Of what is for Lin in
+Taipei, EngageLab takes nothing and Twilio all; she replies STOP, and is texted no more. And Emma does not come. Every step
 waits for what the people concerned should see, and fails when they don't."""
 
 import hashlib
@@ -21,6 +23,14 @@ ANA = {"inviteeName": "Ana Ionescu", "inviteeEmail": "ana.ionescu@example.com", 
        "phone": "+40712345678", "language": "ro"}  # fmt: skip
 FREJA = {"inviteeName": "Freja Holm", "inviteeEmail": "freja.holm@example.com", "timezone": "Europe/Copenhagen",
          "phone": "+4520123457", "language": "da"}  # fmt: skip
+LIN = {"inviteeName": "林怡君", "inviteeEmail": "lin.yijun@example.com", "timezone": "Asia/Taipei",
+       "phone": "+886912345678", "language": "zh-Hant"}  # fmt: skip
+EMMA = {"first_name": "Emma", "last_name": "Clarke", "name": "Emma Clarke", "email": "emma.clarke@example.com",
+        "timezone": "Europe/London", "text_reminder_number": "+44 7400 123456"}  # fmt: skip
+# The sandbox's event type, for the recorded payloads: a link for another booking can be made of it.
+SALES_DEMO = "/event_types/00000000-0000-4000-8000-0000000000e1"
+# The host's contact in the settings.
+MARIA = "+40722000101"
 
 
 def play(stack):
@@ -30,25 +40,41 @@ def play(stack):
     story.expect("vai", "VAI told of the booking", lambda it: it["path"].endswith("/calendly/notify"))
     story.expect("sms", "the confirmation by SMS", lambda it: it["message"] == "confirmation")
     story.expect("emails", "the confirmation by e-mail", lambda it: it["to"] == ANA["inviteeEmail"])
+    story.notice("its host told by SMS", ANA)
     story.expect("vai", "VAI told of the confirmation", lambda it: it["path"].endswith("/calendly/confirmed"))
     story.ask(booked)
-    story.expect("sms", "the reminder, one hour before", lambda it: it["message"] == "reminder", within=130)
-    moved = story.move(booked["inviteeUuid"])
-    story.expect("sms", "the news of the move by SMS", lambda it: it["message"] == "move")
-    story.expect("vai", "VAI told of the move", lambda it: it["path"].endswith("/calendly/rescheduled"))
-    story.cancel(moved)
-    story.expect("sms", "the cancellation by SMS", lambda it: it["message"] == "cancellation")
-    story.expect("followups", "VAI asked to offer help", lambda it: it["user_email"] == ANA["inviteeEmail"])
-    story.expect("vai", "VAI told of the cancellation", lambda it: it["path"].endswith("/calendly/canceled"))
     story.settle()
-    story.must_be(sms=4, emails=1, followups=1, analytics=3, notified=1)
+    story.must_be(sms=1, notices=1, emails=1, followups=0, analytics=1, notified=1)
+    # While Ana's reminder waits for its hour.
     story.by_the_agent()
     story.settle()
-    story.must_be(sms=7, emails=2, followups=1, analytics=6, notified=2)
+    story.must_be(sms=4, notices=4, emails=4, followups=0, analytics=4, notified=2)
+    stopped = story.stop()
+    story.settle()
+    story.must_be(sms=5, notices=6, emails=6, followups=0, analytics=6, notified=3)
+    story.no_show()
+    story.settle()
+    story.must_be(sms=6, notices=6, emails=6, followups=0, analytics=7, notified=3)
+    story.expect("sms", "Ana's reminder, one hour before", lambda it: it["message"] == "reminder", within=130)
+    moved = story.move(booked["inviteeUuid"])
+    story.expect("sms", "the news of the move by SMS", lambda it: it["message"] == "move" and it["to"] == ANA["phone"])
+    story.expect("emails", "and by e-mail (Brevo), with a file for the calendar",
+                 lambda it: it["provider"] == "brevo" and it["to"] == ANA["inviteeEmail"] and it["attachments"])  # fmt: skip
+    story.news("VAI told of the move", "rescheduled", booked["id"])
+    story.cancel(moved)
+    story.expect("sms", "the cancellation by SMS",
+                 lambda it: it["message"] == "cancellation" and it["to"] == ANA["phone"])  # fmt: skip
+    story.expect("followups", "VAI asked to offer help", lambda it: it["user_email"] == ANA["inviteeEmail"])
+    story.news("VAI told of the cancellation", "canceled", booked["id"])
+    story.settle()
+    expected = {"sms": 9, "notices": 8, "emails": 7, "followups": 1, "analytics": 9, "notified": 3}
+    story.must_be(**expected)
     story.replay()
-    story.must_be(sms=7, emails=2, followups=1, analytics=6, notified=2)
+    story.must_be(**expected)
     story.curl()
-    story.show(moved)
+    story.must_be(**expected | {"sms": 10, "notices": 9, "analytics": 10})
+    story.show(ANA["inviteeName"], moved)
+    story.show(LIN["inviteeName"], stopped)
 
 
 class Story:
@@ -114,16 +140,89 @@ class Story:
         start = instant(minutes=51 * 60)
         self.call("POST", f"/api/calendly/bookings/{booking}/move", {"preferredTime": start})
         self.say(f"the agent moves it to {start}")
-        self.to_freja("the news of the move by SMS", "move")
+        self.to_freja("the news of the move by SMS", "move", delivery="delivered")
+        self.stack.post("/people/handset", {"number": FREJA["phone"], "state": "off"})
         self.call("POST", f"/api/calendly/bookings/{booking}/cancel", {"reason": "Kollegaen er syg"})
-        self.say("the agent cancels it")
+        self.say("her phone is off; the agent cancels it")
         self.to_freja("the cancellation by SMS", "cancellation")
+        self.expect("emails", "it has not arrived, so an e-mail (Amazon SES) takes its place",
+                    lambda it: it["provider"] == "ses" and it["to"] == FREJA["inviteeEmail"])  # fmt: skip
         for news in ("rescheduled", "canceled"):
-            self.expect("vai", f"VAI told that it was {news}",
-                        lambda it: it["path"].endswith(f"/calendly/{news}") and it["body"]["booking_id"] == booking)  # fmt: skip
+            self.news(f"VAI told that it was {news}", news, booking)
+        self.told(booking, "cancellation by SMS", "has not arrived")
+        self.told(booking, "cancellation by e-mail", "has arrived")
 
-    def to_freja(self, what, message):
-        self.expect("sms", what, lambda it: it["message"] == message and it["to"] == FREJA["phone"])
+    def to_freja(self, what, message, **having):
+        having |= {"message": message, "to": FREJA["phone"]}
+        self.expect("sms", what, lambda it: having.items() <= it.items())
+
+    def stop(self):
+        """EngageLab refuses, Twilio takes over and tells what becomes of it; a person who wants no more gets no more."""
+        self.refuse(2)  # the invitee's and the host's
+        request = LIN | {"eventType": "Quick Consultation", "preferredTime": instant(minutes=28 * 60),
+                         "conversationId": "conv-44", "userId": "user-7", "agentType": "sales"}  # fmt: skip
+        booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
+        self.say(f"the agent books for {LIN['inviteeName']}; EngageLab refuses what is to be sent")
+        self.expect("sms", "the confirmation by Twilio's SMS",
+                    lambda it: it["provider"] == "twilio" and it["to"] == LIN["phone"])  # fmt: skip
+        self.notice("its host told by Twilio's SMS", LIN, provider="twilio")
+        self.told(booking, "confirmation by SMS", "Twilio takes over")
+        self.told(booking, "confirmation by SMS", "has arrived")
+        self.stack.post("/people/reply", {"from": LIN["phone"], "text": "STOP"})
+        self.say("she replies: “STOP”")
+        self.told(booking, "confirmation by SMS", "the person replied")
+        self.call("POST", f"/api/calendly/bookings/{booking}/cancel", {"reason": "臨時有事"})
+        self.say("the agent cancels it")
+        self.expect("emails", "no SMS any more: an e-mail (Amazon SES) takes its place",
+                    lambda it: it["provider"] == "ses" and it["to"] == LIN["inviteeEmail"])  # fmt: skip
+        self.told(booking, "cancellation by SMS", "not sent")
+        return booking
+
+    def refuse(self, times):
+        fault = {"target": "engagelab", "mode": "fail", "status": 200, "code": 3003, "times": times}
+        self.stack.post("/control/faults", fault)
+
+    def no_show(self):
+        """The host's word that somebody didn't come, which Calendly is late with, so that nobody has to wait here."""
+        now = datetime.now(timezone.utc)
+        booked = self.recorded("invitee_created_text_reminder", now - timedelta(minutes=75), 15, EMMA)
+        absent = json.loads((ROOT / "events/invitee_no_show_created.json").read_text())
+        word = absent["payload"]["no_show"] | {"created_at": stamp(now - timedelta(minutes=40))}
+        absent["payload"] = booked["payload"] | {"no_show": word}
+        self.refuse(1)
+        for body in (booked, absent):
+            self.post(json.dumps(body, ensure_ascii=False).encode(), 200)
+            self.settle()
+        self.say("Calendly tells late of a meeting that is over, and that Emma Clarke did not come")
+        missed = self.expect("sms", "a note to her, by Twilio, with a link for a new time and one that ends such notes",
+                             lambda it: it["to"] == digits(EMMA["text_reminder_number"]))  # fmt: skip
+        [link] = re.findall(r"http://127\.0\.0\.1:\S+/unsubscribe/\S+", missed["text"])
+        asked, done = (output(["curl", "-s", "-w", " %{http_code}", *method, link]) for method in ((), ("-X", "POST")))
+        titles = [re.search(r"<title>(.+?)</title>.* (\d+)$", page, re.DOTALL).groups() for page in (asked, done)]
+        if [status for _, status in titles] != ["200", "200"] or "<form" not in asked or "<form" in done:
+            raise Failed(f"the link should have asked, and then have done it: {asked}\n{done}")
+        self.say(f"she follows it: “{titles[0][0]}”, presses the button: “{titles[1][0]}”")
+
+    def news(self, what, news, booking):
+        self.expect("vai", what, lambda it: it["path"].endswith(f"/calendly/{news}") and it["body"]["booking_id"] == booking)
+
+    def notice(self, what, person, **having):
+        """The host is told, whatever the carrier."""
+        having |= {"to": MARIA}
+        self.expect("sms", what, lambda it: person["inviteeName"] in it["text"] and having.items() <= it.items())
+
+    def told(self, booking, what, *words, within=30):
+        """Waits for a line of a booking's timeline."""
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            lines = self.call("GET", f"/api/calendly/bookings/{booking}/timeline")["lines"]
+            for line in lines:
+                # After a move there are two of everything.
+                if line["what"].split(" (of ")[0] == what and all(word in line["happened"] for word in words):
+                    return self.say(f"its timeline: {what}: {line['happened']}")
+            time.sleep(0.5)
+        lines = "".join(f"\n  {line['what']}: {line['happened']}" for line in lines)
+        raise Failed(f"the timeline of {booking} should say of “{what}”: {words}, and says:{lines}")
 
     def move(self, invitee):
         start = instant(minutes=26 * 60)
@@ -141,9 +240,11 @@ class Story:
         while time.monotonic() < until:
             for found in self.stack.get("/inbox.json")[box]:
                 if is_it(found):
-                    text = found.get("text") or found.get("subject") or found.get("message") or ""
-                    self.say(what + (f":\n           “{text.strip()}”" if text and box != "vai" else ""))
-                    if "{{" in text:
+                    text = found.get("text") or found.get("message") or ""
+                    # Of a long letter its subject will do.
+                    told = found["subject"] if found.get("html") else text.strip().replace("\n", "\n            ")
+                    self.say(what + (f":\n           “{told}”" if told and box != "vai" else ""))
+                    if "{{" in text + told:
                         raise Failed(f"{what} has a placeholder that nobody filled: {text}")
                     return found
             time.sleep(0.2)
@@ -153,9 +254,15 @@ class Story:
                      f"webhooks: {deliveries}; logs: {self.stack.folder}")  # fmt: skip
 
     def settle(self):
-        """Waits until both queues are empty."""
+        """Waits until every message has arrived or not, as far as its carrier tells, and both queues are empty; twice, for
+        the last word of a message may be on its way between the two."""
+        looks = 0
         for _ in range(100):
-            if not any(self.depth(name) for name in ("INTAKE_QUEUE_URL", "DUE_QUEUE_URL")):
+            inbox = self.stack.get("/inbox.json")
+            sent = [it for it in inbox["sms"] + inbox["emails"] if it["provider"] != "vai"]
+            under_way = any(it["delivery"] in ("accepted", "sent") for it in sent)
+            looks = 0 if under_way or any(self.depth(name) for name in ("INTAKE_QUEUE_URL", "DUE_QUEUE_URL")) else looks + 1
+            if looks == 2:
                 return
             time.sleep(0.2)
         raise Failed("the queues did not empty")
@@ -167,12 +274,16 @@ class Story:
 
     def must_be(self, **expected):
         inbox = self.stack.get("/inbox.json")
+        texts = {whose: [it for it in inbox["sms"] if (it["to"] == MARIA) == whose] for whose in (True, False)}
+        inbox["notices"], inbox["sms"] = texts[True], texts[False]
         inbox["notified"] = [it for it in inbox["vai"] if it["path"].endswith("/calendly/notify") and not it["repeat"]]
         found = {box: len(inbox[box]) for box in expected}
         if found != expected:
             raise Failed(f"the inboxes should hold {expected} and hold {found}")
         if inbox["refused"]:
             raise Failed(f"the outside world refused a call: {inbox['refused']}")
+        if wrong := [it for it in inbox["receipts"] if it["status"] != 200]:
+            raise Failed(f"what the providers told was not taken: {wrong}")
         for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL"):
             if self.depth(queue):
                 raise Failed(f"{queue} is not empty")
@@ -187,26 +298,32 @@ class Story:
 
     def curl(self):
         """A recorded payload, in the days to come, signed by openssl and posted by curl; twice."""
-        text = (ROOT / "events/invitee_created_text_reminder.json").read_text()
-        # An invitee of its own each time: what was posted before would be a duplicate.
-        for known in sorted(set(re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-b716-[0-9a-f]{12}|5c1f3f0e-[0-9a-f-]{27}", text))):
-            text = text.replace(known, str(uuid.uuid4()))
-        body = json.loads(text)
+        start = datetime.fromisoformat(instant(minutes=50 * 60))
+        body = self.recorded("invitee_created_text_reminder", start, 30)
         before = set(self.schedules())
-        event = body["payload"]["scheduled_event"]
-        event["start_time"], event["end_time"] = instant(minutes=50 * 60), instant(minutes=50 * 60 + 30)
         body = json.dumps(body, ensure_ascii=False).encode()
         self.post(body, 200)
         found = self.expect("sms", "a recorded payload, signed and posted by others", lambda it: it["to"] == "+4520123456")
         self.post(body, 200)
         self.post(body + b" ", 401, signed=body)
         self.settle()
-        self.must_be(sms=8, emails=2, followups=1, analytics=7, notified=2)
         schedules = set(self.schedules()) - before
         if len(schedules) != 3:
             raise Failed(f"the new booking should have three schedules: {schedules}")
         self.say("posted again it changes nothing; with one byte more it gets 401; three schedules wait")
         return found
+
+    def recorded(self, name, start, minutes, person={}):
+        """A recorded payload at another time, maybe about another person. The invitee is a new one each time: what was
+        posted before would be a duplicate."""
+        text = (ROOT / f"events/{name}.json").read_text()
+        for known in set(re.findall(r"(?:9e8d7c6b|5c1f3f0e)-[0-9a-f-]{27}", text)):
+            text = text.replace(known, str(uuid.uuid4()))
+        body = json.loads(text.replace("/event_types/1f2e3d4c-0000-4000-8000-00000000e001", SALES_DEMO))
+        body["payload"] |= person
+        event = body["payload"]["scheduled_event"]
+        event["start_time"], event["end_time"] = stamp(start), stamp(start + timedelta(minutes=minutes))
+        return body
 
     def schedules(self):
         group = self.stack.env["SCHEDULE_GROUP"]
@@ -236,16 +353,24 @@ class Story:
         if answer != str(status):
             raise Failed(f"the webhook should have answered {status} and answered {answer}")
 
-    def show(self, invitee):
-        print("\nIts timeline (make explain BOOKING=…)\n")
-        print(self.stack.operator("explain", "--connection", "default", invitee), flush=True)
+    def show(self, whose, booking):
+        print(f"\n{whose}'s timeline (make explain BOOKING=…)\n")
+        print(self.stack.operator("explain", "--connection", "default", booking), flush=True)
 
 
 def instant(**ahead):
     """The full minute at or after so long from now."""
     at = datetime.now(timezone.utc) + timedelta(**ahead)
     full = at.replace(second=0, microsecond=0)
-    return (full if at == full else full + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return stamp(full if at == full else full + timedelta(minutes=1))
+
+
+def stamp(at):
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def digits(number):
+    return number.replace(" ", "")
 
 
 def output(command):

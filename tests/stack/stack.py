@@ -35,6 +35,24 @@ CREDENTIALS = {
     "engagelab": {"dev_key": "sandbox-key", "dev_secret": "sandbox-secret"},
     "vai_api_key": "sandbox-vai-key",
 }
+# What `operator connect` doesn't read yet, by the secret that it belongs into (tests/sandbox/src/lib.rs has the same).
+MORE_CREDENTIALS = {
+    "providers": {
+        "twilio": {"account_sid": "AC00000000000000000000000000000001", "auth_token": "sandbox-twilio-token"},
+        "brevo_api_key": "sandbox-brevo-key",
+    },
+    "signing": {
+        "engagelab": {
+            "username": "sandbox-callback-user",
+            "secret": "sandbox-callback-secret",
+            "authorization": "Bearer sandbox-callback-auth",
+        },
+        "twilio": "sandbox-twilio-token",
+        "brevo": "sandbox-brevo-bearer",
+    },
+}
+# How long a message takes to be sent, and again to be delivered: seconds in reality.
+RECEIPTS_AFTER_MS = 500
 
 
 class Failed(Exception):
@@ -107,12 +125,16 @@ class Stack:
         template = self.folder / "template.yaml"
         text = (ROOT / "template.yaml").read_text()
         text = text.replace("CodeUri: target/package/", f"CodeUri: {ROOT}/target/local/")
+        # As in outputs.py: what Twilio signs has to be the same text, and the emulator leaves the function the path after it.
         public = f"PUBLIC_URL: !Sub {self.endpoint}/_aws/execute-api/${{Api}}/$default"
         template.write_text(re.sub(r"PUBLIC_URL: .*", public, text))
         self._bucket()
         parameters = {
             "CalendlyApiUrl": self.sandbox + "/calendly",
             "EngagelabApiUrl": self.sandbox + "/engagelab",
+            "TwilioApiUrl": self.sandbox + "/twilio",
+            "BrevoApiUrl": self.sandbox + "/brevo",
+            "SesApiUrl": self.sandbox + "/ses",
             "VaiApiUrl": self.sandbox + "/vai",
             "LogLevel": os.environ.get("LOG_LEVEL", "info"),
         }
@@ -146,9 +168,19 @@ class Stack:
         self._wait("sandbox", process, self.sandbox + "/")
 
     def connect(self):
-        say("connecting to the sandbox's Calendly")
+        say("connecting to the sandbox's Calendly, and its providers to us")
         self.operator("connect", "--connection", "default", "--webhook-url", self.env["WEBHOOK_URL"],
                       stdin=json.dumps(CREDENTIALS))  # fmt: skip
+        for secret, more in MORE_CREDENTIALS.items():
+            self.add_to_secret(secret, more)
+        api = self.env["API_URL"]
+        self.post("/control/settings", {
+            "receipts_after_ms": RECEIPTS_AFTER_MS,
+            "engagelab_callback_url": api + "/webhooks/engagelab",
+            "twilio_inbound_url": api + "/webhooks/twilio",
+            "brevo_webhook_url": api + "/webhooks/brevo",
+            "ses_events_queue_url": self.env["INTAKE_QUEUE_URL"],
+        })  # fmt: skip
         settings = ROOT / "tests/sandbox/settings.toml"
         if settings.exists():
             self.operator("settings", "--file", str(settings), "--connection", "default")
@@ -204,9 +236,15 @@ class Stack:
         return _json(_request(self.endpoint + path, headers={"Authorization": credential}))
 
     def signing_key(self, connection="default"):
-        secret = self.env["SECRET_PREFIX"] + connection + "/signing"
-        found = self.aws("secretsmanager", "secretsmanager.GetSecretValue", SecretId=secret)
-        return json.loads(found["SecretString"])["calendly"][0]
+        return self.secret("signing", connection)["calendly"][0]
+
+    def secret(self, kind, connection="default"):
+        name = self.env["SECRET_PREFIX"] + connection + "/" + kind
+        return json.loads(self.aws("secretsmanager", "secretsmanager.GetSecretValue", SecretId=name)["SecretString"])
+
+    def add_to_secret(self, kind, more, connection="default"):
+        name, value = self.env["SECRET_PREFIX"] + connection + "/" + kind, json.dumps(self.secret(kind, connection) | more)
+        self.aws("secretsmanager", "secretsmanager.PutSecretValue", SecretId=name, SecretString=value)
 
     def logs(self, function):
         """What a function has written, oldest first."""
