@@ -419,8 +419,8 @@ fn hosts_with_a_contact_are_told_in_their_own_language_and_zone() {
         to_host,
         [
             "SMS to the host: booked [host_notice-1, da] to +4520123456: Sales Demo Wed 25 Nov 09:30 Europe/Copenhagen",
-            "SMS to the host: moved [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen",
-            "SMS to the host: canceled [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen",
+            "SMS to the host: moved by the invitee [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen",
+            "SMS to the host: canceled by the invitee [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen",
         ]
     );
 }

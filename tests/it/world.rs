@@ -736,8 +736,9 @@ impl engine::Texts for Fake {
     async fn send(&self, _: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
         let letter = &order.letter;
         let line = format!(
-            "SMS {} [{}, {}] to {}: {} {} {}",
+            "SMS {}{} [{}, {}] to {}: {} {} {}",
             name(order.message),
+            if letter.by_invitee && letter.notice.is_some() { " by the invitee" } else { "" },
             order.template.as_deref().unwrap_or(order.provider.name()),
             letter.language.tag(),
             to.expose(),

@@ -50,7 +50,7 @@ pub struct Letter {
     pub booking_url: Option<String>,
     /// The event type that such a link should be made for, where there should be one.
     pub link_for: Option<EventTypeUri>,
-    /// Whether it was the invitee who canceled.
+    /// Whether it was the invitee who canceled, or moved it.
     pub by_invitee: bool,
     /// What a host is told of.
     pub notice: Option<Notice>,
@@ -554,11 +554,22 @@ fn letter(booking: &Booking, leg: &Leg, message: Message, settings: &Settings) -
         survey_url: survey.map(str::to_owned),
         booking_url: None,
         link_for: details.event_type.clone().filter(|_| offers_link && settings.booking_links),
-        by_invitee: leg.canceled.as_ref().is_some_and(|end| end.by == CanceledBy::Invitee),
+        by_invitee: is_by_invitee(booking, leg),
         notice: None,
         host: details.host.clone(),
         wording: settings.wording_of(message, language, leg),
     }
+}
+
+/// Whether it was the invitee who canceled, or moved the meeting here. What VAI's agent does, it does at the invitee's wish,
+/// though Calendly takes it for the host's doing.
+fn is_by_invitee(booking: &Booking, leg: &Leg) -> bool {
+    let given_up = if leg.canceled.is_some() { Some(leg) } else { booking.before(leg) };
+    given_up.is_some_and(|leg| {
+        booking.cancel_requests().contains_key(&leg.invitee)
+            || booking.replacing(leg).is_some()
+            || leg.canceled.as_ref().is_some_and(|end| end.by == CanceledBy::Invitee)
+    })
 }
 
 /// The host that a notice is addressed to, and how to reach them.
