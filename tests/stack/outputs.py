@@ -20,6 +20,7 @@ def outputs(stack):
     found = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
         found["ApiUrl"] = f"{endpoint}/_aws/execute-api/{found['ApiId']}/$default"
+        found["PublicUrl"] = found["ApiUrl"]
         found["WebhookUrl"] = found["ApiUrl"] + "/webhooks/calendly"
     return found
 

@@ -2,8 +2,9 @@
 
 use calendly::{Account, Error, Membership, Subscription, User};
 use domain::ConnectionName;
+use domain::settings::Provider;
 use jiff::SignedDuration;
-use runtime::Providers;
+use runtime::{Providers, Signing};
 
 use crate::report::{Finding, fail, ok, warn};
 
@@ -120,22 +121,99 @@ pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
     }
 }
 
-/// What there is to say about the keys for other providers.
-pub(crate) fn keys(providers: &Providers) -> Vec<Finding> {
-    let how = |part: &str| format!("add it: echo '{{{part}}}' | `make connect`");
-    vec![
+/// The providers whom keys are stored for. Somebody has to send SMS: without any it is EngageLab's that are missing.
+pub(crate) fn provided(providers: &Providers) -> Vec<Provider> {
+    let texts = providers.twilio.is_some() && providers.engagelab.is_none();
+    let stored = [
+        (Provider::Engagelab, !texts),
+        (Provider::Twilio, providers.twilio.is_some()),
+        (Provider::Vai, true),
+        (Provider::Brevo, providers.brevo_api_key.is_some()),
+    ];
+    stored.into_iter().filter(|(_, is)| *is).map(|(provider, _)| provider).collect()
+}
+
+/// What there is to say about the keys of the providers that are to send, and about VAI's: it is told of bookings.
+pub(crate) fn keys(providers: &Providers, signing: &Signing, senders: &[Provider]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for provider in Provider::ALL {
+        match provider {
+            Provider::Vai => findings.push(of_vai(providers, senders)),
+            _ if !senders.contains(&provider) => {}
+            Provider::Engagelab => findings.extend(of_engagelab(providers, signing)),
+            Provider::Twilio => findings.extend(of_twilio(providers, signing)),
+            Provider::Brevo => findings.extend(of_brevo(providers, signing)),
+            // It is reached with the functions' own role.
+            Provider::Ses => {}
+        }
+    }
+    findings
+}
+
+fn add(part: &str) -> String {
+    format!("add it: echo '{{{part}}}' | `make connect`")
+}
+
+fn of_vai(providers: &Providers, senders: &[Provider]) -> Finding {
+    let without =
+        if senders.contains(&Provider::Vai) { "it sends no e-mail and hears nothing" } else { "it hears nothing" };
+    match providers.vai_api_key {
+        Some(_) => ok("vai", "the key is there"),
+        None => warn("vai", format!("no key, so {without}; {}", add(r#""vai_api_key":"…""#))),
+    }
+}
+
+fn of_engagelab(providers: &Providers, signing: &Signing) -> [Finding; 2] {
+    const TOPIC: &str = "engagelab";
+    let calls = add(r#""engagelab":{"dev_key":"…","dev_secret":"…"}"#);
+    let callback = add(r#""engagelab":{"username":"…","secret":"…"}"#);
+    [
         match providers.engagelab {
-            Some(_) => ok("engagelab", "the key pair is there"),
+            Some(_) => ok(TOPIC, "the key pair is there"),
+            None => warn(TOPIC, format!("no key pair, so it sends no SMS; {calls}")),
+        },
+        match signing.engagelab {
+            Some(_) => ok(TOPIC, "so are its callback's user name and secret"),
             None => warn(
-                "engagelab",
-                format!("no key pair, so no SMS goes out; {}", how(r#""engagelab":{"dev_key":"…","dev_secret":"…"}"#)),
+                TOPIC,
+                format!(
+                    "no user name and secret of its callback, so nobody hears what became of its SMS, nor that somebody \
+                     replied STOP; {callback}"
+                ),
             ),
         },
-        match providers.vai_api_key {
-            Some(_) => ok("vai", "the key is there"),
+    ]
+}
+
+fn of_twilio(providers: &Providers, signing: &Signing) -> Vec<Finding> {
+    const TOPIC: &str = "twilio";
+    let account = add(r#""twilio":{"account_sid":"AC…","auth_token":"…"}"#);
+    let Some(keys) = &providers.twilio else {
+        return vec![warn(TOPIC, format!("no account, so it sends no SMS; {account}"))];
+    };
+    let mut findings = vec![ok(TOPIC, "the account is there")];
+    if signing.twilio.as_ref() != Some(&keys.auth_token) {
+        let what = "its callbacks are not held against the account's token, so all are refused";
+        findings.push(warn(TOPIC, format!("{what}: give the account once more; {account}")));
+    }
+    findings
+}
+
+fn of_brevo(providers: &Providers, signing: &Signing) -> [Finding; 2] {
+    const TOPIC: &str = "brevo";
+    [
+        match providers.brevo_api_key {
+            Some(_) => ok(TOPIC, "the key is there"),
+            None => warn(TOPIC, format!("no key, so it sends no e-mail; {}", add(r#""brevo_api_key":"…""#))),
+        },
+        match signing.brevo {
+            Some(_) => ok(TOPIC, "so is its webhook's token"),
             None => warn(
-                "vai",
-                format!("no key, so no e-mail goes out and VAI hears nothing; {}", how(r#""vai_api_key":"…""#)),
+                TOPIC,
+                format!(
+                    "no token of its webhook, so nobody hears of bounces and complaints; {}",
+                    add(r#""brevo_webhook_token":"…""#)
+                ),
             ),
         },
     ]
@@ -153,6 +231,8 @@ pub(crate) fn webhook_url(base: &str, connection: &ConnectionName) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::report::Level;
 
@@ -211,6 +291,46 @@ mod tests {
         let disabled = Subscription { state: "disabled".to_owned(), ..rotated.clone() };
         assert_eq!(among_strangers(&[&plain, &disabled]), (Some(plain.clone()), Some(disabled)));
         assert_eq!((free_form(URL, &plain), free_form(URL, &rotated)), (rotated_url, URL.to_owned()));
+    }
+
+    fn secrets(providers: &serde_json::Value, signing: &serde_json::Value) -> (Providers, Signing) {
+        let read = "secrets";
+        (serde_json::from_value(providers.clone()).expect(read), serde_json::from_value(signing.clone()).expect(read))
+    }
+
+    #[test]
+    fn keys_are_missed_of_those_who_are_to_send() {
+        let lacking = |providers: serde_json::Value, signing: serde_json::Value, senders: &[Provider]| -> Vec<String> {
+            let (providers, signing) = secrets(&providers, &signing);
+            let findings = keys(&providers, &signing, senders).into_iter().filter(|it| it.level != Level::Ok);
+            findings.map(|it| it.to_string()).collect()
+        };
+        let nothing = || json!({});
+        let all = lacking(nothing(), nothing(), &Provider::ALL);
+        let topics: Vec<_> = all.iter().map(|it| it.split_whitespace().nth(1).expect("a topic")).collect();
+        assert_eq!(topics, ["engagelab", "engagelab", "twilio", "vai", "brevo", "brevo"]);
+        assert!(all.iter().all(|it| it.contains("| `make connect`")), "{all:?}");
+        assert_eq!(lacking(nothing(), nothing(), &[Provider::Ses]).len(), 1, "VAI is told in any case");
+
+        let held = json!({"vai_api_key": "v", "engagelab": {"dev_key": "hush", "dev_secret": "hush"},
+            "twilio": {"account_sid": "AC0", "auth_token": "hush"}, "brevo_api_key": "hush"});
+        let heard = json!({"engagelab": {"username": "u", "secret": "hush"}, "twilio": "hush", "brevo": "hush"});
+        assert_eq!(lacking(held.clone(), heard.clone(), &Provider::ALL), [""; 0]);
+        let (providers, signing) = secrets(&held, &heard);
+        assert!(keys(&providers, &signing, &Provider::ALL).iter().all(|it| !it.to_string().contains("hush")));
+        assert_eq!(lacking(held.clone(), nothing(), &Provider::ALL).len(), 3, "who hears nothing is told");
+        let other = json!({"engagelab": {"username": "u", "secret": "s"}, "twilio": "another", "brevo": "b"});
+        assert!(lacking(held, other, &Provider::ALL)[0].contains("give the account once more"));
+    }
+
+    #[test]
+    fn without_any_keys_for_sms_it_is_engagelabs_that_are_missing() {
+        let of = |providers: serde_json::Value| provided(&secrets(&providers, &json!({})).0);
+        let twilio = json!({"account_sid": "AC0", "auth_token": "t"});
+        assert_eq!(of(json!({})), [Provider::Engagelab, Provider::Vai]);
+        assert_eq!(of(json!({"twilio": twilio})), [Provider::Twilio, Provider::Vai]);
+        let both = json!({"twilio": twilio, "engagelab": {"dev_key": "k", "dev_secret": "s"}, "brevo_api_key": "b"});
+        assert_eq!(of(both), [Provider::Engagelab, Provider::Twilio, Provider::Vai, Provider::Brevo]);
     }
 
     #[test]

@@ -10,19 +10,23 @@ use anyhow::{Context, bail};
 use calendly::{Account, Error, Order, Subscription, User};
 use clap::Args;
 use domain::{ConnectionName, Private};
-use runtime::Providers;
 use runtime::aws::{Patience, config};
+use runtime::{Providers, Signing};
 use serde_json::{Map, Value};
 
 use crate::report::{Terminal, ok};
 use crate::vault::{Kind, Vault};
-use crate::{CalendlyApi, SecretNames, account};
+use crate::{CalendlyApi, SecretNames, account, callbacks};
 
 /// Connects Calendly: checks the token, writes both secrets, makes the subscription. Can be repeated.
 ///
 /// Standard input is a personal access token, or a JSON object with any of
-/// `{"calendly_token": "…", "engagelab": {"dev_key": "…", "dev_secret": "…"}, "vai_api_key": "…"}`.
-/// What it leaves out stays as it is stored; that is everything when it is empty.
+/// `{"calendly_token": "…", "vai_api_key": "…",
+/// "engagelab": {"dev_key": "…", "dev_secret": "…", "username": "…", "secret": "…", "authorization": "…"},
+/// "twilio": {"account_sid": "AC…", "auth_token": "…"}, "brevo_api_key": "…", "brevo_webhook_token": "…"}`.
+/// EngageLab's last three are what is entered for its callback: user name, secret and, if one is set, the whole of the
+/// `Authorization` header. `brevo_webhook_token` is the bearer token that Brevo's webhook shows.
+/// What it leaves out stays as it is stored; that is everything when it is empty. `"authorization": null` removes it.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -30,6 +34,9 @@ pub(crate) struct Options {
     /// Where Calendly is to deliver; for another connection than `default`, its name is added
     #[arg(long, env = "WEBHOOK_URL")]
     webhook_url: String,
+    /// Where the other providers reach us, without a path; left out, where Calendly does
+    #[arg(long, env = "PUBLIC_URL")]
+    public_url: Option<String>,
     #[command(flatten)]
     secrets: SecretNames,
     /// Replace an existing subscription and its signing key; the previous key stays valid for deliveries in flight
@@ -44,13 +51,11 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
 
     let aws = config(Patience::STEADY).await;
     let vault = Vault::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix, connection);
-    let mut providers = vault.read(Kind::Providers).await?;
-    let signing = vault.read(Kind::Signing).await?;
-    let held = keys_in(&signing)?;
-    let is_new = given.iter().any(|(key, value)| providers.get(key) != Some(value));
-    providers.extend(given);
-    let known: Providers = serde_json::from_value(Value::Object(providers.clone()))
-        .map_err(|_| anyhow::anyhow!("the secret …/providers is not of the expected form: mend or delete it"))?;
+    let stored = Documents { providers: vault.read(Kind::Providers).await?, signing: vault.read(Kind::Signing).await? };
+    let held = keys_in(&stored.signing)?;
+    let mut documents = stored.clone();
+    documents.enter(given);
+    let (known, signing) = documents.read()?;
     let Some(token) = known.calendly_token.clone() else {
         bail!("No Calendly token is stored yet: give one on standard input");
     };
@@ -62,19 +67,21 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let (existing, leftover) = account::ours(account.subscriptions(&owner.current_organization).await?, &url);
     let plan = plan(&held, existing.as_ref(), options.rotate, new_key)?;
 
-    if is_new {
-        vault.write(Kind::Providers, &providers).await?;
+    if documents.providers != stored.providers {
+        vault.write(Kind::Providers, &documents.providers).await?;
     }
     // Before all else: another replacement needs the form of our URL that this one has.
     if let Some(leftover) = &leftover {
         delete(&account, leftover, terminal).await?;
     }
+    let before = documents.signing.clone();
     if let Some(keys) = plan.keys() {
-        let mut signing = signing.clone();
-        signing.insert("calendly".to_owned(), keys.iter().map(|key| key.expose().as_str()).collect());
-        vault.write(Kind::Signing, &signing).await?;
+        documents.signing.insert("calendly".to_owned(), keys.iter().map(|key| key.expose().as_str()).collect());
     }
-    terminal.report(&[ok("secrets", if is_new || plan.keys().is_some() { "written" } else { "unchanged" })]);
+    if documents.signing != stored.signing {
+        vault.write(Kind::Signing, &documents.signing).await?;
+    }
+    terminal.report(&[ok("secrets", if documents == stored { "unchanged" } else { "written" })]);
     let subscription = match &plan {
         Plan::Keep(found) => found.clone(),
         Plan::Make { keys, .. } => {
@@ -84,7 +91,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
             Ok(made) => made,
             Err(error) if error.downcast_ref().is_some_and(Error::is_refusal) => {
                 // The old key's place is the first: repeated attempts would push it out, and it goes on signing.
-                let put_back = vault.write(Kind::Signing, &signing).await;
+                let put_back = vault.write(Kind::Signing, &before).await;
                 put_back.with_context(|| format!("{error:#}. The stored keys can't be put back"))?;
                 return Err(error.context("The old subscription and its key are as they were"));
             }
@@ -101,9 +108,70 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
             .say("      Running functions know the new key within five minutes; Calendly repeats what they refuse.");
         delete(&account, old, terminal).await?;
     }
-    terminal.report(&account::keys(&known));
+    terminal.report(&account::keys(&known, &signing, &account::provided(&known)));
+    let public_url = callbacks::public_url(options.public_url.as_deref(), &url);
+    terminal.say(callbacks::told(public_url, connection, &known, &signing));
     Ok(is_well)
 }
+
+/// A connection's two secrets.
+#[derive(Clone, PartialEq, Eq)]
+struct Documents {
+    providers: Map<String, Value>,
+    signing: Map<String, Value>,
+}
+
+impl Documents {
+    /// Puts what was given where it belongs: what we call out with, and what calls to us are held against. What was not
+    /// given stays.
+    fn enter(&mut self, given: Map<String, Value>) {
+        let Self { providers, signing } = self;
+        for (key, value) in given {
+            match (key.as_str(), value) {
+                (ENGAGELAB, Value::Object(parts)) => {
+                    let (calls, callbacks): (Map<_, _>, Map<_, _>) =
+                        parts.into_iter().partition(|(part, _)| part.starts_with("dev_"));
+                    merge(providers, calls);
+                    merge(signing, callbacks);
+                }
+                ("twilio", account) => {
+                    signing.insert(key, account.get("auth_token").cloned().unwrap_or_default());
+                    providers.insert("twilio".to_owned(), account);
+                }
+                ("brevo_webhook_token", token) => {
+                    signing.insert("brevo".to_owned(), token);
+                }
+                (_, value) => {
+                    providers.insert(key, value);
+                }
+            }
+        }
+    }
+
+    /// What the functions will find in them.
+    fn read(&self) -> anyhow::Result<(Providers, Signing)> {
+        let unlike = |name: &str| anyhow::anyhow!("the secret …/{name} is not of the expected form: mend or delete it");
+        let providers = serde_json::from_value(Value::Object(self.providers.clone()));
+        let signing = serde_json::from_value(Value::Object(self.signing.clone()));
+        Ok((providers.map_err(|_| unlike("providers"))?, signing.map_err(|_| unlike("signing"))?))
+    }
+}
+
+/// The parts of EngageLab's in one secret; one that is null is removed.
+fn merge(secret: &mut Map<String, Value>, parts: Map<String, Value>) {
+    if parts.is_empty() {
+        return;
+    }
+    let mut all = match secret.remove(ENGAGELAB) {
+        Some(Value::Object(all)) => all,
+        _ => Map::new(),
+    };
+    all.extend(parts);
+    all.retain(|_, value| !value.is_null());
+    secret.insert(ENGAGELAB.to_owned(), Value::Object(all));
+}
+
+const ENGAGELAB: &str = "engagelab";
 
 /// What to do about the subscription.
 #[derive(PartialEq, Eq, Debug)]
@@ -177,7 +245,7 @@ fn not_made(error: &Error) -> String {
     }
 }
 
-/// What was given: keys of the providers' secret. Its values are never quoted.
+/// What was given. Its values are never quoted.
 fn credentials(input: &str) -> anyhow::Result<Map<String, Value>> {
     let input = input.trim();
     if input.is_empty() {
@@ -197,16 +265,52 @@ fn credentials(input: &str) -> anyhow::Result<Map<String, Value>> {
 }
 
 fn wrong(key: &str, value: &Value) -> Option<String> {
-    match key {
-        "calendly_token" | "vai_api_key" => (!is_key(value)).then(|| format!("{key} must be a text without spaces")),
-        "engagelab" => {
-            let pair = value.as_object().filter(|pair| pair.len() == 2);
-            let is_pair = pair
-                .is_some_and(|pair| ["dev_key", "dev_secret"].iter().all(|part| pair.get(*part).is_some_and(is_key)));
-            (!is_pair).then(|| "engagelab must be {\"dev_key\", \"dev_secret\"}".to_owned())
+    let (is_fit, what) = match key {
+        "calendly_token" | "vai_api_key" | "brevo_api_key" | "brevo_webhook_token" => {
+            (is_key(value), "a text without spaces")
         }
-        _ => Some(format!("{key} is not known; there are: calendly_token, engagelab, vai_api_key")),
-    }
+        ENGAGELAB => (
+            is_engagelab(value),
+            "{\"dev_key\", \"dev_secret\"}, for its callback {\"username\", \"secret\"} and, if it has one, \
+             \"authorization\", or all of these",
+        ),
+        "twilio" => (is_twilio(value), "{\"account_sid\", \"auth_token\"}, the first AC and 32 hex digits"),
+        _ => {
+            return Some(format!(
+                "{key} is not known; there are: calendly_token, engagelab, twilio, brevo_api_key, brevo_webhook_token, \
+                 vai_api_key"
+            ));
+        }
+    };
+    (!is_fit).then(|| format!("{key} must be {what}"))
+}
+
+/// The pair that we call with, the one that its callbacks are signed with, or both.
+fn is_engagelab(value: &Value) -> bool {
+    let Some(parts) = value.as_object() else { return false };
+    let has = |part: &str| parts.contains_key(part);
+    let is_fit = |(part, value): (&String, &Value)| match part.as_str() {
+        "dev_key" | "dev_secret" | "username" | "secret" => is_key(value),
+        // The whole header: `Basic …` has a space in it.
+        "authorization" => value.is_null() || value.as_str().is_some_and(is_header),
+        _ => false,
+    };
+    (has("dev_key") || has("username"))
+        && has("dev_key") == has("dev_secret")
+        && has("username") == has("secret")
+        && (has("username") || !has("authorization"))
+        && parts.iter().all(is_fit)
+}
+
+fn is_header(text: &str) -> bool {
+    !text.trim().is_empty() && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
+}
+
+fn is_twilio(value: &Value) -> bool {
+    let Some(parts) = value.as_object().filter(|parts| parts.len() == 2) else { return false };
+    let digits = parts.get("account_sid").and_then(Value::as_str).and_then(|sid| sid.strip_prefix("AC"));
+    digits.is_some_and(|it| it.len() == 32 && it.bytes().all(|b| b.is_ascii_hexdigit()))
+        && parts.get("auth_token").is_some_and(is_key)
 }
 
 /// Keys travel in headers, where spaces and control characters have no place.
@@ -257,6 +361,8 @@ fn read_input(terminal: &Terminal) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn existing() -> Subscription {
@@ -323,11 +429,73 @@ mod tests {
             (r#"{"calendly_token":"hush hush"}"#, "calendly_token must be a text"),
             (r#"{"engagelab":"hush"}"#, "engagelab must be"),
             (r#"{"engagelab":{"dev_key":"hush"}}"#, "engagelab must be"),
+            (r#"{"engagelab":{"dev_key":"k","dev_secret":"s","username":"hush"}}"#, "engagelab must be"),
+            (r#"{"engagelab":{"dev_key":"k","dev_secret":"s","authorization":"hush"}}"#, "engagelab must be"),
+            (r#"{"engagelab":{"username":"u","secret":"s","authorization":"hush\n"}}"#, "engagelab must be"),
+            (r#"{"engagelab":{"dev_key":"k","dev_secret":"s","hush":"x"}}"#, "engagelab must be"),
+            (r#"{"engagelab":{}}"#, "engagelab must be"),
+            (r#"{"twilio":{"account_sid":"hush","auth_token":"t"}}"#, "twilio must be"),
+            (r#"{"twilio":{"auth_token":"hush"}}"#, "twilio must be"),
+            (r#"{"brevo_api_key":""}"#, "brevo_api_key must be"),
+            (r#"{"brevo_webhook_token":"hush hush"}"#, "brevo_webhook_token must be"),
             (r#"{"token":"hush"}"#, "token is not known"),
         ] {
             let error = credentials(bad).expect_err(bad).to_string();
             assert!(error.contains(says) && !error.contains("hush"), "{bad}: {error}");
         }
+    }
+
+    fn map(value: serde_json::Value) -> Map<String, Value> {
+        value.as_object().cloned().expect("an object")
+    }
+
+    #[test]
+    fn what_is_given_goes_where_it_belongs() {
+        let given = r#"{"calendly_token": "t", "vai_api_key": "v",
+            "engagelab": {"dev_key": "k", "dev_secret": "s", "username": "u", "secret": "c", "authorization": "Basic dg=="},
+            "twilio": {"account_sid": "AC0123456789abcdef0123456789abcdef", "auth_token": "a"},
+            "brevo_api_key": "b", "brevo_webhook_token": "w"}"#;
+        let mut documents = Documents { providers: Map::new(), signing: map(json!({"calendly": ["one"]})) };
+        documents.enter(credentials(given).expect("an object"));
+        let account = json!({"account_sid": "AC0123456789abcdef0123456789abcdef", "auth_token": "a"});
+        let calls = json!({"dev_key": "k", "dev_secret": "s"});
+        let callback = json!({"username": "u", "secret": "c", "authorization": "Basic dg=="});
+        let providers = json!({"calendly_token": "t", "vai_api_key": "v", "engagelab": calls, "twilio": account,
+            "brevo_api_key": "b"});
+        assert_eq!(documents.providers, map(providers));
+        assert_eq!(
+            documents.signing,
+            map(json!({"calendly": ["one"], "engagelab": callback, "twilio": "a", "brevo": "w"}))
+        );
+        let (known, signing) = documents.read().expect("secrets");
+        assert_eq!(known.twilio.map(|it| it.auth_token), signing.twilio);
+        assert!(known.brevo_api_key.is_some() && signing.brevo.is_some());
+    }
+
+    #[test]
+    fn what_is_not_given_stays() {
+        let callback = json!({"username": "u", "secret": "c", "authorization": "Basic dg=="});
+        let stored = Documents {
+            providers: map(json!({"calendly_token": "t", "engagelab": {"dev_key": "k", "dev_secret": "s"}})),
+            signing: map(json!({"calendly": ["one"], "engagelab": callback, "brevo": "w"})),
+        };
+        let entered = |given: &str| {
+            let mut documents = stored.clone();
+            documents.enter(credentials(given).expect(given));
+            documents
+        };
+        assert!(entered("") == stored);
+        let keys = entered(r#"{"engagelab": {"dev_key": "k2", "dev_secret": "s2"}}"#);
+        assert_eq!(keys.providers["engagelab"], json!({"dev_key": "k2", "dev_secret": "s2"}));
+        assert_eq!(keys.signing, stored.signing);
+        let secret = entered(r#"{"engagelab": {"username": "u", "secret": "c2"}}"#);
+        assert_eq!(secret.providers, stored.providers);
+        assert_eq!(
+            secret.signing["engagelab"],
+            json!({"username": "u", "secret": "c2", "authorization": "Basic dg=="})
+        );
+        let without = entered(r#"{"engagelab": {"username": "u", "secret": "c", "authorization": null}}"#);
+        assert_eq!(without.signing["engagelab"], json!({"username": "u", "secret": "c"}));
     }
 
     #[test]

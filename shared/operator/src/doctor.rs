@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::{ContinuousBackupsStatus, PointInTimeRecoveryStatus, TableStatus, TimeToLiveStatus};
 use aws_sdk_sqs::types::QueueAttributeName;
 use clap::Args;
-use domain::settings::Channel;
-use domain::{ConnectionName, Language, Settings};
+use domain::settings::{Channel, Provider, Template};
+use domain::{ConnectionName, Language, Message, Settings};
 use engine::Store;
 use runtime::aws::{Patience, config, explain};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing};
@@ -64,9 +64,15 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     // Printed part by part: a part that can't be reached takes its time.
     let mut tell = |findings: &[Finding]| is_well &= terminal.report(findings);
 
+    let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
+    // Which keys there must be, the settings say.
+    let settings = Table::new(dynamodb.clone(), &options.rows.table_name).settings(connection).await;
+    let known = settings.as_ref().ok().cloned().unwrap_or_default();
+
     let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);
-    let (findings, providers) = of_secrets(&secrets, connection).await;
+    let (findings, providers) = of_secrets(&secrets, connection, &known).await;
     tell(&findings);
+    tell(&of_ses(&known));
     tell(&[of_api_keys(secrets.api_keys().await, connection)]);
     if let Some(token) = providers.and_then(|it| it.calendly_token) {
         let url = account::webhook_url(&options.webhook_url, connection);
@@ -85,26 +91,29 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     tell(&[of_lost_timers(&sqs, &options.scheduler_dlq_arn).await]);
     tell(&[of_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
 
-    let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
     tell(&of_table(&dynamodb, &options.rows.table_name).await);
-    tell(&match Table::new(dynamodb, &options.rows.table_name).settings(connection).await {
+    tell(&match settings {
         Ok(settings) => of_settings(&settings),
         Err(error) => vec![fail("settings", format!("can't be read: {error}"))],
     });
     Ok(is_well)
 }
 
-async fn of_secrets(secrets: &Secrets, connection: &ConnectionName) -> (Vec<Finding>, Option<Providers>) {
-    let mut findings = vec![match secrets.signing(connection).await {
-        Ok(signing) => of_signing(&signing),
-        Err(error) => fail("signing", error.to_string()),
-    }];
+async fn of_secrets(
+    secrets: &Secrets,
+    connection: &ConnectionName,
+    settings: &Settings,
+) -> (Vec<Finding>, Option<Providers>) {
+    let (mut findings, signing) = match secrets.signing(connection).await {
+        Ok(signing) => (vec![of_signing(&signing)], signing),
+        Err(error) => (vec![fail("signing", error.to_string())], Signing::default()),
+    };
     match secrets.providers(connection).await {
         Ok(providers) => {
             if providers.calendly_token.is_none() {
                 findings.push(fail("token", "none is stored: give `make connect` one"));
             }
-            findings.extend(account::keys(&providers));
+            findings.extend(account::keys(&providers, &signing, &senders(settings)));
             (findings, Some(providers))
         }
         Err(error) => {
@@ -112,6 +121,31 @@ async fn of_secrets(secrets: &Secrets, connection: &ConnectionName) -> (Vec<Find
             (findings, None)
         }
     }
+}
+
+/// Every provider that the settings name.
+fn senders(settings: &Settings) -> Vec<Provider> {
+    let own = settings.providers.messages.values().flat_map(|it| [&it.sms, &it.email]).flatten();
+    let named: Vec<_> = own.chain([&settings.providers.sms, &settings.providers.email]).flatten().collect();
+    Provider::ALL.into_iter().filter(|it| named.contains(&it)).collect()
+}
+
+/// Amazon SES has no keys, and no callback: it tells those who listen to a configuration set.
+fn of_ses(settings: &Settings) -> Vec<Finding> {
+    const TOPIC: &str = "ses";
+    if !senders(settings).contains(&Provider::Ses) {
+        return Vec::new();
+    }
+    vec![match &settings.senders.ses_configuration_set {
+        Some(name) => {
+            ok(TOPIC, format!("its events come by the configuration set {name}, if that has EventBridge for one"))
+        }
+        None => warn(
+            TOPIC,
+            "the settings name no senders.ses_configuration_set, so nobody hears of bounces and complaints: make one with an \
+             EventBridge destination, then `make settings FILE=…`",
+        ),
+    }]
 }
 
 fn of_api_keys(keys: Result<ApiKeys, SecretError>, connection: &ConnectionName) -> Finding {
@@ -238,6 +272,8 @@ fn of_settings(settings: &Settings) -> Vec<Finding> {
     } else {
         ok("settings", "written")
     }];
+    // An older release may have taken what this one can't fill in.
+    findings.extend(notify::wording::check(settings).into_iter().map(|error| warn("wording", error.to_string())));
     let missing = missing_templates(settings);
     if missing.is_empty() {
         findings.push(ok("templates", "one for every message, channel and language"));
@@ -265,17 +301,23 @@ fn gaps(
     channels: &BTreeMap<String, Vec<Channel>>,
     languages: &[Language],
 ) -> Vec<String> {
-    let has = |message: &str, channel: Channel, language: Language| {
-        settings.templates.iter().any(|it| {
-            it.message == message
-                && it.provider.channel() == channel
+    // Whoever sends our own wording needs no template.
+    let has = |name: &str, channel: Channel, language: Language| {
+        let message = Message::SAMPLES.into_iter().find(|it| it.name() == name);
+        let senders = message.map_or(&[][..], |it| settings.providers_of(it, channel));
+        let fits = |it: &Template| {
+            it.message == name
+                && senders.contains(&it.provider)
                 && it.language.is_none_or(|own| own == language)
                 && it.event_type.as_deref().is_none_or(|own| Some(own) == event_type)
-        })
+        };
+        senders.iter().any(|it| !it.has_templates()) || settings.templates.iter().any(fits)
     };
     let is_sent = |message: &str| match message {
         "reminder" => !settings.reminder_minutes.is_empty() || event_type.is_some(),
         "follow_up" => !settings.follow_up_minutes.is_empty() || event_type.is_some(),
+        "reconfirmation" => !settings.reconfirm_minutes.is_empty() || event_type.is_some(),
+        "host_notice" => !settings.hosts.is_empty() || settings.host_phone.is_some(),
         _ => true,
     };
     let mut gaps = Vec::new();
@@ -311,7 +353,7 @@ mod tests {
     fn the_default_lacks_every_sms_template() {
         assert_eq!(
             missing_templates(&Settings::default()),
-            ["cancellation", "confirmation", "follow_up", "move", "reminder"]
+            ["cancellation", "confirmation", "follow_up", "move", "no_show", "not_booked", "reminder"]
                 .map(|it| format!("{it} by SMS in en, ro, da, zh-Hant"))
         );
         assert!(of_settings(&Settings::default()).iter().all(|it| it.level == Level::Warn));
@@ -320,9 +362,10 @@ mod tests {
     #[test]
     fn templates_are_missing_by_channel_language_and_event_type() {
         let template = |message: &str, language: &str| json!({"message": message, "provider": "engagelab", "language": language, "id": "1"});
+        let off = json!({"confirmation": ["sms"], "move": [], "cancellation": [], "no_show": [], "not_booked": []});
         let settings = settings(&json!({
             "follow_up_minutes": [],
-            "channels": {"confirmation": ["sms"], "move": [], "cancellation": []},
+            "channels": off,
             "templates": [
                 {"message": "confirmation", "provider": "engagelab", "id": "1"}, template("reminder", "ro"), template("reminder", "en"),
             ],
@@ -332,6 +375,33 @@ mod tests {
             missing_templates(&settings),
             ["reminder by SMS in da, zh-Hant", "reminder of \"Sales Demo\" by e-mail in ro"]
         );
+    }
+
+    #[test]
+    fn who_sends_our_wording_needs_no_template() {
+        let named = |sms: &[&str]| {
+            let providers = json!({"sms": sms, "messages": {"move": {"sms": ["engagelab"]}}});
+            let document = json!({"providers": providers, "senders": {"twilio": "VAI"}});
+            missing_templates(&settings(&document))
+        };
+        assert_eq!(named(&["twilio"]), ["move by SMS in en, ro, da, zh-Hant"]);
+        assert_eq!(named(&["engagelab", "twilio"]), named(&["twilio"]));
+        assert_eq!(named(&["engagelab"]).len(), 7);
+    }
+
+    #[test]
+    fn what_is_to_send_is_what_the_settings_name() {
+        assert_eq!(senders(&Settings::default()), [Provider::Engagelab, Provider::Vai]);
+        let document = json!({
+            "providers": {"sms": ["twilio"], "email": ["vai"], "messages": {"reminder": {"email": ["ses"]}}},
+            "senders": {"twilio": "VAI", "email": "a@example.com"},
+        });
+        let mut settings = settings(&document);
+        assert_eq!(senders(&settings), [Provider::Twilio, Provider::Vai, Provider::Ses]);
+        assert_eq!(of_ses(&Settings::default()), []);
+        assert_eq!(of_ses(&settings)[0].level, Level::Warn, "nobody hears of bounces");
+        settings.senders.ses_configuration_set = Some("vai".to_owned());
+        assert_eq!(of_ses(&settings)[0].level, Level::Ok);
     }
 
     #[test]

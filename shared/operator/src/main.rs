@@ -5,6 +5,7 @@
 
 mod account;
 mod api_key;
+mod callbacks;
 mod connect;
 mod doctor;
 mod explain;
