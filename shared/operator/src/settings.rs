@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use domain::settings::SettingsError;
 use domain::{ConnectionName, Settings};
 use engine::{CommitError, Store};
-use serde_json::Value;
+use notify::wording;
+use serde_json::{Value, json};
 
 use crate::Rows;
 use crate::report::{Terminal, put};
@@ -37,11 +39,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         put(&toml::to_string_pretty(&settings)?);
         return Ok(true);
     };
-    match Settings::check(&read(&file)?) {
+    match check(&read(&file)?) {
         Err(errors) => {
-            for error in &errors {
-                terminal.complain(error);
-            }
+            complain(&errors, terminal);
             terminal.complain(format_args!("{} in {}: nothing was written.", count(errors.len()), file.display()));
             Ok(false)
         }
@@ -60,15 +60,53 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     }
 }
 
-fn count(errors: usize) -> String {
+/// Reads a document, its wording and the texts of its templates included.
+///
+/// # Errors
+/// Every error in it: what is wrong elsewhere hides none of the wording's.
+pub(crate) fn check(document: &Value) -> Result<Settings, Vec<SettingsError>> {
+    match Settings::check(document) {
+        Ok(settings) => {
+            let errors = wording::check(&settings);
+            if errors.is_empty() { Ok(settings) } else { Err(errors) }
+        }
+        Err(mut errors) => {
+            errors.extend(["wording", "templates"].iter().flat_map(|key| of_each(document, key)));
+            Err(errors)
+        }
+    }
+}
+
+/// The wording's errors of a document that can't be read as a whole: each wording or template that can be is read alone.
+fn of_each(document: &Value, key: &str) -> Vec<SettingsError> {
+    let all = document.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
+    let read = all.filter_map(|(at, one)| Some((at, Settings::check(&json!({key: [one]})).ok()?)));
+    let errors = read.flat_map(|(at, settings)| {
+        let there = move |error: SettingsError| {
+            let rest = error.path.strip_prefix(&format!("{key}[0]"))?.to_owned();
+            Some(SettingsError { path: format!("{key}[{at}]{rest}"), ..error })
+        };
+        wording::check(&settings).into_iter().filter_map(there)
+    });
+    errors.collect()
+}
+
+/// Lists errors.
+pub(crate) fn complain(errors: &[SettingsError], terminal: &Terminal) {
+    for error in errors {
+        terminal.complain(error);
+    }
+}
+
+pub(crate) fn count(errors: usize) -> String {
     if errors == 1 { "One error".to_owned() } else { format!("{errors} errors") }
 }
 
 /// A file's document, by its extension.
-fn read(file: &Path) -> anyhow::Result<Value> {
+pub(crate) fn read(file: &Path) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     let document = match file.extension().and_then(|it| it.to_str()) {
-        Some("toml") => toml::from_str(&text).map(json).map_err(anyhow::Error::new),
+        Some("toml") => toml::from_str(&text).map(as_json).map_err(anyhow::Error::new),
         Some("json") => serde_json::from_str(&text).map_err(anyhow::Error::new),
         _ => bail!("{} must be a .toml or .json file", file.display()),
     };
@@ -76,7 +114,7 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 }
 
 /// A TOML document as JSON; its dates, which JSON has none of, as text.
-fn json(table: toml::Table) -> Value {
+fn as_json(table: toml::Table) -> Value {
     fn value(from: toml::Value) -> Value {
         match from {
             toml::Value::String(text) => text.into(),
@@ -85,7 +123,7 @@ fn json(table: toml::Table) -> Value {
             toml::Value::Boolean(is) => is.into(),
             toml::Value::Datetime(at) => at.to_string().into(),
             toml::Value::Array(items) => items.into_iter().map(value).collect(),
-            toml::Value::Table(table) => json(table),
+            toml::Value::Table(table) => as_json(table),
         }
     }
     table.into_iter().map(|(key, it)| (key, value(it))).collect()
@@ -96,7 +134,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Value {
-        json(toml::from_str(text).expect("TOML"))
+        as_json(toml::from_str(text).expect("TOML"))
     }
 
     #[test]
@@ -104,6 +142,14 @@ mod tests {
         let document = parse(
             r#"
             default_language = "ro"
+            transliterate = ["ro"]
+            sms_price = "0.045 EUR"
+            providers.sms = ["twilio", "engagelab"]
+            senders.twilio = "VAI"
+            quiet_hours = { from = "20:30", until = "07:00" }
+            [[wording]]
+            message = "reminder"
+            sms = "{{ event }}: {{ short_time }}"
             [event_types."Sales Demo"]
             reminder_minutes = [2880]
             channels.reminder = ["sms", "email"]
@@ -117,6 +163,37 @@ mod tests {
         let settings = Settings::check(&document).expect("settings");
         let shown = toml::to_string_pretty(&settings).expect("TOML");
         assert_eq!(Settings::check(&parse(&shown)).expect("settings"), settings);
+    }
+
+    #[test]
+    fn the_errors_of_form_and_wording_are_listed_together() {
+        let errors = |text: &str| -> Vec<String> {
+            check(&parse(text)).expect_err("errors").iter().map(ToString::to_string).collect()
+        };
+        let wording = r#"
+            [[wording]]
+            message = "reminder"
+            sms = "{{ event }}"
+            [[wording]]
+            message = "move"
+            sms = "{{ link }}"
+            [[templates]]
+            message = "reminder"
+            provider = "engagelab"
+            id = "1"
+            text = "{{name}}, {{nobody}}"
+        "#;
+        let of_wording = errors(wording);
+        assert_eq!(of_wording.len(), 2, "{of_wording:?}");
+        assert!(of_wording[0].starts_with("wording[1].sms: says `link`, which may be missing"), "{of_wording:?}");
+        assert!(of_wording[1].starts_with("templates[0].text: speaks of `nobody`"), "{of_wording:?}");
+
+        let form = "default_language = \"xx\"\n";
+        let unreadable = "[[wording]]\nmessage = \"farewell\"\nsms = \"{{ link }}\"\n";
+        let both = errors(&format!("{form}{wording}{unreadable}"));
+        assert_eq!(both[2..], of_wording, "{both:?}");
+        assert!(both[0].starts_with("default_language: ") && both[1].starts_with("wording[2].message: "), "{both:?}");
+        check(&parse("[[wording]]\nmessage = \"reminder\"\nsms = \"{{ event }}\"")).expect("settings");
     }
 
     #[test]
