@@ -76,6 +76,14 @@ settings: ## Writes a connection's settings: make settings FILE=… [STACK=…] 
 	$(if $(FILE),,$(error say which: make settings FILE=…))
 	@$(OPERATOR) settings --file "$(FILE)" --connection $(CONNECTION)
 
+.PHONY: preview
+preview: ## Messages as people would get them, and their price (MESSAGE= LANGUAGE= CHANNEL= FILE= EVENT_TYPE= HTML=folder STACK=)
+	@$(TOOLS)
+	@$(if $(filter file,$(origin STACK)),$(CARGO) run -q -p operator -- preview,$(OPERATOR) preview --deployed) \
+	  --connection $(CONNECTION) $(if $(FILE),--file "$(FILE)") $(if $(MESSAGE),--message "$(MESSAGE)") \
+	  $(if $(LANGUAGE),--language "$(LANGUAGE)") $(if $(CHANNEL),--channel "$(CHANNEL)") \
+	  $(if $(EVENT_TYPE),--event-type "$(EVENT_TYPE)") $(if $(HTML),--html "$(HTML)")
+
 .PHONY: api-key
 api-key: ## The keys to our API: make api-key lists them, NAME=vai-1 makes one for CONNECTION=…, REMOVE=vai-1 removes it
 	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)",list)) --connection $(CONNECTION)

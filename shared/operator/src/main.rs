@@ -1,5 +1,5 @@
-//! For the person who runs it: connects a Calendly account, writes settings, makes keys to our API, tells a booking's
-//! story, looks a stack over, lists the events without effect. Whatever it prints is for people, says what to do, and
+//! For the person who runs it: connects a Calendly account, writes settings, shows messages, makes keys to our API, tells a
+//! booking's story, looks a stack over, lists the events without effect. Whatever it prints is for people, says what to do, and
 //! holds no secret, phone number or e-mail address. Two print just that, being asked for it: `kept --show` personal data,
 //! and `api-key add` the key that it has made.
 
@@ -10,6 +10,7 @@ mod connect;
 mod doctor;
 mod explain;
 mod kept;
+mod preview;
 mod report;
 mod settings;
 mod vault;
@@ -37,6 +38,7 @@ struct Cli {
 enum Command {
     Connect(connect::Options),
     Settings(settings::Options),
+    Preview(preview::Options),
     ApiKey(api_key::Options),
     Explain(explain::Options),
     Doctor(doctor::Options),
@@ -101,6 +103,7 @@ async fn main() -> ExitCode {
     let all_is_well = match command {
         Command::Connect(options) => connect::run(options, connection, terminal).await,
         Command::Settings(options) => settings::run(options, connection, terminal).await,
+        Command::Preview(options) => preview::run(options, connection, terminal).await,
         Command::ApiKey(options) => api_key::run(options, connection, terminal).await,
         Command::Explain(options) => explain::run(options, connection, terminal).await,
         Command::Doctor(options) => doctor::run(options, connection, terminal).await,
