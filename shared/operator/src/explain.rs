@@ -3,7 +3,11 @@
 use std::fmt::Write;
 
 use clap::Args;
-use domain::{CanceledBy, ConnectionName, Leg, PhoneSource, Standing, timeline, uuid_of};
+use domain::{
+    Booking, CanceledBy, ConnectionName, ConsentSource, ContactKey, Leg, Objection, Phone, PhoneSource, Private,
+    Settings, Standing, timeline, uuid_of,
+};
+use engine::Store;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use store::Story;
@@ -24,7 +28,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let table = options.rows.table().await;
     let mut stories = Vec::new();
     for booking in table.find(connection, &options.id).await? {
-        stories.extend(table.story(connection, &booking).await?.map(|story| tell(&story)));
+        let Some(story) = table.story(connection, &booking).await? else { continue };
+        let consent = consent(&table, connection, &story.booking).await?;
+        stories.push(tell(&story, &consent));
     }
     if stories.is_empty() {
         terminal.complain(format_args!(
@@ -38,7 +44,71 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     Ok(true)
 }
 
-fn tell(story: &Story) -> String {
+/// What the invitee has against being written to.
+#[derive(Default)]
+struct Consent {
+    /// By the number that is texted; `None` when there is none.
+    texts: Option<Objected>,
+    /// By e-mail.
+    mails: Option<Objected>,
+}
+
+type Objected = Option<(Objection, ConsentSource)>;
+
+async fn consent(store: &impl Store, connection: &ConnectionName, booking: &Booking) -> anyhow::Result<Consent> {
+    let Some(leg) = head(booking) else { return Ok(Consent::default()) };
+    let settings = store.settings(connection).await?;
+    let texts = match number(booking, leg, &settings) {
+        Some(phone) => Some(store.contact(connection, &ContactKey::of_phone(connection, &phone)).await?.objection),
+        None => None,
+    };
+    let mails = store.contact(connection, &ContactKey::of_email(connection, leg.details.email.expose())).await?;
+    Ok(Consent { texts, mails: Some(mails.objection) })
+}
+
+/// The number that is texted: the first that can be.
+fn number(booking: &Booking, leg: &Leg, settings: &Settings) -> Option<Phone> {
+    let told =
+        leg.details.phones.iter().filter(|it| it.question.as_deref().is_none_or(|it| settings.asks_for_phone(it)));
+    let kept = booking.metadata.as_ref().and_then(|it| it.phone.as_ref());
+    let mut all = told.map(|it| &it.text).chain(kept).map(Private::expose);
+    all.find_map(|text| notify::numbers::read(text, settings.default_region.as_deref()).ok())
+}
+
+/// The leg that the booking stands on.
+fn head(booking: &Booking) -> Option<&Leg> {
+    match booking.standing() {
+        Some(Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) => Some(leg),
+        None => None,
+    }
+}
+
+fn objected(objected: Objected, written: &str) -> String {
+    match objected {
+        None => "nothing against them on record".to_owned(),
+        Some((Objection::Everything, ConsentSource::Bounce)) => {
+            "none go out: an earlier one came back, the address does not work".to_owned()
+        }
+        Some((Objection::Everything, ConsentSource::Complaint)) => {
+            "none go out: an earlier one was called spam".to_owned()
+        }
+        Some((Objection::Everything, source)) => format!("has asked not to be {written} ({})", way(source)),
+        Some((Objection::FollowUps, source)) => format!("has asked for no more follow-ups ({})", way(source)),
+    }
+}
+
+/// How an objection became known.
+fn way(source: ConsentSource) -> &'static str {
+    match source {
+        ConsentSource::Reply => "by a reply",
+        ConsentSource::Link => "by the link in a message",
+        ConsentSource::Provider => "the provider has it on its own list",
+        ConsentSource::Bounce => "an earlier one came back",
+        ConsentSource::Complaint => "an earlier one was called spam",
+    }
+}
+
+fn tell(story: &Story, consent: &Consent) -> String {
     let Story { booking, facts, commands } = story;
     let mut text = String::new();
     let mut line = |what: &str, value: &str| {
@@ -46,10 +116,7 @@ fn tell(story: &Story) -> String {
     };
     line("booking", booking.id.as_str());
     let standing = booking.standing();
-    let leg = match standing {
-        Some(Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) => Some(leg),
-        None => None,
-    };
+    let leg = head(booking);
     let (zone, zone_name) = zone(leg);
     if let Some(leg) = leg {
         let start = leg.details.start.to_zoned(zone.clone()).strftime("%a %d %b %Y %H:%M");
@@ -57,6 +124,12 @@ fn tell(story: &Story) -> String {
         line("invitee", uuid_of(leg.invitee.as_str()));
         line("event", uuid_of(leg.details.event.as_str()));
         line("phone", &phones(leg));
+    }
+    if let Some(known) = consent.texts {
+        line("texts", &objected(known, "texted"));
+    }
+    if let Some(known) = consent.mails {
+        line("e-mails", &objected(known, "written to"));
     }
     line("stands", &stands(standing, &zone));
     match &booking.metadata {
@@ -168,11 +241,14 @@ mod tests {
             Some(Reason::NoTemplate),
             None,
         );
-        let told = tell(&Story { booking, facts: vec![fact], commands: vec![command] });
+        let consent = Consent { texts: Some(Some((Objection::Everything, ConsentSource::Reply))), mails: Some(None) };
+        let told = tell(&Story { booking, facts: vec![fact], commands: vec![command] }, &consent);
         for part in [
             "booking       bk-1\n",
             "meeting       Sales Demo, Mon 11 Jan 2027 11:00 Europe/Bucharest\n",
             "phone         may be in: Calendly's text reminder number\n",
+            "texts         has asked not to be texted (by a reply)\n",
+            "e-mails       nothing against them on record\n",
             "stands        on\n",
             "made by       somebody other than VAI\n",
             "2027-01-09 12:00:02  ",
@@ -183,5 +259,42 @@ mod tests {
         for personal in ["Ana", "example.com", "4071"] {
             assert!(!told.contains(personal), "{told}");
         }
+    }
+
+    #[test]
+    fn the_number_is_the_first_that_can_be_texted() {
+        let mut booking = Booking::new(BookingId::new("bk-1"), ConnectionName::default());
+        booking.learn(&booked());
+        let leg = head(&booking).expect("a leg");
+        let found = |leg: &Leg, region: Option<&str>| {
+            let settings = Settings { default_region: region.map(str::to_owned), ..Settings::default() };
+            number(&booking, leg, &settings).map(|it| it.expose().to_owned())
+        };
+        assert_eq!(found(leg, None).as_deref(), Some("+40712345678"));
+        let mut others = leg.clone();
+        let answer = |question: &str, text: &str| domain::PhoneCandidate {
+            source: PhoneSource::Question,
+            question: Some(question.to_owned()),
+            text: text.into(),
+        };
+        others.details.phones = vec![answer("Shoe size", "+40711111111"), answer("Phone", "0712 345 679")];
+        assert_eq!(found(&others, None), None);
+        assert_eq!(found(&others, Some("RO")).as_deref(), Some("+40712345679"));
+    }
+
+    #[test]
+    fn objections_are_told_with_how_they_became_known() {
+        use ConsentSource::{Bounce, Complaint, Link, Provider};
+        let said = |objection, source| objected(Some((objection, source)), "written to");
+        let everything = [Bounce, Complaint, Provider].map(|it| said(Objection::Everything, it));
+        assert_eq!(
+            everything,
+            [
+                "none go out: an earlier one came back, the address does not work",
+                "none go out: an earlier one was called spam",
+                "has asked not to be written to (the provider has it on its own list)",
+            ]
+        );
+        assert_eq!(said(Objection::FollowUps, Link), "has asked for no more follow-ups (by the link in a message)");
     }
 }
