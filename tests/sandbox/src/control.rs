@@ -8,14 +8,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     calendly::{catalog::Change, refusal::Refusal, webhooks},
     engagelab,
     faults::Fault,
+    mail::{self, Email, Fate},
     people::read,
-    random::Dice,
+    phones::{self, Delivery, Sms},
+    random::{self, Dice},
     receipts::{self, Receipt},
     world::{self, Settings, World},
 };
@@ -25,6 +28,7 @@ pub(crate) fn routes() -> Router<World> {
         .route("/control/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/control/settings", get(settings).post(change_settings))
         .route("/control/event_type", post(change_event_type))
+        .route("/control/show", post(show))
         .route("/control/reset", post(reset))
 }
 
@@ -90,6 +94,52 @@ async fn change_event_type(State(world): State<World>, body: Bytes) -> Result<Js
     let (view, notice) = world.state().catalog.change(change, jiff::Timestamp::now());
     webhooks::tell(&world, vec![notice]);
     Ok(Json(view))
+}
+
+/// Messages for the page that nobody has sent.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Shown {
+    sms: Vec<ShownSms>,
+    emails: Vec<ShownEmail>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShownSms {
+    from: String,
+    to: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShownEmail {
+    from: String,
+    to: String,
+    subject: String,
+    text: String,
+    html: Option<String>,
+}
+
+/// Puts messages into the inbox as if they had arrived: `{"sms": [{"from", "to", "text"}], "emails": [{"from", "to",
+/// "subject", "text", "html"?}]}`. Nobody is told of them.
+async fn show(State(world): State<World>, body: Bytes) -> Result<StatusCode, Refusal> {
+    let Shown { sms, emails } = read(&body)?;
+    let mut state = world.state();
+    state.sms.extend(sms.into_iter().map(|one| Sms {
+        delivery: Delivery::Delivered,
+        ..Sms::new(phones::Carrier::Twilio, random::uuid(), &one.from, &one.to, one.text)
+    }));
+    state.emails.extend(emails.into_iter().map(|one| Email {
+        from: Some(one.from),
+        subject: one.subject,
+        text: one.text,
+        html: one.html,
+        delivery: Fate::Delivered,
+        ..Email::new(mail::Carrier::Ses, random::uuid(), &[one.to])
+    }));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `{"keep_subscriptions": true}` leaves the webhook subscriptions in place.

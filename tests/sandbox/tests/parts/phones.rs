@@ -368,3 +368,28 @@ async fn the_inbox_measures_what_a_template_became() {
     assert_eq!(romanian["measure"]["breaks"][0], 67);
     assert_eq!((&romanian["message"], &romanian["provider"]), (&json!("reconfirmation"), &json!("engagelab")));
 }
+
+#[tokio::test]
+async fn messages_that_nobody_sent_can_be_shown() {
+    let client = Client::start().await;
+    client
+        .post(
+            "/control/show",
+            json!({
+                "sms": [{"from": "reminder", "to": ANA, "text": "Bună"}],
+                "emails": [{"from": "reminder <a@b.example>", "to": "ro@example.com", "subject": "s", "text": "t", "html": null}],
+            }),
+        )
+        .await;
+    let inbox = client.inbox().await;
+    let (sms, email) = (&inbox["sms"][0], &inbox["emails"][0]);
+    assert_eq!(
+        (&sms["to"], &sms["measure"]["encoding"], &sms["delivery"]),
+        (&json!(ANA), &json!("UCS-2"), &json!("delivered"))
+    );
+    assert_eq!(
+        (&email["subject"], &email["html"], &email["delivery"]),
+        (&json!("s"), &Value::Null, &json!("delivered"))
+    );
+    assert_eq!(inbox["receipts"], json!([]));
+}
