@@ -7,6 +7,7 @@ waits for what the people concerned should see, and fails when they don't."""
 import hashlib
 import hmac
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -25,8 +26,9 @@ FREJA = {"inviteeName": "Freja Holm", "inviteeEmail": "freja.holm@example.com", 
          "phone": "+4520123457", "language": "da"}  # fmt: skip
 LIN = {"inviteeName": "林怡君", "inviteeEmail": "lin.yijun@example.com", "timezone": "Asia/Taipei",
        "phone": "+886912345678", "language": "zh-Hant"}  # fmt: skip
+# Another number each time: whoever wants no more notes gets none, on a state that was kept.
 EMMA = {"first_name": "Emma", "last_name": "Clarke", "name": "Emma Clarke", "email": "emma.clarke@example.com",
-        "timezone": "Europe/London", "text_reminder_number": "+44 7400 123456"}  # fmt: skip
+        "timezone": "Europe/London", "text_reminder_number": f"+44 7400 {random.randrange(10**6):06}"}  # fmt: skip
 # The sandbox's event type, for the recorded payloads: a link for another booking can be made of it.
 SALES_DEMO = "/event_types/00000000-0000-4000-8000-0000000000e1"
 # The host's contact in the settings.
@@ -170,12 +172,16 @@ class Story:
         self.told(booking, "confirmation by SMS", "has arrived")
         self.stack.post("/people/reply", {"from": LIN["phone"], "text": "STOP"})
         self.say("she replies: “STOP”")
-        self.told(booking, "confirmation by SMS", "the person replied")
+        self.told(booking, "confirmation by SMS", "the person replied", "to be left alone")
         self.call("POST", f"/api/calendly/bookings/{booking}/cancel", {"reason": "臨時有事"})
         self.say("the agent cancels it")
         self.expect("emails", "no SMS any more: an e-mail (Amazon SES) takes its place",
                     lambda it: it["provider"] == "ses" and it["to"] == LIN["inviteeEmail"])  # fmt: skip
         self.told(booking, "cancellation by SMS", "not sent")
+        # Which lets the story be played once more on a state that was kept.
+        self.stack.post("/people/reply", {"from": LIN["phone"], "text": "START"})
+        self.say("she replies: “START”")
+        self.told(booking, "confirmation by SMS", "the person replied", "to be texted again")
         return booking
 
     def refuse(self, times):
