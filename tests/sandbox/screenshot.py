@@ -3,7 +3,8 @@
     python3 tests/sandbox/screenshot.py http://127.0.0.1:4570 pictures/
 
 Writes inbox.png (1440 pixels wide) and inbox-narrow.png (390). Needs `pip install playwright` and a Chromium: the one that
-CHROMIUM names, or the machine's (Debian: apt-get install chromium).
+CHROMIUM names, or the machine's (Debian: apt-get install chromium). Exits with 1 when something is wrong with the page, and
+with 3 when no browser starts.
 """
 
 import os
@@ -11,11 +12,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 WIDTHS = {"inbox.png": 1440, "inbox-narrow.png": 390}
 # What a template engine leaves behind when nobody fills it in.
 PLACEHOLDERS = ("{{", "{%")
+# A picture can't be scrolled.
+UNROLLED = ".talk { max-height: none !important }"
 # Every frame has as much height as it needs once nothing on the page moves any more.
 SETTLE_MS = 700
 
@@ -25,7 +28,11 @@ def main(url, folder):
     problems = []
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        except Error as error:
+            print(f"the browser does not start: {error.message.splitlines()[0]}", file=sys.stderr)
+            return 3
         for name, width in WIDTHS.items():
             page = browser.new_page(viewport={"width": width, "height": 1000}, device_scale_factor=2 if width < 600 else 1)
             page.on("console", lambda it: it.type in ("error", "warning") and problems.append(f"console: {it.text}"))
@@ -35,6 +42,7 @@ def main(url, folder):
             # The page looks again every other second, so the network is never idle.
             page.goto(url, wait_until="load")
             page.wait_for_function("document.getElementById('counts').textContent !== ''", timeout=10_000)
+            page.add_style_tag(content=UNROLLED)
             page.wait_for_timeout(SETTLE_MS)
             problems += [f"at {width} pixels: {it}" for it in look(page, inbox)]
             page.screenshot(path=folder / name, full_page=True)

@@ -13,6 +13,9 @@ import tools
 from play import play
 from stack import Failed, Stack
 
+PICTURES = tools.ROOT / ".local/pictures"
+NO_BROWSER = 3  # what screenshot.py exits with
+
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
@@ -33,10 +36,13 @@ def main():
         with stack:
             tools.say(f"up after {time.monotonic() - begun:.0f} s")
             play(stack)
+            messages, count = stack.show_messages()
+            tools.say(f"all {count} messages, in every language and by every channel, are shown on {messages}/")
             if given.check:
+                look({"story": stack.sandbox, "messages": messages})
                 test_table(stack)
             else:
-                invite(stack)
+                invite(stack, messages)
                 threading.Event().wait()
         shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
         stack.folder.with_suffix(".lock").unlink()
@@ -47,6 +53,23 @@ def main():
         sys.exit(f"\n{failure}")
 
 
+def look(pages):
+    """Looks at pages of the sandbox's as a person does, in a browser without a window."""
+    found, problem = tools.browser()
+    for name, url in pages.items():
+        if problem:
+            break
+        python, chromium = found
+        command = [python, tools.ROOT / "tests/sandbox/screenshot.py", url, PICTURES / name]
+        ended = subprocess.run(command, env=os.environ | {"CHROMIUM": str(chromium)}).returncode
+        if ended == NO_BROWSER:
+            problem = f"{chromium} does not start"
+        elif ended:
+            raise Failed(f"something is wrong with the page {url}: see the pictures in {PICTURES / name}")
+    if problem:
+        print(f"\n*** SKIPPED: nobody has looked at the sandbox's page: {problem} ***\n", flush=True)
+
+
 def test_table(stack):
     """The store's tests that need a real table make their own, beside the stack's."""
     tools.say("the store's tests, on this stack's DynamoDB")
@@ -55,9 +78,10 @@ def test_table(stack):
         raise Failed("the store's tests failed")
 
 
-def invite(stack):
+def invite(stack, messages):
     print(f"""
 The inboxes:  {stack.sandbox}/
+Each message: {messages}/
 Health:       curl -i '{stack.env["API_URL"]}/health'
 As JSON:      curl -s {stack.sandbox}/inbox.json
 A webhook of your own, in three days, signed as Calendly signs:

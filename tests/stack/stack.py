@@ -51,6 +51,8 @@ MORE_CREDENTIALS = {
         "brevo": "sandbox-brevo-bearer",
     },
 }
+# One for each language that messages are shown in.
+PHONES = {"en": "+447400000001", "ro": "+40720000002", "da": "+4520000003", "zh-Hant": "+886900000004"}
 # How long a message takes to be sent, and again to be delivered: seconds in reality.
 RECEIPTS_AFTER_MS = 500
 
@@ -166,6 +168,32 @@ class Stack:
         env = self._bare_env() | {"SANDBOX_PORT": str(self.sandbox_port)}
         process = self._start("sandbox", [TARGET / "debug/sandbox"], env)
         self._wait("sandbox", process, self.sandbox + "/")
+
+    def show_messages(self):
+        """Every message in our wording, in each language and by each channel, with all that it may speak of: on a page of
+        their own, so that they are not mixed with what was sent. Gives back its address, and how many there are."""
+        port = _port(0)
+        page = f"http://127.0.0.1:{port}"
+        env = self._bare_env() | {"SANDBOX_PORT": str(port)}
+        self._wait("messages", self._start("messages", [TARGET / "debug/sandbox"], env), page + "/")
+        status, answer = self.api("POST", "/api/templates/preview", {})
+        if status != 200 or answer["problems"]:
+            raise Failed(f"the messages can't be shown: {status} {answer}")
+        shown = [it for it in answer["shown"] if it["variant"] == "full" and not it.get("template")]
+        if broken := [it for it in shown if it.get("problem")]:
+            raise Failed(f"messages that can't be put into words: {broken}")
+        wanted = {"sms": [], "emails": []}
+        for one in shown:
+            name = " ".join(filter(None, (one["message"], one.get("notice")))).replace("_", " ")
+            if one["channel"] == "sms":
+                wanted["sms"].append({"from": name, "to": PHONES[one["language"]], "text": one["text"]})
+            else:
+                wanted["emails"].append({
+                    "from": f"{name} <meetings@vai.example.com>", "to": f"{one['language']}@example.com",
+                    "subject": one["subject"], "text": one["text"], "html": one["html"],
+                })  # fmt: skip
+        _request(page + "/control/show", json.dumps(wanted).encode(), {"Content-Type": "application/json"})
+        return page, len(shown)
 
     def connect(self):
         say("connecting to the sandbox's Calendly, and its providers to us")

@@ -1,6 +1,6 @@
 """Installs pinned tools into .tools/, each set in a place of its own, and says what the machine lacks.
 
-    python3 tests/stack/tools.py [emulator] [deploy] [package] [cargo-deny]
+    python3 tests/stack/tools.py [emulator] [deploy] [package] [browser] [cargo-deny]
 """
 
 import fcntl
@@ -70,6 +70,60 @@ def _cargo_deny():
         subprocess.run(command, check=True, cwd=ROOT)
         stamp.write_text(CARGO_DENY)
     return folder
+
+
+def browser():
+    """Playwright's Python and a Chromium for it: the machine's, else Playwright's own, else Debian's; or what is in the way.
+    Nothing but pictures needs one, so that nothing may fail for want of it."""
+    try:
+        python = install("browser") / "bin/python"
+    except subprocess.CalledProcessError:
+        return None, "Playwright can't be installed"
+    ways = [_machines_chromium, lambda: _own_chromium(python)]
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        ways.append(_debians_chromium)
+    for way in ways:
+        found = way()
+        if found and _succeeds(found, "--version", within=30):
+            return (python, found), None
+    return None, "there is no Chromium, and none can be installed (Debian: apt-get install chromium fonts-noto-cjk)"
+
+
+def _machines_chromium():
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def _own_chromium(python):
+    """It has no libraries of its own: where the machine lacks them, it doesn't start."""
+    # Beside Playwright, and not in the user's home.
+    os.environ["PLAYWRIGHT_BROWSERS_PATH"] = "0"
+    where = "from playwright.sync_api import sync_playwright as p\nwith p() as it: print(it.chromium.executable_path)"
+    found = subprocess.run([python, "-c", where], capture_output=True, text=True).stdout.strip()
+    if not found:
+        return None
+    if not Path(found).exists():
+        say("looking for a Chromium (once)")
+        _succeeds(python, "-m", "playwright", "install", "chromium", within=180)
+    return found if Path(found).exists() else None
+
+
+def _debians_chromium():
+    say("installing Debian's Chromium (once)")
+    packages = ["--no-install-recommends", "chromium", "fonts-noto-core", "fonts-noto-cjk"]
+    # A lock that somebody else holds is waited for.
+    options = ["-o", "DPkg::Lock::Timeout=60", "-qq"]
+    if _succeeds("apt-get", *options, "update", within=300):
+        _succeeds("apt-get", *options, "install", "-y", *packages, within=600)
+    return shutil.which("chromium")
+
+
+def _succeeds(*command, within):
+    try:
+        env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        return subprocess.run(command, env=env, capture_output=True, timeout=within).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 if __name__ == "__main__":
