@@ -163,6 +163,8 @@ mod tests {
         let settings = Settings::check(&document).expect("settings");
         let shown = toml::to_string_pretty(&settings).expect("TOML");
         assert_eq!(Settings::check(&parse(&shown)).expect("settings"), settings);
+        let stored = serde_json::to_value(&settings).expect("JSON");
+        assert_eq!(serde_json::from_value::<Settings>(stored).expect("settings"), settings);
     }
 
     #[test]
