@@ -66,7 +66,7 @@ deploy: package ## To AWS; ENV=prod for prod. The first time: make deploy VAI_AP
 	  $(if $(VAI_API_URL),"VaiApiUrl=$(VAI_API_URL)") $(PARAMETERS)
 
 .PHONY: connect
-connect: ## Connects Calendly, with the credentials on standard input; STACK=vai-calendly-dev for one on AWS, ROTATE=1
+connect: ## Connects Calendly, with its and the providers' credentials on standard input; STACK=vai-calendly-dev for one on AWS, ROTATE=1
 	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(PROGRAM) \
 	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate) \
 	  $(if $(CALENDLY_API_URL),--calendly-api-url $(CALENDLY_API_URL))'

@@ -173,7 +173,7 @@ fn of_engagelab(providers: &Providers, signing: &Signing) -> [Finding; 2] {
             None => warn(TOPIC, format!("no key pair, so it sends no SMS; {calls}")),
         },
         match signing.engagelab {
-            Some(_) => ok(TOPIC, "so are its callback's user name and secret"),
+            Some(_) => ok(TOPIC, "its callback's user name and secret are there"),
             None => warn(
                 TOPIC,
                 format!(
@@ -207,7 +207,7 @@ fn of_brevo(providers: &Providers, signing: &Signing) -> [Finding; 2] {
             None => warn(TOPIC, format!("no key, so it sends no e-mail; {}", add(r#""brevo_api_key":"…""#))),
         },
         match signing.brevo {
-            Some(_) => ok(TOPIC, "so is its webhook's token"),
+            Some(_) => ok(TOPIC, "its webhook's token is there"),
             None => warn(
                 TOPIC,
                 format!(
