@@ -341,12 +341,7 @@ fn still_wanted(
         _ if now >= details.start => Err(Reason::PastStart),
         Message::Reminder { minutes_before } => {
             // Two that were brought forward out of the same quiet hours would come at once.
-            let tz = zone_of_recipient(leg, settings);
-            let hour = |minutes: u32| {
-                let hour = before(details.start, minutes);
-                let quiet = &settings.quiet_hours;
-                if quiet.hold(hour, &tz) { quiet.evening_before(hour, &tz) } else { hour }
-            };
+            let hour = |minutes: u32| earliest(before(details.start, minutes), leg, settings);
             let later_is_due = |other: &u32| *other < minutes_before && hour(*other) <= now;
             if settings.reminders_of(leg).iter().any(later_is_due) { Err(Reason::Superseded) } else { Ok(()) }
         }
@@ -371,6 +366,16 @@ pub(crate) fn no_show_hour(leg: &Leg, settings: &Settings) -> Option<Timestamp> 
     Some(after(word.at.max(leg.details.end), settings.no_show_minutes))
 }
 
+/// A reminder's hour, or the one that it may have been brought forward to.
+fn earliest(hour: Timestamp, leg: &Leg, settings: &Settings) -> Timestamp {
+    let quiet = &settings.quiet_hours;
+    if quiet.are_never() {
+        return hour;
+    }
+    let tz = zone_of_recipient(leg, settings);
+    if quiet.hold(hour, &tz) { quiet.evening_before(hour, &tz) } else { hour }
+}
+
 /// The zone by whose clock the invitee is not to be disturbed.
 fn zone_of_recipient(leg: &Leg, settings: &Settings) -> TimeZone {
     let zone = leg.details.zone.as_deref().unwrap_or(&settings.fallback_zone);
@@ -389,7 +394,7 @@ pub fn postponed(
     now: Timestamp,
 ) -> Result<Timestamp, Reason> {
     let Action::Text(message) = action else { return Ok(at) };
-    if !message.is_of_the_clock() {
+    if !message.is_of_the_clock() || settings.quiet_hours.are_never() {
         return Ok(at);
     }
     let leeway = match message {

@@ -19,6 +19,11 @@ pub enum Leeway {
 }
 
 impl QuietHours {
+    /// Whether there are none.
+    pub fn are_never(&self) -> bool {
+        self.from == self.until
+    }
+
     /// Whether a person in a zone is not to be texted at an instant.
     pub fn hold(&self, at: Timestamp, tz: &TimeZone) -> bool {
         let time = at.to_zoned(tz.clone()).time();
