@@ -101,11 +101,14 @@ fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator
     })
 }
 
+/// A decision is one transaction, of at most 100 rows.
+const MOST_HOSTS: usize = 10;
+
 /// The notices to the hosts that have a contact; where none has, to the one phone for all.
 fn to_hosts(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {
     let channels = settings.channels_of(Message::HostNotice(notice), leg);
     let mut actions = Vec::new();
-    for host in &leg.details.hosts {
+    for host in leg.details.hosts.iter().take(MOST_HOSTS) {
         let Some(contact) = settings.host(host.email.expose()) else { continue };
         let (texts, mails) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
         if texts && contact.phone.is_some() {
