@@ -29,27 +29,21 @@ REGION = "eu-west-1"
 BUCKET = "code"
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
-# What `operator connect` reads: the sandbox takes any credentials of the right shape.
+# What `operator connect` reads: the sandbox takes these keys of Twilio, Brevo and EngageLab's callback, and signs with them
+# (tests/sandbox/src/lib.rs has the same); of the others any of the right shape.
 CREDENTIALS = {
     "calendly_token": "sandbox-token",
-    "engagelab": {"dev_key": "sandbox-key", "dev_secret": "sandbox-secret"},
+    "engagelab": {
+        "dev_key": "sandbox-key",
+        "dev_secret": "sandbox-secret",
+        "username": "sandbox-callback-user",
+        "secret": "sandbox-callback-secret",
+        "authorization": "Bearer sandbox-callback-auth",
+    },
+    "twilio": {"account_sid": "AC00000000000000000000000000000001", "auth_token": "sandbox-twilio-token"},
+    "brevo_api_key": "sandbox-brevo-key",
+    "brevo_webhook_token": "sandbox-brevo-bearer",
     "vai_api_key": "sandbox-vai-key",
-}
-# What `operator connect` doesn't read yet, by the secret that it belongs into (tests/sandbox/src/lib.rs has the same).
-MORE_CREDENTIALS = {
-    "providers": {
-        "twilio": {"account_sid": "AC00000000000000000000000000000001", "auth_token": "sandbox-twilio-token"},
-        "brevo_api_key": "sandbox-brevo-key",
-    },
-    "signing": {
-        "engagelab": {
-            "username": "sandbox-callback-user",
-            "secret": "sandbox-callback-secret",
-            "authorization": "Bearer sandbox-callback-auth",
-        },
-        "twilio": "sandbox-twilio-token",
-        "brevo": "sandbox-brevo-bearer",
-    },
 }
 # One for each language that messages are shown in.
 PHONES = {"en": "+447400000001", "ro": "+40720000002", "da": "+4520000003", "zh-Hant": "+886900000004"}
@@ -199,8 +193,6 @@ class Stack:
         say("connecting to the sandbox's Calendly, and its providers to us")
         self.operator("connect", "--connection", "default", "--webhook-url", self.env["WEBHOOK_URL"],
                       stdin=json.dumps(CREDENTIALS))  # fmt: skip
-        for secret, more in MORE_CREDENTIALS.items():
-            self.add_to_secret(secret, more)
         api = self.env["API_URL"]
         self.post("/control/settings", {
             "receipts_after_ms": RECEIPTS_AFTER_MS,
@@ -269,10 +261,6 @@ class Stack:
     def secret(self, kind, connection="default"):
         name = self.env["SECRET_PREFIX"] + connection + "/" + kind
         return json.loads(self.aws("secretsmanager", "secretsmanager.GetSecretValue", SecretId=name)["SecretString"])
-
-    def add_to_secret(self, kind, more, connection="default"):
-        name, value = self.env["SECRET_PREFIX"] + connection + "/" + kind, json.dumps(self.secret(kind, connection) | more)
-        self.aws("secretsmanager", "secretsmanager.PutSecretValue", SecretId=name, SecretString=value)
 
     def logs(self, function):
         """What a function has written, oldest first."""
