@@ -41,5 +41,5 @@ fn a_reminder_costs_two_reads_a_look_and_four_calls() {
     world.webhook(&Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z").created());
     let before = world.state.borrow().calls.len();
     world.wait_until("2026-11-24T09:00:00Z");
-    assert_eq!(calls(&world, before), ["load", "look_up", "contact", "claim", "text", "settle", "reached"]);
+    assert_eq!(calls(&world, before), ["load", "look_up", "contact", "reached", "claim", "text", "settle"]);
 }

@@ -6,6 +6,7 @@ use domain::{
     ConnectionName, ConsentSource, ContactKey, Delivery, Heard, Objection, Outcome, Phone, Private, Reason, Reply,
     State,
 };
+use futures_util::FutureExt;
 use jiff::civil::time;
 use serde_json::json;
 use wire::intake::{Envelope, Source};
@@ -161,7 +162,7 @@ fn one_message_may_have_its_own_providers() {
 }
 
 fn reply(text: &str, when: &str) -> Heard {
-    Heard::Reply(Reply { from: Phone::parse(PHONE).expect("a number"), text: text.into(), at: at(when) })
+    Heard::Reply(Reply { id: None, from: Phone::parse(PHONE).expect("a number"), text: text.into(), at: at(when) })
 }
 
 #[test]
@@ -198,6 +199,146 @@ fn whoever_follows_the_link_gets_no_follow_ups_and_still_their_reminders() {
     let messages: Vec<_> = told(&world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect();
     assert_eq!(messages, ["e-mail confirmation", "e-mail reminder", "e-mail reminder"]);
     assert_eq!(state_of(&world, "mail-follow-up-30m"), State::Skipped { reason: Reason::OptedOut });
+}
+
+#[test]
+fn who_wants_no_follow_ups_gets_none_by_another_way() {
+    let messages = |world: &Fake| {
+        let first = |it: &String| it.split(" [").next().unwrap_or_default().to_owned();
+        told(world).iter().map(first).collect::<Vec<_>>()
+    };
+    // STOP: the reminders come by e-mail, the follow-up not at all.
+    let by_word = world(|_| {});
+    by_word.webhook(&meeting().created());
+    by_word.hears(&reply("STOP", "2026-11-21T08:59:59Z"));
+    by_word.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(messages(&by_word), ["SMS confirmation", "e-mail reminder", "e-mail reminder"]);
+    // The link in an SMS: neither by SMS nor by e-mail; and what is begun by a word is not what was ended by a link.
+    let by_link = world(|_| {});
+    by_link.webhook(&meeting().created());
+    let confirmation = by_link.receipt("sms-confirmation", Delivery::Delivered);
+    let unsubscribed = Heard::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
+    assert_eq!(by_link.hears(&unsubscribed), "unsubscribed");
+    by_link.hears(&reply("START", "2026-11-21T08:59:59Z"));
+    by_link.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(messages(&by_link), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
+    for key in [
+        ContactKey::of_email(&ConnectionName::default(), EMAIL),
+        ContactKey::of_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number")),
+    ] {
+        let objection = by_link.state.borrow().contacts[&key].objection;
+        assert_eq!(objection, Some((Objection::FollowUps, ConsentSource::Link)));
+    }
+}
+
+#[test]
+fn a_start_that_is_told_again_does_not_outlive_the_stop_after_it() {
+    let world = world(|_| {});
+    world.webhook(&meeting().created());
+    let said = |text: &str, id: &str| {
+        Heard::Reply(Reply {
+            id: Some(id.to_owned()),
+            from: Phone::parse(PHONE).expect("a number"),
+            text: text.into(),
+            at: world.now.get(),
+        })
+    };
+    for (text, id, when) in [
+        ("STOP", "SM1", "2026-11-21T09:00:00Z"),
+        ("START", "SM2", "2026-11-21T10:00:00Z"),
+        ("STOP", "SM3", "2026-11-21T11:00:00Z"),
+        ("START", "SM2", "2026-11-21T12:00:00Z"),
+    ] {
+        world.now.set(at(when));
+        world.hears(&said(text, id));
+    }
+    world.wait_until("2026-11-24T08:30:00Z");
+    assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Skipped { reason: Reason::OptedOut });
+}
+
+#[test]
+fn a_receipt_of_what_is_in_doubt_keeps_it_from_being_sent_again() {
+    let world = world(|_| {});
+    world.state.borrow_mut().outcomes.push_back(Outcome::Unknown { detail: "no answer in time".to_owned() });
+    world.webhook(&meeting().created());
+    assert_eq!(state_of(&world, "sms-confirmation").name(), "waiting", "it is to be sent once more");
+    let mut receipt = world.receipt("sms-confirmation", Delivery::Delivered);
+    receipt.provider_id = Some("SM7".to_owned());
+    assert_eq!(world.hears(&Heard::Receipt(receipt)), "delivered");
+    world.wait_until("2026-11-20T10:00:00Z");
+    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+    assert_eq!(state_of(&world, "sms-confirmation"), State::Done { provider_id: Some("SM7".to_owned()) });
+}
+
+#[test]
+fn whoever_may_have_been_texted_can_reply_stop() {
+    let world = world(|settings| settings.channels.insert("confirmation".to_owned(), Vec::new()).map_or((), drop));
+    world.webhook(&meeting().created());
+    world.state.borrow_mut().outcomes.push_back(Outcome::Unknown { detail: "no answer in time".to_owned() });
+    world.wait_until("2026-11-24T08:30:00Z");
+    assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Unknown);
+    assert_eq!(world.hears(&reply("STOP", "2026-11-24T08:31:00Z")), "stop");
+}
+
+#[test]
+fn a_receipt_whose_consequence_was_cut_off_has_it_when_it_is_told_again() {
+    let world = world(|_| {});
+    world.webhook(&meeting().created());
+    let undelivered = Heard::Receipt(world.receipt("sms-confirmation", Delivery::Failed));
+    // The table can't be read again after the receipt was written down.
+    let before = world.state.borrow().calls.len();
+    world.fail_at_call.set(Some(before + 2));
+    let (gate, connection) = (engine::Gate::default(), ConnectionName::default());
+    let deadline = world.now.get() + jiff::SignedDuration::from_secs(30);
+    let heard =
+        engine::hear(&world, &gate, &connection, &undelivered, deadline).now_or_never().expect("nothing stops it");
+    assert!(heard.is_err(), "{heard:?}");
+    world.fail_at_call.set(None);
+    assert_eq!(told(&world).len(), 1);
+    assert_eq!(world.hears(&undelivered), "old");
+    assert!(told(&world)[1].starts_with("e-mail confirmation"), "{:?}", told(&world));
+}
+
+#[test]
+fn a_host_who_gets_a_contact_later_is_told_of_no_old_bookings() {
+    let world = world(|settings| settings.templates.retain(|it| it.message != "host_notice"));
+    world.webhook(&meeting().created());
+    let before = told(&world);
+    let phone = Phone::parse("+4520123456").ok();
+    let contact = HostContact { phone, email: true, ..HostContact::default() };
+    world.state.borrow_mut().settings.hosts.insert("maria@example.com".to_owned(), contact);
+    world.wait_until("2026-11-24T08:30:00Z");
+    assert!(!told(&world).iter().any(|it| it.contains("host")), "{:?}", told(&world));
+    assert!(told(&world).len() > before.len(), "the reminder looked at it");
+}
+
+#[test]
+fn a_reminder_that_no_provider_takes_in_time_goes_by_e_mail() {
+    let world = world(|settings| settings.reminder_minutes = vec![60]);
+    world.webhook(&meeting().created());
+    let down = || Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: String::new() };
+    world.state.borrow_mut().outcomes.extend([down(), down(), down(), down()]);
+    world.wait_until("2026-11-25T08:29:00Z");
+    assert_eq!(state_of(&world, "sms-reminder-60m"), State::Failed { reason: Reason::GaveUp });
+    assert!(told(&world)[1].starts_with("e-mail reminder"), "{:?}", told(&world));
+}
+
+#[test]
+fn whom_the_host_calls_is_promised_no_link() {
+    let details = |location: serde_json::Value| {
+        let body = meeting().created();
+        let mut body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        body["payload"]["scheduled_event"]["location"] = location;
+        let world = world(|_| {});
+        world.webhook(body.to_string().as_bytes());
+        let booking = world.booking();
+        let details = booking.legs()[0].details.clone();
+        (details.online, details.by_phone, details.in_person)
+    };
+    assert_eq!(details(json!({"type": "zoom_conference", "status": "processing"})), (true, false, false));
+    assert_eq!(details(json!({"type": "outbound_call", "location": PHONE})), (false, true, false));
+    assert_eq!(details(json!({"type": "physical", "location": "Strada Lungă 1"})), (false, false, true));
+    assert_eq!(details(serde_json::Value::Null), (false, false, false));
 }
 
 #[test]
@@ -568,6 +709,7 @@ fn a_number_that_was_never_written_to_has_nothing_to_stop() {
     let world = world(|_| {});
     world.webhook(&meeting().created());
     let stranger = Reply {
+        id: None,
         from: Phone::parse("+4520123456").expect("a number"),
         text: "STOP".into(),
         at: at("2026-11-21T09:00:00Z"),

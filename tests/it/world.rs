@@ -68,8 +68,10 @@ pub(crate) struct State {
     pub(crate) outcomes: VecDeque<Outcome>,
     /// What is known of people's addresses.
     pub(crate) contacts: BTreeMap<ContactKey, Contact>,
-    /// The numbers that were used, and for what.
-    pub(crate) nonces: BTreeMap<String, String>,
+    /// When the last word on each was spoken.
+    pub(crate) objected: BTreeMap<ContactKey, Timestamp>,
+    /// The numbers that were used, for what, and when first.
+    pub(crate) nonces: BTreeMap<String, (String, Timestamp)>,
     /// Landlines.
     pub(crate) landlines: Vec<String>,
     /// The hosts' zones, by their URI.
@@ -524,10 +526,15 @@ impl engine::Store for Fake {
         key: &ContactKey,
         objection: Option<Objection>,
         source: ConsentSource,
-        _: Timestamp,
+        at: Timestamp,
     ) -> Result<(), Unavailable> {
         self.call("object", |state| {
-            state.contacts.entry(key.clone()).or_default().objection = objection.map(|it| (it, source));
+            // The latest word counts.
+            let last = state.objected.entry(key.clone()).or_insert(at);
+            if at >= *last {
+                *last = at;
+                state.contacts.entry(key.clone()).or_default().objection = objection.map(|it| (it, source));
+            }
         })
         .await
     }
@@ -551,10 +558,11 @@ impl engine::Store for Fake {
         _: &ConnectionName,
         nonce: &str,
         digest: &str,
-        _: Timestamp,
-    ) -> Result<bool, Unavailable> {
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Unavailable> {
         self.call("first_use", |state| {
-            state.nonces.entry(nonce.to_owned()).or_insert_with(|| digest.to_owned()).as_str() == digest
+            let (used_for, at) = state.nonces.entry(nonce.to_owned()).or_insert_with(|| (digest.to_owned(), now));
+            (used_for == digest).then_some(*at)
         })
         .await
     }
@@ -697,6 +705,8 @@ fn calendly_books(form: &Form, number: usize, now: Timestamp) -> Fact {
                 cancel_url: Some(format!("https://calendly.com/cancellations/I{number}")),
                 reschedule_url: Some(format!("https://calendly.com/reschedulings/I{number}")),
                 in_person: false,
+                online: false,
+                by_phone: false,
                 host: Some("Maria Popescu".to_owned()),
                 hosts: Vec::new(),
                 phones: form

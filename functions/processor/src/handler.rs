@@ -93,7 +93,7 @@ async fn hear<W: World>(
     let count = |what: &str| telemetry::count(now, "Heard", &[("Source", source.name()), ("What", what)]);
     if let Some(nonce) = nonce {
         let digest = domain::digest(&[&String::from_utf8_lossy(body)]);
-        if !world.store().first_use(connection, nonce, &digest, now).await? {
+        if world.store().first_use(connection, nonce, &digest, now).await?.is_none() {
             tracing::warn!(connection = %connection, source = source.name(), "a call's number was used before");
             count("replayed");
             return Ok(());

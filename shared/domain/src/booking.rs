@@ -166,6 +166,12 @@ pub struct Details {
     /// Whether people meet in one place, and so live by the clock of that place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_person: bool,
+    /// Whether people meet by video, on a link that Calendly makes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub online: bool,
+    /// Whether the host calls the invitee.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_phone: bool,
     /// The first host's name.
     #[serde(default)]
     pub host: Option<String>,
@@ -576,6 +582,8 @@ impl Requested {
                 cancel_url: None,
                 reschedule_url: None,
                 in_person: false,
+                online: false,
+                by_phone: false,
                 host: None,
                 hosts: Vec::new(),
                 phones: Vec::new(),

@@ -408,6 +408,9 @@ fn is_zero(number: &u32) -> bool {
 /// The note that begins the history of a command that takes another's place.
 const INSTEAD: &str = "instead";
 
+/// So many replies to one message are told; whoever writes a thousand must not fill the row.
+const MOST_REPLIES: usize = 20;
+
 /// The note of a reply.
 const REPLIED: &str = "replied";
 
@@ -483,7 +486,20 @@ impl Command {
             | State::Withdrawn { .. }
             | State::Unknown => None,
         };
-        Some((self.history.last()?.at, ended?))
+        // Who wants no more follow-ups wants none by e-mail either.
+        let is_unwanted =
+            |reason: &Reason| *reason == Reason::OptedOut && self.action.message().is_some_and(Message::is_follow_up);
+        Some((self.history.last()?.at, ended.filter(|reason| !is_unwanted(reason))?))
+    }
+
+    /// The command, which was taken back, open again; with another hour, under a timer of another name: the old one may be
+    /// about.
+    pub(crate) fn wanted_again(mut self, not_before: Option<Timestamp>, now: Timestamp) -> Self {
+        if self.not_before != not_before {
+            self.postponed += 1;
+            self.not_before = not_before;
+        }
+        self.turned(State::Open, now, None, None)
     }
 
     /// Whether it is an SMS in whose place an e-mail could go.
@@ -538,7 +554,7 @@ impl Command {
     /// another message, what was never sent. A word on a message that nobody knew to be sent is how it becomes known.
     pub fn heard_of(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
         let delivery = receipt.delivery?;
-        let was_in_doubt = self.state == State::Unknown;
+        let was_in_doubt = !matches!(self.state, State::Done { .. });
         if !self.is_spoken_of_by(receipt) || self.delivery >= Some(delivery) {
             return None;
         }
@@ -557,9 +573,9 @@ impl Command {
         match &self.state {
             State::Done { provider_id: Some(id) } => receipt.provider_id.as_ref().is_none_or(|told| told == id),
             State::Done { provider_id: None } | State::Unknown => true,
-            State::Open
-            | State::Waiting
-            | State::Claimed { .. }
+            // It waits to be sent once more, because nobody knew.
+            State::Open | State::Waiting => self.was_unknown_before(),
+            State::Claimed { .. }
             | State::Skipped { .. }
             | State::Withdrawing { .. }
             | State::Withdrawn { .. }
@@ -567,9 +583,10 @@ impl Command {
         }
     }
 
-    /// Whether a reply of that instant is in the history already.
-    pub fn was_replied_to(&self, at: Timestamp) -> bool {
-        self.history.iter().any(|note| note.what == REPLIED && note.at == at)
+    /// Whether a reply of that instant has its line already, or there are so many that one more would tell nothing.
+    pub fn has_reply(&self, at: Timestamp) -> bool {
+        let mut replies = self.history.iter().filter(|note| note.what == REPLIED);
+        replies.clone().count() >= MOST_REPLIES || replies.any(|note| note.at == at)
     }
 
     /// The command with a line that its recipient has replied; `meaning` is no word of theirs.

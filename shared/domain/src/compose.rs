@@ -40,6 +40,10 @@ pub struct Letter {
     pub join_url: Option<String>,
     /// Where to go, when there is no link.
     pub place: Option<Private<String>>,
+    /// Whether there will be a link to join, and there is none yet.
+    pub link_follows: bool,
+    /// Whether the host calls the invitee.
+    pub by_phone: bool,
     /// Where the invitee cancels.
     pub cancel_url: Option<String>,
     /// Where the invitee moves the meeting.
@@ -227,7 +231,7 @@ pub fn compose(
     let compose = Compose { booking, leg, passed_over, settings, now };
     match action {
         Action::Text(message) => {
-            still_wanted(booking, leg, *message, settings, now)?;
+            still_wanted(booking, leg, *message, Channel::Sms, settings, now)?;
             let numbers = numbers_of_invitee(booking, leg, settings)?;
             Ok(Order::Text(compose.text(*message, numbers, letter(booking, leg, *message, settings))?))
         }
@@ -235,13 +239,13 @@ pub fn compose(
             if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
                 return Err(Reason::NotVais);
             }
-            still_wanted(booking, leg, *message, settings, now)?;
+            still_wanted(booking, leg, *message, Channel::Email, settings, now)?;
             let to = leg.details.email.clone();
             Ok(Order::Mail(compose.mail(*message, to, letter(booking, leg, *message, settings))?))
         }
         Action::TextHost(notice, address) => {
             let message = Message::HostNotice(*notice);
-            still_wanted(booking, leg, message, settings, now)?;
+            still_wanted(booking, leg, message, Channel::Sms, settings, now)?;
             let (host, contact) = host(leg, address, settings);
             let phone = contact.phone.as_ref().ok_or(Reason::NoPhone)?;
             let number = Number { text: phone.expose().into(), source: PhoneSource::Settings };
@@ -250,7 +254,7 @@ pub fn compose(
         }
         Action::MailHost(notice, address) => {
             let message = Message::HostNotice(*notice);
-            still_wanted(booking, leg, message, settings, now)?;
+            still_wanted(booking, leg, message, Channel::Email, settings, now)?;
             let (host, contact) = host(leg, address, settings);
             let letter = letter_to_host(letter(booking, leg, message, settings), *notice, host, &contact, settings);
             Ok(Order::Mail(compose.mail(message, address.clone(), letter)?))
@@ -311,6 +315,7 @@ fn still_wanted(
     booking: &Booking,
     leg: &Leg,
     message: Message,
+    channel: Channel,
     settings: &Settings,
     now: Timestamp,
 ) -> Result<(), Reason> {
@@ -341,7 +346,10 @@ fn still_wanted(
         _ if now >= details.start => Err(Reason::PastStart),
         Message::Reminder { minutes_before } => {
             // Two that were brought forward out of the same quiet hours would come at once.
-            let hour = |minutes: u32| earliest(before(details.start, minutes), leg, settings);
+            let hour = |minutes: u32| match channel {
+                Channel::Sms => earliest(before(details.start, minutes), leg, settings),
+                Channel::Email => before(details.start, minutes),
+            };
             let later_is_due = |other: &u32| *other < minutes_before && hour(*other) <= now;
             if settings.reminders_of(leg).iter().any(later_is_due) { Err(Reason::Superseded) } else { Ok(()) }
         }
@@ -554,6 +562,8 @@ fn letter(booking: &Booking, leg: &Leg, message: Message, settings: &Settings) -
         language,
         join_url: details.join_url.clone(),
         place: details.place.clone(),
+        link_follows: details.online && details.join_url.is_none(),
+        by_phone: details.by_phone,
         cancel_url: details.cancel_url.clone(),
         reschedule_url: details.reschedule_url.clone(),
         survey_url: survey.map(str::to_owned),

@@ -180,19 +180,24 @@ fn follow(
         }
     }
     let stands_anew = booking.standing().map(place) != stood;
+    // An SMS that is not on record has no place to take: it belongs to what is not told any more.
+    let takes_a_known_place = |command: &Command| {
+        let is_its = |row: &Command| row.leg == command.leg && row.action.by_email().as_ref() == Some(&command.action);
+        command.is_instead() && snapshot.commands.iter().any(is_its)
+    };
     for command in wanted {
         match known.get(&command.id) {
             // What we owe Calendly is owed whatever people are told.
             None if stands_anew
                 || command.not_before.is_some()
-                || command.is_instead()
+                || takes_a_known_place(&command)
                 || command.action == Action::Cancel =>
             {
                 commands.push(Changed { command, was: None });
             }
             // It was taken back for a reason that no longer holds.
             Some(row) if may_be_wanted_again(row) && command.state == State::Open => {
-                let command = (*row).clone().turned(State::Open, now, None, None);
+                let command = (*row).clone().wanted_again(command.not_before, now);
                 commands.push(Changed { command, was: Some(row.revision()) });
             }
             _ => {}

@@ -59,10 +59,16 @@ fn instead_of(
     now: Timestamp,
 ) -> Option<Command> {
     let action = text.action.by_email().filter(|mail| wanted.iter().all(|it| it.action != *mail))?;
+    if let Action::MailHost(_, host) = &action
+        && settings.host(host.expose()).is_none_or(|contact| !contact.email)
+    {
+        return None;
+    }
     let stands = known.iter().find(|it| it.id == text.id).unwrap_or(text);
     let (since, reason) = stands.calls_for_email()?;
-    // One that never had its hour waits for it; one whose hour was moved or has come goes out now.
-    let at = stands.not_before.filter(|at| *at > now);
+    // One that never had its hour waits for it; one that was tried goes out now.
+    let is_untried = matches!(stands.state, State::Skipped { .. });
+    let at = stands.not_before.filter(|at| is_untried && *at > now);
     let mail = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
     if let Some(there) = known.iter().find(|it| it.id == mail.id) {
         return Some(there.clone());
@@ -102,7 +108,7 @@ fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator
 }
 
 /// A decision is one transaction, of at most 100 rows.
-const MOST_HOSTS: usize = 10;
+const MOST_HOSTS: usize = 6;
 
 /// The notices to the hosts that have a contact; where none has, to the one phone for all.
 fn to_hosts(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {

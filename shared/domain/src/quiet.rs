@@ -57,7 +57,7 @@ impl QuietHours {
             if local.time() >= self.from { local.date() } else { local.date().yesterday().unwrap_or(local.date()) };
         let mut evening = instant(began.to_datetime(self.from).saturating_sub(BEFORE_MINUTES.minutes()), tz);
         // Where clocks are put forward just then, half an hour before is not.
-        while self.hold(evening, tz) {
+        while self.hold(evening, tz) && evening > Timestamp::MIN {
             evening = evening.saturating_sub(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MIN);
         }
         evening
@@ -70,7 +70,7 @@ impl QuietHours {
             if local.time() < self.until { local.date() } else { local.date().tomorrow().unwrap_or(local.date()) };
         let mut end = instant(ends.to_datetime(self.until), tz);
         // Where clocks are put back just then, the hour comes twice, and its first time may lie behind.
-        while end < at || self.hold(end, tz) {
+        while (end < at || self.hold(end, tz)) && end < Timestamp::MAX {
             end = end.saturating_add(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MAX);
         }
         end

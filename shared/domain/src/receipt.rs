@@ -77,6 +77,8 @@ pub struct Receipt {
 /// What a person replied to a message of ours.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
+    /// The provider's own id of it, where it gives one.
+    pub id: Option<String>,
     /// Who.
     pub from: Phone,
     /// What.

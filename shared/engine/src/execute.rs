@@ -262,7 +262,7 @@ impl<W: World> Run<'_, W> {
             Err(reason) => return self.swap(command, command.clone().skipped(reason, now)).await,
         };
         let call = async {
-            let (order, to) = match self.address(order).await {
+            let (order, to) = match self.address(command, order).await {
                 Ok(addressed) => addressed,
                 Err(Unaddressed::Skip(reason)) => {
                     return self.swap(command, command.clone().skipped(reason, now)).await;
@@ -292,7 +292,7 @@ impl<W: World> Run<'_, W> {
                 Some((provider, next)) => claimed.clone().settled_by(outcome.clone(), provider, next, settled_at),
                 None => claimed.clone().settled(outcome.clone(), settled_at),
             };
-            let settled = self.swap(&claimed, settled).await?;
+            let settled = self.swap(&claimed, self.in_time(settled, settled_at)).await?;
             self.note(&settled, to.as_ref(), &outcome, settled_at).await;
             Ok(settled)
         };
@@ -304,7 +304,7 @@ impl<W: World> Run<'_, W> {
     fn quiet(&self, command: &Command, now: Timestamp) -> Option<Command> {
         let leg = self.snapshot.booking.leg(&command.leg)?;
         match postponed(leg, &command.action, now, self.settings, now) {
-            Ok(hour) if hour <= now => None,
+            Ok(hour) if hour <= now + EARLY => None,
             Ok(hour) => Some(command.clone().moved_to(hour, now)),
             Err(reason) => Some(command.clone().skipped(reason, now)),
         }
@@ -331,7 +331,7 @@ impl<W: World> Run<'_, W> {
 
     /// Finds out whom a message really goes to, whether they want it, and what it still lacks: a host's zone, a new link.
     /// Without these two it goes out all the same.
-    async fn address(&self, mut order: Order) -> Result<(Order, Option<Recipient>), Unaddressed> {
+    async fn address(&self, command: &Command, mut order: Order) -> Result<(Order, Option<Recipient>), Unaddressed> {
         let to = match &order {
             Order::Text(text) => {
                 let region = text.region.as_deref();
@@ -358,6 +358,12 @@ impl<W: World> Run<'_, W> {
             Some((Objection::FollowUps, _)) if to.is_follow_up => return Err(Unaddressed::Skip(Reason::OptedOut)),
             Some((Objection::FollowUps, _)) | None => {}
         }
+        if to.phone.is_some() {
+            // People reply to texts, and may to one of which nobody knows whether it was sent.
+            let (booking, now) = (&self.snapshot.booking.id, self.world.clock().now());
+            let reached = self.world.store().reached(self.connection, &to.key, booking, &command.id, now).await;
+            reached.map_err(Unaddressed::Unavailable)?;
+        }
         if let Some(letter) = order.letter_mut() {
             let calendly = self.world.calendly();
             if let Some(host) = &letter.zone_of
@@ -372,24 +378,34 @@ impl<W: World> Run<'_, W> {
         Ok((order, Some(to)))
     }
 
-    /// Keeps what sending a message has taught of its recipient. Should this fail, the next receipt or refusal says it again.
+    /// Keeps what a provider has taught of a recipient. Should this fail, its next refusal says it again.
     async fn note(&self, command: &Command, to: Option<&Recipient>, outcome: &Outcome, now: Timestamp) {
         let Some(to) = to else { return };
-        let (store, booking) = (self.world.store(), &self.snapshot.booking.id);
-        let noted = match outcome {
-            Outcome::Refused { reason: Reason::OptedOut, .. } => {
-                let objection = Some(Objection::Everything);
-                store.object(self.connection, &to.key, objection, ConsentSource::Provider, now).await
-            }
-            // People reply to texts.
-            Outcome::Done { .. } if to.phone.is_some() => {
-                store.reached(self.connection, &to.key, booking, &command.id, now).await
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = noted {
-            tracing::warn!(booking.id = %booking, command.id = %command.id, error = %error, "a contact was not noted");
+        if !matches!(outcome, Outcome::Refused { reason: Reason::OptedOut, .. }) {
+            return;
         }
+        let objection = Some(Objection::Everything);
+        let noted = self.world.store().object(self.connection, &to.key, objection, ConsentSource::Provider, now).await;
+        if let Err(error) = noted {
+            let booking = &self.snapshot.booking.id;
+            tracing::warn!(booking.id = %booking, command.id = %command.id, error = %error, "an objection was not noted");
+        }
+    }
+
+    /// A command that would be tried again only when its meeting has begun has failed now, as long as an e-mail could still
+    /// take its place.
+    fn in_time(&self, command: Command, now: Timestamp) -> Command {
+        let leg = self.snapshot.booking.leg(&command.leg);
+        let is_in_doubt = command.history.last().is_some_and(|note| note.reason == Some(Reason::Unknown));
+        let comes_too_late = command.state == State::Open
+            && !is_in_doubt
+            && command.action.by_email().is_some()
+            && leg.is_some_and(|leg| now < leg.details.start && !command.is_due(leg.details.start));
+        if comes_too_late {
+            let reason = Reason::GaveUp;
+            return command.turned(State::Failed { reason }, now, Some(reason), None);
+        }
+        command
     }
 
     async fn call(&self, command: &Command, order: &Order, to: Option<&Recipient>, now: Timestamp) -> Outcome {

@@ -1,13 +1,15 @@
 //! What comes back: receipts of providers and replies of people. They speak of a message by our own ids, and change nothing
 //! unless there is such a message, sent, and not further along already.
 
+use std::collections::BTreeSet;
+
 use domain::{
-    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Heard, Objection, Receipt,
-    Reply, State,
+    Action, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Heard, Objection,
+    Receipt, Reply, State,
 };
 
 use crate::drive::{MOST_DECISIONS, Trouble, resume};
-use crate::execute::Gate;
+use crate::execute::{Gate, LAST_START};
 use crate::ports::{Clock, Store, World};
 
 /// Takes in something that was heard from outside; says what it came to, as a word to be counted.
@@ -21,15 +23,13 @@ pub async fn hear<W: World>(
     heard: &Heard,
     deadline: jiff::Timestamp,
 ) -> Result<&'static str, Trouble> {
+    if world.clock().now() + LAST_START > deadline {
+        return Err(Trouble::Unfinished(1));
+    }
     match heard {
         Heard::Receipt(receipt) => receipt_of(world, gate, connection, receipt, deadline).await,
         Heard::Reply(reply) => reply_of(world, connection, reply).await,
-        Heard::Unsubscribed { booking, command } => {
-            let Some(command) = find(world, connection, booking, command).await? else { return Ok("unknown_message") };
-            let Some(to) = &command.to else { return Ok("never_sent") };
-            object(world, connection, to, Objection::FollowUps, ConsentSource::Link).await?;
-            Ok("unsubscribed")
-        }
+        Heard::Unsubscribed { booking, command } => unsubscribe(world, connection, booking, command).await,
         Heard::Other(_) => Ok("other"),
     }
 }
@@ -58,6 +58,10 @@ async fn receipt_of<W: World>(
         }
         let now = world.clock().now();
         let Some(further) = command.clone().heard_of(receipt, now) else {
+            if command.delivery == Some(Delivery::Failed) {
+                // Whoever heard it first may have been cut off before anything took its place.
+                resume(world, gate, connection, &receipt.booking, deadline).await?;
+            }
             return Ok(if receipt.objection.is_some() { "objection" } else { "old" });
         };
         let delivery = further.delivery;
@@ -78,17 +82,32 @@ async fn reply_of<W: World>(world: &W, connection: &ConnectionName, reply: &Repl
     let (store, now) = (world.store(), world.clock().now());
     let key = ContactKey::of_phone(connection, &reply.from);
     // Whom we never wrote to has nothing to reply to; and whoever could forge a call could silence anybody.
-    if store.contact(connection, &key).await?.last.is_none() {
+    let contact = store.contact(connection, &key).await?;
+    if contact.last.is_none() {
         return Ok("stranger");
     }
+    // A reply told again is as old as when it was told first: a START must not outlive the STOP that came after it.
+    let at = match &reply.id {
+        Some(id) => {
+            store.first_use(connection, &format!("reply {id}"), "", now).await?.unwrap_or(reply.at).min(reply.at)
+        }
+        None => reply.at,
+    };
     let settings = store.settings(connection).await?;
+    let by_a_word = matches!(contact.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider)));
     let (counted, meaning) = match settings.wants_to_stop(reply.text.expose()) {
         Some(true) => {
-            object(world, connection, &key, Objection::Everything, ConsentSource::Reply).await?;
+            if contact.objection.is_none_or(|(known, _)| known < Objection::Everything) {
+                let stop = Some(Objection::Everything);
+                store.object(connection, &key, stop, ConsentSource::Reply, at).await?;
+            }
             ("stop", "to be left alone")
         }
         Some(false) => {
-            store.object(connection, &key, None, ConsentSource::Reply, now).await?;
+            // What was ended by a link is not begun by a word.
+            if by_a_word {
+                store.object(connection, &key, None, ConsentSource::Reply, at).await?;
+            }
             ("start", "to be texted again")
         }
         None => ("reply", "something for a person to read"),
@@ -96,10 +115,10 @@ async fn reply_of<W: World>(world: &W, connection: &ConnectionName, reply: &Repl
     for _ in 0..MOST_DECISIONS {
         let Some((booking, command)) = store.contact(connection, &key).await?.last else { break };
         let Some(command) = find(world, connection, &booking, &command).await? else { break };
-        if command.was_replied_to(reply.at) {
+        if command.has_reply(at) {
             break;
         }
-        let replied = command.clone().replied_to(meaning, reply.at);
+        let replied = command.clone().replied_to(meaning, at);
         if store.swap(connection, &booking, &replied, command.revision()).await? {
             break;
         }
@@ -115,6 +134,29 @@ async fn find<W: World>(
 ) -> Result<Option<Command>, Trouble> {
     let snapshot = world.store().load(connection, booking).await?;
     Ok(snapshot.commands.into_iter().find(|it| it.id == *command))
+}
+
+/// Ends follow-ups by every way on which the person was reached about this booking, and to their address.
+async fn unsubscribe<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    booking: &BookingId,
+    command: &CommandId,
+) -> Result<&'static str, Trouble> {
+    let snapshot = world.store().load(connection, booking).await?;
+    let Some(command) = snapshot.commands.iter().find(|it| it.id == *command) else { return Ok("unknown_message") };
+    if command.to.is_none() {
+        return Ok("never_sent");
+    }
+    let is_to_invitee = |it: &&Command| matches!(it.action, Action::Text(_) | Action::Mail(_));
+    let reached = snapshot.commands.iter().filter(is_to_invitee).filter_map(|it| it.to.clone());
+    let address = snapshot.booking.subject(&command.leg);
+    let address = address.map(|leg| ContactKey::of_email(connection, leg.details.email.expose()));
+    let ways: BTreeSet<_> = reached.chain(address).collect();
+    for way in &ways {
+        object(world, connection, way, Objection::FollowUps, ConsentSource::Link).await?;
+    }
+    Ok("unsubscribed")
 }
 
 /// Writes an objection down, unless the person objects to more already.

@@ -131,15 +131,15 @@ pub trait Store {
         at: Timestamp,
     ) -> Result<(), Unavailable>;
 
-    /// Takes note that a number that may be used once was used, for a body of that digest. Whether it may: nobody has used it
-    /// before, or somebody has for this very body, which is then a redelivery. Remembered for a day. One write.
+    /// Takes note that a number that may be used once was used, for a body of that digest; says when it was used first, `now`
+    /// if it wasn't. `None` when that was for another body. Remembered for two days. One write.
     async fn first_use(
         &self,
         connection: &ConnectionName,
         nonce: &str,
         digest: &str,
         now: Timestamp,
-    ) -> Result<bool, Unavailable>;
+    ) -> Result<Option<Timestamp>, Unavailable>;
 
     /// Keeps an event that has no effect yet. Keeping it again changes nothing.
     async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable>;

@@ -160,6 +160,8 @@ pub(crate) fn letter() -> Letter {
         booking_url: None,
         link_for: None,
         by_invitee: false,
+        link_follows: false,
+        by_phone: false,
         notice: None,
         host: Some("Maria".to_owned()),
         wording: Wording::default(),
@@ -244,6 +246,8 @@ pub(crate) fn news() -> VaiOrder {
                 cancel_url: letter.cancel_url,
                 reschedule_url: letter.reschedule_url,
                 in_person: false,
+                online: false,
+                by_phone: false,
                 host: letter.host,
                 hosts: Vec::new(),
                 phones: vec![PhoneCandidate {

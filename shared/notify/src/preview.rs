@@ -334,6 +334,8 @@ impl One<'_> {
                 cancel_url: None,
                 reschedule_url: None,
                 in_person: false,
+                online: false,
+                by_phone: false,
                 host: None,
                 hosts: Vec::new(),
                 phones: Vec::new(),

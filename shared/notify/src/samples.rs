@@ -77,6 +77,8 @@ pub(crate) fn full(message: Message, language: Language) -> Letter {
         survey_url: link("https://survey.example/demo"),
         booking_url: link("https://calendly.com/d/cq7b-2xk-9dm/product-demo"),
         by_invitee: true,
+        link_follows: false,
+        by_phone: false,
         ..bare(message, language)
     }
 }
@@ -109,6 +111,9 @@ pub(crate) fn bare(message: Message, language: Language) -> Letter {
         booking_url: None,
         link_for: None,
         by_invitee: false,
+        // What is not there yet is said to come.
+        link_follows: true,
+        by_phone: false,
         notice: to_host,
         host: Some(meeting.host.to_owned()),
         wording: Wording::default(),

@@ -69,6 +69,16 @@ pub(crate) fn help(language: Language) -> &'static str {
     }
 }
 
+/// Where a meeting takes place when the host calls.
+pub(crate) fn by_phone(language: Language) -> &'static str {
+    match language {
+        English => "by phone, we will call you",
+        Romanian => "la telefon, te sunăm noi",
+        Danish => "på telefonen, vi ringer til dig",
+        TraditionalChinese => "電話進行，我們會打給您",
+    }
+}
+
 /// What a host is told of, in one word: a provider's template can't choose between sentences.
 pub(crate) fn notice(notice: Notice, language: Language) -> &'static str {
     match (notice, language) {

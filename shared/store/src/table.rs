@@ -590,13 +590,14 @@ impl Store for Table {
         nonce: &str,
         digest: &str,
         now: Timestamp,
-    ) -> Result<bool, Unavailable> {
+    ) -> Result<Option<Timestamp>, Unavailable> {
         let used = row::nonce(connection, nonce, digest, now);
         match self.put_row(used, &Guard::Absent).await {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(Some(now)),
             Err(error) if is_refused(&error) => {
                 let there = self.get(row::key(key::of_nonce(connection, nonce), key::NONCE)).await?;
-                there.map_or(Ok(true), |row| Ok(row::text(&row, "digest")? == digest))
+                let Some(row) = there else { return Ok(Some(now)) };
+                Ok(if row::text(&row, "digest")? == digest { Some(row::instant(&row)?) } else { None })
             }
             Err(error) => Err(unavailable(error)),
         }

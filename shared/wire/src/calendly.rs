@@ -266,6 +266,8 @@ fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Detai
         cancel_url: given(&invitee.cancel_url),
         reschedule_url: given(&invitee.reschedule_url),
         in_person: matches!(location_kind, "physical" | "ask_invitee"),
+        online: location_kind.ends_with("_conference"),
+        by_phone: is_call_to_invitee,
         host: event.event_memberships.as_ref().and_then(|hosts| hosts.first()).and_then(|host| given(&host.user_name)),
         hosts: event.event_memberships.iter().flatten().filter_map(host).collect(),
         phones: phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),

@@ -173,6 +173,8 @@ impl Truth {
             cancel_url: None,
             reschedule_url: None,
             in_person: false,
+            online: false,
+            by_phone: false,
             host: None,
             hosts: Vec::new(),
             phones: vec![PhoneCandidate {

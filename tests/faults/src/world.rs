@@ -276,8 +276,14 @@ impl engine::Store for SimWorld<'_> {
         self.call(|| ()).await
     }
 
-    async fn first_use(&self, _: &ConnectionName, _: &str, _: &str, _: Timestamp) -> Result<bool, Unavailable> {
-        Ok(true)
+    async fn first_use(
+        &self,
+        _: &ConnectionName,
+        _: &str,
+        _: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Unavailable> {
+        Ok(Some(now))
     }
 
     async fn keep_unknown(&self, _: &ConnectionName, _: &UnknownEvent) -> Result<(), Unavailable> {

@@ -465,7 +465,7 @@ fn default_stop_words() -> Vec<String> {
 }
 
 fn default_start_words() -> Vec<String> {
-    words(&["START", "UNSTOP", "YES", "ABONARE", "TILMELD", "開始", "訂閱"])
+    words(&["START", "UNSTOP", "ABONARE", "TILMELD", "開始", "訂閱"])
 }
 
 impl Default for Settings {

@@ -32,7 +32,8 @@ const NOTICE: &[&str] = &["name", "invitee", "event", "host", "time", "short_tim
 /// What a message may speak of: the one table that rendering, checking and previews go by.
 pub fn offers(message: Message) -> Offers {
     let (always, optional): (_, &[&str]) = match message {
-        Message::Confirmation | Message::Reminder { .. } | Message::Reconfirmation { .. } => {
+        Message::Confirmation => (ALWAYS, &["link", "link_follows", "place", "cancel_link", "reschedule_link"]),
+        Message::Reminder { .. } | Message::Reconfirmation { .. } => {
             (ALWAYS, &["link", "place", "cancel_link", "reschedule_link"])
         }
         Message::Move => (ALWAYS, &["link", "place", "cancel_link", "reschedule_link", "old_time", "old_short_time"]),
@@ -71,7 +72,7 @@ pub fn params(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> B
 /// The names of [`params`].
 pub(crate) fn param_names(message: Message) -> Vec<&'static str> {
     let anywhere = ["host", "link", "cancel_link", "reschedule_link"];
-    let mut names: Vec<_> = offers(message).all().filter(|it| *it != "by_invitee").collect();
+    let mut names: Vec<_> = offers(message).all().filter(|it| !["by_invitee", "link_follows"].contains(it)).collect();
     names.extend(anywhere.iter().filter(|it| !offers(message).all().any(|other| other == **it)));
     names
 }
@@ -92,6 +93,7 @@ impl Source<'_> {
     fn value(&self, name: &str) -> Option<Value> {
         match name {
             "by_invitee" => self.letter.by_invitee.then(|| true.into()),
+            "link_follows" => self.letter.link_follows.then(|| true.into()),
             "notice" => match self.message {
                 Message::HostNotice(notice) => Some(notice.name().into()),
                 _ => None,
@@ -117,6 +119,9 @@ impl Source<'_> {
             "old_time" => self.old_start().map(told),
             "old_short_time" => self.old_start().map(told_short),
             "link" => web(letter.join_url.as_deref().filter(|_| self.takes_place())?),
+            "place" if letter.place.is_none() && letter.by_phone && !to_host && self.takes_place() => {
+                Some(words::by_phone(letter.language).to_owned())
+            }
             "place" => line(letter.place.as_ref().filter(|_| self.takes_place())?.expose(), self.longest),
             "cancel_link" => web(letter.cancel_url.as_deref()?),
             "reschedule_link" => web(letter.reschedule_url.as_deref()?),

@@ -57,8 +57,9 @@ fn meaning(status: &str, row: &Value) -> Option<Meaning> {
 fn reply(event: &str, row: &Value, at: Timestamp) -> Heard {
     let said = |name: &str| text(row, &format!("/response/response_data/{name}"));
     let from = said("from").and_then(|from| phone(&from));
+    let id = said("message_sid");
     match (event, from, said("body")) {
-        ("uplink_message", Some(from), Some(body)) => Heard::Reply(Reply { from, text: Private::new(body), at }),
+        ("uplink_message", Some(from), Some(body)) => Heard::Reply(Reply { id, from, text: Private::new(body), at }),
         ("uplink_message", ..) => other("uplink_message_without_text_or_number"),
         _ => other(&format!("response.{event}")),
     }

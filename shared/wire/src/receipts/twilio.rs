@@ -31,7 +31,10 @@ pub fn parse(body: &[u8], query: Option<&str>, received_at: Timestamp) -> Result
             receipt(status, meaning(status, code), ours, form.get("MessageSid").cloned(), received_at)
         }
         (None, Some(from), Some(body)) => match Phone::parse(from) {
-            Ok(from) => Heard::Reply(Reply { from, text: Private::new(body.clone()), at: received_at }),
+            Ok(from) => {
+                let id = form.get("MessageSid").cloned();
+                Heard::Reply(Reply { id, from, text: Private::new(body.clone()), at: received_at })
+            }
             // Another channel's: `whatsapp:+1…`.
             Err(_) => other("reply_without_number"),
         },
