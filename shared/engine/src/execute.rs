@@ -116,7 +116,6 @@ struct Recipient {
     key: ContactKey,
     /// The number of an SMS, and where it was found.
     phone: Option<(Phone, PhoneSource)>,
-    is_follow_up: bool,
 }
 
 /// Why a message goes to nobody now.
@@ -341,21 +340,22 @@ impl<W: World> Run<'_, W> {
                 let found = first.or_else(|reason| read.find_map(Result::ok).ok_or(reason));
                 let (phone, source) = found.map_err(Unaddressed::Skip)?;
                 let key = ContactKey::of_phone(self.connection, &phone);
-                Recipient { key, phone: Some((phone, source)), is_follow_up: text.message.is_follow_up() }
+                Recipient { key, phone: Some((phone, source)) }
             }
             Order::Mail(mail) => {
                 let key = ContactKey::of_email(self.connection, mail.to.expose());
-                Recipient { key, phone: None, is_follow_up: mail.message.is_follow_up() }
+                Recipient { key, phone: None }
             }
             Order::News(..) | Order::Help(..) | Order::Log(..) | Order::Cancel(..) => return Ok((order, None)),
         };
         let contact = self.world.store().contact(self.connection, &to.key).await.map_err(Unaddressed::Unavailable)?;
+        let is_follow_up = command.action.message().is_some_and(Message::is_follow_up);
         match contact.objection {
             Some((Objection::Everything, ConsentSource::Bounce | ConsentSource::Complaint)) => {
                 return Err(Unaddressed::Skip(Reason::Suppressed));
             }
             Some((Objection::Everything, _)) => return Err(Unaddressed::Skip(Reason::OptedOut)),
-            Some((Objection::FollowUps, _)) if to.is_follow_up => return Err(Unaddressed::Skip(Reason::OptedOut)),
+            Some((Objection::FollowUps, _)) if is_follow_up => return Err(Unaddressed::Skip(Reason::OptedOut)),
             Some((Objection::FollowUps, _)) | None => {}
         }
         if to.phone.is_some() {

@@ -7,6 +7,7 @@ use domain::{
     Action, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Heard, Objection,
     Receipt, Reply, State,
 };
+use jiff::Timestamp;
 
 use crate::drive::{MOST_DECISIONS, Trouble, resume};
 use crate::execute::{Gate, LAST_START};
@@ -21,7 +22,7 @@ pub async fn hear<W: World>(
     gate: &Gate,
     connection: &ConnectionName,
     heard: &Heard,
-    deadline: jiff::Timestamp,
+    deadline: Timestamp,
 ) -> Result<&'static str, Trouble> {
     if world.clock().now() + LAST_START > deadline {
         return Err(Trouble::Unfinished(1));
@@ -39,7 +40,7 @@ async fn receipt_of<W: World>(
     gate: &Gate,
     connection: &ConnectionName,
     receipt: &Receipt,
-    deadline: jiff::Timestamp,
+    deadline: Timestamp,
 ) -> Result<&'static str, Trouble> {
     for _ in 0..MOST_DECISIONS {
         let Some(command) = find(world, connection, &receipt.booking, &receipt.command).await? else {
@@ -54,7 +55,7 @@ async fn receipt_of<W: World>(
             return Ok("another_message");
         }
         if let Some((objection, source)) = receipt.objection {
-            object(world, connection, to, objection, source).await?;
+            object(world, connection, to, objection, source, world.clock().now()).await?;
         }
         let now = world.clock().now();
         let Some(further) = command.clone().heard_of(receipt, now) else {
@@ -97,10 +98,7 @@ async fn reply_of<W: World>(world: &W, connection: &ConnectionName, reply: &Repl
     let by_a_word = matches!(contact.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider)));
     let (counted, meaning) = match settings.wants_to_stop(reply.text.expose()) {
         Some(true) => {
-            if contact.objection.is_none_or(|(known, _)| known < Objection::Everything) {
-                let stop = Some(Objection::Everything);
-                store.object(connection, &key, stop, ConsentSource::Reply, at).await?;
-            }
+            object(world, connection, &key, Objection::Everything, ConsentSource::Reply, at).await?;
             ("stop", "to be left alone")
         }
         Some(false) => {
@@ -154,7 +152,7 @@ async fn unsubscribe<W: World>(
     let address = address.map(|leg| ContactKey::of_email(connection, leg.details.email.expose()));
     let ways: BTreeSet<_> = reached.chain(address).collect();
     for way in &ways {
-        object(world, connection, way, Objection::FollowUps, ConsentSource::Link).await?;
+        object(world, connection, way, Objection::FollowUps, ConsentSource::Link, world.clock().now()).await?;
     }
     Ok("unsubscribed")
 }
@@ -166,11 +164,12 @@ async fn object<W: World>(
     key: &ContactKey,
     objection: Objection,
     source: ConsentSource,
+    at: Timestamp,
 ) -> Result<(), Trouble> {
     let store = world.store();
     let known = store.contact(connection, key).await?.objection;
     if known.is_none_or(|(known, _)| known < objection) {
-        store.object(connection, key, Some(objection), source, world.clock().now()).await?;
+        store.object(connection, key, Some(objection), source, at).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use domain::settings::Senders;
 use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, TextOrder};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
@@ -73,18 +74,13 @@ impl Twilio {
             .map_err(|broken| http::unworded(&broken))?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", to.expose());
-        form.append_pair(if is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
+        form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
         form.append_pair("Body", &body);
         if let Some(url) = self.links.twilio_status(connection, key, &order.booking) {
             form.append_pair("StatusCallback", &url);
         }
         Ok(form.finish())
     }
-}
-
-/// `MG` and 32 hex digits: such a service chooses the number itself.
-fn is_messaging_service(sender: &str) -> bool {
-    sender.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit()))
 }
 
 /// Twilio's answer: the message, or an error.

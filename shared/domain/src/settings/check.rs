@@ -367,8 +367,7 @@ fn providers(value: &Value, path: &str, errors: &mut Errors) -> Option<Providers
 /// `+40712345678`, letters of a name, or a messaging service's id.
 fn twilio_sender(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     let found = value.as_str().map(str::trim).filter(|text| {
-        let is_service =
-            text.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+        let is_service = Senders::is_messaging_service(text);
         let is_name = (1..=11).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ')
             && text.bytes().any(|b| b.is_ascii_alphabetic());

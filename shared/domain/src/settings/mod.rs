@@ -133,6 +133,13 @@ pub struct Senders {
     pub ses_configuration_set: Option<String>,
 }
 
+impl Senders {
+    /// Whether Twilio's sender is a messaging service, which chooses the number itself: `MG` and 32 hex digits.
+    pub fn is_messaging_service(sender: &str) -> bool {
+        sender.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit()))
+    }
+}
+
 /// Wording of the connection's own for one message. What it leaves out keeps ours.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
