@@ -561,22 +561,35 @@ impl Booking {
 
 impl Requested {
     fn as_leg(&self, token: &Token) -> Leg {
-        Leg {
-            invitee: InviteeUri::of_request(token),
+        let mut leg = Leg::bare(InviteeUri::of_request(token), &self.event_name, self.start, self.start);
+        leg.details.as_of = self.at;
+        leg.details.event_type.clone_from(&self.event_type);
+        leg.details.name = self.name.clone();
+        leg.details.email = self.email.clone();
+        leg.details.zone = Some(self.zone.clone());
+        leg
+    }
+}
+
+impl Leg {
+    /// A leg of which nothing is known but what it is called and when it is.
+    pub fn bare(invitee: InviteeUri, event_name: &str, start: Timestamp, end: Timestamp) -> Self {
+        Self {
+            invitee,
             token: None,
             previous: None,
             next: None,
             details: Details {
-                as_of: self.at,
+                as_of: start,
                 event: EventUri::new(""),
-                event_type: self.event_type.clone(),
-                event_name: self.event_name.clone(),
-                start: self.start,
-                end: self.start,
-                name: self.name.clone(),
+                event_type: None,
+                event_name: event_name.to_owned(),
+                start,
+                end,
+                name: Private::default(),
                 first_name: None,
-                email: self.email.clone(),
-                zone: Some(self.zone.clone()),
+                email: Private::default(),
+                zone: None,
                 join_url: None,
                 place: None,
                 cancel_url: None,
@@ -597,9 +610,7 @@ impl Requested {
             heard_canceled: false,
         }
     }
-}
 
-impl Leg {
     /// Whether the invitee did not come, by the host's latest word.
     pub fn is_no_show(&self) -> bool {
         self.no_show.is_some_and(|word| word.marked)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::settings::{Channel, Price, Provider, Settings, SettingsError, Wording};
-use domain::{Details, EventUri, InviteeUri, Language, Leg, Letter, Message};
+use domain::{InviteeUri, Language, Leg, Letter, Message};
 use serde::{Deserialize, Serialize};
 
 use crate::sms::{Encoding, measure, transliterate};
@@ -312,42 +312,8 @@ impl One<'_> {
     /// A leg of the event type in question: what settings are chosen by.
     fn leg(&self) -> Leg {
         let letter = samples::bare(self.message, self.language);
-        let event_type = self.request.event_type.as_deref();
-        Leg {
-            invitee: InviteeUri::new("preview"),
-            token: None,
-            previous: None,
-            next: None,
-            details: Details {
-                as_of: letter.start,
-                event: EventUri::new("preview"),
-                event_type: None,
-                event_name: event_type.unwrap_or(samples::event(self.language)).to_owned(),
-                start: letter.start,
-                end: letter.end,
-                name: letter.invitee,
-                first_name: None,
-                email: String::new().into(),
-                zone: None,
-                join_url: None,
-                place: None,
-                cancel_url: None,
-                reschedule_url: None,
-                in_person: false,
-                online: false,
-                by_phone: false,
-                host: None,
-                hosts: Vec::new(),
-                phones: Vec::new(),
-                reconfirmation: None,
-                routing_form_submission: None,
-                payment: None,
-            },
-            canceled: None,
-            no_show: None,
-            heard_created: true,
-            heard_canceled: false,
-        }
+        let event = self.request.event_type.as_deref().unwrap_or(samples::event(self.language));
+        Leg::bare(InviteeUri::new("preview"), event, letter.start, letter.end)
     }
 }
 
