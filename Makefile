@@ -97,18 +97,18 @@ explain: ## All that is known of a booking and why: make explain BOOKING=… [ST
 	$(if $(BOOKING),,$(error say which: make explain BOOKING=…))
 	@$(OPERATOR) explain "$(BOOKING)" --connection $(CONNECTION)
 
-.PHONY: kept
-kept: ## Calendly's events that have no effect here: make kept [SINCE=7d] [STACK=…]; SHOW=id prints one: personal data
-	@$(OPERATOR) kept --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
+.PHONY: unhandled-events
+unhandled-events: ## Calendly's events that are not acted on: make unhandled-events [SINCE=7d] [STACK=…]; SHOW=id prints one: personal data
+	@$(OPERATOR) unhandled-events --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
 
 .PHONY: invoke-schedule
 invoke-schedule: ## Invokes the local stack's schedule function: make invoke-schedule EVENT=events/schedule/book.json
 	$(if $(EVENT),,$(error say which: make invoke-schedule EVENT=events/schedule/book.json))
 	@$(PYTHON) tests/stack/env.py local $(PYTHON) tests/stack/invoke.py schedule "$(EVENT)"
 
-.PHONY: door
-door: ## Lets an HTTPS tunnel in to the local stack's webhook, and to nothing else (PORT=4580)
-	@exec $(PYTHON) tests/stack/env.py local $(PYTHON) tests/stack/door.py $(PORT)
+.PHONY: tunnel-filter
+tunnel-filter: ## A port for an HTTPS tunnel that passes webhooks to the local stack, and nothing else (PORT=4580)
+	@exec $(PYTHON) tests/stack/env.py local $(PYTHON) tests/stack/tunnel_filter.py $(PORT)
 
 .PHONY: bench
 bench: ## What the webhook costs beside an empty function, and a booking beside Calendly: time, memory, size, calls

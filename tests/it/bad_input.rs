@@ -140,17 +140,17 @@ fn no_call_is_begun_that_could_not_end_in_time() {
     let wire::calendly::Webhook::Fact(fact) = wire::calendly::parse_webhook(&envelope.body).expect("a fact") else {
         panic!()
     };
-    let received = engine::Received { fact: *fact, at: envelope.received_at, payload: envelope.body };
+    let received = engine::ReceivedFact { fact: *fact, at: envelope.received_at, payload: envelope.body };
     let deadline = world.now.get() + jiff::SignedDuration::from_secs(9);
-    let gate = engine::Gate::default();
-    let result = futures_util::FutureExt::now_or_never(engine::receive(
+    let limiter = engine::CallLimiter::default();
+    let result = futures_util::FutureExt::now_or_never(engine::process_fact(
         &world,
-        &gate,
+        &limiter,
         &envelope.connection,
         &received,
         deadline,
     ));
-    assert!(matches!(result, Some(Err(engine::Trouble::Unfinished(_)))), "{result:?}");
+    assert!(matches!(result, Some(Err(engine::EngineError::Unfinished(_)))), "{result:?}");
     assert_eq!(world.told(), Vec::<String>::new(), "but it is committed, and done when the record comes back");
     world.webhook(&received.payload);
     assert!(world.told().iter().any(|it| it.starts_with("SMS confirmation")));

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Errs, State};
+use domain::{DeliveryGuarantee, State};
 
-use crate::stories::{ALL, Story};
+use crate::stories::{ALL, BookingRecord};
 use crate::world::{Crash, Fake};
 
 /// How often each thing was told.
@@ -17,13 +17,13 @@ fn counts(world: &Fake) -> BTreeMap<String, usize> {
     counts
 }
 
-fn errs(line: &str) -> Errs {
+fn guarantee(line: &str) -> DeliveryGuarantee {
     match line {
         _ if line.starts_with("SMS reminder") || line.starts_with("SMS follow_up") || line.contains("offers help") => {
-            Errs::AtMostOnce
+            DeliveryGuarantee::AtMostOnce
         }
-        _ if line.starts_with("SMS") || line.starts_with("e-mail") => Errs::OnceMore,
-        _ => Errs::AtLeastOnce,
+        _ if line.starts_with("SMS") || line.starts_with("e-mail") => DeliveryGuarantee::OnceMore,
+        _ => DeliveryGuarantee::AtLeastOnce,
     }
 }
 
@@ -39,10 +39,12 @@ fn same_world(calm: &Fake, hurt: &Fake, ambiguous: bool, what: &str) {
     let mut doubts = 0;
     for (line, &times) in &expected {
         let seen = told.get(line).copied().unwrap_or(0);
-        match errs(line) {
+        match guarantee(line) {
             _ if seen == times => {}
-            Errs::AtMostOnce if ambiguous && seen < times => doubts += 1,
-            Errs::OnceMore | Errs::AtLeastOnce if ambiguous && seen == times + 1 => doubts += 1,
+            DeliveryGuarantee::AtMostOnce if ambiguous && seen < times => doubts += 1,
+            DeliveryGuarantee::OnceMore | DeliveryGuarantee::AtLeastOnce if ambiguous && seen == times + 1 => {
+                doubts += 1
+            }
             _ => panic!("{what}: {line} was told {seen} times, not {times}"),
         }
     }
@@ -55,7 +57,7 @@ fn same_world(calm: &Fake, hurt: &Fake, ambiguous: bool, what: &str) {
         assert!(command.state.is_final(), "{what}: {id} is left {}", command.state.name());
         let expected = &calm.commands[id].1.state;
         if command.state == State::Unknown {
-            assert!(ambiguous && command.action.errs() == Errs::AtMostOnce, "{what}: {id}");
+            assert!(ambiguous && command.action.guarantee() == DeliveryGuarantee::AtMostOnce, "{what}: {id}");
             unknown += 1;
         } else {
             assert_eq!(command.state.name(), expected.name(), "{what}: {id}");
@@ -65,7 +67,7 @@ fn same_world(calm: &Fake, hurt: &Fake, ambiguous: bool, what: &str) {
     assert!(hurt.schedules.is_empty(), "{what}: no timer is left behind");
 }
 
-fn calls_of(story: &Story) -> (Fake, Vec<&'static str>) {
+fn calls_of(story: &BookingRecord) -> (Fake, Vec<&'static str>) {
     let calm = story.told(|_| {});
     let calls = calm.state.borrow().calls.clone();
     (calm, calls)

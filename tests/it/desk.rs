@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use domain::scheduling::budget::Bucket;
-use domain::scheduling::{Catalog, EventType, Host, Place, Question, QuestionKind, Slot};
+use domain::scheduling::{Catalog, EventType, Host, LocationOption, Question, QuestionKind, Slot};
 use domain::{
-    Booking, BookingId, ConnectionName, Decision, EventTypeUri, FactRecord, InviteeUri, Metadata, Private, Standing,
-    Token,
+    Booking, BookingId, BookingState, ConnectionName, Decision, EventTypeUri, FactRecord, InviteeUri, Metadata,
+    Private, Token,
 };
 use engine::{
-    Account, Agenda, Appointment, AvailabilityRule, AvailabilitySchedule, Busy, Denied, Particulars, Prospect, Records,
-    ReserveError, Story, Subscription, Totals, Unavailable,
+    ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookingCounts, BookingRecord, Busy, CalendlyAccount,
+    CalendlyError, CalendlyUser, OriginalForm, RequestSnapshot, ReserveError, Subscription, Unavailable,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,7 +18,7 @@ use crate::world::Fake;
 
 /// What the schedule function keeps in the table besides bookings.
 #[derive(Default)]
-pub(crate) struct Desk {
+pub(crate) struct Ports {
     pub(crate) spent: BTreeMap<(String, Bucket), u32>,
     pub(crate) closed: BTreeMap<String, Timestamp>,
     pub(crate) holds: BTreeMap<String, (String, Timestamp)>,
@@ -29,21 +29,21 @@ pub(crate) struct Desk {
     pub(crate) links: usize,
 }
 
-impl Records for Fake {
-    async fn prospect(
+impl ApiStore for Fake {
+    async fn request_snapshot(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
         owner: &str,
         buckets: &[Bucket],
-    ) -> Result<Prospect, Unavailable> {
+    ) -> Result<RequestSnapshot, Unavailable> {
         self.call("prospect", |state| {
             let (known, revision) = match state.bookings.get(booking) {
                 Some((known, revision)) => (known.clone(), *revision),
                 None => (Booking::new(booking.clone(), connection.clone()), 0),
             };
             let spent = |bucket: &Bucket| state.desk.spent.get(&(owner.to_owned(), *bucket)).copied();
-            Prospect {
+            RequestSnapshot {
                 booking: known,
                 revision,
                 spent: buckets.iter().filter_map(|it| Some((*it, spent(it)?))).collect(),
@@ -86,8 +86,8 @@ impl Records for Fake {
 
     async fn zone_of(&self, _: &ConnectionName, email: &Private<String>) -> Result<Option<String>, Unavailable> {
         self.call("zone_of", |state| {
-            let active = state.bookings.values().filter_map(|(booking, _)| match booking.standing() {
-                Some(Standing::Active(leg)) if leg.details.email == *email => Some(leg.details.clone()),
+            let active = state.bookings.values().filter_map(|(booking, _)| match booking.state() {
+                Some(BookingState::Active(leg)) if leg.details.email == *email => Some(leg.details.clone()),
                 _ => None,
             });
             active.max_by_key(|details| details.start).and_then(|details| details.zone)
@@ -105,7 +105,7 @@ impl Records for Fake {
         token: &Token,
         metadata: &Metadata,
     ) -> Result<(), Unavailable> {
-        let booking = BookingId::of_token(connection, token);
+        let booking = BookingId::from_token(connection, token);
         self.call("put_metadata", |state| drop(state.metadata.insert(booking, metadata.clone()))).await
     }
 
@@ -141,7 +141,7 @@ impl Records for Fake {
                     || booking.legs().iter().any(|leg| {
                         [leg.invitee.as_str(), leg.details.event.as_str()]
                             .iter()
-                            .any(|uri| *uri == id || domain::uuid_of(uri) == id)
+                            .any(|uri| *uri == id || domain::uri_uuid(uri) == id)
                     })
             };
             state.bookings.values().filter(|(it, _)| names(it)).map(|(it, _)| it.id.clone()).collect()
@@ -149,7 +149,11 @@ impl Records for Fake {
         .await
     }
 
-    async fn story(&self, _: &ConnectionName, booking: &BookingId) -> Result<Option<Story>, Unavailable> {
+    async fn booking_record(
+        &self,
+        _: &ConnectionName,
+        booking: &BookingId,
+    ) -> Result<Option<BookingRecord>, Unavailable> {
         self.call("story", |state| {
             let (known, _) = state.bookings.get(booking)?;
             let legs = known.aliases();
@@ -160,20 +164,20 @@ impl Records for Fake {
                 received_at: it.received_at,
             });
             let commands = state.commands.values().filter(|(of, _)| of == booking).map(|(_, it)| it.clone());
-            Some(Story { booking: known.clone(), facts: facts.collect(), commands: commands.collect() })
+            Some(BookingRecord { booking: known.clone(), facts: facts.collect(), commands: commands.collect() })
         })
         .await
     }
 
-    async fn totals(&self, _: &ConnectionName, now: Timestamp) -> Result<Totals, Unavailable> {
+    async fn count_bookings(&self, _: &ConnectionName, now: Timestamp) -> Result<BookingCounts, Unavailable> {
         self.call("totals", |state| {
-            let mut totals = Totals::default();
+            let mut totals = BookingCounts::default();
             for (booking, _) in state.bookings.values() {
-                match booking.standing() {
-                    Some(Standing::Active(leg)) if leg.details.start > now => totals.upcoming += 1,
-                    Some(Standing::Active(_)) => totals.past += 1,
-                    Some(Standing::Moving(_)) => totals.moving += 1,
-                    Some(Standing::Canceled(..)) => totals.canceled += 1,
+                match booking.state() {
+                    Some(BookingState::Active(leg)) if leg.details.start > now => totals.upcoming += 1,
+                    Some(BookingState::Active(_)) => totals.past += 1,
+                    Some(BookingState::Moving(_)) => totals.moving += 1,
+                    Some(BookingState::Canceled(..)) => totals.canceled += 1,
                     None => {}
                 }
             }
@@ -216,7 +220,7 @@ pub(crate) fn catalog() -> Catalog {
         owner: host.uri.clone(),
         hosts: vec![host.clone()],
         questions: Vec::new(),
-        places: vec![Place { kind: "google_conference".to_owned(), location: None }],
+        locations: vec![LocationOption { kind: "google_conference".to_owned(), location: None }],
     };
     let mut demo = event_type("T1", "Sales Demo", "sales-demo", &maria);
     demo.questions = vec![
@@ -225,16 +229,16 @@ pub(crate) fn catalog() -> Catalog {
     ];
     let support = event_type("T2", "Technical Support", "technical-support", &lars);
     let mut visit = event_type("T3", "Visit", "visit", &lars);
-    visit.places = vec![Place { kind: "ask_invitee".to_owned(), location: None }];
+    visit.locations = vec![LocationOption { kind: "ask_invitee".to_owned(), location: None }];
     let mut webinar = event_type("T4", "Webinar", "webinar", &lars);
     webinar.is_group = true;
     Catalog { event_types: vec![demo, support, visit, webinar] }
 }
 
 impl Fake {
-    fn is_down(&self, what: &'static str) -> Result<(), Denied> {
+    fn is_down(&self, what: &'static str) -> Result<(), CalendlyError> {
         match self.state.borrow().desk.down.contains(&what) {
-            true => Err(Denied::Unavailable("Calendly is down, as the test asks".to_owned())),
+            true => Err(CalendlyError::Unavailable("Calendly is down, as the test asks".to_owned())),
             false => Ok(()),
         }
     }
@@ -244,14 +248,14 @@ impl Fake {
         &self,
         what: &'static str,
         answer: impl FnOnce(&mut crate::world::State) -> T,
-    ) -> Result<T, Denied> {
+    ) -> Result<T, CalendlyError> {
         self.is_down(what)?;
-        self.call(what, answer).await.map_err(|error| Denied::Unavailable(error.0))
+        self.call(what, answer).await.map_err(|error| CalendlyError::Unavailable(error.0))
     }
 }
 
-impl Agenda for Fake {
-    async fn catalog(&self, _: &ConnectionName) -> Result<Catalog, Denied> {
+impl CalendlyAccount for Fake {
+    async fn catalog(&self, _: &ConnectionName) -> Result<Catalog, CalendlyError> {
         self.ask("catalog", |_| catalog()).await
     }
 
@@ -262,7 +266,7 @@ impl Agenda for Fake {
         event_type: &EventType,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Slot>, Denied> {
+    ) -> Result<Vec<Slot>, CalendlyError> {
         let now = self.now.get();
         assert!(from > now, "Calendly refuses a start that is past");
         assert!(until.duration_since(from) <= SignedDuration::from_hours(31 * 24), "Calendly takes 31 days");
@@ -284,7 +288,7 @@ impl Agenda for Fake {
         .await
     }
 
-    async fn link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, Denied> {
+    async fn link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, CalendlyError> {
         self.ask("link", |state| {
             state.desk.links += 1;
             format!("https://calendly.com/d/abc-{}", state.desk.links)
@@ -298,7 +302,7 @@ impl Agenda for Fake {
         email: &Private<String>,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Appointment>, Denied> {
+    ) -> Result<Vec<Appointment>, CalendlyError> {
         self.ask("appointments", |state| {
             let active = state.at_calendly.values().map(|it| &it.leg).filter(|it| it.canceled.is_none());
             let mut found: Vec<_> = active
@@ -312,7 +316,7 @@ impl Agenda for Fake {
                     end: leg.details.end,
                     location_kind: Some("google_conference".to_owned()),
                     join_url: leg.details.join_url.clone(),
-                    place: None,
+                    location: None,
                     invitee_name: leg.details.name.clone(),
                     cancel_url: leg.details.cancel_url.clone(),
                     reschedule_url: leg.details.reschedule_url.clone(),
@@ -324,14 +328,14 @@ impl Agenda for Fake {
         .await
     }
 
-    async fn particulars(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Particulars, Denied> {
+    async fn original_form(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<OriginalForm, CalendlyError> {
         let found = self.ask("particulars", |state| state.at_calendly.get(invitee).cloned()).await?;
-        let leg = found.ok_or(Denied::NotFound)?.leg;
+        let leg = found.ok_or(CalendlyError::NotFound)?.leg;
         let is_webinar = leg.details.event_name == "Webinar";
         let answers = self.state.borrow().forms.get(invitee).map(|form| form.answers.clone()).unwrap_or_default();
         let guests = self.state.borrow().forms.get(invitee).map(|form| form.guests.clone()).unwrap_or_default();
         let meeting = self.state.borrow().forms.get(invitee).and_then(|form| form.meeting.clone());
-        Ok(Particulars {
+        Ok(OriginalForm {
             is_canceled: leg.canceled.is_some(),
             seats: if is_webinar { 3 } else { 1 },
             answers,
@@ -341,17 +345,22 @@ impl Agenda for Fake {
         })
     }
 
-    async fn set_no_show(&self, _: &ConnectionName, invitee: &InviteeUri, is_no_show: bool) -> Result<(), Denied> {
+    async fn set_no_show(
+        &self,
+        _: &ConnectionName,
+        invitee: &InviteeUri,
+        is_no_show: bool,
+    ) -> Result<(), CalendlyError> {
         let now = self.now.get();
         self.ask("set_no_show", |state| {
-            let fact = state.at_calendly.get_mut(invitee).ok_or(Denied::NotFound)?;
+            let fact = state.at_calendly.get_mut(invitee).ok_or(CalendlyError::NotFound)?;
             fact.leg.no_show = is_no_show.then_some(domain::NoShow { at: now, marked: true });
             Ok(())
         })
         .await?
     }
 
-    async fn schedules(&self, _: &ConnectionName, _: &str) -> Result<Vec<AvailabilitySchedule>, Denied> {
+    async fn schedules(&self, _: &ConnectionName, _: &str) -> Result<Vec<AvailabilitySchedule>, CalendlyError> {
         self.ask("schedules", |_| {
             let rule = AvailabilityRule {
                 day: "monday".to_owned(),
@@ -363,15 +372,21 @@ impl Agenda for Fake {
         .await
     }
 
-    async fn busy(&self, _: &ConnectionName, _: &str, from: Timestamp, _: Timestamp) -> Result<Vec<Busy>, Denied> {
+    async fn busy(
+        &self,
+        _: &ConnectionName,
+        _: &str,
+        from: Timestamp,
+        _: Timestamp,
+    ) -> Result<Vec<Busy>, CalendlyError> {
         self.ask("busy", |_| {
             vec![Busy { kind: "external".to_owned(), start: from, end: from + SignedDuration::from_hours(1) }]
         })
         .await
     }
 
-    async fn me(&self, _: &ConnectionName) -> Result<Account, Denied> {
-        self.ask("me", |_| Account {
+    async fn me(&self, _: &ConnectionName) -> Result<CalendlyUser, CalendlyError> {
+        self.ask("me", |_| CalendlyUser {
             uri: "https://api.calendly.com/users/M".to_owned(),
             name: "Maria".to_owned(),
             email: Private::from("maria@example.com"),
@@ -382,7 +397,7 @@ impl Agenda for Fake {
         .await
     }
 
-    async fn subscriptions(&self, _: &ConnectionName) -> Result<Vec<Subscription>, Denied> {
+    async fn subscriptions(&self, _: &ConnectionName) -> Result<Vec<Subscription>, CalendlyError> {
         self.ask("subscriptions", |_| {
             let callback_url = "https://hooks.example.com/webhooks/calendly".to_owned();
             vec![Subscription { callback_url, state: "active".to_owned(), retry_started_at: None }]

@@ -3,7 +3,7 @@
 
 use domain::settings::{HostContact, MailFor, Provider, QuietHours, Settings, Template};
 use domain::{
-    ConnectionName, ConsentSource, ContactKey, Delivery, Heard, Objection, Outcome, Phone, Private, Reason, Reply,
+    ConnectionName, ConsentSource, ContactKey, Delivery, Feedback, Objection, Outcome, Phone, Private, Reason, Reply,
     State,
 };
 use futures_util::FutureExt;
@@ -85,7 +85,7 @@ fn an_sms_that_is_refused_or_did_not_arrive_is_said_by_e_mail() {
 
     world.wait_until("2026-11-24T08:30:00Z");
     assert!(told(&world)[1].starts_with("SMS reminder"), "{:?}", told(&world));
-    let undelivered = Heard::Receipt(world.receipt("sms-reminder-1440m", Delivery::Failed));
+    let undelivered = Feedback::Receipt(world.receipt("sms-reminder-1440m", Delivery::Failed));
     assert_eq!(world.hears(&undelivered), "undelivered");
     assert!(told(&world)[2].starts_with("e-mail reminder"), "{:?}", told(&world));
     // Told again, nothing more happens.
@@ -161,8 +161,8 @@ fn one_message_may_have_its_own_providers() {
     assert!(told(&world)[1].starts_with("SMS reminder [twilio"), "{:?}", told(&world));
 }
 
-fn reply(text: &str, when: &str) -> Heard {
-    Heard::Reply(Reply { id: None, from: Phone::parse(PHONE).expect("a number"), text: text.into(), at: at(when) })
+fn reply(text: &str, when: &str) -> Feedback {
+    Feedback::Reply(Reply { id: None, from: Phone::parse(PHONE).expect("a number"), text: text.into(), at: at(when) })
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn whoever_follows_the_link_gets_no_follow_ups_and_still_their_reminders() {
     });
     world.webhook(&meeting().created());
     let confirmation = world.receipt("mail-confirmation", Delivery::Delivered);
-    let unsubscribed = Heard::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
+    let unsubscribed = Feedback::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
     assert_eq!(world.hears(&unsubscribed), "unsubscribed");
     world.wait_until("2026-11-26T00:00:00Z");
     let messages: Vec<_> = told(&world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect();
@@ -217,14 +217,14 @@ fn who_wants_no_follow_ups_gets_none_by_another_way() {
     let by_link = world(|_| {});
     by_link.webhook(&meeting().created());
     let confirmation = by_link.receipt("sms-confirmation", Delivery::Delivered);
-    let unsubscribed = Heard::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
+    let unsubscribed = Feedback::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
     assert_eq!(by_link.hears(&unsubscribed), "unsubscribed");
     by_link.hears(&reply("START", "2026-11-21T08:59:59Z"));
     by_link.wait_until("2026-11-26T00:00:00Z");
     assert_eq!(messages(&by_link), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
     for key in [
-        ContactKey::of_email(&ConnectionName::default(), EMAIL),
-        ContactKey::of_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number")),
+        ContactKey::for_email(&ConnectionName::default(), EMAIL),
+        ContactKey::for_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number")),
     ] {
         let objection = by_link.state.borrow().contacts[&key].objection;
         assert_eq!(objection, Some((Objection::FollowUps, ConsentSource::Link)));
@@ -236,7 +236,7 @@ fn a_start_that_is_told_again_does_not_outlive_the_stop_after_it() {
     let world = world(|_| {});
     world.webhook(&meeting().created());
     let said = |text: &str, id: &str| {
-        Heard::Reply(Reply {
+        Feedback::Reply(Reply {
             id: Some(id.to_owned()),
             from: Phone::parse(PHONE).expect("a number"),
             text: text.into(),
@@ -264,7 +264,7 @@ fn a_receipt_of_what_is_in_doubt_keeps_it_from_being_sent_again() {
     assert_eq!(state_of(&world, "sms-confirmation").name(), "waiting", "it is to be sent once more");
     let mut receipt = world.receipt("sms-confirmation", Delivery::Delivered);
     receipt.provider_id = Some("SM7".to_owned());
-    assert_eq!(world.hears(&Heard::Receipt(receipt)), "delivered");
+    assert_eq!(world.hears(&Feedback::Receipt(receipt)), "delivered");
     world.wait_until("2026-11-20T10:00:00Z");
     assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
     assert_eq!(state_of(&world, "sms-confirmation"), State::Done { provider_id: Some("SM7".to_owned()) });
@@ -284,14 +284,15 @@ fn whoever_may_have_been_texted_can_reply_stop() {
 fn a_receipt_whose_consequence_was_cut_off_has_it_when_it_is_told_again() {
     let world = world(|_| {});
     world.webhook(&meeting().created());
-    let undelivered = Heard::Receipt(world.receipt("sms-confirmation", Delivery::Failed));
+    let undelivered = Feedback::Receipt(world.receipt("sms-confirmation", Delivery::Failed));
     // The table can't be read again after the receipt was written down.
     let before = world.state.borrow().calls.len();
     world.fail_at_call.set(Some(before + 2));
-    let (gate, connection) = (engine::Gate::default(), ConnectionName::default());
+    let (limiter, connection) = (engine::CallLimiter::default(), ConnectionName::default());
     let deadline = world.now.get() + jiff::SignedDuration::from_secs(30);
-    let heard =
-        engine::hear(&world, &gate, &connection, &undelivered, deadline).now_or_never().expect("nothing stops it");
+    let heard = engine::take_feedback(&world, &limiter, &connection, &undelivered, deadline)
+        .now_or_never()
+        .expect("nothing stops it");
     assert!(heard.is_err(), "{heard:?}");
     world.fail_at_call.set(None);
     assert_eq!(told(&world).len(), 1);
@@ -351,14 +352,14 @@ fn an_address_that_bounces_gets_nothing_more() {
     world.webhook(&meeting().created());
     let mut bounced = world.receipt("mail-confirmation", Delivery::Failed);
     bounced.objection = Some((Objection::Everything, ConsentSource::Bounce));
-    assert_eq!(world.hears(&Heard::Receipt(bounced)), "undelivered");
+    assert_eq!(world.hears(&Feedback::Receipt(bounced)), "undelivered");
     // A wish to get no follow-ups takes nothing of that back.
     let confirmation = world.receipt("mail-confirmation", Delivery::Delivered);
-    let unsubscribed = Heard::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
+    let unsubscribed = Feedback::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
     assert_eq!(world.hears(&unsubscribed), "unsubscribed");
     world.wait_until("2026-11-25T08:00:00Z");
     assert_eq!(state_of(&world, "mail-reminder-1440m"), State::Skipped { reason: Reason::Suppressed });
-    let key = ContactKey::of_email(&ConnectionName::default(), EMAIL);
+    let key = ContactKey::for_email(&ConnectionName::default(), EMAIL);
     let objection = world.state.borrow().contacts[&key].objection;
     assert_eq!(objection, Some((Objection::Everything, ConsentSource::Bounce)));
 }
@@ -367,7 +368,7 @@ fn an_address_that_bounces_gets_nothing_more() {
 fn receipts_only_move_forward_and_only_what_was_sent() {
     let world = world(|_| {});
     world.webhook(&meeting().created());
-    let receipt = |delivery| Heard::Receipt(world.receipt("sms-confirmation", delivery));
+    let receipt = |delivery| Feedback::Receipt(world.receipt("sms-confirmation", delivery));
     let (sent, delivered) = (receipt(Delivery::Sent), receipt(Delivery::Delivered));
     assert_eq!(world.hears(&delivered), "delivered");
     assert_eq!(world.hears(&sent), "old");
@@ -376,17 +377,17 @@ fn receipts_only_move_forward_and_only_what_was_sent() {
     let before = shown(&world);
     let mut forged = world.receipt("sms-confirmation", Delivery::Failed);
     forged.provider_id = Some("another".to_owned());
-    assert_eq!(world.hears(&Heard::Receipt(forged.clone())), "another_message");
+    assert_eq!(world.hears(&Feedback::Receipt(forged.clone())), "another_message");
     forged.objection = Some((Objection::Everything, ConsentSource::Provider));
-    assert_eq!(world.hears(&Heard::Receipt(forged.clone())), "another_message");
+    assert_eq!(world.hears(&Feedback::Receipt(forged.clone())), "another_message");
     forged.command = domain::CommandId::new("sms-confirmation-0000");
-    assert_eq!(world.hears(&Heard::Receipt(forged)), "unknown_message");
+    assert_eq!(world.hears(&Feedback::Receipt(forged)), "unknown_message");
     // A reminder that still waits was not delivered, whoever says so.
-    let ahead = Heard::Receipt(world.receipt("sms-reminder-60m", Delivery::Delivered));
+    let ahead = Feedback::Receipt(world.receipt("sms-reminder-60m", Delivery::Delivered));
     assert_eq!(world.hears(&ahead), "never_sent");
     assert_eq!(shown(&world), before);
     let phone = Phone::parse(PHONE).expect("a number");
-    let key = ContactKey::of_phone(&ConnectionName::default(), &phone);
+    let key = ContactKey::for_phone(&ConnectionName::default(), &phone);
     assert_eq!(world.state.borrow().contacts[&key].objection, None);
 }
 
@@ -399,7 +400,7 @@ fn a_receipt_clears_up_what_nobody_knew() {
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Unknown);
     let mut receipt = world.receipt("sms-reminder-1440m", Delivery::Delivered);
     receipt.provider_id = Some("SM7".to_owned());
-    assert_eq!(world.hears(&Heard::Receipt(receipt)), "delivered");
+    assert_eq!(world.hears(&Feedback::Receipt(receipt)), "delivered");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Done { provider_id: Some("SM7".to_owned()) });
 }
 
@@ -500,7 +501,7 @@ fn a_reminder_looks_again_before_it_goes_out() {
 
 #[test]
 fn a_meeting_in_person_is_told_in_the_hosts_zone() {
-    let here = Meeting { place: Some("Strada Lungă 1"), zone: "America/New_York".into(), ..meeting() };
+    let here = Meeting { location: Some("Strada Lungă 1"), zone: "America/New_York".into(), ..meeting() };
     let told_at = |world: Fake| {
         world.webhook(&here.created());
         told(&world).first().cloned().expect("a confirmation")
@@ -646,10 +647,10 @@ fn whoever_confirmed_once_more_is_not_asked_again() {
 fn what_a_contact_is_kept_by_says_nothing_of_it() {
     let phone = Phone::parse(PHONE).expect("a number");
     let (one, other) = (ConnectionName::default(), ConnectionName::parse("acme").expect("a name"));
-    let key = ContactKey::of_phone(&one, &phone);
+    let key = ContactKey::for_phone(&one, &phone);
     assert_eq!(key.as_str().len(), 32);
-    assert_ne!(key, ContactKey::of_phone(&other, &phone), "each connection keeps its own");
-    assert_eq!(ContactKey::of_email(&one, " Ana@Example.com"), ContactKey::of_email(&one, "ana@example.com"));
+    assert_ne!(key, ContactKey::for_phone(&other, &phone), "each connection keeps its own");
+    assert_eq!(ContactKey::for_email(&one, " Ana@Example.com"), ContactKey::for_email(&one, "ana@example.com"));
     assert_eq!(format!("{:?}", Private::from("x")), "•••");
 }
 
@@ -694,7 +695,7 @@ fn a_forged_body_under_a_captured_header_changes_nothing() {
     // The queue may deliver the genuine one again.
     taken(&world, &genuine);
     assert_eq!((shown(&world), timeline(&world)), before);
-    let key = ContactKey::of_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number"));
+    let key = ContactKey::for_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number"));
     assert_eq!(world.state.borrow().contacts[&key].objection, None);
 
     // With a header of its own the person's STOP holds.
@@ -715,7 +716,7 @@ fn a_number_that_was_never_written_to_has_nothing_to_stop() {
         at: at("2026-11-21T09:00:00Z"),
     };
     let calls = world.state.borrow().calls.len();
-    assert_eq!(world.hears(&Heard::Reply(stranger)), "stranger");
+    assert_eq!(world.hears(&Feedback::Reply(stranger)), "stranger");
     assert_eq!(world.state.borrow().calls[calls..], ["contact"]);
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Meeting {
     pub(crate) phone: Option<&'static str>,
     pub(crate) previous: Option<u32>,
     /// Where people meet, if it is not online.
-    pub(crate) place: Option<&'static str>,
+    pub(crate) location: Option<&'static str>,
     /// When the invitee confirmed once more.
     pub(crate) reconfirmed: Option<&'static str>,
 }
@@ -44,7 +44,7 @@ impl Meeting {
             token: Some(TOKEN),
             phone: Some(PHONE),
             previous: None,
-            place: None,
+            location: None,
             reconfirmed: None,
         }
     }
@@ -65,8 +65,8 @@ impl Meeting {
             }
             None => json!([]),
         };
-        let location = match self.place {
-            Some(place) => json!({"type": "physical", "location": place}),
+        let location = match self.location {
+            Some(location) => json!({"type": "physical", "location": location}),
             None => {
                 json!({"type": "zoom_conference", "status": "pushed", "join_url": format!("https://zoom.example/j/{}", self.number)})
             }

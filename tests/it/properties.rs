@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Booking, FactKind, Standing};
+use domain::{Booking, BookingState, FactKind};
 use proptest::prelude::*;
 
 use crate::payload::{Meeting, at};
@@ -63,7 +63,7 @@ impl History {
 fn essence(world: &Fake, last: &Meeting) -> (Booking, BTreeSet<String>, BTreeSet<String>) {
     let booking = world.booking();
     let timers = world.state.borrow().schedules.keys().cloned().collect();
-    let canceled = matches!(booking.standing(), Some(Standing::Canceled(..)));
+    let canceled = matches!(booking.state(), Some(BookingState::Canceled(..)));
     let local = last.start.in_tz("Europe/Bucharest").expect("a zone").strftime("%a %d %b %H:%M").to_string();
     let is_about_last = |line: &String| line.contains(&local) || line.contains(&last.start.to_string());
     let told = world

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use calendly::Rest;
 use domain::scheduling::budget::Span;
-use domain::{BookingId, Command, ConnectionName, FactKind, Settings, Standing, Token, uuid_of};
+use domain::{BookingId, BookingState, Command, ConnectionName, FactKind, Settings, Token, uri_uuid};
 use engine::{Clock, Unavailable, World};
 use futures_util::future::{LocalBoxFuture, join, join_all};
 use jiff::civil::Weekday;
@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use reqwest::{Client, Url};
 use runtime::{ApiKeys, SecretError, Secrets, SystemClock};
 use sandbox::Sandbox;
-use schedule::{Desk, Input, Office, QueueState};
+use schedule::{Api, Input, Ports, QueueState};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -85,8 +85,8 @@ impl Clock for Leaping {
 impl World for Arena {
     type Store = Fake;
     type Calendly = Rest;
-    type Texts = Fake;
-    type Mail = Fake;
+    type Sms = Fake;
+    type Email = Fake;
     type Vai = Fake;
     type Timers = Fake;
     type Clock = Leaping;
@@ -97,10 +97,10 @@ impl World for Arena {
     fn calendly(&self) -> &Rest {
         &self.calendly
     }
-    fn texts(&self) -> &Fake {
+    fn sms(&self) -> &Fake {
         &self.fake
     }
-    fn mail(&self) -> &Fake {
+    fn email(&self) -> &Fake {
         &self.fake
     }
     fn vai(&self) -> &Fake {
@@ -115,9 +115,9 @@ impl World for Arena {
     fn observe(&self, _: &Command) {}
 }
 
-struct ArenaDesk<'a>(&'a Arena);
+struct ArenaPorts<'a>(&'a Arena);
 
-impl Desk for ArenaDesk<'_> {
+impl Ports for ArenaPorts<'_> {
     type World = Arena;
 
     fn world(&self) -> &Arena {
@@ -128,7 +128,7 @@ impl Desk for ArenaDesk<'_> {
         Ok(ApiKeys::default())
     }
 
-    async fn api_keys_anew(&self) -> Option<ApiKeys> {
+    async fn reread_api_keys(&self) -> Option<ApiKeys> {
         None
     }
 
@@ -392,7 +392,7 @@ fn instant(value: &Value) -> Timestamp {
 /// The callers, and the functions that they call.
 struct Stage<'a> {
     arena: &'a Arena,
-    offices: Vec<Office<ArenaDesk<'a>>>,
+    offices: Vec<Api<ArenaPorts<'a>>>,
     answers: RefCell<Vec<Answer>>,
     /// What was found to be otherwise than was told.
     lies: RefCell<Vec<String>>,
@@ -404,7 +404,7 @@ impl<'a> Stage<'a> {
     fn new(arena: &'a Arena) -> Self {
         Self {
             arena,
-            offices: (0..OFFICES).map(|_| Office::new(ArenaDesk(arena))).collect(),
+            offices: (0..OFFICES).map(|_| Api::new(ArenaPorts(arena))).collect(),
             answers: RefCell::default(),
             lies: RefCell::default(),
             killed: Cell::default(),
@@ -536,7 +536,7 @@ impl<'a> Stage<'a> {
         if made.len() > 1 {
             wrong.push(format!("request {number} was booked {} times", made.len()));
         }
-        for event in made.iter().filter(|event| !told.iter().any(|it| it[1] == uuid_of(&event.uri))) {
+        for event in made.iter().filter(|event| !told.iter().any(|it| it[1] == uri_uuid(&event.uri))) {
             let told: Vec<_> = answers.iter().map(|it| (it.code(), it.told)).collect();
             wrong.push(format!("nobody was told that request {number} was booked at {}: {told:?}", event.created));
         }
@@ -592,13 +592,13 @@ fn check_table(arena: &Arena, events: &[&Event]) -> Vec<String> {
     let state = arena.fake.state.borrow();
     let mut known = BTreeSet::new();
     for (booking, _) in state.bookings.values() {
-        wrong.extend(booking.open_requests().map(|(token, it)| format!("{token:?} is open still: {:?}", it.stands)));
+        wrong.extend(booking.open_requests().map(|(token, it)| format!("{token:?} is open still: {:?}", it.state)));
         known.extend(booking.legs().into_iter().map(|leg| leg.invitee.as_str().to_owned()));
     }
     for event in events {
-        let booking = BookingId::of_token(&ConnectionName::default(), &event.token);
-        let stands = state.bookings.get(&booking).and_then(|(booking, _)| booking.standing());
-        if !matches!(stands, Some(Standing::Active(leg)) if leg.invitee.as_str() == event.invitee) {
+        let booking = BookingId::from_token(&ConnectionName::default(), &event.token);
+        let state = state.bookings.get(&booking).and_then(|(booking, _)| booking.state());
+        if !matches!(state, Some(BookingState::Active(leg)) if leg.invitee.as_str() == event.invitee) {
             wrong.push(format!("our table does not know that request {} was booked", event.request));
         }
         known.remove(&event.invitee);
@@ -642,13 +642,13 @@ impl Calendar {
         };
         let active = all["events"].as_array().expect("a list").iter().filter(|it| it["status"] == "active");
         let events = active.map(|it| of(it).expect("an event of ours"));
-        Self(events.map(|it| (uuid_of(&it.uri).to_owned(), it)).collect())
+        Self(events.map(|it| (uri_uuid(&it.uri).to_owned(), it)).collect())
     }
 
     /// Whether the booking that a caller is told of is there, and is theirs.
     fn holds(&self, request: &Request, answer: &Answer) -> bool {
         self.0.get(answer.of_booking("eventUuid")).is_some_and(|event| {
-            uuid_of(&event.invitee) == answer.of_booking("inviteeUuid")
+            uri_uuid(&event.invitee) == answer.of_booking("inviteeUuid")
                 && (event.request, &event.email) == (request.number, &request.email)
                 && instant(&answer.body["booking"]["startTime"]) == event.start
         })
@@ -748,7 +748,7 @@ fn waiting<'r>(stage: &Stage<'_>, requests: &'r [Request]) -> Vec<(&'r Request, 
             );
             assert_eq!(query["email"], request.email);
             let token = Token::parse(&query["utm_content"]).expect("a token");
-            let booking = BookingId::of_token(&ConnectionName::default(), &token);
+            let booking = BookingId::from_token(&ConnectionName::default(), &token);
             assert_eq!(request.body["conversationId"], state.metadata[&booking].conversation_id);
             waiting.insert(answer.request, (request, link));
         }

@@ -6,12 +6,12 @@ use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
 use domain::settings::Topic;
-use domain::{Phone, Standing};
+use domain::{BookingState, Phone};
 use engine::Unavailable;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use runtime::{ApiKeys, SecretError, Secrets};
-use schedule::{Desk, Input, Office, QueueState};
+use schedule::{Api, Input, Ports, QueueState};
 use serde_json::{Value, json};
 
 use crate::payload::{EMAIL, NAME, NOTES, PHONE};
@@ -21,12 +21,12 @@ use crate::world::{Crash, Fake};
 const KEY: &str = "vai_secret";
 
 /// The fake world behind the schedule function's desk.
-pub(crate) struct FakeDesk<'a> {
+pub(crate) struct FakePorts<'a> {
     world: &'a Fake,
     secrets: Secrets,
 }
 
-impl<'a> Desk for FakeDesk<'a> {
+impl<'a> Ports for FakePorts<'a> {
     type World = Fake;
 
     fn world(&self) -> &Fake {
@@ -37,7 +37,7 @@ impl<'a> Desk for FakeDesk<'a> {
         self.secrets.api_keys().await
     }
 
-    async fn api_keys_anew(&self) -> Option<ApiKeys> {
+    async fn reread_api_keys(&self) -> Option<ApiKeys> {
         None
     }
 
@@ -60,10 +60,10 @@ impl<'a> Desk for FakeDesk<'a> {
     fn count(&self, _: &str, _: &[(&str, &str)]) {}
 }
 
-pub(crate) fn office(world: &Fake) -> Office<FakeDesk<'_>> {
+pub(crate) fn office(world: &Fake) -> Api<FakePorts<'_>> {
     let keys = json!({"keys": [{"name": "vai-1", "connection": "default", "sha256": sha256(KEY)}]});
     let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
-    Office::new(FakeDesk { world, secrets: Secrets::fixed("t/", secrets) })
+    Api::new(FakePorts { world, secrets: Secrets::fixed("t/", secrets) })
 }
 
 fn sha256(text: &str) -> String {
@@ -72,7 +72,7 @@ fn sha256(text: &str) -> String {
 }
 
 /// Asks for an operation by direct invocation; `None` when the function was killed.
-fn try_ask(office: &Office<FakeDesk<'_>>, world: &Fake, operation: &str, input: &Value) -> Option<Value> {
+fn try_ask(office: &Api<FakePorts<'_>>, world: &Fake, operation: &str, input: &Value) -> Option<Value> {
     let event = json!({"operation": operation, "input": input});
     office.handle(Input::Direct(event), world.now.get() + SignedDuration::from_secs(29)).now_or_never()
 }
@@ -310,7 +310,7 @@ fn hurt_at_every_call(
             check(&world, &what);
             assert_eq!(answer["success"], told["success"], "{what}: {answer}");
             assert_eq!(at_calendly(&world), at_calendly(&calm), "{what}");
-            assert_eq!(world.booking().standing().is_some(), calm.booking().standing().is_some(), "{what}");
+            assert_eq!(world.booking().state().is_some(), calm.booking().state().is_some(), "{what}");
             assert!(world.state.borrow().dead.is_empty(), "{what}: nothing is lost");
             // What errs to once more is said twice at most; nothing else is said, and nothing is left out.
             let mut hurt = world.told();
@@ -333,7 +333,7 @@ fn hurt_at_every_step_a_request_becomes_one_booking() {
         |_| demo(),
         |world, what| {
             assert_eq!(at_calendly(world), ["2026-11-25T08:30:00Z"], "{what}");
-            assert!(matches!(world.booking().standing(), Some(Standing::Active(_))), "{what}");
+            assert!(matches!(world.booking().state(), Some(BookingState::Active(_))), "{what}");
             assert_eq!(world.booking().open_requests().count(), 0, "{what}");
         },
     );
@@ -364,7 +364,7 @@ fn hurt_at_every_step_a_move_is_one_move() {
                 "{what}: the old one is gone, the new one is there"
             );
             let booking = world.booking();
-            assert!(matches!(booking.standing(), Some(Standing::Active(leg)) if leg.previous.is_some()), "{what}");
+            assert!(matches!(booking.state(), Some(BookingState::Active(leg)) if leg.previous.is_some()), "{what}");
             let told = world.told();
             let count = |start: &str| told.iter().filter(|line| line.starts_with(start)).count();
             assert_eq!(
@@ -388,7 +388,7 @@ fn hurt_at_every_step_a_cancellation_is_one_cancellation() {
         |world| json!({"booking": id_of(world), "reason": "Nu mai am timp"}),
         |world, what| {
             assert!(at_calendly(world).is_empty(), "{what}");
-            assert!(matches!(world.booking().standing(), Some(Standing::Canceled(..))), "{what}");
+            assert!(matches!(world.booking().state(), Some(BookingState::Canceled(..))), "{what}");
         },
     );
     println!("{histories} histories of a cancellation hurt");
@@ -933,17 +933,17 @@ fn two_moves_of_one_meeting_at_once_or_a_move_and_a_cancellation_leave_one_meeti
             world.wait_until(&(world.now.get() + SignedDuration::from_mins(5)).to_string());
             let left = at_calendly(&world);
             let booking = world.booking();
-            match booking.standing() {
-                Some(Standing::Active(leg)) => {
+            match booking.state() {
+                Some(BookingState::Active(leg)) => {
                     assert_eq!(left, [leg.details.start.to_string()], "seed {seed}: {answers:?}")
                 }
-                Some(Standing::Canceled(..)) => assert!(left.is_empty(), "seed {seed}: {left:?} {answers:?}"),
+                Some(BookingState::Canceled(..)) => assert!(left.is_empty(), "seed {seed}: {left:?} {answers:?}"),
                 other => panic!("seed {seed}: {other:?}"),
             }
             for answer in &answers {
-                let stands = answer["booking"]["startTime"].as_str();
+                let state = answer["booking"]["startTime"].as_str();
                 let is_true = match (answer["moved"].as_bool(), answer["booking"]["status"].as_str()) {
-                    (Some(true), _) => stands == left.first().map(String::as_str) || left.is_empty(),
+                    (Some(true), _) => state == left.first().map(String::as_str) || left.is_empty(),
                     (None, Some("canceled")) => left.is_empty(),
                     (None, Some("active")) => {
                         left.is_empty() || answer["message"].as_str().is_some_and(|it| it.contains("curs"))
@@ -1118,7 +1118,7 @@ fn event(method: &str, path: &str, body: Option<&Value>, headers: &[(&str, &str)
     })
 }
 
-fn http(office: &Office<FakeDesk<'_>>, world: &Fake, event: Value) -> (u64, Value, Value) {
+fn http(office: &Api<FakePorts<'_>>, world: &Fake, event: Value) -> (u64, Value, Value) {
     let input: Input = serde_json::from_value(event).expect("an event");
     assert!(matches!(input, Input::Http(_)));
     let response =
@@ -1127,13 +1127,7 @@ fn http(office: &Office<FakeDesk<'_>>, world: &Fake, event: Value) -> (u64, Valu
     (response["statusCode"].as_u64().expect("a status"), body, response["headers"].clone())
 }
 
-fn post(
-    office: &Office<FakeDesk<'_>>,
-    world: &Fake,
-    path: &str,
-    body: &Value,
-    headers: &[(&str, &str)],
-) -> (u64, Value) {
+fn post(office: &Api<FakePorts<'_>>, world: &Fake, path: &str, body: &Value, headers: &[(&str, &str)]) -> (u64, Value) {
     let (status, body, _) = http(office, world, event("POST", path, Some(body), headers));
     (status, body)
 }

@@ -8,13 +8,13 @@ use crate::world::Fake;
 
 /// A story: what happens to a world that begins at an instant.
 #[derive(Clone, Copy)]
-pub(crate) struct Story {
+pub(crate) struct BookingRecord {
     pub(crate) name: &'static str,
     pub(crate) begins: &'static str,
     pub(crate) tell: fn(&Fake),
 }
 
-impl Story {
+impl BookingRecord {
     pub(crate) fn told(&self, prepare: impl FnOnce(&mut Fake)) -> Fake {
         let mut world = Fake::new(self.begins);
         prepare(&mut world);
@@ -32,7 +32,7 @@ fn second() -> Meeting {
 }
 
 /// Booked, and it takes place.
-pub(crate) const TAKES_PLACE: Story = Story {
+pub(crate) const TAKES_PLACE: BookingRecord = BookingRecord {
     name: "takes place",
     begins: "2026-11-20T09:00:02Z",
     tell: |world| {
@@ -43,7 +43,7 @@ pub(crate) const TAKES_PLACE: Story = Story {
 };
 
 /// Booked by a person on Calendly's page: VAI has no part in it.
-pub(crate) const NOT_VAIS: Story = Story {
+pub(crate) const NOT_VAIS: BookingRecord = BookingRecord {
     name: "not VAI's",
     begins: "2026-11-20T09:00:02Z",
     tell: |world| {
@@ -53,7 +53,7 @@ pub(crate) const NOT_VAIS: Story = Story {
 };
 
 /// Booked, moved (the old half is heard first), canceled by the invitee for want of time.
-pub(crate) const MOVED_AND_CANCELED: Story = Story {
+pub(crate) const MOVED_AND_CANCELED: BookingRecord = BookingRecord {
     name: "moved and canceled",
     begins: "2026-11-20T09:00:02Z",
     tell: |world| {
@@ -69,7 +69,7 @@ pub(crate) const MOVED_AND_CANCELED: Story = Story {
 };
 
 /// The same move, with its new half heard first.
-pub(crate) const MOVED_NEW_HALF_FIRST: Story = Story {
+pub(crate) const MOVED_NEW_HALF_FIRST: BookingRecord = BookingRecord {
     name: "moved, new half first",
     begins: "2026-11-20T09:00:02Z",
     tell: |world| {
@@ -83,7 +83,7 @@ pub(crate) const MOVED_NEW_HALF_FIRST: Story = Story {
 };
 
 /// Only the move is ever heard of: the first booking was made before the webhook was.
-pub(crate) const MOVED_OUT_OF_NOWHERE: Story = Story {
+pub(crate) const MOVED_OUT_OF_NOWHERE: BookingRecord = BookingRecord {
     name: "moved out of nowhere",
     begins: "2026-11-21T10:00:01Z",
     tell: |world| {
@@ -97,7 +97,7 @@ pub(crate) const MOVED_OUT_OF_NOWHERE: Story = Story {
 };
 
 /// The cancellation is heard before the booking.
-pub(crate) const CANCELED_BEFORE_CREATED: Story = Story {
+pub(crate) const CANCELED_BEFORE_CREATED: BookingRecord = BookingRecord {
     name: "canceled before created",
     begins: "2026-11-20T09:00:02Z",
     tell: |world| {
@@ -109,7 +109,7 @@ pub(crate) const CANCELED_BEFORE_CREATED: Story = Story {
 };
 
 /// Every story.
-pub(crate) const ALL: [Story; 6] =
+pub(crate) const ALL: [BookingRecord; 6] =
     [TAKES_PLACE, NOT_VAIS, MOVED_AND_CANCELED, MOVED_NEW_HALF_FIRST, MOVED_OUT_OF_NOWHERE, CANCELED_BEFORE_CREATED];
 
 pub(crate) fn shown(world: &Fake) -> String {
@@ -292,7 +292,7 @@ fn two_invitees_of_one_event_and_a_link_passed_on_are_bookings_of_their_own() {
     assert_eq!(state.bookings.len(), 2);
     let vais: Vec<_> = state.bookings.values().filter(|(it, _)| it.metadata.is_some()).collect();
     assert_eq!(vais.len(), 1, "VAI made one of them");
-    assert!(matches!(vais[0].0.standing(), Some(domain::Standing::Active(_))), "and that one is on");
+    assert!(matches!(vais[0].0.state(), Some(domain::BookingState::Active(_))), "and that one is on");
 }
 
 #[test]
@@ -489,8 +489,8 @@ fn the_newest_word_on_an_old_leg_does_not_make_it_the_present_one() {
     old["payload"]["updated_at"] = "2026-11-22T00:00:00Z".into();
     world.webhook(old.to_string().as_bytes());
     let booking = world.booking();
-    let Some(domain::Standing::Active(leg)) = booking.standing() else { panic!("{:?}", booking.standing()) };
-    assert_eq!(domain::uuid_of(leg.invitee.as_str()), "invitee-2");
+    let Some(domain::BookingState::Active(leg)) = booking.state() else { panic!("{:?}", booking.state()) };
+    assert_eq!(domain::uri_uuid(leg.invitee.as_str()), "invitee-2");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use lambda_http::{Body, RequestExt};
 use runtime::{EngagelabCallback, QueueError, SecretError, Signing};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use webhook::{LARGEST_BODY, Outside, handle};
+use webhook::{LARGEST_BODY, Ports, handle};
 use wire::intake::{Envelope, Source};
 
 const KEY: &str = "a signing key";
@@ -57,7 +57,7 @@ impl Fake {
     }
 }
 
-impl Outside for Fake {
+impl Ports for Fake {
     async fn signing(&self, connection: &ConnectionName) -> Result<Signing, SecretError> {
         match connection.as_str() {
             _ if self.secrets_are_down => {
@@ -69,7 +69,7 @@ impl Outside for Fake {
         }
     }
 
-    async fn signing_anew(&self, _: &ConnectionName) -> Option<Signing> {
+    async fn reread_signing(&self, _: &ConnectionName) -> Option<Signing> {
         self.rotated.map(|key| self.keys(key))
     }
 
@@ -251,7 +251,7 @@ async fn nothing_is_read_into_a_body() {
 }
 
 #[tokio::test]
-async fn each_provider_has_a_door_of_its_own() {
+async fn each_provider_has_a_path_of_its_own() {
     for caller in Caller::ALL {
         let outside = Fake::default();
         let target = format!("{}/acme", caller.path());
@@ -432,7 +432,7 @@ async fn whoever_presses_the_button_or_their_mail_programs_is_heard() {
         assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Unsubscribe, "acme"));
         assert_eq!(envelope.body, br#"{"booking":"bk-1","command":"mail-follow-up-60m-2"}"#);
         let heard = wire::receipts::parse(&envelope).expect("heard");
-        assert!(matches!(heard.as_slice(), [domain::Heard::Unsubscribed { .. }]), "{heard:?}");
+        assert!(matches!(heard.as_slice(), [domain::Feedback::Unsubscribed { .. }]), "{heard:?}");
     }
     assert_eq!(outside.queued().len(), 2);
 }

@@ -12,18 +12,20 @@ use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::scheduling::Form;
 use domain::{
     Analytics, Booking, BookingId, CanceledBy, Cancellation, Command, CommandId, ConnectionName, ConsentSource,
-    ContactKey, Decision, Delivery, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, Heard, InviteeUri, Leg,
-    MailOrder, Message, Metadata, News, Objection, Outcome, Phone, PhoneCandidate, PhoneSource, Private, Reason,
-    Receipt, Settings, Snapshot, TextOrder, Token, VaiOrder,
+    ContactKey, Decision, Delivery, Details, EmailOrder, EventTypeUri, EventUri, Fact, FactId, FactKind, Feedback,
+    InviteeUri, Leg, Message, Metadata, News, Objection, Outcome, Phone, PhoneCandidate, PhoneSource, Private, Reason,
+    Receipt, Settings, SmsOrder, Snapshot, Token, VaiOrder,
 };
-use engine::{Aliases, Bearer, CommitError, Contact, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
+use engine::{
+    Aliases, BookOutcome, BookingQuery, CommitError, Contact, StoredFact, TimerKind, Unavailable, UnhandledEvent, World,
+};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use processor::DeadLetters;
 use wire::due::Due;
 use wire::intake::{Envelope, Source};
 
-use crate::desk::Desk;
+use crate::desk::Ports;
 use crate::payload::{NOTES, TOKEN, at};
 
 /// Where the program is stopped: at which port call, and whether the call takes effect first.
@@ -42,7 +44,7 @@ pub(crate) struct State {
     pub(crate) token_aliases: BTreeMap<Token, BookingId>,
     pub(crate) event_types_changed_at: Option<Timestamp>,
     /// What the schedule function keeps.
-    pub(crate) desk: Desk,
+    pub(crate) desk: Ports,
     /// Whether Calendly's webhook is processed before its answer to a booking arrives.
     pub(crate) webhook_first: bool,
     /// Whether Calendly has a seat for everybody, as for a round robin.
@@ -55,8 +57,8 @@ pub(crate) struct State {
     pub(crate) books_left: Option<u32>,
     /// The forms that Calendly took.
     pub(crate) forms: BTreeMap<InviteeUri, Form>,
-    pub(crate) facts: BTreeMap<FactId, Evidence>,
-    pub(crate) unknown: BTreeMap<FactId, UnknownEvent>,
+    pub(crate) facts: BTreeMap<FactId, StoredFact>,
+    pub(crate) unknown: BTreeMap<FactId, UnhandledEvent>,
     pub(crate) settings: Settings,
     pub(crate) at_calendly: BTreeMap<InviteeUri, Fact>,
     pub(crate) schedules: BTreeMap<String, (Timestamp, String)>,
@@ -88,7 +90,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn commit(&mut self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError> {
+    pub(crate) fn commit(&mut self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
         let id = &decision.booking.id;
         let revision = self.bookings.get(id).map_or(0, |it| it.1);
         let alias_taken =
@@ -105,13 +107,13 @@ impl State {
         if decision.booking_changed {
             self.bookings.insert(id.clone(), (decision.booking.clone(), revision + 1));
             self.aliases.extend(decision.booking.aliases().into_iter().map(|it| (it.clone(), id.clone())));
-            self.token_aliases.extend(decision.booking.tokens_of_moves().map(|it| (it.clone(), id.clone())));
+            self.token_aliases.extend(decision.booking.move_tokens().map(|it| (it.clone(), id.clone())));
         }
         self.most_rows = self.most_rows.max(decision.commands.len());
         for changed in &decision.commands {
             self.commands.insert(changed.command.id.clone(), (id.clone(), changed.command.clone()));
         }
-        for fact in evidence {
+        for fact in stored_facts {
             self.facts.entry(fact.id.clone()).or_insert_with(|| fact.clone());
         }
         Ok(())
@@ -170,7 +172,7 @@ impl Fake {
             qualification: BTreeMap::new(),
             created_at: self.now.get(),
         };
-        self.state.borrow_mut().metadata.insert(BookingId::of_token(&ConnectionName::default(), &token), metadata);
+        self.state.borrow_mut().metadata.insert(BookingId::from_token(&ConnectionName::default(), &token), metadata);
     }
 
     /// A webhook arrives and is handled, again and again until its record is gone.
@@ -366,10 +368,10 @@ impl Fake {
     }
 
     /// Something is heard from a provider, or from a person through one; says what it came to.
-    pub(crate) fn hears(&self, heard: &Heard) -> &'static str {
-        let (gate, connection) = (engine::Gate::default(), ConnectionName::default());
+    pub(crate) fn hears(&self, heard: &Feedback) -> &'static str {
+        let (limiter, connection) = (engine::CallLimiter::default(), ConnectionName::default());
         let deadline = self.now.get() + TIME_OUT;
-        let hearing = engine::hear(self, &gate, &connection, heard, deadline);
+        let hearing = engine::take_feedback(self, &limiter, &connection, heard, deadline);
         hearing.now_or_never().expect("nothing stops it").expect("it was taken in")
     }
 
@@ -430,7 +432,7 @@ async fn give_way() {
 fn line(command: &Command) -> String {
     let reason =
         command.history.last().and_then(|it| it.reason).map(|it| format!(" ({})", it.code())).unwrap_or_default();
-    let leg = domain::uuid_of(command.leg.as_str());
+    let leg = domain::uri_uuid(command.leg.as_str());
     format!("{} of {leg}: {}{reason}", command.action.slug(), command.state.name())
 }
 
@@ -479,15 +481,15 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError> {
-        self.call("commit", |state| state.commit(decision, evidence)).await?
+    async fn commit(&self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
+        self.call("commit", |state| state.commit(decision, stored_facts)).await?
     }
 
     async fn event_types_changed(&self, _: &ConnectionName, at: Timestamp) -> Result<(), Unavailable> {
         self.call("event_types_changed", |state| state.event_types_changed_at = Some(at)).await
     }
 
-    async fn swap(
+    async fn replace_command(
         &self,
         _: &ConnectionName,
         booking: &BookingId,
@@ -520,7 +522,7 @@ impl engine::Store for Fake {
         self.call("contact", |state| state.contacts.get(key).cloned().unwrap_or_default()).await
     }
 
-    async fn object(
+    async fn write_objection(
         &self,
         _: &ConnectionName,
         key: &ContactKey,
@@ -539,7 +541,7 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn reached(
+    async fn record_reached(
         &self,
         _: &ConnectionName,
         key: &ContactKey,
@@ -553,7 +555,7 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn first_use(
+    async fn claim_nonce(
         &self,
         _: &ConnectionName,
         nonce: &str,
@@ -567,7 +569,7 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn keep_unknown(&self, _: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable> {
+    async fn keep_unhandled_event(&self, _: &ConnectionName, event: &UnhandledEvent) -> Result<(), Unavailable> {
         self.call("keep_unknown", |state| {
             state.unknown.entry(event.id.clone()).or_insert_with(|| event.clone());
         })
@@ -585,53 +587,53 @@ impl engine::Calendly for Fake {
         self.call("look_up", |state| state.at_calendly.get(invitee).cloned()).await
     }
 
-    async fn book(&self, _: &ConnectionName, form: &Form) -> Made {
+    async fn book(&self, _: &ConnectionName, form: &Form) -> BookOutcome {
         let now = self.now.get();
         if self.state.borrow().desk.down.contains(&"book") {
             let _ = self.call("book", |_| ()).await;
-            return Made::Unknown { detail: "Calendly is down, as the test asks".to_owned() };
+            return BookOutcome::Unknown { detail: "Calendly is down, as the test asks".to_owned() };
         }
         let made = self.call("book", |state| {
             if state.refuses_books {
-                return Made::Refused {
+                return BookOutcome::Refused {
                     reason: domain::Reason::ProviderRefused,
                     detail: "as the test asks".to_owned(),
                     parameters: state.refused_parameters.clone(),
                 };
             }
             if state.books_left == Some(0) {
-                return Made::Limited { reset_seconds: 40 };
+                return BookOutcome::Limited { reset_seconds: 40 };
             }
             let is_taken = |fact: &Fact| fact.leg.canceled.is_none() && fact.leg.details.start == form.start;
             if !state.has_room_for_all && state.at_calendly.values().any(is_taken) {
-                return Made::Filled;
+                return BookOutcome::Filled;
             }
             let fact = calendly_books(form, state.at_calendly.len() + 1, now);
             state.at_calendly.insert(fact.leg.invitee.clone(), fact.clone());
             state.forms.insert(fact.leg.invitee.clone(), form.clone());
-            Made::Booking { fact: Box::new(fact), closed_for_seconds: None }
+            BookOutcome::Booking { fact: Box::new(fact), closed_for_seconds: None }
         });
         let made = made.await;
         if self.state.borrow().webhook_first
-            && let Ok(Made::Booking { fact, .. }) = &made
+            && let Ok(BookOutcome::Booking { fact, .. }) = &made
         {
             // As another function would take it in, at the same time.
-            let received = engine::Received {
+            let received = engine::ReceivedFact {
                 fact: Fact { kind: FactKind::Created, ..(**fact).clone() },
                 at: now,
                 payload: br#"{"payload":{"uri":"x"}}"#.to_vec(),
             };
-            let (gate, connection) = (engine::Gate::default(), ConnectionName::default());
-            let taken = Box::pin(engine::receive(self, &gate, &connection, &received, now + TIME_OUT));
+            let (limiter, connection) = (engine::CallLimiter::default(), ConnectionName::default());
+            let taken = Box::pin(engine::process_fact(self, &limiter, &connection, &received, now + TIME_OUT));
             taken.await.expect("the webhook is taken in");
         }
         made.unwrap_or_else(|error| match error.0.as_str() {
-            LOST => Made::Unknown { detail: error.0 },
-            _ => Made::Unsent { detail: error.0 },
+            LOST => BookOutcome::Unknown { detail: error.0 },
+            _ => BookOutcome::Unsent { detail: error.0 },
         })
     }
 
-    async fn find(&self, _: &ConnectionName, wanted: &Wanted) -> Result<Option<Fact>, Unavailable> {
+    async fn find(&self, _: &ConnectionName, wanted: &BookingQuery) -> Result<Option<Fact>, Unavailable> {
         let is_it = |fact: &&Fact| {
             fact.leg.token.as_ref() == Some(&wanted.token)
                 && fact.leg.details.start == wanted.start
@@ -701,7 +703,7 @@ fn calendly_books(form: &Form, number: usize, now: Timestamp) -> Fact {
                 email: form.person.email.clone(),
                 zone: Some(form.person.zone.clone()),
                 join_url: Some(format!("https://meet.example.com/{number}")),
-                place: None,
+                location: None,
                 cancel_url: Some(format!("https://calendly.com/cancellations/I{number}")),
                 reschedule_url: Some(format!("https://calendly.com/reschedulings/I{number}")),
                 in_person: false,
@@ -739,42 +741,42 @@ fn name(message: Message) -> String {
     }
 }
 
-impl engine::Texts for Fake {
+impl engine::Sms for Fake {
     fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
         let phone = Phone::parse(text).map_err(|_| Reason::PhoneInvalid)?;
         let is_landline = self.state.borrow().landlines.iter().any(|it| it == phone.expose());
         if is_landline { Err(Reason::Landline) } else { Ok(phone) }
     }
 
-    async fn send(&self, _: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
-        let letter = &order.letter;
+    async fn send(&self, _: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
+        let content = &order.content;
         let line = format!(
             "SMS {}{} [{}, {}] to {}: {} {} {}",
             name(order.message),
-            if letter.by_invitee && letter.notice.is_some() { " by the invitee" } else { "" },
+            if content.by_invitee && content.notice.is_some() { " by the invitee" } else { "" },
             order.template.as_deref().unwrap_or(order.provider.name()),
-            letter.language.tag(),
+            content.language.tag(),
             to.expose(),
-            letter.event,
-            local(letter.start, &letter.zone),
-            letter.zone
+            content.event,
+            local(content.start, &content.zone),
+            content.zone
         );
         self.provider("text", line, key).await
     }
 }
 
-impl engine::Mail for Fake {
-    async fn send(&self, _: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
-        let letter = &order.letter;
+impl engine::Email for Fake {
+    async fn send(&self, _: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
+        let content = &order.content;
         let line = format!(
             "e-mail {} [{}, {}] to {}: {} {} {}",
             name(order.message),
             order.template.as_deref().unwrap_or(order.provider.name()),
-            letter.language.tag(),
+            content.language.tag(),
             order.to.expose(),
-            letter.event,
-            local(letter.start, &letter.zone),
-            letter.zone
+            content.event,
+            local(content.start, &content.zone),
+            content.zone
         );
         self.provider("mail", line, key).await
     }
@@ -801,27 +803,27 @@ impl engine::Vai for Fake {
 
     async fn log(&self, _: &ConnectionName, key: &CommandId, what: Analytics, payload: &[u8], _: Timestamp) -> Outcome {
         let body: serde_json::Value = serde_json::from_slice(payload).expect("a payload");
-        let invitee = domain::uuid_of(body["payload"]["uri"].as_str().expect("a URI")).to_owned();
+        let invitee = domain::uri_uuid(body["payload"]["uri"].as_str().expect("a URI")).to_owned();
         self.provider("vai", format!("analytics {} {invitee}", what.name()), key).await
     }
 }
 
 impl engine::Timers for Fake {
-    async fn arrange(
+    async fn set_timer(
         &self,
         name: &str,
         due: &Due,
         at: Timestamp,
         now: Timestamp,
-        bearer: Bearer,
+        kind: TimerKind,
     ) -> Result<(), Unavailable> {
         assert!(name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{name}");
         let wait = at.duration_since(now);
-        self.call("timer", |state| match bearer {
-            Bearer::Schedule => {
+        self.call("timer", |state| match kind {
+            TimerKind::Schedule => {
                 state.schedules.entry(name.to_owned()).or_insert_with(|| (at, due.to_json()));
             }
-            Bearer::DelayedMessage => {
+            TimerKind::DelayedMessage => {
                 assert!(wait <= SignedDuration::from_mins(15), "SQS delays at most 15 minutes");
                 state.delayed.push((at, due.to_json()));
             }
@@ -829,7 +831,7 @@ impl engine::Timers for Fake {
         .await
     }
 
-    async fn cancel(&self, name: &str) -> Result<(), Unavailable> {
+    async fn remove_timer(&self, name: &str) -> Result<(), Unavailable> {
         self.call("timer", |state| {
             state.schedules.remove(name);
         })
@@ -852,8 +854,8 @@ impl DeadLetters for Fake {
 impl World for Fake {
     type Store = Self;
     type Calendly = Self;
-    type Texts = Self;
-    type Mail = Self;
+    type Sms = Self;
+    type Email = Self;
     type Vai = Self;
     type Timers = Self;
     type Clock = Self;
@@ -864,10 +866,10 @@ impl World for Fake {
     fn calendly(&self) -> &Self {
         self
     }
-    fn texts(&self) -> &Self {
+    fn sms(&self) -> &Self {
         self
     }
-    fn mail(&self) -> &Self {
+    fn email(&self) -> &Self {
         self
     }
     fn vai(&self) -> &Self {

@@ -99,7 +99,7 @@ The API, as VAI's backend calls it (make invoke-schedule EVENT=events/schedule/b
     "ion@example.com", "phone": "+40722000111", "timezone": "Europe/Bucharest", "conversationId": "conv-1",
     "preferredTime": "'$(date -d '+2 days' +%FT10:00)'"}}'
 
-In another terminal: make doctor, make explain BOOKING=…, make settings FILE=…, make kept
+In another terminal: make doctor, make explain BOOKING=…, make settings FILE=…, make unhandled-events
 Logs, the functions' in emulator.log: {stack.folder}/. Ctrl-C stops everything.""", flush=True)  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 //! The intake queue's records: each apart, side by side, each with an outcome of its own.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{Heard, Verdict};
-use engine::{Clock, Gate, Received, Store, Trouble, Unavailable, UnknownEvent, World};
+use domain::{Feedback, Verdict};
+use engine::{CallLimiter, Clock, EngineError, ReceivedFact, Store, Unavailable, UnhandledEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
 use wire::calendly::{Webhook, masked, parse_webhook};
@@ -24,18 +24,18 @@ pub async fn handle<W: World, D: DeadLetters>(
     event: &SqsEvent,
     deadline: Timestamp,
 ) -> SqsBatchResponse {
-    let gate = Gate::default();
-    let take = async |message: &str| take(world, dead, &gate, message, deadline).await.map_err(|it| it.to_string());
-    batch::each(event, take).await
+    let limiter = CallLimiter::default();
+    let take = async |message: &str| take(world, dead, &limiter, message, deadline).await.map_err(|it| it.to_string());
+    batch::process_records(event, take).await
 }
 
 async fn take<W: World, D: DeadLetters>(
     world: &W,
     dead: &D,
-    gate: &Gate,
+    limiter: &CallLimiter,
     message: &str,
     deadline: Timestamp,
-) -> Result<(), Trouble> {
+) -> Result<(), EngineError> {
     let envelope = match Envelope::parse(message) {
         Ok(envelope) => envelope,
         Err(problem) => return bury(world, dead, message, &problem).await,
@@ -43,13 +43,13 @@ async fn take<W: World, D: DeadLetters>(
     let connection = &envelope.connection;
     let settings = world.store().settings(connection).await?;
     let now = world.clock().now();
-    batch::heed_level(&settings, now);
+    batch::apply_log_level(&settings, now);
     if settings.logging.webhooks_until.is_some_and(|until| now < until) {
         tracing::info!(connection = %connection, webhook.shape = masked(&envelope.body), "a webhook, masked");
     }
     if envelope.source != Source::Calendly {
         return match receipts::parse(&envelope) {
-            Ok(told) => hear(world, gate, &envelope, &told, deadline).await,
+            Ok(told) => take_feedback(world, limiter, &envelope, &told, deadline).await,
             Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
         };
     }
@@ -57,17 +57,17 @@ async fn take<W: World, D: DeadLetters>(
     match parse_webhook(&body) {
         Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
         Ok(Webhook::Other { name, id }) => {
-            telemetry::count(world.clock().now(), "UnknownEvent", &[("Event", &name)]);
+            telemetry::count(world.clock().now(), "UnhandledEvent", &[("Event", &name)]);
             if name.starts_with("event_type.") {
                 world.store().event_types_changed(&connection, now).await?;
             }
-            let event = UnknownEvent { id, name, received_at, payload: body };
-            Ok(world.store().keep_unknown(&connection, &event).await?)
+            let event = UnhandledEvent { id, name, received_at, payload: body };
+            Ok(world.store().keep_unhandled_event(&connection, &event).await?)
         }
         Ok(Webhook::Fact(fact)) => {
             let kind = fact.kind.name();
-            let received = Received { fact: *fact, at: received_at, payload: body };
-            let progress = engine::receive(world, gate, &connection, &received, deadline).await?;
+            let received = ReceivedFact { fact: *fact, at: received_at, payload: body };
+            let progress = engine::process_fact(world, limiter, &connection, &received, deadline).await?;
             let verdict = match progress.verdict {
                 Verdict::New => "new",
                 Verdict::Duplicate => "duplicate",
@@ -81,35 +81,35 @@ async fn take<W: World, D: DeadLetters>(
 
 /// What providers and people said of messages, each counted by what it came to. A number that may be used once and was used
 /// for another body is a captured header under a forged one: nothing of it is believed.
-async fn hear<W: World>(
+async fn take_feedback<W: World>(
     world: &W,
-    gate: &Gate,
+    limiter: &CallLimiter,
     envelope: &Envelope,
-    told: &[Heard],
+    told: &[Feedback],
     deadline: Timestamp,
-) -> Result<(), Trouble> {
+) -> Result<(), EngineError> {
     let Envelope { connection, source, nonce, body, .. } = envelope;
     let now = world.clock().now();
-    let count = |what: &str| telemetry::count(now, "Heard", &[("Source", source.name()), ("What", what)]);
+    let count = |what: &str| telemetry::count(now, "Feedback", &[("Source", source.name()), ("What", what)]);
     if let Some(nonce) = nonce {
         let digest = domain::digest(&[&String::from_utf8_lossy(body)]);
-        if world.store().first_use(connection, nonce, &digest, now).await?.is_none() {
+        if world.store().claim_nonce(connection, nonce, &digest, now).await?.is_none() {
             tracing::warn!(connection = %connection, source = source.name(), "a call's number was used before");
             count("replayed");
             return Ok(());
         }
     }
     for one in told {
-        let came_to = engine::hear(world, gate, connection, one, deadline).await?;
+        let came_to = engine::take_feedback(world, limiter, connection, one, deadline).await?;
         match one {
-            Heard::Other(name) => count(name),
-            Heard::Receipt(_) | Heard::Reply(_) | Heard::Unsubscribed { .. } => count(came_to),
+            Feedback::Other(name) => count(name),
+            Feedback::Receipt(_) | Feedback::Reply(_) | Feedback::Unsubscribed { .. } => count(came_to),
         }
     }
     Ok(())
 }
 
-async fn bury<W: World, D: DeadLetters>(world: &W, dead: &D, message: &str, reason: &str) -> Result<(), Trouble> {
+async fn bury<W: World, D: DeadLetters>(world: &W, dead: &D, message: &str, reason: &str) -> Result<(), EngineError> {
     tracing::error!(reason = reason, "a record can't be understood and goes to the dead-letter queue");
     telemetry::count(world.clock().now(), "Buried", &[]);
     Ok(dead.bury(message, reason).await?)

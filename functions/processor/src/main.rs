@@ -7,7 +7,7 @@ use processor::DeadLetters;
 use runtime::config::{Environment, WorldConfig};
 use runtime::{Queue, telemetry};
 use std::time::Duration;
-use world::{Live, deadline};
+use world::{AwsWorld, deadline};
 
 struct IntakeDlq(Queue);
 
@@ -22,7 +22,7 @@ impl DeadLetters for IntakeDlq {
 async fn main() -> Result<(), Error> {
     let (config, intake_dlq_url) = WorldConfig::read_with_intake_dlq(Environment::of_process())?;
     telemetry::start(config.log_level, &config.function_name);
-    let world = &Live::connect(&config).await?;
+    let world = &AwsWorld::connect(&config).await?;
     let dead = &IntakeDlq(world.queue(intake_dlq_url));
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = deadline(event.context.deadline);

@@ -4,13 +4,13 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runtime::config::{Environment, WorldConfig};
 use runtime::telemetry;
-use world::{Live, deadline};
+use world::{AwsWorld, deadline};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = WorldConfig::read(Environment::of_process())?;
     telemetry::start(config.log_level, &config.function_name);
-    let world = &Live::connect(&config).await?;
+    let world = &AwsWorld::connect(&config).await?;
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = deadline(event.context.deadline);
         Ok::<SqsBatchResponse, Error>(reminder::handle(world, &event.payload, deadline).await)

@@ -11,15 +11,15 @@ use api::{Refusal, Why};
 use domain::ConnectionName;
 use domain::scheduling::slots::{by_day, span_of_alternatives, windows};
 use domain::scheduling::{EventType, Slot, form};
-use engine::{Agenda, Denied};
+use engine::{CalendlyAccount, CalendlyError};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::book::{host_of, later, of_invitee};
-use crate::office::{Caller, Desk, Office};
-use crate::say::Voice;
-use crate::subject::{self, Words, instant, invalid};
+use crate::context::{Api, Caller, Ports};
+use crate::phrases::Locale;
+use crate::resolve::{self, Words, instant, invalid};
 use crate::view;
 
 /// How many days of free times are listed when nothing else is asked for.
@@ -31,7 +31,7 @@ pub(crate) const DAYS_OF_ALTERNATIVES: u32 = 14;
 /// How many alternatives a day has.
 const PER_DAY: usize = 3;
 
-impl<D: Desk> Office<D> {
+impl<D: Ports> Api<D> {
     /// The event types that fit, or all of them.
     pub(crate) async fn event_types(
         &self,
@@ -39,16 +39,16 @@ impl<D: Desk> Office<D> {
         request: &EventTypesRequest,
     ) -> Result<EventTypesView, Refusal> {
         let settings = self.settings(&caller.connection).await?;
-        let voice = Voice::unknown(&settings);
-        let catalog = self.catalog(&caller.connection, &voice).await?;
+        let locale = Locale::from_settings(&settings);
+        let catalog = self.catalog(&caller.connection, &locale).await?;
         let Some(asked) = request.query.as_deref() else {
             return Ok(EventTypesView { event_types: catalog.event_types.iter().map(EventTypeView::from).collect() });
         };
         let by_name = Words { event_type: Some(asked), topic: None, host: None };
         let by_topic = Words { event_type: None, topic: Some(asked), host: None };
-        let found = subject::event_type(&catalog, by_name, &settings, &voice);
+        let found = resolve::event_type(&catalog, by_name, &settings, &locale);
         let found = found.or_else(|unknown| {
-            subject::event_type(&catalog, by_topic, &settings, &voice).map_err(|topic| match topic.why {
+            resolve::event_type(&catalog, by_topic, &settings, &locale).map_err(|topic| match topic.why {
                 Why::TopicAmbiguous { .. } => topic,
                 _ => unknown,
             })
@@ -70,20 +70,20 @@ impl<D: Desk> Office<D> {
     ) -> Result<TimesView, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
+        let early = Locale::for_person(request.language.as_deref(), &settings.fallback_zone, &settings);
         let catalog = self.catalog(connection, &early).await?;
         let asked = Words { event_type: Some(&request.event_type), topic: None, host: host_of(&request.host) };
-        let event_type = subject::event_type(&catalog, asked, &settings, &early)?;
+        let event_type = resolve::event_type(&catalog, asked, &settings, &early)?;
         let hosts = event_type.hosts.iter().find_map(|it| it.zone.as_deref());
         let zone = self.zone(connection, request.timezone.as_deref().or(hosts), None, &settings, &early).await?;
-        let voice = Voice::of(request.language.as_deref(), &zone, &settings);
-        let (from, until) = self.span(request.from, request.until, &voice.tz())?;
-        let slots = self.slots(connection, event_type, from, until, &voice).await?;
+        let locale = Locale::for_person(request.language.as_deref(), &zone, &settings);
+        let (from, until) = self.span(request.from, request.until, &locale.tz())?;
+        let slots = self.slots(connection, event_type, from, until, &locale).await?;
         Ok(TimesView {
             event_type: event_type.name.clone(),
             event_type_uri: event_type.uri.to_string(),
-            timezone: voice.zone.clone(),
-            days: view::days(&slots, &voice),
+            timezone: locale.zone.clone(),
+            days: view::days(&slots, &locale),
             message: None,
         })
     }
@@ -96,38 +96,38 @@ impl<D: Desk> Office<D> {
     ) -> Result<TimesView, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
+        let early = Locale::for_person(request.language.as_deref(), &settings.fallback_zone, &settings);
         let email = request.invitee_email.as_ref();
         let email = email.map(|it| of_invitee("inviteeEmail", it, form::email, &early)).transpose()?;
         let zone = self.zone(connection, request.timezone.as_deref(), email.as_ref(), &settings, &early).await?;
-        let voice = Voice::of(request.language.as_deref(), &zone, &settings);
-        let catalog = self.catalog(connection, &voice).await?;
+        let locale = Locale::for_person(request.language.as_deref(), &zone, &settings);
+        let catalog = self.catalog(connection, &locale).await?;
         let asked = Words {
             event_type: request.event_type.as_deref(),
             topic: request.topic.as_deref(),
             host: host_of(&request.host),
         };
-        let event_type = subject::event_type(&catalog, asked, &settings, &voice)?;
+        let event_type = resolve::event_type(&catalog, asked, &settings, &locale)?;
         let now = self.now();
         let wish = match request.preferred_time {
-            Some(when) => instant(when, &voice.tz(), "preferredTime")?.max(now),
+            Some(when) => instant(when, &locale.tz(), "preferredTime")?.max(now),
             None => now,
         };
         let days = request.days.unwrap_or(DAYS_OF_ALTERNATIVES);
-        let (from, until) = span_of_alternatives(wish, now, &voice.tz(), days);
-        let slots = self.slots(connection, event_type, from, until, &voice).await?;
+        let (from, until) = span_of_alternatives(wish, now, &locale.tz(), days);
+        let slots = self.slots(connection, event_type, from, until, &locale).await?;
         let days = usize::try_from(days).unwrap_or(usize::MAX);
         let near: Vec<&Slot> =
-            by_day(&slots, wish, &voice.tz(), days, PER_DAY).into_iter().flat_map(|day| day.slots).collect();
+            by_day(&slots, wish, &locale.tz(), days, PER_DAY).into_iter().flat_map(|day| day.slots).collect();
         if near.is_empty() {
-            return Err(voice.refuse(Why::NoSlot));
+            return Err(locale.refuse(Why::NoSlot));
         }
         Ok(TimesView {
             event_type: event_type.name.clone(),
             event_type_uri: event_type.uri.to_string(),
-            timezone: voice.zone.clone(),
-            message: Some(voice.choices(&event_type.name)),
-            days: view::days(near, &voice),
+            timezone: locale.zone.clone(),
+            message: Some(locale.choices(&event_type.name)),
+            days: view::days(near, &locale),
         })
     }
 
@@ -137,36 +137,37 @@ impl<D: Desk> Office<D> {
         caller: &Caller,
         request: &HostRequest,
     ) -> Result<AvailabilityView, Refusal> {
-        let voice = Voice::unknown(&self.settings(&caller.connection).await?);
-        let (host, _) = self.host(&caller.connection, request.host.expose(), &voice).await?;
+        let locale = Locale::from_settings(&self.settings(&caller.connection).await?);
+        let (host, _) = self.host(&caller.connection, request.host.expose(), &locale).await?;
         let schedules = self.calendly().schedules(&caller.connection, &host).await;
         let unknown = Why::HostUnknown { near: Vec::new() };
-        let schedules = schedules.map_err(|error| voice.denied(&error, unknown))?.into_iter().map(|it| ScheduleView {
-            name: it.name,
-            is_default: it.is_default,
-            timezone: it.zone,
-            rules: it
-                .rules
-                .into_iter()
-                .map(|rule| RuleView {
-                    day: rule.day,
-                    intervals: rule.intervals.into_iter().map(|(from, to)| HoursView { from, to }).collect(),
-                })
-                .collect(),
-        });
+        let schedules =
+            schedules.map_err(|error| locale.calendly_error(&error, unknown))?.into_iter().map(|it| ScheduleView {
+                name: it.name,
+                is_default: it.is_default,
+                timezone: it.zone,
+                rules: it
+                    .rules
+                    .into_iter()
+                    .map(|rule| RuleView {
+                        day: rule.day,
+                        intervals: rule.intervals.into_iter().map(|(from, to)| HoursView { from, to }).collect(),
+                    })
+                    .collect(),
+            });
         Ok(AvailabilityView { schedules: schedules.collect(), host })
     }
 
     /// When a host is busy.
     pub(crate) async fn busy_times(&self, caller: &Caller, request: &BusyTimesRequest) -> Result<BusyView, Refusal> {
-        let voice = Voice::unknown(&self.settings(&caller.connection).await?);
-        let (host, zone) = self.host(&caller.connection, request.host.expose(), &voice).await?;
+        let locale = Locale::from_settings(&self.settings(&caller.connection).await?);
+        let (host, zone) = self.host(&caller.connection, request.host.expose(), &locale).await?;
         let tz = zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC);
         let (from, until) = self.span(request.from, request.until, &tz)?;
         let from = from.max(self.now() + SignedDuration::from_mins(1));
         let busy = if from < until {
             let busy = self.calendly().busy(&caller.connection, &host, from, until).await;
-            busy.map_err(|error| voice.denied(&error, Why::HostUnknown { near: Vec::new() }))?
+            busy.map_err(|error| locale.calendly_error(&error, Why::HostUnknown { near: Vec::new() }))?
         } else {
             Vec::new()
         };
@@ -177,7 +178,7 @@ impl<D: Desk> Office<D> {
     /// Whose token it is.
     pub(crate) async fn me(&self, caller: &Caller) -> Result<MeView, Refusal> {
         let me = self.calendly().me(&caller.connection).await;
-        let me = me.map_err(|error| Voice::plain().denied(&error, Why::CalendlyRefused))?;
+        let me = me.map_err(|error| Locale::english().calendly_error(&error, Why::CalendlyRefused))?;
         Ok(MeView {
             uri: me.uri,
             name: me.name,
@@ -219,10 +220,10 @@ impl<D: Desk> Office<D> {
         event_type: &EventType,
         from: Timestamp,
         until: Timestamp,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<Vec<Slot>, Refusal> {
         let slots = self.ask_for_slots(connection, event_type, from, until).await;
-        slots.map_err(|error| voice.denied(&error, Why::EventTypeUnknown { near: Vec::new() }))
+        slots.map_err(|error| locale.calendly_error(&error, Why::EventTypeUnknown { near: Vec::new() }))
     }
 
     /// Free slots, the spans that Calendly takes at once asked for side by side.
@@ -232,7 +233,7 @@ impl<D: Desk> Office<D> {
         event_type: &EventType,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Slot>, Denied> {
+    ) -> Result<Vec<Slot>, CalendlyError> {
         let asked = windows(from, until, self.now())
             .into_iter()
             .map(|(from, until)| self.calendly().available(connection, event_type, from, until));

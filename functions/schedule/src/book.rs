@@ -1,6 +1,6 @@
 //! Booking: at once, or in two steps; each the same whether it is asked once or ten times.
 
-use api::answer::{BookAnswer, HoldView, InviteeView, Is, LinkView, LocationView, PreviewView, QuestionView};
+use api::answer::{BookAnswer, HoldView, InviteeView, LinkView, LocationView, PreviewView, QuestionView, True};
 use api::request::{BookRequest, ConfirmRequest, CustomAnswers, LinkRequest};
 use api::{Refusal, When, Why};
 use domain::scheduling::budget::Span;
@@ -8,17 +8,21 @@ use domain::scheduling::form::{self, FormFault, GuestFault};
 use domain::scheduling::slots::{chosen, nearest, span_of_alternatives};
 use domain::scheduling::{EventType, Form, Given, Person, Shift, Slot, Tracking};
 use domain::{
-    Booking, BookingId, ConnectionName, InviteeUri, Language, Leg, Metadata, Private, Settings, Standing, Token, digest,
+    Booking, BookingId, BookingState, ConnectionName, InviteeUri, Language, Leg, Metadata, Private, Settings, Token,
+    digest,
 };
-use engine::{Agenda, Ask, Begun, Fresh, Full, KeyOf, Placed, Records, Wish, begin, place};
+use engine::{
+    ApiStore, Ask, BudgetSpent, CalendlyAccount, KeyOrigin, NewRequest, RequestLookup, SubmitOutcome, Wish,
+    look_up_request, submit_request,
+};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::agenda::DAYS_OF_ALTERNATIVES;
 use crate::change::latest;
-use crate::office::{Caller, Desk, Office};
-use crate::say::Voice;
-use crate::subject::{self, Words, instant, invalid};
+use crate::context::{Api, Caller, Ports};
+use crate::phrases::Locale;
+use crate::resolve::{self, Words, instant, invalid};
 use crate::view;
 
 /// How many of them are offered with a refusal.
@@ -52,13 +56,13 @@ impl Key {
             Self::Of(parts) => std::iter::once("derived").chain(parts.iter().map(String::as_str)).collect(),
         };
         parts.extend(ended.map(InviteeUri::as_str));
-        Token::of_key(connection, &digest(&parts))
+        Token::from_key(connection, &digest(&parts))
     }
 
-    fn of(&self) -> KeyOf {
+    fn of(&self) -> KeyOrigin {
         match self {
-            Self::Given(_) => KeyOf::Caller,
-            Self::Of(_) => KeyOf::Request,
+            Self::Given(_) => KeyOrigin::Caller,
+            Self::Of(_) => KeyOrigin::Request,
         }
     }
 }
@@ -75,76 +79,76 @@ pub(crate) struct Making<'a> {
 /// How many bookings of one conversation, for one time, may have been canceled before it gets another.
 const MOST_ENDED: usize = 8;
 
-impl<D: Desk> Office<D> {
+impl<D: Ports> Api<D> {
     /// Books, unless the same request was booked before.
     pub(crate) async fn book(&self, caller: &Caller, request: &BookRequest) -> Result<BookAnswer, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let (person, voice) = self.invitee(connection, request, &settings).await?;
-        let catalog = self.remembered_catalog(connection, &voice).await?;
-        let event_type = subject::event_type(&catalog, words(request), &settings, &voice)?;
-        let wish = instant(request.preferred_time, &voice.tz(), "preferredTime")?;
+        let (person, locale) = self.invitee(connection, request, &settings).await?;
+        let catalog = self.remembered_catalog(connection, &locale).await?;
+        let event_type = resolve::event_type(&catalog, words(request), &settings, &locale)?;
+        let wish = instant(request.preferred_time, &locale.tz(), "preferredTime")?;
         let same = digest_of(request, event_type, wish);
         let key = key_of(caller, request, event_type, wish);
         let request_for = For { key: &key, digest: &same, email: &person.email, event_type };
-        let (token, fresh) = match self.found(connection, &request_for, &voice).await? {
-            Found::Made(booking) => return answer(&booking, &voice),
-            Found::Fresh(token, fresh) => (token, *fresh),
+        let (token, fresh) = match self.found(connection, &request_for, &locale).await? {
+            Found::BookOutcome(booking) => return answer(&booking, &locale),
+            Found::NewRequest(token, fresh) => (token, *fresh),
         };
         // Somebody may have changed the event type since it was read. If it is another one by now, all of it is asked anew.
-        let catalog = self.catalog_since(connection, fresh.prospect.event_types_changed_at, &voice).await?;
+        let catalog = self.catalog_since(connection, fresh.request_snapshot.event_types_changed_at, &locale).await?;
         let uri = event_type.uri.clone();
-        let event_type = subject::event_type(&catalog, words(request), &settings, &voice)?;
+        let event_type = resolve::event_type(&catalog, words(request), &settings, &locale)?;
         if event_type.uri != uri {
-            return Err(voice.refuse(Why::InProgress).after(1));
+            return Err(locale.refuse(Why::InProgress).after(1));
         }
-        let slot = match self.free_slot(connection, event_type, wish, shift(request.max_shift), &voice).await {
+        let slot = match self.free_slot(connection, event_type, wish, shift(request.max_shift), &locale).await {
             Ok(slot) => slot,
-            Err(refusal) => return self.unless_made(connection, &request_for, &voice, refusal).await,
+            Err(refusal) => return self.unless_made(connection, &request_for, &locale, refusal).await,
         };
-        let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &voice)?;
+        let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &locale)?;
         let request_for = For { event_type, ..request_for };
-        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &voice).await
+        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &locale).await
     }
 
-    /// Checks all that [`Office::book`] would, and keeps it under a name for a while. Nobody's slot is kept by that.
+    /// Checks all that [`Api::book`] would, and keeps it under a name for a while. Nobody's slot is kept by that.
     pub(crate) async fn hold(&self, caller: &Caller, request: &BookRequest) -> Result<HoldView, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let (person, voice) = self.invitee(connection, request, &settings).await?;
-        let catalog = self.catalog(connection, &voice).await?;
-        let event_type = subject::event_type(&catalog, words(request), &settings, &voice)?;
-        let wish = instant(request.preferred_time, &voice.tz(), "preferredTime")?;
-        let slot = self.free_slot(connection, event_type, wish, shift(request.max_shift), &voice).await?;
+        let (person, locale) = self.invitee(connection, request, &settings).await?;
+        let catalog = self.catalog(connection, &locale).await?;
+        let event_type = resolve::event_type(&catalog, words(request), &settings, &locale)?;
+        let wish = instant(request.preferred_time, &locale.tz(), "preferredTime")?;
+        let slot = self.free_slot(connection, event_type, wish, shift(request.max_shift), &locale).await?;
         let key = key_of(caller, request, event_type, slot.start);
         let token = key.token(connection, None);
-        let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &voice)?;
+        let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &locale)?;
         let digest = digest_of(request, event_type, wish);
         let request_for = For { key: &key, digest: &digest, email: &person.email, event_type };
-        if let Found::Fresh(token, fresh) = self.found(connection, &request_for, &voice).await?
+        if let Found::NewRequest(token, fresh) = self.found(connection, &request_for, &locale).await?
             && let Err(full) = fresh.room(settings.booking.limits(), self.now())
         {
             let (name, email) = (Some(&form.person.name), Some(&form.person.email));
-            let link = self.single_use(connection, event_type, &token, &metadata, name, email, &voice).await.ok();
-            return Err(self.spent(event_type, full, link, &voice));
+            let link = self.single_use(connection, event_type, &token, &metadata, name, email, &locale).await.ok();
+            return Err(self.spent(event_type, full, link, &locale));
         }
         let preview = PreviewView {
             event_type: form.event_name.clone(),
             start_time: form.start,
             end_time: form.end,
-            timezone: voice.zone.clone(),
-            local_time: voice.when(form.start),
+            timezone: locale.zone.clone(),
+            local_time: locale.when(form.start),
             location: form.meeting.as_ref().map(|it| it.location.clone().unwrap_or_else(|| it.kind.as_str().into())),
             invitee: InviteeView { email: form.person.email.clone(), name: form.person.name.clone() },
         };
-        let message = voice.held(&form.event_name, form.start);
+        let message = locale.held(&form.event_name, form.start);
         let minutes = i64::from(settings.booking.hold_minutes);
         let expires_at = (self.now() + SignedDuration::from_mins(minutes)).min(form.start);
-        let hold = Hold { form, metadata, digest, key, language: voice.language };
-        let document = serde_json::to_string(&hold).map_err(|_| voice.refuse(Why::Unavailable))?;
-        let id = self.new_name("hold", &voice)?;
+        let hold = Hold { form, metadata, digest, key, language: locale.language };
+        let document = serde_json::to_string(&hold).map_err(|_| locale.refuse(Why::Unavailable))?;
+        let id = self.new_name("hold", &locale)?;
         let kept = self.store().put_hold(connection, &id, &document, expires_at).await;
-        kept.map_err(|error| voice.unavailable(&error))?;
+        kept.map_err(|error| locale.unavailable(&error))?;
         Ok(HoldView { hold: id, expires_at, message, booking: preview })
     }
 
@@ -152,54 +156,54 @@ impl<D: Desk> Office<D> {
     pub(crate) async fn confirm(&self, caller: &Caller, request: &ConfirmRequest) -> Result<BookAnswer, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::unknown(&settings);
+        let early = Locale::from_settings(&settings);
         let kept = self.store().hold(connection, &request.hold).await;
         let (document, expires_at) =
             kept.map_err(|error| early.unavailable(&error))?.ok_or_else(|| early.refuse(Why::HoldUnknown))?;
         let Ok(Hold { mut form, metadata, digest, key, language }) = serde_json::from_str(&document) else {
             return Err(early.refuse(Why::HoldUnknown));
         };
-        let voice = Voice { language, zone: form.person.zone.clone() };
-        let catalog = self.remembered_catalog(connection, &voice).await?;
-        let unknown = |_| voice.refuse(Why::EventTypeUnknown { near: Vec::new() });
+        let locale = Locale { language, zone: form.person.zone.clone() };
+        let catalog = self.remembered_catalog(connection, &locale).await?;
+        let unknown = |_| locale.refuse(Why::EventTypeUnknown { near: Vec::new() });
         let event_type = catalog.find(form.event_type.as_str(), None).map_err(unknown)?;
         let email = form.person.email.clone();
         let request_for = For { key: &key, digest: &digest, email: &email, event_type };
-        let (token, fresh) = match self.found(connection, &request_for, &voice).await? {
-            Found::Made(booking) => return answer(&booking, &voice),
-            Found::Fresh(token, fresh) => (token, *fresh),
+        let (token, fresh) = match self.found(connection, &request_for, &locale).await? {
+            Found::BookOutcome(booking) => return answer(&booking, &locale),
+            Found::NewRequest(token, fresh) => (token, *fresh),
         };
         if expires_at <= self.now() {
-            return Err(voice.refuse(Why::HoldExpired));
+            return Err(locale.refuse(Why::HoldExpired));
         }
         let exactly = Shift::Within(SignedDuration::ZERO);
-        if let Err(refusal) = self.free_slot(connection, event_type, form.start, exactly, &voice).await {
-            return self.unless_made(connection, &request_for, &voice, refusal).await;
+        if let Err(refusal) = self.free_slot(connection, event_type, form.start, exactly, &locale).await {
+            return self.unless_made(connection, &request_for, &locale, refusal).await;
         }
         form.tracking.token = token;
-        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &voice).await
+        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &locale).await
     }
 
     /// A link on which the invitee books once, and which leads to the conversation that it was made in.
     pub(crate) async fn link(&self, caller: &Caller, request: &LinkRequest) -> Result<LinkView, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
+        let early = Locale::for_person(request.language.as_deref(), &settings.fallback_zone, &settings);
         let email =
             request.invitee_email.as_ref().map(|it| of_invitee("inviteeEmail", it, form::email, &early)).transpose()?;
         let name =
             request.invitee_name.as_ref().map(|it| of_invitee("inviteeName", it, form::name, &early)).transpose()?;
         let zone = self.zone(connection, None, email.as_ref(), &settings, &early).await?;
-        let voice = Voice::of(request.language.as_deref(), &zone, &settings);
+        let locale = Locale::for_person(request.language.as_deref(), &zone, &settings);
         let phone = request.phone.as_ref().map(|it| of_invitee("phone", it, form::phone, &early)).transpose()?;
-        let catalog = self.catalog(connection, &voice).await?;
+        let catalog = self.catalog(connection, &locale).await?;
         let asked = Words {
             event_type: request.event_type.as_deref(),
             topic: request.topic.as_deref(),
             host: host_of(&request.host),
         };
-        let event_type = subject::event_type(&catalog, asked, &settings, &voice)?;
-        let token = Token::of_key(connection, &self.new_name("link", &voice)?);
+        let event_type = resolve::event_type(&catalog, asked, &settings, &locale)?;
+        let token = Token::from_key(connection, &self.new_name("link", &locale)?);
         let metadata = Metadata {
             conversation_id: request.conversation_id.clone(),
             user_id: request.user_id.clone(),
@@ -213,34 +217,34 @@ impl<D: Desk> Office<D> {
             qualification: request.qualification.clone(),
             created_at: self.now(),
         };
-        let url = self.single_use(connection, event_type, &token, &metadata, name.as_ref(), email.as_ref(), &voice);
+        let url = self.single_use(connection, event_type, &token, &metadata, name.as_ref(), email.as_ref(), &locale);
         Ok(LinkView {
             url: url.await?,
             event_type: event_type.name.clone(),
-            booking: BookingId::of_token(connection, &token).to_string(),
-            message: voice.pick(&event_type.name),
+            booking: BookingId::from_token(connection, &token).to_string(),
+            message: locale.pick(&event_type.name),
         })
     }
 
     /// Looks a request up before anything is asked for it.
-    async fn found(&self, connection: &ConnectionName, request: &For<'_>, voice: &Voice) -> Result<Found, Refusal> {
+    async fn found(&self, connection: &ConnectionName, request: &For<'_>, locale: &Locale) -> Result<Found, Refusal> {
         let mut ended = None;
         for _ in 0..MOST_ENDED {
             let token = request.key.token(connection, ended.as_ref());
-            let booking = BookingId::of_token(connection, &token);
-            match self.begun(connection, request.ask(&booking, &token), voice).await? {
-                Begun::Booked(booking) => match ended_leg(&booking) {
-                    Some(leg) if request.key.of() == KeyOf::Request => ended = Some(leg),
-                    _ => return Ok(Found::Made(booking)),
+            let booking = BookingId::from_token(connection, &token);
+            match self.begun(connection, request.ask(&booking, &token), locale).await? {
+                RequestLookup::Booked(booking) => match ended_leg(&booking) {
+                    Some(leg) if request.key.of() == KeyOrigin::Request => ended = Some(leg),
+                    _ => return Ok(Found::BookOutcome(booking)),
                 },
-                Begun::Fresh(fresh) => return Ok(Found::Fresh(token, fresh)),
-                Begun::InProgress(until) => return Err(self.in_progress(until, voice)),
-                Begun::Differs => return Err(voice.refuse(Why::KeyReused { booking: booking.to_string() })),
+                RequestLookup::NewRequest(fresh) => return Ok(Found::NewRequest(token, fresh)),
+                RequestLookup::InProgress(until) => return Err(self.in_progress(until, locale)),
+                RequestLookup::Differs => return Err(locale.refuse(Why::KeyReused { booking: booking.to_string() })),
             }
         }
         // Whoever cancels and books the same hour again and again had better take a key of their own.
-        let booking = BookingId::of_token(connection, &request.key.token(connection, ended.as_ref()));
-        Err(voice.refuse(Why::KeyReused { booking: booking.to_string() }))
+        let booking = BookingId::from_token(connection, &request.key.token(connection, ended.as_ref()));
+        Err(locale.refuse(Why::KeyReused { booking: booking.to_string() }))
     }
 
     /// What is known of a request.
@@ -248,9 +252,9 @@ impl<D: Desk> Office<D> {
         &self,
         connection: &ConnectionName,
         ask: Ask<'_>,
-        voice: &Voice,
-    ) -> Result<Begun, Refusal> {
-        begin(self.desk.world(), connection, ask).await.map_err(|error| voice.trouble(&error))
+        locale: &Locale,
+    ) -> Result<RequestLookup, Refusal> {
+        look_up_request(self.ports.world(), connection, ask).await.map_err(|error| locale.trouble(&error))
     }
 
     /// A refusal, unless the very same request was booked meanwhile: then it is the one in its own way.
@@ -258,15 +262,15 @@ impl<D: Desk> Office<D> {
         &self,
         connection: &ConnectionName,
         request: &For<'_>,
-        voice: &Voice,
+        locale: &Locale,
         refusal: Refusal,
     ) -> Result<BookAnswer, Refusal> {
         if !matches!(refusal.why, Why::SlotTaken { .. } | Why::NoSlot | Why::BudgetExhausted { .. }) {
             return Err(refusal);
         }
-        match self.found(connection, request, voice).await? {
-            Found::Made(booking) => answer(&booking, voice),
-            Found::Fresh(..) => Err(refusal),
+        match self.found(connection, request, locale).await? {
+            Found::BookOutcome(booking) => answer(&booking, locale),
+            Found::NewRequest(..) => Err(refusal),
         }
     }
 
@@ -275,20 +279,20 @@ impl<D: Desk> Office<D> {
     async fn book_form(
         &self,
         caller: &Caller,
-        fresh: Fresh,
+        fresh: NewRequest,
         form: &Form,
         metadata: Metadata,
         request: &For<'_>,
         settings: &Settings,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<BookAnswer, Refusal> {
         let token = &form.tracking.token;
-        let booking = BookingId::of_token(&caller.connection, token);
+        let booking = BookingId::from_token(&caller.connection, token);
         let ask = request.ask(&booking, token);
         let making = Making { ask, event_type: request.event_type, form, metadata: Some(metadata), replaces: None };
-        match self.make(caller, fresh, &making, settings, voice).await {
-            Ok(booking) => answer(&booking, voice),
-            Err(refusal) => self.unless_made(&caller.connection, request, voice, refusal).await,
+        match self.make(caller, fresh, &making, settings, locale).await {
+            Ok(booking) => answer(&booking, locale),
+            Err(refusal) => self.unless_made(&caller.connection, request, locale, refusal).await,
         }
     }
 
@@ -296,10 +300,10 @@ impl<D: Desk> Office<D> {
     pub(crate) async fn make(
         &self,
         caller: &Caller,
-        fresh: Fresh,
+        fresh: NewRequest,
         making: &Making<'_>,
         settings: &Settings,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<Box<Booking>, Refusal> {
         let connection = &caller.connection;
         let wish = Wish {
@@ -309,60 +313,60 @@ impl<D: Desk> Office<D> {
             replaces: making.replaces,
             limits: settings.booking.limits(),
         };
-        let placed = place(self.desk.world(), connection, fresh, &wish, caller.deadline).await;
-        match placed.map_err(|error| voice.trouble(&error))? {
-            Placed::Booked(booking) => Ok(booking),
-            Placed::Filled => Err(self.taken(connection, making.event_type, making.form.start, voice).await),
-            Placed::Full(full) => {
-                let link = self.instead(connection, making, voice).await;
-                Err(self.spent(making.event_type, full, link, voice))
+        let placed = submit_request(self.ports.world(), connection, fresh, &wish, caller.deadline).await;
+        match placed.map_err(|error| locale.trouble(&error))? {
+            SubmitOutcome::Booked(booking) => Ok(booking),
+            SubmitOutcome::Filled => Err(self.taken(connection, making.event_type, making.form.start, locale).await),
+            SubmitOutcome::BudgetSpent(full) => {
+                let link = self.instead(connection, making, locale).await;
+                Err(self.spent(making.event_type, full, link, locale))
             }
-            Placed::Refused { reason, detail, parameters } => {
+            SubmitOutcome::Refused { reason, detail, parameters } => {
                 tracing::error!(reason = reason.code(), detail, "Calendly refuses a booking");
-                Err(self.refused(making.event_type, &parameters, voice))
+                Err(self.refused(making.event_type, &parameters, locale))
             }
-            Placed::Unavailable(detail) => {
+            SubmitOutcome::Unavailable(detail) => {
                 tracing::warn!(detail, "nothing was booked");
-                Err(voice.refuse(Why::CalendlyUnavailable).after(5))
+                Err(locale.refuse(Why::CalendlyUnavailable).after(5))
             }
-            Placed::Doubtful(until) => Err(self.in_progress(until, voice)),
-            Placed::Raced => Err(self.in_progress(self.now() + SignedDuration::from_secs(2), voice)),
+            SubmitOutcome::Doubtful(until) => Err(self.in_progress(until, locale)),
+            SubmitOutcome::Raced => Err(self.in_progress(self.now() + SignedDuration::from_secs(2), locale)),
         }
     }
 
     /// That the budget is spent.
-    fn spent(&self, event_type: &EventType, full: Full, link: Option<String>, voice: &Voice) -> Refusal {
-        let Full { span, free_at } = full;
+    fn spent(&self, event_type: &EventType, full: BudgetSpent, link: Option<String>, locale: &Locale) -> Refusal {
+        let BudgetSpent { span, free_at } = full;
         let seconds = u32::try_from(free_at.duration_since(self.now()).as_secs().max(1)).unwrap_or(u32::MAX);
         let window = span.map_or_else(|| window_of(seconds), Span::name);
-        let message = voice.busy(&event_type.name, link.is_some());
+        let message = locale.busy(&event_type.name, link.is_some());
         Refusal::new(Why::BudgetExhausted { link, available_at: free_at, window: window.to_owned() }, message)
             .after(seconds)
     }
 
     /// What Calendly's refusal of a form is about, where it says so.
-    fn refused(&self, event_type: &EventType, parameters: &[String], voice: &Voice) -> Refusal {
+    fn refused(&self, event_type: &EventType, parameters: &[String], locale: &Locale) -> Refusal {
         let names = |part: &str| parameters.iter().any(|it| it.contains(part));
         let fields = [("email", "inviteeEmail"), ("name", "inviteeName"), ("text_reminder_number", "phone")];
         if let Some((_, field)) = fields.into_iter().find(|(part, _)| names(&format!("invitee.{part}"))) {
-            return invitee_invalid(field, voice);
+            return invitee_invalid(field, locale);
         }
         if names("location") {
-            let offered = event_type.places.iter().map(LocationView::from).collect();
-            return Refusal::new(Why::LocationInvalid { offered, needs: None }, voice.location(None));
+            let offered = event_type.locations.iter().map(LocationView::from).collect();
+            return Refusal::new(Why::LocationInvalid { offered, needs: None }, locale.location(None));
         }
-        voice.refuse(Why::CalendlyRefused)
+        locale.refuse(Why::CalendlyRefused)
     }
 
     /// What takes the place of a booking that there is no budget for. Of a move, nothing does: the invitee's own link.
-    async fn instead(&self, connection: &ConnectionName, making: &Making<'_>, voice: &Voice) -> Option<String> {
+    async fn instead(&self, connection: &ConnectionName, making: &Making<'_>, locale: &Locale) -> Option<String> {
         if let Some(leg) = making.replaces {
             return leg.details.reschedule_url.clone();
         }
         let (person, token) = (&making.form.person, making.ask.token);
         let metadata = making.metadata.as_ref()?;
         let (name, email) = (Some(&person.name), Some(&person.email));
-        self.single_use(connection, making.event_type, token, metadata, name, email, voice).await.ok()
+        self.single_use(connection, making.event_type, token, metadata, name, email, locale).await.ok()
     }
 
     /// A single-use link with the form filled in. What VAI knows is written down first, under the token in the link.
@@ -375,12 +379,12 @@ impl<D: Desk> Office<D> {
         metadata: &Metadata,
         name: Option<&Private<String>>,
         email: Option<&Private<String>>,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<String, Refusal> {
         let written = self.store().put_metadata(connection, token, metadata).await;
-        written.map_err(|error| voice.unavailable(&error))?;
+        written.map_err(|error| locale.unavailable(&error))?;
         let link = self.calendly().link(connection, &event_type.uri).await;
-        let link = link.map_err(|error| voice.denied(&error, Why::EventTypeUnknown { near: Vec::new() }))?;
+        let link = link.map_err(|error| locale.calendly_error(&error, Why::EventTypeUnknown { near: Vec::new() }))?;
         let parameters = [
             ("name", name.map(|it| it.expose().as_str())),
             ("email", email.map(|it| it.expose().as_str())),
@@ -404,16 +408,16 @@ impl<D: Desk> Office<D> {
         event_type: &EventType,
         wish: Timestamp,
         shift: Shift,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<Slot, Refusal> {
         if wish <= self.now() {
-            return Err(Refusal::new(Why::PastTime, voice.past(wish)));
+            return Err(Refusal::new(Why::PastTime, locale.past(wish)));
         }
-        let (from, until) = reach(wish, shift, voice);
-        let slots = self.slots(connection, event_type, from, until, voice).await?;
-        match chosen(&slots, wish, shift, &voice.tz()) {
+        let (from, until) = reach(wish, shift, locale);
+        let slots = self.slots(connection, event_type, from, until, locale).await?;
+        match chosen(&slots, wish, shift, &locale.tz()) {
             Some(slot) => Ok(slot.clone()),
-            None => Err(self.taken(connection, event_type, wish, voice).await),
+            None => Err(self.taken(connection, event_type, wish, locale).await),
         }
     }
 
@@ -423,22 +427,22 @@ impl<D: Desk> Office<D> {
         connection: &ConnectionName,
         event_type: &EventType,
         wish: Timestamp,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Refusal {
-        let (from, until) = span_of_alternatives(wish, self.now(), &voice.tz(), DAYS_OF_ALTERNATIVES);
+        let (from, until) = span_of_alternatives(wish, self.now(), &locale.tz(), DAYS_OF_ALTERNATIVES);
         let slots: Vec<_> = match self.ask_for_slots(connection, event_type, from, until).await {
             Ok(slots) => slots.into_iter().filter(|it| it.start != wish).collect(),
             // Without them it is still true that the slot is taken.
             Err(error) => {
                 tracing::warn!(error = %error, "there are no alternatives to offer");
-                return Refusal::new(Why::SlotTaken { alternatives: Vec::new() }, voice.taken(wish, false));
+                return Refusal::new(Why::SlotTaken { alternatives: Vec::new() }, locale.taken(wish, false));
             }
         };
         if slots.is_empty() {
-            return voice.refuse(Why::NoSlot);
+            return locale.refuse(Why::NoSlot);
         }
-        let alternatives = view::days(nearest(&slots, wish, NEAREST), voice);
-        Refusal::new(Why::SlotTaken { alternatives }, voice.taken(wish, true))
+        let alternatives = view::days(nearest(&slots, wish, NEAREST), locale);
+        Refusal::new(Why::SlotTaken { alternatives }, locale.taken(wish, true))
     }
 
     /// Who the meeting is for, and how they are spoken to.
@@ -447,15 +451,15 @@ impl<D: Desk> Office<D> {
         connection: &ConnectionName,
         request: &BookRequest,
         settings: &Settings,
-    ) -> Result<(Person, Voice), Refusal> {
+    ) -> Result<(Person, Locale), Refusal> {
         let zone = request.timezone.as_deref().unwrap_or(&settings.fallback_zone);
-        let early = Voice::of(request.language.as_deref(), zone, settings);
+        let early = Locale::for_person(request.language.as_deref(), zone, settings);
         let email = of_invitee("inviteeEmail", &request.invitee_email, form::email, &early)?;
         let name = of_invitee("inviteeName", &request.invitee_name, form::name, &early)?;
         let phone = request.phone.as_ref().map(|it| of_invitee("phone", it, form::phone, &early)).transpose()?;
         let zone = self.zone(connection, request.timezone.as_deref(), Some(&email), settings, &early).await?;
-        let voice = Voice::of(request.language.as_deref(), &zone, settings);
-        Ok((Person { name, email, zone, phone }, voice))
+        let locale = Locale::for_person(request.language.as_deref(), &zone, settings);
+        Ok((Person { name, email, zone, phone }, locale))
     }
 
     /// The form, and what is kept beside the booking.
@@ -468,7 +472,7 @@ impl<D: Desk> Office<D> {
         slot: &Slot,
         token: Token,
         settings: &Settings,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<(Form, Metadata), Refusal> {
         let given = match &request.custom_answers {
             None => Given::default(),
@@ -484,14 +488,14 @@ impl<D: Desk> Office<D> {
         let answers = answers.map_err(|fault| match fault {
             FormFault::Missing(questions) => {
                 let names: Vec<_> = questions.iter().map(|it| it.name.as_str()).collect();
-                let message = voice.questions(&names);
+                let message = locale.questions(&names);
                 Refusal::new(
                     Why::QuestionMissing { questions: questions.iter().map(QuestionView::from).collect() },
                     message,
                 )
             }
             FormFault::Invalid { question, choices, .. } => {
-                let message = voice.answer(&question);
+                let message = locale.answer(&question);
                 Refusal::new(Why::AnswerInvalid { question, choices }, message)
             }
         })?;
@@ -499,12 +503,12 @@ impl<D: Desk> Office<D> {
         let wanted = wanted.map(|it| (it.kind.as_str(), it.location.as_ref().map(|it| it.expose().as_str())));
         let meeting = form::meeting(event_type, wanted, person.phone.as_ref()).map_err(|fault| {
             let offered = fault.offered.iter().map(LocationView::from).collect();
-            let message = voice.location(fault.needs);
+            let message = locale.location(fault.needs);
             Refusal::new(Why::LocationInvalid { offered, needs: fault.needs.map(str::to_owned) }, message)
         })?;
         let guests = form::guests(&request.guests, &settings.booking.never_guests, &person.email);
         let guests = guests.map_err(|fault| match fault {
-            GuestFault::Invalid(at) => invitee_invalid(&format!("guests[{at}]"), voice),
+            GuestFault::Invalid(at) => invitee_invalid(&format!("guests[{at}]"), locale),
             GuestFault::TooMany(_) => invalid("guests", "are more than the ten that Calendly takes"),
         })?;
         let mut qualification = request.qualification.clone();
@@ -537,14 +541,14 @@ impl<D: Desk> Office<D> {
         Ok((form, metadata))
     }
 
-    pub(crate) fn in_progress(&self, until: Timestamp, voice: &Voice) -> Refusal {
+    pub(crate) fn in_progress(&self, until: Timestamp, locale: &Locale) -> Refusal {
         let seconds = until.duration_since(self.now()).as_secs().clamp(1, 60);
-        voice.refuse(Why::InProgress).after(u32::try_from(seconds).unwrap_or(1))
+        locale.refuse(Why::InProgress).after(u32::try_from(seconds).unwrap_or(1))
     }
 
     /// A name that nobody can guess.
-    fn new_name(&self, what: &str, voice: &Voice) -> Result<String, Refusal> {
-        let random = self.desk.random().map_err(|error| voice.unavailable(&error))?;
+    fn new_name(&self, what: &str, locale: &Locale) -> Result<String, Refusal> {
+        let random = self.ports.random().map_err(|error| locale.unavailable(&error))?;
         Ok(format!("{what}-{:032x}", u128::from_be_bytes(random)))
     }
 }
@@ -567,17 +571,17 @@ impl For<'_> {
 /// What is known of a request before anything is asked.
 enum Found {
     /// It was booked before.
-    Made(Box<Booking>),
+    BookOutcome(Box<Booking>),
     /// Nothing is known of it: the token it is to have.
-    Fresh(Token, Box<Fresh>),
+    NewRequest(Token, Box<NewRequest>),
 }
 
 /// The leg that a booking ended with, or will.
 fn ended_leg(booking: &Booking) -> Option<InviteeUri> {
-    match booking.standing()? {
-        Standing::Canceled(leg, _) => Some(leg.invitee.clone()),
-        Standing::Active(leg) => Some(leg.invitee.clone()).filter(|it| booking.cancel_requests().contains_key(it)),
-        Standing::Moving(_) => None,
+    match booking.state()? {
+        BookingState::Canceled(leg, _) => Some(leg.invitee.clone()),
+        BookingState::Active(leg) => Some(leg.invitee.clone()).filter(|it| booking.cancel_requests().contains_key(it)),
+        BookingState::Moving(_) => None,
     }
 }
 
@@ -614,13 +618,13 @@ pub(crate) fn shift(minutes: Option<u32>) -> Shift {
 }
 
 /// The span in which a slot would be acceptable; its end is not in it.
-fn reach(wish: Timestamp, shift: Shift, voice: &Voice) -> (Timestamp, Timestamp) {
+fn reach(wish: Timestamp, shift: Shift, locale: &Locale) -> (Timestamp, Timestamp) {
     match shift {
         Shift::Within(most) => {
             (wish.saturating_sub(most).unwrap_or(wish), later(wish, most.saturating_add(SignedDuration::from_secs(60))))
         }
         Shift::SameDay => {
-            let local = wish.to_zoned(voice.tz());
+            let local = wish.to_zoned(locale.tz());
             let day =
                 local.start_of_day().and_then(|start| Ok((start.timestamp(), start.checked_add(1.day())?.timestamp())));
             day.unwrap_or_else(|_| (wish, later(wish, SignedDuration::from_hours(24))))
@@ -658,13 +662,13 @@ pub(crate) fn of_invitee<T>(
     field: &str,
     given: &Private<String>,
     read: impl FnOnce(&str) -> Option<T>,
-    voice: &Voice,
+    locale: &Locale,
 ) -> Result<T, Refusal> {
-    read(given.expose()).ok_or_else(|| invitee_invalid(field, voice))
+    read(given.expose()).ok_or_else(|| invitee_invalid(field, locale))
 }
 
-fn invitee_invalid(field: &str, voice: &Voice) -> Refusal {
-    Refusal::new(Why::InviteeInvalid { field: field.to_owned() }, voice.invitee(field))
+fn invitee_invalid(field: &str, locale: &Locale) -> Refusal {
+    Refusal::new(Why::InviteeInvalid { field: field.to_owned() }, locale.invitee(field))
 }
 
 /// The caller's key, else what makes requests of one conversation the same: what is to be booked, and when.
@@ -696,10 +700,10 @@ fn digest_of(request: &BookRequest, event_type: &EventType, wish: Timestamp) -> 
 }
 
 /// What the caller of a booking is told: how it stands now, which may be elsewhere than it was booked.
-fn answer(booking: &Booking, voice: &Voice) -> Result<BookAnswer, Refusal> {
-    let leg = latest(booking).ok_or_else(|| voice.refuse(Why::BookingUnknown))?;
+fn answer(booking: &Booking, locale: &Locale) -> Result<BookAnswer, Refusal> {
+    let leg = latest(booking).ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
     let (event, start) = (&leg.details.event_name, leg.details.start);
     let is_off = ended_leg(booking).is_some();
-    let message = if is_off { voice.canceled(event, start) } else { voice.booked(event, start) };
-    Ok(BookAnswer { success: Is, booking: view::booking(booking, leg, voice), message })
+    let message = if is_off { locale.canceled(event, start) } else { locale.booked(event, start) };
+    Ok(BookAnswer { success: True, booking: view::booking(booking, leg, locale), message })
 }

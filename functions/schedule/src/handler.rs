@@ -6,11 +6,11 @@
 mod agenda;
 mod book;
 mod change;
-mod office;
+mod context;
+mod phrases;
 mod preview;
 mod records;
-mod say;
-mod subject;
+mod resolve;
 mod view;
 
 use api::{Call, Invocation, Operation, Refusal, RouteError, Why, is_vai_path, read_value};
@@ -22,11 +22,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-pub use office::{Desk, Office, QueueState};
+pub use context::{Api, Ports, QueueState};
 
-use crate::office::Caller;
-use crate::say::Voice;
-use crate::subject::{invalid, invalid_request};
+use crate::context::Caller;
+use crate::phrases::Locale;
+use crate::resolve::{invalid, invalid_request};
 
 /// What the function is invoked with.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for Input {
 /// The longest idempotency key that is taken.
 const LONGEST_KEY: usize = 255;
 
-impl<D: Desk> Office<D> {
+impl<D: Ports> Api<D> {
     /// Answers one invocation.
     pub async fn handle(&self, input: Input, deadline: Timestamp) -> Value {
         match input {
@@ -83,7 +83,7 @@ impl<D: Desk> Office<D> {
     ) -> Result<Value, Refusal> {
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
         // Before anything is looked at: without a key nobody learns so much as what there is.
-        let holder = self.holder(header("authorization").and_then(bearer)).await?;
+        let holder = self.find_key(header("authorization").and_then(bearer)).await?;
         let settings = self.settings(&holder.connection).await?;
         self.permit(&holder.name, &settings).await?;
 
@@ -132,9 +132,9 @@ impl<D: Desk> Office<D> {
         let operation = call.operation().name();
         let outcome = answer.as_ref().err().map_or("ok", |refusal| refusal.code().name());
         tracing::info!(connection = %caller.connection, api.operation = operation, api.outcome = outcome, "a call was answered");
-        self.desk.count("Call", &[("Operation", operation), ("Outcome", outcome)]);
+        self.ports.count("Call", &[("Operation", operation), ("Outcome", outcome)]);
         if answer.as_ref().is_err_and(|refusal| matches!(refusal.why, Why::CalendlyRefused | Why::Unavailable)) {
-            self.desk.count("Trouble", &[("Operation", operation), ("Outcome", outcome)]);
+            self.ports.count("Trouble", &[("Operation", operation), ("Outcome", outcome)]);
         }
         answer
     }
@@ -165,7 +165,7 @@ impl<D: Desk> Office<D> {
             Call::Tools(_) => Ok(api::tools::tools()),
             Call::OpenApi(_) => {
                 let mut document = api::openapi::document();
-                if let Some(url) = self.desk.public_url() {
+                if let Some(url) = self.ports.public_url() {
                     document["servers"][0]["url"] = url.into();
                 }
                 Ok(document)
@@ -174,7 +174,7 @@ impl<D: Desk> Office<D> {
     }
 }
 
-/// The token of `Authorization: Bearer …`; the scheme's case doesn't matter.
+/// The token of `Authorization: TimerKind …`; the scheme's case doesn't matter.
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -214,6 +214,6 @@ fn respond(status: u16, body: &Value, refusal: Option<&Refusal>) -> ApiGatewayV2
 fn json(answer: impl Serialize) -> Result<Value, Refusal> {
     serde_json::to_value(answer).map_err(|error| {
         tracing::error!(error = %error, "an answer can't be written");
-        Voice::plain().refuse(Why::Unavailable)
+        Locale::english().refuse(Why::Unavailable)
     })
 }

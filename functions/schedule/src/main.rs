@@ -5,21 +5,21 @@ use futures_util::future::try_join_all;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runtime::config::{Environment, ScheduleConfig};
 use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
-use schedule::{Desk, Input, Office, QueueState};
-use world::{Live, deadline};
+use schedule::{Api, Input, Ports, QueueState};
+use world::{AwsWorld, deadline};
 
 /// The live world, and what of it only this function asks.
-struct LiveDesk {
-    world: Live,
+struct AwsPorts {
+    world: AwsWorld,
     /// By name: the queue, where there is one, and the dead-letter queue of what could not be delivered.
     queues: Vec<(&'static str, Option<Queue>, Queue)>,
     public_url: Option<String>,
 }
 
-impl Desk for LiveDesk {
-    type World = Live;
+impl Ports for AwsPorts {
+    type World = AwsWorld;
 
-    fn world(&self) -> &Live {
+    fn world(&self) -> &AwsWorld {
         &self.world
     }
 
@@ -27,8 +27,8 @@ impl Desk for LiveDesk {
         self.world.secrets().api_keys().await
     }
 
-    async fn api_keys_anew(&self) -> Option<ApiKeys> {
-        self.world.secrets().api_keys_anew().await
+    async fn reread_api_keys(&self) -> Option<ApiKeys> {
+        self.world.secrets().reread_api_keys().await
     }
 
     async fn queues(&self) -> Result<Vec<QueueState>, Unavailable> {
@@ -65,13 +65,13 @@ impl Desk for LiveDesk {
 async fn main() -> Result<(), Error> {
     let config = ScheduleConfig::read(Environment::of_process())?;
     telemetry::start(config.world.log_level, &config.world.function_name);
-    let world = Live::connect(&config.world).await?;
+    let world = AwsWorld::connect(&config.world).await?;
     let queues = vec![
         ("intake", Some(world.queue(config.intake_queue_url)), world.queue(config.intake_dlq_url)),
         ("due", Some(world.queue(config.world.due_queue_url.clone())), world.queue(config.due_dlq_url)),
         ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
-    let office = Office::new(LiveDesk { world, queues, public_url: config.world.public_url });
+    let office = Api::new(AwsPorts { world, queues, public_url: config.world.public_url });
     // Init runs at full speed: the handshakes are had, and the newcomer's settings read, before the first request.
     office.warm().await;
     let office = &office;

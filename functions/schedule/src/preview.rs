@@ -7,9 +7,9 @@ use domain::Language;
 use domain::settings::{Channel, Wording};
 use notify::preview::{Cost, Shown, preview};
 
-use crate::office::{Caller, Desk, Office};
+use crate::context::{Api, Caller, Ports};
 
-impl<D: Desk> Office<D> {
+impl<D: Ports> Api<D> {
     /// Shows messages in the connection's wording, or in one that is to be tried.
     pub(crate) async fn preview(&self, caller: &Caller, request: &PreviewRequest) -> Result<MessagesView, Refusal> {
         let settings = self.settings(&caller.connection).await?;

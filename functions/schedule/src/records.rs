@@ -3,40 +3,40 @@
 use std::collections::BTreeMap;
 
 use api::answer::{
-    BookingView, InviteeView, Is, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView,
-    TimelineView, TotalsView, UpcomingAnswer, UpcomingEvent,
+    BookingView, InviteeView, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView, TimelineView,
+    TotalsView, True, UpcomingAnswer, UpcomingEvent,
 };
 use api::request::{BookingRequest, UpcomingRequest};
 use api::{Refusal, Why};
 use domain::scheduling::form;
-use domain::{ConnectionName, Private, timeline, uuid_of};
-use engine::{Agenda, Aliases, Records, Store, Story};
+use domain::{ConnectionName, Private, timeline, uri_uuid};
+use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Store};
 use jiff::{SignedDuration, Unit};
 
 use crate::book::of_invitee;
-use crate::change::{latest, voice_of};
-use crate::office::{Caller, Desk, Office};
-use crate::say::Voice;
+use crate::change::{latest, locale_for};
+use crate::context::{Api, Caller, Ports};
+use crate::phrases::Locale;
 
 /// How far ahead is looked when nothing else is asked for.
 const DAYS_AHEAD: u32 = 7;
 
-impl<D: Desk> Office<D> {
+impl<D: Ports> Api<D> {
     /// A booking.
     pub(crate) async fn booking(&self, caller: &Caller, request: &BookingRequest) -> Result<BookingView, Refusal> {
         let settings = self.settings(&caller.connection).await?;
-        let early = Voice::unknown(&settings);
-        let Story { booking, .. } = self.story(&caller.connection, &request.booking, &early).await?;
+        let early = Locale::from_settings(&settings);
+        let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &early).await?;
         let zone = self.zone_of(&caller.connection, None, &booking, &settings, &early).await?;
-        let voice = voice_of(&booking, None, zone, &settings);
-        let leg = latest(&booking).ok_or_else(|| voice.refuse(Why::BookingUnknown))?;
-        Ok(crate::view::booking(&booking, leg, &voice))
+        let locale = locale_for(&booking, None, zone, &settings);
+        let leg = latest(&booking).ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
+        Ok(crate::view::booking(&booking, leg, &locale))
     }
 
     /// A booking's story.
     pub(crate) async fn timeline(&self, caller: &Caller, request: &BookingRequest) -> Result<TimelineView, Refusal> {
-        let Story { booking, facts, commands } =
-            self.story(&caller.connection, &request.booking, &Voice::plain()).await?;
+        let BookingRecord { booking, facts, commands } =
+            self.booking_record(&caller.connection, &request.booking, &Locale::english()).await?;
         let lines = timeline(&booking, &facts, &commands).into_iter();
         let lines = lines.map(|it| LineView { at: it.at, what: it.what, happened: it.happened });
         Ok(TimelineView { booking: booking.id.to_string(), lines: lines.collect() })
@@ -44,15 +44,15 @@ impl<D: Desk> Office<D> {
 
     /// What VAI noted down with a booking.
     pub(crate) async fn metadata(&self, caller: &Caller, request: &BookingRequest) -> Result<MetadataView, Refusal> {
-        let voice = Voice::plain();
-        let Story { booking, .. } = self.story(&caller.connection, &request.booking, &voice).await?;
-        let metadata = booking.metadata.clone().ok_or_else(|| voice.refuse(Why::BookingUnknown))?;
+        let locale = Locale::english();
+        let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &locale).await?;
+        let metadata = booking.metadata.clone().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
         let leg = latest(&booking);
         Ok(MetadataView {
             booking_id: booking.id.to_string(),
             booking_uri: leg.map(|it| it.details.event.to_string()),
-            event_uuid: leg.map(|it| uuid_of(it.details.event.as_str()).to_owned()),
-            invitee_uuid: leg.map(|it| uuid_of(it.invitee.as_str()).to_owned()),
+            event_uuid: leg.map(|it| uri_uuid(it.details.event.as_str()).to_owned()),
+            invitee_uuid: leg.map(|it| uri_uuid(it.invitee.as_str()).to_owned()),
             conversation_id: metadata.conversation_id,
             user_id: metadata.user_id,
             agent_type: metadata.agent_type,
@@ -71,23 +71,23 @@ impl<D: Desk> Office<D> {
     pub(crate) async fn upcoming(&self, caller: &Caller, request: &UpcomingRequest) -> Result<UpcomingAnswer, Refusal> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
-        let early = Voice::of(request.language.as_deref(), &settings.fallback_zone, &settings);
+        let early = Locale::for_person(request.language.as_deref(), &settings.fallback_zone, &settings);
         let email = of_invitee("userEmail", &request.user_email, form::email, &early)?;
         let zone = self.zone(connection, None, Some(&email), &settings, &early).await?;
-        let voice = Voice::of(request.language.as_deref(), &zone, &settings);
+        let locale = Locale::for_person(request.language.as_deref(), &zone, &settings);
         let now = self.now();
         let until = now + SignedDuration::from_hours(24 * i64::from(request.days.unwrap_or(DAYS_AHEAD)));
         let found = self.calendly().appointments(connection, &email, now, until).await;
-        let found = found.map_err(|error| voice.denied(&error, Why::CalendlyRefused))?;
+        let found = found.map_err(|error| locale.calendly_error(&error, Why::CalendlyRefused))?;
 
         let invitees: Vec<_> = found.iter().map(|it| it.invitee.clone()).collect();
         let known = if invitees.is_empty() {
             Aliases::default()
         } else {
             let known = self.store().aliases(connection, &invitees, None).await;
-            known.map_err(|error| voice.unavailable(&error))?
+            known.map_err(|error| locale.unavailable(&error))?
         };
-        let names: BTreeMap<_, _> = match self.catalog(connection, &voice).await {
+        let names: BTreeMap<_, _> = match self.catalog(connection, &locale).await {
             Ok(catalog) => catalog.event_types.iter().map(|it| (it.uri.clone(), it.name.clone())).collect(),
             // The events' own names do.
             Err(_) => BTreeMap::new(),
@@ -95,7 +95,7 @@ impl<D: Desk> Office<D> {
         let events: Vec<_> = found
             .into_iter()
             .map(|it| {
-                let invitee_uuid = uuid_of(it.invitee.as_str()).to_owned();
+                let invitee_uuid = uri_uuid(it.invitee.as_str()).to_owned();
                 // What we have never heard of is known by Calendly's id, which leads to it as soon as we have.
                 let id = known.invitees.get(&it.invitee).map_or_else(|| invitee_uuid.clone(), ToString::to_string);
                 UpcomingEvent {
@@ -107,19 +107,19 @@ impl<D: Desk> Office<D> {
                     name: it.name,
                     start_time: it.start,
                     end_time: it.end,
-                    timezone: voice.zone.clone(),
-                    local_time: voice.when(it.start),
-                    location: it.join_url.as_deref().map(Private::from).or(it.place),
+                    timezone: locale.zone.clone(),
+                    local_time: locale.when(it.start),
+                    location: it.join_url.as_deref().map(Private::from).or(it.location),
                     invitee: InviteeView { email: email.clone(), name: it.invitee_name },
                     status: Status::Active,
-                    event_uuid: uuid_of(it.event.as_str()).to_owned(),
+                    event_uuid: uri_uuid(it.event.as_str()).to_owned(),
                     invitee_uuid,
                     cancel_url: it.cancel_url,
                     reschedule_url: it.reschedule_url,
                 }
             })
             .collect();
-        Ok(UpcomingAnswer { success: Is, message: voice.upcoming(events.len()), events })
+        Ok(UpcomingAnswer { success: True, message: locale.upcoming(events.len()), events })
     }
 
     /// Whether a subscription delivers to this connection, here: another stack's may be alive while ours is not.
@@ -130,7 +130,7 @@ impl<D: Desk> Office<D> {
         } else {
             format!("{WEBHOOKS}/{connection}")
         };
-        match self.desk.public_url() {
+        match self.ports.public_url() {
             Some(public) => url == format!("{}{path}", public.trim_end_matches('/')),
             None => url.ends_with(&path),
         }
@@ -138,10 +138,11 @@ impl<D: Desk> Office<D> {
 
     /// How the whole stands, and what of it needs a person.
     pub(crate) async fn status(&self, caller: &Caller) -> Result<StatusView, Refusal> {
-        let (connection, voice) = (&caller.connection, Voice::plain());
-        let last_webhook = self.store().last_webhook(connection).await.map_err(|error| voice.unavailable(&error))?;
-        let totals = self.store().totals(connection, self.now()).await.map_err(|error| voice.unavailable(&error))?;
-        let queues = self.desk.queues().await.map_err(|error| voice.unavailable(&error))?;
+        let (connection, locale) = (&caller.connection, Locale::english());
+        let last_webhook = self.store().last_webhook(connection).await.map_err(|error| locale.unavailable(&error))?;
+        let totals =
+            self.store().count_bookings(connection, self.now()).await.map_err(|error| locale.unavailable(&error))?;
+        let queues = self.ports.queues().await.map_err(|error| locale.unavailable(&error))?;
         let mut problems = Vec::new();
         let subscription = match self.calendly().subscriptions(connection).await {
             Ok(all) => {

@@ -1,7 +1,7 @@
 //! Every call from outside that isn't VAI's: make sure whose it is over its raw bytes, queue it, answer. Nothing is read
-//! into a body here. `door` has the providers, `unsubscribe` the link that people follow.
+//! into a body here. `provider` has the providers, `unsubscribe` the link that people follow.
 
-mod door;
+mod provider;
 mod unsubscribe;
 
 use std::time::Duration;
@@ -13,10 +13,10 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use runtime::{QueueError, SecretError, Signing};
 use serde_json::json;
 use wire::intake::{Envelope, Source};
-use wire::signature::Refusal;
+use wire::signature::SignatureError;
 
-use crate::door::{Call, Door, Genuine};
-use crate::unsubscribe::{Link, Page, language, page};
+use crate::provider::{InboundCall, Provider, VerifiedCall};
+use crate::unsubscribe::{Page, UnsubscribeLink, language, page};
 
 /// Calendly wants an answer soon, EngageLab within three seconds, and our own promise is two: whatever the outside takes
 /// longer for is a 503, upon which Calendly comes again.
@@ -26,11 +26,11 @@ pub const BUDGET: Duration = Duration::from_millis(1_500);
 pub const LARGEST_BODY: usize = 256 * 1024;
 
 /// What the handler asks of the outside.
-pub trait Outside: Sync {
+pub trait Ports: Sync {
     /// What a connection's calls are signed with.
     fn signing(&self, connection: &ConnectionName) -> impl Future<Output = Result<Signing, SecretError>> + Send;
     /// The same read anew, in case it just changed; `None` when it was read a moment ago.
-    fn signing_anew(&self, connection: &ConnectionName) -> impl Future<Output = Option<Signing>> + Send;
+    fn reread_signing(&self, connection: &ConnectionName) -> impl Future<Output = Option<Signing>> + Send;
     /// Puts a message on the intake queue.
     fn enqueue(&self, message: String) -> impl Future<Output = Result<(), QueueError>> + Send;
     /// Where callers reach us, without a slash at its end.
@@ -42,18 +42,18 @@ pub trait Outside: Sync {
 }
 
 /// Answers one request.
-pub async fn handle(outside: &impl Outside, tolerance_seconds: u32, request: &Request) -> Response<Body> {
+pub async fn handle(ports: &impl Ports, tolerance_seconds: u32, request: &Request) -> Response<Body> {
     let path = request.raw_http_path().trim_end_matches('/');
     if path == "/health" {
         return health(request);
     }
-    if let Some((door, connection)) = Door::at(path) {
-        return at_door(outside, door, connection, tolerance_seconds, request).await;
+    if let Some((provider, connection)) = Provider::for_path(path) {
+        return receive_call(ports, provider, connection, tolerance_seconds, request).await;
     }
-    if let Some(link) = Link::at(path) {
-        return at_link(outside, &link, request).await;
+    if let Some(link) = UnsubscribeLink::parse(path) {
+        return show_unsubscribe(ports, &link, request).await;
     }
-    nothing_here()
+    not_found()
 }
 
 fn health(request: &Request) -> Response<Body> {
@@ -63,9 +63,9 @@ fn health(request: &Request) -> Response<Body> {
     }
 }
 
-async fn at_door(
-    outside: &impl Outside,
-    door: Door,
+async fn receive_call(
+    ports: &impl Ports,
+    provider: Provider,
     connection: ConnectionName,
     tolerance_seconds: u32,
     request: &Request,
@@ -75,126 +75,130 @@ async fn at_door(
     }
     let body = body_of(request);
     if body.len() > LARGEST_BODY {
-        outside.count("Refused", "too_large");
+        ports.count("Refused", "too_large");
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 256 KiB.");
     }
-    let call = Call {
+    let call = InboundCall {
         connection: &connection,
         headers: request.headers(),
         path: request.raw_http_path(),
         query: request.uri().query(),
         body,
-        public_url: outside.public_url(),
-        now: outside.now(),
+        public_url: ports.public_url(),
+        now: ports.now(),
         tolerance_seconds: i64::from(tolerance_seconds),
     };
-    match in_time(take(outside, door, &call)).await {
+    match within_budget(accept_call(ports, provider, &call)).await {
         Ok(taken) => {
-            outside.count("Accepted", taken);
+            ports.count("Accepted", taken);
             answer(StatusCode::OK, Body::Empty)
         }
-        Err(No::Unknown) => {
-            outside.count("Refused", "unknown_connection");
-            nothing_here()
+        Err(Rejection::UnknownConnection) => {
+            ports.count("Refused", "unknown_connection");
+            not_found()
         }
-        Err(No::Refused(why)) => {
-            let (source, reason) = (door.source().name(), why.name());
+        Err(Rejection::BadSignature(why)) => {
+            let (source, reason) = (provider.source().name(), why.name());
             tracing::info!(connection = %connection, source, reason, "a call was refused");
-            outside.count("Refused", reason);
+            ports.count("Refused", reason);
             refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
         }
         // Calendly comes again. Brevo does not: what it isn't answered 200 for it drops. To say 200 all the same would
         // save no receipt, and hide from its log, and from ours, that one was lost.
-        Err(No::Unavailable(what)) => {
-            outside.count("Unavailable", what);
+        Err(Rejection::Unavailable(what)) => {
+            ports.count("Unavailable", what);
             unavailable()
         }
     }
 }
 
-async fn at_link(outside: &impl Outside, link: &Link, request: &Request) -> Response<Body> {
+async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &Request) -> Response<Body> {
     let language = language(request.uri().query());
     let is_meant = match *request.method() {
         Method::GET => false,
         Method::POST => true,
         _ => return method_not_allowed("GET, POST"),
     };
-    match in_time(follow(outside, link, is_meant)).await {
+    match within_budget(follow_link(ports, link, is_meant)).await {
         Ok(said) => {
             if said == Page::Done {
-                outside.count("Accepted", "unsubscribe");
+                ports.count("Accepted", "unsubscribe");
             }
             page(said, language)
         }
-        Err(No::Unavailable(what)) => {
-            outside.count("Unavailable", what);
+        Err(Rejection::Unavailable(what)) => {
+            ports.count("Unavailable", what);
             page(Page::Failed, language)
         }
         Err(_) => {
-            outside.count("Refused", "unknown_connection");
-            nothing_here()
+            ports.count("Refused", "unknown_connection");
+            not_found()
         }
     }
 }
 
 /// Why a call is not taken.
 #[derive(PartialEq, Eq, Debug)]
-enum No {
-    Unknown,
-    Refused(Refusal),
+enum Rejection {
+    UnknownConnection,
+    BadSignature(SignatureError),
     Unavailable(&'static str),
 }
 
 /// What has no answer within the budget is unavailable.
-async fn in_time<T>(work: impl Future<Output = Result<T, No>>) -> Result<T, No> {
-    tokio::time::timeout(BUDGET, work).await.unwrap_or(Err(No::Unavailable("out_of_time")))
+async fn within_budget<T>(work: impl Future<Output = Result<T, Rejection>>) -> Result<T, Rejection> {
+    tokio::time::timeout(BUDGET, work).await.unwrap_or(Err(Rejection::Unavailable("out_of_time")))
 }
 
 /// Makes sure of a call and queues it; what it was taken as.
-async fn take(outside: &impl Outside, door: Door, call: &Call<'_>) -> Result<&'static str, No> {
+async fn accept_call(
+    ports: &impl Ports,
+    provider: Provider,
+    call: &InboundCall<'_>,
+) -> Result<&'static str, Rejection> {
     let connection = call.connection;
-    let keys = outside.signing(connection).await.map_err(|error| match error {
-        SecretError::Unknown(_) => No::Unknown,
+    let keys = ports.signing(connection).await.map_err(|error| match error {
+        SecretError::Unknown(_) => Rejection::UnknownConnection,
         SecretError::Malformed { .. } | SecretError::Unavailable { .. } => {
             tracing::error!(connection = %connection, error = %error, "the signing keys can't be had");
-            No::Unavailable("signing_keys")
+            Rejection::Unavailable("signing_keys")
         }
     })?;
-    let mut verified = door.verify(call, &keys);
-    if let Err(No::Refused(Refusal::Wrong | Refusal::NoKey)) = verified
-        && let Some(keys) = outside.signing_anew(connection).await
+    let mut verified = provider.verify_signature(call, &keys);
+    if let Err(Rejection::BadSignature(SignatureError::Wrong | SignatureError::NoKey)) = verified
+        && let Some(keys) = ports.reread_signing(connection).await
     {
-        verified = door.verify(call, &keys);
+        verified = provider.verify_signature(call, &keys);
     }
-    let Genuine { nonce, query } = match verified {
+    let VerifiedCall { nonce, query } = match verified {
         // EngageLab asks whether anybody is there before it knows any secret. One that is signed is queued like any call, so
         // that its header is used up.
-        Err(No::Refused(_)) if door.is_probe(call.body) => return Ok("probe"),
+        Err(Rejection::BadSignature(_)) if provider.is_probe(call.body) => return Ok("probe"),
         verified => verified?,
     };
-    let bare = Envelope::new(door.source(), connection.clone(), call.now, call.body.to_vec());
-    enqueue(outside, &Envelope { nonce, query, ..bare }).await?;
+    let bare = Envelope::new(provider.source(), connection.clone(), call.now, call.body.to_vec());
+    enqueue(ports, &Envelope { nonce, query, ..bare }).await?;
     Ok("accepted")
 }
 
 /// Looks whether a link can be ours, and does what it is for when that is meant.
-async fn follow(outside: &impl Outside, link: &Link, is_meant: bool) -> Result<Page, No> {
+async fn follow_link(ports: &impl Ports, link: &UnsubscribeLink, is_meant: bool) -> Result<Page, Rejection> {
     // No key is needed: whoever wants to be left alone is not to wait for Secrets Manager.
-    if let Err(SecretError::Unknown(_)) = outside.signing(&link.connection).await {
-        return Err(No::Unknown);
+    if let Err(SecretError::Unknown(_)) = ports.signing(&link.connection).await {
+        return Err(Rejection::UnknownConnection);
     }
     if !is_meant {
         return Ok(Page::Ask);
     }
     let body = link.of.to_json().into_bytes();
-    enqueue(outside, &Envelope::new(Source::Unsubscribe, link.connection.clone(), outside.now(), body)).await?;
+    enqueue(ports, &Envelope::new(Source::Unsubscribe, link.connection.clone(), ports.now(), body)).await?;
     Ok(Page::Done)
 }
 
-async fn enqueue(outside: &impl Outside, envelope: &Envelope) -> Result<(), No> {
-    outside.enqueue(envelope.to_json()).await.map_err(|error| {
+async fn enqueue(ports: &impl Ports, envelope: &Envelope) -> Result<(), Rejection> {
+    ports.enqueue(envelope.to_json()).await.map_err(|error| {
         tracing::error!(error = %error, "the intake queue did not take a call");
-        No::Unavailable("intake_queue")
+        Rejection::Unavailable("intake_queue")
     })
 }
 
@@ -212,7 +216,7 @@ fn unavailable() -> Response<Body> {
     response
 }
 
-fn nothing_here() -> Response<Body> {
+fn not_found() -> Response<Body> {
     refuse(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
 }
 

@@ -3,10 +3,10 @@
 use domain::ConnectionName;
 use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
-use runtime::aws::{self, Patience};
+use runtime::aws::{self, Timeouts};
 use runtime::config::{Environment, WebhookConfig};
 use runtime::{Queue, QueueError, SecretError, Secrets, Signing, SystemClock, telemetry};
-use webhook::Outside;
+use webhook::Ports;
 
 struct Aws {
     intake: Queue,
@@ -14,13 +14,13 @@ struct Aws {
     public_url: Option<String>,
 }
 
-impl Outside for Aws {
+impl Ports for Aws {
     async fn signing(&self, connection: &ConnectionName) -> Result<Signing, SecretError> {
         self.secrets.signing(connection).await
     }
 
-    async fn signing_anew(&self, connection: &ConnectionName) -> Option<Signing> {
-        self.secrets.signing_anew(connection).await
+    async fn reread_signing(&self, connection: &ConnectionName) -> Option<Signing> {
+        self.secrets.reread_signing(connection).await
     }
 
     async fn enqueue(&self, message: String) -> Result<(), QueueError> {
@@ -44,21 +44,21 @@ impl Outside for Aws {
 async fn main() -> Result<(), Error> {
     let config = WebhookConfig::read(Environment::of_process())?;
     telemetry::start(config.log_level, &config.function_name);
-    let sdk = aws::config(Patience::QUICK).await;
-    let outside = Aws {
+    let sdk = aws::config(Timeouts::QUICK).await;
+    let ports = Aws {
         intake: Queue::new(aws_sdk_sqs::Client::new(&sdk), config.intake_queue_url),
         secrets: Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix),
         public_url: config.public_url,
     };
     // Init runs at full speed: the TLS handshakes and the default connection's keys are had before the first request.
     let newcomer = ConnectionName::default();
-    let (_, keys) = tokio::join!(outside.intake.warm(), outside.secrets.signing(&newcomer));
+    let (_, keys) = tokio::join!(ports.intake.warm(), ports.secrets.signing(&newcomer));
     if let Err(error) = keys {
         tracing::warn!(error = %error, "the default connection has no signing keys yet");
     }
-    let outside = &outside;
+    let ports = &ports;
     run(service_fn(move |request: Request| async move {
-        Ok::<_, Error>(webhook::handle(outside, config.signature_tolerance_seconds, &request).await)
+        Ok::<_, Error>(webhook::handle(ports, config.signature_tolerance_seconds, &request).await)
     }))
     .await
 }

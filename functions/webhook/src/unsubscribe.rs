@@ -12,13 +12,13 @@ use Language::{Danish, English, Romanian, TraditionalChinese};
 
 /// A link, taken apart. Its ids are nobody's to guess, and are their own proof.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Link {
+pub(crate) struct UnsubscribeLink {
     pub(crate) connection: ConnectionName,
     pub(crate) of: Unsubscribe,
 }
 
-impl Link {
-    pub(crate) fn at(path: &str) -> Option<Self> {
+impl UnsubscribeLink {
+    pub(crate) fn parse(path: &str) -> Option<Self> {
         let mut parts = path.strip_prefix("/unsubscribe/")?.split('/');
         let (connection, booking, command) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() {
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_link_has_three_parts_of_the_right_shape() {
-        let link = Link::at("/unsubscribe/acme/bk-1/mail-follow-up-60m-2").expect("a link");
+        let link = UnsubscribeLink::parse("/unsubscribe/acme/bk-1/mail-follow-up-60m-2").expect("a link");
         assert_eq!((link.connection.as_str(), link.of.booking.as_str()), ("acme", "bk-1"));
         assert_eq!(link.of.command.as_str(), "mail-follow-up-60m-2");
         let long = format!("/unsubscribe/acme/bk-1/{}", "x".repeat(65));
@@ -184,7 +184,7 @@ mod tests {
             "/unsubscribe/acme/bk#1/mail-1",
             &long,
         ] {
-            assert_eq!(Link::at(other), None, "{other}");
+            assert_eq!(UnsubscribeLink::parse(other), None, "{other}");
         }
     }
 

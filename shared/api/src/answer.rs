@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::scheduling::{Day, EventType, Host, Place, Question, QuestionKind, Slot};
+use domain::scheduling::{Day, EventType, Host, LocationOption, Question, QuestionKind, Slot};
 use domain::{Line, Private};
 use jiff::{Timestamp, civil};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -12,15 +12,15 @@ use serde::{Serialize, Serializer};
 
 /// A constant in an answer, by which clients tell answers apart.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Is<const VALUE: bool>;
+pub struct True<const VALUE: bool>;
 
-impl<const VALUE: bool> Serialize for Is<VALUE> {
+impl<const VALUE: bool> Serialize for True<VALUE> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(VALUE)
     }
 }
 
-impl<const VALUE: bool> JsonSchema for Is<VALUE> {
+impl<const VALUE: bool> JsonSchema for True<VALUE> {
     fn inline_schema() -> bool {
         true
     }
@@ -237,7 +237,7 @@ pub struct BookingView {
 #[serde(rename_all = "camelCase")]
 pub struct BookAnswer {
     /// True.
-    pub success: Is<true>,
+    pub success: True<true>,
     /// The booking.
     pub booking: BookingView,
     /// A sentence to read out, in the person's language.
@@ -323,7 +323,7 @@ pub struct UpcomingEvent {
 #[serde(rename_all = "camelCase")]
 pub struct UpcomingAnswer {
     /// True.
-    pub success: Is<true>,
+    pub success: True<true>,
     /// A sentence to read out, in the person's language.
     pub message: String,
     /// The meetings, the soonest first.
@@ -718,7 +718,7 @@ impl From<&EventType> for EventTypeView {
             scheduling_url: it.scheduling_url.clone(),
             hosts: it.hosts.iter().map(HostView::from).collect(),
             questions: it.questions.iter().map(QuestionView::from).collect(),
-            locations: it.places.iter().map(LocationView::from).collect(),
+            locations: it.locations.iter().map(LocationView::from).collect(),
         }
     }
 }
@@ -752,8 +752,8 @@ impl From<QuestionKind> for QuestionKindView {
     }
 }
 
-impl From<&Place> for LocationView {
-    fn from(it: &Place) -> Self {
+impl From<&LocationOption> for LocationView {
+    fn from(it: &LocationOption) -> Self {
         Self { kind: it.kind.clone(), location: it.location.clone() }
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::answer::{DayView, Is, LocationView, QuestionView};
+use crate::answer::{DayView, LocationView, QuestionView, True};
 use crate::{Fault, schema};
 
 macro_rules! refusals {
@@ -260,7 +260,7 @@ pub struct ErrorBody<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct VaiErrorBody<'a> {
     /// False.
-    pub success: Is<false>,
+    pub success: True<false>,
     /// A sentence to read out, in the person's language.
     pub message: &'a str,
     /// Free times to offer instead, where that is the trouble; none: nothing is free.
@@ -338,7 +338,7 @@ impl Refusal {
             Why::NoSlot => Some(Vec::new()),
             _ => None,
         };
-        json(&VaiErrorBody { success: Is, message: &self.message, suggestions, error: self })
+        json(&VaiErrorBody { success: True, message: &self.message, suggestions, error: self })
     }
 }
 

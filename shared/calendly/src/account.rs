@@ -1,6 +1,6 @@
 //! What one token may see and do.
 
-use domain::{Private, uuid_of};
+use domain::{Private, uri_uuid};
 use jiff::Timestamp;
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
@@ -164,7 +164,7 @@ impl Account {
     /// # Errors
     /// See [`Error`].
     pub async fn unsubscribe(&self, subscription: &str) -> Result<(), Error> {
-        self.delete(&format!("/webhook_subscriptions/{}", uuid_of(subscription))).await
+        self.delete(&format!("/webhook_subscriptions/{}", uri_uuid(subscription))).await
     }
 
     /// The scopes that the token lacks, found out by trying what we read. Those for writing can't be tried without
@@ -254,7 +254,7 @@ mod tests {
         ])
         .await;
         let found = account.subscriptions(ORGANIZATION).await.expect("subscriptions");
-        assert_eq!(found.iter().map(|it| uuid_of(&it.uri)).collect::<Vec<_>>(), ["S1", "S2"]);
+        assert_eq!(found.iter().map(|it| uri_uuid(&it.uri)).collect::<Vec<_>>(), ["S1", "S2"]);
         assert_eq!(found[0].lacks(), EVENTS[2..]);
         assert_eq!(calendly.seen().len(), 2);
     }

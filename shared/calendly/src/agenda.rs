@@ -1,10 +1,10 @@
 //! The schedule function's questions, asked with the connection's stored token.
 
 use domain::scheduling::{Catalog, EventType, Slot};
-use domain::{ConnectionName, EventTypeUri, InviteeUri, Private, uuid_of};
+use domain::{ConnectionName, EventTypeUri, InviteeUri, Private, uri_uuid};
 use engine::{
-    Account as Person, Agenda, Appointment, AvailabilityRule, AvailabilitySchedule, Busy, Denied, Particulars,
-    Subscription,
+    Appointment, AvailabilityRule, AvailabilitySchedule, Busy, CalendlyAccount, CalendlyError, CalendlyUser,
+    OriginalForm, Subscription,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::call::{all, readable};
 use crate::meetings::{self, AT_ONCE};
-use crate::place::Place;
+use crate::paths::InviteePath;
 use crate::resources::{self, AvailableTime, BusyTime, Rule, SchedulingLink};
-use crate::{Account, Error, Rest, catalog, particulars};
+use crate::{Account, Error, Rest, catalog, original_form};
 
 /// The longest span that Calendly tells a host's busy times of.
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -41,8 +41,8 @@ pub(crate) async fn link(account: &Account, event_type: &EventTypeUri) -> Result
     Ok(link.booking_url)
 }
 
-impl Agenda for Rest {
-    async fn catalog(&self, connection: &ConnectionName) -> Result<Catalog, Denied> {
+impl CalendlyAccount for Rest {
+    async fn catalog(&self, connection: &ConnectionName) -> Result<Catalog, CalendlyError> {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
         Ok(catalog::catalog(&account, &owner).await?)
@@ -54,7 +54,7 @@ impl Agenda for Rest {
         event_type: &EventType,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Slot>, Denied> {
+    ) -> Result<Vec<Slot>, CalendlyError> {
         let account = self.account(connection).await?;
         let (from, until) = (format!("{from:.0}"), format!("{until:.0}"));
         let params = [("event_type", event_type.uri.as_str()), ("start_time", &from), ("end_time", &until)];
@@ -71,7 +71,7 @@ impl Agenda for Rest {
         Ok(slots)
     }
 
-    async fn link(&self, connection: &ConnectionName, event_type: &EventTypeUri) -> Result<String, Denied> {
+    async fn link(&self, connection: &ConnectionName, event_type: &EventTypeUri) -> Result<String, CalendlyError> {
         Ok(link(&self.account(connection).await?, event_type).await?)
     }
 
@@ -81,17 +81,21 @@ impl Agenda for Rest {
         email: &Private<String>,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Appointment>, Denied> {
+    ) -> Result<Vec<Appointment>, CalendlyError> {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
         Ok(meetings::appointments(&account, &owner, email, from, until).await?)
     }
 
-    async fn particulars(&self, connection: &ConnectionName, invitee: &InviteeUri) -> Result<Particulars, Denied> {
-        let place = Place::of(invitee).ok_or(Denied::NotFound)?;
+    async fn original_form(
+        &self,
+        connection: &ConnectionName,
+        invitee: &InviteeUri,
+    ) -> Result<OriginalForm, CalendlyError> {
+        let location = InviteePath::parse(invitee).ok_or(CalendlyError::NotFound)?;
         let account = self.account(connection).await?;
-        let (invitee, event) = tokio::try_join!(account.get(&place.invitee), account.get(&place.event))?;
-        Ok(particulars::particulars(&invitee, &event))
+        let (invitee, event) = tokio::try_join!(account.get(&location.invitee), account.get(&location.event))?;
+        Ok(original_form::original_form(&invitee, &event))
     }
 
     async fn set_no_show(
@@ -99,21 +103,25 @@ impl Agenda for Rest {
         connection: &ConnectionName,
         invitee: &InviteeUri,
         is_no_show: bool,
-    ) -> Result<(), Denied> {
-        let place = Place::of(invitee).ok_or(Denied::NotFound)?;
+    ) -> Result<(), CalendlyError> {
+        let location = InviteePath::parse(invitee).ok_or(CalendlyError::NotFound)?;
         let account = self.account(connection).await?;
-        let found: resources::Invitee = account.get(&place.invitee).await?;
+        let found: resources::Invitee = account.get(&location.invitee).await?;
         match found.no_show {
             None if is_no_show => {
                 let _: Value = account.make("/invitee_no_shows", &NoShow { invitee }).await?;
             }
-            Some(mark) if !is_no_show => account.delete(&format!("/invitee_no_shows/{}", uuid_of(&mark.uri))).await?,
+            Some(mark) if !is_no_show => account.delete(&format!("/invitee_no_shows/{}", uri_uuid(&mark.uri))).await?,
             _ => {}
         }
         Ok(())
     }
 
-    async fn schedules(&self, connection: &ConnectionName, host: &str) -> Result<Vec<AvailabilitySchedule>, Denied> {
+    async fn schedules(
+        &self,
+        connection: &ConnectionName,
+        host: &str,
+    ) -> Result<Vec<AvailabilitySchedule>, CalendlyError> {
         let account = self.account(connection).await?;
         let listed = account.whole_list("/user_availability_schedules", &[("user", host)]).await?;
         let read = all::<resources::AvailabilitySchedule>(listed)?.into_iter().map(|it| AvailabilitySchedule {
@@ -131,7 +139,7 @@ impl Agenda for Rest {
         host: &str,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Busy>, Denied> {
+    ) -> Result<Vec<Busy>, CalendlyError> {
         let account = &self.account(connection).await?;
         let each = stream::iter(weeks(from, until)).map(async |(from, until)| {
             let (from, until) = (from.to_string(), until.to_string());
@@ -147,9 +155,9 @@ impl Agenda for Rest {
         Ok(busy)
     }
 
-    async fn me(&self, connection: &ConnectionName) -> Result<Person, Denied> {
+    async fn me(&self, connection: &ConnectionName) -> Result<CalendlyUser, CalendlyError> {
         let me = self.account(connection).await?.me().await?;
-        Ok(Person {
+        Ok(CalendlyUser {
             uri: me.uri,
             name: me.name,
             email: me.email,
@@ -159,7 +167,7 @@ impl Agenda for Rest {
         })
     }
 
-    async fn subscriptions(&self, connection: &ConnectionName) -> Result<Vec<Subscription>, Denied> {
+    async fn subscriptions(&self, connection: &ConnectionName) -> Result<Vec<Subscription>, CalendlyError> {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
         let found = account.subscriptions(&owner.current_organization).await?.into_iter().map(|it| Subscription {
@@ -235,7 +243,7 @@ mod tests {
             owner: ME.to_owned(),
             hosts: Vec::new(),
             questions: Vec::new(),
-            places: Vec::new(),
+            locations: Vec::new(),
         }
     }
 
@@ -313,10 +321,10 @@ mod tests {
         let (rest, _calendly, connection) =
             start(vec![(GET_INVITEE, resource(&invitee("I1"))), ("GET /scheduled_events/E1 ", resource(&event()))])
                 .await;
-        let found = rest.particulars(&connection, &InviteeUri::new(INVITEE)).await.expect("particulars");
+        let found = rest.original_form(&connection, &InviteeUri::new(INVITEE)).await.expect("particulars");
         assert_eq!((found.seats, found.meeting.map(|it| it.kind).as_deref()), (1, Some("zoom_conference")));
-        let odd = rest.particulars(&connection, &InviteeUri::new("I1")).await;
-        assert_eq!(odd, Err(Denied::NotFound));
+        let odd = rest.original_form(&connection, &InviteeUri::new("I1")).await;
+        assert_eq!(odd, Err(CalendlyError::NotFound));
     }
 
     #[tokio::test]
@@ -407,12 +415,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_denied_says_whether_it_may_work_later() {
-        let refused = |text: &str| Denied::Refused(text.to_owned());
-        let unavailable = |text: &str| Denied::Unavailable(text.to_owned());
+        let refused = |text: &str| CalendlyError::Refused(text.to_owned());
+        let unavailable = |text: &str| CalendlyError::Unavailable(text.to_owned());
         for (answer, expected) in [
-            (fails("404 Not Found", &json!({})), Denied::NotFound),
-            (fails("429 Too Many Requests\r\nX-RateLimit-Reset: 12", &json!({})), Denied::Limited(12)),
-            (fails("429 Too Many Requests", &json!({})), Denied::Limited(60)),
+            (fails("404 Not Found", &json!({})), CalendlyError::NotFound),
+            (fails("429 Too Many Requests\r\nX-RateLimit-Reset: 12", &json!({})), CalendlyError::Limited(12)),
+            (fails("429 Too Many Requests", &json!({})), CalendlyError::Limited(60)),
             (
                 fails(
                     "400 Bad Request",

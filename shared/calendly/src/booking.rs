@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::scheduling::Form;
 use domain::{EventTypeUri, Fact, Private, Reason};
-use engine::Made;
+use engine::BookOutcome;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::call::one;
 use crate::error::{Meaning, USUAL_RESET_SECONDS};
 use crate::meetings::fact;
-use crate::place::path_of_event;
+use crate::paths::path_of_event;
 use crate::{Account, Error};
 
 /// How long the event is waited for once it is booked: whoever booked wants to hear of it.
@@ -106,7 +106,7 @@ impl<'a> Body<'a> {
 }
 
 /// Books, and learns what was booked.
-pub(crate) async fn book(account: &Account, form: &Form) -> Made {
+pub(crate) async fn book(account: &Account, form: &Form) -> BookOutcome {
     let answer = match account.call(Method::POST, "/invitees", &[], Some(&Body::of(form))).await {
         Ok(answer) => answer,
         Err(error) => return not_booked(&error),
@@ -116,13 +116,13 @@ pub(crate) async fn book(account: &Account, form: &Form) -> Made {
         Err(error) => Err(error),
     };
     match booked {
-        Ok(fact) => Made::Booking {
+        Ok(fact) => BookOutcome::Booking {
             fact: Box::new(fact),
             closed_for_seconds: (answer.remaining == Some(0))
                 .then_some(answer.reset_seconds.unwrap_or(USUAL_RESET_SECONDS)),
         },
         // Something was booked; what it was will be found by its token.
-        Err(error) => Made::Unknown { detail: error.to_string() },
+        Err(error) => BookOutcome::Unknown { detail: error.to_string() },
     }
 }
 
@@ -146,17 +146,19 @@ async fn booked(account: &Account, invitee: &Value, form: &Form) -> Result<Fact,
     Ok(told)
 }
 
-fn not_booked(error: &Error) -> Made {
+fn not_booked(error: &Error) -> BookOutcome {
     let detail = error.to_string();
     match error.meaning() {
-        _ if error.has_code("already_filled") => Made::Filled,
-        Meaning::Limited(reset_seconds) => Made::Limited { reset_seconds },
-        Meaning::Misconfigured => Made::Refused { reason: Reason::Misconfigured, detail, parameters: Vec::new() },
-        Meaning::Refused | Meaning::Missing => {
-            Made::Refused { reason: Reason::ProviderRefused, detail, parameters: error.parameters() }
+        _ if error.has_code("already_filled") => BookOutcome::Filled,
+        Meaning::Limited(reset_seconds) => BookOutcome::Limited { reset_seconds },
+        Meaning::Misconfigured => {
+            BookOutcome::Refused { reason: Reason::Misconfigured, detail, parameters: Vec::new() }
         }
-        Meaning::Unasked(_) => Made::Unsent { detail },
-        Meaning::Doubtful => Made::Unknown { detail },
+        Meaning::Refused | Meaning::Missing => {
+            BookOutcome::Refused { reason: Reason::ProviderRefused, detail, parameters: error.parameters() }
+        }
+        Meaning::Unasked(_) => BookOutcome::Unsent { detail },
+        Meaning::Doubtful => BookOutcome::Unknown { detail },
     }
 }
 
@@ -198,7 +200,7 @@ mod tests {
         }
     }
 
-    async fn book(answers: Vec<(&'static str, fake::Answer)>) -> Made {
+    async fn book(answers: Vec<(&'static str, fake::Answer)>) -> BookOutcome {
         let calendly = fake::calendly(answers).await;
         let mut rest = fake::rest(&calendly.url);
         rest.patience = Duration::from_millis(500);
@@ -267,7 +269,7 @@ mod tests {
     async fn a_booking_is_told_with_its_event() {
         let calendly = fake::calendly(vec![(POST, made(&invitee("I1"))), (EVENT, resource(&fake::event()))]).await;
         let booked = fake::rest(&calendly.url).book(&ConnectionName::default(), &form()).await;
-        let Made::Booking { fact, closed_for_seconds: None } = booked else { panic!("{booked:?}") };
+        let BookOutcome::Booking { fact, closed_for_seconds: None } = booked else { panic!("{booked:?}") };
         assert_eq!(fact.leg.token, Some(form().tracking.token));
         assert_eq!(fact.leg.details.join_url.as_deref(), Some("https://zoom.example/1"));
         assert_eq!(fact.leg.details.host.as_deref(), Some("Maria Host"));
@@ -279,7 +281,7 @@ mod tests {
     async fn a_booking_whose_event_cannot_be_had_is_told_by_the_form() {
         for event in [fails("502 Bad Gateway", &json!("<html>")), silence(), resource(&json!({"uri": "…"}))] {
             let booked = book(vec![(POST, made(&invitee("I1"))), (EVENT, event)]).await;
-            let Made::Booking { fact, .. } = booked else { panic!("{booked:?}") };
+            let BookOutcome::Booking { fact, .. } = booked else { panic!("{booked:?}") };
             let (details, form) = (&fact.leg.details, form());
             assert_eq!((details.start, details.end), (form.start, form.end));
             assert_eq!(
@@ -304,7 +306,7 @@ mod tests {
         ] {
             let booked = answer(headers, json!({"resource": invitee("I1")}).to_string());
             let booked = book(vec![(POST, booked), (EVENT, resource(&fake::event()))]).await;
-            let Made::Booking { closed_for_seconds, .. } = booked else { panic!("{booked:?}") };
+            let BookOutcome::Booking { closed_for_seconds, .. } = booked else { panic!("{booked:?}") };
             assert_eq!(closed_for_seconds, closed, "{headers}");
         }
     }
@@ -326,14 +328,14 @@ mod tests {
         let words = json!({"title": "Invalid Argument", "message": "already_filled", "details": [{"message": "already_filled"}]});
         let scope =
             json!({"title": "Insufficient scope", "message": "…", "required_scopes": ["scheduled_events:write"]});
-        let about = |reason, detail: &str, parameters: &[&str]| Made::Refused {
+        let about = |reason, detail: &str, parameters: &[&str]| BookOutcome::Refused {
             reason,
             detail: format!("Calendly answered {detail}"),
             parameters: parameters.iter().map(|it| (*it).to_owned()).collect(),
         };
         let refused = |reason, detail: &str| about(reason, detail, &[]);
         for (status, body, expected) in [
-            ("400 Bad Request", filled, Made::Filled),
+            ("400 Bad Request", filled, BookOutcome::Filled),
             (
                 "400 Bad Request",
                 location,
@@ -356,8 +358,8 @@ mod tests {
             ),
             ("404 Not Found", json!({}), refused(Reason::ProviderRefused, "404 Not Found")),
             ("424 Failed Dependency", json!({}), refused(Reason::ProviderRefused, "424 Failed Dependency")),
-            ("429 Too Many Requests\r\nX-RateLimit-Reset: 37", json!({}), Made::Limited { reset_seconds: 37 }),
-            ("429 Too Many Requests", json!({}), Made::Limited { reset_seconds: 60 }),
+            ("429 Too Many Requests\r\nX-RateLimit-Reset: 37", json!({}), BookOutcome::Limited { reset_seconds: 37 }),
+            ("429 Too Many Requests", json!({}), BookOutcome::Limited { reset_seconds: 60 }),
         ] {
             assert_eq!(book(vec![(POST, fails(status, &body))]).await, expected, "{status}");
         }
@@ -374,12 +376,12 @@ mod tests {
             (answer("201 Created", "<html>"), "Calendly's answer could not be read: line 1, column 1"),
             (made(&no_event), "Calendly's answer could not be read: resource.event: is not of the known form"),
         ] {
-            assert_eq!(book(vec![(POST, told)]).await, Made::Unknown { detail: doubt.to_owned() });
+            assert_eq!(book(vec![(POST, told)]).await, BookOutcome::Unknown { detail: doubt.to_owned() });
         }
         let unsent = async |connection: &str, url: &str| {
             let connection = ConnectionName::parse(connection).expect("a name");
             match fake::rest(url).book(&connection, &form()).await {
-                Made::Unsent { detail } => detail,
+                BookOutcome::Unsent { detail } => detail,
                 other => panic!("{other:?}"),
             }
         };

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::Serialize;
 
 use crate::error::Meaning;
-use crate::place::Place;
+use crate::paths::InviteePath;
 use crate::resources::{Invitee, ScheduledEvent};
 use crate::{Account, Error};
 
@@ -22,8 +22,9 @@ struct Body {
 }
 
 /// Cancels an invitee's event, if nobody else is in it and it is still ahead.
-pub(crate) async fn cancel(account: &Account, place: &Place, reason: &str, now: Timestamp) -> Outcome {
-    let asked = tokio::try_join!(account.get::<Invitee>(&place.invitee), account.get::<ScheduledEvent>(&place.event));
+pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &str, now: Timestamp) -> Outcome {
+    let asked =
+        tokio::try_join!(account.get::<Invitee>(&location.invitee), account.get::<ScheduledEvent>(&location.event));
     let (invitee, event) = match asked {
         Ok(found) => found,
         // Nothing was to change yet: no answer is as good as a refused connection.
@@ -40,11 +41,11 @@ pub(crate) async fn cancel(account: &Account, place: &Place, reason: &str, now: 
         return refused(Reason::SharedEvent, format!("{} invitees are in the event", event.seats()));
     }
     let body = Body { reason: reason.trim().chars().take(LONGEST_REASON).collect() };
-    let path = format!("{}/cancellation", place.event);
+    let path = format!("{}/cancellation", location.event);
     match account.call(Method::POST, &path, &[], Some(&body)).await {
         Ok(_) => DONE,
         // Already canceled, begun, or not allowed: which of them, only its words say, and those change.
-        Err(error) if error.is_forbidden() => match account.get::<ScheduledEvent>(&place.event).await {
+        Err(error) if error.is_forbidden() => match account.get::<ScheduledEvent>(&location.event).await {
             Ok(event) if event.is_canceled() => DONE,
             Ok(event) if event.start_time <= now => refused(Reason::PastStart, error.to_string()),
             _ => unsent(Reason::Misconfigured, None, error.to_string()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::EventTypeUri;
-use domain::scheduling::{Catalog, EventType, Host, Place, Question, QuestionKind};
+use domain::scheduling::{Catalog, EventType, Host, LocationOption, Question, QuestionKind};
 use futures_util::{StreamExt, stream};
 
 use crate::call::readable;
@@ -90,10 +90,12 @@ fn event_type(read: resources::EventType, owner: &User) -> Option<(EventType, bo
         owner: profile.owner.unwrap_or_else(|| owner.uri.clone()),
         hosts: Vec::new(),
         questions: questions(read.custom_questions),
-        places: read
+        locations: read
             .locations
             .into_iter()
-            .filter_map(|it| Some(Place { kind: it.kind?, location: it.location.filter(|text| !text.is_empty()) }))
+            .filter_map(|it| {
+                Some(LocationOption { kind: it.kind?, location: it.location.filter(|text| !text.is_empty()) })
+            })
             .collect(),
     };
     Some((event_type, is_teams))
@@ -126,7 +128,7 @@ fn questions(read: Vec<resources::Question>) -> Vec<Question> {
 #[cfg(test)]
 mod tests {
     use domain::ConnectionName;
-    use engine::{Agenda, Denied};
+    use engine::{CalendlyAccount, CalendlyError};
     use serde_json::{Value, json};
 
     use super::*;
@@ -160,7 +162,7 @@ mod tests {
         )
     }
 
-    async fn ask(calendly: &Fake) -> Result<Catalog, Denied> {
+    async fn ask(calendly: &Fake) -> Result<Catalog, CalendlyError> {
         fake::rest(&calendly.url).catalog(&ConnectionName::default()).await
     }
 
@@ -199,7 +201,7 @@ mod tests {
             owner: ME.to_owned(),
             hosts: vec![maria],
             questions: Vec::new(),
-            places: vec![Place { kind: "zoom_conference".to_owned(), location: None }],
+            locations: vec![LocationOption { kind: "zoom_conference".to_owned(), location: None }],
         };
         assert_eq!(found[0], expected);
         assert_eq!(found[2].hosts[0].name, "Lars");
@@ -250,10 +252,10 @@ mod tests {
         let found = read(json!([bare, new])).await;
         let (bare, new) = (&found[0], &found[1]);
         assert_eq!((bare.minutes, bare.owner.as_str(), bare.hosts.len()), (23, ME, 1));
-        assert!(bare.questions.is_empty() && bare.places.is_empty() && !bare.is_group && !bare.is_round_robin);
+        assert!(bare.questions.is_empty() && bare.locations.is_empty() && !bare.is_group && !bare.is_round_robin);
         assert!(new.is_group && new.is_round_robin && new.hosts.is_empty());
-        assert_eq!(new.places[0].location.as_deref(), Some("Main Street 1"));
-        assert_eq!(new.places.len(), 2);
+        assert_eq!(new.locations[0].location.as_deref(), Some("Main Street 1"));
+        assert_eq!(new.locations.len(), 2);
         let question = |name: &str, kind, position, required, choices: &[&str], include_other| Question {
             name: name.to_owned(),
             kind,
@@ -311,6 +313,6 @@ mod tests {
         assert_eq!((found[0].hosts[0].uri.as_str(), found[0].hosts[0].name.as_str()), (ME, "Maria Host"));
         let calendly =
             fake::calendly(vec![fake::me(), (LIST, page(json!([]), None)), (MEMBERS, fails("500", &json!({})))]).await;
-        assert!(matches!(ask(&calendly).await, Err(Denied::Unavailable(_))));
+        assert!(matches!(ask(&calendly).await, Err(CalendlyError::Unavailable(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! What can go wrong with a call, without a word about any person, and what that means to the engine.
 
 use domain::Reason;
-use engine::{Denied, Unavailable};
+use engine::{CalendlyError, Unavailable};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
@@ -191,7 +191,7 @@ impl Error {
     }
 }
 
-impl From<Error> for Denied {
+impl From<Error> for CalendlyError {
     fn from(error: Error) -> Self {
         match error.meaning() {
             Meaning::Missing => Self::NotFound,

@@ -16,9 +16,9 @@ mod cancel;
 mod catalog;
 mod error;
 mod meetings;
+mod original_form;
 mod owners;
-mod particulars;
-mod place;
+mod paths;
 mod resources;
 mod rest;
 

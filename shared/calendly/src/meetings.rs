@@ -1,13 +1,13 @@
 //! An invitee's meetings. Calendly lists events without their invitees, who are asked for event by event.
 
 use domain::{Fact, Private};
-use engine::{Appointment, Wanted};
+use engine::{Appointment, BookingQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use wire::calendly::parse_looked_up;
 
-use crate::place::path_of_event;
+use crate::paths::path_of_event;
 use crate::{Account, Error, User};
 
 /// How many calls go side by side.
@@ -17,7 +17,7 @@ pub(crate) const AT_ONCE: usize = 8;
 const NEAR: SignedDuration = SignedDuration::from_mins(1);
 
 /// The booking that carries the token. One that is canceled meanwhile was made, too: it is found unless one is on.
-pub(crate) async fn find(account: &Account, owner: &User, wanted: &Wanted) -> Result<Option<Fact>, Error> {
+pub(crate) async fn find(account: &Account, owner: &User, wanted: &BookingQuery) -> Result<Option<Fact>, Error> {
     let (from, until) = (wanted.start.saturating_sub(NEAR), wanted.start.saturating_add(NEAR));
     let (from, until) = (from.unwrap_or(wanted.start), until.unwrap_or(wanted.start));
     let mut found = Vec::new();
@@ -56,7 +56,7 @@ pub(crate) async fn appointments(
                 end: details.end,
                 location_kind,
                 join_url: details.join_url,
-                place: details.place,
+                location: details.location,
                 invitee_name: details.name,
                 cancel_url: details.cancel_url,
                 reschedule_url: details.reschedule_url,
@@ -118,7 +118,7 @@ pub(crate) fn fact(invitee: &Value, event: &Value) -> Result<Fact, Error> {
 #[cfg(test)]
 mod tests {
     use domain::{ConnectionName, Token};
-    use engine::{Agenda, Calendly, Denied};
+    use engine::{Calendly, CalendlyAccount, CalendlyError};
 
     use super::*;
     use crate::fake::{self, Answer, Fake, ME, ORGANIZATION, TOKEN, event, fails, invitee, page, with};
@@ -132,7 +132,7 @@ mod tests {
 
     async fn look(calendly: &Fake) -> Option<Fact> {
         let token = Token::parse(TOKEN).expect("a token");
-        let wanted = Wanted { token, email: "ana@example.com".into(), start: instant("2127-01-11T09:00:00Z") };
+        let wanted = BookingQuery { token, email: "ana@example.com".into(), start: instant("2127-01-11T09:00:00Z") };
         fake::rest(&calendly.url).find(&ConnectionName::default(), &wanted).await.expect("an answer")
     }
 
@@ -248,6 +248,6 @@ mod tests {
         let (from, until) = (instant("2127-01-11T00:00:00Z"), instant("2127-01-18T00:00:00Z"));
         let rest = fake::rest(&calendly.url);
         let found = rest.appointments(&ConnectionName::default(), &"ana@example.com".into(), from, until).await;
-        assert_eq!(found, Err(Denied::Limited(12)));
+        assert_eq!(found, Err(CalendlyError::Limited(12)));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::scheduling::Form;
 use domain::{ConnectionName, EventTypeUri, Fact, InviteeUri, Outcome, Reason};
-use engine::{Calendly, Made, Unavailable, Wanted};
+use engine::{BookOutcome, BookingQuery, Calendly, Unavailable};
 use jiff::tz::TimeZone;
 use reqwest::Client;
 use runtime::{SecretError, Secrets, SystemClock};
@@ -13,7 +13,7 @@ use wire::calendly::parse_looked_up;
 
 use crate::call::PATIENCE;
 use crate::owners::{Owners, Zones};
-use crate::place::{Place, path_of_user};
+use crate::paths::{InviteePath, path_of_user};
 use crate::{Account, Error, User, agenda, booking, cancel, meetings};
 
 /// Calendly's REST API for every connection.
@@ -67,13 +67,13 @@ impl Rest {
 
 impl Calendly for Rest {
     async fn look_up(&self, connection: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable> {
-        let Some(place) = Place::of(invitee) else {
+        let Some(location) = InviteePath::parse(invitee) else {
             tracing::warn!("an invitee's URI is not of the known form, so nobody can be asked about it");
             return Ok(None);
         };
         let account = self.account(connection).await?;
         // Side by side: both together must end within the time that one call has.
-        let asked = tokio::try_join!(account.bytes(&place.invitee, &[]), account.bytes(&place.event, &[]));
+        let asked = tokio::try_join!(account.bytes(&location.invitee, &[]), account.bytes(&location.event, &[]));
         match asked {
             Ok((invitee, event)) => match parse_looked_up(&invitee, &event) {
                 Ok(fact) => Ok(Some(fact)),
@@ -84,26 +84,26 @@ impl Calendly for Rest {
         }
     }
 
-    async fn book(&self, connection: &ConnectionName, form: &Form) -> Made {
+    async fn book(&self, connection: &ConnectionName, form: &Form) -> BookOutcome {
         match self.account(connection).await {
             Ok(account) => booking::book(&account, form).await,
-            Err(error) => Made::Unsent { detail: error.to_string() },
+            Err(error) => BookOutcome::Unsent { detail: error.to_string() },
         }
     }
 
-    async fn find(&self, connection: &ConnectionName, wanted: &Wanted) -> Result<Option<Fact>, Unavailable> {
+    async fn find(&self, connection: &ConnectionName, wanted: &BookingQuery) -> Result<Option<Fact>, Unavailable> {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
         Ok(meetings::find(&account, &owner, wanted).await?)
     }
 
     async fn cancel(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
-        let Some(place) = Place::of(invitee) else {
+        let Some(location) = InviteePath::parse(invitee) else {
             let detail = "the invitee's URI is not of the known form".to_owned();
             return Outcome::Refused { reason: Reason::NotFound, detail };
         };
         match self.account(connection).await {
-            Ok(account) => cancel::cancel(&account, &place, reason, SystemClock.now()).await,
+            Ok(account) => cancel::cancel(&account, &location, reason, SystemClock.now()).await,
             Err(error) => cancel::without_token(&error),
         }
     }

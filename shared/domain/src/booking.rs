@@ -155,8 +155,8 @@ pub struct Details {
     #[serde(default)]
     pub join_url: Option<String>,
     /// Where to go, for a meeting that is not a link.
-    #[serde(default)]
-    pub place: Option<Private<String>>,
+    #[serde(default, rename = "place")]
+    pub location: Option<Private<String>>,
     /// Where the invitee cancels.
     #[serde(default)]
     pub cancel_url: Option<String>,
@@ -243,7 +243,7 @@ pub struct Leg {
 
 /// Where a booking stands, read off its legs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing<'a> {
+pub enum BookingState<'a> {
     /// The meeting is on; it may have been moved here.
     Active(&'a Leg),
     /// The old half of a move is known, the new half is not yet: nobody is told anything.
@@ -264,10 +264,10 @@ pub struct Booking {
     legs: BTreeMap<InviteeUri, Leg>,
     /// What we asked Calendly to book for it, by the token that the leg was to carry.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    requests: BTreeMap<Token, Requested>,
+    requests: BTreeMap<Token, CalendlyRequest>,
     /// The legs that VAI's agent asked to be canceled.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    cancel_requests: BTreeMap<InviteeUri, CancelRequested>,
+    cancel_requests: BTreeMap<InviteeUri, CancellationRequest>,
 }
 
 /// How many requests a booking remembers.
@@ -275,7 +275,7 @@ const MOST_REQUESTS: usize = 32;
 
 /// A leg that we asked Calendly to book: written down before Calendly hears of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Requested {
+pub struct CalendlyRequest {
     /// When, by our clock; of the last try.
     pub at: Timestamp,
     /// What equals for the same request and differs for another under the same key.
@@ -298,13 +298,14 @@ pub struct Requested {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<InviteeUri>,
     /// How it stands, as long as no leg carries its token.
-    pub stands: RequestStands,
+    #[serde(rename = "stands")]
+    pub state: RequestState,
 }
 
 /// How a request stands that has not become a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum RequestStands {
+pub enum RequestState {
     /// Calendly is being asked; whoever does it has died if it is not settled by then.
     Asking {
         /// When that is.
@@ -323,7 +324,7 @@ pub enum RequestStands {
 
 /// An agent's wish to cancel a leg.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct CancelRequested {
+pub struct CancellationRequest {
     /// When, by our clock.
     pub at: Timestamp,
     /// What Calendly tells the people concerned.
@@ -345,7 +346,7 @@ impl Booking {
     }
 
     /// Takes a fact in. Facts commute, and a second time changes nothing.
-    pub fn learn(&mut self, fact: &Fact) {
+    pub fn apply_fact(&mut self, fact: &Fact) {
         let mut told = fact.leg.clone();
         // Calendly knows nothing of a move of ours: it sees a booking and a cancellation.
         if told.previous.is_none() {
@@ -364,9 +365,9 @@ impl Booking {
 
     /// Writes down what Calendly is about to be asked for, or how that ended. Of what was refused long ago only the latest
     /// is kept: an agent that tries a hundred times must not fill the row.
-    pub(crate) fn request(&mut self, token: Token, requested: Requested) {
+    pub(crate) fn request(&mut self, token: Token, requested: CalendlyRequest) {
         self.requests.insert(token, requested);
-        let is_refused = |it: &Requested| matches!(it.stands, RequestStands::Refused { .. });
+        let is_refused = |it: &CalendlyRequest| matches!(it.state, RequestState::Refused { .. });
         while self.requests.len() > MOST_REQUESTS {
             let refused = self.requests.iter().filter(|(token, it)| is_refused(it) && self.leg_of(token).is_none());
             let Some(oldest) = refused.min_by_key(|(_, it)| it.at).map(|(token, _)| token.clone()) else { break };
@@ -375,28 +376,28 @@ impl Booking {
     }
 
     /// Writes down that a leg is to be canceled.
-    pub(crate) fn request_cancellation(&mut self, invitee: InviteeUri, requested: CancelRequested) {
+    pub(crate) fn request_cancellation(&mut self, invitee: InviteeUri, requested: CancellationRequest) {
         self.cancel_requests.insert(invitee, requested);
     }
 
     /// What Calendly was asked to book under a token.
-    pub fn requested(&self, token: &Token) -> Option<&Requested> {
+    pub fn request_for(&self, token: &Token) -> Option<&CalendlyRequest> {
         self.requests.get(token)
     }
 
     /// Everything that Calendly was asked to book, by its token.
-    pub fn requests(&self) -> &BTreeMap<Token, Requested> {
+    pub fn requests(&self) -> &BTreeMap<Token, CalendlyRequest> {
         &self.requests
     }
 
     /// What Calendly was asked to book and nobody knows the end of.
-    pub fn open_requests(&self) -> impl Iterator<Item = (&Token, &Requested)> {
-        let is_settled = |it: &Requested| matches!(it.stands, RequestStands::Refused { .. });
+    pub fn open_requests(&self) -> impl Iterator<Item = (&Token, &CalendlyRequest)> {
+        let is_settled = |it: &CalendlyRequest| matches!(it.state, RequestState::Refused { .. });
         self.requests.iter().filter(move |(token, it)| !is_settled(it) && self.leg_of(token).is_none())
     }
 
     /// Every leg that somebody asked to be canceled.
-    pub fn cancel_requests(&self) -> &BTreeMap<InviteeUri, CancelRequested> {
+    pub fn cancel_requests(&self) -> &BTreeMap<InviteeUri, CancellationRequest> {
         &self.cancel_requests
     }
 
@@ -406,18 +407,18 @@ impl Booking {
     }
 
     /// The tokens by which others must find this booking: those of moves of ours. That of its first leg leads here anyway.
-    pub fn tokens_of_moves(&self) -> impl Iterator<Item = &Token> {
+    pub fn move_tokens(&self) -> impl Iterator<Item = &Token> {
         self.requests.iter().filter(|(_, it)| it.replaces.is_some()).map(|(token, _)| token)
     }
 
     /// Whether we booked a leg, at VAI's wish.
-    pub fn was_requested(&self, leg: &Leg) -> bool {
+    pub fn was_booked_by_us(&self, leg: &Leg) -> bool {
         leg.token.as_ref().is_some_and(|token| self.requests.contains_key(token))
     }
 
     /// The legs that are to be canceled at Calendly, by us: those whose place another has taken at our request, and those
     /// that an agent canceled.
-    pub(crate) fn to_be_canceled(&self) -> impl Iterator<Item = &Leg> {
+    pub(crate) fn legs_to_cancel(&self) -> impl Iterator<Item = &Leg> {
         self.legs.values().filter(|leg| {
             let is_unwanted = self.cancel_requests.contains_key(&leg.invitee)
                 || self.replacing(leg).is_some()
@@ -431,7 +432,7 @@ impl Booking {
         let request = leg.token.as_ref().and_then(|token| self.requests.get(token));
         request.is_some_and(|it| it.replaces.is_some())
             && !self.is_followed(leg)
-            && self.head().is_some_and(|head| head.invitee != leg.invitee)
+            && self.current_leg().is_some_and(|head| head.invitee != leg.invitee)
     }
 
     /// The leg that took this one's place at our request.
@@ -457,22 +458,22 @@ impl Booking {
     }
 
     /// What a command is about: a leg, or the meeting that was asked for and never came to be, told as if it were one.
-    pub fn subject(&self, of: &InviteeUri) -> Option<Cow<'_, Leg>> {
+    pub fn leg_for_command(&self, of: &InviteeUri) -> Option<Cow<'_, Leg>> {
         if let Some(leg) = self.legs.get(of) {
             return Some(Cow::Borrowed(leg));
         }
-        let (token, request) = self.requests.iter().find(|(token, _)| InviteeUri::of_request(token) == *of)?;
+        let (token, request) = self.requests.iter().find(|(token, _)| InviteeUri::for_request(token) == *of)?;
         Some(Cow::Owned(request.as_leg(token)))
     }
 
     /// The meeting that VAI's agent asked for, was told to wait for, and that Calendly never made; since when that is known.
-    pub(crate) fn never_booked(&self) -> Option<(Leg, Timestamp)> {
+    pub(crate) fn failed_request(&self) -> Option<(Leg, Timestamp)> {
         let is_hoped_for = !self.legs.is_empty() || self.open_requests().next().is_some();
         let (token, request) = self.requests.iter().max_by_key(|(_, it)| it.at).filter(|_| !is_hoped_for)?;
-        match request.stands {
+        match request.state {
             // Of all refusals this is the one that no agent was there to hear: Calendly was asked for two minutes.
-            RequestStands::Refused { reason: Reason::NotFound, at } => Some((request.as_leg(token), at)),
-            RequestStands::Refused { .. } | RequestStands::Asking { .. } | RequestStands::Doubtful => None,
+            RequestState::Refused { reason: Reason::NotFound, at } => Some((request.as_leg(token), at)),
+            RequestState::Refused { .. } | RequestState::Asking { .. } | RequestState::Doubtful => None,
         }
     }
 
@@ -498,12 +499,12 @@ impl Booking {
     }
 
     /// Where the booking stands; `None` before its first fact.
-    pub fn standing(&self) -> Option<Standing<'_>> {
-        let head = self.head()?;
+    pub fn state(&self) -> Option<BookingState<'_>> {
+        let head = self.current_leg()?;
         Some(match &head.canceled {
-            None => Standing::Active(head),
-            Some(end) if end.rescheduled => Standing::Moving(head),
-            Some(end) => Standing::Canceled(head, end),
+            None => BookingState::Active(head),
+            Some(end) if end.rescheduled => BookingState::Moving(head),
+            Some(end) => BookingState::Canceled(head, end),
         })
     }
 
@@ -529,7 +530,7 @@ impl Booking {
     /// The leg that no other leg follows. Calendly makes chains; should its data ever fork, or two moves of ours cross, a
     /// meeting that is on goes before one that is off, and then the newest account decides, so that every order of arrival
     /// agrees.
-    fn head(&self) -> Option<&Leg> {
+    fn current_leg(&self) -> Option<&Leg> {
         let newest = |leg: &&Leg| (leg.canceled.is_none(), leg.details.as_of, leg.invitee.clone());
         self.legs
             .values()
@@ -559,9 +560,9 @@ impl Booking {
     }
 }
 
-impl Requested {
+impl CalendlyRequest {
     fn as_leg(&self, token: &Token) -> Leg {
-        let mut leg = Leg::bare(InviteeUri::of_request(token), &self.event_name, self.start, self.start);
+        let mut leg = Leg::bare(InviteeUri::for_request(token), &self.event_name, self.start, self.start);
         leg.details.as_of = self.at;
         leg.details.event_type.clone_from(&self.event_type);
         leg.details.name = self.name.clone();
@@ -591,7 +592,7 @@ impl Leg {
                 email: Private::default(),
                 zone: None,
                 join_url: None,
-                place: None,
+                location: None,
                 cancel_url: None,
                 reschedule_url: None,
                 in_person: false,
@@ -641,7 +642,7 @@ impl Details {
     fn rank(&self) -> (Timestamp, usize, String) {
         let links = [&self.join_url, &self.cancel_url, &self.reschedule_url, &self.host, &self.zone];
         let known =
-            links.iter().filter(|it| it.is_some()).count() + usize::from(self.place.is_some()) + self.phones.len();
+            links.iter().filter(|it| it.is_some()).count() + usize::from(self.location.is_some()) + self.phones.len();
         (self.as_of, known, rank_of(self))
     }
 }

@@ -108,7 +108,7 @@ impl Message {
 
     /// Whether it comes of a clock rather than of something that somebody has just done: quiet hours are kept for it, and
     /// nobody is told twice when in doubt.
-    pub fn is_of_the_clock(self) -> bool {
+    pub fn is_timed(self) -> bool {
         matches!(self, Self::Reminder { .. } | Self::FollowUp { .. } | Self::NoShow | Self::Reconfirmation { .. })
     }
 
@@ -160,13 +160,17 @@ impl Analytics {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// An SMS to the invitee.
-    Text(Message),
+    #[serde(rename = "text")]
+    Sms(Message),
     /// An e-mail to the invitee.
-    Mail(Message),
+    #[serde(rename = "mail")]
+    Email(Message),
     /// An SMS to a host, named by the address at Calendly; the empty one stands for the settings' one phone for all.
-    TextHost(Notice, Private<String>),
+    #[serde(rename = "text_host")]
+    SmsHost(Notice, Private<String>),
     /// An e-mail to a host.
-    MailHost(Notice, Private<String>),
+    #[serde(rename = "mail_host")]
+    EmailHost(Notice, Private<String>),
     /// News for VAI.
     TellVai(News),
     /// A conversation that VAI takes up again: `/followup/schedule`.
@@ -174,14 +178,15 @@ pub enum Action {
     /// A fact for VAI's analytics, with the payload that told it.
     Log(Analytics, FactId),
     /// The new half of a move is missing: Calendly is asked for it.
-    Heal,
+    #[serde(rename = "heal")]
+    FetchMissingHalf,
     /// The event is canceled at Calendly: an agent said so, or it was moved by us.
     Cancel,
 }
 
 /// Which way an action errs when nobody can tell whether it was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Errs {
+pub enum DeliveryGuarantee {
     /// Rather not at all than twice: it stays unknown.
     AtMostOnce,
     /// Rather twice than not at all, but never thrice: one more try.
@@ -193,30 +198,30 @@ pub enum Errs {
 impl Action {
     /// How this action errs. Of the providers only Brevo has an idempotency that is documented, and only for half an hour,
     /// so every action must say.
-    pub fn errs(&self) -> Errs {
+    pub fn guarantee(&self) -> DeliveryGuarantee {
         match self {
-            Self::Text(message) | Self::Mail(message) if message.is_of_the_clock() => Errs::AtMostOnce,
-            Self::OfferHelp => Errs::AtMostOnce,
-            Self::Text(_) | Self::Mail(_) | Self::TextHost(..) | Self::MailHost(..) => Errs::OnceMore,
+            Self::Sms(message) | Self::Email(message) if message.is_timed() => DeliveryGuarantee::AtMostOnce,
+            Self::OfferHelp => DeliveryGuarantee::AtMostOnce,
+            Self::Sms(_) | Self::Email(_) | Self::SmsHost(..) | Self::EmailHost(..) => DeliveryGuarantee::OnceMore,
             // What is canceled stays so.
-            Self::TellVai(_) | Self::Log(..) | Self::Heal | Self::Cancel => Errs::AtLeastOnce,
+            Self::TellVai(_) | Self::Log(..) | Self::FetchMissingHalf | Self::Cancel => DeliveryGuarantee::AtLeastOnce,
         }
     }
 
     /// The message that it brings to a person.
     pub fn message(&self) -> Option<Message> {
         match self {
-            Self::Text(message) | Self::Mail(message) => Some(*message),
-            Self::TextHost(notice, _) | Self::MailHost(notice, _) => Some(Message::HostNotice(*notice)),
-            Self::TellVai(_) | Self::OfferHelp | Self::Log(..) | Self::Heal | Self::Cancel => None,
+            Self::Sms(message) | Self::Email(message) => Some(*message),
+            Self::SmsHost(notice, _) | Self::EmailHost(notice, _) => Some(Message::HostNotice(*notice)),
+            Self::TellVai(_) | Self::OfferHelp | Self::Log(..) | Self::FetchMissingHalf | Self::Cancel => None,
         }
     }
 
     /// For an SMS: the e-mail that says the same.
     pub fn by_email(&self) -> Option<Self> {
         match self {
-            Self::Text(message) => Some(Self::Mail(*message)),
-            Self::TextHost(notice, host) if !host.expose().is_empty() => Some(Self::MailHost(*notice, host.clone())),
+            Self::Sms(message) => Some(Self::Email(*message)),
+            Self::SmsHost(notice, host) if !host.expose().is_empty() => Some(Self::EmailHost(*notice, host.clone())),
             _ => None,
         }
     }
@@ -234,17 +239,17 @@ impl Action {
             }
         };
         match self {
-            Self::Text(text) => message("sms", text),
-            Self::Mail(mail) => message("mail", mail),
-            Self::TextHost(notice, _) => format!("sms-host-{}", notice.name()),
-            Self::MailHost(notice, _) => format!("mail-host-{}", notice.name()),
+            Self::Sms(text) => message("sms", text),
+            Self::Email(mail) => message("mail", mail),
+            Self::SmsHost(notice, _) => format!("sms-host-{}", notice.name()),
+            Self::EmailHost(notice, _) => format!("mail-host-{}", notice.name()),
             Self::TellVai(News::Booked) => "vai-booked".to_owned(),
             Self::TellVai(News::Confirmed) => "vai-confirmed".to_owned(),
             Self::TellVai(News::Canceled) => "vai-canceled".to_owned(),
             Self::TellVai(News::Rescheduled) => "vai-rescheduled".to_owned(),
             Self::OfferHelp => "vai-offer-help".to_owned(),
             Self::Log(what, _) => format!("log-{}", what.name().replace('_', "-")),
-            Self::Heal => "heal".to_owned(),
+            Self::FetchMissingHalf => "heal".to_owned(),
             Self::Cancel => "cancel".to_owned(),
         }
     }
@@ -406,7 +411,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// The note that begins the history of a command that takes another's place.
-const INSTEAD: &str = "instead";
+const FALLBACK: &str = "instead";
 
 /// So many replies to one message are told; whoever writes a thousand must not fill the row.
 const MOST_REPLIES: usize = 20;
@@ -430,15 +435,15 @@ impl Command {
         let slug = action.slug();
         let id = match &action {
             Action::Log(_, fact) => CommandId::of(&slug, &[booking.as_str(), fact.as_str()]),
-            Action::TextHost(_, host) | Action::MailHost(_, host) => CommandId::of(
+            Action::SmsHost(_, host) | Action::EmailHost(_, host) => CommandId::of(
                 &slug,
                 &[booking.as_str(), &slug, leg.as_str(), &start.to_string(), &host.expose().to_lowercase()],
             ),
-            Action::Text(_)
-            | Action::Mail(_)
+            Action::Sms(_)
+            | Action::Email(_)
             | Action::TellVai(_)
             | Action::OfferHelp
-            | Action::Heal
+            | Action::FetchMissingHalf
             | Action::Cancel => CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()]),
         };
         Self {
@@ -457,19 +462,19 @@ impl Command {
     }
 
     /// The command as one that takes another's place, for which `reason` says why.
-    pub(crate) fn instead(mut self, now: Timestamp, reason: Reason) -> Self {
-        self.history.push(Note { at: now, what: INSTEAD.to_owned(), reason: Some(reason), detail: None });
+    pub(crate) fn as_fallback(mut self, now: Timestamp, reason: Reason) -> Self {
+        self.history.push(Note { at: now, what: FALLBACK.to_owned(), reason: Some(reason), detail: None });
         self
     }
 
     /// Whether it takes another's place.
-    pub(crate) fn is_instead(&self) -> bool {
-        self.history.first().is_some_and(|note| note.what == INSTEAD)
+    pub(crate) fn is_fallback(&self) -> bool {
+        self.history.first().is_some_and(|note| note.what == FALLBACK)
     }
 
     /// Why its e-mail should go out in its place, and since when: it is an SMS that can't be sent, was refused or did not
     /// arrive. One that may have been sent has no place to take.
-    pub(crate) fn calls_for_email(&self) -> Option<(Timestamp, Reason)> {
+    pub(crate) fn email_fallback(&self) -> Option<(Timestamp, Reason)> {
         let ended = match self.state {
             State::Skipped { reason } => {
                 use Reason::{Landline, NoPhone, NoTemplate, OptedOut, PhoneInvalid, QuietHours};
@@ -494,21 +499,21 @@ impl Command {
 
     /// The command, which was taken back, open again; with another hour, under a timer of another name: the old one may be
     /// about.
-    pub(crate) fn wanted_again(mut self, not_before: Option<Timestamp>, now: Timestamp) -> Self {
+    pub(crate) fn reopen(mut self, not_before: Option<Timestamp>, now: Timestamp) -> Self {
         if self.not_before != not_before {
             self.postponed += 1;
             self.not_before = not_before;
         }
-        self.turned(State::Open, now, None, None)
+        self.with_state(State::Open, now, None, None)
     }
 
     /// Whether it is an SMS in whose place an e-mail could go.
-    pub fn is_missed(&self) -> bool {
-        self.action.by_email().is_some() && self.calls_for_email().is_some()
+    pub fn allows_email_fallback(&self) -> bool {
+        self.action.by_email().is_some() && self.email_fallback().is_some()
     }
 
     /// The command with an hour that is not in quiet hours.
-    pub fn moved_to(mut self, hour: Timestamp, now: Timestamp) -> Self {
+    pub fn postpone_to(mut self, hour: Timestamp, now: Timestamp) -> Self {
         self.postponed += 1;
         self.not_before = Some(hour);
         self.history.push(Note { at: now, what: "postponed".to_owned(), reason: None, detail: None });
@@ -519,7 +524,13 @@ impl Command {
     /// What a provider's outcome makes of the command when another provider could take over: what it will never send, or
     /// can't for reasons of its account, is the next one's. A person's objection or a number that can't be texted is
     /// nobody's.
-    pub fn settled_by(self, outcome: Outcome, provider: Provider, next: Option<Provider>, now: Timestamp) -> Self {
+    pub fn settle_or_pass_on(
+        self,
+        outcome: Outcome,
+        provider: Provider,
+        next: Option<Provider>,
+        now: Timestamp,
+    ) -> Self {
         let own = match (&outcome, next) {
             (Outcome::Refused { reason, .. } | Outcome::Unsent { reason, .. }, Some(next)) => {
                 let is_final = matches!(outcome, Outcome::Refused { .. });
@@ -546,16 +557,16 @@ impl Command {
                 command.state = State::Open;
                 command
             }
-            (_, outcome) => self.settled(outcome, now),
+            (_, outcome) => self.settle(outcome, now),
         }
     }
 
     /// Takes in a provider's word on the message. `None` when it says nothing new: what was overtaken, what is about
     /// another message, what was never sent. A word on a message that nobody knew to be sent is how it becomes known.
-    pub fn heard_of(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
+    pub fn apply_receipt(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
         let delivery = receipt.delivery?;
         let was_in_doubt = !matches!(self.state, State::Done { .. });
-        if !self.is_spoken_of_by(receipt) || self.delivery >= Some(delivery) {
+        if !self.matches_receipt(receipt) || self.delivery >= Some(delivery) {
             return None;
         }
         self.delivery = Some(delivery);
@@ -569,7 +580,7 @@ impl Command {
     }
 
     /// Whether a receipt speaks of the very message that this command sent, or may have sent.
-    pub fn is_spoken_of_by(&self, receipt: &Receipt) -> bool {
+    pub fn matches_receipt(&self, receipt: &Receipt) -> bool {
         match &self.state {
             State::Done { provider_id: Some(id) } => receipt.provider_id.as_ref().is_none_or(|told| told == id),
             State::Done { provider_id: None } | State::Unknown => true,
@@ -590,7 +601,7 @@ impl Command {
     }
 
     /// The command with a line that its recipient has replied; `meaning` is no word of theirs.
-    pub fn replied_to(mut self, meaning: &str, now: Timestamp) -> Self {
+    pub fn record_reply(mut self, meaning: &str, now: Timestamp) -> Self {
         self.history.push(Note { at: now, what: REPLIED.to_owned(), reason: None, detail: Some(meaning.to_owned()) });
         self
     }
@@ -613,55 +624,55 @@ impl Command {
     }
 
     /// The command in another state, with a line in its history.
-    pub fn turned(mut self, state: State, now: Timestamp, reason: Option<Reason>, detail: Option<String>) -> Self {
+    pub fn with_state(mut self, state: State, now: Timestamp, reason: Option<Reason>, detail: Option<String>) -> Self {
         self.history.push(Note { at: now, what: state.name().to_owned(), reason, detail });
         self.state = state;
         self
     }
 
     /// The command, decided against at its hour. If an earlier try may have been heard, that is not hidden.
-    pub fn skipped(self, reason: Reason, now: Timestamp) -> Self {
+    pub fn skip(self, reason: Reason, now: Timestamp) -> Self {
         let state = if self.was_unknown_before() { State::Unknown } else { State::Skipped { reason } };
-        self.turned(state, now, Some(reason), None)
+        self.with_state(state, now, Some(reason), None)
     }
 
     /// The command, taken back; the timer it may have is still to be removed. If an earlier try may have been heard, that
     /// is not hidden, and its timer fires for nothing.
-    pub fn taken_back(self, reason: Reason, now: Timestamp) -> Self {
+    pub fn withdraw(self, reason: Reason, now: Timestamp) -> Self {
         let state = match self.state {
             _ if self.was_unknown_before() => State::Unknown,
             // A timer may stand only where one was asked for.
             State::Open => State::Withdrawn { reason },
             _ => State::Withdrawing { reason },
         };
-        self.turned(state, now, Some(reason), None)
+        self.with_state(state, now, Some(reason), None)
     }
 
     /// The command, claimed until `until`; `detail` says what is about to be done, without personal data; `to`, for whom.
-    pub fn claimed(mut self, now: Timestamp, until: Timestamp, detail: Option<String>, to: Option<ContactKey>) -> Self {
+    pub fn claim(mut self, now: Timestamp, until: Timestamp, detail: Option<String>, to: Option<ContactKey>) -> Self {
         self.attempts += 1;
         self.to = to.or(self.to);
-        self.turned(State::Claimed { until }, now, None, detail)
+        self.with_state(State::Claimed { until }, now, None, detail)
     }
 
     /// What an attempt's outcome makes of the command. Pure: the backoff is data and the clock an argument.
-    pub fn settled(self, outcome: Outcome, now: Timestamp) -> Self {
+    pub fn settle(self, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
-            Outcome::Done { provider_id } => self.turned(State::Done { provider_id }, now, None, None),
+            Outcome::Done { provider_id } => self.with_state(State::Done { provider_id }, now, None, None),
             Outcome::Refused { reason, detail } => {
-                self.turned(State::Failed { reason }, now, Some(reason), Some(detail))
+                self.with_state(State::Failed { reason }, now, Some(reason), Some(detail))
             }
-            Outcome::Unsent { reason, after_seconds, detail } => self.again_later(now, reason, after_seconds, detail),
+            Outcome::Unsent { reason, after_seconds, detail } => self.retry_later(now, reason, after_seconds, detail),
             Outcome::Unknown { detail } => {
-                let once_more = match self.action.errs() {
-                    Errs::AtMostOnce => false,
-                    Errs::OnceMore => !self.was_unknown_before(),
-                    Errs::AtLeastOnce => true,
+                let once_more = match self.action.guarantee() {
+                    DeliveryGuarantee::AtMostOnce => false,
+                    DeliveryGuarantee::OnceMore => !self.was_unknown_before(),
+                    DeliveryGuarantee::AtLeastOnce => true,
                 };
                 if once_more {
-                    self.again_later(now, Reason::Unknown, None, detail)
+                    self.retry_later(now, Reason::Unknown, None, detail)
                 } else {
-                    self.turned(State::Unknown, now, Some(Reason::Unknown), Some(detail))
+                    self.with_state(State::Unknown, now, Some(Reason::Unknown), Some(detail))
                 }
             }
         }
@@ -684,16 +695,16 @@ impl Command {
         self.history.iter().any(|note| note.reason == Some(Reason::Unknown))
     }
 
-    fn again_later(mut self, now: Timestamp, reason: Reason, after_seconds: Option<u32>, detail: String) -> Self {
+    fn retry_later(mut self, now: Timestamp, reason: Reason, after_seconds: Option<u32>, detail: String) -> Self {
         let tried = usize::try_from(self.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
         // A cancellation is owed until it holds, or the meeting begins.
         let last = BACKOFF_SECONDS.last().filter(|_| self.action == Action::Cancel);
         let Some(&backoff) = BACKOFF_SECONDS.get(tried).or(last) else {
             // One of the tries may have been heard: that is not hidden behind the last one's failure.
             return if reason == Reason::Unknown || self.was_unknown_before() {
-                self.turned(State::Unknown, now, Some(Reason::Unknown), Some(detail))
+                self.with_state(State::Unknown, now, Some(Reason::Unknown), Some(detail))
             } else {
-                self.turned(State::Failed { reason: Reason::GaveUp }, now, Some(Reason::GaveUp), Some(detail))
+                self.with_state(State::Failed { reason: Reason::GaveUp }, now, Some(Reason::GaveUp), Some(detail))
             };
         };
         let backoff = self.jittered(backoff);

@@ -6,7 +6,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::booking::Standing;
+use crate::booking::BookingState;
 use crate::quiet::Leeway;
 use crate::settings::{CalendarFile, Channel, HostContact, MailFor, Provider, Settings, Wording};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// What a message may speak of. Times are UTC here; the adapter tells them in `zone` and `language`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Letter {
+pub struct MessageContent {
     /// The recipient's name: the invitee's first name where it is known, or the host's.
     pub name: Private<String>,
     /// The invitee's whole name.
@@ -39,7 +39,7 @@ pub struct Letter {
     /// The link to join.
     pub join_url: Option<String>,
     /// Where to go, when there is no link.
-    pub place: Option<Private<String>>,
+    pub location: Option<Private<String>>,
     /// Whether there will be a link to join, and there is none yet.
     pub link_follows: bool,
     /// Whether the host calls the invitee.
@@ -75,7 +75,7 @@ pub struct Number {
 
 /// An SMS to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TextOrder {
+pub struct SmsOrder {
     /// To whom: the first of these that is a number which can be texted.
     pub numbers: Vec<Number>,
     /// The country of those that have no country code.
@@ -95,12 +95,12 @@ pub struct TextOrder {
     /// Which booking it is about: the provider tells it back in receipts.
     pub booking: BookingId,
     /// What it says.
-    pub letter: Letter,
+    pub content: MessageContent,
 }
 
 /// An e-mail to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MailOrder {
+pub struct EmailOrder {
     /// To whom.
     pub to: Private<String>,
     /// Which message.
@@ -124,7 +124,7 @@ pub struct MailOrder {
     /// Which booking it is about: the provider tells it back in receipts.
     pub booking: BookingId,
     /// What it says.
-    pub letter: Letter,
+    pub content: MessageContent,
     /// The agent's notes, for VAI's own template.
     pub notes: Option<Private<String>>,
     /// The kind of agent.
@@ -169,9 +169,9 @@ pub struct VaiOrder {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Order {
     /// Send an SMS.
-    Text(TextOrder),
+    Sms(SmsOrder),
     /// Send an e-mail.
-    Mail(MailOrder),
+    Email(EmailOrder),
     /// Tell VAI.
     News(News, VaiOrder),
     /// Have VAI's agent offer help at an instant.
@@ -186,22 +186,23 @@ impl Order {
     /// What the timeline says of it besides its outcome, without personal data: who sends it, in which language, and where
     /// the number was found.
     pub fn detail(&self, number: Option<PhoneSource>) -> Option<String> {
-        let sent = |provider: Provider, letter: &Letter| format!("{}, {}", provider.title(), letter.language.tag());
+        let sent =
+            |provider: Provider, content: &MessageContent| format!("{}, {}", provider.title(), content.language.tag());
         match self {
-            Self::Text(text) => {
+            Self::Sms(text) => {
                 let number = number.map(|source| format!(", number from {}", source.name())).unwrap_or_default();
-                Some(sent(text.provider, &text.letter) + &number)
+                Some(sent(text.provider, &text.content) + &number)
             }
-            Self::Mail(mail) => Some(sent(mail.provider, &mail.letter)),
+            Self::Email(mail) => Some(sent(mail.provider, &mail.content)),
             Self::News(..) | Self::Help(..) | Self::Log(..) | Self::Cancel(..) => None,
         }
     }
 
     /// What it says, if it is a message to a person.
-    pub fn letter_mut(&mut self) -> Option<&mut Letter> {
+    pub fn content_mut(&mut self) -> Option<&mut MessageContent> {
         match self {
-            Self::Text(text) => Some(&mut text.letter),
-            Self::Mail(mail) => Some(&mut mail.letter),
+            Self::Sms(text) => Some(&mut text.content),
+            Self::Email(mail) => Some(&mut mail.content),
             Self::News(..) | Self::Help(..) | Self::Log(..) | Self::Cancel(..) => None,
         }
     }
@@ -209,8 +210,8 @@ impl Order {
     /// Who sends it and who would if that one does not, if it is a message to a person.
     pub fn providers(&self) -> Option<(Provider, Option<Provider>)> {
         match self {
-            Self::Text(text) => Some((text.provider, text.next)),
-            Self::Mail(mail) => Some((mail.provider, mail.next)),
+            Self::Sms(text) => Some((text.provider, text.next)),
+            Self::Email(mail) => Some((mail.provider, mail.next)),
             Self::News(..) | Self::Help(..) | Self::Log(..) | Self::Cancel(..) => None,
         }
     }
@@ -230,34 +231,34 @@ pub fn compose(
 ) -> Result<Order, Reason> {
     let compose = Compose { booking, leg, passed_over, settings, now };
     match action {
-        Action::Text(message) => {
-            still_wanted(booking, leg, *message, Channel::Sms, settings, now)?;
-            let numbers = numbers_of_invitee(booking, leg, settings)?;
-            Ok(Order::Text(compose.text(*message, numbers, letter(booking, leg, *message, settings))?))
+        Action::Sms(message) => {
+            check_still_wanted(booking, leg, *message, Channel::Sms, settings, now)?;
+            let numbers = invitee_numbers(booking, leg, settings)?;
+            Ok(Order::Sms(compose.text(*message, numbers, content(booking, leg, *message, settings))?))
         }
-        Action::Mail(message) => {
+        Action::Email(message) => {
             if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
                 return Err(Reason::NotVais);
             }
-            still_wanted(booking, leg, *message, Channel::Email, settings, now)?;
+            check_still_wanted(booking, leg, *message, Channel::Email, settings, now)?;
             let to = leg.details.email.clone();
-            Ok(Order::Mail(compose.mail(*message, to, letter(booking, leg, *message, settings))?))
+            Ok(Order::Email(compose.mail(*message, to, content(booking, leg, *message, settings))?))
         }
-        Action::TextHost(notice, address) => {
+        Action::SmsHost(notice, address) => {
             let message = Message::HostNotice(*notice);
-            still_wanted(booking, leg, message, Channel::Sms, settings, now)?;
+            check_still_wanted(booking, leg, message, Channel::Sms, settings, now)?;
             let (host, contact) = host(leg, address, settings);
             let phone = contact.phone.as_ref().ok_or(Reason::NoPhone)?;
             let number = Number { text: phone.expose().into(), source: PhoneSource::Settings };
-            let letter = letter_to_host(letter(booking, leg, message, settings), *notice, host, &contact, settings);
-            Ok(Order::Text(compose.text(message, vec![number], letter)?))
+            let content = host_content(content(booking, leg, message, settings), *notice, host, &contact, settings);
+            Ok(Order::Sms(compose.text(message, vec![number], content)?))
         }
-        Action::MailHost(notice, address) => {
+        Action::EmailHost(notice, address) => {
             let message = Message::HostNotice(*notice);
-            still_wanted(booking, leg, message, Channel::Email, settings, now)?;
+            check_still_wanted(booking, leg, message, Channel::Email, settings, now)?;
             let (host, contact) = host(leg, address, settings);
-            let letter = letter_to_host(letter(booking, leg, message, settings), *notice, host, &contact, settings);
-            Ok(Order::Mail(compose.mail(message, address.clone(), letter)?))
+            let content = host_content(content(booking, leg, message, settings), *notice, host, &contact, settings);
+            Ok(Order::Email(compose.mail(message, address.clone(), content)?))
         }
         Action::TellVai(_) | Action::OfferHelp if now > later(leg.details.end, NEWS_LATENESS) => Err(Reason::TooLate),
         Action::TellVai(news) => Ok(Order::News(*news, vai(booking, leg, settings)?)),
@@ -272,7 +273,7 @@ pub fn compose(
         Action::Cancel if now >= leg.details.start => Err(Reason::PastStart),
         Action::Cancel => Ok(Order::Cancel(leg.invitee.clone(), cancel_reason(booking, leg, settings))),
         // A question: there is nothing to compose.
-        Action::Heal => Err(Reason::NotFound),
+        Action::FetchMissingHalf => Err(Reason::NotFound),
     }
 }
 
@@ -311,7 +312,7 @@ const FOLLOW_UP_LATENESS: SignedDuration = SignedDuration::from_hours(24);
 const NEWS_LATENESS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Whether a message about a leg still holds: the leg is the one the booking stands on, and it is not too late.
-fn still_wanted(
+fn check_still_wanted(
     booking: &Booking,
     leg: &Leg,
     message: Message,
@@ -320,13 +321,13 @@ fn still_wanted(
     now: Timestamp,
 ) -> Result<(), Reason> {
     let is_of_the_end = matches!(message, Message::Cancellation | Message::HostNotice(Notice::Canceled));
-    let is_current = match booking.standing() {
-        None if message == Message::NotBooked => booking.never_booked().is_some_and(|it| it.0.invitee == leg.invitee),
+    let is_current = match booking.state() {
+        None if message == Message::NotBooked => booking.failed_request().is_some_and(|it| it.0.invitee == leg.invitee),
         Some(_) if message == Message::NotBooked => return Err(Reason::BookedAfterAll),
-        Some(Standing::Active(head)) => head.invitee == leg.invitee && !is_of_the_end,
-        Some(Standing::Canceled(head, _)) if is_of_the_end => head.invitee == leg.invitee,
-        Some(Standing::Canceled(..)) => return Err(Reason::CanceledBeforeFire),
-        Some(Standing::Moving(_)) | None => false,
+        Some(BookingState::Active(head)) => head.invitee == leg.invitee && !is_of_the_end,
+        Some(BookingState::Canceled(head, _)) if is_of_the_end => head.invitee == leg.invitee,
+        Some(BookingState::Canceled(..)) => return Err(Reason::CanceledBeforeFire),
+        Some(BookingState::Moving(_)) | None => false,
     };
     if !is_current {
         return Err(Reason::MovedBeforeFire);
@@ -401,8 +402,8 @@ pub fn postponed(
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Timestamp, Reason> {
-    let Action::Text(message) = action else { return Ok(at) };
-    if !message.is_of_the_clock() || settings.quiet_hours.are_never() {
+    let Action::Sms(message) = action else { return Ok(at) };
+    if !message.is_timed() || settings.quiet_hours.are_never() {
         return Ok(at);
     }
     let leeway = match message {
@@ -429,7 +430,7 @@ fn later(instant: Timestamp, wait: SignedDuration) -> Timestamp {
 }
 
 /// What may be the invitee's number, in order of trust. Of the answers, only those to the settings' phone questions count.
-fn numbers_of_invitee(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<Vec<Number>, Reason> {
+fn invitee_numbers(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<Vec<Number>, Reason> {
     let told =
         leg.details.phones.iter().filter(|it| it.question.as_deref().is_none_or(|it| settings.asks_for_phone(it)));
     let told = told.map(|it| Number { text: it.text.clone(), source: it.source });
@@ -471,10 +472,10 @@ impl Compose<'_> {
         Ok(Senders { provider, template, next: able.next().map(|(next, _)| next) })
     }
 
-    fn text(&self, message: Message, numbers: Vec<Number>, letter: Letter) -> Result<TextOrder, Reason> {
-        let Senders { provider, template, next } = self.senders(message, Channel::Sms, letter.language)?;
+    fn text(&self, message: Message, numbers: Vec<Number>, content: MessageContent) -> Result<SmsOrder, Reason> {
+        let Senders { provider, template, next } = self.senders(message, Channel::Sms, content.language)?;
         let settings = self.settings;
-        Ok(TextOrder {
+        Ok(SmsOrder {
             numbers,
             region: settings.default_region.clone(),
             message,
@@ -482,17 +483,17 @@ impl Compose<'_> {
             next,
             template,
             sender: settings.senders.twilio.clone().filter(|_| provider == Provider::Twilio),
-            transliterate: settings.transliterate.contains(&letter.language),
+            transliterate: settings.transliterate.contains(&content.language),
             booking: self.booking.id.clone(),
-            letter,
+            content,
         })
     }
 
-    fn mail(&self, message: Message, to: Private<String>, letter: Letter) -> Result<MailOrder, Reason> {
-        let Senders { provider, template, next } = self.senders(message, Channel::Email, letter.language)?;
+    fn mail(&self, message: Message, to: Private<String>, content: MessageContent) -> Result<EmailOrder, Reason> {
+        let Senders { provider, template, next } = self.senders(message, Channel::Email, content.language)?;
         let (settings, metadata) = (self.settings, self.booking.metadata.as_ref());
         let senders = &settings.senders;
-        Ok(MailOrder {
+        Ok(EmailOrder {
             to,
             message,
             provider,
@@ -504,7 +505,7 @@ impl Compose<'_> {
             configuration_set: senders.ses_configuration_set.clone(),
             calendar: self.calendar(message),
             booking: self.booking.id.clone(),
-            letter,
+            content,
             notes: metadata.and_then(|it| it.notes.clone()),
             agent_type: metadata.and_then(|it| it.agent_type.clone()),
         })
@@ -534,7 +535,7 @@ struct Senders {
 }
 
 /// What a message to the invitee says.
-fn letter(booking: &Booking, leg: &Leg, message: Message, settings: &Settings) -> Letter {
+fn content(booking: &Booking, leg: &Leg, message: Message, settings: &Settings) -> MessageContent {
     let details = &leg.details;
     let language = language(booking, leg, settings);
     let survey = settings.survey_of(leg).filter(|_| matches!(message, Message::FollowUp { .. }));
@@ -545,7 +546,7 @@ fn letter(booking: &Booking, leg: &Leg, message: Message, settings: &Settings) -
     };
     let in_person = details.in_person.then(|| details.hosts.first()).flatten();
     let told = in_person.and_then(|host| settings.host(host.email.expose())?.zone.clone());
-    Letter {
+    MessageContent {
         // In Chinese a given name alone is for friends.
         name: details
             .first_name
@@ -561,7 +562,7 @@ fn letter(booking: &Booking, leg: &Leg, message: Message, settings: &Settings) -
         zone: told.or_else(|| details.zone.clone()).unwrap_or_else(|| settings.fallback_zone.clone()),
         language,
         join_url: details.join_url.clone(),
-        place: details.place.clone(),
+        location: details.location.clone(),
         link_follows: details.online && details.join_url.is_none(),
         by_phone: details.by_phone,
         cancel_url: details.cancel_url.clone(),
@@ -599,14 +600,14 @@ fn host<'a>(leg: &'a Leg, address: &Private<String>, settings: &Settings) -> (Op
 }
 
 /// What a host is told: the same, in the host's own language and zone.
-fn letter_to_host(
-    letter: Letter,
+fn host_content(
+    content: MessageContent,
     notice: Notice,
     host: Option<&EventHost>,
     contact: &HostContact,
     settings: &Settings,
-) -> Letter {
-    Letter {
+) -> MessageContent {
+    MessageContent {
         name: host.and_then(|it| it.name.clone()).unwrap_or_default().into(),
         language: contact.language.unwrap_or(settings.default_language),
         zone: contact.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
@@ -614,7 +615,7 @@ fn letter_to_host(
         cancel_url: None,
         reschedule_url: None,
         notice: Some(notice),
-        ..letter
+        ..content
     }
 }
 

@@ -61,8 +61,8 @@ impl Fact {
     /// The booking this fact founds when no alias knows its chain.
     pub fn founded_booking(&self, connection: &ConnectionName, root: &InviteeUri) -> BookingId {
         match &self.leg.token {
-            Some(token) => BookingId::of_token(connection, token),
-            None => BookingId::of_root(connection, root),
+            Some(token) => BookingId::from_token(connection, token),
+            None => BookingId::from_root(connection, root),
         }
     }
 }

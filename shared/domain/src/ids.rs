@@ -123,7 +123,7 @@ impl Token {
 
     /// The token of an idempotency key: whoever comes with the same key comes to the same booking. It says nothing of what
     /// the key was made of.
-    pub fn of_key(connection: &ConnectionName, key: &str) -> Self {
+    pub fn from_key(connection: &ConnectionName, key: &str) -> Self {
         const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         let random = hash(&["token-of-key", connection.as_str(), key]);
         let letters = random.iter().take(Self::LENGTH).map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
@@ -145,19 +145,19 @@ impl Token {
 
 impl BookingId {
     /// The id of the booking that carries our token.
-    pub fn of_token(connection: &ConnectionName, token: &Token) -> Self {
+    pub fn from_token(connection: &ConnectionName, token: &Token) -> Self {
         Self(format!("bk-{}", digest(&["booking-of-token", connection.as_str(), token.as_str()])))
     }
 
     /// The id of a booking without a token: that of the first invitee of its chain of moves.
-    pub fn of_root(connection: &ConnectionName, root: &InviteeUri) -> Self {
+    pub fn from_root(connection: &ConnectionName, root: &InviteeUri) -> Self {
         Self(format!("bk-{}", digest(&["booking-of-root", connection.as_str(), root.as_str()])))
     }
 }
 
 impl InviteeUri {
     /// What stands for a leg that was asked for and never came to be. No URI of Calendly's looks like it.
-    pub(crate) fn of_request(token: &Token) -> Self {
+    pub(crate) fn for_request(token: &Token) -> Self {
         Self(format!("request:{}", token.as_str()))
     }
 }
@@ -177,7 +177,7 @@ impl FactId {
 }
 
 /// The last segment of a Calendly URI: what VAI calls `event_uuid` and `invitee_uuid`.
-pub fn uuid_of(uri: &str) -> &str {
+pub fn uri_uuid(uri: &str) -> &str {
     uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
 }
 
@@ -218,6 +218,6 @@ mod tests {
     #[test]
     fn ids_do_not_depend_on_how_parts_are_joined() {
         assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
-        assert_eq!(uuid_of("https://api.calendly.com/scheduled_events/E/invitees/I"), "I");
+        assert_eq!(uri_uuid("https://api.calendly.com/scheduled_events/E/invitees/I"), "I");
     }
 }

@@ -9,31 +9,31 @@ mod command;
 mod compose;
 mod decide;
 mod fact;
+mod feedback;
 mod ids;
 mod language;
 mod personal;
 mod plan;
 pub mod quiet;
 mod reason;
-mod receipt;
 pub mod scheduling;
 pub mod settings;
 mod timeline;
 
 pub use booking::{
-    Booking, CancelRequested, CanceledBy, Cancellation, Details, EventHost, Leg, Metadata, NoShow, PhoneCandidate,
-    PhoneSource, Reconfirmation, RequestStands, Requested, Standing,
+    Booking, BookingState, CalendlyRequest, CanceledBy, Cancellation, CancellationRequest, Details, EventHost, Leg,
+    Metadata, NoShow, PhoneCandidate, PhoneSource, Reconfirmation, RequestState,
 };
-pub use command::{Action, Analytics, Command, Errs, Message, News, Note, Notice, Outcome, State};
-pub use compose::{Calendar, Letter, MailOrder, Number, Order, TextOrder, VaiOrder, compose, postponed};
-pub use decide::{Changed, Decision, Snapshot, Verdict, cancel, decide, request};
+pub use command::{Action, Analytics, Command, DeliveryGuarantee, Message, News, Note, Notice, Outcome, State};
+pub use compose::{Calendar, EmailOrder, MessageContent, Number, Order, SmsOrder, VaiOrder, compose, postponed};
+pub use decide::{CommandWrite, Decision, Snapshot, Verdict, cancel, decide, request};
 pub use fact::{Fact, FactKind};
+pub use feedback::{ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply};
 pub use ids::{
-    BookingId, CommandId, ConnectionName, EventTypeUri, EventUri, FactId, InviteeUri, Token, digest, uuid_of,
+    BookingId, CommandId, ConnectionName, EventTypeUri, EventUri, FactId, InviteeUri, Token, digest, uri_uuid,
 };
 pub use language::Language;
 pub use personal::{Phone, PhoneError, Private};
 pub use reason::Reason;
-pub use receipt::{ConsentSource, ContactKey, Delivery, Heard, Objection, Receipt, Reply};
 pub use settings::Settings;
 pub use timeline::{FactRecord, Line, timeline};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::booking::Standing;
+use crate::booking::BookingState;
 use crate::compose::{after, before, compose, is_reconfirmed, no_show_hour, postponed};
 use crate::settings::Channel;
 use crate::{
@@ -14,15 +14,15 @@ use crate::{
 
 /// Every command that the booking's present standing calls for, each open or skipped with its reason. Of the commands
 /// there are (`known`), only what became of an SMS matters: an e-mail may have to take its place.
-pub(crate) fn wanted(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
-    let Some((leg, actions)) = called_for(booking, settings) else { return Vec::new() };
+pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
+    let Some((leg, actions)) = planned_actions(booking, settings) else { return Vec::new() };
     let errands = booking
-        .to_be_canceled()
+        .legs_to_cancel()
         .map(|old| Command::new(&booking.id, Action::Cancel, old.invitee.clone(), old.details.start, None));
     let command = |action: Action, at: Option<Timestamp>| {
         let hour = at.map(|at| postponed(&leg, &action, at, settings, now));
         let skip = match (at, &hour) {
-            _ if action == Action::Heal => None,
+            _ if action == Action::FetchMissingHalf => None,
             _ if !settings.acts_on(&leg) => Some(Reason::EventTypeIgnored),
             (Some(at), _) if at <= now && !is_worth_doing_late(&action) => Some(Reason::PastOffset),
             (_, Some(Err(reason))) => Some(*reason),
@@ -31,14 +31,16 @@ pub(crate) fn wanted(booking: &Booking, known: &[Command], settings: &Settings, 
         let at = hour.and_then(Result::ok).or(at);
         let command = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
         match skip {
-            Some(reason) => command.turned(State::Skipped { reason }, now, Some(reason), None),
+            Some(reason) => command.with_state(State::Skipped { reason }, now, Some(reason), None),
             None => command,
         }
     };
     let mut wanted: Vec<_> = actions.into_iter().map(|(action, at)| command(action, at)).collect();
     if settings.email_instead_of_sms {
-        let instead: Vec<_> =
-            wanted.iter().filter_map(|text| instead_of(text, booking, &leg, known, &wanted, settings, now)).collect();
+        let instead: Vec<_> = wanted
+            .iter()
+            .filter_map(|text| plan_email_fallback(text, booking, &leg, known, &wanted, settings, now))
+            .collect();
         wanted.extend(instead);
     }
     wanted.extend(errands);
@@ -46,10 +48,10 @@ pub(crate) fn wanted(booking: &Booking, known: &[Command], settings: &Settings, 
 }
 
 /// For how long after an SMS has failed an e-mail may take its place.
-const INSTEAD_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+const FALLBACK_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// The e-mail that takes an SMS's place, if one should and can.
-fn instead_of(
+fn plan_email_fallback(
     text: &Command,
     booking: &Booking,
     leg: &Leg,
@@ -59,23 +61,23 @@ fn instead_of(
     now: Timestamp,
 ) -> Option<Command> {
     let action = text.action.by_email().filter(|mail| wanted.iter().all(|it| it.action != *mail))?;
-    if let Action::MailHost(_, host) = &action
+    if let Action::EmailHost(_, host) = &action
         && settings.host(host.expose()).is_none_or(|contact| !contact.email)
     {
         return None;
     }
-    let stands = known.iter().find(|it| it.id == text.id).unwrap_or(text);
-    let (since, reason) = stands.calls_for_email()?;
+    let state = known.iter().find(|it| it.id == text.id).unwrap_or(text);
+    let (since, reason) = state.email_fallback()?;
     // One that never had its hour waits for it; one that was tried goes out now.
-    let is_untried = matches!(stands.state, State::Skipped { .. });
-    let at = stands.not_before.filter(|at| is_untried && *at > now);
+    let is_untried = matches!(state.state, State::Skipped { .. });
+    let at = state.not_before.filter(|at| is_untried && *at > now);
     let mail = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
     if let Some(there) = known.iter().find(|it| it.id == mail.id) {
         return Some(there.clone());
     }
-    let is_recent = now < since.saturating_add(INSTEAD_WITHIN).unwrap_or(since);
+    let is_recent = now < since.saturating_add(FALLBACK_WITHIN).unwrap_or(since);
     let can = is_recent && compose(booking, leg, &mail.action, &[], settings, now).is_ok();
-    can.then(|| mail.instead(now, reason))
+    can.then(|| mail.as_fallback(now, reason))
 }
 
 /// What is of use though its hour has just passed.
@@ -87,23 +89,23 @@ fn is_worth_doing_late(action: &Action) -> bool {
 type Planned = (Action, Option<Timestamp>);
 
 /// What a booking's standing calls for, and the leg that it is about.
-fn called_for<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow<'a, Leg>, Vec<Planned>)> {
-    Some(match booking.standing() {
+fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow<'a, Leg>, Vec<Planned>)> {
+    Some(match booking.state() {
         None => {
-            let (leg, since) = booking.never_booked()?;
-            let actions = of_nothing(&leg, since, settings);
+            let (leg, since) = booking.failed_request()?;
+            let actions = plan_not_booked(&leg, since, settings);
             (Cow::Owned(leg), actions)
         }
-        Some(Standing::Moving(leg)) => (Cow::Borrowed(leg), of_half_a_move(leg)),
-        Some(Standing::Active(leg)) => (Cow::Borrowed(leg), of_meeting(booking, leg, settings)),
-        Some(Standing::Canceled(leg, end)) => (Cow::Borrowed(leg), of_cancellation(booking, leg, end, settings)),
+        Some(BookingState::Moving(leg)) => (Cow::Borrowed(leg), plan_incomplete_move(leg)),
+        Some(BookingState::Active(leg)) => (Cow::Borrowed(leg), plan_meeting(booking, leg, settings)),
+        Some(BookingState::Canceled(leg, end)) => (Cow::Borrowed(leg), plan_cancellation(booking, leg, end, settings)),
     })
 }
 
 fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Action> {
     settings.channels_of(message, leg).iter().map(move |channel| match channel {
-        Channel::Sms => Action::Text(message),
-        Channel::Email => Action::Mail(message),
+        Channel::Sms => Action::Sms(message),
+        Channel::Email => Action::Email(message),
     })
 }
 
@@ -111,22 +113,22 @@ fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator
 const MOST_HOSTS: usize = 6;
 
 /// The notices to the hosts that have a contact; where none has, to the one phone for all.
-fn to_hosts(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {
+fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {
     let channels = settings.channels_of(Message::HostNotice(notice), leg);
     let mut actions = Vec::new();
     for host in leg.details.hosts.iter().take(MOST_HOSTS) {
         let Some(contact) = settings.host(host.email.expose()) else { continue };
         let (texts, mails) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
         if texts && contact.phone.is_some() {
-            actions.push(Action::TextHost(notice, host.email.clone()));
+            actions.push(Action::SmsHost(notice, host.email.clone()));
         }
         // Where there is nothing else, the e-mail is the notice.
         if contact.email && (mails || texts && contact.phone.is_none()) {
-            actions.push(Action::MailHost(notice, host.email.clone()));
+            actions.push(Action::EmailHost(notice, host.email.clone()));
         }
     }
     if actions.is_empty() && settings.host_phone.is_some() && channels.contains(&Channel::Sms) {
-        actions.push(Action::TextHost(notice, Private::default()));
+        actions.push(Action::SmsHost(notice, Private::default()));
     }
     actions
 }
@@ -135,23 +137,23 @@ fn to_hosts(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {
 const NOT_BOOKED_AFTER_MINUTES: u32 = 10;
 
 /// What was asked for, and never came to be.
-fn of_nothing(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<Planned> {
+fn plan_not_booked(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<Planned> {
     let at = after(since, NOT_BOOKED_AFTER_MINUTES);
     by_channel(Message::NotBooked, leg, settings).map(|action| (action, Some(at))).collect()
 }
 
 /// How long the new half of a move may take to arrive before Calendly is asked for it. Both halves are sent at once;
 /// what comes later is a retry.
-const HEAL_AFTER_MINUTES: u32 = 10;
+const FETCH_MISSING_HALF_AFTER_MINUTES: u32 = 10;
 
 /// Only the old half of a move is known. Nobody is told anything until the new half is.
-fn of_half_a_move(leg: &Leg) -> Vec<Planned> {
+fn plan_incomplete_move(leg: &Leg) -> Vec<Planned> {
     let moved_at = leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at);
-    vec![(Action::Heal, Some(after(moved_at, HEAL_AFTER_MINUTES)))]
+    vec![(Action::FetchMissingHalf, Some(after(moved_at, FETCH_MISSING_HALF_AFTER_MINUTES)))]
 }
 
 /// A meeting that is on: it was booked, or moved here; then what comes before and after it.
-fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planned> {
+fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planned> {
     let is_vai = booking.metadata.is_some();
     let moved = booking.was_moved_to(leg);
     let mut actions = Vec::new();
@@ -172,8 +174,8 @@ fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planned>
         say(Message::NoShow, Some(hour));
     }
     let notice = if moved { Notice::Moved } else { Notice::Booked };
-    actions.extend(to_hosts(notice, leg, settings).into_iter().map(|action| (action, None)));
-    if is_vai && booking.was_requested(leg) && !moved {
+    actions.extend(host_notices(notice, leg, settings).into_iter().map(|action| (action, None)));
+    if is_vai && booking.was_booked_by_us(leg) && !moved {
         actions.push((Action::TellVai(News::Booked), None));
     }
     if is_vai {
@@ -183,14 +185,14 @@ fn of_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planned>
 }
 
 /// A meeting that is off.
-fn of_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &Settings) -> Vec<Planned> {
+fn plan_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &Settings) -> Vec<Planned> {
     let is_vai = booking.metadata.is_some();
     let mut actions = Vec::new();
     actions.extend(by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)));
     // A host need not be told of what the host has done. What VAI's agent does, Calendly takes for the host's doing.
     let by_agent = booking.cancel_requests().contains_key(&leg.invitee);
     if by_agent || end.by != CanceledBy::Host {
-        actions.extend(to_hosts(Notice::Canceled, leg, settings).into_iter().map(|action| (action, None)));
+        actions.extend(host_notices(Notice::Canceled, leg, settings).into_iter().map(|action| (action, None)));
     }
     if is_vai {
         actions.push((Action::TellVai(News::Canceled), None));

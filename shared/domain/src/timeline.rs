@@ -3,8 +3,8 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    Action, Booking, Command, FactKind, InviteeUri, Leg, Message, News, Note, Notice, Reason, RequestStands, Requested,
-    State, Token,
+    Action, Booking, CalendlyRequest, Command, FactKind, InviteeUri, Leg, Message, News, Note, Notice, Reason,
+    RequestState, State, Token,
 };
 
 /// One line of a booking's story. Instants are UTC.
@@ -35,19 +35,19 @@ pub struct FactRecord {
 pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
     // What was asked for goes before what came of it in the same second.
     let mut lines: Vec<Line> =
-        booking.requests().iter().flat_map(|(token, request)| of_request(booking, token, request)).collect();
+        booking.requests().iter().flat_map(|(token, request)| request_lines(booking, token, request)).collect();
     lines.extend(booking.cancel_requests().values().map(|request| Line {
         at: request.at,
         what: "VAI's agent".to_owned(),
         happened: "asks for the meeting to be canceled".to_owned(),
     }));
-    lines.extend(facts.iter().map(|fact| of_fact(booking, fact)));
+    lines.extend(facts.iter().map(|fact| fact_line(booking, fact)));
     let was_needed = |command: &&Command| {
         let arrived = State::Withdrawn { reason: Reason::Arrived };
-        command.action != Action::Heal || command.state != arrived
+        command.action != Action::FetchMissingHalf || command.state != arrived
     };
     // What takes another's place is told after it.
-    let (instead, others): (Vec<_>, Vec<_>) = commands.iter().filter(was_needed).partition(|it| it.is_instead());
+    let (instead, others): (Vec<_>, Vec<_>) = commands.iter().filter(was_needed).partition(|it| it.is_fallback());
     for command in others.into_iter().chain(instead) {
         let what = match booking.leg(&command.leg) {
             // After a move there are two of everything.
@@ -69,7 +69,7 @@ pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -
                 continue;
             }
             let detail = [note.detail.as_deref(), claim.take()].into_iter().flatten().collect::<Vec<_>>().join("; ");
-            lines.push(Line { at: note.at, what: what.clone(), happened: of_note(booking, command, note, &detail) });
+            lines.push(Line { at: note.at, what: what.clone(), happened: note_text(booking, command, note, &detail) });
         }
     }
     lines.sort_by_key(|line| line.at);
@@ -77,7 +77,7 @@ pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -
     lines
 }
 
-fn of_fact(booking: &Booking, fact: &FactRecord) -> Line {
+fn fact_line(booking: &Booking, fact: &FactRecord) -> Line {
     let leg = booking.leg(&fact.invitee);
     let start = |at| local(booking, &fact.invitee, at);
     let happened = match (fact.kind, leg) {
@@ -105,25 +105,25 @@ fn of_fact(booking: &Booking, fact: &FactRecord) -> Line {
 }
 
 /// What we asked Calendly to book, and what came of it if nothing did.
-fn of_request(booking: &Booking, token: &Token, request: &Requested) -> Vec<Line> {
+fn request_lines(booking: &Booking, token: &Token, request: &CalendlyRequest) -> Vec<Line> {
     let line = |at, happened| Line { at, what: "VAI's agent".to_owned(), happened };
     let verb = if request.replaces.is_some() { "asks for a move" } else { "asks for a booking" };
-    let wish = told_in(&request.zone, request.start);
+    let wish = time_in_zone(&request.zone, request.start);
     let mut lines = vec![line(request.at, format!("{verb}: {}, {wish}", request.event_name))];
-    match request.stands {
+    match request.state {
         _ if booking.leg_of(token).is_some() => {}
-        RequestStands::Asking { .. } => {}
-        RequestStands::Doubtful => {
+        RequestState::Asking { .. } => {}
+        RequestState::Doubtful => {
             lines.push(line(request.at, "Calendly gave no answer: it is being asked whether it has booked".to_owned()));
         }
-        RequestStands::Refused { reason, at } => {
+        RequestState::Refused { reason, at } => {
             lines.push(line(at, format!("nothing was booked: {} ({})", reason.sentence(), reason.code())));
         }
     }
     lines
 }
 
-fn of_note(booking: &Booking, command: &Command, note: &Note, detail: &str) -> String {
+fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) -> String {
     let reason = note.reason.map(|reason| format!(": {} ({})", reason.sentence(), reason.code()));
     let detail = if detail.is_empty() { String::new() } else { format!(" [{detail}]") };
     let plain = match note.what.as_str() {
@@ -176,17 +176,17 @@ fn title(action: &Action) -> String {
         Message::HostNotice(Notice::Canceled) => format!("notice to the host by {channel}: canceled"),
     };
     match action {
-        Action::Text(text) => message(text, "SMS"),
-        Action::Mail(mail) => message(mail, "e-mail"),
-        Action::TextHost(notice, _) => message(&Message::HostNotice(*notice), "SMS"),
-        Action::MailHost(notice, _) => message(&Message::HostNotice(*notice), "e-mail"),
+        Action::Sms(text) => message(text, "SMS"),
+        Action::Email(mail) => message(mail, "e-mail"),
+        Action::SmsHost(notice, _) => message(&Message::HostNotice(*notice), "SMS"),
+        Action::EmailHost(notice, _) => message(&Message::HostNotice(*notice), "e-mail"),
         Action::TellVai(News::Booked) => "VAI told of its booking".to_owned(),
         Action::TellVai(News::Confirmed) => "VAI told of the confirmation".to_owned(),
         Action::TellVai(News::Canceled) => "VAI told of the cancellation".to_owned(),
         Action::TellVai(News::Rescheduled) => "VAI told of the move".to_owned(),
         Action::OfferHelp => "VAI asked to offer help".to_owned(),
         Action::Log(what, _) => format!("VAI's analytics, {}", what.name()),
-        Action::Heal => "asking Calendly for the rest of the move".to_owned(),
+        Action::FetchMissingHalf => "asking Calendly for the rest of the move".to_owned(),
         Action::Cancel => "canceling at Calendly".to_owned(),
     }
 }
@@ -208,10 +208,10 @@ fn day(leg: &Leg, at: Timestamp) -> String {
 
 /// An instant in the invitee's zone, the zone named.
 fn local(booking: &Booking, invitee: &InviteeUri, at: Timestamp) -> String {
-    told_in(booking.leg(invitee).and_then(|leg| leg.details.zone.as_deref()).unwrap_or("UTC"), at)
+    time_in_zone(booking.leg(invitee).and_then(|leg| leg.details.zone.as_deref()).unwrap_or("UTC"), at)
 }
 
-fn told_in(zone: &str, at: Timestamp) -> String {
+fn time_in_zone(zone: &str, at: Timestamp) -> String {
     match TimeZone::get(zone) {
         Ok(tz) => format!("{} {zone}", at.to_zoned(tz).strftime("%a %d %b %Y %H:%M")),
         Err(_) => format!("{} UTC", at.to_zoned(TimeZone::UTC).strftime("%a %d %b %Y %H:%M")),

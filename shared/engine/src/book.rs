@@ -4,15 +4,15 @@
 use domain::scheduling::Form;
 use domain::scheduling::budget::{Bucket, Limits, Span, allowance, buckets};
 use domain::{
-    Booking, BookingId, ConnectionName, Decision, Fact, FactKind, Leg, Metadata, Private, Reason, RequestStands,
-    Requested, Settings, Snapshot, Standing, Token, decide, request,
+    Booking, BookingId, BookingState, CalendlyRequest, ConnectionName, Decision, Fact, FactKind, Leg, Metadata,
+    Private, Reason, RequestState, Settings, Snapshot, Token, decide, request,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desk::{Prospect, Records, ReserveError};
-use crate::drive::{MOST_DECISIONS, Trouble, evidence, look_again};
+use crate::desk::{ApiStore, RequestSnapshot, ReserveError};
+use crate::drive::{EngineError, MOST_DECISIONS, schedule_recheck, stored_facts};
 use crate::execute::LAST_START;
-use crate::ports::{Calendly, Clock, CommitError, Made, Store, Unavailable, Wanted, World};
+use crate::ports::{BookOutcome, BookingQuery, Calendly, Clock, CommitError, Store, Unavailable, World};
 
 /// How long somebody who asks Calendly may take: longer than the schedule function lives.
 const ASKING: SignedDuration = SignedDuration::from_secs(35);
@@ -37,12 +37,12 @@ pub struct Ask<'a> {
     /// Whose budget it counts against: the URI of the event type's owner.
     pub owner: &'a str,
     /// Where the token comes from.
-    pub key: KeyOf,
+    pub key: KeyOrigin,
 }
 
 /// Where a request's idempotency key comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum KeyOf {
+pub enum KeyOrigin {
     /// The caller gave it: it stands for one request, whatever became of that.
     Caller,
     /// It was made of the request: it stands for nothing as long as nothing was booked.
@@ -51,9 +51,9 @@ pub enum KeyOf {
 
 /// What is known of a request before anything is asked.
 #[derive(Debug)]
-pub enum Begun {
+pub enum RequestLookup {
     /// Nothing: it may be placed.
-    Fresh(Box<Fresh>),
+    NewRequest(Box<NewRequest>),
     /// It was booked before.
     Booked(Box<Booking>),
     /// Somebody is at it, or Calendly has not been heard: to be asked again at that instant.
@@ -64,16 +64,16 @@ pub enum Begun {
 
 /// A request that nobody has made before, and what there was to know about it.
 #[derive(Debug)]
-pub struct Fresh {
+pub struct NewRequest {
     /// What was read.
-    pub prospect: Prospect,
+    pub request_snapshot: RequestSnapshot,
     /// When it was read.
     read_at: Timestamp,
 }
 
 /// Why no booking is to be had now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Full {
+pub struct BudgetSpent {
     /// Of which span the budget is spent; `None` when Calendly said so.
     pub span: Option<Span>,
     /// When there is room for one again, as far as is known.
@@ -97,13 +97,13 @@ pub struct Wish<'a> {
 
 /// What came of a request.
 #[derive(Debug)]
-pub enum Placed {
+pub enum SubmitOutcome {
     /// It is booked.
     Booked(Box<Booking>),
     /// The slot is somebody else's.
     Filled,
     /// Calendly takes no more for now, or would not.
-    Full(Full),
+    BudgetSpent(BudgetSpent),
     /// Calendly said no, and will say no again.
     Refused {
         /// Why.
@@ -125,60 +125,65 @@ pub enum Placed {
 ///
 /// # Errors
 /// When the table can't be read, or Calendly can't be asked about a request in doubt.
-pub async fn begin<W: World>(world: &W, connection: &ConnectionName, ask: Ask<'_>) -> Result<Begun, Trouble>
+pub async fn look_up_request<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    ask: Ask<'_>,
+) -> Result<RequestLookup, EngineError>
 where
-    W::Store: Records,
+    W::Store: ApiStore,
 {
     let fresh = look(world, connection, ask).await?;
-    let known = &fresh.prospect.booking;
-    let made = || Begun::Booked(Box::new(known.clone()));
-    let Some(requested) = known.requested(ask.token) else {
+    let known = &fresh.request_snapshot.booking;
+    let made = || RequestLookup::Booked(Box::new(known.clone()));
+    let Some(requested) = known.request_for(ask.token) else {
         return Ok(match known.leg_of(ask.token) {
             // By a person, on a link that carried the token; or by whom it was passed on to.
             Some(leg) if leg.details.email.expose().eq_ignore_ascii_case(ask.email.expose()) => made(),
-            Some(_) => Begun::Differs,
-            None => Begun::Fresh(Box::new(fresh)),
+            Some(_) => RequestLookup::Differs,
+            None => RequestLookup::NewRequest(Box::new(fresh)),
         });
     };
     let is_same = requested.digest == ask.digest;
     if known.leg_of(ask.token).is_some() {
-        return Ok(if is_same { made() } else { Begun::Differs });
+        return Ok(if is_same { made() } else { RequestLookup::Differs });
     }
-    let is_refused = matches!(requested.stands, RequestStands::Refused { .. });
-    let binds = !is_refused || ask.key == KeyOf::Caller;
+    let is_refused = matches!(requested.state, RequestState::Refused { .. });
+    let binds = !is_refused || ask.key == KeyOrigin::Caller;
     if binds && !is_same {
-        return Ok(Begun::Differs);
+        return Ok(RequestLookup::Differs);
     }
-    match settle(world, connection, ask.booking, ask.token, requested).await? {
-        Settled::Booked(fact) => {
+    match settle_request(world, connection, ask.booking, ask.token, requested).await? {
+        Settlement::Booked(fact) => {
             // What follows from it is carried out by whoever comes next.
-            look_again(world, connection, ask.booking, world.clock().now() + ASK_AGAIN).await?;
-            Ok(Begun::Booked(Box::new(learn(world, connection, ask.booking, &fact).await?)))
+            schedule_recheck(world, connection, ask.booking, world.clock().now() + ASK_AGAIN).await?;
+            Ok(RequestLookup::Booked(Box::new(learn_fact(world, connection, ask.booking, &fact).await?)))
         }
-        Settled::NotBooked => Ok(Begun::Fresh(Box::new(look(world, connection, ask).await?))),
-        Settled::Unsettled(at) => Ok(Begun::InProgress(at)),
+        Settlement::NotBooked => Ok(RequestLookup::NewRequest(Box::new(look(world, connection, ask).await?))),
+        Settlement::Unsettled(at) => Ok(RequestLookup::InProgress(at)),
     }
 }
 
-async fn look<W: World>(world: &W, connection: &ConnectionName, ask: Ask<'_>) -> Result<Fresh, Unavailable>
+async fn look<W: World>(world: &W, connection: &ConnectionName, ask: Ask<'_>) -> Result<NewRequest, Unavailable>
 where
-    W::Store: Records,
+    W::Store: ApiStore,
 {
     let read_at = world.clock().now();
-    let prospect = world.store().prospect(connection, ask.booking, ask.owner, &buckets(read_at)).await?;
-    Ok(Fresh { prospect, read_at })
+    let request_snapshot =
+        world.store().request_snapshot(connection, ask.booking, ask.owner, &buckets(read_at)).await?;
+    Ok(NewRequest { request_snapshot, read_at })
 }
 
-impl Fresh {
+impl NewRequest {
     /// What a booking may be taken out of.
     ///
     /// # Errors
     /// There is no room for one now.
-    pub fn room(&self, limits: Limits, now: Timestamp) -> Result<[(Bucket, u32); 3], Full> {
-        match self.prospect.closed_until.filter(|until| *until > now) {
-            Some(free_at) => Err(Full { span: None, free_at }),
-            None => allowance(&self.prospect.spent, limits, now)
-                .map_err(|spent| Full { span: Some(spent.span), free_at: spent.free_at }),
+    pub fn room(&self, limits: Limits, now: Timestamp) -> Result<[(Bucket, u32); 3], BudgetSpent> {
+        match self.request_snapshot.closed_until.filter(|until| *until > now) {
+            Some(free_at) => Err(BudgetSpent { span: None, free_at }),
+            None => allowance(&self.request_snapshot.spent, limits, now)
+                .map_err(|spent| BudgetSpent { span: Some(spent.span), free_at: spent.free_at }),
         }
     }
 }
@@ -188,15 +193,15 @@ impl Fresh {
 ///
 /// # Errors
 /// When the table can't be written before Calendly was asked; afterwards every trouble has an answer of its own.
-pub async fn place<W: World>(
+pub async fn submit_request<W: World>(
     world: &W,
     connection: &ConnectionName,
-    mut fresh: Fresh,
+    mut fresh: NewRequest,
     wish: &Wish<'_>,
     deadline: Timestamp,
-) -> Result<Placed, Trouble>
+) -> Result<SubmitOutcome, EngineError>
 where
-    W::Store: Records,
+    W::Store: ApiStore,
 {
     let (ask, token) = (wish.ask, wish.ask.token);
     let settings = world.store().settings(connection).await?;
@@ -210,47 +215,49 @@ where
             break reserved;
         }
         let Reserved { snapshot, asking, .. } = reserved;
-        let stands = RequestStands::Refused { reason: Reason::RateLimited, at: world.clock().now() };
-        write_down(world, snapshot, token, &asking, stands, &settings).await;
+        let state = RequestState::Refused { reason: Reason::RateLimited, at: world.clock().now() };
+        write_down(world, snapshot, token, &asking, state, &settings).await;
         fresh = look(world, connection, ask).await?;
         // Others may have made the same request meanwhile.
-        if fresh.prospect.booking.requested(token) != Some(&Requested { stands, ..asking }) {
-            return Ok(Placed::Raced);
+        if fresh.request_snapshot.booking.request_for(token) != Some(&CalendlyRequest { state, ..asking }) {
+            return Ok(SubmitOutcome::Raced);
         }
     };
 
     let made = if world.clock().now() + LAST_START > deadline {
-        Made::Unsent { detail: TOO_LATE.to_owned() }
+        BookOutcome::Unsent { detail: TOO_LATE.to_owned() }
     } else {
         world.calendly().book(connection, wish.form).await
     };
     let (reason, placed) = match made {
-        Made::Booking { fact, closed_for_seconds } => {
+        BookOutcome::Booking { fact, closed_for_seconds } => {
             if let Some(seconds) = closed_for_seconds {
                 close(world, connection, ask.owner, seconds).await;
             }
             return Ok(booked(world, connection, snapshot, *fact).await);
         }
-        Made::Unknown { detail } => {
+        BookOutcome::Unknown { detail } => {
             tracing::warn!(error = detail, "Calendly was not heard; it is asked whether it has booked");
             return Ok(doubt(world, connection, &snapshot, token, asking, deadline).await);
         }
-        Made::Filled => {
+        BookOutcome::Filled => {
             // Perhaps by ourselves: an earlier try may have been carried out late.
             if was_tried && let Ok(Some(fact)) = world.calendly().find(connection, &wanted(token, &asking)).await {
                 return Ok(booked(world, connection, snapshot, fact).await);
             }
-            (Reason::SlotTaken, Placed::Filled)
+            (Reason::SlotTaken, SubmitOutcome::Filled)
         }
-        Made::Limited { reset_seconds } => {
+        BookOutcome::Limited { reset_seconds } => {
             let free_at = close(world, connection, ask.owner, reset_seconds).await;
-            (Reason::RateLimited, Placed::Full(Full { span: None, free_at }))
+            (Reason::RateLimited, SubmitOutcome::BudgetSpent(BudgetSpent { span: None, free_at }))
         }
-        Made::Refused { reason, detail, parameters } => (reason, Placed::Refused { reason, detail, parameters }),
-        Made::Unsent { detail } => (Reason::Unreachable, Placed::Unavailable(detail)),
+        BookOutcome::Refused { reason, detail, parameters } => {
+            (reason, SubmitOutcome::Refused { reason, detail, parameters })
+        }
+        BookOutcome::Unsent { detail } => (Reason::Unreachable, SubmitOutcome::Unavailable(detail)),
     };
-    let stands = RequestStands::Refused { reason, at: world.clock().now() };
-    write_down(world, snapshot, token, &asking, stands, &settings).await;
+    let state = RequestState::Refused { reason, at: world.clock().now() };
+    write_down(world, snapshot, token, &asking, state, &settings).await;
     Ok(placed)
 }
 
@@ -259,7 +266,7 @@ struct Reserved {
     /// The booking with the request.
     snapshot: Snapshot,
     /// The request.
-    asking: Requested,
+    asking: CalendlyRequest,
     /// Whether there was one before under the same token.
     was_tried: bool,
 }
@@ -268,13 +275,13 @@ struct Reserved {
 async fn reserve<W: World>(
     world: &W,
     connection: &ConnectionName,
-    fresh: Fresh,
+    fresh: NewRequest,
     wish: &Wish<'_>,
     settings: &Settings,
     deadline: Timestamp,
-) -> Result<Result<Reserved, Placed>, Trouble>
+) -> Result<Result<Reserved, SubmitOutcome>, EngineError>
 where
-    W::Store: Records,
+    W::Store: ApiStore,
 {
     let (store, ask, token) = (world.store(), wish.ask, wish.ask.token);
     let now = world.clock().now();
@@ -283,28 +290,28 @@ where
     }
     // In another bucket, what was booked in the last one may have grown since it was read. The booking itself must be as it
     // was: else somebody else has asked for the same.
-    let revision = fresh.prospect.revision;
+    let revision = fresh.request_snapshot.revision;
     let fresh = if buckets(now) == buckets(fresh.read_at) { fresh } else { look(world, connection, ask).await? };
-    if fresh.prospect.revision != revision {
-        return Ok(Err(Placed::Raced));
+    if fresh.request_snapshot.revision != revision {
+        return Ok(Err(SubmitOutcome::Raced));
     }
     let caps = match fresh.room(wish.limits, now) {
         Ok(caps) => caps,
-        Err(full) => return Ok(Err(Placed::Full(full))),
+        Err(full) => return Ok(Err(SubmitOutcome::BudgetSpent(full))),
     };
-    let Prospect { booking, spent, .. } = fresh.prospect;
+    let RequestSnapshot { booking, spent, .. } = fresh.request_snapshot;
     let snapshot = if booking.legs().is_empty() {
-        Snapshot { revision: fresh.prospect.revision, ..Snapshot::of(booking) }
+        Snapshot { revision: fresh.request_snapshot.revision, ..Snapshot::new(booking) }
     } else {
         store.load(connection, ask.booking).await?
     };
     let is_as_it_was = snapshot.revision == revision;
     if !is_as_it_was || wish.replaces.is_some_and(|leg| !may_be_replaced(&snapshot.booking, leg, token)) {
-        return Ok(Err(Placed::Raced));
+        return Ok(Err(SubmitOutcome::Raced));
     }
     // Should we die from here on, whoever comes then asks Calendly.
-    look_again(world, connection, ask.booking, now + ASKING + SignedDuration::from_secs(1)).await?;
-    let asking = Requested {
+    schedule_recheck(world, connection, ask.booking, now + ASKING + SignedDuration::from_secs(1)).await?;
+    let asking = CalendlyRequest {
         at: now,
         digest: ask.digest.to_owned(),
         event_name: wish.form.event_name.clone(),
@@ -314,7 +321,7 @@ where
         email: wish.form.person.email.clone(),
         zone: wish.form.person.zone.clone(),
         replaces: wish.replaces.map(|leg| leg.invitee.clone()),
-        stands: RequestStands::Asking { until: now + ASKING },
+        state: RequestState::Asking { until: now + ASKING },
     };
     let decision = request(&snapshot, token, asking.clone(), wish.metadata.clone(), settings, now);
     match store.reserve(&decision, ask.owner, &caps).await {
@@ -323,35 +330,35 @@ where
             let mut spent = spent;
             spent.extend(caps.into_iter().filter(|(capped, _)| *capped == bucket));
             let free_at = allowance(&spent, wish.limits, now).err().map_or(now + ASK_AGAIN, |it| it.free_at);
-            return Ok(Err(Placed::Full(Full { span: Some(bucket.span), free_at })));
+            return Ok(Err(SubmitOutcome::BudgetSpent(BudgetSpent { span: Some(bucket.span), free_at })));
         }
-        Err(ReserveError::Commit(CommitError::Conflict)) => return Ok(Err(Placed::Raced)),
+        Err(ReserveError::Commit(CommitError::Conflict)) => return Ok(Err(SubmitOutcome::Raced)),
         Err(ReserveError::Commit(CommitError::Unavailable(error))) => return Err(error.into()),
     }
-    let was_tried = snapshot.booking.requested(token).is_some();
+    let was_tried = snapshot.booking.request_for(token).is_some();
     Ok(Ok(Reserved { snapshot: snapshot.after(&decision), asking, was_tried }))
 }
 
 const TOO_LATE: &str = "too little time is left to hear Calendly's answer";
 
-fn too_late() -> Placed {
-    Placed::Unavailable(TOO_LATE.to_owned())
+fn too_late() -> SubmitOutcome {
+    SubmitOutcome::Unavailable(TOO_LATE.to_owned())
 }
 
 /// Whether a leg may be given up for another: it is the one that the booking stands on, nobody has canceled it, and no
 /// other request is under way. Two at once would leave a meeting that nobody knows of.
 fn may_be_replaced(booking: &Booking, leg: &Leg, token: &Token) -> bool {
-    let is_head = matches!(booking.standing(), Some(Standing::Active(head)) if head.invitee == leg.invitee);
+    let is_head = matches!(booking.state(), Some(BookingState::Active(head)) if head.invitee == leg.invitee);
     let is_alone = booking.open_requests().all(|(other, _)| other == token);
     is_head && is_alone && !booking.cancel_requests().contains_key(&leg.invitee)
 }
 
-fn wanted(token: &Token, requested: &Requested) -> Wanted {
-    Wanted { token: token.clone(), email: requested.email.clone(), start: requested.start }
+fn wanted(token: &Token, requested: &CalendlyRequest) -> BookingQuery {
+    BookingQuery { token: token.clone(), email: requested.email.clone(), start: requested.start }
 }
 
 /// How a request whose answer is missing ended.
-pub(crate) enum Settled {
+pub(crate) enum Settlement {
     /// Calendly has booked it.
     Booked(Box<Fact>),
     /// Calendly has not, and will not any more.
@@ -361,61 +368,61 @@ pub(crate) enum Settled {
 }
 
 /// Asks Calendly about a request that nobody knows the end of, once whoever made it is done for.
-pub(crate) async fn settle<W: World>(
+pub(crate) async fn settle_request<W: World>(
     world: &W,
     connection: &ConnectionName,
     booking: &BookingId,
     token: &Token,
-    requested: &Requested,
-) -> Result<Settled, Trouble> {
+    requested: &CalendlyRequest,
+) -> Result<Settlement, EngineError> {
     let now = world.clock().now();
-    match requested.stands {
-        RequestStands::Refused { .. } => return Ok(Settled::NotBooked),
-        RequestStands::Asking { until } if until > now => return Ok(Settled::Unsettled(until)),
-        RequestStands::Asking { .. } | RequestStands::Doubtful => {}
+    match requested.state {
+        RequestState::Refused { .. } => return Ok(Settlement::NotBooked),
+        RequestState::Asking { until } if until > now => return Ok(Settlement::Unsettled(until)),
+        RequestState::Asking { .. } | RequestState::Doubtful => {}
     }
     if let Some(fact) = world.calendly().find(connection, &wanted(token, requested)).await? {
-        return Ok(Settled::Booked(Box::new(fact)));
+        return Ok(Settlement::Booked(Box::new(fact)));
     }
     if requested.at + DOUBT > now {
-        return Ok(Settled::Unsettled(now + ASK_AGAIN));
+        return Ok(Settlement::Unsettled(now + ASK_AGAIN));
     }
     let settings = world.store().settings(connection).await?;
     for _ in 0..MOST_DECISIONS {
         let snapshot = world.store().load(connection, booking).await?;
-        let still = snapshot.booking.requested(token) == Some(requested) && snapshot.booking.leg_of(token).is_none();
+        let still = snapshot.booking.request_for(token) == Some(requested) && snapshot.booking.leg_of(token).is_none();
         if !still {
-            return Ok(Settled::Unsettled(now + ASK_AGAIN));
+            return Ok(Settlement::Unsettled(now + ASK_AGAIN));
         }
-        let stands = RequestStands::Refused { reason: Reason::NotFound, at: now };
-        let decision = request(&snapshot, token, Requested { stands, ..requested.clone() }, None, &settings, now);
+        let state = RequestState::Refused { reason: Reason::NotFound, at: now };
+        let decision = request(&snapshot, token, CalendlyRequest { state, ..requested.clone() }, None, &settings, now);
         match world.store().commit(&decision, &[]).await {
-            Ok(()) => return Ok(Settled::NotBooked),
+            Ok(()) => return Ok(Settlement::NotBooked),
             Err(CommitError::Conflict) => {}
             Err(CommitError::Unavailable(error)) => return Err(error.into()),
         }
     }
-    Err(Trouble::Contended)
+    Err(EngineError::Contended)
 }
 
 /// Takes in what Calendly has booked. It is booked whatever becomes of our own record: whoever looks at the booking next
 /// finds it.
-async fn booked<W: World>(world: &W, connection: &ConnectionName, snapshot: Snapshot, fact: Fact) -> Placed {
+async fn booked<W: World>(world: &W, connection: &ConnectionName, snapshot: Snapshot, fact: Fact) -> SubmitOutcome {
     let fact = Fact { kind: FactKind::Booked, ..fact };
     let id = snapshot.booking.id.clone();
     let mut booking = snapshot.booking.clone();
-    booking.learn(&fact);
+    booking.apply_fact(&fact);
     let learned = match commit(world, connection, &snapshot, &fact).await {
         Ok(Some(decision)) => Ok(decision.booking),
         // Its webhook was quicker.
-        Ok(None) => learn(world, connection, &id, &fact).await,
+        Ok(None) => learn_fact(world, connection, &id, &fact).await,
         Err(error) => Err(error.into()),
     };
     match learned {
         Ok(learned) => booking = learned,
         Err(error) => tracing::warn!(booking.id = %id, error = %error, "a booking could not be written down yet"),
     }
-    Placed::Booked(Box::new(booking))
+    SubmitOutcome::Booked(Box::new(booking))
 }
 
 /// Calendly was not heard: it is asked at once, and if it does not know of the booking yet, that is written down.
@@ -424,9 +431,9 @@ async fn doubt<W: World>(
     connection: &ConnectionName,
     snapshot: &Snapshot,
     token: &Token,
-    asking: Requested,
+    asking: CalendlyRequest,
     deadline: Timestamp,
-) -> Placed {
+) -> SubmitOutcome {
     let now = world.clock().now();
     if now + LAST_START <= deadline
         && let Ok(Some(fact)) = world.calendly().find(connection, &wanted(token, &asking)).await
@@ -434,25 +441,25 @@ async fn doubt<W: World>(
         return booked(world, connection, snapshot.clone(), fact).await;
     }
     if let Ok(settings) = world.store().settings(connection).await {
-        write_down(world, snapshot.clone(), token, &asking, RequestStands::Doubtful, &settings).await;
+        write_down(world, snapshot.clone(), token, &asking, RequestState::Doubtful, &settings).await;
     }
-    Placed::Doubtful(world.clock().now() + ASK_AGAIN)
+    SubmitOutcome::Doubtful(world.clock().now() + ASK_AGAIN)
 }
 
 /// Decides on a fact about a booking as it stands now, and commits.
-async fn learn<W: World>(
+async fn learn_fact<W: World>(
     world: &W,
     connection: &ConnectionName,
     booking: &BookingId,
     fact: &Fact,
-) -> Result<Booking, Trouble> {
+) -> Result<Booking, EngineError> {
     for _ in 0..MOST_DECISIONS {
         let snapshot = world.store().load(connection, booking).await?;
         if let Some(decision) = commit(world, connection, &snapshot, fact).await? {
             return Ok(decision.booking);
         }
     }
-    Err(Trouble::Contended)
+    Err(EngineError::Contended)
 }
 
 /// Decides on a fact and commits; `None` when somebody else wrote first.
@@ -469,7 +476,7 @@ async fn commit<W: World>(
     if decision.is_empty() {
         return Ok(Some(decision));
     }
-    match world.store().commit(&decision, &evidence(&decision, facts, None, now)).await {
+    match world.store().commit(&decision, &stored_facts(&decision, facts, None, now)).await {
         Ok(()) => Ok(Some(decision)),
         Err(CommitError::Conflict) => Ok(None),
         Err(CommitError::Unavailable(error)) => Err(error),
@@ -482,17 +489,17 @@ async fn write_down<W: World>(
     world: &W,
     mut snapshot: Snapshot,
     token: &Token,
-    asking: &Requested,
-    stands: RequestStands,
+    asking: &CalendlyRequest,
+    state: RequestState,
     settings: &Settings,
 ) {
     let (connection, id) = (snapshot.booking.connection.clone(), snapshot.booking.id.clone());
     for _ in 0..MOST_DECISIONS {
-        let is_open = snapshot.booking.leg_of(token).is_none() && snapshot.booking.requested(token) == Some(asking);
+        let is_open = snapshot.booking.leg_of(token).is_none() && snapshot.booking.request_for(token) == Some(asking);
         if !is_open {
             return;
         }
-        let ended = Requested { stands, ..asking.clone() };
+        let ended = CalendlyRequest { state, ..asking.clone() };
         let decision = request(&snapshot, token, ended, None, settings, world.clock().now());
         let written = match world.store().commit(&decision, &[]).await {
             Ok(()) => return,
@@ -512,7 +519,7 @@ async fn write_down<W: World>(
 /// Remembers that Calendly takes no bookings of an owner's for a while; gives back until when.
 async fn close<W: World>(world: &W, connection: &ConnectionName, owner: &str, seconds: u32) -> Timestamp
 where
-    W::Store: Records,
+    W::Store: ApiStore,
 {
     let until = world.clock().now() + SignedDuration::from_secs(i64::from(seconds));
     if let Err(error) = world.store().close(connection, owner, until).await {

@@ -16,7 +16,7 @@ use crate::ports::{CommitError, Unavailable};
 
 /// Why a question was not answered, or a wish not granted.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Denied {
+pub enum CalendlyError {
     /// It may work later; nothing personal is in the text.
     #[error("{0}")]
     Unavailable(String),
@@ -33,7 +33,7 @@ pub enum Denied {
 
 /// A user at Calendly.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Account {
+pub struct CalendlyUser {
     /// The user's URI.
     pub uri: String,
     /// The name.
@@ -68,7 +68,7 @@ pub struct Appointment {
     /// The link to join.
     pub join_url: Option<String>,
     /// Where to go, when there is no link.
-    pub place: Option<Private<String>>,
+    pub location: Option<Private<String>>,
     /// The invitee's name.
     pub invitee_name: Private<String>,
     /// Where the invitee cancels.
@@ -79,7 +79,7 @@ pub struct Appointment {
 
 /// What a booking was made with: what has to be said again when it moves.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Particulars {
+pub struct OriginalForm {
     /// Whether it is off already, by Calendly's word.
     pub is_canceled: bool,
     /// How many of the event's seats are taken, the invitee's own among them.
@@ -139,10 +139,10 @@ pub struct Subscription {
 }
 
 /// The hosts' agenda at Calendly. Each method says how many calls it makes.
-pub trait Agenda {
+pub trait CalendlyAccount {
     /// Every active event type the token may see, with its hosts. A call per hundred event types, one per hundred hosts,
     /// and one to learn whose token it is.
-    async fn catalog(&self, connection: &ConnectionName) -> Result<Catalog, Denied>;
+    async fn catalog(&self, connection: &ConnectionName) -> Result<Catalog, CalendlyError>;
 
     /// The free slots of at most 31 days, from an instant that is not past. One call.
     async fn available(
@@ -151,10 +151,10 @@ pub trait Agenda {
         event_type: &EventType,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Slot>, Denied>;
+    ) -> Result<Vec<Slot>, CalendlyError>;
 
     /// A link that books once. One call.
-    async fn link(&self, connection: &ConnectionName, event_type: &EventTypeUri) -> Result<String, Denied>;
+    async fn link(&self, connection: &ConnectionName, event_type: &EventTypeUri) -> Result<String, CalendlyError>;
 
     /// An invitee's meetings that are on and begin within `from..until`, in order. A call per hundred, and one per
     /// meeting.
@@ -164,10 +164,14 @@ pub trait Agenda {
         email: &Private<String>,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Appointment>, Denied>;
+    ) -> Result<Vec<Appointment>, CalendlyError>;
 
     /// What a booking was made with. Two calls, side by side.
-    async fn particulars(&self, connection: &ConnectionName, invitee: &InviteeUri) -> Result<Particulars, Denied>;
+    async fn original_form(
+        &self,
+        connection: &ConnectionName,
+        invitee: &InviteeUri,
+    ) -> Result<OriginalForm, CalendlyError>;
 
     /// Marks the invitee as not having come, or takes that back. What is so already is success. Two calls.
     async fn set_no_show(
@@ -175,10 +179,14 @@ pub trait Agenda {
         connection: &ConnectionName,
         invitee: &InviteeUri,
         is_no_show: bool,
-    ) -> Result<(), Denied>;
+    ) -> Result<(), CalendlyError>;
 
     /// A host's availability schedules. One call.
-    async fn schedules(&self, connection: &ConnectionName, host: &str) -> Result<Vec<AvailabilitySchedule>, Denied>;
+    async fn schedules(
+        &self,
+        connection: &ConnectionName,
+        host: &str,
+    ) -> Result<Vec<AvailabilitySchedule>, CalendlyError>;
 
     /// When a host is busy. A call per seven days, side by side.
     async fn busy(
@@ -187,18 +195,18 @@ pub trait Agenda {
         host: &str,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Busy>, Denied>;
+    ) -> Result<Vec<Busy>, CalendlyError>;
 
     /// The token's owner. One call.
-    async fn me(&self, connection: &ConnectionName) -> Result<Account, Denied>;
+    async fn me(&self, connection: &ConnectionName) -> Result<CalendlyUser, CalendlyError>;
 
     /// The organization's webhook subscriptions. Two calls.
-    async fn subscriptions(&self, connection: &ConnectionName) -> Result<Vec<Subscription>, Denied>;
+    async fn subscriptions(&self, connection: &ConnectionName) -> Result<Vec<Subscription>, CalendlyError>;
 }
 
 /// All that a booking request needs to know before it asks Calendly, in one read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Prospect {
+pub struct RequestSnapshot {
     /// The booking as it stands, without its commands.
     pub booking: Booking,
     /// Its revision; 0 when there is none yet.
@@ -224,7 +232,7 @@ pub enum ReserveError {
 
 /// How many bookings there are: counted, every one that is kept (past ones go after 90 days).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Totals {
+pub struct BookingCounts {
     /// Meetings that are on and ahead.
     pub upcoming: u64,
     /// Meetings that took place, or should have.
@@ -237,7 +245,7 @@ pub struct Totals {
 
 /// Everything that is kept of a booking.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Story {
+pub struct BookingRecord {
     /// The booking.
     pub booking: Booking,
     /// The facts it was folded from, as they arrived.
@@ -247,15 +255,15 @@ pub struct Story {
 }
 
 /// The table, as the schedule function uses it. Each method is one call unless it says otherwise.
-pub trait Records {
-    /// Reads a [`Prospect`].
-    async fn prospect(
+pub trait ApiStore {
+    /// Reads a [`RequestSnapshot`].
+    async fn request_snapshot(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
         owner: &str,
         buckets: &[Bucket],
-    ) -> Result<Prospect, Unavailable>;
+    ) -> Result<RequestSnapshot, Unavailable>;
 
     /// Commits a decision and takes one booking out of each bucket, unless a bucket holds as many as its cap already.
     /// All or nothing.
@@ -301,10 +309,14 @@ pub trait Records {
     async fn find(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, Unavailable>;
 
     /// Everything that is kept of a booking; `None` when there is no such booking.
-    async fn story(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Option<Story>, Unavailable>;
+    async fn booking_record(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+    ) -> Result<Option<BookingRecord>, Unavailable>;
 
     /// Counts the bookings. A call per some thousands, for each of three standings.
-    async fn totals(&self, connection: &ConnectionName, now: Timestamp) -> Result<Totals, Unavailable>;
+    async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, Unavailable>;
 
     /// When Calendly last told something new, to the minute.
     async fn last_webhook(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, Unavailable>;

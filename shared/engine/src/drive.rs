@@ -4,13 +4,13 @@ use domain::{BookingId, ConnectionName, Decision, Fact, InviteeUri, Snapshot, Ve
 use jiff::Timestamp;
 use wire::due::Due;
 
-use crate::book::{Settled, settle};
-use crate::execute::{Gate, execute};
-use crate::ports::{Bearer, Calendly, Clock, CommitError, Evidence, Store, Timers, Unavailable, World};
+use crate::book::{Settlement, settle_request};
+use crate::execute::{CallLimiter, execute};
+use crate::ports::{Calendly, Clock, CommitError, Store, StoredFact, TimerKind, Timers, Unavailable, World};
 
 /// A fact as it came in.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Received {
+pub struct ReceivedFact {
     /// What it says.
     pub fact: Fact,
     /// When it reached us.
@@ -30,7 +30,7 @@ pub struct Progress {
 
 /// Why a record must come back.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum EngineError {
     /// The world could not be asked.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -55,26 +55,26 @@ const LONGEST_WALK: usize = 64;
 ///
 /// # Errors
 /// When the record must come back. What was committed stays, and is not done twice.
-pub async fn receive<W: World>(
+pub async fn process_fact<W: World>(
     world: &W,
-    gate: &Gate,
+    limiter: &CallLimiter,
     connection: &ConnectionName,
-    received: &Received,
+    received: &ReceivedFact,
     deadline: Timestamp,
-) -> Result<Progress, Trouble> {
+) -> Result<Progress, EngineError> {
     for _ in 0..MOST_DECISIONS {
         let (snapshot, facts) = locate(world, connection, &received.fact).await?;
         let booking = snapshot.booking.id.clone();
-        match advance(world, gate, connection, snapshot, &facts, Some(received), deadline).await? {
+        match advance(world, limiter, connection, snapshot, &facts, Some(received), deadline).await? {
             Step::Beaten => {}
             Step::Through(progress) => return Ok(progress),
             Step::Learned(facts) => {
-                let further = go_on(world, gate, connection, &booking, facts, deadline).await?;
+                let further = go_on(world, limiter, connection, &booking, facts, deadline).await?;
                 return Ok(Progress { verdict: Verdict::New, ..further });
             }
         }
     }
-    Err(Trouble::Contended)
+    Err(EngineError::Contended)
 }
 
 /// Carries out whatever is open of a booking: a timer fired, or an earlier try was cut off. A request whose answer is
@@ -82,23 +82,23 @@ pub async fn receive<W: World>(
 ///
 /// # Errors
 /// When the record must come back.
-pub async fn resume<W: World>(
+pub async fn resume_booking<W: World>(
     world: &W,
-    gate: &Gate,
+    limiter: &CallLimiter,
     connection: &ConnectionName,
     booking: &BookingId,
     deadline: Timestamp,
-) -> Result<Progress, Trouble> {
+) -> Result<Progress, EngineError> {
     let mut snapshot = world.store().load(connection, booking).await?;
     let mut facts = Vec::new();
     let mut is_settled = false;
     // What can't be asked now must not hold up what is due.
     let mut unasked = None;
     for (token, request) in snapshot.booking.open_requests() {
-        match settle(world, connection, booking, token, request).await {
-            Ok(Settled::Booked(fact)) => facts.push(*fact),
-            Ok(Settled::NotBooked) => is_settled = true,
-            Ok(Settled::Unsettled(at)) => look_again(world, connection, booking, at).await?,
+        match settle_request(world, connection, booking, token, request).await {
+            Ok(Settlement::Booked(fact)) => facts.push(*fact),
+            Ok(Settlement::NotBooked) => is_settled = true,
+            Ok(Settlement::Unsettled(at)) => schedule_recheck(world, connection, booking, at).await?,
             Err(trouble) => unasked = Some(trouble),
         }
     }
@@ -106,10 +106,10 @@ pub async fn resume<W: World>(
         // That nothing was booked is written down, and so is what follows from it.
         snapshot = world.store().load(connection, booking).await?;
     }
-    let progress = match advance(world, gate, connection, snapshot, &facts, None, deadline).await? {
+    let progress = match advance(world, limiter, connection, snapshot, &facts, None, deadline).await? {
         Step::Through(progress) => progress,
-        Step::Beaten => go_on(world, gate, connection, booking, facts, deadline).await?,
-        Step::Learned(facts) => go_on(world, gate, connection, booking, facts, deadline).await?,
+        Step::Beaten => go_on(world, limiter, connection, booking, facts, deadline).await?,
+        Step::Learned(facts) => go_on(world, limiter, connection, booking, facts, deadline).await?,
     };
     unasked.map_or(Ok(progress), Err)
 }
@@ -118,34 +118,34 @@ pub async fn resume<W: World>(
 ///
 /// # Errors
 /// The due queue could not be reached.
-pub async fn look_again<W: World>(
+pub async fn schedule_recheck<W: World>(
     world: &W,
     connection: &ConnectionName,
     booking: &BookingId,
     at: Timestamp,
 ) -> Result<(), Unavailable> {
     let due = Due::V1 { connection: connection.clone(), booking: booking.clone(), commands: Vec::new() };
-    world.timers().arrange(booking.as_str(), &due, at, world.clock().now(), Bearer::DelayedMessage).await
+    world.timers().set_timer(booking.as_str(), &due, at, world.clock().now(), TimerKind::DelayedMessage).await
 }
 
 /// Decides on facts that are known to be this booking's, and on what Calendly answers about it, until there is no more.
 async fn go_on<W: World>(
     world: &W,
-    gate: &Gate,
+    limiter: &CallLimiter,
     connection: &ConnectionName,
     booking: &BookingId,
     mut facts: Vec<Fact>,
     deadline: Timestamp,
-) -> Result<Progress, Trouble> {
+) -> Result<Progress, EngineError> {
     for _ in 0..MOST_DECISIONS {
         let snapshot = world.store().load(connection, booking).await?;
-        match advance(world, gate, connection, snapshot, &facts, None, deadline).await? {
+        match advance(world, limiter, connection, snapshot, &facts, None, deadline).await? {
             Step::Beaten => {}
             Step::Through(progress) => return Ok(progress),
             Step::Learned(more) => facts = more,
         }
     }
-    Err(Trouble::Contended)
+    Err(EngineError::Contended)
 }
 
 /// How one decision went.
@@ -161,19 +161,19 @@ enum Step {
 /// Decides, commits and executes once.
 async fn advance<W: World>(
     world: &W,
-    gate: &Gate,
+    limiter: &CallLimiter,
     connection: &ConnectionName,
     snapshot: Snapshot,
     facts: &[Fact],
-    received: Option<&Received>,
+    received: Option<&ReceivedFact>,
     deadline: Timestamp,
-) -> Result<Step, Trouble> {
+) -> Result<Step, EngineError> {
     let settings = world.store().settings(connection).await?;
     let now = world.clock().now();
     let decision = decide(&snapshot, facts, &settings, now);
     if !decision.is_empty() {
-        let evidence = evidence(&decision, facts, received, now);
-        match world.store().commit(&decision, &evidence).await {
+        let stored_facts = stored_facts(&decision, facts, received, now);
+        match world.store().commit(&decision, &stored_facts).await {
             Ok(()) => {}
             Err(CommitError::Conflict) => return Ok(Step::Beaten),
             Err(CommitError::Unavailable(error)) => return Err(error.into()),
@@ -181,7 +181,7 @@ async fn advance<W: World>(
     }
     let verdict = decision.verdict;
     let snapshot = snapshot.after(&decision);
-    let carried = execute(world, gate, connection, &snapshot, &settings, received, deadline).await?;
+    let carried = execute(world, limiter, connection, &snapshot, &settings, received, deadline).await?;
     if carried.learned.is_empty() && !carried.missed {
         Ok(Step::Through(Progress { booking: snapshot.booking.id, verdict }))
     } else {
@@ -190,18 +190,18 @@ async fn advance<W: World>(
 }
 
 /// What is kept of the facts. A duplicate that only finds something to withdraw leaves no second trace.
-pub(crate) fn evidence(
+pub(crate) fn stored_facts(
     decision: &Decision,
     facts: &[Fact],
-    received: Option<&Received>,
+    received: Option<&ReceivedFact>,
     now: Timestamp,
-) -> Vec<Evidence> {
+) -> Vec<StoredFact> {
     if !decision.booking_changed {
         return Vec::new();
     }
     let of = |fact: &Fact| {
         let told = received.filter(|it| it.fact.id == fact.id);
-        Evidence {
+        StoredFact {
             id: fact.id.clone(),
             kind: fact.kind,
             invitee: fact.leg.invitee.clone(),
@@ -221,7 +221,7 @@ async fn locate<W: World>(
     world: &W,
     connection: &ConnectionName,
     fact: &Fact,
-) -> Result<(Snapshot, Vec<Fact>), Trouble> {
+) -> Result<(Snapshot, Vec<Fact>), EngineError> {
     let store = world.store();
     let chain: Vec<InviteeUri> = fact.chain().cloned().collect();
     let aliases = store.aliases(connection, &chain, fact.leg.token.as_ref()).await?;
@@ -275,11 +275,11 @@ async fn locate<W: World>(
                 return Ok((snapshot, facts));
             }
         }
-        let snapshot = store.load(connection, &BookingId::of_token(connection, token)).await?;
+        let snapshot = store.load(connection, &BookingId::from_token(connection, token)).await?;
         // A link can be passed on, and its token with it: the token is the booking of whoever used it first.
         if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {
             return Ok((snapshot, facts));
         }
     }
-    Ok((store.load(connection, &BookingId::of_root(connection, &root)).await?, facts))
+    Ok((store.load(connection, &BookingId::from_root(connection, &root)).await?, facts))
 }

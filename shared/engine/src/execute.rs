@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use wire::due::Due;
 
-use crate::drive::{Received, Trouble, look_again};
-use crate::ports::{Bearer, Calendly, Clock, Mail, Store, Texts, Timers, Unavailable, Vai, World};
+use crate::drive::{EngineError, ReceivedFact, schedule_recheck};
+use crate::ports::{Calendly, Clock, Email, Sms, Store, TimerKind, Timers, Unavailable, Vai, World};
 
 /// How long a claim holds. Claiming, reading a secret, the provider's call and settling end within 8 seconds each; the
 /// queue brings a record back after 180, so that a claim that died has lapsed by then.
@@ -36,15 +36,15 @@ const EARLY: SignedDuration = SignedDuration::from_secs(5);
 
 /// Limits how many calls of providers one invocation makes at a time, over all its records.
 #[derive(Debug)]
-pub struct Gate(Semaphore);
+pub struct CallLimiter(Semaphore);
 
-impl Default for Gate {
+impl Default for CallLimiter {
     fn default() -> Self {
         Self(Semaphore::new(SIDE_BY_SIDE))
     }
 }
 
-impl Gate {
+impl CallLimiter {
     async fn pass<T>(&self, call: impl Future<Output = T>) -> T {
         let permit = self.0.acquire().await;
         let result = call.await;
@@ -79,14 +79,14 @@ pub(crate) struct Carried {
 /// Carries every command of a booking as far as it goes now. What is new is made before what is old is removed.
 pub(crate) async fn execute<W: World>(
     world: &W,
-    gate: &Gate,
+    limiter: &CallLimiter,
     connection: &ConnectionName,
     snapshot: &Snapshot,
     settings: &Settings,
-    received: Option<&Received>,
+    received: Option<&ReceivedFact>,
     deadline: Timestamp,
-) -> Result<Carried, Trouble> {
-    let run = Run { world, gate, connection, snapshot, settings, received, deadline };
+) -> Result<Carried, EngineError> {
+    let run = Run { world, limiter, connection, snapshot, settings, received, deadline };
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
     let (removals, others): (Vec<_>, Vec<_>) =
         snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
@@ -103,7 +103,7 @@ pub(crate) async fn execute<W: World>(
         }
     }
     if open > 0 {
-        return Err(Trouble::Unfinished(open));
+        return Err(EngineError::Unfinished(open));
     }
     if held > 0 {
         run.come_again().await?;
@@ -128,11 +128,11 @@ enum Unaddressed {
 
 struct Run<'a, W> {
     world: &'a W,
-    gate: &'a Gate,
+    limiter: &'a CallLimiter,
     connection: &'a ConnectionName,
     snapshot: &'a Snapshot,
     settings: &'a Settings,
-    received: Option<&'a Received>,
+    received: Option<&'a ReceivedFact>,
     deadline: Timestamp,
 }
 
@@ -151,15 +151,15 @@ impl<W: World> Run<'_, W> {
                 | State::Unknown => {
                     return match news {
                         Some(fact) => Left::Learned(fact),
-                        None if self.settings.email_instead_of_sms && command.is_missed() => Left::Missed,
+                        None if self.settings.email_instead_of_sms && command.allows_email_fallback() => Left::Missed,
                         None => Left::Nothing,
                     };
                 }
                 State::Waiting if !command.is_due(now + EARLY) => return Left::Nothing,
-                State::Open if !command.is_due(now + EARLY) => self.arrange(&command, now).await,
+                State::Open if !command.is_due(now + EARLY) => self.set_timer(&command, now).await,
                 State::Claimed { until } if *until > now => return Left::Held,
-                State::Open | State::Waiting if command.action == Action::Heal => {
-                    return self.heal(&command, now).await;
+                State::Open | State::Waiting if command.action == Action::FetchMissingHalf => {
+                    return self.fetch_missing_half(&command, now).await;
                 }
                 State::Open | State::Waiting => match self.perform(&command, &mut news, now).await {
                     Ok(done) if done.action == Action::Cancel && matches!(done.state, State::Done { .. }) => {
@@ -170,13 +170,14 @@ impl<W: World> Run<'_, W> {
                 State::Claimed { .. } => {
                     // Whoever claimed it died before settling: the provider may have acted.
                     let outcome = Outcome::Unknown { detail: "cut off before its outcome was written down".to_owned() };
-                    let settled = command.clone().settled(outcome, now);
-                    self.swap(&command, settled).await
+                    let settled = command.clone().settle(outcome, now);
+                    self.replace_command(&command, settled).await
                 }
-                State::Withdrawing { reason } => match self.world.timers().cancel(&command.timer()).await {
+                State::Withdrawing { reason } => match self.world.timers().remove_timer(&command.timer()).await {
                     Ok(()) => {
-                        let withdrawn = command.clone().turned(State::Withdrawn { reason: *reason }, now, None, None);
-                        self.swap(&command, withdrawn).await
+                        let withdrawn =
+                            command.clone().with_state(State::Withdrawn { reason: *reason }, now, None, None);
+                        self.replace_command(&command, withdrawn).await
                     }
                     Err(error) => Err(self.stays_open(&command, "its timer could not be removed", &error)),
                 },
@@ -190,7 +191,7 @@ impl<W: World> Run<'_, W> {
 
     /// Asks Calendly for the missing half of a move. A question needs no claim, and its answer is a fact like any other:
     /// once it is committed nothing wants the question any more.
-    async fn heal(&self, command: &Command, now: Timestamp) -> Left {
+    async fn fetch_missing_half(&self, command: &Command, now: Timestamp) -> Left {
         let outcome = match self.snapshot.booking.leg(&command.leg).and_then(|leg| leg.next.as_ref()) {
             Some(uri) => match self.world.calendly().look_up(self.connection, uri).await {
                 Ok(Some(fact)) => return Left::Learned(Box::new(fact)),
@@ -205,8 +206,8 @@ impl<W: World> Run<'_, W> {
         };
         let mut asked = command.clone();
         asked.attempts += 1;
-        let settled = match self.swap(command, asked.settled(outcome, now)).await {
-            Ok(again) if again.state == State::Open => self.arrange(&again, now).await,
+        let settled = match self.replace_command(command, asked.settle(outcome, now)).await {
+            Ok(again) if again.state == State::Open => self.set_timer(&again, now).await,
             settled => settled,
         };
         settled.err().unwrap_or(Left::Nothing)
@@ -221,28 +222,28 @@ impl<W: World> Run<'_, W> {
     }
 
     /// Has the booking looked at again when the claims of others have ended or lapsed.
-    async fn come_again(&self) -> Result<(), Trouble> {
+    async fn come_again(&self) -> Result<(), EngineError> {
         let at = self.world.clock().now() + LEASE + SignedDuration::from_secs(1);
-        Ok(look_again(self.world, self.connection, &self.snapshot.booking.id, at).await?)
+        Ok(schedule_recheck(self.world, self.connection, &self.snapshot.booking.id, at).await?)
     }
 
     /// Gives a command the timer that will bring it back. Idempotent by name, so it needs no claim.
-    async fn arrange(&self, command: &Command, now: Timestamp) -> Result<Command, Left> {
+    async fn set_timer(&self, command: &Command, now: Timestamp) -> Result<Command, Left> {
         let at = command.not_before.unwrap_or(now);
         let wait = at.duration_since(now);
         let is_retry = command.attempts > 0;
-        let bearer = if wait < NEAREST_SCHEDULE || (is_retry && wait <= LONGEST_DELAY) {
-            Bearer::DelayedMessage
+        let kind = if wait < NEAREST_SCHEDULE || (is_retry && wait <= LONGEST_DELAY) {
+            TimerKind::DelayedMessage
         } else {
-            Bearer::Schedule
+            TimerKind::Schedule
         };
         let due = Due::V1 {
             connection: self.connection.clone(),
             booking: self.snapshot.booking.id.clone(),
             commands: vec![command.id.clone()],
         };
-        match self.world.timers().arrange(&command.timer(), &due, at, now, bearer).await {
-            Ok(()) => self.swap(command, command.clone().turned(State::Waiting, now, None, None)).await,
+        match self.world.timers().set_timer(&command.timer(), &due, at, now, kind).await {
+            Ok(()) => self.replace_command(command, command.clone().with_state(State::Waiting, now, None, None)).await,
             Err(error) => Err(self.stays_open(command, "its timer could not be made", &error)),
         }
     }
@@ -251,20 +252,20 @@ impl<W: World> Run<'_, W> {
     /// `news` is what Calendly says of the meeting now, where it was asked.
     async fn perform(&self, command: &Command, news: &mut Option<Box<Fact>>, now: Timestamp) -> Result<Command, Left> {
         if let Some(moved) = self.quiet(command, now) {
-            return self.swap(command, moved).await;
+            return self.replace_command(command, moved).await;
         }
         if matches!(command.action.message(), Some(Message::Reminder { .. })) && news.is_none() {
             *news = self.news_of(&command.leg).await;
         }
         let order = match self.compose(command, news.as_deref(), now) {
             Ok(order) => order,
-            Err(reason) => return self.swap(command, command.clone().skipped(reason, now)).await,
+            Err(reason) => return self.replace_command(command, command.clone().skip(reason, now)).await,
         };
         let call = async {
             let (order, to) = match self.address(command, order).await {
                 Ok(addressed) => addressed,
                 Err(Unaddressed::Skip(reason)) => {
-                    return self.swap(command, command.clone().skipped(reason, now)).await;
+                    return self.replace_command(command, command.clone().skip(reason, now)).await;
                 }
                 Err(Unaddressed::Unavailable(error)) => {
                     return Err(self.stays_open(command, "its recipient's wishes could not be read", &error));
@@ -276,26 +277,28 @@ impl<W: World> Run<'_, W> {
             }
             let key = to.as_ref().map(|it| it.key.clone());
             let source = to.as_ref().and_then(|it| it.phone.as_ref()).map(|(_, source)| *source);
-            let claimed = command.clone().claimed(now, now + LEASE, order.detail(source), key);
-            let claimed = self.swap(command, claimed).await?;
+            let claimed = command.clone().claim(now, now + LEASE, order.detail(source), key);
+            let claimed = self.replace_command(command, claimed).await?;
             let now = self.world.clock().now();
             if now + LAST_START > self.deadline {
                 // Claiming took too long. Nothing was begun.
-                let open = claimed.clone().turned(State::Open, now, None, None);
-                self.swap(&claimed, open).await?;
+                let open = claimed.clone().with_state(State::Open, now, None, None);
+                self.replace_command(&claimed, open).await?;
                 return Err(Left::Open);
             }
             let outcome = self.call(&claimed, &order, to.as_ref(), now).await;
             let settled_at = self.world.clock().now();
             let settled = match order.providers() {
-                Some((provider, next)) => claimed.clone().settled_by(outcome.clone(), provider, next, settled_at),
-                None => claimed.clone().settled(outcome.clone(), settled_at),
+                Some((provider, next)) => {
+                    claimed.clone().settle_or_pass_on(outcome.clone(), provider, next, settled_at)
+                }
+                None => claimed.clone().settle(outcome.clone(), settled_at),
             };
-            let settled = self.swap(&claimed, self.in_time(settled, settled_at)).await?;
+            let settled = self.replace_command(&claimed, self.in_time(settled, settled_at)).await?;
             self.note(&settled, to.as_ref(), &outcome, settled_at).await;
             Ok(settled)
         };
-        self.gate.pass(call).await
+        self.limiter.pass(call).await
     }
 
     /// A command whose hour has come in quiet hours, with another hour, or without: a retry, a booking that became known
@@ -304,27 +307,27 @@ impl<W: World> Run<'_, W> {
         let leg = self.snapshot.booking.leg(&command.leg)?;
         match postponed(leg, &command.action, now, self.settings, now) {
             Ok(hour) if hour <= now + EARLY => None,
-            Ok(hour) => Some(command.clone().moved_to(hour, now)),
-            Err(reason) => Some(command.clone().skipped(reason, now)),
+            Ok(hour) => Some(command.clone().postpone_to(hour, now)),
+            Err(reason) => Some(command.clone().skip(reason, now)),
         }
     }
 
     /// What Calendly says of a meeting now: the link is often still being made when it is booked, and its webhooks can be
     /// late. What can't be asked is left as it is known.
     async fn news_of(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
-        let asked = self.gate.pass(self.world.calendly().look_up(self.connection, invitee)).await;
+        let asked = self.limiter.pass(self.world.calendly().look_up(self.connection, invitee)).await;
         let fact = asked.ok().flatten()?;
         let mut booking = self.snapshot.booking.clone();
-        booking.learn(&fact);
+        booking.apply_fact(&fact);
         (booking != self.snapshot.booking).then(|| Box::new(fact))
     }
 
     fn compose(&self, command: &Command, news: Option<&Fact>, now: Timestamp) -> Result<Order, Reason> {
         let mut booking = Cow::Borrowed(&self.snapshot.booking);
         if let Some(fact) = news {
-            booking.to_mut().learn(fact);
+            booking.to_mut().apply_fact(fact);
         }
-        let leg = booking.subject(&command.leg).ok_or(Reason::NotFound)?;
+        let leg = booking.leg_for_command(&command.leg).ok_or(Reason::NotFound)?;
         compose(&booking, &leg, &command.action, &command.passed_over, self.settings, now)
     }
 
@@ -332,18 +335,18 @@ impl<W: World> Run<'_, W> {
     /// Without these two it goes out all the same.
     async fn address(&self, command: &Command, mut order: Order) -> Result<(Order, Option<Recipient>), Unaddressed> {
         let to = match &order {
-            Order::Text(text) => {
+            Order::Sms(text) => {
                 let region = text.region.as_deref();
-                let read = |it: &Number| Ok((self.world.texts().number(it.text.expose(), region)?, it.source));
+                let read = |it: &Number| Ok((self.world.sms().number(it.text.expose(), region)?, it.source));
                 let mut read = text.numbers.iter().map(read);
                 let first = read.next().unwrap_or(Err(Reason::NoPhone));
                 let found = first.or_else(|reason| read.find_map(Result::ok).ok_or(reason));
                 let (phone, source) = found.map_err(Unaddressed::Skip)?;
-                let key = ContactKey::of_phone(self.connection, &phone);
+                let key = ContactKey::for_phone(self.connection, &phone);
                 Recipient { key, phone: Some((phone, source)) }
             }
-            Order::Mail(mail) => {
-                let key = ContactKey::of_email(self.connection, mail.to.expose());
+            Order::Email(mail) => {
+                let key = ContactKey::for_email(self.connection, mail.to.expose());
                 Recipient { key, phone: None }
             }
             Order::News(..) | Order::Help(..) | Order::Log(..) | Order::Cancel(..) => return Ok((order, None)),
@@ -361,18 +364,18 @@ impl<W: World> Run<'_, W> {
         if to.phone.is_some() {
             // People reply to texts, and may to one of which nobody knows whether it was sent.
             let (booking, now) = (&self.snapshot.booking.id, self.world.clock().now());
-            let reached = self.world.store().reached(self.connection, &to.key, booking, &command.id, now).await;
+            let reached = self.world.store().record_reached(self.connection, &to.key, booking, &command.id, now).await;
             reached.map_err(Unaddressed::Unavailable)?;
         }
-        if let Some(letter) = order.letter_mut() {
+        if let Some(content) = order.content_mut() {
             let calendly = self.world.calendly();
-            if let Some(host) = &letter.zone_of
+            if let Some(host) = &content.zone_of
                 && let Ok(Some(zone)) = calendly.host_zone(self.connection, host).await
             {
-                letter.zone = zone;
+                content.zone = zone;
             }
-            if let Some(event_type) = &letter.link_for {
-                letter.booking_url = calendly.single_use_link(self.connection, event_type).await.ok();
+            if let Some(event_type) = &content.link_for {
+                content.booking_url = calendly.single_use_link(self.connection, event_type).await.ok();
             }
         }
         Ok((order, Some(to)))
@@ -385,7 +388,8 @@ impl<W: World> Run<'_, W> {
             return;
         }
         let objection = Some(Objection::Everything);
-        let noted = self.world.store().object(self.connection, &to.key, objection, ConsentSource::Provider, now).await;
+        let noted =
+            self.world.store().write_objection(self.connection, &to.key, objection, ConsentSource::Provider, now).await;
         if let Err(error) = noted {
             let booking = &self.snapshot.booking.id;
             tracing::warn!(booking.id = %booking, command.id = %command.id, error = %error, "an objection was not noted");
@@ -403,7 +407,7 @@ impl<W: World> Run<'_, W> {
             && leg.is_some_and(|leg| now < leg.details.start && !command.is_due(leg.details.start));
         if comes_too_late {
             let reason = Reason::GaveUp;
-            return command.turned(State::Failed { reason }, now, Some(reason), None);
+            return command.with_state(State::Failed { reason }, now, Some(reason), None);
         }
         command
     }
@@ -411,11 +415,11 @@ impl<W: World> Run<'_, W> {
     async fn call(&self, command: &Command, order: &Order, to: Option<&Recipient>, now: Timestamp) -> Outcome {
         let (world, connection, key) = (self.world, self.connection, &command.id);
         match order {
-            Order::Text(text) => match to.and_then(|it| it.phone.as_ref()) {
-                Some((phone, _)) => world.texts().send(connection, key, phone, text).await,
+            Order::Sms(text) => match to.and_then(|it| it.phone.as_ref()) {
+                Some((phone, _)) => world.sms().send(connection, key, phone, text).await,
                 None => Outcome::Refused { reason: Reason::NoPhone, detail: "nobody to send it to".to_owned() },
             },
-            Order::Mail(mail) => world.mail().send(connection, key, mail).await,
+            Order::Email(mail) => world.email().send(connection, key, mail).await,
             Order::News(news, about) => world.vai().tell(connection, key, *news, about, now).await,
             Order::Help(about, at) => world.vai().offer_help(connection, key, about, *at).await,
             Order::Cancel(invitee, reason) => world.calendly().cancel(connection, invitee, reason.expose()).await,
@@ -438,9 +442,9 @@ impl<W: World> Run<'_, W> {
     }
 
     /// Replaces a command's row.
-    async fn swap(&self, was: &Command, becomes: Command) -> Result<Command, Left> {
+    async fn replace_command(&self, was: &Command, becomes: Command) -> Result<Command, Left> {
         let (store, booking) = (self.world.store(), &self.snapshot.booking.id);
-        match store.swap(self.connection, booking, &becomes, was.revision()).await {
+        match store.replace_command(self.connection, booking, &becomes, was.revision()).await {
             Ok(true) => {
                 let reason = becomes.history.last().and_then(|it| it.reason).map_or("", Reason::code);
                 tracing::info!(

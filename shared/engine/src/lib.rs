@@ -6,18 +6,20 @@ mod book;
 mod desk;
 mod drive;
 mod execute;
-mod hear;
+mod feedback;
 mod ports;
 
-pub use book::{Ask, Begun, Fresh, Full, KeyOf, Placed, Wish, begin, place};
-pub use desk::{
-    Account, Agenda, Appointment, AvailabilityRule, AvailabilitySchedule, Busy, Denied, Particulars, Prospect, Records,
-    ReserveError, Story, Subscription, Totals,
+pub use book::{
+    Ask, BudgetSpent, KeyOrigin, NewRequest, RequestLookup, SubmitOutcome, Wish, look_up_request, submit_request,
 };
-pub use drive::{Progress, Received, Trouble, look_again, receive, resume};
-pub use execute::{Gate, LEASE};
-pub use hear::hear;
+pub use desk::{
+    ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookingCounts, BookingRecord, Busy, CalendlyAccount,
+    CalendlyError, CalendlyUser, OriginalForm, RequestSnapshot, ReserveError, Subscription,
+};
+pub use drive::{EngineError, Progress, ReceivedFact, process_fact, resume_booking, schedule_recheck};
+pub use execute::{CallLimiter, LEASE};
+pub use feedback::take_feedback;
 pub use ports::{
-    Aliases, Bearer, Calendly, Clock, CommitError, Contact, Evidence, Made, Mail, Store, Texts, Timers, Unavailable,
-    UnknownEvent, Vai, Wanted, World,
+    Aliases, BookOutcome, BookingQuery, Calendly, Clock, CommitError, Contact, Email, Sms, Store, StoredFact,
+    TimerKind, Timers, Unavailable, UnhandledEvent, Vai, World,
 };

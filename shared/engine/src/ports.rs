@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use domain::scheduling::Form;
 use domain::{
-    Analytics, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, EventTypeUri, Fact,
-    FactId, FactKind, InviteeUri, MailOrder, News, Objection, Outcome, Phone, Private, Reason, Settings, Snapshot,
-    TextOrder, Token, VaiOrder,
+    Analytics, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, EmailOrder,
+    EventTypeUri, Fact, FactId, FactKind, InviteeUri, News, Objection, Outcome, Phone, Private, Reason, Settings,
+    SmsOrder, Snapshot, Token, VaiOrder,
 };
 use jiff::Timestamp;
 use wire::due::Due;
@@ -32,7 +32,7 @@ pub enum CommitError {
 
 /// A fact as it is kept beside the booking: its account in the timeline, and the payload that told it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Evidence {
+pub struct StoredFact {
     /// The fact's id.
     pub id: FactId,
     /// How it came.
@@ -47,9 +47,9 @@ pub struct Evidence {
     pub payload: Vec<u8>,
 }
 
-/// An event we have no use for yet, kept whole for 90 days.
+/// An event that the program does not act on, stored whole for 90 days.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct UnknownEvent {
+pub struct UnhandledEvent {
     /// Equal for each delivery.
     pub id: FactId,
     /// Calendly's name of it.
@@ -86,10 +86,10 @@ pub trait Store {
     /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, those of the
     /// tokens of its moves among them; its commands, each only if its row is as it was seen; the facts with their payloads.
     /// All or nothing.
-    async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError>;
+    async fn commit(&self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError>;
 
     /// Replaces a command's row if it still has revision `was`; says whether it had.
-    async fn swap(
+    async fn replace_command(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
@@ -112,7 +112,7 @@ pub trait Store {
     async fn contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, Unavailable>;
 
     /// Writes down what a person objects to by an address; `None` takes an objection back. One write.
-    async fn object(
+    async fn write_objection(
         &self,
         connection: &ConnectionName,
         key: &ContactKey,
@@ -122,7 +122,7 @@ pub trait Store {
     ) -> Result<(), Unavailable>;
 
     /// Writes down which command last reached a person there: what a reply is taken to answer. One write.
-    async fn reached(
+    async fn record_reached(
         &self,
         connection: &ConnectionName,
         key: &ContactKey,
@@ -133,7 +133,7 @@ pub trait Store {
 
     /// Takes note that a number that may be used once was used, for a body of that digest; says when it was used first, `now`
     /// if it wasn't. `None` when that was for another body. Remembered for two days. One write.
-    async fn first_use(
+    async fn claim_nonce(
         &self,
         connection: &ConnectionName,
         nonce: &str,
@@ -141,8 +141,12 @@ pub trait Store {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Unavailable>;
 
-    /// Keeps an event that has no effect yet. Keeping it again changes nothing.
-    async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable>;
+    /// Stores an unhandled event. Storing it again changes nothing.
+    async fn keep_unhandled_event(
+        &self,
+        connection: &ConnectionName,
+        event: &UnhandledEvent,
+    ) -> Result<(), Unavailable>;
 
     /// The connection's settings; the documented default when none were written. May be a minute old.
     async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Unavailable>;
@@ -163,10 +167,10 @@ pub trait Calendly {
     async fn look_up(&self, connection: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable>;
 
     /// Books. Not to be repeated unless it certainly did not work: Calendly knows no idempotency key.
-    async fn book(&self, connection: &ConnectionName, form: &Form) -> Made;
+    async fn book(&self, connection: &ConnectionName, form: &Form) -> BookOutcome;
 
     /// The booking that carries a token, if Calendly has made one: what is asked after an answer was lost.
-    async fn find(&self, connection: &ConnectionName, wanted: &Wanted) -> Result<Option<Fact>, Unavailable>;
+    async fn find(&self, connection: &ConnectionName, wanted: &BookingQuery) -> Result<Option<Fact>, Unavailable>;
 
     /// Cancels an invitee's whole event, unless others are in it too ([`Reason::SharedEvent`](domain::Reason)) or it has
     /// begun. An event that is canceled already is done.
@@ -185,7 +189,7 @@ pub trait Calendly {
 
 /// What Calendly made of a booking form.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Made {
+pub enum BookOutcome {
     /// A booking.
     Booking {
         /// The invitee, as Calendly answered.
@@ -223,7 +227,7 @@ pub enum Made {
 
 /// The booking that is looked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Wanted {
+pub struct BookingQuery {
     /// The token it carries.
     pub token: Token,
     /// The invitee's address.
@@ -233,7 +237,7 @@ pub struct Wanted {
 }
 
 /// SMS.
-pub trait Texts {
+pub trait Sms {
     /// Reads what a person wrote as a number that can be texted, by the rules of the telephone network. `region` is the
     /// country of a number without country code.
     ///
@@ -242,13 +246,13 @@ pub trait Texts {
     fn number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason>;
 
     /// Sends one message by the order's provider; `key` is told to it as our own id of the message.
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome;
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome;
 }
 
 /// E-mail.
-pub trait Mail {
+pub trait Email {
     /// Sends one message by the order's provider; `key` is told to it as our own id of the message.
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome;
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome;
 }
 
 /// VAI's backend.
@@ -285,7 +289,7 @@ pub trait Vai {
 
 /// What brings a command back at its hour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Bearer {
+pub enum TimerKind {
     /// A one-shot schedule: precise, and it can be taken back.
     Schedule,
     /// A delayed message, for waits of at most 15 minutes.
@@ -295,17 +299,17 @@ pub enum Bearer {
 /// Timers, named: asking twice for one makes one.
 pub trait Timers {
     /// Has `due` arrive on the due queue at `at`, `now` being the present. A timer of that name already there is success.
-    async fn arrange(
+    async fn set_timer(
         &self,
         name: &str,
         due: &Due,
         at: Timestamp,
         now: Timestamp,
-        bearer: Bearer,
+        kind: TimerKind,
     ) -> Result<(), Unavailable>;
 
     /// Removes a timer. None of that name is success.
-    async fn cancel(&self, name: &str) -> Result<(), Unavailable>;
+    async fn remove_timer(&self, name: &str) -> Result<(), Unavailable>;
 }
 
 /// The clock.
@@ -321,9 +325,9 @@ pub trait World {
     /// Calendly.
     type Calendly: Calendly;
     /// SMS.
-    type Texts: Texts;
+    type Sms: Sms;
     /// E-mail.
-    type Mail: Mail;
+    type Email: Email;
     /// VAI.
     type Vai: Vai;
     /// Timers.
@@ -336,9 +340,9 @@ pub trait World {
     /// Calendly.
     fn calendly(&self) -> &Self::Calendly;
     /// SMS.
-    fn texts(&self) -> &Self::Texts;
+    fn sms(&self) -> &Self::Sms;
     /// E-mail.
-    fn mail(&self) -> &Self::Mail;
+    fn email(&self) -> &Self::Email;
     /// VAI.
     fn vai(&self) -> &Self::Vai;
     /// Timers.

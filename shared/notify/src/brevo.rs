@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::{CommandId, ConnectionName, MailOrder, Outcome, Private, digest};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Private, digest};
 use reqwest::{Client, Response, StatusCode};
 use runtime::Secrets;
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,8 @@ impl Brevo {
         Self { client, base_url: base_url.into(), secrets, links }
     }
 
-    /// Sends one message; see [`engine::Mail::send`].
-    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+    /// Sends one message; see [`engine::Email::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
         let envelope = match Envelope::new(connection, key, order, &self.links) {
             Ok(envelope) => envelope,
             Err(outcome) => return outcome,
@@ -101,7 +101,7 @@ impl<'a> Address<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn new(key: &CommandId, order: &MailOrder, envelope: &'a Envelope) -> Self {
+    fn new(key: &CommandId, order: &EmailOrder, envelope: &'a Envelope) -> Self {
         let mut headers = BTreeMap::from([
             // In the body and not in the request's headers: so their guide.
             ("idempotencyKey", uuid(key)),
@@ -194,7 +194,7 @@ mod tests {
     use crate::fake::{self, Class, Play, Seen, assert_nothing_personal, refused, unsent};
     use crate::{calendar, wording};
 
-    fn order(message: Message) -> MailOrder {
+    fn order(message: Message) -> EmailOrder {
         fake::own_mail(Provider::Brevo, message)
     }
 
@@ -202,11 +202,11 @@ mod tests {
         Brevo::new(fake::client(), base_url, fake::secrets(), fake::links())
     }
 
-    async fn send(brevo: &Brevo, connection: &str, order: &MailOrder) -> Outcome {
+    async fn send(brevo: &Brevo, connection: &str, order: &EmailOrder) -> Outcome {
         brevo.send(&fake::connection(connection), &fake::key(), order).await
     }
 
-    async fn told(play: Play, order: &MailOrder) -> (Outcome, Seen) {
+    async fn told(play: Play, order: &EmailOrder) -> (Outcome, Seen) {
         let (base_url, seen) = fake::provider(play).await;
         let outcome = send(&brevo(base_url), "default", order).await;
         assert_nothing_personal(&format!("{outcome:?}"));
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(outcome, Outcome::Done { provider_id: Some("<1@relay.example.com>".to_owned()) });
         assert!(seen.head.starts_with("POST /v3/smtp/email HTTP/1.1"), "{}", seen.head);
         assert!(seen.head.contains("api-key: xkeysib-key"), "{}", seen.head);
-        let rendered = wording::mail(Message::Confirmation, &fake::letter(), None).expect("wording");
+        let rendered = wording::mail(Message::Confirmation, &fake::content(), None).expect("wording");
         assert_eq!(
             seen.body,
             json!({
@@ -248,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_calendar_file_is_attached() {
-        let order = MailOrder { calendar: Some(fake::calendar(CalendarFile::Publish)), ..order(Message::Move) };
+        let order = EmailOrder { calendar: Some(fake::calendar(CalendarFile::Publish)), ..order(Message::Move) };
         let (_, seen) = told(created(), &order).await;
         let content = seen.body["attachment"][0]["content"].as_str().expect("a file");
         let content = BASE64_STANDARD.decode(content).expect("base64");
@@ -271,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn a_long_name_is_cut() {
         let mut order = order(Message::Confirmation);
-        order.letter.invitee = "會".repeat(200).into();
+        order.content.invitee = "會".repeat(200).into();
         let (_, seen) = told(created(), &order).await;
         assert_eq!(seen.body["to"][0]["name"], "會".repeat(70));
     }
@@ -367,7 +367,7 @@ mod tests {
                 "{connection}: {outcome:?}"
             );
         }
-        let order = MailOrder { from: None, ..order(Message::Confirmation) };
+        let order = EmailOrder { from: None, ..order(Message::Confirmation) };
         let outcome = send(&nobody, "default", &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }

@@ -7,7 +7,7 @@
 //! break but the one. So no value of a person's gets there with more than one line.
 
 use domain::settings::CalendarFile;
-use domain::{Calendar, Language, MailOrder};
+use domain::{Calendar, EmailOrder, Language};
 use icalendar::{Component, Event, EventLike, Property};
 use jiff::Timestamp;
 
@@ -24,29 +24,29 @@ pub(crate) fn method(calendar: &Calendar) -> &'static str {
 }
 
 /// The file, where there is to be one.
-pub fn file(order: &MailOrder) -> Option<String> {
+pub fn file(order: &EmailOrder) -> Option<String> {
     let calendar = order.calendar.as_ref().filter(|it| it.kind != CalendarFile::Off)?;
-    let letter = &order.letter;
+    let content = &order.content;
     let method = method(calendar);
     let mut event = Event::new();
     event
         .uid(&format!("{}@vai-calendly", order.booking))
         .sequence(calendar.sequence)
         .add_property("DTSTAMP", utc(calendar.at))
-        .add_property("DTSTART", utc(letter.start))
-        .add_property("DTEND", utc(letter.end))
+        .add_property("DTSTART", utc(content.start))
+        .add_property("DTEND", utc(content.end))
         .add_property("STATUS", if calendar.is_canceled { "CANCELLED" } else { "CONFIRMED" })
-        .summary(&one_line(&letter.event));
-    let link = letter.join_url.as_deref().map(one_line).filter(|it| is_link(it));
-    if let Some(place) = letter.place.as_ref().map(|it| one_line(it.expose())).or_else(|| link.clone()) {
-        event.location(&place);
+        .summary(&one_line(&content.event));
+    let link = content.join_url.as_deref().map(one_line).filter(|it| is_link(it));
+    if let Some(location) = content.location.as_ref().map(|it| one_line(it.expose())).or_else(|| link.clone()) {
+        event.location(&location);
     }
     if let Some(link) = &link {
         event.url(link);
     }
     if !calendar.is_canceled {
-        let [join, change, cancel] = labels(letter.language);
-        let [reschedule_url, cancel_url] = [&letter.reschedule_url, &letter.cancel_url].map(|it| it.as_deref());
+        let [join, change, cancel] = labels(content.language);
+        let [reschedule_url, cancel_url] = [&content.reschedule_url, &content.cancel_url].map(|it| it.as_deref());
         let lines = [(join, link.as_deref()), (change, reschedule_url), (cancel, cancel_url)];
         let lines = lines.into_iter().filter_map(|(label, link)| Some(format!("{label}: {}", one_line(link?))));
         let description = lines.collect::<Vec<_>>().join("\n");
@@ -55,11 +55,11 @@ pub fn file(order: &MailOrder) -> Option<String> {
         }
     }
     if let Some(address) = organizer(calendar) {
-        event.append_property(person("ORGANIZER", address, letter.host.as_deref()));
+        event.append_property(person("ORGANIZER", address, content.host.as_deref()));
     }
     // What is published is for nobody in particular.
     if method != "PUBLISH" && is_address(order.to.expose()) {
-        let mut attendee = person("ATTENDEE", order.to.expose(), Some(letter.invitee.expose()));
+        let mut attendee = person("ATTENDEE", order.to.expose(), Some(content.invitee.expose()));
         if method == "REQUEST" {
             attendee.add_parameter("ROLE", "REQ-PARTICIPANT").add_parameter("PARTSTAT", "NEEDS-ACTION");
             attendee.add_parameter("RSVP", "TRUE");
@@ -119,11 +119,11 @@ mod tests {
     use super::*;
     use crate::fake;
 
-    fn order(kind: CalendarFile) -> MailOrder {
-        MailOrder { calendar: Some(fake::calendar(kind)), ..fake::own_mail(Provider::Ses, Message::Confirmation) }
+    fn order(kind: CalendarFile) -> EmailOrder {
+        EmailOrder { calendar: Some(fake::calendar(kind)), ..fake::own_mail(Provider::Ses, Message::Confirmation) }
     }
 
-    fn text(order: &MailOrder) -> String {
+    fn text(order: &EmailOrder) -> String {
         let text = file(order).expect("a file");
         assert!(text.ends_with("END:VCALENDAR\r\n"), "{text}");
         for line in text.trim_end_matches("\r\n").split("\r\n") {
@@ -205,18 +205,18 @@ mod tests {
 
     #[test]
     fn lines_are_folded_by_octets_and_letters_stay_whole() {
-        for (event, place) in [
+        for (event, location) in [
             ("產品示範與導入說明會".repeat(12), "台北市信義區市府路45號 ".repeat(9)),
             ("Ținută și mâncăruri ".repeat(11), "ø".repeat(300)),
             ("😀".repeat(90), "a".repeat(74 - "LOCATION:".len())),
             ("a 會".repeat(60), format!("{}會", "a".repeat(64))),
         ] {
             let mut order = order(CalendarFile::Request);
-            order.letter.event.clone_from(&event);
-            order.letter.place = Some(place.as_str().into());
+            order.content.event.clone_from(&event);
+            order.content.location = Some(location.as_str().into());
             let event_read = read(&text(&order));
             assert_eq!(event_read.get_summary(), Some(event.trim()));
-            assert_eq!(event_read.get_location(), Some(place.trim()));
+            assert_eq!(event_read.get_location(), Some(location.trim()));
         }
     }
 
@@ -225,12 +225,12 @@ mod tests {
         let mut order = order(CalendarFile::Request);
         let wild = "a\\b;c,d:e\"f\"\r\nATTENDEE:mailto:eve@example.com\r\nEND:VEVENT\n\u{2028}g";
         let tame = "a\\b;c,d:e\"f\" ATTENDEE:mailto:eve@example.com END:VEVENT g";
-        order.letter.event = wild.to_owned();
-        order.letter.place = Some(wild.into());
-        order.letter.invitee = wild.into();
-        order.letter.host = Some(wild.to_owned());
-        order.letter.cancel_url = Some("https://c.example/\r\nX:y".to_owned());
-        order.letter.join_url = Some("https://z.example/\r\nX:y".to_owned());
+        order.content.event = wild.to_owned();
+        order.content.location = Some(wild.into());
+        order.content.invitee = wild.into();
+        order.content.host = Some(wild.to_owned());
+        order.content.cancel_url = Some("https://c.example/\r\nX:y".to_owned());
+        order.content.join_url = Some("https://z.example/\r\nX:y".to_owned());
         let text = text(&order);
         assert!(!text.contains("\r\nX:") && text.matches("END:VEVENT\r\n").count() == 1, "{text}");
         let event = read(&text);

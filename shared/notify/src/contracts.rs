@@ -2,7 +2,7 @@
 //! field that it doesn't know fails here and not at the provider. What no schema can say is in each adapter's tests.
 
 use domain::settings::{CalendarFile, Provider};
-use domain::{Language, MailOrder, Message, TextOrder};
+use domain::{EmailOrder, Language, Message, SmsOrder};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -25,18 +25,18 @@ fn assert_keeps(contract: &Validator, body: &Value) {
 }
 
 /// Every message in every language, with everything in it that may be there and with nothing.
-fn letters(mut visit: impl FnMut(Message, domain::Letter)) {
+fn contents(mut visit: impl FnMut(Message, domain::MessageContent)) {
     for message in Message::SAMPLES {
         for language in Language::ALL {
-            let full = domain::Letter {
+            let full = domain::MessageContent {
                 language,
                 old_start: Some(fake::at("2026-03-28T10:00:00Z")),
-                place: Some("台北市信義區市府路45號".into()),
+                location: Some("台北市信義區市府路45號".into()),
                 survey_url: Some("https://survey.example/1".to_owned()),
                 booking_url: Some("https://calendly.com/d/1".to_owned()),
-                ..fake::letter()
+                ..fake::content()
             };
-            let bare = domain::Letter {
+            let bare = domain::MessageContent {
                 name: "".into(),
                 invitee: "".into(),
                 join_url: None,
@@ -44,7 +44,7 @@ fn letters(mut visit: impl FnMut(Message, domain::Letter)) {
                 reschedule_url: None,
                 host: None,
                 language,
-                ..fake::letter()
+                ..fake::content()
             };
             visit(message, full);
             visit(message, bare);
@@ -52,12 +52,12 @@ fn letters(mut visit: impl FnMut(Message, domain::Letter)) {
     }
 }
 
-fn texts(provider: Provider) -> Vec<TextOrder> {
+fn sms(provider: Provider) -> Vec<SmsOrder> {
     let senders = ["+14155552345", "VAI", "MG0123456789abcdef0123456789abcdef"];
     let mut orders = Vec::new();
-    letters(|message, letter| {
+    contents(|message, content| {
         let sender = Some(senders[orders.len() % senders.len()].to_owned());
-        orders.push(TextOrder { provider, sender, letter, ..fake::text(message) });
+        orders.push(SmsOrder { provider, sender, content, ..fake::text(message) });
     });
     orders
 }
@@ -65,7 +65,7 @@ fn texts(provider: Provider) -> Vec<TextOrder> {
 #[tokio::test]
 async fn twilio_knows_every_field_that_it_gets() {
     let (contract, client, secrets) = (contract(TWILIO), fake::client(), fake::secrets());
-    for order in texts(Provider::Twilio) {
+    for order in sms(Provider::Twilio) {
         let (base_url, seen) = fake::provider(fake::json("201 Created", r#"{"sid":"SM1"}"#)).await;
         let twilio = Twilio::new(client.clone(), base_url, secrets.clone(), fake::links());
         twilio.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
@@ -76,7 +76,7 @@ async fn twilio_knows_every_field_that_it_gets() {
 #[tokio::test]
 async fn engagelab_knows_every_field_that_it_gets() {
     let (contract, client, secrets) = (contract(ENGAGELAB), fake::client(), fake::secrets());
-    for order in texts(Provider::Engagelab) {
+    for order in sms(Provider::Engagelab) {
         let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1"}"#)).await;
         let engagelab = Engagelab::new(client.clone(), base_url, secrets.clone(), fake::links());
         engagelab.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
@@ -88,10 +88,10 @@ async fn engagelab_knows_every_field_that_it_gets() {
 async fn brevo_knows_every_field_that_it_gets() {
     let (contract, client, secrets) = (contract(BREVO), fake::client(), fake::secrets());
     let mut orders = Vec::new();
-    letters(|message, letter| {
+    contents(|message, content| {
         for kind in [CalendarFile::Off, CalendarFile::Request] {
             let order = fake::own_mail(Provider::Brevo, message);
-            orders.push(MailOrder { calendar: Some(fake::calendar(kind)), letter: letter.clone(), ..order });
+            orders.push(EmailOrder { calendar: Some(fake::calendar(kind)), content: content.clone(), ..order });
         }
     });
     for order in orders {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{BookingId, CommandId, ConnectionName, Outcome, Phone, Reason, TextOrder};
+use domain::{BookingId, CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
 use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
@@ -37,13 +37,13 @@ impl Engagelab {
         Self { client, base_url: base_url.into(), secrets, links }
     }
 
-    /// Sends one message; see [`engine::Texts::send`].
-    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
+    /// Sends one message; see [`engine::Sms::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
         let Some(template) = &order.template else {
             return http::misconfigured("the settings name no template of EngageLab's");
         };
-        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.letter);
-        let template = Template { id: template, params: params(order.message, &order.letter, unsubscribe.as_deref()) };
+        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let template = Template { id: template, params: params(order.message, &order.content, unsubscribe.as_deref()) };
         let custom_args = CustomArgs { command_id: key, booking_id: &order.booking, connection };
         let body = Body { to: [to.expose()], template, plan_name: PLAN, custom_args };
         match self.post(connection, &body).await {
@@ -165,7 +165,7 @@ mod tests {
         Engagelab::new(fake::client(), base_url, fake::secrets(), fake::links())
     }
 
-    async fn send(engagelab: &Engagelab, connection: &str, order: &TextOrder) -> Outcome {
+    async fn send(engagelab: &Engagelab, connection: &str, order: &SmsOrder) -> Outcome {
         engagelab.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
     }
 
@@ -181,7 +181,7 @@ mod tests {
     async fn the_request() {
         let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1"}"#)).await;
         let mut order = fake::text(Message::Move);
-        order.letter.old_start = Some(fake::at("2026-03-28T10:00:00Z"));
+        order.content.old_start = Some(fake::at("2026-03-28T10:00:00Z"));
         send(&engagelab(base_url), "default", &order).await;
         let seen = seen.await.expect("it was called");
         assert!(seen.head.starts_with("POST /v1/messages HTTP/1.1"), "{}", seen.head);
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn an_order_prints_nothing_personal() {
         let mut order = fake::text(Message::Confirmation);
-        order.letter.place = Some(fake::PHONE.into());
+        order.content.location = Some(fake::PHONE.into());
         assert_nothing_personal(&format!("{order:?}"));
     }
 }

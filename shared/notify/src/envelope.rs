@@ -1,6 +1,6 @@
 //! An e-mail in our own wording, ready for whoever carries it.
 
-use domain::{CommandId, ConnectionName, MailOrder, Message, Outcome, Reason};
+use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, Reason};
 
 use crate::links::Links;
 use crate::wording::{self, Rendered};
@@ -38,22 +38,22 @@ impl Envelope {
     pub(crate) fn new(
         connection: &ConnectionName,
         key: &CommandId,
-        order: &MailOrder,
+        order: &EmailOrder,
         links: &Links,
     ) -> Result<Self, Outcome> {
-        let letter = &order.letter;
+        let content = &order.content;
         let from = order.from.as_deref().ok_or_else(|| http::misconfigured("the settings name no sender address"))?;
         if !is_address(order.to.expose()) {
             let detail = "the recipient's address is none".to_owned();
             return Err(Outcome::Refused { reason: Reason::ProviderRefused, detail });
         }
         let name = match order.message {
-            Message::HostNotice(_) => &letter.name,
-            _ => &letter.invitee,
+            Message::HostNotice(_) => &content.name,
+            _ => &content.invitee,
         };
-        let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, letter);
+        let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, content);
         let mut rendered =
-            wording::mail(order.message, letter, unsubscribe.as_deref()).map_err(|broken| http::unworded(&broken))?;
+            wording::mail(order.message, content, unsubscribe.as_deref()).map_err(|broken| http::unworded(&broken))?;
         rendered.subject = one_line(&rendered.subject);
         let party = |email: &str, name: Option<&str>| Party {
             email: one_line(email),
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::fake;
 
-    fn envelope(order: &MailOrder) -> Result<Envelope, Outcome> {
+    fn envelope(order: &EmailOrder) -> Result<Envelope, Outcome> {
         Envelope::new(&fake::connection("default"), &fake::key(), order, &fake::links())
     }
 
@@ -98,8 +98,8 @@ mod tests {
     fn names_and_subjects_are_one_line() {
         assert_eq!(one_line(" Ana\r\nBcc: eve@example.com\u{2028}\t"), "Ana Bcc: eve@example.com");
         let mut order = fake::own_mail(Provider::Ses, Message::Confirmation);
-        order.letter.invitee = "Ana\r\nBcc: eve@example.com".into();
-        order.letter.event = "Demo\nX: y".to_owned();
+        order.content.invitee = "Ana\r\nBcc: eve@example.com".into();
+        order.content.event = "Demo\nX: y".to_owned();
         let envelope = envelope(&order).unwrap_or_else(|outcome| panic!("{outcome:?}"));
         assert_eq!(envelope.to.name.as_deref(), Some("Ana Bcc: eve@example.com"));
         assert!(!envelope.rendered.subject.contains(['\r', '\n']), "{}", envelope.rendered.subject);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_host_is_addressed_by_the_hosts_name() {
         let mut order = fake::own_mail(Provider::Ses, Message::HostNotice(Notice::Booked));
-        order.letter.name = "Maria".into();
+        order.content.name = "Maria".into();
         let envelope = envelope(&order).unwrap_or_else(|outcome| panic!("{outcome:?}"));
         assert_eq!(envelope.to.name.as_deref(), Some("Maria"));
     }
@@ -117,10 +117,10 @@ mod tests {
     fn without_an_address_nothing_is_sent() {
         let order = fake::own_mail(Provider::Ses, Message::Confirmation);
         for to in ["", "ana", "ana@example.com\r\nBcc: eve@example.com", "a@b, c@d", "<a@b>"] {
-            let refused = envelope(&MailOrder { to: to.into(), ..order.clone() }).err();
+            let refused = envelope(&EmailOrder { to: to.into(), ..order.clone() }).err();
             assert!(matches!(refused, Some(Outcome::Refused { reason: Reason::ProviderRefused, .. })), "{to}");
         }
-        let refused = envelope(&MailOrder { from: None, ..order }).err();
+        let refused = envelope(&EmailOrder { from: None, ..order }).err();
         assert!(matches!(refused, Some(Outcome::Unsent { reason: Reason::Misconfigured, .. })));
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use aws_sdk_sesv2::config::{Credentials, SharedCredentialsProvider};
 use domain::settings::{CalendarFile, Provider, Wording};
 use domain::{
-    BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EventUri, InviteeUri, Language,
-    Leg, Letter, MailOrder, Message, Number, Outcome, Phone, PhoneCandidate, PhoneSource, Reason, TextOrder, VaiOrder,
+    BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
+    InviteeUri, Language, Leg, Message, MessageContent, Number, Outcome, Phone, PhoneCandidate, PhoneSource, Reason,
+    SmsOrder, VaiOrder,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -141,8 +142,8 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
 }
 
-pub(crate) fn letter() -> Letter {
-    Letter {
+pub(crate) fn content() -> MessageContent {
+    MessageContent {
         name: "Ana".into(),
         invitee: NAME.into(),
         event: "Demonstrație".to_owned(),
@@ -153,7 +154,7 @@ pub(crate) fn letter() -> Letter {
         zone_of: None,
         language: Language::Romanian,
         join_url: Some("https://zoom.example/j/1".to_owned()),
-        place: None,
+        location: None,
         cancel_url: Some("https://calendly.com/cancellations/IN2".to_owned()),
         reschedule_url: Some("https://calendly.com/reschedulings/IN2".to_owned()),
         survey_url: None,
@@ -168,8 +169,8 @@ pub(crate) fn letter() -> Letter {
     }
 }
 
-pub(crate) fn text(message: Message) -> TextOrder {
-    TextOrder {
+pub(crate) fn text(message: Message) -> SmsOrder {
+    SmsOrder {
         numbers: vec![Number { text: PHONE.into(), source: PhoneSource::TextReminderNumber }],
         region: None,
         message,
@@ -179,12 +180,12 @@ pub(crate) fn text(message: Message) -> TextOrder {
         sender: None,
         transliterate: false,
         booking: BookingId::new("bk-0123"),
-        letter: letter(),
+        content: content(),
     }
 }
 
-pub(crate) fn mail() -> MailOrder {
-    MailOrder {
+pub(crate) fn mail() -> EmailOrder {
+    EmailOrder {
         to: EMAIL.into(),
         message: Message::Confirmation,
         provider: Provider::Vai,
@@ -196,15 +197,15 @@ pub(crate) fn mail() -> MailOrder {
         configuration_set: None,
         calendar: None,
         booking: BookingId::new("bk-0123"),
-        letter: letter(),
+        content: content(),
         notes: Some("Vrea prețuri".into()),
         agent_type: Some("sales".to_owned()),
     }
 }
 
 /// An e-mail in our own wording.
-pub(crate) fn own_mail(provider: Provider, message: Message) -> MailOrder {
-    MailOrder {
+pub(crate) fn own_mail(provider: Provider, message: Message) -> EmailOrder {
+    EmailOrder {
         message,
         provider,
         template: None,
@@ -222,7 +223,7 @@ pub(crate) fn calendar(kind: CalendarFile) -> Calendar {
 }
 
 pub(crate) fn news() -> VaiOrder {
-    let letter = letter();
+    let content = content();
     VaiOrder {
         booking: BookingId::new("bk-0123"),
         leg: Leg {
@@ -234,21 +235,21 @@ pub(crate) fn news() -> VaiOrder {
                 as_of: at("2026-03-27T08:59:59Z"),
                 event: EventUri::new("https://api.calendly.com/scheduled_events/EV2"),
                 event_type: None,
-                event_name: letter.event,
-                start: letter.start,
-                end: letter.end,
-                name: letter.invitee,
+                event_name: content.event,
+                start: content.start,
+                end: content.end,
+                name: content.invitee,
                 first_name: Some("Ana".into()),
                 email: EMAIL.into(),
-                zone: Some(letter.zone),
-                join_url: letter.join_url,
-                place: None,
-                cancel_url: letter.cancel_url,
-                reschedule_url: letter.reschedule_url,
+                zone: Some(content.zone),
+                join_url: content.join_url,
+                location: None,
+                cancel_url: content.cancel_url,
+                reschedule_url: content.reschedule_url,
                 in_person: false,
                 online: false,
                 by_phone: false,
-                host: letter.host,
+                host: content.host,
                 hosts: Vec::new(),
                 phones: vec![PhoneCandidate {
                     source: PhoneSource::TextReminderNumber,

@@ -6,18 +6,18 @@
 
 mod brevo;
 pub mod calendar;
+mod email_router;
 mod engagelab;
 mod envelope;
 pub mod http;
 mod links;
-mod mailers;
 mod mime;
 pub mod numbers;
 pub mod preview;
 mod samples;
 mod ses;
 pub mod sms;
-mod texters;
+mod sms_router;
 mod twilio;
 mod vai;
 pub mod when;
@@ -30,10 +30,10 @@ mod contracts;
 mod fake;
 
 pub use brevo::Brevo;
+pub use email_router::EmailRouter;
 pub use engagelab::Engagelab;
 pub use links::Links;
-pub use mailers::Mailers;
 pub use ses::Ses;
-pub use texters::Texters;
+pub use sms_router::SmsRouter;
 pub use twilio::Twilio;
 pub use vai::VaiClient;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use domain::{BookingId, CommandId, ConnectionName, Letter, Message};
+use domain::{BookingId, CommandId, ConnectionName, Message, MessageContent};
 
 /// Makes them.
 #[derive(Clone, Debug, Default)]
@@ -26,10 +26,10 @@ impl Links {
         key: &CommandId,
         message: Message,
         booking: &BookingId,
-        letter: &Letter,
+        content: &MessageContent,
     ) -> Option<String> {
         let url = self.public_url.as_ref().filter(|_| message.is_follow_up())?;
-        Some(format!("{url}/unsubscribe/{connection}/{booking}/{key}?l={}", letter.language.tag()))
+        Some(format!("{url}/unsubscribe/{connection}/{booking}/{key}?l={}", content.language.tag()))
     }
 
     /// Where Twilio tells what became of a message.
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn only_follow_ups_can_be_unsubscribed_from_and_only_with_a_public_url() {
         let (connection, key, booking) = (fake::connection("default"), fake::key(), BookingId::new("bk-0123"));
-        let link = |links: &Links, message| links.unsubscribe(&connection, &key, message, &booking, &fake::letter());
+        let link = |links: &Links, message| links.unsubscribe(&connection, &key, message, &booking, &fake::content());
         let links = fake::links();
         for message in Message::SAMPLES {
             assert_eq!(link(&links, message).is_some(), message.is_follow_up(), "{message:?}");

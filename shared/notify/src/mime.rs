@@ -71,19 +71,19 @@ fn multipart<'a>(kind: &'static str, envelope: &Envelope, parts: Vec<MimePart<'a
 #[cfg(test)]
 mod tests {
     use domain::settings::{CalendarFile, Provider};
-    use domain::{MailOrder, Message};
+    use domain::{EmailOrder, Message};
     use insta::assert_snapshot;
 
     use super::*;
     use crate::fake;
     use crate::wording::Rendered;
 
-    fn envelope(order: &MailOrder) -> Envelope {
+    fn envelope(order: &EmailOrder) -> Envelope {
         let envelope = Envelope::new(&fake::connection("default"), &fake::key(), order, &fake::links());
         envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))
     }
 
-    fn text(order: &MailOrder) -> String {
+    fn text(order: &EmailOrder) -> String {
         read(&envelope(order))
     }
 
@@ -187,9 +187,9 @@ mod tests {
     fn no_value_becomes_a_header() {
         let mut order = fake::own_mail(Provider::Ses, Message::NoShow);
         let wild = "Ana\r\nBcc: eve@example.com\r\n\r\n--=_x\r\nContent-Type: text/html\r\n\r\n<b>\u{2028}";
-        order.letter.invitee = wild.into();
-        order.letter.name = wild.into();
-        order.letter.event = wild.to_owned();
+        order.content.invitee = wild.into();
+        order.content.name = wild.into();
+        order.content.event = wild.to_owned();
         order.from_name = Some(wild.to_owned());
         order.reply_to = Some("maria@vai.example\r\nX: y".to_owned());
         let text = text(&order);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_bytes_depend_on_the_order_alone() {
-        let order = MailOrder {
+        let order = EmailOrder {
             calendar: Some(fake::calendar(CalendarFile::Request)),
             ..fake::own_mail(Provider::Ses, Message::Confirmation)
         };

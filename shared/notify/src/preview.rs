@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::settings::{Channel, Price, Provider, Settings, SettingsError, Wording};
-use domain::{InviteeUri, Language, Leg, Letter, Message};
+use domain::{InviteeUri, Language, Leg, Message, MessageContent};
 use serde::{Deserialize, Serialize};
 
 use crate::sms::{Encoding, measure, transliterate};
@@ -203,13 +203,13 @@ impl One<'_> {
 
     fn worded(&self, channel: Channel, providers: Vec<Provider>) -> Shown {
         let nothing = Shown { providers, ..self.nothing(channel) };
-        let letter = self.letter();
+        let content = self.content();
         let shown = match channel {
             Channel::Sms => {
                 let plain = self.settings.transliterate.contains(&self.language);
-                wording::sms(self.message, &letter, self.unsubscribe(), plain).map(|text| self.sms(text, &nothing))
+                wording::sms(self.message, &content, self.unsubscribe(), plain).map(|text| self.sms(text, &nothing))
             }
-            Channel::Email => wording::mail(self.message, &letter, self.unsubscribe()).map(|mail| Shown {
+            Channel::Email => wording::mail(self.message, &content, self.unsubscribe()).map(|mail| Shown {
                 subject: Some(mail.subject),
                 text: Some(mail.text),
                 html: Some(mail.html),
@@ -225,11 +225,11 @@ impl One<'_> {
         let nothing = Shown { providers: vec![provider], template: Some(id.to_owned()), ..self.nothing(channel) };
         let told = self.settings.templates.iter().filter(|it| it.provider == provider && it.id == id);
         let text = told.filter(|it| it.message == self.message.name()).find_map(|it| it.text.as_deref());
-        let letter = self.letter();
+        let content = self.content();
         Some(match (text, channel) {
-            (Some(text), Channel::Sms) => self.sms(self.filled(text, &letter), &nothing),
+            (Some(text), Channel::Sms) => self.sms(self.filled(text, &content), &nothing),
             (_, Channel::Email) => {
-                let subject = words::subject(self.message, self.language, &letter.event);
+                let subject = words::subject(self.message, self.language, &content.event);
                 let problem = format!("{} knows what the template says", provider.title());
                 Shown { subject: Some(subject), problem: Some(problem), ..nothing }
             }
@@ -241,8 +241,8 @@ impl One<'_> {
     }
 
     /// A provider's text with its variables filled in; a variable that is none stays, as it would.
-    fn filled(&self, text: &str, letter: &Letter) -> String {
-        let params = params(self.message, letter, self.unsubscribe());
+    fn filled(&self, text: &str, content: &MessageContent) -> String {
+        let params = params(self.message, content, self.unsubscribe());
         let piece = |piece| match piece {
             Piece::Words(words) => words.to_owned(),
             Piece::Variable(name, written) => params.get(name).cloned().unwrap_or_else(|| written.to_owned()),
@@ -281,12 +281,12 @@ impl One<'_> {
         }
     }
 
-    fn letter(&self) -> Letter {
+    fn content(&self) -> MessageContent {
         let sample = match self.variant {
             Variant::Full => samples::full(self.message, self.language),
             Variant::Bare => samples::bare(self.message, self.language),
         };
-        Letter { wording: self.wording(), ..sample }
+        MessageContent { wording: self.wording(), ..sample }
     }
 
     fn unsubscribe(&self) -> Option<&'static str> {
@@ -311,9 +311,9 @@ impl One<'_> {
 
     /// A leg of the event type in question: what settings are chosen by.
     fn leg(&self) -> Leg {
-        let letter = samples::bare(self.message, self.language);
+        let content = samples::bare(self.message, self.language);
         let event = self.request.event_type.as_deref().unwrap_or(samples::event(self.language));
-        Leg::bare(InviteeUri::new("preview"), event, letter.start, letter.end)
+        Leg::bare(InviteeUri::new("preview"), event, content.start, content.end)
     }
 }
 

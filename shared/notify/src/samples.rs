@@ -1,7 +1,7 @@
 //! Letters as they might be, for previews and to try wording on: everything in them is made up and always the same.
 
 use domain::settings::Wording;
-use domain::{Language, Letter, Message};
+use domain::{Language, Message, MessageContent};
 use jiff::Timestamp;
 
 /// Thursday, 15 October 2026, 07:30 UTC: while Europe has summer time.
@@ -15,7 +15,7 @@ struct Meeting {
     invitee: &'static str,
     host: &'static str,
     event: &'static str,
-    place: &'static str,
+    location: &'static str,
     zone: &'static str,
 }
 
@@ -26,7 +26,7 @@ fn meeting(language: Language) -> Meeting {
             invitee: "Emma Clark",
             host: "James Wright",
             event: "Product demo",
-            place: "12 Baker Street, London",
+            location: "12 Baker Street, London",
             zone: "Europe/London",
         },
         Language::Romanian => Meeting {
@@ -34,7 +34,7 @@ fn meeting(language: Language) -> Meeting {
             invitee: "Ana Ionescu",
             host: "Maria Popescu",
             event: "Demonstrație de produs",
-            place: "Strada Lipscani 12, București",
+            location: "Strada Lipscani 12, București",
             zone: "Europe/Bucharest",
         },
         Language::Danish => Meeting {
@@ -42,7 +42,7 @@ fn meeting(language: Language) -> Meeting {
             invitee: "Lars Jensen",
             host: "Mette Sørensen",
             event: "Produktdemo",
-            place: "Vestergade 8, København",
+            location: "Vestergade 8, København",
             zone: "Europe/Copenhagen",
         },
         Language::TraditionalChinese => Meeting {
@@ -50,7 +50,7 @@ fn meeting(language: Language) -> Meeting {
             invitee: "王小明",
             host: "林美玲",
             event: "產品展示",
-            place: "台北市信義路五段7號",
+            location: "台北市信義路五段7號",
             zone: "Asia/Taipei",
         },
     }
@@ -66,12 +66,12 @@ pub(crate) fn event(language: Language) -> &'static str {
 }
 
 /// A letter that has all that a message may speak of.
-pub(crate) fn full(message: Message, language: Language) -> Letter {
+pub(crate) fn full(message: Message, language: Language) -> MessageContent {
     let link = |text: &str| Some(text.to_owned());
-    Letter {
+    MessageContent {
         old_start: Some(at(START - TWO_DAYS)),
         join_url: link("https://zoom.example/j/98765432101?pwd=Qk1sV2pJ"),
-        place: Some(meeting(language).place.into()),
+        location: Some(meeting(language).location.into()),
         cancel_url: link("https://calendly.com/cancellations/3f2b8a5e-7c41-4d0b-9a6e-5c1d2e3f4a5b"),
         reschedule_url: link("https://calendly.com/reschedulings/3f2b8a5e-7c41-4d0b-9a6e-5c1d2e3f4a5b"),
         survey_url: link("https://survey.example/demo"),
@@ -87,13 +87,13 @@ pub(crate) fn full(message: Message, language: Language) -> Letter {
 pub(crate) const UNSUBSCRIBE: &str = "https://vai.example/u/Zm9sbG93LXVwcyBhcmUgb3Zlcg";
 
 /// A letter that has nothing but what every message has.
-pub(crate) fn bare(message: Message, language: Language) -> Letter {
+pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
     let meeting = meeting(language);
     let to_host = match message {
         Message::HostNotice(notice) => Some(notice),
         _ => None,
     };
-    Letter {
+    MessageContent {
         name: if to_host.is_some() { meeting.host } else { meeting.first_name }.into(),
         invitee: meeting.invitee.into(),
         event: meeting.event.to_owned(),
@@ -104,7 +104,7 @@ pub(crate) fn bare(message: Message, language: Language) -> Letter {
         zone_of: None,
         language,
         join_url: None,
-        place: None,
+        location: None,
         cancel_url: None,
         reschedule_url: None,
         survey_url: None,
@@ -177,18 +177,18 @@ mod odd {
     }
 
     /// A letter of which anything may be missing, blank or odd.
-    pub(crate) fn odd() -> impl Strategy<Value = Letter> {
+    pub(crate) fn odd() -> impl Strategy<Value = MessageContent> {
         let texts = (written(), written(), written(), option::of(written()), option::of(written()));
         let links = proptest::array::uniform5(odd_text());
         (select(&Language::ALL[..]), texts, links, any::<bool>(), any::<bool>()).prop_map(
-            |(language, (name, invitee, event, host, place), links, moved, by_invitee)| {
+            |(language, (name, invitee, event, host, location), links, moved, by_invitee)| {
                 let [join_url, cancel_url, reschedule_url, survey_url, booking_url] = links;
-                Letter {
+                MessageContent {
                     name: name.into(),
                     invitee: invitee.into(),
                     event,
                     host,
-                    place: place.map(Into::into),
+                    location: location.map(Into::into),
                     join_url,
                     cancel_url,
                     reschedule_url,

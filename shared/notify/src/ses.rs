@@ -17,7 +17,7 @@ use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, MessageTag, RawMessage};
-use domain::{CommandId, ConnectionName, MailOrder, Outcome, Reason};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Reason};
 use reqwest::StatusCode;
 
 use crate::envelope::Envelope;
@@ -57,8 +57,8 @@ impl Ses {
         })
     }
 
-    /// Sends one message; see [`engine::Mail::send`].
-    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+    /// Sends one message; see [`engine::Email::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
         let envelope = match Envelope::new(connection, key, order, &self.links) {
             Ok(envelope) => envelope,
             Err(outcome) => return outcome,
@@ -160,14 +160,14 @@ mod tests {
         Ses { patience: Duration::from_millis(300), ..fake::ses(endpoint) }
     }
 
-    async fn told(play: Play, order: &MailOrder) -> (Outcome, Seen) {
+    async fn told(play: Play, order: &EmailOrder) -> (Outcome, Seen) {
         let (endpoint, seen) = fake::provider(play).await;
         let outcome = ses(endpoint).send(&fake::connection("default"), &fake::key(), order).await;
         assert_nothing_personal(&format!("{outcome:?}"));
         (outcome, seen.await.expect("it was called"))
     }
 
-    fn order() -> MailOrder {
+    fn order() -> EmailOrder {
         fake::own_mail(Provider::Ses, Message::Confirmation)
     }
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_request() {
-        let order = MailOrder { configuration_set: Some("vai".to_owned()), ..order() };
+        let order = EmailOrder { configuration_set: Some("vai".to_owned()), ..order() };
         let (outcome, mut seen) = told(fake::json("200 OK", r#"{"MessageId":"0100"}"#), &order).await;
         assert_eq!(outcome, Outcome::Done { provider_id: Some("0100".to_owned()) });
         assert!(seen.head.starts_with("POST /v2/email/outbound-emails HTTP/1.1"), "{}", seen.head);
@@ -242,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_sender_no_client_is_made() {
         let ses = ses(fake::nobody().await);
-        let order = MailOrder { from: None, ..order() };
+        let order = EmailOrder { from: None, ..order() };
         let outcome = ses.send(&fake::connection("default"), &fake::key(), &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
         assert!(ses.client.get().is_none());

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use domain::settings::Senders;
-use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, TextOrder};
+use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
 use runtime::{Secrets, TwilioKeys};
@@ -34,8 +34,8 @@ impl Twilio {
         Self { client, base_url: base_url.into(), secrets, links }
     }
 
-    /// Sends one message; see [`engine::Texts::send`].
-    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &TextOrder) -> Outcome {
+    /// Sends one message; see [`engine::Sms::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
         match self.form(connection, key, to, order) {
             Ok(form) => match self.post(connection, form).await {
                 Ok(response) => outcome(response).await,
@@ -65,12 +65,12 @@ impl Twilio {
         connection: &ConnectionName,
         key: &CommandId,
         to: &Phone,
-        order: &TextOrder,
+        order: &SmsOrder,
     ) -> Result<String, Outcome> {
         let sender =
             order.sender.as_deref().ok_or_else(|| http::misconfigured("the settings name no Twilio sender"))?;
-        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.letter);
-        let body = wording::sms(order.message, &order.letter, unsubscribe.as_deref(), order.transliterate)
+        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let body = wording::sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
             .map_err(|broken| http::unworded(&broken))?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", to.expose());
@@ -138,8 +138,8 @@ mod tests {
 
     const SERVICE: &str = "MG0123456789abcdef0123456789ABCDEF";
 
-    fn order(message: Message) -> TextOrder {
-        TextOrder {
+    fn order(message: Message) -> SmsOrder {
+        SmsOrder {
             provider: Provider::Twilio,
             template: None,
             sender: Some("+14155552345".to_owned()),
@@ -151,11 +151,11 @@ mod tests {
         Twilio::new(fake::client(), base_url, fake::secrets(), links)
     }
 
-    async fn send(twilio: &Twilio, connection: &str, order: &TextOrder) -> Outcome {
+    async fn send(twilio: &Twilio, connection: &str, order: &SmsOrder) -> Outcome {
         twilio.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
     }
 
-    async fn told(play: Play, order: &TextOrder, links: Links) -> (Outcome, Seen) {
+    async fn told(play: Play, order: &SmsOrder, links: Links) -> (Outcome, Seen) {
         let (base_url, seen) = fake::provider(play).await;
         let outcome = send(&twilio(base_url, links), "default", order).await;
         assert_nothing_personal(&format!("{outcome:?}"));
@@ -180,7 +180,7 @@ mod tests {
         let basic = "authorization: Basic QUMwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjp0b2tlbg==";
         assert!(seen.head.contains(basic), "{}", seen.head);
         let order = order(Message::Confirmation);
-        let body = wording::sms(order.message, &order.letter, None, false).expect("wording");
+        let body = wording::sms(order.message, &order.content, None, false).expect("wording");
         assert_eq!(
             seen.body,
             json!({
@@ -198,7 +198,7 @@ mod tests {
         for (sender, field) in
             [(SERVICE, "MessagingServiceSid"), ("VAI", "From"), ("MG 12", "From"), (&SERVICE[..33], "From")]
         {
-            let order = TextOrder { sender: Some(sender.to_owned()), ..order(Message::Confirmation) };
+            let order = SmsOrder { sender: Some(sender.to_owned()), ..order(Message::Confirmation) };
             let (_, seen) = told(created(), &order, Links::default()).await;
             assert_eq!(seen.body[field], sender);
             assert_eq!(seen.body.as_object().expect("a form").len(), 3, "{}", seen.body);
@@ -277,7 +277,7 @@ mod tests {
                 "{connection}: {outcome:?}"
             );
         }
-        let order = TextOrder { sender: None, ..order(Message::Confirmation) };
+        let order = SmsOrder { sender: None, ..order(Message::Confirmation) };
         let outcome = send(&nobody, "default", &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use domain::{Analytics, CommandId, ConnectionName, MailOrder, News, Outcome, Private, VaiOrder};
+use domain::{Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Private, VaiOrder};
 use jiff::Timestamp;
 use reqwest::{Client, Response};
 use runtime::Secrets;
@@ -55,14 +55,14 @@ impl VaiClient {
 }
 
 impl VaiClient {
-    /// Sends one e-mail; see [`engine::Mail::send`].
-    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+    /// Sends one e-mail; see [`engine::Email::send`].
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
         if order.template.is_none() {
             return http::misconfigured("the settings name no template of VAI's");
         }
-        let letter = &order.letter;
-        let subject = words::subject(order.message, letter.language, &letter.event);
-        let [start, end] = [letter.start, letter.end].map(|at| when::tell(at, &letter.zone, letter.language));
+        let content = &order.content;
+        let subject = words::subject(order.message, content.language, &content.event);
+        let [start, end] = [content.start, content.end].map(|at| when::tell(at, &content.zone, content.language));
         self.post(connection, key, vai::EMAIL, &vai::Email::new(order, &subject, &start, &end)).await
     }
 }

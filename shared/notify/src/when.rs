@@ -59,7 +59,7 @@ fn locale(language: Language, zone: &str) -> Locale {
 fn zone_of(local: &Zoned) -> String {
     let offset = offset(local.offset());
     match local.time_zone().iana_name() {
-        Some(place) if place.contains('/') && !place.starts_with("Etc/") => format!("{place}, {offset}"),
+        Some(name) if name.contains('/') && !name.starts_with("Etc/") => format!("{name}, {offset}"),
         Some(_) | None => offset,
     }
 }

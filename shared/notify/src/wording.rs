@@ -13,7 +13,7 @@ mod check;
 mod fill;
 mod variables;
 
-use domain::{Language, Letter, Message};
+use domain::{Language, Message, MessageContent};
 
 pub(crate) use check::{Piece, pieces, samples_of};
 pub use check::{check, check_wording};
@@ -78,11 +78,11 @@ impl Part {
 /// The connection's own wording is broken, which checking it when it was saved should have found.
 pub fn sms(
     message: Message,
-    letter: &Letter,
+    content: &MessageContent,
     unsubscribe: Option<&str>,
     transliterate: bool,
 ) -> Result<String, Broken> {
-    let text = render(message, letter, Part::Sms, &for_sms(message, letter, unsubscribe))?;
+    let text = render(message, content, Part::Sms, &for_sms(message, content, unsubscribe))?;
     Ok(if transliterate { transliterated(&text) } else { text })
 }
 
@@ -90,21 +90,20 @@ pub fn sms(
 ///
 /// # Errors
 /// The connection's own wording is broken, which checking it when it was saved should have found.
-pub fn mail(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> Result<Rendered, Broken> {
-    let values = for_mail(message, letter, unsubscribe);
-    let part = |part| render(message, letter, part, &values);
+pub fn mail(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Result<Rendered, Broken> {
+    let values = for_mail(message, content, unsubscribe);
+    let part = |part| render(message, content, part, &values);
     let subject = part(Part::Subject)?;
-    let content = part(Part::Html)?;
-    let html =
-        layout(letter.language, &subject, content).map_err(|error| Broken(format!("layout: {}", error.kind())))?;
+    let body = part(Part::Html)?;
+    let html = layout(content.language, &subject, body).map_err(|error| Broken(format!("layout: {}", error.kind())))?;
     Ok(Rendered { text: part(Part::Text)?, subject, html })
 }
 
-fn render(message: Message, letter: &Letter, part: Part, values: &Values) -> Result<String, Broken> {
+fn render(message: Message, content: &MessageContent, part: Part, values: &Values) -> Result<String, Broken> {
     let broken = |what: &str| {
-        Broken(format!("wording of {}, {}, {}: {what}", message.name(), letter.language.tag(), part.name()))
+        Broken(format!("wording of {}, {}, {}: {what}", message.name(), content.language.tag(), part.name()))
     };
-    let source = part.own(&letter.wording).or_else(|| built_in::source(message, letter.language, part));
+    let source = part.own(&content.wording).or_else(|| built_in::source(message, content.language, part));
     // The kind and the line, and not the details: those may quote a value.
     let text =
         fill(part, source.ok_or_else(|| broken("there is none"))?, values).map_err(|error| match error.line() {
@@ -136,14 +135,14 @@ mod tests {
     use crate::sms::{Encoding, measure};
 
     /// A message as it reads, by every channel.
-    fn told(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> String {
-        let text = sms(message, letter, unsubscribe, false).expect("an SMS");
+    fn told(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> String {
+        let text = sms(message, content, unsubscribe, false).expect("an SMS");
         let measure = measure(&text);
-        let plain = crate::sms::measure(&sms(message, letter, unsubscribe, true).expect("an SMS"));
+        let plain = crate::sms::measure(&sms(message, content, unsubscribe, true).expect("an SMS"));
         let less =
             if plain.segments < measure.segments { format!("; {} without", plain.segments) } else { String::new() };
-        let mail = mail(message, letter, unsubscribe).expect("an e-mail");
-        let html = render(message, letter, Part::Html, &for_mail(message, letter, unsubscribe)).expect("HTML");
+        let mail = mail(message, content, unsubscribe).expect("an e-mail");
+        let html = render(message, content, Part::Html, &for_mail(message, content, unsubscribe)).expect("HTML");
         format!(
             "[{:?}, {} units, {} segments{less}]\n{text}\n\n[subject]\n{}\n\n[text]\n{}\n\n[html]\n{html}\n",
             measure.encoding, measure.units, measure.segments, mail.subject, mail.text
@@ -161,11 +160,11 @@ mod tests {
                         Message::HostNotice(notice) => format!(" {}", notice.name()),
                         _ => String::new(),
                     };
-                    for (variant, letter, unsubscribe) in [
+                    for (variant, content, unsubscribe) in [
                         ("full", samples::full(message, language), Some(UNSUBSCRIBE)),
                         ("bare", samples::bare(message, language), None),
                     ] {
-                        let told = told(message, &letter, unsubscribe);
+                        let told = told(message, &content, unsubscribe);
                         write!(page, "===={notice} {variant} ====\n\n{told}\n").expect("written");
                     }
                 }
@@ -197,30 +196,30 @@ mod tests {
     #[test]
     fn own_parts_replace_ours_one_by_one() {
         let message = Message::Confirmation;
-        let mut letter = samples::full(message, Language::English);
-        let ours = mail(message, &letter, None).expect("an e-mail");
-        letter.wording = Wording { subject: Some("Yes,\n {{ name }}!".to_owned()), ..Wording::default() };
-        let mixed = mail(message, &letter, None).expect("an e-mail");
+        let mut content = samples::full(message, Language::English);
+        let ours = mail(message, &content, None).expect("an e-mail");
+        content.wording = Wording { subject: Some("Yes,\n {{ name }}!".to_owned()), ..Wording::default() };
+        let mixed = mail(message, &content, None).expect("an e-mail");
         assert_eq!(mixed.subject, "Yes, Emma!");
         assert_eq!(mixed.text, ours.text);
         assert!(mixed.html.contains("<title>Yes, Emma!</title>"), "{}", mixed.html);
-        letter.wording = Wording { sms: Some("{{ event }}".to_owned()), ..Wording::default() };
-        assert_eq!(sms(message, &letter, None, false).as_deref(), Ok("Product demo"));
-        assert_eq!(mail(message, &letter, None), Ok(ours));
+        content.wording = Wording { sms: Some("{{ event }}".to_owned()), ..Wording::default() };
+        assert_eq!(sms(message, &content, None, false).as_deref(), Ok("Product demo"));
+        assert_eq!(mail(message, &content, None), Ok(ours));
     }
 
     #[test]
     fn broken_wording_says_where_and_quotes_nobody() {
         let message = Message::Reminder { minutes_before: 60 };
-        let mut letter = samples::bare(message, Language::Danish);
+        let mut content = samples::bare(message, Language::Danish);
         for (sms, expected) in [
             ("Hej\n{{ link }}", "wording of reminder, da, sms: undefined value in line 2"),
             ("{{ name }", "wording of reminder, da, sms: syntax error in line 1"),
             ("{{ name * 2.5 }}", "wording of reminder, da, sms: invalid operation in line 1"),
             ("{% if link %}x{% endif %}", "wording of reminder, da, sms: it says nothing"),
         ] {
-            letter.wording = Wording { sms: Some(sms.to_owned()), ..Wording::default() };
-            let broken = super::sms(message, &letter, None, false).expect_err("broken");
+            content.wording = Wording { sms: Some(sms.to_owned()), ..Wording::default() };
+            let broken = super::sms(message, &content, None, false).expect_err("broken");
             assert_eq!(broken.to_string(), expected);
         }
     }
@@ -228,9 +227,9 @@ mod tests {
     #[test]
     fn a_name_breaks_neither_a_line_nor_the_html() {
         let message = Message::HostNotice(Notice::Booked);
-        let mut letter = samples::bare(message, Language::English);
-        letter.invitee = "Eve\r\nBcc: all@example.com <b>\"x\"".into();
-        let mail = mail(message, &letter, None).expect("an e-mail");
+        let mut content = samples::bare(message, Language::English);
+        content.invitee = "Eve\r\nBcc: all@example.com <b>\"x\"".into();
+        let mail = mail(message, &content, None).expect("an e-mail");
         assert_eq!(mail.subject, "New booking: Product demo with Eve Bcc: all@example.com <b>\"x\"");
         assert!(mail.html.contains("with Eve Bcc: all@example.com &lt;b&gt;&quot;x&quot;."), "{}", mail.html);
     }
@@ -257,12 +256,12 @@ mod tests {
     }
 
     /// Of the letter, what people wrote.
-    fn written(letter: &Letter) -> Vec<String> {
-        let texts = [letter.name.expose(), letter.invitee.expose(), &letter.event].map(Clone::clone);
+    fn written(content: &MessageContent) -> Vec<String> {
+        let texts = [content.name.expose(), content.invitee.expose(), &content.event].map(Clone::clone);
         texts
             .into_iter()
-            .chain(letter.host.clone())
-            .chain(letter.place.as_ref().map(|it| it.expose().clone()))
+            .chain(content.host.clone())
+            .chain(content.location.as_ref().map(|it| it.expose().clone()))
             .collect()
     }
 
@@ -270,19 +269,19 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn nothing_that_is_missing_or_odd_shows(letter in samples::odd(), unsubscribe in samples::odd_text()) {
-            let values = written(&letter);
+        fn nothing_that_is_missing_or_odd_shows(content in samples::odd(), unsubscribe in samples::odd_text()) {
+            let values = written(&content);
             for message in Message::SAMPLES {
                 for transliterate in [false, true] {
-                    let text = sms(message, &letter, unsubscribe.as_deref(), transliterate).expect("an SMS");
+                    let text = sms(message, &content, unsubscribe.as_deref(), transliterate).expect("an SMS");
                     assert_clean(&text, &values);
                     prop_assert!(text.chars().count() < 1600, "{}", text);
                 }
-                let mail = mail(message, &letter, unsubscribe.as_deref()).expect("an e-mail");
+                let mail = mail(message, &content, unsubscribe.as_deref()).expect("an e-mail");
                 assert_clean(&mail.subject, &values);
                 prop_assert!(!mail.subject.contains('\n'));
                 assert_clean(&mail.text, &values);
-                let html = render(message, &letter, Part::Html, &for_mail(message, &letter, unsubscribe.as_deref()));
+                let html = render(message, &content, Part::Html, &for_mail(message, &content, unsubscribe.as_deref()));
                 let html = html.expect("HTML");
                 assert_clean(&html, &values);
                 assert_clean_html(&html);

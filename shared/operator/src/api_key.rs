@@ -6,13 +6,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
 use domain::ConnectionName;
 use runtime::ApiKeys;
-use runtime::aws::{Patience, config};
+use runtime::aws::{Timeouts, config};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::SecretNames;
 use crate::report::{Terminal, put};
-use crate::vault::{Kind, Vault, random_bits};
+use crate::secrets::{Kind, SecretStore, random_bits};
 
 /// Makes, lists and removes keys to our API, each for one connection. There may be several, so that VAI can change over
 /// to a new one before the old one goes.
@@ -48,14 +48,14 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
-    let client = aws_sdk_secretsmanager::Client::new(&config(Patience::STEADY).await);
-    let vault = Vault::new(client, &options.secrets.prefix, connection);
-    let mut document = vault.read(Kind::ApiKeys).await?;
+    let client = aws_sdk_secretsmanager::Client::new(&config(Timeouts::STEADY).await);
+    let secrets = SecretStore::new(client, &options.secrets.prefix, connection);
+    let mut document = secrets.read(Kind::ApiKeys).await?;
     match options.what {
         What::Add { name } => {
             let key = new_key()?;
             add(&mut document, &name, connection, &key)?;
-            vault.write(Kind::ApiKeys, &document).await?;
+            secrets.write(Kind::ApiKeys, &document).await?;
             terminal.complain(format_args!(
                 "The key {name}, for the connection {connection}. It is never shown again; only its hash is stored."
             ));
@@ -69,7 +69,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         },
         What::Remove { name } => {
             remove(&mut document, &name)?;
-            vault.write(Kind::ApiKeys, &document).await?;
+            secrets.write(Kind::ApiKeys, &document).await?;
             terminal.say(format_args!("The key {name} is removed; running functions refuse it within five minutes."));
         }
     }
@@ -121,7 +121,7 @@ mod tests {
         add(&mut document, "vai-1", &ConnectionName::default(), &one).expect("added");
         add(&mut document, "vai-2", &acme, &two).expect("added");
         let holder = |document: &Map<String, Value>, key: &str| {
-            known(document).expect("keys").holder(key).map(|it| (it.name.clone(), it.connection.clone()))
+            known(document).expect("keys").find_key(key).map(|it| (it.name.clone(), it.connection.clone()))
         };
         assert_eq!(holder(&document, &one), Some(("vai-1".to_owned(), ConnectionName::default())));
         assert_eq!(holder(&document, &two), Some(("vai-2".to_owned(), acme)));

@@ -10,12 +10,12 @@ use anyhow::{Context, bail};
 use calendly::{Account, Error, Order, Subscription, User};
 use clap::Args;
 use domain::{ConnectionName, Private};
-use runtime::aws::{Patience, config};
+use runtime::aws::{Timeouts, config};
 use runtime::{Providers, Signing};
 use serde_json::{Map, Value};
 
 use crate::report::{Terminal, ok};
-use crate::vault::{Kind, Vault};
+use crate::secrets::{Kind, SecretStore};
 use crate::{CalendlyApi, SecretNames, account, callbacks};
 
 /// Connects Calendly: checks the token, writes both secrets, makes the subscription. Can be repeated.
@@ -49,9 +49,10 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     check_url(&url)?;
     let given = credentials(&read_input(terminal)?)?;
 
-    let aws = config(Patience::STEADY).await;
-    let vault = Vault::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix, connection);
-    let stored = Documents { providers: vault.read(Kind::Providers).await?, signing: vault.read(Kind::Signing).await? };
+    let aws = config(Timeouts::STEADY).await;
+    let secrets = SecretStore::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix, connection);
+    let stored =
+        Documents { providers: secrets.read(Kind::Providers).await?, signing: secrets.read(Kind::Signing).await? };
     let held = keys_in(&stored.signing)?;
     let mut documents = stored.clone();
     documents.enter(given);
@@ -68,7 +69,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let plan = plan(&held, existing.as_ref(), options.rotate, new_key)?;
 
     if documents.providers != stored.providers {
-        vault.write(Kind::Providers, &documents.providers).await?;
+        secrets.write(Kind::Providers, &documents.providers).await?;
     }
     // Before all else: another replacement needs the form of our URL that this one has.
     if let Some(leftover) = &leftover {
@@ -79,7 +80,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         documents.signing.insert("calendly".to_owned(), keys.iter().map(|key| key.expose().as_str()).collect());
     }
     if documents.signing != stored.signing {
-        vault.write(Kind::Signing, &documents.signing).await?;
+        secrets.write(Kind::Signing, &documents.signing).await?;
     }
     terminal.report(&[ok("secrets", if documents == stored { "unchanged" } else { "written" })]);
     let subscription = match &plan {
@@ -91,7 +92,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
             Ok(made) => made,
             Err(error) if error.downcast_ref().is_some_and(Error::is_refusal) => {
                 // The old key's place is the first: repeated attempts would push it out, and it goes on signing.
-                let put_back = vault.write(Kind::Signing, &before).await;
+                let put_back = secrets.write(Kind::Signing, &before).await;
                 put_back.with_context(|| format!("{error:#}. The stored keys can't be put back"))?;
                 return Err(error.context("The old subscription and its key are as they were"));
             }
@@ -331,7 +332,7 @@ fn keys_in(signing: &Map<String, Value>) -> anyhow::Result<Vec<Private<String>>>
 
 /// 256 bits, as HMAC-SHA256 has use for, in characters that no form mangles.
 fn new_key() -> anyhow::Result<Private<String>> {
-    Ok(Private::new(hex::encode(crate::vault::random_bits()?)))
+    Ok(Private::new(hex::encode(crate::secrets::random_bits()?)))
 }
 
 fn check_url(url: &str) -> anyhow::Result<()> {

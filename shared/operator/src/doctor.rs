@@ -8,7 +8,7 @@ use clap::Args;
 use domain::settings::{Channel, Provider, Template};
 use domain::{ConnectionName, Language, Message, Settings};
 use engine::Store;
-use runtime::aws::{Patience, config, explain};
+use runtime::aws::{Timeouts, config, error_chain};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing};
 use store::Table;
 
@@ -59,7 +59,7 @@ const LOST_TIMERS: &str = "could not be delivered by EventBridge Scheduler, a ti
                            has not been done. SQS can't redrive these (Start DLQ redrive): delete them when done";
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
-    let aws = config(Patience::STEADY).await;
+    let aws = config(Timeouts::STEADY).await;
     let mut is_well = true;
     // Printed part by part: a part that can't be reached takes its time.
     let mut tell = |findings: &[Finding]| is_well &= terminal.report(findings);
@@ -214,7 +214,7 @@ async fn of_lost_timers(sqs: &aws_sdk_sqs::Client, arn: &str) -> Finding {
     let name = arn.rsplit(':').next().unwrap_or_default();
     match sqs.get_queue_url().queue_name(name).send().await {
         Ok(found) => of_dead_letters(sqs, TOPIC, found.queue_url().unwrap_or_default(), LOST_TIMERS).await,
-        Err(error) => fail(TOPIC, format!("{name}: {}; deploy again", explain(&error))),
+        Err(error) => fail(TOPIC, format!("{name}: {}; deploy again", error_chain(&error))),
     }
 }
 
@@ -222,7 +222,7 @@ async fn of_lost_timers(sqs: &aws_sdk_sqs::Client, arn: &str) -> Finding {
 async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, String> {
     let attribute = QueueAttributeName::ApproximateNumberOfMessages;
     let told = sqs.get_queue_attributes().queue_url(url).attribute_names(attribute.clone()).send().await;
-    let told = told.map_err(|error| format!("can't be reached: {}", explain(&error)))?;
+    let told = told.map_err(|error| format!("can't be reached: {}", error_chain(&error)))?;
     let depth = told.attributes().and_then(|all| all.get(&attribute)).and_then(|text| text.parse().ok());
     depth.ok_or_else(|| "does not tell its depth".to_owned())
 }
@@ -230,14 +230,14 @@ async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, String> {
 async fn of_schedules(scheduler: &aws_sdk_scheduler::Client, group: &str) -> Finding {
     match scheduler.get_schedule_group().name(group).send().await {
         Ok(_) => ok("schedules", format!("the group {group} is there")),
-        Err(error) => fail("schedules", format!("the group {group}: {}; deploy again", explain(&error))),
+        Err(error) => fail("schedules", format!("the group {group}: {}; deploy again", error_chain(&error))),
     }
 }
 
 async fn of_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Vec<Finding> {
     let found = match dynamodb.describe_table().table_name(name).send().await {
         Ok(found) => found,
-        Err(error) => return vec![fail("table", format!("{name}: {}; deploy again", explain(&error)))],
+        Err(error) => return vec![fail("table", format!("{name}: {}; deploy again", error_chain(&error)))],
     };
     let status = found.table().and_then(|table| table.table_status());
     let is_up = matches!(status, Some(TableStatus::Active | TableStatus::Updating));

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use clap::Args;
 use domain::{
-    Booking, CanceledBy, ConnectionName, ConsentSource, ContactKey, Leg, Objection, Phone, PhoneSource, Private,
-    Settings, Standing, timeline, uuid_of,
+    Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, Leg, Objection, Phone, PhoneSource,
+    Private, Settings, timeline, uri_uuid,
 };
 use engine::Store;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use store::Story;
+use store::BookingRecord;
 
 use crate::Rows;
 use crate::report::{Terminal, put};
@@ -28,7 +28,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let table = options.rows.table().await;
     let mut stories = Vec::new();
     for booking in table.find(connection, &options.id).await? {
-        let Some(story) = table.story(connection, &booking).await? else { continue };
+        let Some(story) = table.booking_record(connection, &booking).await? else { continue };
         let consent = consent(&table, connection, &story.booking).await?;
         stories.push(tell(&story, &consent));
     }
@@ -59,10 +59,10 @@ async fn consent(store: &impl Store, connection: &ConnectionName, booking: &Book
     let Some(leg) = head(booking) else { return Ok(Consent::default()) };
     let settings = store.settings(connection).await?;
     let texts = match number(booking, leg, &settings) {
-        Some(phone) => Some(store.contact(connection, &ContactKey::of_phone(connection, &phone)).await?.objection),
+        Some(phone) => Some(store.contact(connection, &ContactKey::for_phone(connection, &phone)).await?.objection),
         None => None,
     };
-    let mails = store.contact(connection, &ContactKey::of_email(connection, leg.details.email.expose())).await?;
+    let mails = store.contact(connection, &ContactKey::for_email(connection, leg.details.email.expose())).await?;
     Ok(Consent { texts, mails: Some(mails.objection) })
 }
 
@@ -77,8 +77,8 @@ fn number(booking: &Booking, leg: &Leg, settings: &Settings) -> Option<Phone> {
 
 /// The leg that the booking stands on.
 fn head(booking: &Booking) -> Option<&Leg> {
-    match booking.standing() {
-        Some(Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) => Some(leg),
+    match booking.state() {
+        Some(BookingState::Active(leg) | BookingState::Moving(leg) | BookingState::Canceled(leg, _)) => Some(leg),
         None => None,
     }
 }
@@ -108,21 +108,21 @@ fn way(source: ConsentSource) -> &'static str {
     }
 }
 
-fn tell(story: &Story, consent: &Consent) -> String {
-    let Story { booking, facts, commands } = story;
+fn tell(story: &BookingRecord, consent: &Consent) -> String {
+    let BookingRecord { booking, facts, commands } = story;
     let mut text = String::new();
     let mut line = |what: &str, value: &str| {
         let _ = writeln!(text, "{what:<13} {value}");
     };
     line("booking", booking.id.as_str());
-    let standing = booking.standing();
+    let state = booking.state();
     let leg = head(booking);
     let (zone, zone_name) = zone(leg);
     if let Some(leg) = leg {
         let start = leg.details.start.to_zoned(zone.clone()).strftime("%a %d %b %Y %H:%M");
         line("meeting", &format!("{}, {start} {zone_name}", leg.details.event_name));
-        line("invitee", uuid_of(leg.invitee.as_str()));
-        line("event", uuid_of(leg.details.event.as_str()));
+        line("invitee", uri_uuid(leg.invitee.as_str()));
+        line("event", uri_uuid(leg.details.event.as_str()));
         line("phone", &phones(leg));
     }
     if let Some(known) = consent.texts {
@@ -131,7 +131,7 @@ fn tell(story: &Story, consent: &Consent) -> String {
     if let Some(known) = consent.mails {
         line("e-mails", &objected(known, "written to"));
     }
-    line("stands", &stands(standing, &zone));
+    line("stands", &stands(state, &zone));
     match &booking.metadata {
         Some(metadata) => line("made by", &format!("VAI, conversation {}", metadata.conversation_id)),
         None => line("made by", "somebody other than VAI"),
@@ -158,12 +158,12 @@ fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-fn stands(standing: Option<Standing<'_>>, zone: &TimeZone) -> String {
-    match standing {
-        Some(Standing::Active(leg)) if leg.previous.is_some() => "on, after a move".to_owned(),
-        Some(Standing::Active(_)) => "on".to_owned(),
-        Some(Standing::Moving(_)) => "being moved: Calendly has not told yet where to".to_owned(),
-        Some(Standing::Canceled(_, end)) => {
+fn stands(state: Option<BookingState<'_>>, zone: &TimeZone) -> String {
+    match state {
+        Some(BookingState::Active(leg)) if leg.previous.is_some() => "on, after a move".to_owned(),
+        Some(BookingState::Active(_)) => "on".to_owned(),
+        Some(BookingState::Moving(_)) => "being moved: Calendly has not told yet where to".to_owned(),
+        Some(BookingState::Canceled(_, end)) => {
             let by = match end.by {
                 CanceledBy::Invitee => "the invitee",
                 CanceledBy::Host => "the host",
@@ -230,19 +230,19 @@ mod tests {
     fn a_story_has_the_invitees_times_and_nothing_of_their_contacts() {
         let (id, leg) = (BookingId::new("bk-1"), InviteeUri::new(INVITEE));
         let mut booking = Booking::new(id.clone(), ConnectionName::default());
-        booking.learn(&booked());
+        booking.apply_fact(&booked());
         let received = at("2027-01-09T10:00:02Z");
         let fact =
             FactRecord { kind: FactKind::Created, invitee: leg.clone(), occurred_at: received, received_at: received };
-        let action = Action::Text(Message::Confirmation);
-        let command = Command::new(&id, action, leg, at("2027-01-11T09:00:00Z"), None).turned(
+        let action = Action::Sms(Message::Confirmation);
+        let command = Command::new(&id, action, leg, at("2027-01-11T09:00:00Z"), None).with_state(
             State::Skipped { reason: Reason::NoTemplate },
             at("2027-01-09T10:00:03Z"),
             Some(Reason::NoTemplate),
             None,
         );
         let consent = Consent { texts: Some(Some((Objection::Everything, ConsentSource::Reply))), mails: Some(None) };
-        let told = tell(&Story { booking, facts: vec![fact], commands: vec![command] }, &consent);
+        let told = tell(&BookingRecord { booking, facts: vec![fact], commands: vec![command] }, &consent);
         for part in [
             "booking       bk-1\n",
             "meeting       Sales Demo, Mon 11 Jan 2027 11:00 Europe/Bucharest\n",
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn the_number_is_the_first_that_can_be_texted() {
         let mut booking = Booking::new(BookingId::new("bk-1"), ConnectionName::default());
-        booking.learn(&booked());
+        booking.apply_fact(&booked());
         let leg = head(&booking).expect("a leg");
         let found = |leg: &Leg, region: Option<&str>| {
             let settings = Settings { default_region: region.map(str::to_owned), ..Settings::default() };

@@ -1,6 +1,6 @@
 //! For the person who runs it: connects a Calendly account, writes settings, shows messages, makes keys to our API, tells a
-//! booking's story, looks a stack over, lists the events without effect. Whatever it prints is for people, says what to do, and
-//! holds no secret, phone number or e-mail address. Two print just that, being asked for it: `kept --show` personal data,
+//! booking's story, looks a stack over, lists unhandled events. Whatever it prints is for people, says what to do, and
+//! holds no secret, phone number or e-mail address. Two print just that, being asked for it: `unhandled-events --show` personal data,
 //! and `api-key add` the key that it has made.
 
 mod account;
@@ -9,17 +9,17 @@ mod callbacks;
 mod connect;
 mod doctor;
 mod explain;
-mod kept;
 mod preview;
 mod report;
+mod secrets;
 mod settings;
-mod vault;
+mod unhandled_events;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use domain::ConnectionName;
-use runtime::aws::{Patience, config};
+use runtime::aws::{Timeouts, config};
 use store::Table;
 
 use crate::report::Terminal;
@@ -42,7 +42,7 @@ enum Command {
     ApiKey(api_key::Options),
     Explain(explain::Options),
     Doctor(doctor::Options),
-    Kept(kept::Options),
+    UnhandledEvents(unhandled_events::Options),
 }
 
 /// Whose secrets, settings and bookings.
@@ -66,7 +66,7 @@ struct Rows {
 
 impl Rows {
     async fn table(&self) -> Table {
-        Table::new(aws_sdk_dynamodb::Client::new(&config(Patience::STEADY).await), &self.table_name)
+        Table::new(aws_sdk_dynamodb::Client::new(&config(Timeouts::STEADY).await), &self.table_name)
     }
 }
 
@@ -107,7 +107,7 @@ async fn main() -> ExitCode {
         Command::ApiKey(options) => api_key::run(options, connection, terminal).await,
         Command::Explain(options) => explain::run(options, connection, terminal).await,
         Command::Doctor(options) => doctor::run(options, connection, terminal).await,
-        Command::Kept(options) => kept::run(options, connection, terminal).await,
+        Command::UnhandledEvents(options) => unhandled_events::run(options, connection, terminal).await,
     };
     match all_is_well {
         Ok(true) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 
 /// How long calls of AWS may take and how often they are tried.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// One try.
     pub attempt: Duration,
     /// All tries together.
@@ -18,7 +18,7 @@ pub struct Patience {
     pub attempts: u32,
 }
 
-impl Patience {
+impl Timeouts {
     /// For the webhook function, which must answer Calendly within two seconds: its one call fits into 1.5 seconds, and
     /// past that Calendly is told to come again.
     pub const QUICK: Self =
@@ -28,7 +28,7 @@ impl Patience {
 }
 
 /// Loads the configuration: region, credentials and endpoint as the environment gives them.
-pub async fn config(patience: Patience) -> SdkConfig {
+pub async fn config(patience: Timeouts) -> SdkConfig {
     // The version is named and not `latest()`: retry and time-out behaviour must not change under us.
     #[expect(clippy::disallowed_methods, reason = "the one place where the SDK is configured")]
     aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -50,7 +50,7 @@ pub async fn config(patience: Patience) -> SdkConfig {
 }
 
 /// An SDK error with its causes on one line; the SDK's own `Display` says little more than "service error".
-pub fn explain(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

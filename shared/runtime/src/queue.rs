@@ -48,7 +48,7 @@ impl Queue {
             .attribute_names(QueueAttributeName::QueueArn)
             .send();
         if let Err(error) = asked.await {
-            tracing::warn!(error = crate::aws::explain(&error), "the queue could not be reached at init");
+            tracing::warn!(error = crate::aws::error_chain(&error), "the queue could not be reached at init");
         }
     }
 
@@ -89,7 +89,7 @@ impl Queue {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| QueueError(crate::aws::explain(&error)))
+            .map_err(|error| QueueError(crate::aws::error_chain(&error)))
     }
 
     /// How full it is.
@@ -105,7 +105,7 @@ impl Queue {
             .attribute_names(ApproximateNumberOfMessages)
             .attribute_names(ApproximateNumberOfMessagesNotVisible)
             .send();
-        let told = asked.await.map_err(|error| QueueError(crate::aws::explain(&error)))?;
+        let told = asked.await.map_err(|error| QueueError(crate::aws::error_chain(&error)))?;
         let count = |name: QueueAttributeName| {
             let text = told.attributes().and_then(|all| all.get(&name));
             let count = text.and_then(|text| text.parse().ok());

@@ -124,7 +124,7 @@ impl ApiKeys {
     /// The key that was presented, if it is one of ours.
     ///
     /// The time it takes depends on neither what was presented nor which key it fits: each is compared, to its end.
-    pub fn holder(&self, presented: &str) -> Option<&ApiKey> {
+    pub fn find_key(&self, presented: &str) -> Option<&ApiKey> {
         let hash: [u8; 32] = Sha256::digest(presented).into();
         self.keys.iter().fold(None, |found, key| if key.sha256.ct_eq(&hash).into() { Some(key) } else { found })
     }
@@ -224,21 +224,21 @@ impl Secrets {
 
     /// What the webhook function may know, read anew, for a signature that the known ones did not make: they may just have been rotated.
     /// `None` when they were read a moment ago, so that forged calls don't become calls of ours.
-    pub async fn signing_anew(&self, connection: &ConnectionName) -> Option<Signing> {
-        self.anew(&self.name(connection, "signing")).await
+    pub async fn reread_signing(&self, connection: &ConnectionName) -> Option<Signing> {
+        self.reread(&self.name(connection, "signing")).await
     }
 
     /// The keys to our API read anew, for one that is not known: it may just have been made. `None` when they were read a
     /// moment ago, so that guessed keys don't become calls of ours.
-    pub async fn api_keys_anew(&self) -> Option<ApiKeys> {
-        self.anew(&format!("{}{API_KEYS}", self.prefix)).await
+    pub async fn reread_api_keys(&self) -> Option<ApiKeys> {
+        self.reread(&format!("{}{API_KEYS}", self.prefix)).await
     }
 
     fn name(&self, connection: &ConnectionName, kind: &str) -> String {
         format!("{}{connection}/{kind}", self.prefix)
     }
 
-    async fn anew<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+    async fn reread<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             let entry = cache.get_mut(name).filter(|it| it.at.elapsed() >= ANEW)?;
@@ -317,7 +317,7 @@ impl Secrets {
                     if is_denied || error.is_resource_not_found_exception() {
                         Ok(None)
                     } else {
-                        Err(crate::aws::explain(&error))
+                        Err(crate::aws::error_chain(&error))
                     }
                 }
             },
@@ -344,13 +344,13 @@ mod tests {
                          {{"name":"vai-2","connection":"acme","sha256":"{TWO}"}}]}}"#
         ));
         let keys = keys.api_keys().await.expect("keys");
-        let holder = |presented: &str| keys.holder(presented).map(|it| (it.name.as_str(), it.connection.as_str()));
+        let holder = |presented: &str| keys.find_key(presented).map(|it| (it.name.as_str(), it.connection.as_str()));
         assert_eq!(holder("one"), Some(("vai-1", "default")));
         assert_eq!(holder("two"), Some(("vai-2", "acme")));
         for stranger in ["", "One", "one ", ONE] {
             assert_eq!(holder(stranger), None, "{stranger:?}");
         }
-        assert!(ApiKeys::default().holder("one").is_none());
+        assert!(ApiKeys::default().find_key("one").is_none());
     }
 
     #[tokio::test]
@@ -406,11 +406,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_unknown_key_has_the_secret_read_anew_at_most_every_ten_seconds() {
         let secrets = stored(r#"{"keys":[]}"#);
-        assert!(secrets.api_keys_anew().await.is_none(), "nothing was read yet: api_keys reads it");
+        assert!(secrets.reread_api_keys().await.is_none(), "nothing was read yet: api_keys reads it");
         secrets.api_keys().await.expect("keys");
-        assert!(secrets.api_keys_anew().await.is_none());
+        assert!(secrets.reread_api_keys().await.is_none());
         tokio::time::advance(ANEW).await;
-        assert!(secrets.api_keys_anew().await.is_some());
-        assert!(secrets.api_keys_anew().await.is_none());
+        assert!(secrets.reread_api_keys().await.is_some());
+        assert!(secrets.reread_api_keys().await.is_none());
     }
 }

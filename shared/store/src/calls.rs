@@ -9,12 +9,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use domain::scheduling::budget::{Bucket, Span, buckets};
-use domain::{BookingId, ConnectionName, Reason, RequestStands, Requested, Settings, decide};
-use engine::{CommitError, Records, ReserveError, Store};
+use domain::{BookingId, CalendlyRequest, ConnectionName, Reason, RequestState, Settings, decide};
+use engine::{ApiStore, CommitError, ReserveError, Store};
 use serde_json::{Value, json};
 
 use crate::Table;
-use crate::fixtures::{asking, at, created, evidence, invitee, requested, snapshot, token};
+use crate::fixtures::{asking, at, calendly_request, created, invitee, snapshot, stored_facts, token};
 
 const START: &str = "2026-11-20T10:00:00Z";
 const NOW: &str = "2026-11-20T08:00:27Z";
@@ -108,7 +108,7 @@ fn busy() -> (u16, Value) {
 }
 
 async fn reserve(table: &Table, most: u32) -> Result<(), ReserveError> {
-    let decision = asking(&snapshot("bk-1"), "k-1", requested(START, None));
+    let decision = asking(&snapshot("bk-1"), "k-1", calendly_request(START, None));
     let caps = Span::ALL.map(|span| (Bucket::of(span, at(NOW)), most));
     table.reserve(&decision, OWNER, &caps).await
 }
@@ -117,8 +117,9 @@ async fn reserve(table: &Table, most: u32) -> Result<(), ReserveError> {
 async fn a_prospect_is_one_consistent_read() {
     let service = Service::new(vec![(200, json!({ "Responses": { "table": [] }, "UnprocessedKeys": {} }))]);
     let connection = ConnectionName::default();
-    let prospect = service.table.prospect(&connection, &BookingId::new("bk-1"), OWNER, &buckets(at(NOW))).await;
-    assert_eq!(prospect.expect("a prospect").revision, 0);
+    let request_snapshot =
+        service.table.request_snapshot(&connection, &BookingId::new("bk-1"), OWNER, &buckets(at(NOW))).await;
+    assert_eq!(request_snapshot.expect("a prospect").revision, 0);
     let call = service.calls.try_recv().expect("a call");
     assert_eq!(call.name, "BatchGetItem");
     let asked = &call.body["RequestItems"]["table"];
@@ -135,8 +136,9 @@ async fn what_a_read_left_out_is_asked_for_again() {
     let key = json!({ "pk": row["pk"], "sk": row["sk"] });
     let left = json!({ "Responses": { "table": [] }, "UnprocessedKeys": { "table": { "Keys": [key] } } });
     let service = Service::new(vec![(200, left), (200, json!({ "Responses": { "table": [row] } }))]);
-    let prospect = service.table.prospect(&ConnectionName::default(), &BookingId::new("bk-1"), OWNER, &[]).await;
-    assert_eq!(prospect.expect("a prospect").event_types_changed_at, Some(at("2026-11-20T07:00:00Z")));
+    let request_snapshot =
+        service.table.request_snapshot(&ConnectionName::default(), &BookingId::new("bk-1"), OWNER, &[]).await;
+    assert_eq!(request_snapshot.expect("a prospect").event_types_changed_at, Some(at("2026-11-20T07:00:00Z")));
     assert_eq!(service.names(), ["BatchGetItem", "BatchGetItem"]);
 }
 
@@ -196,13 +198,13 @@ async fn permits_take_two_calls_at_most() {
 async fn of_many_aliases_those_that_matter_have_room() {
     let service = Service::new(vec![fine()]);
     let mut seen = snapshot("bk-1");
-    seen.booking.learn(&created("I1", START));
+    seen.booking.apply_fact(&created("I1", START));
     for number in 0..150 {
-        let stands = RequestStands::Refused { reason: Reason::SlotTaken, at: at(NOW) };
-        let refused = Requested { stands, ..requested(START, Some("I1")) };
+        let state = RequestState::Refused { reason: Reason::SlotTaken, at: at(NOW) };
+        let refused = CalendlyRequest { state, ..calendly_request(START, Some("I1")) };
         seen = seen.clone().after(&asking(&seen, &format!("refused-{number}"), refused));
     }
-    let decision = asking(&seen, "awaited", requested(START, Some("I1")));
+    let decision = asking(&seen, "awaited", calendly_request(START, Some("I1")));
     service.table.commit(&decision, &[]).await.expect("a commit");
     let call = service.calls.try_recv().expect("a call");
     let items = call.body["TransactItems"].as_array().expect("items");
@@ -219,7 +221,7 @@ async fn a_commit_is_one_call_but_for_a_pulse_a_minute_that_may_fail() {
     let service = Service::new(vec![fine(), broken, fine(), fine(), fine(), fine()]);
     let fact = created("I1", START);
     let decision = decide(&snapshot("bk-1"), std::slice::from_ref(&fact), &Settings::default(), at(START));
-    let told = [evidence(&fact)];
+    let told = [stored_facts(&fact)];
     let commit = async || service.table.commit(&decision, &told).await.expect("a commit");
     commit().await;
     assert_eq!(service.names(), ["TransactWriteItems", "PutItem"]);

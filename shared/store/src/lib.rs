@@ -2,7 +2,7 @@
 //!
 //! One partition holds all of a booking: `1#booking` and `1#meta` (what VAI wrote down under the token), its commands
 //! (`2#cmd#…`) and the facts it was folded from (`3#fact#…`). Decisions need only what sorts before `3`, so loading is one
-//! query. Alias rows, events without a use yet, the settings, and what the schedule function keeps (budgets, holds, when
+//! query. Alias rows, unhandled events, the settings, and what the schedule function keeps (budgets, holds, when
 //! event types changed) have partitions of their own. Every partition's name begins with the connection, but for those of
 //! a caller's permits.
 
@@ -16,5 +16,5 @@ mod records;
 mod row;
 mod table;
 
-pub use engine::Story;
-pub use table::{Kept, Table};
+pub use engine::BookingRecord;
+pub use table::{Table, UnhandledEventEntry};

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::scheduling::budget::Bucket;
 use domain::{Booking, BookingId, ConnectionName, Decision, Metadata, Private, Token};
-use engine::{CommitError, Prospect, Records, ReserveError, Story, Totals, Unavailable};
+use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, RequestSnapshot, ReserveError, Unavailable};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key;
@@ -43,12 +43,13 @@ impl Refusal {
     /// begin anew, whatever the budget says: it may have been spent on this very booking. Of full buckets, that of the
     /// longest span counts.
     fn read(reasons: &[CancellationReason], own: usize, caps: &[(Bucket, u32)]) -> Option<Self> {
-        let (of_decision, of_budget) = reasons.split_at_checked(own)?;
+        let (of_decision, budget_partition) = reasons.split_at_checked(own)?;
         if of_decision.iter().any(has_lost) {
             return Some(Self::Lost);
         }
-        let full = of_budget.iter().zip(caps).filter(|(reason, _)| is_unlike(reason)).map(|(_, (bucket, _))| *bucket);
-        full.max().map(Self::Spent).or_else(|| of_budget.iter().any(is_busy).then_some(Self::Busy))
+        let full =
+            budget_partition.iter().zip(caps).filter(|(reason, _)| is_unlike(reason)).map(|(_, (bucket, _))| *bucket);
+        full.max().map(Self::Spent).or_else(|| budget_partition.iter().any(is_busy).then_some(Self::Busy))
     }
 }
 
@@ -63,7 +64,7 @@ impl Table {
     ) -> Result<TransactWriteItem, BuildError> {
         let update = Update::builder()
             .table_name(&self.name)
-            .set_key(Some(row::key(key::of_budget(connection, owner), &key::of_bucket(bucket))))
+            .set_key(Some(row::key(key::budget_partition(connection, owner), &key::bucket_sort_key(bucket))))
             .update_expression("ADD used :one SET expires_at = :expires, kind = :kind")
             .condition_expression("attribute_not_exists(used) OR used < :cap")
             .expression_attribute_values(":one", number(1))
@@ -85,24 +86,24 @@ impl Table {
     }
 }
 
-impl Records for Table {
-    async fn prospect(
+impl ApiStore for Table {
+    async fn request_snapshot(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
         owner: &str,
         buckets: &[Bucket],
-    ) -> Result<Prospect, Unavailable> {
-        let budget = key::of_budget(connection, owner);
+    ) -> Result<RequestSnapshot, Unavailable> {
+        let budget = key::budget_partition(connection, owner);
         // By their names: a batch must not name a key twice.
-        let buckets: BTreeMap<_, _> = buckets.iter().map(|bucket| (key::of_bucket(bucket), *bucket)).collect();
+        let buckets: BTreeMap<_, _> = buckets.iter().map(|bucket| (key::bucket_sort_key(bucket), *bucket)).collect();
         let mut keys = vec![
-            row::key(key::of_booking(connection, booking), key::BOOKING),
+            row::key(key::booking_partition(connection, booking), key::BOOKING),
             row::key(budget.clone(), key::CLOSED),
-            row::key(key::of_event_types(connection), key::EVENT_TYPES),
+            row::key(key::event_types_partition(connection), key::EVENT_TYPES),
         ];
         keys.extend(buckets.keys().map(|name| row::key(budget.clone(), name)));
-        let mut prospect = Prospect {
+        let mut request_snapshot = RequestSnapshot {
             booking: Booking::new(booking.clone(), connection.clone()),
             revision: 0,
             spent: BTreeMap::new(),
@@ -112,19 +113,19 @@ impl Records for Table {
         for row in self.batch(keys).await? {
             match row::text(&row, "kind")? {
                 kind::BOOKING => {
-                    prospect.booking = row::read(&row)?;
-                    prospect.revision = row::revision(&row)?;
+                    request_snapshot.booking = row::read(&row)?;
+                    request_snapshot.revision = row::revision(&row)?;
                 }
                 kind::BUDGET => {
-                    let bucket = buckets.get(row::text(&row, "sk")?).ok_or_else(|| row::unexpected(&row))?;
-                    prospect.spent.insert(*bucket, row::used(&row)?);
+                    let bucket = buckets.get(row::text(&row, "sk")?).ok_or_else(|| row::unknown_kind(&row))?;
+                    request_snapshot.spent.insert(*bucket, row::used(&row)?);
                 }
-                kind::CLOSED => prospect.closed_until = Some(row::instant(&row)?),
-                kind::EVENT_TYPES => prospect.event_types_changed_at = Some(row::instant(&row)?),
-                _ => return Err(row::unexpected(&row)),
+                kind::CLOSED => request_snapshot.closed_until = Some(row::instant(&row)?),
+                kind::EVENT_TYPES => request_snapshot.event_types_changed_at = Some(row::instant(&row)?),
+                _ => return Err(row::unknown_kind(&row)),
             }
         }
-        Ok(prospect)
+        Ok(request_snapshot)
     }
 
     async fn reserve(&self, decision: &Decision, owner: &str, caps: &[(Bucket, u32)]) -> Result<(), ReserveError> {
@@ -173,7 +174,7 @@ impl Records for Table {
             .table_name(&self.name)
             .index_name(key::BY_INVITEE)
             .key_condition_expression("gsi1pk = :who")
-            .expression_attribute_values(":who", string(key::of_email(connection, email.expose())))
+            .expression_attribute_values(":who", string(key::invitee_index(connection, email.expose())))
             .scan_index_forward(false)
             .limit(1);
         let found = newest.send().await.map_err(unavailable)?;
@@ -181,7 +182,7 @@ impl Records for Table {
     }
 
     async fn event_types_changed_at(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
-        let key = row::key(key::of_event_types(connection), key::EVENT_TYPES);
+        let key = row::key(key::event_types_partition(connection), key::EVENT_TYPES);
         self.get(key).await?.as_ref().map(row::instant).transpose()
     }
 
@@ -192,7 +193,7 @@ impl Records for Table {
         token: &Token,
         metadata: &Metadata,
     ) -> Result<(), Unavailable> {
-        let row = row::metadata(connection, &BookingId::of_token(connection, token), metadata);
+        let row = row::metadata(connection, &BookingId::from_token(connection, token), metadata);
         self.put_row(row, &Guard::Nothing).await.map_err(unavailable)
     }
 
@@ -207,10 +208,12 @@ impl Records for Table {
     }
 
     async fn hold(&self, connection: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, Unavailable> {
-        if !key::fits(id) {
+        if !key::is_key_length(id) {
             return Ok(None);
         }
-        let Some(row) = self.get(row::key(key::of_hold(connection, id), key::HOLD)).await? else { return Ok(None) };
+        let Some(row) = self.get(row::key(key::hold_partition(connection, id), key::HOLD)).await? else {
+            return Ok(None);
+        };
         Ok(Some((row::text(&row, "doc")?.to_owned(), row::instant(&row)?)))
     }
 
@@ -219,7 +222,7 @@ impl Records for Table {
             .client
             .update_item()
             .table_name(&self.name)
-            .set_key(Some(row::key(key::of_permits(key), &key::of_minute(now))))
+            .set_key(Some(row::key(key::permits_partition(key), &key::minute_sort_key(now))))
             .update_expression("ADD used :wanted SET expires_at = :expires, kind = :kind")
             .condition_expression("attribute_not_exists(used) OR used <= :room")
             .expression_attribute_values(":expires", seconds(row::after(now, PERMITS_AGE)))
@@ -251,31 +254,36 @@ impl Records for Table {
         Self::find(self, connection, id).await
     }
 
-    async fn story(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Option<Story>, Unavailable> {
-        Self::story(self, connection, booking).await
+    async fn booking_record(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+    ) -> Result<Option<BookingRecord>, Unavailable> {
+        Self::booking_record(self, connection, booking).await
     }
 
-    async fn totals(&self, connection: &ConnectionName, now: Timestamp) -> Result<Totals, Unavailable> {
-        let of = |standing, condition| {
+    async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, Unavailable> {
+        let of = |state, condition| {
             self.client
                 .query()
                 .index_name(key::BY_START)
                 .key_condition_expression(condition)
-                .expression_attribute_values(":standing", string(key::of_standing(connection, standing)))
+                .expression_attribute_values(":standing", string(key::state_index(connection, state)))
         };
-        let split =
-            |request: QueryFluentBuilder| request.expression_attribute_values(":now", string(key::of_instant(now)));
+        let split = |request: QueryFluentBuilder| {
+            request.expression_attribute_values(":now", string(key::instant_sort_key(now)))
+        };
         let (upcoming, past, canceled, moving) = tokio::try_join!(
             self.count(split(of(key::ON, "gsi3pk = :standing AND gsi3sk >= :now"))),
             self.count(split(of(key::ON, "gsi3pk = :standing AND gsi3sk < :now"))),
             self.count(of(key::CANCELED, "gsi3pk = :standing")),
             self.count(of(key::MOVING, "gsi3pk = :standing")),
         )?;
-        Ok(Totals { upcoming, past, canceled, moving })
+        Ok(BookingCounts { upcoming, past, canceled, moving })
     }
 
     async fn last_webhook(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
-        self.get(row::key(key::of_pulse(connection), key::PULSE)).await?.as_ref().map(row::instant).transpose()
+        self.get(row::key(key::pulse_partition(connection), key::PULSE)).await?.as_ref().map(row::instant).transpose()
     }
 }
 

@@ -11,10 +11,10 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, FactKind,
-    FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Standing, Token,
+    Booking, BookingId, BookingState, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId,
+    FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token,
 };
-use engine::{Contact, Evidence, Unavailable, UnknownEvent};
+use engine::{Contact, StoredFact, Unavailable, UnhandledEvent};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::key;
-use crate::table::Kept;
+use crate::table::UnhandledEventEntry;
 
 /// A row's attributes.
 pub(crate) type Row = HashMap<String, AttributeValue>;
@@ -59,8 +59,8 @@ pub(crate) mod kind {
 
 /// The instant after which the rows of a decision may go: 90 days after the last of the meeting's end, the facts'
 /// arrival and the commands' own hours. The last two matter when a fact comes late, for a meeting long over.
-pub(crate) fn expiry(decision: &Decision, evidence: &[Evidence]) -> Option<Timestamp> {
-    let arrivals = evidence.iter().map(|fact| fact.received_at);
+pub(crate) fn expiry(decision: &Decision, stored_facts: &[StoredFact]) -> Option<Timestamp> {
+    let arrivals = stored_facts.iter().map(|fact| fact.received_at);
     let hours = decision.commands.iter().flat_map(|changed| {
         let command = &changed.command;
         command.not_before.into_iter().chain(command.history.last().map(|note| note.at))
@@ -72,21 +72,21 @@ pub(crate) fn expiry(decision: &Decision, evidence: &[Evidence]) -> Option<Times
 /// [`key::BY_CONVERSATION`] when VAI made it, of [`key::BY_START`] once Calendly has told of it.
 pub(crate) fn booking(booking: &Booking, revision: u64, expires: Option<Timestamp>) -> Row {
     let Booking { id, connection, metadata, .. } = booking;
-    let mut row = row(key::of_booking(connection, id), key::BOOKING, kind::BOOKING, json(booking), expires);
+    let mut row = row(key::booking_partition(connection, id), key::BOOKING, kind::BOOKING, json(booking), expires);
     row.insert("rev".to_owned(), number(revision));
-    let Some(standing) = booking.standing() else { return row };
-    let (Standing::Active(leg) | Standing::Moving(leg) | Standing::Canceled(leg, _)) = standing;
-    let start = string(key::of_instant(leg.details.start));
-    if let Standing::Active(leg) = standing {
-        row.insert("gsi1pk".to_owned(), string(key::of_email(connection, leg.details.email.expose())));
+    let Some(state) = booking.state() else { return row };
+    let (BookingState::Active(leg) | BookingState::Moving(leg) | BookingState::Canceled(leg, _)) = state;
+    let start = string(key::instant_sort_key(leg.details.start));
+    if let BookingState::Active(leg) = state {
+        row.insert("gsi1pk".to_owned(), string(key::invitee_index(connection, leg.details.email.expose())));
         row.insert("gsi1sk".to_owned(), start.clone());
         row.extend(leg.details.zone.as_ref().map(|zone| ("zone".to_owned(), string(zone))));
     }
     if let Some(metadata) = metadata {
-        row.insert("gsi2pk".to_owned(), string(key::of_conversation(connection, &metadata.conversation_id)));
+        row.insert("gsi2pk".to_owned(), string(key::conversation_index(connection, &metadata.conversation_id)));
         row.insert("gsi2sk".to_owned(), start.clone());
     }
-    row.insert("gsi3pk".to_owned(), string(key::of_standing(connection, key::name_of(standing))));
+    row.insert("gsi3pk".to_owned(), string(key::state_index(connection, key::state_name(state))));
     row.insert("gsi3sk".to_owned(), start);
     row
 }
@@ -98,8 +98,8 @@ pub(crate) fn command(
     command: &Command,
     expires: Option<Timestamp>,
 ) -> Row {
-    let partition = key::of_booking(connection, booking);
-    let mut row = row(partition, &key::of_command(&command.id), kind::COMMAND, json(command), expires);
+    let partition = key::booking_partition(connection, booking);
+    let mut row = row(partition, &key::command_sort_key(&command.id), kind::COMMAND, json(command), expires);
     row.insert("rev".to_owned(), number(command.revision()));
     row.insert("state".to_owned(), string(command.state.name()));
     row
@@ -109,7 +109,7 @@ pub(crate) fn command(
 pub(crate) fn fact(
     connection: &ConnectionName,
     booking: &BookingId,
-    fact: &Evidence,
+    fact: &StoredFact,
     expires: Option<Timestamp>,
 ) -> Row {
     let doc = FactDoc {
@@ -119,8 +119,14 @@ pub(crate) fn fact(
         occurred_at: fact.occurred_at,
         received_at: fact.received_at,
     };
-    let mut row = row(key::of_booking(connection, booking), &key::of_fact(&fact.id), kind::FACT, json(&doc), expires);
-    row.insert("gz".to_owned(), squeezed(&fact.payload));
+    let mut row = row(
+        key::booking_partition(connection, booking),
+        &key::fact_sort_key(&fact.id),
+        kind::FACT,
+        json(&doc),
+        expires,
+    );
+    row.insert("gz".to_owned(), compress(&fact.payload));
     row
 }
 
@@ -140,11 +146,11 @@ pub(crate) fn token_alias(booking: &Booking, token: &Token, expires: Option<Time
 pub(crate) fn event_alias(booking: &Booking, leg: &Leg, expires: Option<Timestamp>) -> Row {
     let event = &leg.details.event;
     let doc = json!({ "uri": event }).to_string();
-    alias(booking, event.as_str(), &key::of_event(&booking.id), doc, expires)
+    alias(booking, event.as_str(), &key::event_sort_key(&booking.id), doc, expires)
 }
 
 fn alias(booking: &Booking, name: &str, sort: &str, doc: String, expires: Option<Timestamp>) -> Row {
-    let mut row = row(key::of_alias(&booking.connection, name), sort, kind::ALIAS, doc, expires);
+    let mut row = row(key::alias_partition(&booking.connection, name), sort, kind::ALIAS, doc, expires);
     row.insert("booking".to_owned(), string(booking.id.as_str()));
     row
 }
@@ -152,47 +158,47 @@ fn alias(booking: &Booking, name: &str, sort: &str, doc: String, expires: Option
 /// What VAI wrote down about a booking to come.
 pub(crate) fn metadata(connection: &ConnectionName, booking: &BookingId, metadata: &Metadata) -> Row {
     let expires = Some(after(metadata.created_at, METADATA_RETENTION));
-    row(key::of_booking(connection, booking), key::METADATA, kind::METADATA, json(metadata), expires)
+    row(key::booking_partition(connection, booking), key::METADATA, kind::METADATA, json(metadata), expires)
 }
 
 /// The settings. They never expire.
 pub(crate) fn settings(connection: &ConnectionName, settings: &Settings, version: u64) -> Row {
-    let mut row = row(key::of_settings(connection), key::SETTINGS, kind::SETTINGS, json(settings), None);
+    let mut row = row(key::settings_partition(connection), key::SETTINGS, kind::SETTINGS, json(settings), None);
     row.insert("rev".to_owned(), number(version));
     row
 }
 
-/// An event without a use yet.
-pub(crate) fn unknown(connection: &ConnectionName, event: &UnknownEvent) -> Row {
+/// An unhandled event.
+pub(crate) fn unknown(connection: &ConnectionName, event: &UnhandledEvent) -> Row {
     let doc = json!({ "name": event.name, "received_at": event.received_at }).to_string();
     let expires = Some(after(event.received_at, RETENTION));
-    let mut row = row(key::of_unknown(connection, &event.id), key::UNKNOWN, kind::UNKNOWN, doc, expires);
-    row.insert("gz".to_owned(), squeezed(&event.payload));
-    row.insert("gsi1pk".to_owned(), string(key::of_all_unknown(connection)));
-    row.insert("gsi1sk".to_owned(), string(key::of_arrival(event.received_at, &event.name)));
+    let mut row = row(key::unhandled_event_partition(connection, &event.id), key::UNKNOWN, kind::UNKNOWN, doc, expires);
+    row.insert("gz".to_owned(), compress(&event.payload));
+    row.insert("gsi1pk".to_owned(), string(key::unhandled_events_index(connection)));
+    row.insert("gsi1sk".to_owned(), string(key::arrival_sort_key(event.received_at, &event.name)));
     row
 }
 
 /// Until when Calendly takes no bookings of an owner's.
 pub(crate) fn closed(connection: &ConnectionName, owner: &str, until: Timestamp) -> Row {
     let expires = Some(after(until, AFTERGLOW));
-    mark(key::of_budget(connection, owner), key::CLOSED, kind::CLOSED, until, expires)
+    instant_row(key::budget_partition(connection, owner), key::CLOSED, kind::CLOSED, until, expires)
 }
 
 /// When event types last changed. It never expires.
 pub(crate) fn event_types(connection: &ConnectionName, at: Timestamp) -> Row {
-    mark(key::of_event_types(connection), key::EVENT_TYPES, kind::EVENT_TYPES, at, None)
+    instant_row(key::event_types_partition(connection), key::EVENT_TYPES, kind::EVENT_TYPES, at, None)
 }
 
 /// When Calendly last told something new. It never expires.
 pub(crate) fn pulse(connection: &ConnectionName, at: Timestamp) -> Row {
-    mark(key::of_pulse(connection), key::PULSE, kind::PULSE, at, None)
+    instant_row(key::pulse_partition(connection), key::PULSE, kind::PULSE, at, None)
 }
 
 /// A hold, until an instant.
 pub(crate) fn hold(connection: &ConnectionName, id: &str, document: &str, until: Timestamp) -> Row {
     let expires = Some(after(until, AFTERGLOW));
-    let mut row = mark(key::of_hold(connection, id), key::HOLD, kind::HOLD, until, expires);
+    let mut row = instant_row(key::hold_partition(connection, id), key::HOLD, kind::HOLD, until, expires);
     row.insert("doc".to_owned(), string(document));
     row
 }
@@ -206,7 +212,7 @@ pub(crate) fn objection(
     at: Timestamp,
 ) -> Row {
     let doc = json(&ObjectionDoc { objection, source });
-    let mut row = mark(key::of_contact(connection, contact), key::OBJECTION, kind::OBJECTION, at, None);
+    let mut row = instant_row(key::contact_partition(connection, contact), key::OBJECTION, kind::OBJECTION, at, None);
     row.insert("doc".to_owned(), string(doc));
     row
 }
@@ -227,7 +233,7 @@ pub(crate) fn reached(
 ) -> Row {
     let doc = json(&ReachedDoc { booking: booking.clone(), command: command.clone() });
     let expires = Some(after(at, REACHED_AGE));
-    let mut row = mark(key::of_contact(connection, contact), key::REACHED, kind::REACHED, at, expires);
+    let mut row = instant_row(key::contact_partition(connection, contact), key::REACHED, kind::REACHED, at, expires);
     row.insert("doc".to_owned(), string(doc));
     row
 }
@@ -266,15 +272,15 @@ const NONCE_AGE: SignedDuration = SignedDuration::from_hours(48);
 /// A number that was used, for a body of that digest.
 pub(crate) fn nonce(connection: &ConnectionName, nonce: &str, digest: &str, now: Timestamp) -> Row {
     let expires = Some(after(now, NONCE_AGE));
-    let mut row = mark(key::of_nonce(connection, nonce), key::NONCE, kind::NONCE, now, expires);
+    let mut row = instant_row(key::nonce_partition(connection, nonce), key::NONCE, kind::NONCE, now, expires);
     row.insert("digest".to_owned(), string(digest));
     row
 }
 
 /// A row that says when.
-fn mark(partition: String, sort: &str, kind: &str, at: Timestamp, expires: Option<Timestamp>) -> Row {
-    let mut row = bare(partition, sort, kind, expires);
-    row.insert("instant".to_owned(), string(key::of_moment(at)));
+fn instant_row(partition: String, sort: &str, kind: &str, at: Timestamp, expires: Option<Timestamp>) -> Row {
+    let mut row = row_head(partition, sort, kind, expires);
+    row.insert("instant".to_owned(), string(key::moment_text(at)));
     row
 }
 
@@ -299,12 +305,12 @@ pub(crate) fn json(value: &impl Serialize) -> String {
 }
 
 fn row(partition: String, sort: &str, kind: &str, doc: String, expires: Option<Timestamp>) -> Row {
-    let mut row = bare(partition, sort, kind, expires);
+    let mut row = row_head(partition, sort, kind, expires);
     row.insert("doc".to_owned(), string(doc));
     row
 }
 
-fn bare(partition: String, sort: &str, kind: &str, expires: Option<Timestamp>) -> Row {
+fn row_head(partition: String, sort: &str, kind: &str, expires: Option<Timestamp>) -> Row {
     let mut row = key(partition, sort);
     row.insert("kind".to_owned(), string(kind));
     row.extend(expires.map(|at| ("expires_at".to_owned(), seconds(at))));
@@ -370,36 +376,37 @@ pub(crate) fn read_settings(row: &Row) -> Result<Settings, Unavailable> {
 /// The fact in a row, without its payload.
 pub(crate) fn read_fact(row: &Row) -> Result<FactRecord, Unavailable> {
     let FactDoc { kind, invitee, occurred_at, received_at, .. } = read(row)?;
-    let kind = FactKind::ALL.into_iter().find(|it| it.name() == kind).ok_or_else(|| unexpected(row))?;
+    let kind = FactKind::ALL.into_iter().find(|it| it.name() == kind).ok_or_else(|| unknown_kind(row))?;
     Ok(FactRecord { kind, invitee, occurred_at, received_at })
 }
 
 /// A row that this version doesn't know. To leave it out could mean to do a thing twice.
-pub(crate) fn unexpected(row: &Row) -> Unavailable {
+pub(crate) fn unknown_kind(row: &Row) -> Unavailable {
     Unavailable(format!("a row of kind {} is not known to this version", text(row, "kind").unwrap_or("(none)")))
 }
 
-/// What an index knows of an event without a use yet.
-pub(crate) fn read_kept(connection: &ConnectionName, row: &Row) -> Result<Kept, Unavailable> {
-    let (id, arrival) = (key::unknown_of(connection, text(row, "pk")?), key::arrival_of(text(row, "gsi1sk")?));
+/// What an index knows of an unhandled event.
+pub(crate) fn read_unhandled_event(connection: &ConnectionName, row: &Row) -> Result<UnhandledEventEntry, Unavailable> {
+    let (id, arrival) =
+        (key::unhandled_event_id(connection, text(row, "pk")?), key::parse_arrival(text(row, "gsi1sk")?));
     let ((received_at, name), id) =
-        arrival.zip(id).ok_or_else(|| Unavailable("an index row of a kept event can't be read".to_owned()))?;
-    Ok(Kept { name: name.to_owned(), received_at, id })
+        arrival.zip(id).ok_or_else(|| Unavailable("an index row of an unhandled event can't be read".to_owned()))?;
+    Ok(UnhandledEventEntry { name: name.to_owned(), received_at, id })
 }
 
 /// The payload in a row.
 pub(crate) fn payload(row: &Row) -> Result<Vec<u8>, Unavailable> {
     let unreadable = || Unavailable("a payload can't be read".to_owned());
-    let squeezed = row.get("gz").and_then(|value| value.as_b().ok()).ok_or_else(unreadable)?;
+    let compress = row.get("gz").and_then(|value| value.as_b().ok()).ok_or_else(unreadable)?;
     let mut payload = Vec::new();
-    GzDecoder::new(squeezed.as_ref()).read_to_end(&mut payload).map_err(|_| unreadable())?;
+    GzDecoder::new(compress.as_ref()).read_to_end(&mut payload).map_err(|_| unreadable())?;
     Ok(payload)
 }
 
-fn squeezed(payload: &[u8]) -> AttributeValue {
+fn compress(payload: &[u8]) -> AttributeValue {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let squeezed = encoder.write_all(payload).and_then(|()| encoder.finish());
-    AttributeValue::B(Blob::new(squeezed.unwrap_or_else(|never| unreachable!("memory takes every byte: {never}"))))
+    let compress = encoder.write_all(payload).and_then(|()| encoder.finish());
+    AttributeValue::B(Blob::new(compress.unwrap_or_else(|never| unreachable!("memory takes every byte: {never}"))))
 }
 
 /// A fact's document.
@@ -420,7 +427,9 @@ mod tests {
     use domain::{Action, BookingId, CanceledBy, Cancellation, Command, Language, Message, Phone, decide};
 
     use super::*;
-    use crate::fixtures::{asking, at, created, evidence, metadata as written_down, moved, requested, snapshot, token};
+    use crate::fixtures::{
+        asking, at, calendly_request, created, metadata as written_down, moved, snapshot, stored_facts, token,
+    };
 
     /// A row as text, sorted; of payloads the magic number only, since a compressor may change its mind.
     fn show(row: Row) -> String {
@@ -436,7 +445,7 @@ mod tests {
 
     fn booked() -> Booking {
         let mut booking = snapshot("bk-1").booking;
-        booking.learn(&created("I1", "2026-11-20T10:00:00Z"));
+        booking.apply_fact(&created("I1", "2026-11-20T10:00:00Z"));
         booking.metadata = Some(written_down());
         booking
     }
@@ -466,7 +475,7 @@ mod tests {
         let mut booking = booked();
         let row = super::booking(&booking, 1, None);
         assert!(row.contains_key("gsi1pk") && row.contains_key("zone"));
-        booking.learn(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
+        booking.apply_fact(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
         let row = super::booking(&booking, 2, None);
         assert!(!row.contains_key("gsi1pk") && !row.contains_key("gsi1sk") && !row.contains_key("zone"));
         assert!(row.contains_key("gsi2pk"));
@@ -476,29 +485,29 @@ mod tests {
 
     #[test]
     fn a_booking_is_counted_by_its_standing() {
-        let standing = |booking: &Booking| {
+        let state = |booking: &Booking| {
             let row = super::booking(booking, 1, None);
             ["gsi3pk", "gsi3sk"].map(|name| text(&row, name).ok().map(str::to_owned))
         };
         let start = Some("2026-11-20T10:00:00Z".to_owned());
         let as_is = |name: &str| [Some(format!("default#{name}")), start.clone()];
         let mut booking = snapshot("bk-1").booking;
-        assert_eq!(standing(&booking), [None, None]);
-        booking.learn(&created("I1", "2026-11-20T10:00:00Z"));
-        assert_eq!(standing(&booking), as_is("on"));
-        booking.learn(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
-        assert_eq!(standing(&booking), as_is("moving"));
+        assert_eq!(state(&booking), [None, None]);
+        booking.apply_fact(&created("I1", "2026-11-20T10:00:00Z"));
+        assert_eq!(state(&booking), as_is("on"));
+        booking.apply_fact(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
+        assert_eq!(state(&booking), as_is("moving"));
         let mut canceled = created("I2", "2026-11-20T10:00:00Z");
         let by = CanceledBy::Host;
         canceled.leg.canceled =
             Some(Cancellation { at: at("2026-11-03T08:00:00Z"), by, reason: None, rescheduled: false });
-        booking.learn(&canceled);
-        assert_eq!(standing(&booking), as_is("canceled"));
+        booking.apply_fact(&canceled);
+        assert_eq!(state(&booking), as_is("canceled"));
     }
 
     #[test]
     fn a_request_alone_is_in_no_index() {
-        let decision = asking(&snapshot("bk-1"), "k-1", requested("2026-11-20T10:00:00Z", None));
+        let decision = asking(&snapshot("bk-1"), "k-1", calendly_request("2026-11-20T10:00:00Z", None));
         let row = booking(&decision.booking, 1, expiry(&decision, &[]));
         assert_eq!(read::<Booking>(&row).expect("a booking"), decision.booking);
         insta::assert_snapshot!(show(row), @r#"
@@ -515,9 +524,9 @@ mod tests {
     fn a_command() {
         let booking = BookingId::new("bk-1");
         let start = at("2026-11-20T10:00:00Z");
-        let action = Action::Text(Message::Reminder { minutes_before: 60 });
+        let action = Action::Sms(Message::Reminder { minutes_before: 60 });
         let leg = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
-        let command = Command::new(&booking, action, leg, start, Some(at("2026-11-20T09:00:00Z"))).claimed(
+        let command = Command::new(&booking, action, leg, start, Some(at("2026-11-20T09:00:00Z"))).claim(
             at("2026-11-20T09:00:01Z"),
             at("2026-11-20T09:01:01Z"),
             None,
@@ -539,7 +548,7 @@ mod tests {
     #[test]
     fn every_kind_of_fact_is_read_back() {
         for kind in FactKind::ALL {
-            let told = Evidence { kind, ..evidence(&created("I1", "2026-11-20T10:00:00Z")) };
+            let told = StoredFact { kind, ..stored_facts(&created("I1", "2026-11-20T10:00:00Z")) };
             let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &told, None);
             assert_eq!(read_fact(&row).expect("a fact").kind, kind);
         }
@@ -547,7 +556,7 @@ mod tests {
 
     #[test]
     fn a_fact() {
-        let told = evidence(&created("I1", "2026-11-20T10:00:00Z"));
+        let told = stored_facts(&created("I1", "2026-11-20T10:00:00Z"));
         let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &told, Some(at("2027-02-18T10:30:00Z")));
         assert_eq!(payload(&row).expect("a payload"), told.payload);
         let record = read_fact(&row).expect("a fact");
@@ -643,7 +652,7 @@ mod tests {
 
     #[test]
     fn an_unknown_event() {
-        let event = UnknownEvent {
+        let event = UnhandledEvent {
             id: FactId::new("f-1"),
             name: "routing_form_submission.created".to_owned(),
             received_at: at("2026-11-01T08:00:00Z"),
@@ -651,8 +660,8 @@ mod tests {
         };
         let row = unknown(&ConnectionName::default(), &event);
         assert_eq!(payload(&row).expect("a payload"), b"{}");
-        let kept = Kept { name: event.name, received_at: event.received_at, id: event.id };
-        assert_eq!(read_kept(&ConnectionName::default(), &row).expect("as it was kept"), kept);
+        let kept = UnhandledEventEntry { name: event.name, received_at: event.received_at, id: event.id };
+        assert_eq!(read_unhandled_event(&ConnectionName::default(), &row).expect("as it was kept"), kept);
         insta::assert_snapshot!(show(row), @r#"
         doc: {"name":"routing_form_submission.created","received_at":"2026-11-01T08:00:00Z"}
         expires_at: N 1801296000
@@ -703,7 +712,7 @@ mod tests {
     #[test]
     fn what_is_known_of_a_person() {
         let connection = ConnectionName::default();
-        let contact = ContactKey::of_email(&connection, "ana@example.com");
+        let contact = ContactKey::for_email(&connection, "ana@example.com");
         let now = at("2026-11-20T10:00:00.5Z");
         let no = objection(&connection, &contact, Some(Objection::FollowUps), ConsentSource::Link, now);
         let last = reached(&connection, &contact, &BookingId::new("bk-1"), &CommandId::new("sms-reminder-60m-0"), now);
@@ -740,13 +749,13 @@ mod tests {
     #[test]
     fn rows_outlive_the_meeting_and_a_late_fact_by_90_days() {
         let fact = created("I1", "2026-11-20T10:00:00Z");
-        let mut told = evidence(&fact);
+        let mut told = stored_facts(&fact);
         let decision = decide(&snapshot("bk-1"), &[fact], &Settings::default(), told.received_at);
         assert!(expiry(&decision, std::slice::from_ref(&told)) >= Some(after(at("2026-11-20T10:30:00Z"), RETENTION)));
         told.received_at = at("2027-06-01T00:00:00Z");
         assert_eq!(expiry(&decision, &[told]), Some(at("2027-08-30T00:00:00Z")));
         // A request that comes to nothing is a booking too.
-        let decision = asking(&snapshot("bk-1"), "k-1", requested("2026-11-20T10:00:00Z", None));
+        let decision = asking(&snapshot("bk-1"), "k-1", calendly_request("2026-11-20T10:00:00Z", None));
         assert_eq!(expiry(&decision, &[]), Some(at("2027-02-18T10:00:00Z")));
     }
 

@@ -15,12 +15,12 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use domain::{
-    Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, InviteeUri,
-    Metadata, Objection, Settings, Snapshot, Standing, Token,
+    Booking, BookingId, BookingState, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId,
+    InviteeUri, Metadata, Objection, Settings, Snapshot, Token,
 };
-use engine::{Aliases, CommitError, Contact, Evidence, Store, Story, Unavailable, UnknownEvent};
+use engine::{Aliases, BookingRecord, CommitError, Contact, Store, StoredFact, Unavailable, UnhandledEvent};
 use jiff::Timestamp;
-use runtime::aws::explain;
+use runtime::aws::error_chain;
 use tokio::time::Instant;
 
 use crate::key;
@@ -44,7 +44,7 @@ const SETTINGS_AGE: Duration = Duration::from_secs(60);
 /// How often it is written down that Calendly tells something: of each instance and connection, once in so long.
 const PULSE_AGE: Duration = Duration::from_secs(60);
 
-/// The table, as a [`Store`], as [`Records`](engine::Records), and for support.
+/// The table, as a [`Store`], as [`ApiStore`](engine::Records), and for support.
 #[derive(Debug)]
 pub struct Table {
     pub(crate) client: Client,
@@ -53,14 +53,14 @@ pub struct Table {
     pulses: Mutex<HashMap<ConnectionName, Instant>>,
 }
 
-/// An event that has no effect here, as it is listed.
+/// An unhandled event, as it is listed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Kept {
+pub struct UnhandledEventEntry {
     /// Calendly's name of it.
     pub name: String,
     /// When it reached us, to the second.
     pub received_at: Timestamp,
-    /// What [`Table::kept_body`] takes.
+    /// What [`Table::unhandled_event_body`] takes.
     pub id: FactId,
 }
 
@@ -81,7 +81,7 @@ impl Table {
     /// # Errors
     /// The table could not be read.
     pub async fn metadata(&self, connection: &ConnectionName, token: &Token) -> Result<Option<Metadata>, Unavailable> {
-        let partition = key::of_booking(connection, &BookingId::of_token(connection, token));
+        let partition = key::booking_partition(connection, &BookingId::from_token(connection, token));
         self.get(row::key(partition, key::METADATA)).await?.as_ref().map(row::read).transpose()
     }
 
@@ -90,7 +90,7 @@ impl Table {
     /// # Errors
     /// [`CommitError::Conflict`] when somebody else wrote settings at the same time.
     pub async fn write_settings(&self, connection: &ConnectionName, settings: &Settings) -> Result<u64, CommitError> {
-        let last = match self.get(row::key(key::of_settings(connection), key::SETTINGS)).await? {
+        let last = match self.get(row::key(key::settings_partition(connection), key::SETTINGS)).await? {
             Some(row) => row::revision(&row)?,
             None => 0,
         };
@@ -112,18 +112,18 @@ impl Table {
     /// The table could not be read.
     pub async fn find(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, Unavailable> {
         let id = id.trim();
-        if !key::fits(id) {
+        if !key::is_key_length(id) {
             return self.ids_by_conversation(connection, id).await;
         }
         let own = BookingId::new(id);
-        if self.get(row::key(key::of_booking(connection, &own), key::BOOKING)).await?.is_some() {
+        if self.get(row::key(key::booking_partition(connection, &own), key::BOOKING)).await?.is_some() {
             return Ok(vec![own]);
         }
         let aliases = self
             .client
             .query()
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", string(key::of_alias(connection, id)));
+            .expression_attribute_values(":pk", string(key::alias_partition(connection, id)));
         let rows = self.query(aliases).await?;
         let bookings: BTreeSet<_> =
             rows.iter().map(|row| row::text(row, "booking").map(BookingId::new)).collect::<Result<_, _>>()?;
@@ -138,14 +138,18 @@ impl Table {
     ///
     /// # Errors
     /// The table could not be read, or a row is of a later version.
-    pub async fn story(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Option<Story>, Unavailable> {
+    pub async fn booking_record(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+    ) -> Result<Option<BookingRecord>, Unavailable> {
         let partition = self
             .client
             .query()
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
             .projection_expression("kind, doc")
-            .expression_attribute_values(":pk", string(key::of_booking(connection, booking)));
+            .expression_attribute_values(":pk", string(key::booking_partition(connection, booking)));
         let mut found = None;
         let mut facts = Vec::new();
         let mut commands = Vec::new();
@@ -155,11 +159,11 @@ impl Table {
                 kind::COMMAND => commands.push(row::read(&row)?),
                 kind::FACT => facts.push(row::read_fact(&row)?),
                 kind::METADATA => {}
-                _ => return Err(row::unexpected(&row)),
+                _ => return Err(row::unknown_kind(&row)),
             }
         }
         facts.sort_by_key(|fact| fact.received_at);
-        Ok(found.map(|booking| Story { booking, facts, commands }))
+        Ok(found.map(|booking| BookingRecord { booking, facts, commands }))
     }
 
     /// An invitee's meetings that are on and begin within `from..until`, in order; at most 100.
@@ -178,13 +182,13 @@ impl Table {
             .query()
             .index_name(key::BY_INVITEE)
             .key_condition_expression("gsi1pk = :who AND gsi1sk BETWEEN :from AND :until")
-            .expression_attribute_values(":who", string(key::of_email(connection, email)))
-            .expression_attribute_values(":from", string(key::of_instant(from)))
-            .expression_attribute_values(":until", string(key::of_instant(until)));
+            .expression_attribute_values(":who", string(key::invitee_index(connection, email)))
+            .expression_attribute_values(":from", string(key::instant_sort_key(from)))
+            .expression_attribute_values(":until", string(key::instant_sort_key(until)));
         let ids = self.listed(connection, request).await?;
         // An index lags: the booking itself says whether it is still so.
-        let start = |booking: &Booking| match booking.standing() {
-            Some(Standing::Active(leg)) => Some(leg.details.start).filter(|start| (from..until).contains(start)),
+        let start = |booking: &Booking| match booking.state() {
+            Some(BookingState::Active(leg)) => Some(leg.details.start).filter(|start| (from..until).contains(start)),
             _ => None,
         };
         let mut bookings = self.bookings(connection, &ids).await?;
@@ -206,25 +210,25 @@ impl Table {
         self.bookings(connection, &ids).await
     }
 
-    /// The events without effect that arrived since an instant, the newest first; at most so many. One that has just
+    /// The unhandled events that arrived since an instant, the newest first; at most so many. One that has just
     /// arrived may be missing: an index lags.
     ///
     /// # Errors
     /// The table could not be read.
-    pub async fn kept(
+    pub async fn list_unhandled_events(
         &self,
         connection: &ConnectionName,
         since: Timestamp,
         limit: usize,
-    ) -> Result<Vec<Kept>, Unavailable> {
+    ) -> Result<Vec<UnhandledEventEntry>, Unavailable> {
         let mut rows = self
             .client
             .query()
             .table_name(&self.name)
             .index_name(key::BY_INVITEE)
             .key_condition_expression("gsi1pk = :unknown AND gsi1sk >= :since")
-            .expression_attribute_values(":unknown", string(key::of_all_unknown(connection)))
-            .expression_attribute_values(":since", string(key::of_instant(since)))
+            .expression_attribute_values(":unknown", string(key::unhandled_events_index(connection)))
+            .expression_attribute_values(":since", string(key::instant_sort_key(since)))
             .scan_index_forward(false)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .into_paginator()
@@ -234,17 +238,21 @@ impl Table {
         while kept.len() < limit
             && let Some(row) = rows.next().await
         {
-            kept.push(row::read_kept(connection, &row.map_err(unavailable)?)?);
+            kept.push(row::read_unhandled_event(connection, &row.map_err(unavailable)?)?);
         }
         Ok(kept)
     }
 
-    /// The body of an event without effect, as Calendly sent it: personal data. `None` when there is none, or no more.
+    /// The body of an unhandled event, as Calendly sent it: personal data. `None` when there is none, or no more.
     ///
     /// # Errors
     /// The table could not be read.
-    pub async fn kept_body(&self, connection: &ConnectionName, id: &FactId) -> Result<Option<Vec<u8>>, Unavailable> {
-        let key = row::key(key::of_unknown(connection, id), key::UNKNOWN);
+    pub async fn unhandled_event_body(
+        &self,
+        connection: &ConnectionName,
+        id: &FactId,
+    ) -> Result<Option<Vec<u8>>, Unavailable> {
+        let key = row::key(key::unhandled_event_partition(connection, id), key::UNKNOWN);
         self.get(key).await?.as_ref().map(row::payload).transpose()
     }
 
@@ -258,7 +266,7 @@ impl Table {
             .query()
             .index_name(key::BY_CONVERSATION)
             .key_condition_expression("gsi2pk = :conversation")
-            .expression_attribute_values(":conversation", string(key::of_conversation(connection, conversation)));
+            .expression_attribute_values(":conversation", string(key::conversation_index(connection, conversation)));
         self.listed(connection, request).await
     }
 
@@ -271,12 +279,12 @@ impl Table {
         let limit = i32::try_from(MOST_READS).unwrap_or(i32::MAX);
         let page = request.table_name(&self.name).limit(limit).send().await.map_err(unavailable)?;
         let partitions: Vec<_> = page.items().iter().map(|row| row::text(row, "pk")).collect::<Result<_, _>>()?;
-        Ok(partitions.into_iter().filter_map(|partition| key::booking_of(connection, partition)).collect())
+        Ok(partitions.into_iter().filter_map(|partition| key::parse_booking_partition(connection, partition)).collect())
     }
 
     /// Bookings by their ids, in the order of the ids.
     async fn bookings(&self, connection: &ConnectionName, ids: &[BookingId]) -> Result<Vec<Booking>, Unavailable> {
-        let keys = ids.iter().map(|id| row::key(key::of_booking(connection, id), key::BOOKING)).collect();
+        let keys = ids.iter().map(|id| row::key(key::booking_partition(connection, id), key::BOOKING)).collect();
         let rows = self.batch(keys).await?;
         let mut found = BTreeMap::new();
         for row in &rows {
@@ -292,31 +300,36 @@ impl Table {
     pub(crate) fn writes(
         &self,
         decision: &Decision,
-        evidence: &[Evidence],
+        stored_facts: &[StoredFact],
         most: usize,
     ) -> Result<Vec<TransactWriteItem>, BuildError> {
         let Decision { booking, revision, .. } = decision;
         let (connection, id) = (&booking.connection, &booking.id);
-        let expires = row::expiry(decision, evidence);
+        let expires = row::expiry(decision, stored_facts);
         // By their keys: a transaction must not name a row twice.
         let mut writes = BTreeMap::new();
         for changed in &decision.commands {
             let guard = changed.was.map_or(Guard::Absent, Guard::Revision);
             let row = row::command(connection, id, &changed.command, expires);
-            writes.insert(key::of_command(&changed.command.id), self.put(row, guard)?);
+            writes.insert(key::command_sort_key(&changed.command.id), self.put(row, guard)?);
         }
-        for fact in evidence {
-            writes.insert(key::of_fact(&fact.id), self.put(row::fact(connection, id, fact, expires), Guard::Nothing)?);
+        for fact in stored_facts {
+            writes.insert(
+                key::fact_sort_key(&fact.id),
+                self.put(row::fact(connection, id, fact, expires), Guard::Nothing)?,
+            );
         }
         let mut writes: Vec<_> = writes.into_values().collect();
         if decision.booking_changed {
             writes.push(self.put(row::booking(booking, revision + 1, expires), Guard::seen(*revision))?);
             let room = most.saturating_sub(writes.len());
-            for (row, guard) in aliases(booking, evidence, expires).into_iter().take(room) {
+            for (row, guard) in aliases(booking, stored_facts, expires).into_iter().take(room) {
                 writes.push(self.put(row, guard)?);
             }
         } else if !decision.commands.is_empty() {
-            writes.push(self.check(row::key(key::of_booking(connection, id), key::BOOKING), &Guard::seen(*revision))?);
+            writes.push(
+                self.check(row::key(key::booking_partition(connection, id), key::BOOKING), &Guard::seen(*revision))?,
+            );
         }
         Ok(writes)
     }
@@ -363,9 +376,9 @@ impl Table {
 
     /// Writes down that Calendly has told something new, unless that was done within the last minute. A commit does not
     /// fail by it.
-    async fn beat(&self, connection: &ConnectionName, evidence: &[Evidence]) {
+    async fn beat(&self, connection: &ConnectionName, stored_facts: &[StoredFact]) {
         // What Calendly only answered is no sign that it tells.
-        let told = evidence.iter().filter(|fact| !fact.payload.is_empty()).map(|fact| fact.received_at).max();
+        let told = stored_facts.iter().filter(|fact| !fact.payload.is_empty()).map(|fact| fact.received_at).max();
         let Some(at) = told.filter(|_| self.is_pulse_due(connection)) else { return };
         if let Err(error) = self.put_latest(row::pulse(connection, at), at).await {
             tracing::warn!(%connection, %error, "that Calendly told something could not be written down");
@@ -420,7 +433,7 @@ impl Table {
     }
 
     async fn read_settings(&self, connection: &ConnectionName) -> Result<Settings, Unavailable> {
-        let row = self.get(row::key(key::of_settings(connection), key::SETTINGS)).await?;
+        let row = self.get(row::key(key::settings_partition(connection), key::SETTINGS)).await?;
         row.as_ref().map_or_else(|| Ok(Settings::default()), row::read_settings)
     }
 
@@ -444,14 +457,14 @@ impl Store for Table {
     ) -> Result<Aliases, Unavailable> {
         let names = invitees.iter().map(InviteeUri::as_str).chain(token.map(Token::as_str));
         // A batch must not name a key twice.
-        let partitions: BTreeSet<_> = names.map(|name| key::of_alias(connection, name)).collect();
+        let partitions: BTreeSet<_> = names.map(|name| key::alias_partition(connection, name)).collect();
         let rows =
             self.batch(partitions.into_iter().map(|partition| row::key(partition, key::ALIAS)).collect()).await?;
         let mut known = BTreeMap::new();
         for row in &rows {
             known.insert(row::text(row, "pk")?, BookingId::new(row::text(row, "booking")?));
         }
-        let lookup = |name: &str| known.get(key::of_alias(connection, name).as_str()).cloned();
+        let lookup = |name: &str| known.get(key::alias_partition(connection, name).as_str()).cloned();
         Ok(Aliases {
             invitees: invitees.iter().filter_map(|uri| Some((uri.clone(), lookup(uri.as_str())?))).collect(),
             token: token.and_then(|token| lookup(token.as_str())),
@@ -464,7 +477,7 @@ impl Store for Table {
             .query()
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk < :facts")
-            .expression_attribute_values(":pk", string(key::of_booking(connection, booking)))
+            .expression_attribute_values(":pk", string(key::booking_partition(connection, booking)))
             .expression_attribute_values(":facts", string(key::FACTS));
         let mut snapshot = Snapshot::empty(booking.clone(), connection.clone());
         for row in self.query(request).await? {
@@ -475,21 +488,21 @@ impl Store for Table {
                 }
                 kind::METADATA => snapshot.metadata = Some(row::read(&row)?),
                 kind::COMMAND => snapshot.commands.push(row::read(&row)?),
-                _ => return Err(row::unexpected(&row)),
+                _ => return Err(row::unknown_kind(&row)),
             }
         }
         Ok(snapshot)
     }
 
-    async fn commit(&self, decision: &Decision, evidence: &[Evidence]) -> Result<(), CommitError> {
-        let writes = self.writes(decision, evidence, MOST_WRITES).map_err(unavailable)?;
+    async fn commit(&self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
+        let writes = self.writes(decision, stored_facts, MOST_WRITES).map_err(unavailable)?;
         if writes.is_empty() {
             return Ok(());
         }
         // The SDK gives each transaction a token, so a retry of its own can't conflict with itself.
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => {
-                self.beat(&decision.booking.connection, evidence).await;
+                self.beat(&decision.booking.connection, stored_facts).await;
                 Ok(())
             }
             Err(error) if refusals(&error).iter().any(has_lost) => Err(CommitError::Conflict),
@@ -497,14 +510,14 @@ impl Store for Table {
         }
     }
 
-    async fn swap(
+    async fn replace_command(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
         command: &Command,
         was: u64,
     ) -> Result<bool, Unavailable> {
-        let key = row::key(key::of_booking(connection, booking), &key::of_command(&command.id));
+        let key = row::key(key::booking_partition(connection, booking), &key::command_sort_key(&command.id));
         let doc = row::json(command);
         let guard = Guard::Revision(was);
         // An update, so that the row keeps its expiry.
@@ -544,7 +557,7 @@ impl Store for Table {
         booking: &BookingId,
         fact: &FactId,
     ) -> Result<Option<Vec<u8>>, Unavailable> {
-        let key = row::key(key::of_booking(connection, booking), &key::of_fact(fact));
+        let key = row::key(key::booking_partition(connection, booking), &key::fact_sort_key(fact));
         self.get(key).await?.as_ref().map(row::payload).transpose()
     }
 
@@ -557,12 +570,12 @@ impl Store for Table {
             .client
             .query()
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", string(key::of_contact(connection, key)))
+            .expression_attribute_values(":pk", string(key::contact_partition(connection, key)))
             .consistent_read(true);
         row::read_contact(&self.query(request).await?)
     }
 
-    async fn object(
+    async fn write_objection(
         &self,
         connection: &ConnectionName,
         key: &ContactKey,
@@ -573,7 +586,7 @@ impl Store for Table {
         self.put_latest(row::objection(connection, key, objection, source, at), at).await
     }
 
-    async fn reached(
+    async fn record_reached(
         &self,
         connection: &ConnectionName,
         key: &ContactKey,
@@ -584,7 +597,7 @@ impl Store for Table {
         self.put_latest(row::reached(connection, key, booking, command, at), at).await
     }
 
-    async fn first_use(
+    async fn claim_nonce(
         &self,
         connection: &ConnectionName,
         nonce: &str,
@@ -595,7 +608,7 @@ impl Store for Table {
         match self.put_row(used, &Guard::Absent).await {
             Ok(()) => Ok(Some(now)),
             Err(error) if is_refused(&error) => {
-                let there = self.get(row::key(key::of_nonce(connection, nonce), key::NONCE)).await?;
+                let there = self.get(row::key(key::nonce_partition(connection, nonce), key::NONCE)).await?;
                 let Some(row) = there else { return Ok(Some(now)) };
                 Ok(if row::text(&row, "digest")? == digest { Some(row::instant(&row)?) } else { None })
             }
@@ -603,7 +616,11 @@ impl Store for Table {
         }
     }
 
-    async fn keep_unknown(&self, connection: &ConnectionName, event: &UnknownEvent) -> Result<(), Unavailable> {
+    async fn keep_unhandled_event(
+        &self,
+        connection: &ConnectionName,
+        event: &UnhandledEvent,
+    ) -> Result<(), Unavailable> {
         match self.put_row(row::unknown(connection, event), &Guard::Absent).await {
             Err(error) if !is_refused(&error) => Err(unavailable(error)),
             Ok(()) | Err(_) => Ok(()),
@@ -668,7 +685,7 @@ impl Guard {
             Self::Nothing | Self::Absent => return None,
             Self::Revision(was) => (":was", number(*was)),
             Self::LeadsTo(booking) => (":booking", string(booking.as_str())),
-            Self::Before(at) => (":instant", string(key::of_moment(*at))),
+            Self::Before(at) => (":instant", string(key::moment_text(*at))),
         };
         Some(HashMap::from([(name.to_owned(), value)]))
     }
@@ -676,12 +693,12 @@ impl Guard {
 
 /// The alias rows of a booking, each once, those that matter most first: of the tokens by which a leg is still awaited, of
 /// the legs that the evidence is about, of the newest legs, of other tokens, of events.
-fn aliases(booking: &Booking, evidence: &[Evidence], expires: Option<Timestamp>) -> Vec<(Row, Guard)> {
+fn aliases(booking: &Booking, stored_facts: &[StoredFact], expires: Option<Timestamp>) -> Vec<(Row, Guard)> {
     let mut legs = booking.legs();
     legs.reverse();
-    legs.sort_by_key(|leg| !evidence.iter().any(|fact| fact.invitee == leg.invitee));
+    legs.sort_by_key(|leg| !stored_facts.iter().any(|fact| fact.invitee == leg.invitee));
     let open: BTreeSet<_> = booking.open_requests().map(|(token, _)| token).collect();
-    let (awaited, other): (Vec<_>, Vec<_>) = booking.tokens_of_moves().partition(|token| open.contains(token));
+    let (awaited, other): (Vec<_>, Vec<_>) = booking.move_tokens().partition(|token| open.contains(token));
     let of_tokens = |tokens: Vec<_>| tokens.into_iter().map(|token| row::token_alias(booking, token, expires));
     let invitees = legs.iter().flat_map(|leg| [Some(&leg.invitee), leg.next.as_ref(), leg.previous.as_ref()]).flatten();
     let of_invitees = invitees.map(|uri| row::invitee_alias(booking, uri, expires));
@@ -723,5 +740,5 @@ pub(crate) fn is_busy(refusal: &CancellationReason) -> bool {
 
 /// The service's errors name tables, keys and conditions: nothing personal stands in any of them.
 pub(crate) fn unavailable(error: impl Error + 'static) -> Unavailable {
-    Unavailable(explain(&error))
+    Unavailable(error_chain(&error))
 }

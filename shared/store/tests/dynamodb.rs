@@ -15,14 +15,17 @@ use aws_sdk_dynamodb::types::{
 use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Provider, Template};
 use domain::{
-    Action, Booking, BookingId, Cancellation, Changed, Command, CommandId, ConnectionName, ConsentSource, ContactKey,
-    Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token, Verdict, decide,
+    Action, Booking, BookingId, Cancellation, Command, CommandId, CommandWrite, ConnectionName, ConsentSource,
+    ContactKey, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token, Verdict, decide,
 };
-use engine::{Aliases, CommitError, Contact, Evidence, Prospect, Records, ReserveError, Store, Totals, UnknownEvent};
+use engine::{
+    Aliases, ApiStore, BookingCounts, CommitError, Contact, RequestSnapshot, ReserveError, Store, StoredFact,
+    UnhandledEvent,
+};
 use futures_util::future::join_all;
-use store::{Kept, Table};
+use store::{Table, UnhandledEventEntry};
 
-use fixtures::{asking, at, created, evidence, invitee, metadata, moved, requested, snapshot, token};
+use fixtures::{asking, at, calendly_request, created, invitee, metadata, moved, snapshot, stored_facts, token};
 
 const START: &str = "2026-11-20T10:00:00Z";
 const NOW: &str = "2026-11-20T08:00:27Z";
@@ -72,16 +75,16 @@ impl World {
     /// Decides on a fact and commits, as the loop does.
     async fn tell(&self, booking: &str, fact: &Fact) -> Snapshot {
         let before = self.load(booking).await;
-        let told = evidence(fact);
+        let told = stored_facts(fact);
         let decision = decide(&before, std::slice::from_ref(fact), &settings(), told.received_at);
         self.table.commit(&decision, &[told]).await.expect("a commit");
         before.after(&decision)
     }
 
     /// What is known before a booking is requested.
-    async fn prospect(&self, booking: &str) -> Prospect {
+    async fn request_snapshot(&self, booking: &str) -> RequestSnapshot {
         let booking = BookingId::new(booking);
-        self.table.prospect(&self.connection, &booking, OWNER, &buckets(at(NOW))).await.expect("a prospect")
+        self.table.request_snapshot(&self.connection, &booking, OWNER, &buckets(at(NOW))).await.expect("a prospect")
     }
 
     /// An attribute of a row, as it lies in the table.
@@ -150,7 +153,7 @@ fn adding(snapshot: &Snapshot, command: Command) -> Decision {
         booking: snapshot.booking.clone(),
         booking_changed: false,
         revision: snapshot.revision,
-        commands: vec![Changed { command, was: None }],
+        commands: vec![CommandWrite { command, was: None }],
         verdict: Verdict::Duplicate,
     }
 }
@@ -158,7 +161,7 @@ fn adding(snapshot: &Snapshot, command: Command) -> Decision {
 fn long_command(number: usize, size: usize) -> Command {
     let command = Command::new(&BookingId::new("bk-1"), Action::OfferHelp, invitee("I1"), at(START), None);
     let command = Command { id: CommandId::new(format!("log-{number:04}")), ..command };
-    command.turned(State::Unknown, at(START), None, Some("x".repeat(size)))
+    command.with_state(State::Unknown, at(START), None, Some("x".repeat(size)))
 }
 
 #[tokio::test]
@@ -182,12 +185,12 @@ async fn the_token_of_a_move_leads_to_its_booking() {
     let Some(world) = World::new("token").await else { return };
     let (first, second) = (token("k-1"), token("k-2"));
     let seen = snapshot("bk-1");
-    let decision = asking(&seen, "k-1", requested(START, None));
+    let decision = asking(&seen, "k-1", calendly_request(START, None));
     world.table.commit(&decision, &[]).await.expect("a commit");
     let mut fact = created("I1", START);
     fact.leg.token = Some(first.clone());
     let seen = world.tell("bk-1", &fact).await;
-    let decision = asking(&seen, "k-2", requested("2026-11-25T10:00:00Z", Some("I1")));
+    let decision = asking(&seen, "k-2", calendly_request("2026-11-25T10:00:00Z", Some("I1")));
     world.table.commit(&decision, &[]).await.expect("a commit");
 
     let asked = async |invitees: &[InviteeUri], token: &Token| {
@@ -200,7 +203,7 @@ async fn the_token_of_a_move_leads_to_its_booking() {
     assert_eq!(asked(&[], &second).await.token, Some(booking));
     assert_eq!(asked(&[], &first).await, Aliases::default(), "the first leg's token names its booking itself");
 
-    let other = asking(&snapshot("bk-2"), "k-2", requested(START, Some("I7")));
+    let other = asking(&snapshot("bk-2"), "k-2", calendly_request(START, Some("I7")));
     assert!(matches!(world.table.commit(&other, &[]).await, Err(CommitError::Conflict)), "it leads to one booking");
 }
 
@@ -209,8 +212,8 @@ async fn of_two_who_saw_the_same_revision_one_wins() {
     let Some(world) = World::new("revision").await else { return };
     let fact = created("I1", START);
     let first = decide(&snapshot("bk-1"), std::slice::from_ref(&fact), &settings(), at("2026-11-01T08:00:00Z"));
-    world.table.commit(&first, &[evidence(&fact)]).await.expect("the first");
-    assert!(matches!(world.table.commit(&first, &[evidence(&fact)]).await, Err(CommitError::Conflict)));
+    world.table.commit(&first, &[stored_facts(&fact)]).await.expect("the first");
+    assert!(matches!(world.table.commit(&first, &[stored_facts(&fact)]).await, Err(CommitError::Conflict)));
 
     // The second revision, and commands alone, need the booking as it was seen too.
     let seen = world.load("bk-1").await;
@@ -238,8 +241,8 @@ async fn a_withdrawal_needs_the_command_as_it_was_seen() {
     let decision = decide(&seen, &[moved("I1", START, "I2"), next], &settings(), now);
     let withdrawn = decision.commands.iter().find(|it| it.was == Some(0)).expect("an open command to withdraw");
     let open = seen.commands.iter().find(|it| it.id == withdrawn.command.id).expect("as it was");
-    let claimed = open.clone().claimed(now, until, None, None);
-    assert!(world.table.swap(&world.connection, &seen.booking.id, &claimed, 0).await.expect("an answer"));
+    let claimed = open.clone().claim(now, until, None, None);
+    assert!(world.table.replace_command(&world.connection, &seen.booking.id, &claimed, 0).await.expect("an answer"));
     assert!(matches!(world.table.commit(&decision, &[]).await, Err(CommitError::Conflict)));
 
     let seen = world.load("bk-1").await;
@@ -272,14 +275,14 @@ async fn a_command_is_swapped_by_one() {
     let expiry = world.attribute(pk, &sk, "expires_at").await.expect("an expiry");
 
     let swap = async |command: &Command, was| {
-        world.table.swap(&world.connection, &seen.booking.id, command, was).await.expect("an answer")
+        world.table.replace_command(&world.connection, &seen.booking.id, command, was).await.expect("an answer")
     };
-    let claimed = open.clone().claimed(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), None, None);
-    let rival = open.claimed(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None, None);
+    let claimed = open.clone().claim(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), None, None);
+    let rival = open.claim(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None, None);
     assert!(swap(&claimed, 0).await);
     assert!(!swap(&rival, 0).await);
     assert!(swap(&claimed, 0).await, "a try whose answer was lost");
-    let done = claimed.clone().turned(State::Done { provider_id: None }, at("2026-11-01T09:00:02Z"), None, None);
+    let done = claimed.clone().with_state(State::Done { provider_id: None }, at("2026-11-01T09:00:02Z"), None, None);
     assert!(swap(&done, 1).await);
     assert!(!swap(&rival, 0).await);
     assert!(world.load("bk-1").await.commands.contains(&done));
@@ -296,7 +299,7 @@ async fn a_payload_is_kept_beside_its_fact() {
     let seen = world.tell("bk-1", &fact).await;
     let payload =
         async |id: &FactId| world.table.payload(&world.connection, &seen.booking.id, id).await.expect("an answer");
-    assert_eq!(payload(&fact.id).await, Some(evidence(&fact).payload));
+    assert_eq!(payload(&fact.id).await, Some(stored_facts(&fact).payload));
     assert_eq!(payload(&FactId::new("other")).await, None);
 }
 
@@ -306,7 +309,7 @@ async fn bookings_are_found_by_whatever_one_has() {
     let token = Token::parse("vai1-abcdefghijklmnopqrstuvwxyz").expect("a token");
     world.table.put_metadata(&world.connection, &token, &metadata()).await.expect("written");
     assert_eq!(world.table.metadata(&world.connection, &token).await.expect("an answer"), Some(metadata()));
-    let first = BookingId::of_token(&world.connection, &token);
+    let first = BookingId::from_token(&world.connection, &token);
     let before = world.load(first.as_str()).await;
     assert_eq!((before.revision, before.metadata), (0, Some(metadata())));
     world.tell(first.as_str(), &created("I1", START)).await;
@@ -331,14 +334,14 @@ async fn bookings_are_found_by_whatever_one_has() {
     let talked: Vec<Booking> = world.table.by_conversation(&world.connection, "conv-1").await.expect("an answer");
     assert_eq!(talked.iter().map(|it| &it.id).collect::<Vec<_>>(), [&first]);
 
-    let story = world.table.story(&world.connection, &first).await.expect("an answer").expect("a story");
+    let story = world.table.booking_record(&world.connection, &first).await.expect("an answer").expect("a story");
     let now = world.load(first.as_str()).await;
     assert_eq!((story.booking, story.commands), (now.booking, now.commands));
     assert_eq!(
         story.facts.iter().map(|it| it.kind.name()).collect::<Vec<_>>(),
         ["invitee.created", "invitee.canceled"]
     );
-    assert_eq!(world.table.story(&world.connection, &BookingId::new("bk-9")).await.expect("an answer"), None);
+    assert_eq!(world.table.booking_record(&world.connection, &BookingId::new("bk-9")).await.expect("an answer"), None);
 }
 
 #[tokio::test]
@@ -391,17 +394,17 @@ async fn settings_are_versioned_and_cached_and_outlive_an_outage() {
 #[tokio::test]
 async fn an_unknown_event_is_kept_once() {
     let Some(world) = World::new("unknown").await else { return };
-    let mut event = UnknownEvent {
+    let mut event = UnhandledEvent {
         id: FactId::new("f-1"),
         name: "routing_form_submission.created".to_owned(),
         received_at: at("2026-11-01T08:00:00Z"),
         payload: b"{}".to_vec(),
     };
-    world.table.keep_unknown(&world.connection, &event).await.expect("kept");
+    world.table.keep_unhandled_event(&world.connection, &event).await.expect("kept");
     let expiry = world.attribute("default#unknown#f-1", "unknown", "expires_at").await;
     assert!(expiry.is_some());
     event.received_at = at("2026-11-02T08:00:00Z");
-    world.table.keep_unknown(&world.connection, &event).await.expect("kept already");
+    world.table.keep_unhandled_event(&world.connection, &event).await.expect("kept already");
     assert_eq!(world.attribute("default#unknown#f-1", "unknown", "expires_at").await, expiry);
 }
 
@@ -411,8 +414,9 @@ async fn kept_events_are_listed_newest_first_and_shown() {
     let acme = ConnectionName::parse("acme").expect("a name");
     let keep = async |connection: &ConnectionName, id: &str, name: &str, received_at: &str| {
         let payload = format!("{{\"event\":\"{name}\"}}").into_bytes();
-        let event = UnknownEvent { id: FactId::new(id), name: name.to_owned(), received_at: at(received_at), payload };
-        world.table.keep_unknown(connection, &event).await.expect("kept");
+        let event =
+            UnhandledEvent { id: FactId::new(id), name: name.to_owned(), received_at: at(received_at), payload };
+        world.table.keep_unhandled_event(connection, &event).await.expect("kept");
     };
     keep(&world.connection, "f-1", "event_type.updated", "2026-11-01T08:00:00.25Z").await;
     keep(&world.connection, "f-3", "contact.created", "2026-11-03T08:00:00Z").await;
@@ -421,18 +425,23 @@ async fn kept_events_are_listed_newest_first_and_shown() {
     world.tell("bk-1", &created("I1", START)).await;
 
     let kept = async |since: &str, limit| {
-        let kept = world.table.kept(&world.connection, at(since), limit).await.expect("an answer");
+        let kept = world.table.list_unhandled_events(&world.connection, at(since), limit).await.expect("an answer");
         kept.into_iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(kept("2026-11-01T08:00:00.25Z", 9).await, ["f-3", "f-2", "f-1"]);
     assert_eq!(kept("2026-11-01T08:00:01Z", 9).await, ["f-3", "f-2"]);
     assert_eq!(kept("2026-11-01T00:00:00Z", 2).await, ["f-3", "f-2"]);
     assert!(kept("2026-11-01T00:00:00Z", 0).await.is_empty());
-    let of_acme = world.table.kept(&acme, at("2026-11-01T00:00:00Z"), 9).await.expect("an answer");
+    let of_acme = world.table.list_unhandled_events(&acme, at("2026-11-01T00:00:00Z"), 9).await.expect("an answer");
     let received_at = at("2026-11-04T08:00:00Z");
-    assert_eq!(of_acme, [Kept { name: "contact.created".to_owned(), received_at, id: FactId::new("f-4") }]);
+    assert_eq!(
+        of_acme,
+        [UnhandledEventEntry { name: "contact.created".to_owned(), received_at, id: FactId::new("f-4") }]
+    );
 
-    let body = async |id: &str| world.table.kept_body(&world.connection, &FactId::new(id)).await.expect("an answer");
+    let body = async |id: &str| {
+        world.table.unhandled_event_body(&world.connection, &FactId::new(id)).await.expect("an answer")
+    };
     assert_eq!(body("f-3").await.as_deref(), Some(&br#"{"event":"contact.created"}"#[..]));
     assert_eq!(body("f-4").await, None, "another connection's");
 }
@@ -445,14 +454,18 @@ async fn more_kept_events_than_a_page_holds_are_listed_to_the_end() {
     for number in 0..1300 {
         let id = FactId::new(format!("f-{number:04}"));
         let received_at = at("2026-11-01T08:00:00Z") + Duration::from_secs(number);
-        let event = UnknownEvent { id, name: name.clone(), received_at, payload: b"{}".to_vec() };
-        world.table.keep_unknown(&world.connection, &event).await.expect("kept");
+        let event = UnhandledEvent { id, name: name.clone(), received_at, payload: b"{}".to_vec() };
+        world.table.keep_unhandled_event(&world.connection, &event).await.expect("kept");
     }
     let page = world.client.query().table_name(&world.name).index_name("by_invitee");
     let page = page.key_condition_expression("gsi1pk = :pk");
     let page = page.expression_attribute_values(":pk", AttributeValue::S("default#unknown".to_owned())).send().await;
     assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
-    let kept = world.table.kept(&world.connection, at("2026-11-01T00:00:00Z"), 9_999).await.expect("an answer");
+    let kept = world
+        .table
+        .list_unhandled_events(&world.connection, at("2026-11-01T00:00:00Z"), 9_999)
+        .await
+        .expect("an answer");
     assert_eq!((kept.len(), kept[0].id.as_str(), kept[1299].id.as_str()), (1300, "f-1299", "f-0000"));
 }
 
@@ -468,7 +481,8 @@ async fn a_large_partition_is_read_to_its_end() {
     let page = page.expression_attribute_values(":pk", AttributeValue::S("default#bk-1".to_owned())).send().await;
     assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
     assert_eq!(world.load("bk-1").await.commands.len(), seen.commands.len() + 12);
-    let story = world.table.story(&world.connection, &seen.booking.id).await.expect("an answer").expect("a story");
+    let story =
+        world.table.booking_record(&world.connection, &seen.booking.id).await.expect("an answer").expect("a story");
     assert_eq!((story.commands.len(), story.facts.len()), (seen.commands.len() + 12, 1));
 }
 
@@ -482,23 +496,23 @@ async fn a_chain_too_long_for_one_transaction_keeps_its_newest_aliases() {
         fact.leg.details.as_of = at(START);
         fact.leg.previous = number.checked_sub(1).map(|before| invitee(&uuid(before)));
         fact.leg.next = Some(invitee(&uuid(number + 1)));
-        seen.booking.learn(&fact);
+        seen.booking.apply_fact(&fact);
     }
     let fact = created(&uuid(120), START);
     let decision = decide(&seen, std::slice::from_ref(&fact), &settings(), fact.occurred_at);
-    world.table.commit(&decision, &[evidence(&fact)]).await.expect("a commit");
+    world.table.commit(&decision, &[stored_facts(&fact)]).await.expect("a commit");
     let wanted: Vec<InviteeUri> = [0, 119, 120].map(|number| invitee(&uuid(number))).into();
     let known = world.table.aliases(&world.connection, &wanted, None).await.expect("aliases");
     assert_eq!(known.invitees.into_keys().collect::<Vec<_>>(), wanted[1..]);
 
     // The token of a leg that is still awaited has room.
-    let awaited = asking(&world.load("bk-1").await, "k-1", requested(START, Some("C120")));
+    let awaited = asking(&world.load("bk-1").await, "k-1", calendly_request(START, Some("C120")));
     world.table.commit(&awaited, &[]).await.expect("a commit");
     let known = world.table.aliases(&world.connection, &[], Some(&token("k-1"))).await.expect("aliases");
     assert_eq!(known.token, Some(BookingId::new("bk-1")));
 
     // So have buckets.
-    let again = asking(&world.load("bk-1").await, "k-2", requested(START, Some("C120")));
+    let again = asking(&world.load("bk-1").await, "k-2", calendly_request(START, Some("C120")));
     world.table.reserve(&again, OWNER, &caps(NOW, [1, 1, 1])).await.expect("reserved");
 }
 
@@ -506,8 +520,8 @@ async fn a_chain_too_long_for_one_transaction_keeps_its_newest_aliases() {
 async fn a_reservation_is_all_or_nothing() {
     let Some(world) = World::new("reserve").await else { return };
     let [minute, hour, day] = caps(NOW, [0; 3]).map(|(bucket, _)| bucket);
-    let spent = async || world.prospect("bk-1").await.spent;
-    let decision = |booking: &str| asking(&snapshot(booking), "k-1", requested(START, None));
+    let spent = async || world.request_snapshot("bk-1").await.spent;
+    let decision = |booking: &str| asking(&snapshot(booking), "k-1", calendly_request(START, None));
     let reserve = async |booking: &str, most| world.table.reserve(&decision(booking), OWNER, &caps(NOW, most)).await;
 
     reserve("bk-1", [2, 2, 2]).await.expect("reserved");
@@ -544,7 +558,8 @@ async fn of_thirty_at_once_as_many_go_through_as_the_cap_says() {
     let Some(world) = World::new("reserve-rush").await else { return };
     let table = &world.table;
     let rush = (0..30).map(async |number| {
-        let decision = asking(&snapshot(&format!("bk-{number}")), &format!("k-{number}"), requested(START, None));
+        let decision =
+            asking(&snapshot(&format!("bk-{number}")), &format!("k-{number}"), calendly_request(START, None));
         table.reserve(&decision, OWNER, &caps(NOW, [10, 50, 100])).await
     });
     let outcomes = join_all(rush).await;
@@ -558,41 +573,42 @@ async fn of_thirty_at_once_as_many_go_through_as_the_cap_says() {
         written += world.load(&format!("bk-{number}")).await.revision;
     }
     assert_eq!(written, 10);
-    assert_eq!(world.prospect("bk-0").await.spent.into_values().collect::<Vec<_>>(), [10, 10, 10]);
+    assert_eq!(world.request_snapshot("bk-0").await.spent.into_values().collect::<Vec<_>>(), [10, 10, 10]);
 }
 
 #[tokio::test]
 async fn a_prospect_has_all_there_is_to_know() {
     let Some(world) = World::new("prospect").await else { return };
-    let empty = Prospect {
+    let empty = RequestSnapshot {
         booking: snapshot("bk-1").booking,
         revision: 0,
         spent: BTreeMap::new(),
         closed_until: None,
         event_types_changed_at: None,
     };
-    assert_eq!(world.prospect("bk-1").await, empty);
+    assert_eq!(world.request_snapshot("bk-1").await, empty);
 
-    let decision = asking(&snapshot("bk-1"), "k-1", requested(START, None));
+    let decision = asking(&snapshot("bk-1"), "k-1", calendly_request(START, None));
     let caps = caps(NOW, [9; 3]);
     world.table.reserve(&decision, OWNER, &caps).await.expect("reserved");
     let until = at("2026-11-20T08:03:21.5Z");
     world.table.close(&world.connection, OWNER, until).await.expect("closed");
     world.table.close(&world.connection, "https://api.calendly.com/users/U2", at(START)).await.expect("another's");
     world.table.event_types_changed(&world.connection, at("2026-11-20T07:00:00.25Z")).await.expect("written");
-    let known = Prospect {
+    let known = RequestSnapshot {
         booking: decision.booking,
         revision: 1,
         spent: caps.into_iter().map(|(bucket, _)| (bucket, 1)).collect(),
         closed_until: Some(until),
         event_types_changed_at: Some(at("2026-11-20T07:00:00.25Z")),
     };
-    assert_eq!(world.prospect("bk-1").await, known);
+    assert_eq!(world.request_snapshot("bk-1").await, known);
     world.tell("bk-1", &created("I1", START)).await;
     let twice = [buckets(at(NOW)), buckets(at(NOW))].concat();
-    let prospect = world.table.prospect(&world.connection, &BookingId::new("bk-1"), OWNER, &twice).await;
-    let prospect = prospect.expect("a prospect");
-    assert_eq!((prospect.booking, prospect.revision), (world.load("bk-1").await.booking, 2));
+    let request_snapshot =
+        world.table.request_snapshot(&world.connection, &BookingId::new("bk-1"), OWNER, &twice).await;
+    let request_snapshot = request_snapshot.expect("a prospect");
+    assert_eq!((request_snapshot.booking, request_snapshot.revision), (world.load("bk-1").await.booking, 2));
     let expiry = world.attribute("default#budget#U1", "closed", "expires_at").await;
     assert_eq!(expiry, Some(AttributeValue::N((until.as_second() + 86_400).to_string())));
 }
@@ -654,15 +670,15 @@ async fn permits_never_exceed_their_limit() {
 #[tokio::test]
 async fn what_a_person_objects_to_is_kept_and_the_latest_word_counts() {
     let Some(world) = World::new("contact").await else { return };
-    let key = ContactKey::of_email(&world.connection, "ana@example.com");
+    let key = ContactKey::for_email(&world.connection, "ana@example.com");
     let (table, connection) = (&world.table, &world.connection);
     let contact = async || table.contact(connection, &key).await.expect("an answer");
     assert_eq!(contact().await, Contact::default());
 
     let (booking, command) = (BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"));
-    table.reached(connection, &key, &booking, &command, at(NOW)).await.expect("written");
+    table.record_reached(connection, &key, &booking, &command, at(NOW)).await.expect("written");
     let object = async |objection, source, when: &str| {
-        table.object(connection, &key, objection, source, at(when)).await.expect("written");
+        table.write_objection(connection, &key, objection, source, at(when)).await.expect("written");
     };
     object(Some(Objection::Everything), ConsentSource::Reply, "2026-11-20T09:00:00Z").await;
     // A word that was overtaken changes nothing.
@@ -684,7 +700,7 @@ async fn what_a_person_objects_to_is_kept_and_the_latest_word_counts() {
 async fn a_number_is_used_once_and_its_redelivery_is_no_second_use() {
     let Some(world) = World::new("nonce").await else { return };
     let used = async |nonce: &str, digest: &str| {
-        world.table.first_use(&world.connection, nonce, digest, at(NOW)).await.expect("an answer").is_some()
+        world.table.claim_nonce(&world.connection, nonce, digest, at(NOW)).await.expect("an answer").is_some()
     };
     assert!(used("n-1", "body").await);
     assert!(used("n-1", "body").await, "the queue delivers it again");
@@ -712,8 +728,8 @@ async fn a_hold_is_kept_with_its_end() {
 #[tokio::test]
 async fn bookings_are_counted_by_their_standing() {
     let Some(world) = World::new("totals").await else { return };
-    let totals = async |now: &str| world.table.totals(&world.connection, at(now)).await.expect("an answer");
-    assert_eq!(totals(START).await, Totals::default());
+    let totals = async |now: &str| world.table.count_bookings(&world.connection, at(now)).await.expect("an answer");
+    assert_eq!(totals(START).await, BookingCounts::default());
     world.tell("bk-1", &created("I1", "2026-11-20T09:59:59Z")).await;
     world.tell("bk-2", &created("I2", START)).await;
     world.tell("bk-3", &created("I3", "2026-11-21T10:00:00Z")).await;
@@ -722,11 +738,15 @@ async fn bookings_are_counted_by_their_standing() {
     canceled.leg.next = None;
     canceled.leg.canceled = canceled.leg.canceled.map(|end| Cancellation { rescheduled: false, ..end });
     world.tell("bk-5", &canceled).await;
-    world.table.commit(&asking(&snapshot("bk-6"), "k-1", requested(START, None)), &[]).await.expect("a request alone");
-    assert_eq!(totals(START).await, Totals { upcoming: 2, past: 1, canceled: 1, moving: 1 });
-    assert_eq!(totals("2027-01-01T00:00:00Z").await, Totals { upcoming: 0, past: 3, canceled: 1, moving: 1 });
+    world
+        .table
+        .commit(&asking(&snapshot("bk-6"), "k-1", calendly_request(START, None)), &[])
+        .await
+        .expect("a request alone");
+    assert_eq!(totals(START).await, BookingCounts { upcoming: 2, past: 1, canceled: 1, moving: 1 });
+    assert_eq!(totals("2027-01-01T00:00:00Z").await, BookingCounts { upcoming: 0, past: 3, canceled: 1, moving: 1 });
     let acme = ConnectionName::parse("acme").expect("a name");
-    assert_eq!(world.table.totals(&acme, at(START)).await.expect("an answer"), Totals::default());
+    assert_eq!(world.table.count_bookings(&acme, at(START)).await.expect("an answer"), BookingCounts::default());
 }
 
 #[tokio::test]
@@ -752,8 +772,8 @@ async fn more_bookings_than_a_page_holds_are_counted_to_the_end() {
     let page = page.key_condition_expression("gsi3pk = :pk");
     let page = page.expression_attribute_values(":pk", text("default#on".to_owned())).send().await;
     assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
-    let totals = world.table.totals(&world.connection, at(START)).await.expect("an answer");
-    assert_eq!(totals, Totals { upcoming: 1300, ..Totals::default() });
+    let totals = world.table.count_bookings(&world.connection, at(START)).await.expect("an answer");
+    assert_eq!(totals, BookingCounts { upcoming: 1300, ..BookingCounts::default() });
 }
 
 #[tokio::test]
@@ -764,7 +784,7 @@ async fn what_a_webhook_told_is_felt() {
     let told = async |table: &Table, booking: &str, received_at: &str, payload: &[u8]| {
         let fact = created(&format!("I-{booking}"), START);
         let decision = decide(&snapshot(booking), std::slice::from_ref(&fact), &settings(), fact.occurred_at);
-        let told = Evidence { received_at: at(received_at), payload: payload.to_vec(), ..evidence(&fact) };
+        let told = StoredFact { received_at: at(received_at), payload: payload.to_vec(), ..stored_facts(&fact) };
         table.commit(&decision, &[told]).await.expect("a commit");
     };
     told(&world.table, "bk-1", "2026-11-02T08:00:00Z", b"").await;

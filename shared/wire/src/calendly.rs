@@ -21,7 +21,7 @@ use crate::malformed::{self, read};
 pub enum Webhook {
     /// A fact about an invitee.
     Fact(Box<Fact>),
-    /// An event that has no effect here, known to Calendly or not.
+    /// An unhandled event, known to Calendly or not.
     Other {
         /// Its name, at most 64 characters of it.
         name: String,
@@ -262,7 +262,7 @@ fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Detai
         email: Private::new(invitee.email.trim().to_owned()),
         zone: invitee.timezone.as_deref().and_then(zone),
         join_url: text_at("join_url").map(str::to_owned),
-        place: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
+        location: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
         cancel_url: given(&invitee.cancel_url),
         reschedule_url: given(&invitee.reschedule_url),
         in_person: matches!(location_kind, "physical" | "ask_invitee"),

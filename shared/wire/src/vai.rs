@@ -4,7 +4,7 @@
 //! those of the new time. Instants are RFC 3339, UTC. What is about a person stays [`Private`] up to the wire, so these
 //! bodies may be printed.
 
-use domain::{Analytics, Letter, MailOrder, Private, VaiOrder, uuid_of};
+use domain::{Analytics, EmailOrder, MessageContent, Private, VaiOrder, uri_uuid};
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use serde_json::Value;
@@ -38,8 +38,8 @@ impl<'a> About<'a> {
     fn new(order: &'a VaiOrder) -> Self {
         Self {
             booking_id: order.booking.as_str(),
-            event_uuid: uuid_of(order.leg.details.event.as_str()),
-            invitee_uuid: uuid_of(order.leg.invitee.as_str()),
+            event_uuid: uri_uuid(order.leg.details.event.as_str()),
+            invitee_uuid: uri_uuid(order.leg.invitee.as_str()),
             conversation_id: &order.conversation_id,
             invitee_email: &order.leg.details.email,
         }
@@ -170,8 +170,8 @@ struct EmailData<'a> {
 
 impl<'a> Email<'a> {
     /// `start` and `end` are told in the recipient's zone and language, as is `subject`.
-    pub fn new(order: &'a MailOrder, subject: &'a str, start: &'a str, end: &'a str) -> Self {
-        let Letter { event, join_url, place, .. } = &order.letter;
+    pub fn new(order: &'a EmailOrder, subject: &'a str, start: &'a str, end: &'a str) -> Self {
+        let MessageContent { event, join_url, location, .. } = &order.content;
         Self {
             to: &order.to,
             subject,
@@ -180,7 +180,7 @@ impl<'a> Email<'a> {
                 event_name: event,
                 start_time: start,
                 end_time: end,
-                meeting_url: join_url.as_deref().map_or_else(|| text(place.as_ref()), Private::new),
+                meeting_url: join_url.as_deref().map_or_else(|| text(location.as_ref()), Private::new),
                 conversation_context: text(order.notes.as_ref()),
                 agent_type: order.agent_type.as_deref().unwrap_or_default(),
             },
@@ -279,7 +279,7 @@ mod tests {
                     email: "ana@example.com".into(),
                     zone: Some("Europe/Bucharest".to_owned()),
                     join_url: None,
-                    place: None,
+                    location: None,
                     cancel_url: None,
                     reschedule_url: None,
                     in_person: false,
@@ -310,9 +310,9 @@ mod tests {
         }
     }
 
-    fn mail() -> MailOrder {
+    fn mail() -> EmailOrder {
         let VaiOrder { leg: Leg { details, .. }, language, .. } = order();
-        MailOrder {
+        EmailOrder {
             to: details.email,
             message: Message::Confirmation,
             provider: Provider::Vai,
@@ -324,7 +324,7 @@ mod tests {
             configuration_set: None,
             calendar: None,
             booking: BookingId::new("bk-0123"),
-            letter: Letter {
+            content: MessageContent {
                 name: details.name.clone(),
                 invitee: details.name,
                 event: details.event_name,
@@ -335,7 +335,7 @@ mod tests {
                 zone_of: None,
                 language,
                 join_url: Some("https://zoom.example/j/1".to_owned()),
-                place: None,
+                location: None,
                 cancel_url: None,
                 reschedule_url: None,
                 survey_url: None,
@@ -458,12 +458,12 @@ mod tests {
     #[test]
     fn an_email_names_the_place_when_there_is_no_link() {
         let mut order = mail();
-        order.letter.join_url = None;
-        let url = |order: &MailOrder| {
+        order.content.join_url = None;
+        let url = |order: &EmailOrder| {
             serde_json::to_value(Email::new(order, "s", "a", "b")).expect("JSON")["data"]["meeting_url"].clone()
         };
         assert_eq!(url(&order), "");
-        order.letter.place = Some("Strada Lungă 1".into());
+        order.content.location = Some("Strada Lungă 1".into());
         assert_eq!(url(&order), "Strada Lungă 1");
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use domain::{ConnectionName, Heard};
+use domain::{ConnectionName, Feedback};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use wire::intake::{Envelope, Source};
@@ -64,31 +64,31 @@ fn a_reply_is_of_its_number_with_a_plus_or_without() {
     let said: Vec<_> = replies
         .iter()
         .map(|it| match it {
-            Heard::Reply(reply) => (reply.from.expose(), reply.text.expose().as_str()),
+            Feedback::Reply(reply) => (reply.from.expose(), reply.text.expose().as_str()),
             other => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(said, [("+40712345678", "STOP"), ("+40712345678", "Da, mulțumesc")]);
     let heard = receipts::parse(&envelope("twilio_reply.txt")).expect("a reply");
-    let [Heard::Reply(reply)] = heard.as_slice() else { panic!("{heard:?}") };
+    let [Feedback::Reply(reply)] = heard.as_slice() else { panic!("{heard:?}") };
     assert_eq!((reply.from.expose(), reply.text.expose().as_str()), ("+40712345678", "Stop"));
 }
 
 /// What is heard in it, in short.
-fn short(heard: &Heard) -> String {
+fn short(heard: &Feedback) -> String {
     match heard {
-        Heard::Receipt(it) => {
+        Feedback::Receipt(it) => {
             let delivery = it.delivery.map_or("-", |it| it.name());
             let objection = it.objection.map_or_else(String::new, |it| format!(" {it:?}"));
             format!("{delivery} {}{objection}", it.code.as_deref().unwrap_or("-"))
         }
-        Heard::Reply(_) => "a reply".to_owned(),
-        Heard::Unsubscribed { .. } => "unsubscribed".to_owned(),
-        Heard::Other(name) => format!("other {name}"),
+        Feedback::Reply(_) => "a reply".to_owned(),
+        Feedback::Unsubscribed { .. } => "unsubscribed".to_owned(),
+        Feedback::Other(name) => format!("other {name}"),
     }
 }
 
-fn only(heard: &[Heard]) -> String {
+fn only(heard: &[Feedback]) -> String {
     let [heard] = heard else { panic!("one: {heard:?}") };
     short(heard)
 }
@@ -222,7 +222,7 @@ fn what_is_left_out_or_new_is_no_error() {
     {
         let body = json!({"rows": rows}).to_string();
         let heard = engagelab::parse(body.as_bytes(), now()).expect("others");
-        assert!(heard.iter().all(|it| matches!(it, Heard::Other(_))), "{body}: {heard:?}");
+        assert!(heard.iter().all(|it| matches!(it, Feedback::Other(_))), "{body}: {heard:?}");
     }
     for (body, name) in [("{\"news\":1}", "other without_rows"), ("{\"rows\":[{}]}", "other without_status")] {
         assert_eq!(only(&engagelab::parse(body.as_bytes(), now()).expect("another")), name);
@@ -230,7 +230,7 @@ fn what_is_left_out_or_new_is_no_error() {
     let number = r#"{"rows":[{"message_id":18446744073709551615,"itime":99999999999999,
         "custom_args":{"booking_id":"bk-1","command_id":"sms-1"},"status":{"message_status":"sent"}}]}"#;
     let heard = engagelab::parse(number.as_bytes(), now()).expect("a receipt");
-    let [Heard::Receipt(receipt)] = heard.as_slice() else { panic!("{heard:?}") };
+    let [Feedback::Receipt(receipt)] = heard.as_slice() else { panic!("{heard:?}") };
     assert_eq!(receipt.provider_id.as_deref(), Some("18446744073709551615"), "no digit is lost");
     assert_eq!(receipt.at, now(), "a time that can't be is not the provider's");
     for (form, name) in [
@@ -245,7 +245,7 @@ fn what_is_left_out_or_new_is_no_error() {
 
 #[test]
 fn only_what_is_not_as_documented_is_malformed() {
-    let problem = |heard: Result<Vec<Heard>, wire::calendly::Malformed>| heard.expect_err("malformed").to_string();
+    let problem = |heard: Result<Vec<Feedback>, wire::calendly::Malformed>| heard.expect_err("malformed").to_string();
     for (body, expected) in [
         (&b""[..], "the body: is empty"),
         (b"\xff", "the body: is not UTF-8"),

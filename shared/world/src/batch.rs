@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use runtime::telemetry;
 
 /// Takes on the log level that a connection's settings ask for, until the instant they name.
-pub fn heed_level(settings: &Settings, now: Timestamp) {
+pub fn apply_log_level(settings: &Settings, now: Timestamp) {
     let logging = &settings.logging;
     let holds = logging.level_until.is_some_and(|until| now < until);
     telemetry::set_level(logging.level.as_deref().filter(|_| holds));
 }
 
 /// Hands each record's body to `take`, side by side. Those that fail, or panic, come back; their neighbours don't.
-pub async fn each(event: &SqsEvent, take: impl AsyncFn(&str) -> Result<(), String>) -> SqsBatchResponse {
+pub async fn process_records(event: &SqsEvent, take: impl AsyncFn(&str) -> Result<(), String>) -> SqsBatchResponse {
     let records = event.records.iter().map(async |record| {
         let body = record.body.as_deref().unwrap_or_default();
         // A panic is a bug: the record goes round again and ends in the dead-letter queue.

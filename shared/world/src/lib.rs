@@ -8,7 +8,7 @@ use std::sync::Arc;
 use domain::{Command, Reason, State};
 use engine::World;
 use jiff::Timestamp;
-use runtime::aws::{self, Patience};
+use runtime::aws::{self, Timeouts};
 use runtime::config::WorldConfig;
 use runtime::{Queue, Secrets, SystemClock, telemetry};
 
@@ -16,11 +16,11 @@ pub use timers::AwsTimers;
 
 /// Everything outside, for real.
 #[derive(Debug)]
-pub struct Live {
+pub struct AwsWorld {
     store: store::Table,
     calendly: calendly::Rest,
-    texts: notify::Texters,
-    mail: notify::Mailers,
+    sms: notify::SmsRouter,
+    email: notify::EmailRouter,
     vai: notify::VaiClient,
     timers: AwsTimers,
     clock: Clock,
@@ -38,25 +38,25 @@ impl engine::Clock for Clock {
     }
 }
 
-impl Live {
+impl AwsWorld {
     /// Builds every client once.
     ///
     /// # Errors
     /// When the HTTP client can't be built: the machine has no root certificates.
     pub async fn connect(config: &WorldConfig) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let sdk = aws::config(Patience::STEADY).await;
+        let sdk = aws::config(Timeouts::STEADY).await;
         let secrets = Arc::new(Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix.clone()));
         let http = notify::http::client()?;
         let sqs = aws_sdk_sqs::Client::new(&sdk);
         let links = notify::Links::new(config.public_url.clone());
         let (engagelab, twilio) = (config.engagelab_api_url.clone(), config.twilio_api_url.clone());
-        let texts = notify::Texters::new(
+        let sms = notify::SmsRouter::new(
             notify::Engagelab::new(http.clone(), engagelab, Arc::clone(&secrets), links.clone()),
             notify::Twilio::new(http.clone(), twilio, Arc::clone(&secrets), links.clone()),
         );
         let vai = notify::VaiClient::new(http.clone(), config.vai_api_url.clone(), Arc::clone(&secrets));
         let brevo = config.brevo_api_url.clone();
-        let mail = notify::Mailers::new(
+        let email = notify::EmailRouter::new(
             vai.clone(),
             notify::Ses::new(sdk.clone(), config.ses_api_url.clone(), links.clone()),
             notify::Brevo::new(http.clone(), brevo, Arc::clone(&secrets), links),
@@ -64,8 +64,8 @@ impl Live {
         Ok(Self {
             store: store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone()),
             calendly: calendly::Rest::new(http, config.calendly_api_url.clone(), Arc::clone(&secrets)),
-            texts,
-            mail,
+            sms,
+            email,
             vai,
             timers: AwsTimers::new(&sdk, Queue::new(sqs.clone(), config.due_queue_url.clone()), config),
             clock: Clock::default(),
@@ -85,11 +85,11 @@ impl Live {
     }
 }
 
-impl World for Live {
+impl World for AwsWorld {
     type Store = store::Table;
     type Calendly = calendly::Rest;
-    type Texts = notify::Texters;
-    type Mail = notify::Mailers;
+    type Sms = notify::SmsRouter;
+    type Email = notify::EmailRouter;
     type Vai = notify::VaiClient;
     type Timers = AwsTimers;
     type Clock = Clock;
@@ -100,11 +100,11 @@ impl World for Live {
     fn calendly(&self) -> &Self::Calendly {
         &self.calendly
     }
-    fn texts(&self) -> &Self::Texts {
-        &self.texts
+    fn sms(&self) -> &Self::Sms {
+        &self.sms
     }
-    fn mail(&self) -> &Self::Mail {
-        &self.mail
+    fn email(&self) -> &Self::Email {
+        &self.email
     }
     fn vai(&self) -> &Self::Vai {
         &self.vai

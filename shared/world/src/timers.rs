@@ -8,10 +8,10 @@ use aws_sdk_scheduler::error::SdkError;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target,
 };
-use engine::{Bearer, Timers, Unavailable};
+use engine::{TimerKind, Timers, Unavailable};
 use jiff::{Timestamp, tz::TimeZone};
 use runtime::Queue;
-use runtime::aws::explain;
+use runtime::aws::error_chain;
 use runtime::config::WorldConfig;
 use wire::due::Due;
 
@@ -74,23 +74,23 @@ impl AwsTimers {
             Ok(_) => Ok(()),
             // Names are deterministic: this is the very schedule we wanted.
             Err(SdkError::ServiceError(error)) if error.err().is_conflict_exception() => Ok(()),
-            Err(error) => Err(Unavailable(explain(&error))),
+            Err(error) => Err(Unavailable(error_chain(&error))),
         }
     }
 }
 
 impl Timers for AwsTimers {
-    async fn arrange(
+    async fn set_timer(
         &self,
         name: &str,
         due: &Due,
         at: Timestamp,
         now: Timestamp,
-        bearer: Bearer,
+        kind: TimerKind,
     ) -> Result<(), Unavailable> {
-        match bearer {
-            Bearer::Schedule => self.schedule(name, due.to_json(), at).await,
-            Bearer::DelayedMessage => {
+        match kind {
+            TimerKind::Schedule => self.schedule(name, due.to_json(), at).await,
+            TimerKind::DelayedMessage => {
                 // Whole seconds, rounded up: never before its hour.
                 let wait = u64::try_from(at.duration_since(now).as_millis()).unwrap_or(0).div_ceil(1_000);
                 let sent = self.due.send_with(due.to_json(), &[], Duration::from_secs(wait)).await;
@@ -99,12 +99,12 @@ impl Timers for AwsTimers {
         }
     }
 
-    async fn cancel(&self, name: &str) -> Result<(), Unavailable> {
+    async fn remove_timer(&self, name: &str) -> Result<(), Unavailable> {
         match self.scheduler.delete_schedule().name(name).group_name(&self.group).send().await {
             Ok(_) => Ok(()),
             // It fired and deleted itself, or it was a delayed message.
             Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(()),
-            Err(error) => Err(Unavailable(explain(&error))),
+            Err(error) => Err(Unavailable(error_chain(&error))),
         }
     }
 }

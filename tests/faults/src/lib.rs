@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::LazyLock;
 
 use domain::settings::{Provider, Template};
-use domain::{BookingId, ConnectionName, Errs, Fact, Settings, State};
-use engine::{Gate, Received};
+use domain::{BookingId, ConnectionName, DeliveryGuarantee, Fact, Settings, State};
+use engine::{CallLimiter, ReceivedFact};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
@@ -310,14 +310,16 @@ impl<'a> Play<'a> {
         self.table.invocations += 1;
         let world = &self.world;
         world.begin();
-        let (connection, gate) = (ConnectionName::default(), Gate::default());
+        let (connection, limiter) = (ConnectionName::default(), CallLimiter::default());
         let deadline = world.now.get() + TIME_OUT;
         let outcome = match message {
             Message::Fact(fact) => {
-                let received = Received { fact: (**fact).clone(), at: world.now.get(), payload: Vec::new() };
-                engine::receive(world, &gate, &connection, &received, deadline).now_or_never()
+                let received = ReceivedFact { fact: (**fact).clone(), at: world.now.get(), payload: Vec::new() };
+                engine::process_fact(world, &limiter, &connection, &received, deadline).now_or_never()
             }
-            Message::Due(booking) => engine::resume(world, &gate, &connection, booking, deadline).now_or_never(),
+            Message::Due(booking) => {
+                engine::resume_booking(world, &limiter, &connection, booking, deadline).now_or_never()
+            }
         };
         self.table.killed += u64::from(outcome.is_none());
         matches!(outcome, Some(Ok(_)))
@@ -340,10 +342,10 @@ impl<'a> Play<'a> {
             let ambiguous = doubts.get(id).copied().unwrap_or(0);
             let Some(place) = place_of(&command.leg) else { continue };
             let copies = told.get(&(command.action.slug(), place)).map_or(0, Vec::len);
-            let declared = match command.action.errs() {
-                Errs::AtMostOnce => 1,
-                Errs::OnceMore => 1 + usize::from(ambiguous > 0),
-                Errs::AtLeastOnce => 1 + usize::try_from(ambiguous).unwrap_or(usize::MAX - 1),
+            let declared = match command.action.guarantee() {
+                DeliveryGuarantee::AtMostOnce => 1,
+                DeliveryGuarantee::OnceMore => 1 + usize::from(ambiguous > 0),
+                DeliveryGuarantee::AtLeastOnce => 1 + usize::try_from(ambiguous).unwrap_or(usize::MAX - 1),
             };
             // Facts are logged each under an id of their own.
             if !matches!(command.action, domain::Action::Log(..)) {
@@ -400,7 +402,7 @@ pub fn explain(number: u64, seed: u64, odds: &Odds) -> Vec<String> {
             let reason = note.reason.map_or("", domain::Reason::code);
             lines.push((
                 note.at,
-                format!("{} of {}: {} {reason}", command.id, domain::uuid_of(command.leg.as_str()), note.what),
+                format!("{} of {}: {} {reason}", command.id, domain::uri_uuid(command.leg.as_str()), note.what),
             ));
         }
     }

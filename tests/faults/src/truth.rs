@@ -169,7 +169,7 @@ impl Truth {
             email: Private::from("ana@example.com"),
             zone: Some(self.zone.to_owned()),
             join_url: None,
-            place: None,
+            location: None,
             cancel_url: None,
             reschedule_url: None,
             in_person: false,

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use domain::scheduling::Form;
 use domain::{
-    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision,
-    EventTypeUri, Fact, FactId, InviteeUri, MailOrder, Metadata, News, Objection, Outcome, Phone, Reason, Settings,
-    Snapshot, State, TextOrder, Token, VaiOrder,
+    Analytics, Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, EmailOrder,
+    EventTypeUri, Fact, FactId, InviteeUri, Metadata, News, Objection, Outcome, Phone, Reason, Settings, SmsOrder,
+    Snapshot, State, Token, VaiOrder,
 };
-use engine::{Aliases, Bearer, CommitError, Contact, Evidence, Made, Unavailable, UnknownEvent, Wanted, World};
+use engine::{
+    Aliases, BookOutcome, BookingQuery, CommitError, Contact, StoredFact, TimerKind, Unavailable, UnhandledEvent, World,
+};
 use jiff::Timestamp;
 use wire::due::Due;
 
@@ -66,7 +68,7 @@ impl<'a> SimWorld<'a> {
                 qualification: BTreeMap::new(),
                 created_at: now,
             };
-            (BookingId::of_token(&ConnectionName::default(), token), metadata)
+            (BookingId::from_token(&ConnectionName::default(), token), metadata)
         });
         Self {
             truth,
@@ -182,7 +184,7 @@ impl engine::Store for SimWorld<'_> {
         .await
     }
 
-    async fn commit(&self, decision: &Decision, _: &[Evidence]) -> Result<(), CommitError> {
+    async fn commit(&self, decision: &Decision, _: &[StoredFact]) -> Result<(), CommitError> {
         self.call(|| {
             let id = &decision.booking.id;
             let (mut bookings, mut commands, mut aliases) =
@@ -209,7 +211,7 @@ impl engine::Store for SimWorld<'_> {
         .await?
     }
 
-    async fn swap(
+    async fn replace_command(
         &self,
         _: &ConnectionName,
         booking: &BookingId,
@@ -254,7 +256,7 @@ impl engine::Store for SimWorld<'_> {
         self.call(Contact::default).await
     }
 
-    async fn object(
+    async fn write_objection(
         &self,
         _: &ConnectionName,
         _: &ContactKey,
@@ -265,7 +267,7 @@ impl engine::Store for SimWorld<'_> {
         Ok(())
     }
 
-    async fn reached(
+    async fn record_reached(
         &self,
         _: &ConnectionName,
         _: &ContactKey,
@@ -276,7 +278,7 @@ impl engine::Store for SimWorld<'_> {
         self.call(|| ()).await
     }
 
-    async fn first_use(
+    async fn claim_nonce(
         &self,
         _: &ConnectionName,
         _: &str,
@@ -286,7 +288,7 @@ impl engine::Store for SimWorld<'_> {
         Ok(Some(now))
     }
 
-    async fn keep_unknown(&self, _: &ConnectionName, _: &UnknownEvent) -> Result<(), Unavailable> {
+    async fn keep_unhandled_event(&self, _: &ConnectionName, _: &UnhandledEvent) -> Result<(), Unavailable> {
         Ok(())
     }
 
@@ -301,11 +303,11 @@ impl engine::Calendly for SimWorld<'_> {
     }
 
     // Here people book for themselves.
-    async fn book(&self, _: &ConnectionName, _: &Form) -> Made {
-        Made::Unsent { detail: "nobody books here".to_owned() }
+    async fn book(&self, _: &ConnectionName, _: &Form) -> BookOutcome {
+        BookOutcome::Unsent { detail: "nobody books here".to_owned() }
     }
 
-    async fn find(&self, _: &ConnectionName, _: &Wanted) -> Result<Option<Fact>, Unavailable> {
+    async fn find(&self, _: &ConnectionName, _: &BookingQuery) -> Result<Option<Fact>, Unavailable> {
         Ok(None)
     }
 
@@ -322,18 +324,18 @@ impl engine::Calendly for SimWorld<'_> {
     }
 }
 
-impl engine::Texts for SimWorld<'_> {
+impl engine::Sms for SimWorld<'_> {
     fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
         Phone::parse(text).map_err(|_| Reason::PhoneInvalid)
     }
 
-    async fn send(&self, _: &ConnectionName, key: &CommandId, _: &Phone, _: &TextOrder) -> Outcome {
+    async fn send(&self, _: &ConnectionName, key: &CommandId, _: &Phone, _: &SmsOrder) -> Outcome {
         self.provider(key).await
     }
 }
 
-impl engine::Mail for SimWorld<'_> {
-    async fn send(&self, _: &ConnectionName, key: &CommandId, _: &MailOrder) -> Outcome {
+impl engine::Email for SimWorld<'_> {
+    async fn send(&self, _: &ConnectionName, key: &CommandId, _: &EmailOrder) -> Outcome {
         self.provider(key).await
     }
 }
@@ -353,25 +355,25 @@ impl engine::Vai for SimWorld<'_> {
 }
 
 impl engine::Timers for SimWorld<'_> {
-    async fn arrange(
+    async fn set_timer(
         &self,
         name: &str,
         due: &Due,
         at: Timestamp,
         _: Timestamp,
-        bearer: Bearer,
+        kind: TimerKind,
     ) -> Result<(), Unavailable> {
         let Due::V1 { booking, .. } = due;
-        self.call(|| match bearer {
-            Bearer::Schedule => {
+        self.call(|| match kind {
+            TimerKind::Schedule => {
                 self.timers.borrow_mut().entry(name.to_owned()).or_insert_with(|| (at, booking.clone()));
             }
-            Bearer::DelayedMessage => self.delayed.borrow_mut().push((at, booking.clone())),
+            TimerKind::DelayedMessage => self.delayed.borrow_mut().push((at, booking.clone())),
         })
         .await
     }
 
-    async fn cancel(&self, name: &str) -> Result<(), Unavailable> {
+    async fn remove_timer(&self, name: &str) -> Result<(), Unavailable> {
         self.call(|| {
             self.timers.borrow_mut().remove(name);
         })
@@ -388,8 +390,8 @@ impl engine::Clock for SimWorld<'_> {
 impl World for SimWorld<'_> {
     type Store = Self;
     type Calendly = Self;
-    type Texts = Self;
-    type Mail = Self;
+    type Sms = Self;
+    type Email = Self;
     type Vai = Self;
     type Timers = Self;
     type Clock = Self;
@@ -400,10 +402,10 @@ impl World for SimWorld<'_> {
     fn calendly(&self) -> &Self {
         self
     }
-    fn texts(&self) -> &Self {
+    fn sms(&self) -> &Self {
         self
     }
-    fn mail(&self) -> &Self {
+    fn email(&self) -> &Self {
         self
     }
     fn vai(&self) -> &Self {

@@ -2,7 +2,7 @@
 
 use super::words::{named, near, score, words};
 use crate::settings::Topic;
-use crate::{EventTypeUri, Private, uuid_of};
+use crate::{EventTypeUri, Private, uri_uuid};
 
 /// Who a meeting is with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ pub struct Question {
 
 /// A way to meet that an event type offers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct LocationOption {
     /// Calendly's `kind`: `zoom_conference`, `physical`, `outbound_call`, …
     pub kind: String,
     /// The address or words that the host has set.
@@ -82,7 +82,7 @@ pub struct EventType {
     /// The form's questions, by position.
     pub questions: Vec<Question>,
     /// Where people meet.
-    pub places: Vec<Place>,
+    pub locations: Vec<LocationOption>,
 }
 
 /// Every active event type of every host that the token may see.
@@ -94,7 +94,7 @@ pub struct Catalog {
 
 /// Why an agent's words lead to no event type.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Unfound<'a> {
+pub enum NoMatch<'a> {
     /// There is nothing of that name; at most three that may be meant, the nearest first.
     Unknown {
         /// Names of event types, or of topics where a topic was asked for.
@@ -119,18 +119,18 @@ impl Catalog {
     ///
     /// # Errors
     /// None is meant, or several are.
-    pub fn find(&self, asked: &str, host: Option<&Host>) -> Result<&EventType, Unfound<'_>> {
+    pub fn find(&self, asked: &str, host: Option<&Host>) -> Result<&EventType, NoMatch<'_>> {
         let all: Vec<&EventType> = self.event_types.iter().filter(|it| it.is_with(host)).collect();
         let address = asked.trim().trim_end_matches('/');
         let has_address = |it: &&EventType| {
             let uri = it.uri.as_str();
-            !address.is_empty() && (address == uri || address == uuid_of(uri) || address == it.scheduling_url)
+            !address.is_empty() && (address == uri || address == uri_uuid(uri) || address == it.scheduling_url)
         };
         let named =
             all.iter().copied().find(has_address).map_or_else(|| named(&all, |it| &it.name, asked), |it| vec![it]);
         let found = if named.is_empty() { named_by_slug(&all, asked) } else { named };
         one_of(found)
-            .unwrap_or_else(|| Err(Unfound::Unknown { near: near(all.iter().map(|it| it.name.as_str()), asked) }))
+            .unwrap_or_else(|| Err(NoMatch::Unknown { near: near(all.iter().map(|it| it.name.as_str()), asked) }))
     }
 
     /// The event type that a topic of the settings leads to: the topic of which most is in what is asked. Its own name
@@ -138,7 +138,7 @@ impl Catalog {
     ///
     /// # Errors
     /// No topic is meant, or several are that lead to different event types. Topics that lead nowhere are passed over.
-    pub fn by_topic(&self, topics: &[Topic], asked: &str, host: Option<&Host>) -> Result<&EventType, Unfound<'_>> {
+    pub fn by_topic(&self, topics: &[Topic], asked: &str, host: Option<&Host>) -> Result<&EventType, NoMatch<'_>> {
         let words = words(asked);
         let scored: Vec<(u32, &Topic, Vec<&EventType>)> = topics
             .iter()
@@ -154,7 +154,7 @@ impl Catalog {
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
         one_of(found).unwrap_or_else(|| {
-            Err(Unfound::Unknown { near: near(scored.iter().map(|(_, topic, _)| topic.name.as_str()), asked) })
+            Err(NoMatch::Unknown { near: near(scored.iter().map(|(_, topic, _)| topic.name.as_str()), asked) })
         })
     }
 
@@ -167,8 +167,8 @@ impl Catalog {
         };
         let found = match self.find(&topic.event_type, own) {
             Ok(event_type) => vec![event_type],
-            Err(Unfound::Ambiguous { candidates }) => candidates,
-            Err(Unfound::Unknown { .. }) => Vec::new(),
+            Err(NoMatch::Ambiguous { candidates }) => candidates,
+            Err(NoMatch::Unknown { .. }) => Vec::new(),
         };
         found.into_iter().filter(|it| it.is_with(host)).collect()
     }
@@ -183,7 +183,7 @@ impl Catalog {
         let has_address = |it: &&&Host| {
             let email = it.email.expose();
             !address.is_empty()
-                && (address == it.uri || address == uuid_of(&it.uri) || address.to_lowercase() == email.to_lowercase())
+                && (address == it.uri || address == uri_uuid(&it.uri) || address.to_lowercase() == email.to_lowercase())
         };
         if let Some(host) = hosts.iter().find(has_address) {
             return Ok(host);
@@ -213,11 +213,11 @@ fn named_by_slug<'a>(all: &[&'a EventType], asked: &str) -> Vec<&'a EventType> {
 }
 
 /// `None` when there is none.
-fn one_of(found: Vec<&EventType>) -> Option<Result<&EventType, Unfound<'_>>> {
+fn one_of(found: Vec<&EventType>) -> Option<Result<&EventType, NoMatch<'_>>> {
     match found[..] {
         [] => None,
         [one] => Some(Ok(one)),
-        _ => Some(Err(Unfound::Ambiguous { candidates: found })),
+        _ => Some(Err(NoMatch::Ambiguous { candidates: found })),
     }
 }
 
@@ -252,7 +252,7 @@ pub(super) mod tests {
             owner: "https://api.calendly.com/users/maria".to_owned(),
             hosts: hosts.to_vec(),
             questions: Vec::new(),
-            places: Vec::new(),
+            locations: Vec::new(),
         }
     }
 
@@ -270,12 +270,12 @@ pub(super) mod tests {
         }
     }
 
-    fn id(found: Result<&EventType, Unfound<'_>>) -> Result<String, Vec<String>> {
+    fn id(found: Result<&EventType, NoMatch<'_>>) -> Result<String, Vec<String>> {
         match found {
-            Ok(it) => Ok(uuid_of(it.uri.as_str()).to_owned()),
-            Err(Unfound::Unknown { near }) => Err(near),
-            Err(Unfound::Ambiguous { candidates }) => {
-                Err(candidates.iter().map(|it| uuid_of(it.uri.as_str()).to_owned()).collect())
+            Ok(it) => Ok(uri_uuid(it.uri.as_str()).to_owned()),
+            Err(NoMatch::Unknown { near }) => Err(near),
+            Err(NoMatch::Ambiguous { candidates }) => {
+                Err(candidates.iter().map(|it| uri_uuid(it.uri.as_str()).to_owned()).collect())
             }
         }
     }
@@ -313,7 +313,7 @@ pub(super) mod tests {
         let catalog = catalog();
         for asked in ["30 minute meeting", "30min"] {
             let found = catalog.find(asked, None);
-            assert!(matches!(&found, Err(Unfound::Ambiguous { .. })), "{found:?}");
+            assert!(matches!(&found, Err(NoMatch::Ambiguous { .. })), "{found:?}");
             assert_eq!(id(found), Err(vec!["ET1".to_owned(), "ET2".to_owned()]));
             let soren = catalog.find_host("soren kjaer").expect("a host");
             assert_eq!(id(catalog.find(asked, Some(soren))), Ok("ET2".to_owned()));
@@ -411,11 +411,11 @@ pub(super) mod tests {
                 for asked in [it.name.clone(), format!("  {}\t", it.name)] {
                     match catalog.find(&asked, None) {
                         Ok(found) => prop_assert!(twins == 1 && found == it),
-                        Err(Unfound::Ambiguous { candidates }) => prop_assert_eq!(candidates.len(), twins),
-                        Err(Unfound::Unknown { .. }) => prop_assert!(false, "not found"),
+                        Err(NoMatch::Ambiguous { candidates }) => prop_assert_eq!(candidates.len(), twins),
+                        Err(NoMatch::Unknown { .. }) => prop_assert!(false, "not found"),
                     }
                 }
-                for asked in [it.uri.as_str(), uuid_of(it.uri.as_str()), &it.scheduling_url] {
+                for asked in [it.uri.as_str(), uri_uuid(it.uri.as_str()), &it.scheduling_url] {
                     prop_assert_eq!(catalog.find(asked, None), Ok(it));
                 }
             }
@@ -425,7 +425,7 @@ pub(super) mod tests {
         fn nonsense_finds_nothing(asked in "[0-9a-f]{20,30}", topic_words in prop::collection::vec("[a-z]{1,8}", 1..5)) {
             let words: Vec<&str> = topic_words.iter().map(String::as_str).collect();
             let topics = [topic("Sales", &words, "ET3", None)];
-            let no_near = |found: Result<_, Unfound<'_>>| found == Err(Unfound::Unknown { near: Vec::new() });
+            let no_near = |found: Result<_, NoMatch<'_>>| found == Err(NoMatch::Unknown { near: Vec::new() });
             let catalog = catalog();
             prop_assert!(no_near(catalog.find(&asked, None)));
             let is_spoken_of = words.iter().any(|it| asked.starts_with(it));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::catalog::{EventType, Place, Question, QuestionKind};
+use super::catalog::{EventType, LocationOption, Question, QuestionKind};
 use super::words::{folded, is_equal, is_nearly, is_same, named};
 use crate::{EventTypeUri, Phone, Private, Settings, Token};
 
@@ -122,9 +122,9 @@ pub enum FormFault {
 
 /// The place that is wanted can't be had.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PlaceFault {
+pub struct LocationFault {
     /// The ways to meet that there are.
-    pub offered: Vec<Place>,
+    pub offered: Vec<LocationOption>,
     /// What must be told for the one that is meant: `phone` or `location`. `None`: none that is offered is meant.
     pub needs: Option<&'static str>,
 }
@@ -318,19 +318,19 @@ pub fn meeting(
     event_type: &EventType,
     wanted: Option<(&str, Option<&str>)>,
     phone: Option<&Phone>,
-) -> Result<Option<Meeting>, PlaceFault> {
-    let offered = &event_type.places;
+) -> Result<Option<Meeting>, LocationFault> {
+    let offered = &event_type.locations;
     if event_type.is_round_robin || offered.is_empty() {
         return Ok(None);
     }
-    let fault = |needs| PlaceFault { offered: offered.clone(), needs };
+    let fault = |needs| LocationFault { offered: offered.clone(), needs };
     let Some((kind, location)) = wanted else {
-        let without = offered.iter().find_map(|it| told(it, None, None).ok());
-        let found = without.map_or_else(|| first_told(offered.iter(), None, phone), Ok);
+        let without = offered.iter().find_map(|it| fill_location(it, None, None).ok());
+        let found = without.map_or_else(|| first_complete(offered.iter(), None, phone), Ok);
         return found.map(Some).map_err(fault);
     };
 
-    let mut meant: Vec<&Place> =
+    let mut meant: Vec<&LocationOption> =
         meant_by(kind).iter().flat_map(|it| offered.iter().filter(|at| at.kind == *it)).collect();
     if meant.is_empty() {
         meant = offered.iter().filter(|it| is_same(&it.kind, kind)).collect();
@@ -346,18 +346,18 @@ pub fn meeting(
             return Err(fault(Some("location")));
         }
     }
-    first_told(meant.into_iter(), location, phone).map(Some).map_err(fault)
+    first_complete(meant.into_iter(), location, phone).map(Some).map_err(fault)
 }
 
-/// The first place that nothing is missing for, else what is missing for the first.
-fn first_told<'a>(
-    places: impl Iterator<Item = &'a Place>,
+/// The first option that nothing is missing for, else what is missing for the first.
+fn first_complete<'a>(
+    options: impl Iterator<Item = &'a LocationOption>,
     location: Option<&str>,
     phone: Option<&Phone>,
 ) -> Result<Meeting, Option<&'static str>> {
     let mut needs = None;
-    for place in places {
-        match told(place, location, phone) {
+    for option in options {
+        match fill_location(option, location, phone) {
             Ok(meeting) => return Ok(meeting),
             Err(missing) => needs = needs.or(Some(missing)),
         }
@@ -365,25 +365,29 @@ fn first_told<'a>(
     Err(needs)
 }
 
-/// What Calendly is told of a place, or what is missing for it.
-fn told(place: &Place, location: Option<&str>, known: Option<&Phone>) -> Result<Meeting, &'static str> {
+/// The location as Calendly takes it, or what is missing for it.
+fn fill_location(
+    option: &LocationOption,
+    location: Option<&str>,
+    known: Option<&Phone>,
+) -> Result<Meeting, &'static str> {
     let location = location.map(str::trim).filter(|it| !it.is_empty());
-    let location = match place.kind.as_str() {
+    let location = match option.kind.as_str() {
         "outbound_call" => {
             let number = location.and_then(phone).or_else(|| known.cloned()).ok_or("phone")?;
             Some(number.expose().to_owned())
         }
         "ask_invitee" => Some(location.ok_or("location")?.to_owned()),
         "physical" | "custom" => {
-            Some(place.location.clone().or_else(|| location.map(str::to_owned)).ok_or("location")?)
+            Some(option.location.clone().or_else(|| location.map(str::to_owned)).ok_or("location")?)
         }
         _ => None,
     };
-    Ok(Meeting { kind: place.kind.clone(), location: location.map(Private::new) })
+    Ok(Meeting { kind: option.kind.clone(), location: location.map(Private::new) })
 }
 
-fn has_address(place: &Place) -> bool {
-    matches!(place.kind.as_str(), "physical" | "custom") && place.location.is_some()
+fn has_address(location: &LocationOption) -> bool {
+    matches!(location.kind.as_str(), "physical" | "custom") && location.location.is_some()
 }
 
 /// The kinds that people mean by a word of theirs, the likeliest first.
@@ -482,12 +486,12 @@ mod tests {
         EventType { questions, ..event_type("ET1", "Sales Demo", "sales-demo", &[]) }
     }
 
-    fn meeting_at(places: &[(&str, Option<&str>)]) -> EventType {
-        let place = |(kind, location): &(&str, Option<&str>)| Place {
+    fn meeting_at(locations: &[(&str, Option<&str>)]) -> EventType {
+        let location = |(kind, location): &(&str, Option<&str>)| LocationOption {
             kind: (*kind).to_owned(),
             location: location.map(str::to_owned),
         };
-        EventType { places: places.iter().map(place).collect(), ..asking(Vec::new()) }
+        EventType { locations: locations.iter().map(location).collect(), ..asking(Vec::new()) }
     }
 
     fn named(given: &[(&str, &str)]) -> Given {
@@ -647,8 +651,8 @@ mod tests {
 
     #[test]
     fn where_to_meet() {
-        let at = |places: &[(&str, Option<&str>)], wanted, phone: Option<&Phone>| {
-            meeting(&meeting_at(places), wanted, phone)
+        let at = |locations: &[(&str, Option<&str>)], wanted, phone: Option<&Phone>| {
+            meeting(&meeting_at(locations), wanted, phone)
                 .map(|it| it.map(|it| (it.kind, it.location.map(|it| it.expose().clone()))))
                 .map_err(|it| it.needs)
         };
@@ -699,7 +703,7 @@ mod tests {
     fn a_fault_tells_what_is_offered_and_calendly_chooses_where_it_chooses_the_host() {
         let mut event_type = meeting_at(&[("zoom_conference", None)]);
         let fault = meeting(&event_type, Some(("webex", None)), None).expect_err("not offered");
-        assert_eq!(fault, PlaceFault { offered: event_type.places.clone(), needs: None });
+        assert_eq!(fault, LocationFault { offered: event_type.locations.clone(), needs: None });
         event_type.is_round_robin = true;
         assert_eq!(meeting(&event_type, Some(("webex", None)), None), Ok(None));
     }

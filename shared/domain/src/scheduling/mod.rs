@@ -6,6 +6,6 @@ pub mod form;
 pub mod slots;
 mod words;
 
-pub use catalog::{Catalog, EventType, Host, Place, Question, QuestionKind, Unfound};
+pub use catalog::{Catalog, EventType, Host, LocationOption, NoMatch, Question, QuestionKind};
 pub use form::{Form, Given, Meeting, Person, QuestionAnswered, Tracking};
 pub use slots::{Day, Shift, Slot};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::check::SettingsError;
 use crate::scheduling::budget::Limits;
-use crate::{Language, Leg, Message, Phone, uuid_of};
+use crate::{Language, Leg, Message, Phone, uri_uuid};
 
 /// The documented default, as text. [`Settings::default`] is the same; a test compares them.
 pub const DEFAULT_TOML: &str = include_str!("../../settings.default.toml");
@@ -703,7 +703,7 @@ impl Settings {
 /// Whether a key of the settings (a name, a URI or a UUID) names this leg's event type.
 fn names(key: &str, leg: &Leg) -> bool {
     key == leg.details.event_name
-        || leg.details.event_type.as_ref().is_some_and(|uri| key == uri.as_str() || key == uuid_of(uri.as_str()))
+        || leg.details.event_type.as_ref().is_some_and(|uri| key == uri.as_str() || key == uri_uuid(uri.as_str()))
 }
 
 #[cfg(test)]

@@ -78,10 +78,10 @@ fn check_part(part: Part, source: &str, messages: &[Message], languages: &[Langu
 }
 
 fn sample(part: Part, message: Message, language: Language) -> Values {
-    let letter = samples::full(message, language);
+    let content = samples::full(message, language);
     match part {
-        Part::Sms => for_sms(message, &letter, Some(samples::UNSUBSCRIBE)),
-        Part::Subject | Part::Text | Part::Html => for_mail(message, &letter, Some(samples::UNSUBSCRIBE)),
+        Part::Sms => for_sms(message, &content, Some(samples::UNSUBSCRIBE)),
+        Part::Subject | Part::Text | Part::Html => for_mail(message, &content, Some(samples::UNSUBSCRIBE)),
     }
 }
 

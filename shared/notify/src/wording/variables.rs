@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Letter, Message, Notice};
+use domain::{Message, MessageContent, Notice};
 use minijinja::Value;
 use serde::Serialize;
 
@@ -53,19 +53,19 @@ pub(crate) type Values = BTreeMap<&'static str, Value>;
 const LONGEST_IN_SMS: usize = 160;
 
 /// The values for an SMS.
-pub(crate) fn for_sms(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> Values {
-    Source { message, letter, unsubscribe, longest: LONGEST_IN_SMS }.values()
+pub(crate) fn for_sms(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Values {
+    Source { message, content, unsubscribe, longest: LONGEST_IN_SMS }.values()
 }
 
 /// The values for an e-mail.
-pub(crate) fn for_mail(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> Values {
-    Source { message, letter, unsubscribe, longest: usize::MAX }.values()
+pub(crate) fn for_mail(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Values {
+    Source { message, content, unsubscribe, longest: usize::MAX }.values()
 }
 
 /// What a provider's own template may speak of. It knows no `if`, and EngageLab sends a variable without a value as
 /// `{{name}}`: so each has a text here. Where to join, to cancel and to move may stand in any.
-pub fn params(message: Message, letter: &Letter, unsubscribe: Option<&str>) -> BTreeMap<&'static str, String> {
-    let source = Source { message, letter, unsubscribe, longest: LONGEST_IN_SMS };
+pub fn params(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> BTreeMap<&'static str, String> {
+    let source = Source { message, content, unsubscribe, longest: LONGEST_IN_SMS };
     param_names(message).into_iter().map(|name| (name, source.param(name))).collect()
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn param_names(message: Message) -> Vec<&'static str> {
 /// Where values are taken from.
 struct Source<'a> {
     message: Message,
-    letter: &'a Letter,
+    content: &'a MessageContent,
     unsubscribe: Option<&'a str>,
     longest: usize,
 }
@@ -92,8 +92,8 @@ impl Source<'_> {
 
     fn value(&self, name: &str) -> Option<Value> {
         match name {
-            "by_invitee" => self.letter.by_invitee.then(|| true.into()),
-            "link_follows" => self.letter.link_follows.then(|| true.into()),
+            "by_invitee" => self.content.by_invitee.then(|| true.into()),
+            "link_follows" => self.content.link_follows.then(|| true.into()),
             "notice" => match self.message {
                 Message::HostNotice(notice) => Some(notice.name().into()),
                 _ => None,
@@ -104,29 +104,29 @@ impl Source<'_> {
 
     /// What a variable says in words.
     fn text(&self, name: &str) -> Option<String> {
-        let letter = self.letter;
+        let content = self.content;
         let to_host = matches!(self.message, Message::HostNotice(_));
-        let told = |at| when::tell(at, &letter.zone, letter.language);
-        let told_short = |at| when::tell_short(at, &letter.zone, letter.language);
+        let told = |at| when::tell(at, &content.zone, content.language);
+        let told_short = |at| when::tell_short(at, &content.zone, content.language);
         match name {
-            "name" if to_host => Some(self.line_or(letter.name.expose(), Missing::NameOfHost)),
-            "name" => Some(self.line_or(letter.name.expose(), Missing::Name)),
-            "invitee" => Some(self.line_or(letter.invitee.expose(), Missing::Invitee)),
-            "event" => Some(self.line_or(&letter.event, Missing::Event)),
-            "host" => Some(self.line_or(letter.host.as_deref().unwrap_or_default(), Missing::Host)),
-            "time" => Some(told(letter.start)),
-            "short_time" => Some(told_short(letter.start)),
+            "name" if to_host => Some(self.line_or(content.name.expose(), Missing::NameOfHost)),
+            "name" => Some(self.line_or(content.name.expose(), Missing::Name)),
+            "invitee" => Some(self.line_or(content.invitee.expose(), Missing::Invitee)),
+            "event" => Some(self.line_or(&content.event, Missing::Event)),
+            "host" => Some(self.line_or(content.host.as_deref().unwrap_or_default(), Missing::Host)),
+            "time" => Some(told(content.start)),
+            "short_time" => Some(told_short(content.start)),
             "old_time" => self.old_start().map(told),
             "old_short_time" => self.old_start().map(told_short),
-            "link" => web(letter.join_url.as_deref().filter(|_| self.takes_place())?),
-            "place" if letter.place.is_none() && letter.by_phone && !to_host && self.takes_place() => {
-                Some(words::by_phone(letter.language).to_owned())
+            "link" => web(content.join_url.as_deref().filter(|_| self.takes_place())?),
+            "place" if content.location.is_none() && content.by_phone && !to_host && self.takes_place() => {
+                Some(words::by_phone(content.language).to_owned())
             }
-            "place" => line(letter.place.as_ref().filter(|_| self.takes_place())?.expose(), self.longest),
-            "cancel_link" => web(letter.cancel_url.as_deref()?),
-            "reschedule_link" => web(letter.reschedule_url.as_deref()?),
-            "survey_link" => web(letter.survey_url.as_deref()?),
-            "booking_link" => web(letter.booking_url.as_deref()?),
+            "place" => line(content.location.as_ref().filter(|_| self.takes_place())?.expose(), self.longest),
+            "cancel_link" => web(content.cancel_url.as_deref()?),
+            "reschedule_link" => web(content.reschedule_url.as_deref()?),
+            "survey_link" => web(content.survey_url.as_deref()?),
+            "booking_link" => web(content.booking_url.as_deref()?),
             "unsubscribe_link" => web(self.unsubscribe?),
             _ => None,
         }
@@ -134,7 +134,7 @@ impl Source<'_> {
 
     fn param(&self, name: &str) -> String {
         if let ("notice", Message::HostNotice(notice)) = (name, self.message) {
-            return words::notice(notice, self.letter.language).to_owned();
+            return words::notice(notice, self.content.language).to_owned();
         }
         let missing = match name {
             "link" | "place" => Missing::Link,
@@ -149,17 +149,17 @@ impl Source<'_> {
             _ => name,
         };
         let text = self.text(name).or_else(|| self.text(other));
-        text.unwrap_or_else(|| stand_in(missing, self.letter.language).to_owned())
+        text.unwrap_or_else(|| stand_in(missing, self.content.language).to_owned())
     }
 
     fn line_or(&self, text: &str, missing: Missing) -> String {
-        line(text, self.longest).unwrap_or_else(|| stand_in(missing, self.letter.language).to_owned())
+        line(text, self.longest).unwrap_or_else(|| stand_in(missing, self.content.language).to_owned())
     }
 
     /// A booking that was moved once has an old time for good; only news of the move speaks of it.
     fn old_start(&self) -> Option<jiff::Timestamp> {
         let is_of_a_move = matches!(self.message, Message::Move | Message::HostNotice(Notice::Moved));
-        self.letter.old_start.filter(|_| is_of_a_move)
+        self.content.old_start.filter(|_| is_of_a_move)
     }
 
     /// Nobody is to go, or to dial in, to what is canceled.
@@ -246,8 +246,8 @@ mod tests {
 
     #[test]
     fn the_old_time_is_told_of_a_move_and_where_it_is_of_what_takes_place() {
-        let letter = samples::full(Message::Move, Language::English);
-        let has = |message, name| for_sms(message, &letter, None).contains_key(name);
+        let content = samples::full(Message::Move, Language::English);
+        let has = |message, name| for_sms(message, &content, None).contains_key(name);
         assert!(has(Message::Move, "old_time") && has(Message::HostNotice(Notice::Moved), "old_short_time"));
         assert!(!has(Message::HostNotice(Notice::Booked), "old_time"));
         assert!(has(Message::HostNotice(Notice::Booked), "link"));
@@ -257,17 +257,17 @@ mod tests {
 
     #[test]
     fn the_place_stands_in_for_the_link() {
-        let mut letter = samples::bare(Message::Confirmation, Language::Romanian);
-        assert_eq!(params(Message::Confirmation, &letter, None)["link"], "linkul urmează");
-        letter.place = Some("Strada Lungă 1".into());
-        assert_eq!(params(Message::Confirmation, &letter, None)["link"], "Strada Lungă 1");
+        let mut content = samples::bare(Message::Confirmation, Language::Romanian);
+        assert_eq!(params(Message::Confirmation, &content, None)["link"], "linkul urmează");
+        content.location = Some("Strada Lungă 1".into());
+        assert_eq!(params(Message::Confirmation, &content, None)["link"], "Strada Lungă 1");
     }
 
     proptest! {
         #[test]
-        fn every_param_has_a_text(letter in samples::odd(), unsubscribe in samples::odd_text()) {
+        fn every_param_has_a_text(content in samples::odd(), unsubscribe in samples::odd_text()) {
             for message in Message::SAMPLES {
-                let params = params(message, &letter, unsubscribe.as_deref());
+                let params = params(message, &content, unsubscribe.as_deref());
                 prop_assert!(offers(message).always.iter().all(|it| params.contains_key(it)));
                 for (name, text) in params {
                     prop_assert!(!text.trim().is_empty() && !text.contains('\n'), "{name}: {text:?}");

@@ -2,7 +2,7 @@
 //! back in `X-Mailin-custom`, as `<booking>/<command>`.
 //! Source: developers.brevo.com, "Transactional webhooks". Of its times only `ts_event` is certain to be UTC and seconds.
 
-use domain::{ConsentSource, Delivery, Heard, Objection};
+use domain::{ConsentSource, Delivery, Feedback, Objection};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::malformed::Malformed;
 ///
 /// # Errors
 /// What is not as documented.
-pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Heard>, Malformed> {
+pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Feedback>, Malformed> {
     match json(body)? {
         Value::Array(events) => Ok(events.iter().map(|event| heard(event, received_at)).collect()),
         event @ Value::Object(_) => Ok(vec![heard(&event, received_at)]),
@@ -21,7 +21,7 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Heard>, Malforme
     }
 }
 
-fn heard(event: &Value, received_at: Timestamp) -> Heard {
+fn heard(event: &Value, received_at: Timestamp) -> Feedback {
     let Some(name) = text(event, "/event") else { return other("without_event") };
     let custom = event.get("X-Mailin-custom").and_then(Value::as_str).and_then(|it| it.trim().split_once('/'));
     let ours = custom.and_then(|(booking, command)| ours(Some(booking), Some(command)));

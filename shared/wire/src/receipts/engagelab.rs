@@ -3,7 +3,7 @@
 //! Source: engagelab.com/docs/sms/api/callback, and the OTP page for what a row looks like, whose examples say
 //! `"server":"sms"`.
 
-use domain::{Delivery, Heard, Phone, Private, Reply};
+use domain::{Delivery, Feedback, Phone, Private, Reply};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::malformed::Malformed;
 ///
 /// # Errors
 /// What is not as documented.
-pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Heard>, Malformed> {
+pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Feedback>, Malformed> {
     let document = json(body)?;
     match (document.get("rows"), document.as_object()) {
         (Some(Value::Array(rows)), _) => Ok(rows.iter().map(|row| heard(row, received_at)).collect()),
@@ -25,7 +25,7 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Heard>, Malforme
     }
 }
 
-fn heard(row: &Value, received_at: Timestamp) -> Heard {
+fn heard(row: &Value, received_at: Timestamp) -> Feedback {
     let at = seconds(row, "/status/status_data/msg_time").or_else(|| seconds(row, "/itime")).unwrap_or(received_at);
     if let Some(status) = text(row, "/status/message_status") {
         let field = |name: &str| row.get("custom_args")?.get(name)?.as_str();
@@ -54,12 +54,12 @@ fn meaning(status: &str, row: &Value) -> Option<Meaning> {
     }
 }
 
-fn reply(event: &str, row: &Value, at: Timestamp) -> Heard {
+fn reply(event: &str, row: &Value, at: Timestamp) -> Feedback {
     let said = |name: &str| text(row, &format!("/response/response_data/{name}"));
     let from = said("from").and_then(|from| phone(&from));
     let id = said("message_sid");
     match (event, from, said("body")) {
-        ("uplink_message", Some(from), Some(body)) => Heard::Reply(Reply { id, from, text: Private::new(body), at }),
+        ("uplink_message", Some(from), Some(body)) => Feedback::Reply(Reply { id, from, text: Private::new(body), at }),
         ("uplink_message", ..) => other("uplink_message_without_text_or_number"),
         _ => other(&format!("response.{event}")),
     }

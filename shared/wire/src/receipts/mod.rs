@@ -1,7 +1,7 @@
 //! What providers tell of our messages, and people through them: one module for each provider.
 //!
 //! Providers add fields and kinds without notice, so nothing is asked of a body but that it is JSON, or a form: what isn't
-//! known is [`Heard::Other`]. What a provider says in words is never taken over, for it may quote the person.
+//! known is [`Feedback::Other`]. What a provider says in words is never taken over, for it may quote the person.
 
 pub mod brevo;
 pub mod engagelab;
@@ -9,7 +9,7 @@ pub mod ses;
 pub mod twilio;
 pub mod unsubscribe;
 
-use domain::{BookingId, CommandId, ConsentSource, Delivery, Heard, Objection, Receipt};
+use domain::{BookingId, CommandId, ConsentSource, Delivery, Feedback, Objection, Receipt};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ use crate::malformed::{self, Malformed};
 ///
 /// # Errors
 /// The first thing in it that can't be understood.
-pub fn parse(envelope: &Envelope) -> Result<Vec<Heard>, Malformed> {
+pub fn parse(envelope: &Envelope) -> Result<Vec<Feedback>, Malformed> {
     let Envelope { source, received_at, body, query, .. } = envelope;
     match source {
         Source::Calendly => Ok(Vec::new()),
@@ -74,18 +74,18 @@ fn receipt(
     ours: Option<Ours>,
     provider_id: Option<String>,
     at: Timestamp,
-) -> Heard {
+) -> Feedback {
     match (meaning, ours) {
         (None, _) => other(name),
         (Some(_), None) => other(&format!("{name}_without_our_ids")),
         (Some(Meaning { delivery, code, objection }), Some((booking, command))) => {
-            Heard::Receipt(Receipt { booking, command, provider_id, delivery, at, code, objection })
+            Feedback::Receipt(Receipt { booking, command, provider_id, delivery, at, code, objection })
         }
     }
 }
 
-fn other(name: &str) -> Heard {
-    Heard::Other(word(name))
+fn other(name: &str) -> Feedback {
+    Feedback::Other(word(name))
 }
 
 /// A provider's word, fit to be counted and logged under: short, and of letters, digits, dots and dashes only.

@@ -1,7 +1,7 @@
 //! Amazon SES's events, as EventBridge brings them: the `detail`. Our ids come back in the message's tags, each a list.
 //! Source: docs.aws.amazon.com/ses, "Contents of event data that Amazon SES publishes to Amazon SNS", which is the same.
 
-use domain::{ConsentSource, Delivery, Heard, Objection};
+use domain::{ConsentSource, Delivery, Feedback, Objection};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::malformed::Malformed;
 ///
 /// # Errors
 /// What is not as documented.
-pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Heard>, Malformed> {
+pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Feedback>, Malformed> {
     let detail = json(body)?;
     if !detail.is_object() {
         return Err(unexpected("the body"));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ConsentSource, Delivery, Heard, Objection, Phone, Private, Reply};
+use domain::{ConsentSource, Delivery, Feedback, Objection, Phone, Private, Reply};
 use jiff::Timestamp;
 
 use super::{Meaning, other, ours, receipt, unexpected};
@@ -17,7 +17,7 @@ const UNSUBSCRIBED: &str = "21610";
 ///
 /// # Errors
 /// What is not as documented.
-pub fn parse(body: &[u8], query: Option<&str>, received_at: Timestamp) -> Result<Vec<Heard>, Malformed> {
+pub fn parse(body: &[u8], query: Option<&str>, received_at: Timestamp) -> Result<Vec<Feedback>, Malformed> {
     let text = malformed::text(body)?;
     if !text.contains('=') {
         return Err(unexpected("the body"));
@@ -33,7 +33,7 @@ pub fn parse(body: &[u8], query: Option<&str>, received_at: Timestamp) -> Result
         (None, Some(from), Some(body)) => match Phone::parse(from) {
             Ok(from) => {
                 let id = form.get("MessageSid").cloned();
-                Heard::Reply(Reply { id, from, text: Private::new(body.clone()), at: received_at })
+                Feedback::Reply(Reply { id, from, text: Private::new(body.clone()), at: received_at })
             }
             // Another channel's: `whatsapp:+1…`.
             Err(_) => other("reply_without_number"),

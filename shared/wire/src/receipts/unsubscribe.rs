@@ -1,6 +1,6 @@
 //! The link that ends messages, followed: our own form, between the page that asks and the intake queue.
 
-use domain::{BookingId, CommandId, Heard};
+use domain::{BookingId, CommandId, Feedback};
 use serde::{Deserialize, Serialize};
 
 use super::{is_id, unexpected};
@@ -32,10 +32,10 @@ impl Unsubscribe {
 ///
 /// # Errors
 /// What is not as it was written.
-pub fn parse(body: &[u8]) -> Result<Vec<Heard>, Malformed> {
+pub fn parse(body: &[u8]) -> Result<Vec<Feedback>, Malformed> {
     let Unsubscribe { booking, command } = malformed::read(malformed::text(body)?)?;
     if !is_id(booking.as_str()) || !is_id(command.as_str()) {
         return Err(unexpected("the body"));
     }
-    Ok(vec![Heard::Unsubscribed { booking, command }])
+    Ok(vec![Feedback::Unsubscribed { booking, command }])
 }

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::{Refusal, in_time, present};
+use super::{SignatureError, in_time, present};
 
 /// The header's name.
 pub const HEADER: &str = "Calendly-Webhook-Signature";
@@ -25,17 +25,17 @@ pub fn verify(
     keys: &[Private<String>],
     now: Timestamp,
     tolerance_seconds: i64,
-) -> Result<(), Refusal> {
+) -> Result<(), SignatureError> {
     let (stamp, signatures) = parse(present(header)?)?;
-    let seconds: i64 = stamp.parse().map_err(|_| Refusal::Malformed)?;
+    let seconds: i64 = stamp.parse().map_err(|_| SignatureError::Malformed)?;
     if !keys.iter().any(|key| signatures.iter().any(|signature| is_made_by(key, stamp, body, signature))) {
-        return Err(Refusal::Wrong);
+        return Err(SignatureError::Wrong);
     }
     in_time(seconds, now, tolerance_seconds)
 }
 
 /// The stamp as it stands, for it is signed as it stands, and every `v1` that could be a signature.
-fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), Refusal> {
+fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
     let mut stamp = None;
     let mut signatures = Vec::new();
     for field in header.split(',') {
@@ -52,7 +52,7 @@ fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), Refusal> {
     }
     match stamp {
         Some(stamp) if !signatures.is_empty() => Ok((stamp, signatures)),
-        _ => Err(Refusal::Malformed),
+        _ => Err(SignatureError::Malformed),
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
         Timestamp::from_second(stamp.parse::<i64>().expect("seconds") + later).expect("an instant")
     }
 
-    fn check(vector: &Vector, header: &str, body: &[u8], later: i64) -> Result<(), Refusal> {
+    fn check(vector: &Vector, header: &str, body: &[u8], later: i64) -> Result<(), SignatureError> {
         let keys = [Private::from("an older key"), Private::new(vector.signing_key.clone())];
         verify(Some(header), body, &keys, at(&vector.t, later), 300)
     }
@@ -105,13 +105,13 @@ mod tests {
             assert_eq!(check(vector, &vector.header, body, 0), Ok(()), "{}", vector.name);
             let mut changed = body.to_vec();
             changed.push(b' ');
-            assert_eq!(check(vector, &vector.header, &changed, 0), Err(Refusal::Wrong), "{}", vector.name);
+            assert_eq!(check(vector, &vector.header, &changed, 0), Err(SignatureError::Wrong), "{}", vector.name);
         }
         let respaced = vectors.iter().find(|it| it.name == "same_json_respaced").expect("respaced");
         let compact = vectors.iter().find(|it| it.name == "utf8_compact").expect("compact");
         assert_eq!(
             check(compact, &compact.header, respaced.raw_body.as_bytes(), 0),
-            Err(Refusal::Wrong),
+            Err(SignatureError::Wrong),
             "the same JSON, written differently, is not what was signed"
         );
     }
@@ -142,17 +142,18 @@ mod tests {
             format!("t=99999999999999999999,v1={signature}"),
             "nonsense".to_owned(),
         ] {
-            assert_eq!(check(vector, &header, body, 0), Err(Refusal::Malformed), "{header}");
+            assert_eq!(check(vector, &header, body, 0), Err(SignatureError::Malformed), "{header}");
         }
-        assert_eq!(verify(None, body, &[], at(t, 0), 300), Err(Refusal::Missing));
-        assert_eq!(verify(Some("  "), body, &[], at(t, 0), 300), Err(Refusal::Missing));
+        assert_eq!(verify(None, body, &[], at(t, 0), 300), Err(SignatureError::Missing));
+        assert_eq!(verify(Some("  "), body, &[], at(t, 0), 300), Err(SignatureError::Missing));
     }
 
     #[test]
     fn the_window_is_300_seconds_back_and_60_ahead() {
         let vector = &vectors()[1];
         let body = vector.raw_body.as_bytes();
-        for (later, expected) in [(300, Ok(())), (301, Err(Refusal::Stale)), (-60, Ok(())), (-61, Err(Refusal::Future))]
+        for (later, expected) in
+            [(300, Ok(())), (301, Err(SignatureError::Stale)), (-60, Ok(())), (-61, Err(SignatureError::Future))]
         {
             assert_eq!(check(vector, &vector.header, body, later), expected, "{later} s");
         }
@@ -164,6 +165,6 @@ mod tests {
         mac.update(b"1700000000.{}");
         let header = format!("t=1700000000,v1={}", hex::encode(mac.finalize().into_bytes()));
         let keys = [Private::from("")];
-        assert_eq!(verify(Some(&header), b"{}", &keys, at("1700000000", 0), 300), Err(Refusal::Wrong));
+        assert_eq!(verify(Some(&header), b"{}", &keys, at("1700000000", 0), 300), Err(SignatureError::Wrong));
     }
 }

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::{Refusal, in_time, present, shown};
+use super::{SignatureError, in_time, present, shown};
 
 /// The header's name.
 pub const HEADER: &str = "X-CALLBACK-ID";
@@ -25,11 +25,11 @@ pub fn verify(
     secret: &Private<String>,
     now: Timestamp,
     tolerance_seconds: i64,
-) -> Result<String, Refusal> {
-    let call = Call::read(present(header)?).ok_or(Refusal::Malformed)?;
+) -> Result<String, SignatureError> {
+    let call = Call::read(present(header)?).ok_or(SignatureError::Malformed)?;
     shown::same(call.username, &Private::from(username))?;
     if !call.is_made_by(secret) {
-        return Err(Refusal::Wrong);
+        return Err(SignatureError::Wrong);
     }
     // Where the stamp ends and the nonce begins is not signed either; but of all the ways to cut the same text in two,
     // only one gives a stamp of this hour.
@@ -97,7 +97,7 @@ mod tests {
         Timestamp::from_second(SECONDS + later).expect("an instant")
     }
 
-    fn check(header: &str, later: i64) -> Result<String, Refusal> {
+    fn check(header: &str, later: i64) -> Result<String, SignatureError> {
         verify(Some(header), "my_user", &Private::from("my_secret"), at(later), 300)
     }
 
@@ -122,23 +122,25 @@ mod tests {
             header.replace("404794", "404795"),
             header.replace(&SECONDS.to_string(), &(SECONDS + 1).to_string()),
         ] {
-            assert_eq!(check(&changed, 0), Err(Refusal::Wrong), "{changed}");
+            assert_eq!(check(&changed, 0), Err(SignatureError::Wrong), "{changed}");
         }
         let with = |username, secret: &str| verify(Some(&header), username, &Private::from(secret), at(0), 300);
-        assert_eq!(with("another", "my_secret"), Err(Refusal::Wrong));
-        assert_eq!(with("my_user", "another"), Err(Refusal::Wrong));
-        assert_eq!(verify(None, "my_user", &Private::from("my_secret"), at(0), 300), Err(Refusal::Missing));
+        assert_eq!(with("another", "my_secret"), Err(SignatureError::Wrong));
+        assert_eq!(with("my_user", "another"), Err(SignatureError::Wrong));
+        assert_eq!(verify(None, "my_user", &Private::from("my_secret"), at(0), 300), Err(SignatureError::Missing));
     }
 
     #[test]
     fn the_text_that_is_signed_cut_elsewhere_is_of_another_time() {
         let cut = header().replace("1701234567;nonce=abc123", "170123456;nonce=7abc123");
-        assert_eq!(check(&cut, 0), Err(Refusal::Stale));
+        assert_eq!(check(&cut, 0), Err(SignatureError::Stale));
     }
 
     #[test]
     fn the_window_is_300_seconds_back_and_60_ahead() {
-        for (later, expected) in [(300, None), (301, Some(Refusal::Stale)), (-60, None), (-61, Some(Refusal::Future))] {
+        for (later, expected) in
+            [(300, None), (301, Some(SignatureError::Stale)), (-60, None), (-61, Some(SignatureError::Future))]
+        {
             assert_eq!(check(&header(), later).err(), expected, "{later} s");
         }
     }
@@ -157,7 +159,7 @@ mod tests {
             header.replace("e729", "e7"),
             header.replace("e729", "zzzz"),
         ] {
-            assert_eq!(check(&malformed, 0), Err(Refusal::Malformed), "{malformed}");
+            assert_eq!(check(&malformed, 0), Err(SignatureError::Malformed), "{malformed}");
         }
     }
 
@@ -167,6 +169,6 @@ mod tests {
         mac.update(b"1701234567abc123my_user");
         let signature = hex::encode(mac.finalize().into_bytes());
         let header = header().replace(SIGNATURE, &signature);
-        assert_eq!(verify(Some(&header), "my_user", &Private::from(""), at(0), 300), Err(Refusal::Wrong));
+        assert_eq!(verify(Some(&header), "my_user", &Private::from(""), at(0), 300), Err(SignatureError::Wrong));
     }
 }

@@ -13,7 +13,7 @@ pub const AHEAD_SECONDS: i64 = 60;
 
 /// Why a call is not accepted as its provider's. The answer is the same for all; the metric tells them apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum SignatureError {
     /// There is no signature.
     Missing,
     /// The header can't be read: something is left out of it, or is not what it should be.
@@ -28,7 +28,7 @@ pub enum Refusal {
     NoKey,
 }
 
-impl Refusal {
+impl SignatureError {
     /// The name that is counted.
     pub fn name(self) -> &'static str {
         match self {
@@ -43,17 +43,17 @@ impl Refusal {
 }
 
 /// The header, unless it is blank.
-fn present(header: Option<&str>) -> Result<&str, Refusal> {
-    header.filter(|header| !header.trim().is_empty()).ok_or(Refusal::Missing)
+fn present(header: Option<&str>) -> Result<&str, SignatureError> {
+    header.filter(|header| !header.trim().is_empty()).ok_or(SignatureError::Missing)
 }
 
 /// Whether a stamp lies in the window. It is looked at last, so that a stale but genuine call is counted as what it is.
-fn in_time(seconds: i64, now: Timestamp, tolerance_seconds: i64) -> Result<(), Refusal> {
+fn in_time(seconds: i64, now: Timestamp, tolerance_seconds: i64) -> Result<(), SignatureError> {
     let age = now.as_second().saturating_sub(seconds);
     if age > tolerance_seconds {
-        Err(Refusal::Stale)
+        Err(SignatureError::Stale)
     } else if age < -AHEAD_SECONDS {
-        Err(Refusal::Future)
+        Err(SignatureError::Future)
     } else {
         Ok(())
     }

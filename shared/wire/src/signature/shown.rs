@@ -6,19 +6,19 @@ use domain::Private;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Refusal, present};
+use super::{SignatureError, present};
 
 /// The header's name.
 pub const HEADER: &str = "Authorization";
 
-/// Checks `Authorization: Bearer <token>`.
+/// Checks `Authorization: TimerKind <token>`.
 ///
 /// # Errors
 /// Why the call is refused.
-pub fn bearer(header: Option<&str>, token: &Private<String>) -> Result<(), Refusal> {
-    let (scheme, shown) = present(header)?.trim().split_once(' ').ok_or(Refusal::Malformed)?;
+pub fn bearer(header: Option<&str>, token: &Private<String>) -> Result<(), SignatureError> {
+    let (scheme, shown) = present(header)?.trim().split_once(' ').ok_or(SignatureError::Malformed)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::Malformed);
+        return Err(SignatureError::Malformed);
     }
     same(shown.trim(), token)
 }
@@ -27,16 +27,16 @@ pub fn bearer(header: Option<&str>, token: &Private<String>) -> Result<(), Refus
 ///
 /// # Errors
 /// Why the call is refused.
-pub fn whole(header: Option<&str>, agreed: &Private<String>) -> Result<(), Refusal> {
+pub fn whole(header: Option<&str>, agreed: &Private<String>) -> Result<(), SignatureError> {
     same(present(header)?.trim(), agreed)
 }
 
 /// Hashes are compared, to their end: the time it takes tells neither where two texts differ nor how long they are.
-pub(super) fn same(shown: &str, secret: &Private<String>) -> Result<(), Refusal> {
+pub(super) fn same(shown: &str, secret: &Private<String>) -> Result<(), SignatureError> {
     let secret = secret.expose().trim();
     let [shown, kept]: [[u8; 32]; 2] = [shown, secret].map(|it| Sha256::digest(it).into());
     // An empty key would be nobody's secret.
-    if !secret.is_empty() && shown.ct_eq(&kept).into() { Ok(()) } else { Err(Refusal::Wrong) }
+    if !secret.is_empty() && shown.ct_eq(&kept).into() { Ok(()) } else { Err(SignatureError::Wrong) }
 }
 
 #[cfg(test)]
@@ -51,13 +51,13 @@ mod tests {
             assert_eq!(check(Some(genuine)), Ok(()), "{genuine}");
         }
         for (header, why) in [
-            (None, Refusal::Missing),
-            (Some(" "), Refusal::Missing),
-            (Some("Bearer"), Refusal::Malformed),
-            (Some("Basic a brevo token"), Refusal::Malformed),
-            (Some("Bearer a brevo toke"), Refusal::Wrong),
-            (Some("Bearer a brevo token2"), Refusal::Wrong),
-            (Some("Bearer A brevo token"), Refusal::Wrong),
+            (None, SignatureError::Missing),
+            (Some(" "), SignatureError::Missing),
+            (Some("Bearer"), SignatureError::Malformed),
+            (Some("Basic a brevo token"), SignatureError::Malformed),
+            (Some("Bearer a brevo toke"), SignatureError::Wrong),
+            (Some("Bearer a brevo token2"), SignatureError::Wrong),
+            (Some("Bearer A brevo token"), SignatureError::Wrong),
         ] {
             assert_eq!(check(header), Err(why), "{header:?}");
         }
@@ -67,16 +67,16 @@ mod tests {
     fn a_whole_header_is_compared_as_it_stands() {
         let agreed = Private::from("Basic dmFp");
         assert_eq!(whole(Some("Basic dmFp"), &agreed), Ok(()));
-        assert_eq!(whole(Some("basic dmFp"), &agreed), Err(Refusal::Wrong));
-        assert_eq!(whole(None, &agreed), Err(Refusal::Missing));
+        assert_eq!(whole(Some("basic dmFp"), &agreed), Err(SignatureError::Wrong));
+        assert_eq!(whole(None, &agreed), Err(SignatureError::Missing));
     }
 
     #[test]
     fn an_empty_secret_opens_nothing() {
         for empty in ["", " "] {
-            assert_eq!(bearer(Some("Bearer  "), &Private::from(empty)), Err(Refusal::Malformed));
-            assert_eq!(whole(Some("x"), &Private::from(empty)), Err(Refusal::Wrong));
-            assert_eq!(same("", &Private::from(empty)), Err(Refusal::Wrong));
+            assert_eq!(bearer(Some("Bearer  "), &Private::from(empty)), Err(SignatureError::Malformed));
+            assert_eq!(whole(Some("x"), &Private::from(empty)), Err(SignatureError::Wrong));
+            assert_eq!(same("", &Private::from(empty)), Err(SignatureError::Wrong));
         }
     }
 }

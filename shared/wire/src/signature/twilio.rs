@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{Refusal, present};
+use super::{SignatureError, present};
 
 /// The header's name.
 pub const HEADER: &str = "X-Twilio-Signature";
@@ -25,14 +25,14 @@ pub const HEADER: &str = "X-Twilio-Signature";
 ///
 /// # Errors
 /// Why the call is refused.
-pub fn verify(header: Option<&str>, url: &str, body: &[u8], token: &Private<String>) -> Result<(), Refusal> {
-    let signature = BASE64_STANDARD.decode(present(header)?.trim()).map_err(|_| Refusal::Malformed)?;
+pub fn verify(header: Option<&str>, url: &str, body: &[u8], token: &Private<String>) -> Result<(), SignatureError> {
+    let signature = BASE64_STANDARD.decode(present(header)?.trim()).map_err(|_| SignatureError::Malformed)?;
     if signature.len() != 20 {
-        return Err(Refusal::Malformed);
+        return Err(SignatureError::Malformed);
     }
-    let rest = after_url(url, body).ok_or(Refusal::Wrong)?;
+    let rest = after_url(url, body).ok_or(SignatureError::Wrong)?;
     let is_genuine = spellings(url).iter().any(|url| is_made_by(token, url, &rest, &signature));
-    if is_genuine { Ok(()) } else { Err(Refusal::Wrong) }
+    if is_genuine { Ok(()) } else { Err(SignatureError::Wrong) }
 }
 
 /// What is signed after the URL; `None` when the URL speaks of another body.
@@ -79,7 +79,7 @@ mod tests {
         "To=%2B18005551212&Digits=1234&Caller=%2B14158675309&From=%2B14158675309&CallSid=CA1234567890ABCDE";
     const OF_FORM: &str = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
 
-    fn check(signature: &str, url: &str, body: &str) -> Result<(), Refusal> {
+    fn check(signature: &str, url: &str, body: &str) -> Result<(), SignatureError> {
         verify(Some(signature), url, body.as_bytes(), &Private::from("12345"))
     }
 
@@ -112,10 +112,10 @@ mod tests {
             ("https://mycompany.com/myapp.php", FORM.to_owned()),
             ("https://yourcompany.com/myapp.php?foo=1&bar=2", FORM.to_owned()),
         ] {
-            assert_eq!(check(OF_FORM, url, &body), Err(Refusal::Wrong), "{url} {body}");
+            assert_eq!(check(OF_FORM, url, &body), Err(SignatureError::Wrong), "{url} {body}");
         }
         let wrong = verify(Some(OF_FORM), URL, FORM.as_bytes(), &Private::from("12346"));
-        assert_eq!(wrong, Err(Refusal::Wrong));
+        assert_eq!(wrong, Err(SignatureError::Wrong));
     }
 
     #[test]
@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(check(&signed("https://mycompany.com:443?a=/b"), "https://mycompany.com?a=/b", ""), Ok(()));
         assert_eq!(check(&signed("http://127.0.0.1:80/a"), "http://127.0.0.1/a", ""), Ok(()));
         assert_eq!(check(&signed("http://127.0.0.1:4566/a"), "http://127.0.0.1:4566/a", ""), Ok(()));
-        assert_eq!(check(&signed("https://mycompany.com:8443/"), "https://mycompany.com/", ""), Err(Refusal::Wrong));
+        assert_eq!(
+            check(&signed("https://mycompany.com:8443/"), "https://mycompany.com/", ""),
+            Err(SignatureError::Wrong)
+        );
     }
 
     #[test]
@@ -151,25 +154,25 @@ mod tests {
         let signature = signed(url);
         assert_eq!(signature, "hPXmLwIy3Fgqv1i9KPmH/HhQ6zo=");
         assert_eq!(check(&signature, url, body), Ok(()));
-        assert_eq!(check(&signature, url, &body.replace("3030", "3031")), Err(Refusal::Wrong));
-        assert_eq!(check(&signature, &url.replace("aec9", "aeca"), body), Err(Refusal::Wrong));
+        assert_eq!(check(&signature, url, &body.replace("3030", "3031")), Err(SignatureError::Wrong));
+        assert_eq!(check(&signature, &url.replace("aec9", "aeca"), body), Err(SignatureError::Wrong));
         // Without its hash no signature speaks for such a body.
-        assert_eq!(check("zYQTYrRWXE7LtzbG4PfP7/bkkGo=", URL, body), Err(Refusal::Wrong));
+        assert_eq!(check("zYQTYrRWXE7LtzbG4PfP7/bkkGo=", URL, body), Err(SignatureError::Wrong));
     }
 
     #[test]
     fn what_cannot_be_read_is_malformed() {
         for malformed in ["nonsense!", "YWJj", "RSOYDt4T1cUTdK1PDd93/VVr8B"] {
-            assert_eq!(check(malformed, URL, FORM), Err(Refusal::Malformed), "{malformed}");
+            assert_eq!(check(malformed, URL, FORM), Err(SignatureError::Malformed), "{malformed}");
         }
-        assert_eq!(verify(None, URL, b"", &Private::from("12345")), Err(Refusal::Missing));
-        assert_eq!(check(" ", URL, FORM), Err(Refusal::Missing));
+        assert_eq!(verify(None, URL, b"", &Private::from("12345")), Err(SignatureError::Missing));
+        assert_eq!(check(" ", URL, FORM), Err(SignatureError::Missing));
     }
 
     #[test]
     fn an_empty_token_signs_nothing() {
         let mac = Hmac::<Sha1>::new_from_slice(b"").expect("any length").chain_update(URL.as_bytes());
         let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
-        assert_eq!(verify(Some(&signature), URL, b"", &Private::from("")), Err(Refusal::Wrong));
+        assert_eq!(verify(Some(&signature), URL, b"", &Private::from("")), Err(SignatureError::Wrong));
     }
 }

@@ -1,4 +1,4 @@
-//! `kept`: Calendly's events that have no effect here, which are kept for 90 days.
+//! `unhandled-events`: unhandled events: events of Calendly that the program does not act on, stored for 90 days.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,12 +9,12 @@ use domain::{ConnectionName, FactId};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use runtime::SystemClock;
-use store::Kept;
+use store::UnhandledEventEntry;
 
 use crate::Rows;
 use crate::report::{Terminal, put};
 
-/// Lists Calendly's events that have no effect here: how many of each name, and the newest.
+/// Lists Calendly's unhandled events: how many of each name, and the newest.
 ///
 /// The list has no personal data. The body of an event (`--show`) does: names, e-mail addresses, answers. It is for the
 /// support person who looks into a case; don't paste it into a ticket.
@@ -39,9 +39,9 @@ const MOST_COUNTED: usize = 10_000;
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let table = options.rows.table().await;
     if let Some(id) = options.show {
-        let Some(body) = table.kept_body(connection, &FactId::new(id.trim())).await? else {
+        let Some(body) = table.unhandled_event_body(connection, &FactId::new(id.trim())).await? else {
             terminal.complain(format_args!(
-                "Connection {connection} keeps no event {id}. `make kept` lists them; they go after 90 days."
+                "Connection {connection} keeps no event {id}. `make unhandled-events` lists them; they go after 90 days."
             ));
             return Ok(false);
         };
@@ -49,7 +49,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         return Ok(true);
     }
     let since = before(SystemClock.now(), options.since)?;
-    let kept = table.kept(connection, since, MOST_COUNTED).await?;
+    let kept = table.list_unhandled_events(connection, since, MOST_COUNTED).await?;
     put(&list(&kept, since, options.limit));
     Ok(true)
 }
@@ -60,16 +60,16 @@ fn before(now: Timestamp, span: Span) -> anyhow::Result<Timestamp> {
     Ok(then.timestamp())
 }
 
-fn list(kept: &[Kept], since: Timestamp, limit: usize) -> String {
+fn list(kept: &[UnhandledEventEntry], since: Timestamp, limit: usize) -> String {
     if kept.is_empty() {
-        return format!("no events without effect since {since:.0}\n");
+        return format!("no unhandled events since {since:.0}\n");
     }
     let mut counts = BTreeMap::<_, usize>::new();
     for event in kept {
         *counts.entry(event.name.as_str()).or_default() += 1;
     }
     let more = if kept.len() < MOST_COUNTED { "" } else { "; there may be more, of which these are the newest" };
-    let mut text = format!("{} events without effect since {since:.0}{more}\n", kept.len());
+    let mut text = format!("{} unhandled events since {since:.0}{more}\n", kept.len());
     for (name, count) in &counts {
         let _ = writeln!(text, "{count:>7}  {name}");
     }
@@ -78,7 +78,7 @@ fn list(kept: &[Kept], since: Timestamp, limit: usize) -> String {
     if !newest.is_empty() {
         let _ = writeln!(text, "\nthe newest {}", newest.len());
     }
-    for Kept { name, received_at, id } in newest {
+    for UnhandledEventEntry { name, received_at, id } in newest {
         let _ = writeln!(text, "{received_at:.0}  {name:<width$}  {id}");
     }
     text
@@ -95,14 +95,15 @@ mod tests {
     #[test]
     fn all_are_counted_and_the_newest_are_listed() {
         let since = at("2026-11-01T08:00:00.5Z");
-        let kept =
-            [("contact.created", 3), ("event_type.updated", 2), ("contact.created", 1)].map(|(name, day)| Kept {
+        let kept = [("contact.created", 3), ("event_type.updated", 2), ("contact.created", 1)].map(|(name, day)| {
+            UnhandledEventEntry {
                 name: name.to_owned(),
                 received_at: at(&format!("2026-11-0{day}T09:00:00Z")),
                 id: FactId::new(format!("f-{day}")),
-            });
+            }
+        });
         let expected = [
-            "3 events without effect since 2026-11-01T08:00:00Z",
+            "3 unhandled events since 2026-11-01T08:00:00Z",
             "      2  contact.created",
             "      1  event_type.updated",
             "",
@@ -112,7 +113,7 @@ mod tests {
         ];
         assert_eq!(list(&kept, since, 2), expected.join("\n"));
         assert_eq!(list(&kept, since, 0), expected[..3].join("\n") + "\n");
-        assert_eq!(list(&[], since, 2), "no events without effect since 2026-11-01T08:00:00Z\n");
+        assert_eq!(list(&[], since, 2), "no unhandled events since 2026-11-01T08:00:00Z\n");
     }
 
     #[test]

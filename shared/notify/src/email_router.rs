@@ -1,27 +1,27 @@
 //! Everybody who sends e-mail.
 
 use domain::settings::Provider;
-use domain::{CommandId, ConnectionName, MailOrder, Outcome};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome};
 
 use crate::{Brevo, Ses, VaiClient, http};
 
 /// Sends by the provider that an order names.
 #[derive(Debug)]
-pub struct Mailers {
+pub struct EmailRouter {
     vai: VaiClient,
     ses: Ses,
     brevo: Brevo,
 }
 
-impl Mailers {
+impl EmailRouter {
     /// Puts them together.
     pub fn new(vai: VaiClient, ses: Ses, brevo: Brevo) -> Self {
         Self { vai, ses, brevo }
     }
 }
 
-impl engine::Mail for Mailers {
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &MailOrder) -> Outcome {
+impl engine::Email for EmailRouter {
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
         match order.provider {
             Provider::Vai => self.vai.send(connection, key, order).await,
             Provider::Ses => self.ses.send(connection, key, order).await,
@@ -37,14 +37,14 @@ impl engine::Mail for Mailers {
 #[cfg(test)]
 mod tests {
     use domain::{Message, Reason};
-    use engine::Mail;
+    use engine::Email;
 
     use super::*;
     use crate::fake;
 
-    fn mailers(base_url: &str) -> Mailers {
+    fn email_router(base_url: &str) -> EmailRouter {
         let (client, secrets) = (fake::client(), fake::secrets());
-        Mailers::new(
+        EmailRouter::new(
             VaiClient::new(client.clone(), base_url, secrets.clone()),
             fake::ses(base_url.to_owned()),
             Brevo::new(client, base_url, secrets, fake::links()),
@@ -60,8 +60,8 @@ mod tests {
         ] {
             let (base_url, seen) = fake::provider(fake::json("200 OK", "{}")).await;
             let template = Some("calendly_confirmation".to_owned());
-            let order = MailOrder { template, ..fake::own_mail(provider, Message::Confirmation) };
-            let outcome = mailers(&base_url).send(&fake::connection("default"), &fake::key(), &order).await;
+            let order = EmailOrder { template, ..fake::own_mail(provider, Message::Confirmation) };
+            let outcome = email_router(&base_url).send(&fake::connection("default"), &fake::key(), &order).await;
             assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
             let seen = seen.await.expect("it was called");
             assert!(seen.head.starts_with(&format!("POST {path} ")), "{}", seen.head);
@@ -70,10 +70,10 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_sends_no_e_mail_sends_none() {
-        let mailers = mailers(&fake::nobody().await);
+        let email_router = email_router(&fake::nobody().await);
         for provider in [Provider::Engagelab, Provider::Twilio] {
             let order = fake::own_mail(provider, Message::Confirmation);
-            let outcome = mailers.send(&fake::connection("default"), &fake::key(), &order).await;
+            let outcome = email_router.send(&fake::connection("default"), &fake::key(), &order).await;
             assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
         }
     }

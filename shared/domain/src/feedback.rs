@@ -89,7 +89,7 @@ pub struct Reply {
 
 /// Something that came in from a provider.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Heard {
+pub enum Feedback {
     /// A word on a message of ours.
     Receipt(Receipt),
     /// A person's reply.
@@ -112,12 +112,12 @@ pub struct ContactKey(String);
 
 impl ContactKey {
     /// A phone's.
-    pub fn of_phone(connection: &ConnectionName, phone: &Phone) -> Self {
+    pub fn for_phone(connection: &ConnectionName, phone: &Phone) -> Self {
         Self(digest(&["contact-by-sms", connection.as_str(), phone.expose()]))
     }
 
     /// An e-mail address's; upper and lower case are the same.
-    pub fn of_email(connection: &ConnectionName, email: &str) -> Self {
+    pub fn for_email(connection: &ConnectionName, email: &str) -> Self {
         Self(digest(&["contact-by-email", connection.as_str(), &email.trim().to_lowercase()]))
     }
 

@@ -2,7 +2,7 @@
 
 use api::{Code, Refusal, Why};
 use domain::{Language, Settings};
-use engine::{Denied, Trouble, Unavailable};
+use engine::{CalendlyError, EngineError, Unavailable};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use notify::when;
@@ -11,27 +11,27 @@ use Language::{Danish, English, Romanian, TraditionalChinese};
 
 /// To whom, and in which zone.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Voice {
+pub(crate) struct Locale {
     /// The invitee's language.
     pub(crate) language: Language,
     /// The IANA time zone that times are told in.
     pub(crate) zone: String,
 }
 
-impl Voice {
+impl Locale {
     /// The voice for a person in a zone: the language that was asked for, else the zone's likely one, else the default.
-    pub(crate) fn of(language: Option<&str>, zone: &str, settings: &Settings) -> Self {
+    pub(crate) fn for_person(language: Option<&str>, zone: &str, settings: &Settings) -> Self {
         let asked = language.and_then(Language::parse).or_else(|| Language::likely_in(zone));
         Self { language: asked.unwrap_or(settings.default_language), zone: zone.to_owned() }
     }
 
     /// For whoever the settings speak to when nothing is known of a person.
-    pub(crate) fn unknown(settings: &Settings) -> Self {
-        Self::of(None, &settings.fallback_zone, settings)
+    pub(crate) fn from_settings(settings: &Settings) -> Self {
+        Self::for_person(None, &settings.fallback_zone, settings)
     }
 
     /// For those of whom nothing is known, and of whom there are no settings either.
-    pub(crate) fn plain() -> Self {
+    pub(crate) fn english() -> Self {
         Self { language: English, zone: "UTC".to_owned() }
     }
 
@@ -53,19 +53,19 @@ impl Voice {
     }
 
     /// A booking could not be worked on.
-    pub(crate) fn trouble(&self, error: &Trouble) -> Refusal {
+    pub(crate) fn trouble(&self, error: &EngineError) -> Refusal {
         tracing::error!(error = %error, "a request could not be served");
         self.refuse(Why::Unavailable).after(5)
     }
 
     /// Calendly did not give what was asked for; `missing` is what it means that it knows nothing of it.
-    pub(crate) fn denied(&self, error: &Denied, missing: Why) -> Refusal {
+    pub(crate) fn calendly_error(&self, error: &CalendlyError, missing: Why) -> Refusal {
         tracing::warn!(error = %error, "Calendly did not give what was asked for");
         match error {
-            Denied::Unavailable(_) => self.refuse(Why::CalendlyUnavailable).after(5),
-            Denied::Limited(seconds) => self.refuse(Why::CalendlyUnavailable).after(*seconds),
-            Denied::NotFound => self.refuse(missing),
-            Denied::Refused(_) => self.refuse(Why::CalendlyRefused),
+            CalendlyError::Unavailable(_) => self.refuse(Why::CalendlyUnavailable).after(5),
+            CalendlyError::Limited(seconds) => self.refuse(Why::CalendlyUnavailable).after(*seconds),
+            CalendlyError::NotFound => self.refuse(missing),
+            CalendlyError::Refused(_) => self.refuse(Why::CalendlyRefused),
         }
     }
 
@@ -420,15 +420,20 @@ mod tests {
     fn each_language_says_everything_its_own_way() {
         let at = "2027-01-11T08:00:00Z".parse().expect("an instant");
         let said = |language: Language| {
-            let voice = Voice { language, zone: "Europe/Bucharest".to_owned() };
-            let mut said: Vec<_> = Code::ALL.iter().map(|code| voice.refusal(*code)).collect();
-            said.extend(["inviteeName", "inviteeEmail", "phone"].map(|field| voice.invitee(field)));
-            said.extend([None, Some("phone"), Some("location")].map(|needs| voice.location(needs)));
-            said.extend([0, 1, 2, 19, 20, 101, 120].map(|count| voice.upcoming(count)));
-            said.extend([voice.booked("Demo", at), voice.held("Demo", at), voice.moved("Demo", at)]);
-            said.extend([voice.canceled("Demo", at), voice.canceling("Demo", at), voice.pick("Demo"), voice.past(at)]);
-            said.extend([voice.choices("Demo"), voice.taken(at, true), voice.taken(at, false), voice.answer("Q")]);
-            said.extend([voice.busy("Demo", true), voice.busy("Demo", false), voice.questions(&["A", "B"])]);
+            let locale = Locale { language, zone: "Europe/Bucharest".to_owned() };
+            let mut said: Vec<_> = Code::ALL.iter().map(|code| locale.refusal(*code)).collect();
+            said.extend(["inviteeName", "inviteeEmail", "phone"].map(|field| locale.invitee(field)));
+            said.extend([None, Some("phone"), Some("location")].map(|needs| locale.location(needs)));
+            said.extend([0, 1, 2, 19, 20, 101, 120].map(|count| locale.upcoming(count)));
+            said.extend([locale.booked("Demo", at), locale.held("Demo", at), locale.moved("Demo", at)]);
+            said.extend([
+                locale.canceled("Demo", at),
+                locale.canceling("Demo", at),
+                locale.pick("Demo"),
+                locale.past(at),
+            ]);
+            said.extend([locale.choices("Demo"), locale.taken(at, true), locale.taken(at, false), locale.answer("Q")]);
+            said.extend([locale.busy("Demo", true), locale.busy("Demo", false), locale.questions(&["A", "B"])]);
             said
         };
         let [english, romanian, danish, chinese] = Language::ALL.map(said);
@@ -442,8 +447,8 @@ mod tests {
 
     #[test]
     fn romanian_counts_with_de_from_twenty_on() {
-        let voice = Voice { language: Romanian, zone: "UTC".to_owned() };
-        let said = [1, 2, 19, 20, 100, 101, 119].map(|count| voice.upcoming(count));
+        let locale = Locale { language: Romanian, zone: "UTC".to_owned() };
+        let said = [1, 2, 19, 20, 100, 101, 119].map(|count| locale.upcoming(count));
         assert_eq!(
             said,
             [

@@ -1,7 +1,7 @@
-"""A door for an HTTPS tunnel: passes signed webhooks to the local stack, and nothing else. Behind the emulator's own port
-anybody could read the secrets and run code.
+"""A filter for an HTTPS tunnel: passes Calendly's webhooks to the local stack, and nothing else. Never open the tunnel to
+the emulator's own port: there anybody could read the secrets and run code.
 
-    python3 tests/stack/env.py local python3 tests/stack/door.py [PORT]
+    python3 tests/stack/env.py local python3 tests/stack/tunnel_filter.py [PORT]
 """
 
 import os
@@ -15,7 +15,7 @@ API = os.environ["API_URL"]
 LARGEST = 256 * 1024 + 1
 
 
-class Door(BaseHTTPRequestHandler):
+class TunnelFilter(BaseHTTPRequestHandler):
     def do_POST(self):
         if not re.fullmatch(r"/webhooks/calendly(/[a-z0-9-]{1,40})?(\?[\w=&]*)?", self.path):
             return self.send_error(404)
@@ -37,6 +37,6 @@ class Door(BaseHTTPRequestHandler):
 port = int(sys.argv[1]) if len(sys.argv) > 1 else 4580
 print(f"POST /webhooks/calendly[/…] on http://127.0.0.1:{port} goes to {API}; Ctrl-C ends it", flush=True)
 try:
-    ThreadingHTTPServer(("127.0.0.1", port), Door).serve_forever()
+    ThreadingHTTPServer(("127.0.0.1", port), TunnelFilter).serve_forever()
 except KeyboardInterrupt:
     pass

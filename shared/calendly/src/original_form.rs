@@ -2,13 +2,13 @@
 
 use domain::scheduling::{Meeting, QuestionAnswered};
 use domain::{Phone, Private};
-use engine::Particulars;
+use engine::OriginalForm;
 use serde_json::Value;
 
 use crate::resources::{Invitee, ScheduledEvent};
 
 /// Reads it off an invitee and its event.
-pub(crate) fn particulars(invitee: &Invitee, event: &ScheduledEvent) -> Particulars {
+pub(crate) fn original_form(invitee: &Invitee, event: &ScheduledEvent) -> OriginalForm {
     let answers = (0..).zip(items(&invitee.questions_and_answers)).filter_map(|(at, it)| {
         let position = it["position"].as_u64().and_then(|position| u32::try_from(position).ok());
         Some(QuestionAnswered {
@@ -17,7 +17,7 @@ pub(crate) fn particulars(invitee: &Invitee, event: &ScheduledEvent) -> Particul
             position: position.unwrap_or(at),
         })
     });
-    Particulars {
+    OriginalForm {
         is_canceled: invitee.is_canceled() || event.is_canceled(),
         seats: event.seats(),
         answers: answers.collect(),
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    fn read(answers: Value, guests: Value, location: Value) -> Particulars {
+    fn read(answers: Value, guests: Value, location: Value) -> OriginalForm {
         let invitee = json!({
             "status": "active", "text_reminder_number": "+45 20 12 34 56", "questions_and_answers": answers,
         });
@@ -64,7 +64,7 @@ mod tests {
             "event_guests": guests, "location": location,
         });
         let invitee = serde_json::from_value(invitee).expect("an invitee");
-        particulars(&invitee, &serde_json::from_value(event).expect("an event"))
+        original_form(&invitee, &serde_json::from_value(event).expect("an event"))
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_place_is_told_again_where_the_form_takes_it() {
-        let place = |location: Value| {
+        let read_back = |location: Value| {
             let meeting = read(json!(null), json!(null), location).meeting?;
             Some((meeting.kind, meeting.location.map(|it| it.expose().clone())))
         };
@@ -97,7 +97,7 @@ mod tests {
             (json!({"type": "by_pigeon"}), None),
             (json!(null), None),
         ] {
-            assert_eq!(place(location.clone()), expected, "{location}");
+            assert_eq!(read_back(location.clone()), expected, "{location}");
         }
     }
 }

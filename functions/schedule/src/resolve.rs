@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use api::refusal::Candidate;
 use api::{Fault, Refusal, When, Why};
-use domain::scheduling::catalog::Unfound;
+use domain::scheduling::catalog::NoMatch;
 use domain::scheduling::{Catalog, EventType, Host};
 use domain::{ConnectionName, Private, Settings};
-use engine::{Agenda, Records};
+use engine::{ApiStore, CalendlyAccount};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::office::{Desk, Office};
-use crate::say::Voice;
+use crate::context::{Api, Ports};
+use crate::phrases::Locale;
 
 /// The words that an event type is asked for with.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +30,10 @@ pub(crate) fn event_type<'a>(
     catalog: &'a Catalog,
     words: Words<'_>,
     settings: &Settings,
-    voice: &Voice,
+    locale: &Locale,
 ) -> Result<&'a EventType, Refusal> {
     let host = match words.host {
-        Some(asked) => Some(host(catalog, asked, voice)?),
+        Some(asked) => Some(host(catalog, asked, locale)?),
         None => None,
     };
     let found = match (words.event_type, words.topic) {
@@ -41,23 +41,23 @@ pub(crate) fn event_type<'a>(
         (None, Some(topic)) => catalog.by_topic(&settings.topics, topic, host),
         (None, None) => return Err(invalid("eventType", "or topic is needed")),
     };
-    found.map_err(|unfound| match unfound {
-        Unfound::Ambiguous { candidates } => {
+    found.map_err(|no_match| match no_match {
+        NoMatch::Ambiguous { candidates } => {
             let candidates = candidates.into_iter().map(|it| Candidate {
                 name: it.name.clone(),
                 uri: it.uri.to_string(),
                 hosts: it.hosts.iter().map(|host| host.name.clone()).collect(),
             });
-            voice.refuse(Why::TopicAmbiguous { candidates: candidates.collect() })
+            locale.refuse(Why::TopicAmbiguous { candidates: candidates.collect() })
         }
-        Unfound::Unknown { near } if words.event_type.is_some() => voice.refuse(Why::EventTypeUnknown { near }),
-        Unfound::Unknown { near } => voice.refuse(Why::TopicUnknown { near }),
+        NoMatch::Unknown { near } if words.event_type.is_some() => locale.refuse(Why::EventTypeUnknown { near }),
+        NoMatch::Unknown { near } => locale.refuse(Why::TopicUnknown { near }),
     })
 }
 
 /// The host that is meant.
-pub(crate) fn host<'a>(catalog: &'a Catalog, asked: &str, voice: &Voice) -> Result<&'a Host, Refusal> {
-    catalog.find_host(asked).map_err(|near| voice.refuse(Why::HostUnknown { near }))
+pub(crate) fn host<'a>(catalog: &'a Catalog, asked: &str, locale: &Locale) -> Result<&'a Host, Refusal> {
+    catalog.find_host(asked).map_err(|near| locale.refuse(Why::HostUnknown { near }))
 }
 
 /// One fault of the request.
@@ -77,7 +77,7 @@ pub(crate) fn instant(when: When, zone: &TimeZone, path: &str) -> Result<Timesta
     when.instant(zone).ok_or_else(|| invalid(path, "is no moment that there is"))
 }
 
-impl<D: Desk> Office<D> {
+impl<D: Ports> Api<D> {
     /// The zone of an invitee: the one that is named, else that of their earlier bookings, else the settings'.
     pub(crate) async fn zone(
         &self,
@@ -85,15 +85,15 @@ impl<D: Desk> Office<D> {
         named: Option<&str>,
         email: Option<&Private<String>>,
         settings: &Settings,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<String, Refusal> {
         if let Some(named) = named {
             let zone = TimeZone::get(named.trim()).ok().and_then(|tz| tz.iana_name().map(str::to_owned));
-            return zone.ok_or_else(|| voice.refuse(Why::TimezoneUnknown));
+            return zone.ok_or_else(|| locale.refuse(Why::TimezoneUnknown));
         }
         if let Some(email) = email {
             let known = self.store().zone_of(connection, email).await;
-            if let Some(zone) = known.map_err(|error| voice.unavailable(&error))? {
+            if let Some(zone) = known.map_err(|error| locale.unavailable(&error))? {
                 return Ok(zone);
             }
         }
@@ -105,15 +105,15 @@ impl<D: Desk> Office<D> {
         &self,
         connection: &ConnectionName,
         asked: &str,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<(String, Option<String>), Refusal> {
         if asked.trim().eq_ignore_ascii_case("me") {
             let me = self.calendly().me(connection).await;
-            let me = me.map_err(|error| voice.denied(&error, Why::HostUnknown { near: Vec::new() }))?;
+            let me = me.map_err(|error| locale.calendly_error(&error, Why::HostUnknown { near: Vec::new() }))?;
             return Ok((me.uri, me.zone));
         }
-        let catalog: Arc<Catalog> = self.catalog(connection, voice).await?;
-        let host = host(&catalog, asked, voice)?;
+        let catalog: Arc<Catalog> = self.catalog(connection, locale).await?;
+        let host = host(&catalog, asked, locale)?;
         Ok((host.uri.clone(), host.zone.clone()))
     }
 }

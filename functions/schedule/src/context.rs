@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::{Refusal, Why};
 use domain::scheduling::Catalog;
 use domain::{ConnectionName, Settings};
-use engine::{Agenda, Clock, Gate, Records, Store, Unavailable, World};
+use engine::{ApiStore, CalendlyAccount, CallLimiter, Clock, Store, Unavailable, World};
 use jiff::{SignedDuration, Timestamp};
 use runtime::{ApiKey, ApiKeys, SecretError};
 
-use crate::say::Voice;
+use crate::phrases::Locale;
 
 /// How long a catalogue is used without a second thought.
 const CATALOG_IS_FRESH: SignedDuration = SignedDuration::from_secs(60);
@@ -24,9 +24,9 @@ const LARGEST_SHARE: u32 = 8;
 
 /// What the schedule function asks of the outside.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
-pub trait Desk {
+pub trait Ports {
     /// The world of bookings.
-    type World: World<Store: Records, Calendly: Agenda>;
+    type World: World<Store: ApiStore, Calendly: CalendlyAccount>;
 
     /// The world of bookings.
     fn world(&self) -> &Self::World;
@@ -35,7 +35,7 @@ pub trait Desk {
     async fn api_keys(&self) -> Result<ApiKeys, SecretError>;
 
     /// The keys read anew, in case one was just made; `None` when they were read a moment ago.
-    async fn api_keys_anew(&self) -> Option<ApiKeys>;
+    async fn reread_api_keys(&self) -> Option<ApiKeys>;
 
     /// How much waits in the queues.
     async fn queues(&self) -> Result<Vec<QueueState>, Unavailable>;
@@ -65,9 +65,9 @@ pub struct QueueState {
 
 /// The schedule function: the desk, and what is remembered between requests.
 #[derive(Debug)]
-pub struct Office<D> {
-    pub(crate) desk: D,
-    pub(crate) gate: Gate,
+pub struct Api<D> {
+    pub(crate) ports: D,
+    pub(crate) limiter: CallLimiter,
     catalogs: Mutex<BTreeMap<ConnectionName, Known>>,
     permits: Mutex<BTreeMap<String, Permits>>,
 }
@@ -89,54 +89,54 @@ struct Permits {
     share: u32,
 }
 
-impl<D: Desk> Office<D> {
+impl<D: Ports> Api<D> {
     /// An office that remembers nothing yet.
-    pub fn new(desk: D) -> Self {
-        Self { desk, gate: Gate::default(), catalogs: Mutex::default(), permits: Mutex::default() }
+    pub fn new(ports: D) -> Self {
+        Self { ports, limiter: CallLimiter::default(), catalogs: Mutex::default(), permits: Mutex::default() }
     }
 
     /// Reads what the newcomer's first request will need. Its outcome doesn't matter.
     pub async fn warm(&self) {
-        if let Err(error) = self.desk.world().store().settings(&ConnectionName::default()).await {
+        if let Err(error) = self.ports.world().store().settings(&ConnectionName::default()).await {
             tracing::warn!(error = %error, "the settings can't be read yet");
         }
-        if let Err(error) = self.desk.api_keys().await {
+        if let Err(error) = self.ports.api_keys().await {
             tracing::warn!(error = %error, "there are no API keys yet");
         }
     }
 
     pub(crate) fn store(&self) -> &<D::World as World>::Store {
-        self.desk.world().store()
+        self.ports.world().store()
     }
 
     pub(crate) fn calendly(&self) -> &<D::World as World>::Calendly {
-        self.desk.world().calendly()
+        self.ports.world().calendly()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.desk.world().clock().now()
+        self.ports.world().clock().now()
     }
 
     pub(crate) async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Refusal> {
-        self.store().settings(connection).await.map_err(|error| Voice::plain().unavailable(&error))
+        self.store().settings(connection).await.map_err(|error| Locale::english().unavailable(&error))
     }
 
     /// Whose key it is. One that is not known may just have been made, be it the very first.
-    pub(crate) async fn holder(&self, presented: Option<&str>) -> Result<ApiKey, Refusal> {
+    pub(crate) async fn find_key(&self, presented: Option<&str>) -> Result<ApiKey, Refusal> {
         let presented = presented.ok_or_else(unauthorized)?;
-        match self.desk.api_keys().await {
+        match self.ports.api_keys().await {
             Ok(keys) => {
-                if let Some(holder) = keys.holder(presented) {
+                if let Some(holder) = keys.find_key(presented) {
                     return Ok(holder.clone());
                 }
             }
             Err(SecretError::Unknown(_)) => {}
             Err(error @ (SecretError::Malformed { .. } | SecretError::Unavailable { .. })) => {
-                return Err(Voice::plain().unavailable(&Unavailable(error.to_string())));
+                return Err(Locale::english().unavailable(&Unavailable(error.to_string())));
             }
         }
-        let anew = self.desk.api_keys_anew().await;
-        anew.as_ref().and_then(|keys| keys.holder(presented)).cloned().ok_or_else(unauthorized)
+        let anew = self.ports.reread_api_keys().await;
+        anew.as_ref().and_then(|keys| keys.find_key(presented)).cloned().ok_or_else(unauthorized)
     }
 
     /// Takes one of a key's permits for this minute.
@@ -167,7 +167,7 @@ impl<D: Desk> Office<D> {
         };
         if granted == 0 {
             let seconds = u32::try_from(60 - now.as_second().rem_euclid(60)).unwrap_or(60);
-            return Err(Voice::unknown(settings).refuse(Why::RateLimited).after(seconds));
+            return Err(Locale::from_settings(settings).refuse(Why::RateLimited).after(seconds));
         }
         let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
         permits.insert(key.to_owned(), Permits { minute, left: granted - 1, share });
@@ -175,31 +175,31 @@ impl<D: Desk> Office<D> {
     }
 
     /// The connection's event types: read at most once a minute, and anew as soon as Calendly tells of a change.
-    pub(crate) async fn catalog(&self, connection: &ConnectionName, voice: &Voice) -> Result<Arc<Catalog>, Refusal> {
+    pub(crate) async fn catalog(&self, connection: &ConnectionName, locale: &Locale) -> Result<Arc<Catalog>, Refusal> {
         let now = self.now();
         if let Some(known) = self.known(connection) {
             if known.checked_at + CATALOG_IS_FRESH > now {
                 return Ok(known.catalog);
             }
             let changed_at = self.store().event_types_changed_at(connection).await;
-            let changed_at = changed_at.map_err(|error| voice.unavailable(&error))?;
+            let changed_at = changed_at.map_err(|error| locale.unavailable(&error))?;
             if known.read_at + CATALOG_HOLDS > now && changed_at.is_none_or(|at| at < known.read_at) {
                 self.remember(connection, Known { checked_at: now, ..known.clone() });
                 return Ok(known.catalog);
             }
         }
-        self.read_catalog(connection, voice).await
+        self.read_catalog(connection, locale).await
     }
 
-    /// The connection's event types as they are remembered: for who looks at [`Office::catalog_since`] before acting.
+    /// The connection's event types as they are remembered: for who looks at [`Api::catalog_since`] before acting.
     pub(crate) async fn remembered_catalog(
         &self,
         connection: &ConnectionName,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<Arc<Catalog>, Refusal> {
         match self.known(connection) {
             Some(known) if known.read_at + CATALOG_HOLDS > self.now() => Ok(known.catalog),
-            _ => self.read_catalog(connection, voice).await,
+            _ => self.read_catalog(connection, locale).await,
         }
     }
 
@@ -208,18 +208,18 @@ impl<D: Desk> Office<D> {
         &self,
         connection: &ConnectionName,
         changed_at: Option<Timestamp>,
-        voice: &Voice,
+        locale: &Locale,
     ) -> Result<Arc<Catalog>, Refusal> {
         match self.known(connection) {
             Some(known) if changed_at.is_none_or(|at| at < known.read_at) => Ok(known.catalog),
-            _ => self.read_catalog(connection, voice).await,
+            _ => self.read_catalog(connection, locale).await,
         }
     }
 
-    async fn read_catalog(&self, connection: &ConnectionName, voice: &Voice) -> Result<Arc<Catalog>, Refusal> {
+    async fn read_catalog(&self, connection: &ConnectionName, locale: &Locale) -> Result<Arc<Catalog>, Refusal> {
         let now = self.now();
         let catalog = self.calendly().catalog(connection).await;
-        let catalog = Arc::new(catalog.map_err(|error| voice.denied(&error, Why::CalendlyRefused))?);
+        let catalog = Arc::new(catalog.map_err(|error| locale.calendly_error(&error, Why::CalendlyRefused))?);
         self.remember(connection, Known { catalog: Arc::clone(&catalog), read_at: now, checked_at: now });
         Ok(catalog)
     }

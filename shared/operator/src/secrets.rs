@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use aws_sdk_secretsmanager::Client;
 use domain::ConnectionName;
-use runtime::aws::explain;
+use runtime::aws::error_chain;
 use serde_json::{Map, Value};
 
 /// 256 random bits, which is what a key is made of.
@@ -25,13 +25,13 @@ pub(crate) enum Kind {
 }
 
 /// Secrets Manager, for one connection.
-pub(crate) struct Vault {
+pub(crate) struct SecretStore {
     client: Client,
     prefix: String,
     connection: ConnectionName,
 }
 
-impl Vault {
+impl SecretStore {
     pub(crate) fn new(client: Client, secret_prefix: &str, connection: &ConnectionName) -> Self {
         Self { client, prefix: secret_prefix.to_owned(), connection: connection.clone() }
     }
@@ -46,7 +46,7 @@ impl Vault {
                 if error.is_resource_not_found_exception() {
                     return Ok(Map::new());
                 }
-                bail!("the secret {name} can't be read: {}", explain(&error));
+                bail!("the secret {name} can't be read: {}", error_chain(&error));
             }
         };
         // serde_json's own words would quote the value.
@@ -63,12 +63,12 @@ impl Vault {
         };
         let error = error.into_service_error();
         if !error.is_resource_not_found_exception() {
-            bail!("the secret {name} can't be written: {}", explain(&error));
+            bail!("the secret {name} can't be written: {}", error_chain(&error));
         }
         let made = self.client.create_secret().name(&name).secret_string(text).send().await;
         match made {
             Ok(_) => Ok(()),
-            Err(error) => bail!("the secret {name} can't be made: {}", explain(&error)),
+            Err(error) => bail!("the secret {name} can't be made: {}", error_chain(&error)),
         }
     }
 

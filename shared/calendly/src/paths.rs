@@ -4,14 +4,14 @@ use domain::InviteeUri;
 
 /// The paths of an invitee and its event.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct InviteePath {
     pub(crate) invitee: String,
     pub(crate) event: String,
 }
 
-impl Place {
+impl InviteePath {
     /// Reads `…/scheduled_events/{event}/invitees/{invitee}`. The host is not looked at: it is the base URL's to say.
-    pub(crate) fn of(invitee: &InviteeUri) -> Option<Self> {
+    pub(crate) fn parse(invitee: &InviteeUri) -> Option<Self> {
         let mut segments = invitee.as_str().trim_end_matches('/').rsplit('/');
         let (id, invitees, event_id, events) = (segments.next()?, segments.next()?, segments.next()?, segments.next()?);
         (events == "scheduled_events" && invitees == "invitees" && is_id(id) && is_id(event_id)).then(|| Self {
@@ -45,10 +45,10 @@ mod tests {
 
     #[test]
     fn only_the_known_form_of_uri_is_asked_about() {
-        let place = Place::of(&InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1"));
-        let place = place.expect("a place");
+        let location = InviteePath::parse(&InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1"));
+        let location = location.expect("a place");
         assert_eq!(
-            (place.invitee.as_str(), place.event.as_str()),
+            (location.invitee.as_str(), location.event.as_str()),
             ("/scheduled_events/E1/invitees/I1", "/scheduled_events/E1")
         );
         for other in [
@@ -58,7 +58,7 @@ mod tests {
             "https://api.calendly.com/scheduled_events/../invitees/I1",
             "https://api.calendly.com/scheduled_events/E1/invitees/I1?x=1",
         ] {
-            assert_eq!(Place::of(&InviteeUri::new(other)), None, "{other}");
+            assert_eq!(InviteePath::parse(&InviteeUri::new(other)), None, "{other}");
         }
     }
 }

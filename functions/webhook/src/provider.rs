@@ -1,25 +1,25 @@
-//! The providers' ways in: where each calls, and how its call proves to be its own.
+//! The providers that call us: each one's path, and how its signature is verified.
 
 use domain::ConnectionName;
 use jiff::Timestamp;
 use lambda_http::http::HeaderMap;
 use runtime::Signing;
 use wire::intake::Source;
-use wire::signature::{Refusal, calendly, engagelab, shown, twilio};
+use wire::signature::{SignatureError, calendly, engagelab, shown, twilio};
 
-use crate::No;
+use crate::Rejection;
 
 /// Where each provider calls; a connection's name may follow. A connection left out is `default`.
-const DOORS: [(&str, Door); 4] = [
-    ("/webhooks/calendly", Door::Calendly),
-    ("/webhooks/engagelab", Door::Engagelab),
-    ("/webhooks/twilio", Door::Twilio),
-    ("/webhooks/brevo", Door::Brevo),
+const ROUTES: [(&str, Provider); 4] = [
+    ("/webhooks/calendly", Provider::Calendly),
+    ("/webhooks/engagelab", Provider::Engagelab),
+    ("/webhooks/twilio", Provider::Twilio),
+    ("/webhooks/brevo", Provider::Brevo),
 ];
 
-/// A provider's way in.
+/// A provider that calls us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Door {
+pub(crate) enum Provider {
     Calendly,
     Engagelab,
     Twilio,
@@ -27,7 +27,7 @@ pub(crate) enum Door {
 }
 
 /// A call as it came, and what it is held against.
-pub(crate) struct Call<'a> {
+pub(crate) struct InboundCall<'a> {
     pub(crate) connection: &'a ConnectionName,
     pub(crate) headers: &'a HeaderMap,
     /// As it was asked for, for it may be signed.
@@ -42,26 +42,26 @@ pub(crate) struct Call<'a> {
 
 /// What a genuine call brings besides its body.
 #[derive(PartialEq, Eq, Debug, Default)]
-pub(crate) struct Genuine {
+pub(crate) struct VerifiedCall {
     /// EngageLab's nonce.
     pub(crate) nonce: Option<String>,
     /// The query, where the signature covers it.
     pub(crate) query: Option<String>,
 }
 
-impl Door {
-    /// The door at a path, and the connection whose it is.
-    pub(crate) fn at(path: &str) -> Option<(Self, ConnectionName)> {
-        DOORS.iter().find_map(|(prefix, door)| {
+impl Provider {
+    /// The provider that calls this path, and the connection that the path names.
+    pub(crate) fn for_path(path: &str) -> Option<(Self, ConnectionName)> {
+        ROUTES.iter().find_map(|(prefix, provider)| {
             let connection = match path.strip_prefix(prefix)? {
                 "" => ConnectionName::default(),
                 rest => ConnectionName::parse(rest.strip_prefix('/')?)?,
             };
-            Some((*door, connection))
+            Some((*provider, connection))
         })
     }
 
-    /// Whose calls come in here.
+    /// The source that its envelopes name.
     pub(crate) fn source(self) -> Source {
         match self {
             Self::Calendly => Source::Calendly,
@@ -81,31 +81,32 @@ impl Door {
     }
 
     /// Makes sure whose call it is, under the keys that its connection has.
-    pub(crate) fn verify(self, call: &Call<'_>, keys: &Signing) -> Result<Genuine, No> {
+    pub(crate) fn verify_signature(self, call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, Rejection> {
         match self {
-            Self::Calendly => of_calendly(call, keys),
-            Self::Engagelab => of_engagelab(call, keys).map_err(No::Refused),
-            Self::Twilio => of_twilio(call, keys),
-            Self::Brevo => of_brevo(call, keys).map_err(No::Refused),
+            Self::Calendly => verify_calendly(call, keys),
+            Self::Engagelab => verify_engagelab(call, keys).map_err(Rejection::BadSignature),
+            Self::Twilio => verify_twilio(call, keys),
+            Self::Brevo => verify_brevo(call, keys).map_err(Rejection::BadSignature),
         }
     }
 }
 
-fn of_calendly(call: &Call<'_>, keys: &Signing) -> Result<Genuine, No> {
+fn verify_calendly(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, Rejection> {
     if keys.calendly.is_empty() {
         tracing::error!(connection = %call.connection, "there is no signing key: `make connect` makes one");
-        return Err(No::Unavailable("signing_keys"));
+        return Err(Rejection::Unavailable("signing_keys"));
     }
     let header = call.header(calendly::HEADER);
-    calendly::verify(header, call.body, &keys.calendly, call.now, call.tolerance_seconds).map_err(No::Refused)?;
-    Ok(Genuine::default())
+    calendly::verify(header, call.body, &keys.calendly, call.now, call.tolerance_seconds)
+        .map_err(Rejection::BadSignature)?;
+    Ok(VerifiedCall::default())
 }
 
 /// Seconds.
 const LONGEST_FOR_ENGAGELAB: i64 = 300;
 
-fn of_engagelab(call: &Call<'_>, keys: &Signing) -> Result<Genuine, Refusal> {
-    let keys = keys.engagelab.as_ref().ok_or(Refusal::NoKey)?;
+fn verify_engagelab(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, SignatureError> {
+    let keys = keys.engagelab.as_ref().ok_or(SignatureError::NoKey)?;
     let header = call.header(engagelab::HEADER);
     let username = keys.username.expose();
     // Its body is not signed: a header must not be good for long, whatever is allowed to the others.
@@ -114,28 +115,28 @@ fn of_engagelab(call: &Call<'_>, keys: &Signing) -> Result<Genuine, Refusal> {
     if let Some(agreed) = &keys.authorization {
         shown::whole(call.header(shown::HEADER), agreed)?;
     }
-    Ok(Genuine { nonce: Some(nonce), query: None })
+    Ok(VerifiedCall { nonce: Some(nonce), query: None })
 }
 
-fn of_twilio(call: &Call<'_>, keys: &Signing) -> Result<Genuine, No> {
-    let token = keys.twilio.as_ref().ok_or(No::Refused(Refusal::NoKey))?;
+fn verify_twilio(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, Rejection> {
+    let token = keys.twilio.as_ref().ok_or(Rejection::BadSignature(SignatureError::NoKey))?;
     let Some(public_url) = call.public_url else {
         tracing::error!("PUBLIC_URL is not set, and Twilio signs it: its calls can't be checked");
-        return Err(No::Unavailable("public_url"));
+        return Err(Rejection::Unavailable("public_url"));
     };
     let query = call.query.map_or_else(String::new, |query| format!("?{query}"));
     let url = format!("{public_url}{}{query}", call.path);
-    twilio::verify(call.header(twilio::HEADER), &url, call.body, token).map_err(No::Refused)?;
-    Ok(Genuine { nonce: None, query: call.query.map(str::to_owned) })
+    twilio::verify(call.header(twilio::HEADER), &url, call.body, token).map_err(Rejection::BadSignature)?;
+    Ok(VerifiedCall { nonce: None, query: call.query.map(str::to_owned) })
 }
 
-fn of_brevo(call: &Call<'_>, keys: &Signing) -> Result<Genuine, Refusal> {
-    let token = keys.brevo.as_ref().ok_or(Refusal::NoKey)?;
+fn verify_brevo(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, SignatureError> {
+    let token = keys.brevo.as_ref().ok_or(SignatureError::NoKey)?;
     shown::bearer(call.header(shown::HEADER), token)?;
-    Ok(Genuine::default())
+    Ok(VerifiedCall::default())
 }
 
-impl Call<'_> {
+impl InboundCall<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap_or("not text"))
     }
@@ -146,12 +147,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_provider_has_its_door() {
-        let at = |path: &str| Door::at(path).map(|(door, connection)| (door, connection.as_str().to_owned()));
-        for (prefix, door) in DOORS {
-            assert_eq!(prefix, format!("/webhooks/{}", door.source().name()));
-            assert_eq!(at(prefix), Some((door, "default".to_owned())));
-            assert_eq!(at(&format!("{prefix}/acme")), Some((door, "acme".to_owned())));
+    fn each_provider_has_its_path() {
+        let at = |path: &str| {
+            Provider::for_path(path).map(|(provider, connection)| (provider, connection.as_str().to_owned()))
+        };
+        for (prefix, provider) in ROUTES {
+            assert_eq!(prefix, format!("/webhooks/{}", provider.source().name()));
+            assert_eq!(at(prefix), Some((provider, "default".to_owned())));
+            assert_eq!(at(&format!("{prefix}/acme")), Some((provider, "acme".to_owned())));
             for elsewhere in ["x", "/", "/Acme", "/a/b", "?a"] {
                 assert_eq!(at(&format!("{prefix}{elsewhere}")), None, "{prefix}{elsewhere}");
             }
@@ -162,11 +165,11 @@ mod tests {
     #[test]
     fn a_probe_is_an_empty_object_of_engagelabs() {
         for body in ["{}", " {}\n", "{ }"] {
-            assert!(Door::Engagelab.is_probe(body.as_bytes()), "{body:?}");
-            assert!(!Door::Brevo.is_probe(body.as_bytes()), "{body:?}");
+            assert!(Provider::Engagelab.is_probe(body.as_bytes()), "{body:?}");
+            assert!(!Provider::Brevo.is_probe(body.as_bytes()), "{body:?}");
         }
         for body in ["", "{", "}", "[]", "{}{}", "{\"rows\":[]}"] {
-            assert!(!Door::Engagelab.is_probe(body.as_bytes()), "{body:?}");
+            assert!(!Provider::Engagelab.is_probe(body.as_bytes()), "{body:?}");
         }
     }
 }
