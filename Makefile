@@ -20,7 +20,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
-run: ## The whole stack on this machine, a story played on it; Ctrl-C stops it (KEEP=1 keeps the last state)
+run: ## Starts the whole stack on this machine and plays a story on it; Ctrl-C stops it (KEEP=1 keeps the last state)
 	@exec $(PYTHON) tests/stack/run.py $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
 
 .PHONY: test
@@ -40,7 +40,7 @@ check: ## Format, lints, documentation, dependencies, template
 	@if timeout 60 .tools/cargo-deny/bin/cargo-deny fetch db >/dev/null 2>&1; \
 	then .tools/cargo-deny/bin/cargo-deny check advisories; \
 	else echo "advisories: SKIPPED, their database can't be fetched from here"; fi
-	.tools/deploy/bin/sam validate --lint --region eu-west-1
+	.tools/deploy/bin/sam validate --lint --language-extensions --region eu-west-1
 	.tools/deploy/bin/cfn-lint template.yaml
 	@echo "all checks passed"
 
@@ -58,7 +58,7 @@ package: ## The arm64 binaries for AWS: target/package/<function>/bootstrap, and
 	$(PYTHON) tests/stack/package.py
 
 .PHONY: deploy
-deploy: package ## To AWS; ENV=prod for prod. The first time: make deploy VAI_API_URL=https://… PARAMETERS="AlarmEmail=…"
+deploy: package ## Deploys to AWS; ENV=prod for prod. The first time: make deploy VAI_API_URL=https://… PARAMETERS="AlarmEmail=…"
 	@$(TOOLS) deploy
 	$(PYTHON) tests/stack/package.py --check
 	SAM_CLI_TELEMETRY=0 .tools/deploy/bin/sam deploy --config-env $(ENV) \

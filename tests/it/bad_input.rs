@@ -143,13 +143,9 @@ fn no_call_is_begun_that_could_not_end_in_time() {
     let received = engine::ReceivedFact { fact: *fact, at: envelope.received_at, payload: envelope.body };
     let deadline = world.now.get() + jiff::SignedDuration::from_secs(9);
     let limiter = engine::CallLimiter::default();
-    let result = futures_util::FutureExt::now_or_never(engine::process_fact(
-        &world,
-        &limiter,
-        &envelope.connection,
-        &received,
-        deadline,
-    ));
+    let connection = &envelope.connection;
+    let invocation = engine::Invocation { world: &world, limiter: &limiter, connection, deadline };
+    let result = futures_util::FutureExt::now_or_never(invocation.process_fact(&received));
     assert!(matches!(result, Some(Err(engine::EngineError::Unfinished(_)))), "{result:?}");
     assert_eq!(world.told(), Vec::<String>::new(), "but it is committed, and done when the record comes back");
     world.webhook(&received.payload);

@@ -9,8 +9,8 @@ use domain::{
     Private, Token,
 };
 use engine::{
-    ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookingCounts, BookingRecord, Busy, CalendlyAccount,
-    CalendlyError, CalendlyUser, OriginalForm, RequestSnapshot, ReserveError, Subscription, Unavailable,
+    ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookingCounts, BookingRecord, BusyTime,
+    CalendlyAccount, CalendlyError, CalendlyUser, OriginalForm, PortError, RequestSnapshot, ReserveError, Subscription,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,13 +30,13 @@ pub(crate) struct Ports {
 }
 
 impl ApiStore for Fake {
-    async fn request_snapshot(
+    async fn load_request(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
         owner: &str,
         buckets: &[Bucket],
-    ) -> Result<RequestSnapshot, Unavailable> {
+    ) -> Result<RequestSnapshot, PortError> {
         self.call("prospect", |state| {
             let (known, revision) = match state.bookings.get(booking) {
                 Some((known, revision)) => (known.clone(), *revision),
@@ -54,7 +54,12 @@ impl ApiStore for Fake {
         .await
     }
 
-    async fn reserve(&self, decision: &Decision, owner: &str, caps: &[(Bucket, u32)]) -> Result<(), ReserveError> {
+    async fn reserve_budget(
+        &self,
+        decision: &Decision,
+        owner: &str,
+        caps: &[(Bucket, u32)],
+    ) -> Result<(), ReserveError> {
         self.call("reserve", |state| {
             // Whoever lost the booking has lost, whatever is left of the budget.
             let id = &decision.booking.id;
@@ -67,7 +72,7 @@ impl ApiStore for Fake {
             if let Some((bucket, _)) = caps.iter().find(|(bucket, cap)| used(state, bucket) >= *cap) {
                 return Err(ReserveError::Spent(*bucket));
             }
-            state.commit(decision, &[])?;
+            state.commit_decision(decision, &[])?;
             for (bucket, _) in caps {
                 *state.desk.spent.entry((owner.to_owned(), *bucket)).or_default() += 1;
             }
@@ -77,14 +82,14 @@ impl ApiStore for Fake {
         .map_err(engine::CommitError::from)?
     }
 
-    async fn close(&self, _: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), Unavailable> {
+    async fn close_budget(&self, _: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), PortError> {
         self.call("close", |state| {
             state.desk.closed.insert(owner.to_owned(), until);
         })
         .await
     }
 
-    async fn zone_of(&self, _: &ConnectionName, email: &Private<String>) -> Result<Option<String>, Unavailable> {
+    async fn find_zone(&self, _: &ConnectionName, email: &Private<String>) -> Result<Option<String>, PortError> {
         self.call("zone_of", |state| {
             let active = state.bookings.values().filter_map(|(booking, _)| match booking.state() {
                 Some(BookingState::Active(leg)) if leg.details.email == *email => Some(leg.details.clone()),
@@ -95,7 +100,7 @@ impl ApiStore for Fake {
         .await
     }
 
-    async fn event_types_changed_at(&self, _: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
+    async fn event_types_changed_at(&self, _: &ConnectionName) -> Result<Option<Timestamp>, PortError> {
         self.call("event_types_changed_at", |state| state.event_types_changed_at).await
     }
 
@@ -104,7 +109,7 @@ impl ApiStore for Fake {
         connection: &ConnectionName,
         token: &Token,
         metadata: &Metadata,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         let booking = BookingId::from_token(connection, token);
         self.call("put_metadata", |state| drop(state.metadata.insert(booking, metadata.clone()))).await
     }
@@ -115,16 +120,16 @@ impl ApiStore for Fake {
         id: &str,
         document: &str,
         expires: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         self.call("put_hold", |state| drop(state.desk.holds.insert(id.to_owned(), (document.to_owned(), expires))))
             .await
     }
 
-    async fn hold(&self, _: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, Unavailable> {
+    async fn load_hold(&self, _: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, PortError> {
         self.call("hold", |state| state.desk.holds.get(id).cloned()).await
     }
 
-    async fn permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, Unavailable> {
+    async fn take_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
         self.call("permits", |state| {
             let used = state.desk.permits.entry((key.to_owned(), now.as_second() / 60)).or_default();
             let granted = wanted.min(limit - *used);
@@ -134,7 +139,7 @@ impl ApiStore for Fake {
         .await
     }
 
-    async fn find(&self, _: &ConnectionName, id: &str) -> Result<Vec<BookingId>, Unavailable> {
+    async fn find_bookings(&self, _: &ConnectionName, id: &str) -> Result<Vec<BookingId>, PortError> {
         self.call("find", |state| {
             let names = |booking: &Booking| {
                 booking.id.as_str() == id
@@ -153,7 +158,7 @@ impl ApiStore for Fake {
         &self,
         _: &ConnectionName,
         booking: &BookingId,
-    ) -> Result<Option<BookingRecord>, Unavailable> {
+    ) -> Result<Option<BookingRecord>, PortError> {
         self.call("story", |state| {
             let (known, _) = state.bookings.get(booking)?;
             let legs = known.aliases();
@@ -169,7 +174,7 @@ impl ApiStore for Fake {
         .await
     }
 
-    async fn count_bookings(&self, _: &ConnectionName, now: Timestamp) -> Result<BookingCounts, Unavailable> {
+    async fn count_bookings(&self, _: &ConnectionName, now: Timestamp) -> Result<BookingCounts, PortError> {
         self.call("totals", |state| {
             let mut totals = BookingCounts::default();
             for (booking, _) in state.bookings.values() {
@@ -186,7 +191,7 @@ impl ApiStore for Fake {
         .await
     }
 
-    async fn last_webhook(&self, _: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
+    async fn last_webhook(&self, _: &ConnectionName) -> Result<Option<Timestamp>, PortError> {
         self.call("last_webhook", |state| state.facts.values().map(|it| it.received_at).max()).await
     }
 }
@@ -250,17 +255,17 @@ impl Fake {
         answer: impl FnOnce(&mut crate::world::State) -> T,
     ) -> Result<T, CalendlyError> {
         self.is_down(what)?;
-        self.call(what, answer).await.map_err(|error| CalendlyError::Unavailable(error.0))
+        self.call(what, answer).await.map_err(|error| CalendlyError::Unavailable(error.to_string()))
     }
 }
 
 impl CalendlyAccount for Fake {
-    async fn catalog(&self, _: &ConnectionName) -> Result<Catalog, CalendlyError> {
+    async fn list_event_types(&self, _: &ConnectionName) -> Result<Catalog, CalendlyError> {
         self.ask("catalog", |_| catalog()).await
     }
 
     /// A slot each half hour of the working day, UTC, where nothing is booked.
-    async fn available(
+    async fn list_available_times(
         &self,
         _: &ConnectionName,
         event_type: &EventType,
@@ -288,15 +293,7 @@ impl CalendlyAccount for Fake {
         .await
     }
 
-    async fn link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, CalendlyError> {
-        self.ask("link", |state| {
-            state.desk.links += 1;
-            format!("https://calendly.com/d/abc-{}", state.desk.links)
-        })
-        .await
-    }
-
-    async fn appointments(
+    async fn list_appointments(
         &self,
         _: &ConnectionName,
         email: &Private<String>,
@@ -328,7 +325,11 @@ impl CalendlyAccount for Fake {
         .await
     }
 
-    async fn original_form(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<OriginalForm, CalendlyError> {
+    async fn fetch_original_form(
+        &self,
+        _: &ConnectionName,
+        invitee: &InviteeUri,
+    ) -> Result<OriginalForm, CalendlyError> {
         let found = self.ask("particulars", |state| state.at_calendly.get(invitee).cloned()).await?;
         let leg = found.ok_or(CalendlyError::NotFound)?.leg;
         let is_webinar = leg.details.event_name == "Webinar";
@@ -360,7 +361,11 @@ impl CalendlyAccount for Fake {
         .await?
     }
 
-    async fn schedules(&self, _: &ConnectionName, _: &str) -> Result<Vec<AvailabilitySchedule>, CalendlyError> {
+    async fn list_availability_schedules(
+        &self,
+        _: &ConnectionName,
+        _: &str,
+    ) -> Result<Vec<AvailabilitySchedule>, CalendlyError> {
         self.ask("schedules", |_| {
             let rule = AvailabilityRule {
                 day: "monday".to_owned(),
@@ -372,20 +377,20 @@ impl CalendlyAccount for Fake {
         .await
     }
 
-    async fn busy(
+    async fn list_busy_times(
         &self,
         _: &ConnectionName,
         _: &str,
         from: Timestamp,
         _: Timestamp,
-    ) -> Result<Vec<Busy>, CalendlyError> {
+    ) -> Result<Vec<BusyTime>, CalendlyError> {
         self.ask("busy", |_| {
-            vec![Busy { kind: "external".to_owned(), start: from, end: from + SignedDuration::from_hours(1) }]
+            vec![BusyTime { kind: "external".to_owned(), start: from, end: from + SignedDuration::from_hours(1) }]
         })
         .await
     }
 
-    async fn me(&self, _: &ConnectionName) -> Result<CalendlyUser, CalendlyError> {
+    async fn fetch_user(&self, _: &ConnectionName) -> Result<CalendlyUser, CalendlyError> {
         self.ask("me", |_| CalendlyUser {
             uri: "https://api.calendly.com/users/M".to_owned(),
             name: "Maria".to_owned(),
@@ -397,7 +402,7 @@ impl CalendlyAccount for Fake {
         .await
     }
 
-    async fn subscriptions(&self, _: &ConnectionName) -> Result<Vec<Subscription>, CalendlyError> {
+    async fn list_subscriptions(&self, _: &ConnectionName) -> Result<Vec<Subscription>, CalendlyError> {
         self.ask("subscriptions", |_| {
             let callback_url = "https://hooks.example.com/webhooks/calendly".to_owned();
             vec![Subscription { callback_url, state: "active".to_owned(), retry_started_at: None }]

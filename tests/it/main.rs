@@ -6,6 +6,7 @@ mod cost;
 mod crashes;
 mod crate_graph;
 mod desk;
+mod documents;
 mod messages;
 mod payload;
 mod personal;

@@ -290,9 +290,8 @@ fn a_receipt_whose_consequence_was_cut_off_has_it_when_it_is_told_again() {
     world.fail_at_call.set(Some(before + 2));
     let (limiter, connection) = (engine::CallLimiter::default(), ConnectionName::default());
     let deadline = world.now.get() + jiff::SignedDuration::from_secs(30);
-    let heard = engine::take_feedback(&world, &limiter, &connection, &undelivered, deadline)
-        .now_or_never()
-        .expect("nothing stops it");
+    let invocation = engine::Invocation { world: &world, limiter: &limiter, connection: &connection, deadline };
+    let heard = invocation.process_feedback(&undelivered).now_or_never().expect("nothing stops it");
     assert!(heard.is_err(), "{heard:?}");
     world.fail_at_call.set(None);
     assert_eq!(told(&world).len(), 1);

@@ -11,7 +11,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use calendly::Rest;
 use domain::scheduling::budget::Span;
 use domain::{BookingId, BookingState, Command, ConnectionName, FactKind, Settings, Token, uri_uuid};
-use engine::{Clock, Unavailable, World};
+use engine::{Clock, PortError, World};
 use futures_util::future::{LocalBoxFuture, join, join_all};
 use jiff::civil::Weekday;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -20,8 +20,8 @@ use runtime::{ApiKeys, SecretError, Secrets, SystemClock};
 use sandbox::Sandbox;
 use schedule::{Api, Input, Ports, QueueState};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use stand_in::Exchange;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::world::Fake;
 
@@ -85,11 +85,9 @@ impl Clock for Leaping {
 impl World for Arena {
     type Store = Fake;
     type Calendly = Rest;
-    type Sms = Fake;
-    type Email = Fake;
-    type Vai = Fake;
     type Timers = Fake;
     type Clock = Leaping;
+    type Messaging = Fake;
 
     fn store(&self) -> &Fake {
         &self.fake
@@ -97,14 +95,8 @@ impl World for Arena {
     fn calendly(&self) -> &Rest {
         &self.calendly
     }
-    fn sms(&self) -> &Fake {
-        &self.fake
-    }
-    fn email(&self) -> &Fake {
-        &self.fake
-    }
-    fn vai(&self) -> &Fake {
-        &self.fake
+    fn messaging(&self) -> Option<&Fake> {
+        Some(&self.fake)
     }
     fn timers(&self) -> &Fake {
         &self.fake
@@ -132,7 +124,7 @@ impl Ports for ArenaPorts<'_> {
         None
     }
 
-    async fn queues(&self) -> Result<Vec<QueueState>, Unavailable> {
+    async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         Ok(Vec::new())
     }
 
@@ -140,7 +132,7 @@ impl Ports for ArenaPorts<'_> {
         None
     }
 
-    fn random(&self) -> Result<[u8; 16], Unavailable> {
+    fn random(&self) -> Result<[u8; 16], PortError> {
         Ok(u128::from(self.0.roll(u64::MAX)).to_be_bytes())
     }
 
@@ -256,26 +248,15 @@ impl Arena {
     }
 
     /// Takes Calendly's webhooks in, as the processor does; whatever it can't take comes again.
-    async fn take_webhooks(&self, listener: TcpListener) {
-        loop {
-            let (mut stream, _) = listener.accept().await.expect("a delivery");
-            let mut received = Vec::new();
-            let body = loop {
-                assert_ne!(stream.read_buf(&mut received).await.expect("a delivery"), 0);
-                let text = String::from_utf8_lossy(&received).into_owned();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
-                if body.len() == length.parse::<usize>().expect("a number") {
-                    break body.to_owned();
-                }
-            };
+    async fn take_webhooks(&self, mut deliveries: UnboundedReceiver<Exchange>) {
+        while let Some(delivery) = deliveries.recv().await {
+            let body = &delivery.request.body;
             self.fake.now.set(self.clock.now());
             let event = message(self.fake.intake(body.as_bytes()));
             let handled = processor::handle(self, &self.fake, &event, self.clock.now() + TIME_OUT);
             let handled: LocalBoxFuture<'_, SqsBatchResponse> = Box::pin(handled);
-            let status = if handled.await.batch_item_failures.is_empty() { "200 OK" } else { "503 Unavailable" };
-            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.expect("Calendly listens");
+            let status = if handled.await.batch_item_failures.is_empty() { 200 } else { 503 };
+            delivery.respond(stand_in::Answer::new(status, ""));
         }
     }
 
@@ -659,14 +640,13 @@ impl Calendar {
 async fn on_stage(story: impl AsyncFnOnce(&Arena)) {
     let sandbox = sandbox::start(0).await.expect("a port");
     let arena = Arena::open(&sandbox).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let (url, deliveries) = stand_in::listen();
     let organization = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
     let events = ["invitee.created", "invitee.canceled"];
     let subscription = json!({"url": url, "events": events, "organization": organization, "scope": "organization"});
     arena.tell("calendly/webhook_subscriptions", &subscription).await;
     tokio::select! {
-        () = arena.take_webhooks(listener) => {}
+        () = arena.take_webhooks(deliveries) => {}
         () = story(&arena) => {}
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use domain::settings::Topic;
 use domain::{BookingState, Phone};
-use engine::Unavailable;
+use engine::PortError;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use runtime::{ApiKeys, SecretError, Secrets};
@@ -15,22 +15,22 @@ use schedule::{Api, Input, Ports, QueueState};
 use serde_json::{Value, json};
 
 use crate::payload::{EMAIL, NAME, NOTES, PHONE};
-use crate::world::{Crash, Fake};
+use crate::world::{Crash, Fake, WithoutMessaging};
 
 /// The key that VAI calls with.
 const KEY: &str = "vai_secret";
 
 /// The fake world behind the schedule function's desk.
 pub(crate) struct FakePorts<'a> {
-    world: &'a Fake,
+    world: WithoutMessaging<'a>,
     secrets: Secrets,
 }
 
 impl<'a> Ports for FakePorts<'a> {
-    type World = Fake;
+    type World = WithoutMessaging<'a>;
 
-    fn world(&self) -> &Fake {
-        self.world
+    fn world(&self) -> &WithoutMessaging<'a> {
+        &self.world
     }
 
     async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
@@ -41,7 +41,7 @@ impl<'a> Ports for FakePorts<'a> {
         None
     }
 
-    async fn queues(&self) -> Result<Vec<QueueState>, Unavailable> {
+    async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         Ok(vec![
             QueueState { name: "intake", waiting: 2, in_flight: 1, dead: 0 },
             QueueState { name: "due", waiting: 0, in_flight: 0, dead: 3 },
@@ -52,8 +52,8 @@ impl<'a> Ports for FakePorts<'a> {
         Some("https://hooks.example.com")
     }
 
-    fn random(&self) -> Result<[u8; 16], Unavailable> {
-        let number = self.world.state.borrow().calls.len() as u128;
+    fn random(&self) -> Result<[u8; 16], PortError> {
+        let number = self.world.0.state.borrow().calls.len() as u128;
         Ok(number.to_be_bytes())
     }
 
@@ -63,7 +63,7 @@ impl<'a> Ports for FakePorts<'a> {
 pub(crate) fn office(world: &Fake) -> Api<FakePorts<'_>> {
     let keys = json!({"keys": [{"name": "vai-1", "connection": "default", "sha256": sha256(KEY)}]});
     let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
-    Api::new(FakePorts { world, secrets: Secrets::fixed("t/", secrets) })
+    Api::new(FakePorts { world: WithoutMessaging(world), secrets: Secrets::fixed("t/", secrets) })
 }
 
 fn sha256(text: &str) -> String {
@@ -401,6 +401,7 @@ fn of_what_an_agent_cancels_the_host_is_told_though_calendly_takes_it_for_the_ho
     booked(&world);
     world.state.borrow_mut().settings.host_phone = Phone::parse("+4520123456").ok();
     ask(&world, "cancel", &json!({"booking": id_of(&world), "reason": "Nu mai am timp"}));
+    world.wait_until("2026-11-23T08:00:01Z");
     assert!(
         world.told().iter().any(|it| it.starts_with("SMS to the host: canceled by the invitee")),
         "{:?}",

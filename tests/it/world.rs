@@ -17,7 +17,8 @@ use domain::{
     Receipt, Settings, SmsOrder, Snapshot, Token, VaiOrder,
 };
 use engine::{
-    Aliases, BookOutcome, BookingQuery, CommitError, Contact, StoredFact, TimerKind, Unavailable, UnhandledEvent, World,
+    Aliases, BookOutcome, BookingQuery, CalendlyError, CommitError, Contact, Messaging, NoMessaging, PortError,
+    StoredFact, TimerKind, UnhandledEvent, World,
 };
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -90,7 +91,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn commit(&mut self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
+    pub(crate) fn commit_decision(
+        &mut self,
+        decision: &Decision,
+        stored_facts: &[StoredFact],
+    ) -> Result<(), CommitError> {
         let id = &decision.booking.id;
         let revision = self.bookings.get(id).map_or(0, |it| it.1);
         let alias_taken =
@@ -98,7 +103,7 @@ impl State {
         let row_changed = decision
             .commands
             .iter()
-            .any(|it| self.commands.get(&it.command.id).map(|(_, row)| row.revision()) != it.was);
+            .any(|it| self.commands.get(&it.command.id).map(|(_, row)| row.revision) != it.expected);
         let is_beaten = self.conflicts > 0;
         self.conflicts = self.conflicts.saturating_sub(1);
         if is_beaten || revision != decision.revision || alias_taken || row_changed {
@@ -297,7 +302,7 @@ impl Fake {
         &self,
         name: &'static str,
         effect: impl FnOnce(&mut State) -> T,
-    ) -> Result<T, Unavailable> {
+    ) -> Result<T, PortError> {
         let number = {
             let mut state = self.state.borrow_mut();
             state.calls.push(name);
@@ -319,7 +324,7 @@ impl Fake {
         name: &'static str,
         number: usize,
         effect: impl FnOnce(&mut State) -> T,
-    ) -> Result<T, Unavailable> {
+    ) -> Result<T, PortError> {
         if self.yields.get() {
             give_way().await;
         }
@@ -327,7 +332,7 @@ impl Fake {
             self.now.set(self.now.get() + SignedDuration::from_millis(100));
         }
         if self.fail_at_call.get() == Some(number) {
-            return Err(Unavailable(format!("{name} fails as the test asks")));
+            return Err(PortError::unavailable(format!("{name} fails as the test asks")));
         }
         let crash = self.crash.get().filter(|it| it.at_call == number);
         if crash.is_some_and(|it| !it.after_effect) {
@@ -338,7 +343,7 @@ impl Fake {
             std::future::pending::<()>().await;
         }
         if self.lose_answer_at_call.get() == Some(number) {
-            return Err(Unavailable(LOST.to_owned()));
+            return Err(PortError::unavailable(LOST.to_owned()));
         }
         Ok(result)
     }
@@ -359,7 +364,7 @@ impl Fake {
             outcome.unwrap_or_else(|| Outcome::Done { provider_id: Some(format!("id-of-{key}")) })
         };
         let outcome = self.call(name, done).await;
-        outcome.unwrap_or_else(|error| match error.0.as_str() {
+        outcome.unwrap_or_else(|error| match error.to_string().as_str() {
             LOST => Outcome::Unknown { detail: LOST.to_owned() },
             _ => {
                 Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: error.to_string() }
@@ -371,8 +376,8 @@ impl Fake {
     pub(crate) fn hears(&self, heard: &Feedback) -> &'static str {
         let (limiter, connection) = (engine::CallLimiter::default(), ConnectionName::default());
         let deadline = self.now.get() + TIME_OUT;
-        let hearing = engine::take_feedback(self, &limiter, &connection, heard, deadline);
-        hearing.now_or_never().expect("nothing stops it").expect("it was taken in")
+        let invocation = engine::Invocation { world: self, limiter: &limiter, connection: &connection, deadline };
+        invocation.process_feedback(heard).now_or_never().expect("nothing stops it").expect("it was taken in")
     }
 
     /// A provider's word on the first command whose id begins so.
@@ -462,7 +467,7 @@ impl engine::Store for Fake {
         _: &ConnectionName,
         invitees: &[InviteeUri],
         token: Option<&Token>,
-    ) -> Result<Aliases, Unavailable> {
+    ) -> Result<Aliases, PortError> {
         self.call("aliases", |state| {
             let known =
                 invitees.iter().filter_map(|uri| Some((uri.clone(), state.aliases.get(uri)?.clone()))).collect();
@@ -471,7 +476,7 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn load(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, Unavailable> {
+    async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError> {
         self.call("load", |state| {
             let empty = Snapshot::empty(booking.clone(), connection.clone());
             let (known, revision) = state.bookings.get(booking).cloned().unwrap_or((empty.booking, 0));
@@ -481,11 +486,11 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn commit(&self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
-        self.call("commit", |state| state.commit(decision, stored_facts)).await?
+    async fn commit_decision(&self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
+        self.call("commit", |state| state.commit_decision(decision, stored_facts)).await?
     }
 
-    async fn event_types_changed(&self, _: &ConnectionName, at: Timestamp) -> Result<(), Unavailable> {
+    async fn mark_event_types_changed(&self, _: &ConnectionName, at: Timestamp) -> Result<(), PortError> {
         self.call("event_types_changed", |state| state.event_types_changed_at = Some(at)).await
     }
 
@@ -494,8 +499,8 @@ impl engine::Store for Fake {
         _: &ConnectionName,
         booking: &BookingId,
         command: &Command,
-        was: u64,
-    ) -> Result<bool, Unavailable> {
+        expected: u64,
+    ) -> Result<bool, PortError> {
         // What a swap means for the honest gap: beginning an effect, ending it, or neither.
         let was_claimed =
             self.state.borrow().commands.get(&command.id).is_some_and(|(_, row)| row.state.name() == "claimed");
@@ -505,7 +510,7 @@ impl engine::Store for Fake {
             _ => "turn",
         };
         self.call(name, |state| {
-            let holds = state.commands.get(&command.id).is_some_and(|(_, row)| row.revision() == was);
+            let holds = state.commands.get(&command.id).is_some_and(|(_, row)| row.revision == expected);
             if holds {
                 state.commands.insert(command.id.clone(), (booking.clone(), command.clone()));
             }
@@ -514,11 +519,16 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn payload(&self, _: &ConnectionName, _: &BookingId, fact: &FactId) -> Result<Option<Vec<u8>>, Unavailable> {
+    async fn load_payload(
+        &self,
+        _: &ConnectionName,
+        _: &BookingId,
+        fact: &FactId,
+    ) -> Result<Option<Vec<u8>>, PortError> {
         self.call("payload", |state| state.facts.get(fact).map(|it| it.payload.clone())).await
     }
 
-    async fn contact(&self, _: &ConnectionName, key: &ContactKey) -> Result<Contact, Unavailable> {
+    async fn load_contact(&self, _: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError> {
         self.call("contact", |state| state.contacts.get(key).cloned().unwrap_or_default()).await
     }
 
@@ -529,7 +539,7 @@ impl engine::Store for Fake {
         objection: Option<Objection>,
         source: ConsentSource,
         at: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         self.call("object", |state| {
             // The latest word counts.
             let last = state.objected.entry(key.clone()).or_insert(at);
@@ -548,7 +558,7 @@ impl engine::Store for Fake {
         booking: &BookingId,
         command: &CommandId,
         _: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         self.call("reached", |state| {
             state.contacts.entry(key.clone()).or_default().last = Some((booking.clone(), command.clone()));
         })
@@ -561,7 +571,7 @@ impl engine::Store for Fake {
         nonce: &str,
         digest: &str,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, Unavailable> {
+    ) -> Result<Option<Timestamp>, PortError> {
         self.call("first_use", |state| {
             let (used_for, at) = state.nonces.entry(nonce.to_owned()).or_insert_with(|| (digest.to_owned(), now));
             (used_for == digest).then_some(*at)
@@ -569,25 +579,25 @@ impl engine::Store for Fake {
         .await
     }
 
-    async fn keep_unhandled_event(&self, _: &ConnectionName, event: &UnhandledEvent) -> Result<(), Unavailable> {
+    async fn store_unhandled_event(&self, _: &ConnectionName, event: &UnhandledEvent) -> Result<(), PortError> {
         self.call("keep_unknown", |state| {
             state.unknown.entry(event.id.clone()).or_insert_with(|| event.clone());
         })
         .await
     }
 
-    async fn settings(&self, _: &ConnectionName) -> Result<Settings, Unavailable> {
+    async fn load_settings(&self, _: &ConnectionName) -> Result<Settings, PortError> {
         // Cached in the process: no call of the outside.
         Ok(self.state.borrow().settings.clone())
     }
 }
 
 impl engine::Calendly for Fake {
-    async fn look_up(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable> {
+    async fn fetch_invitee(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, PortError> {
         self.call("look_up", |state| state.at_calendly.get(invitee).cloned()).await
     }
 
-    async fn book(&self, _: &ConnectionName, form: &Form) -> BookOutcome {
+    async fn create_booking(&self, _: &ConnectionName, form: &Form) -> BookOutcome {
         let now = self.now.get();
         if self.state.borrow().desk.down.contains(&"book") {
             let _ = self.call("book", |_| ()).await;
@@ -624,16 +634,18 @@ impl engine::Calendly for Fake {
                 payload: br#"{"payload":{"uri":"x"}}"#.to_vec(),
             };
             let (limiter, connection) = (engine::CallLimiter::default(), ConnectionName::default());
-            let taken = Box::pin(engine::process_fact(self, &limiter, &connection, &received, now + TIME_OUT));
+            let deadline = now + TIME_OUT;
+            let invocation = engine::Invocation { world: self, limiter: &limiter, connection: &connection, deadline };
+            let taken = Box::pin(invocation.process_fact(&received));
             taken.await.expect("the webhook is taken in");
         }
-        made.unwrap_or_else(|error| match error.0.as_str() {
-            LOST => BookOutcome::Unknown { detail: error.0 },
-            _ => BookOutcome::Unsent { detail: error.0 },
+        made.unwrap_or_else(|error| match error.to_string().as_str() {
+            LOST => BookOutcome::Unknown { detail: error.to_string() },
+            _ => BookOutcome::Unsent { detail: error.to_string() },
         })
     }
 
-    async fn find(&self, _: &ConnectionName, wanted: &BookingQuery) -> Result<Option<Fact>, Unavailable> {
+    async fn find_booking(&self, _: &ConnectionName, wanted: &BookingQuery) -> Result<Option<Fact>, PortError> {
         let is_it = |fact: &&Fact| {
             fact.leg.token.as_ref() == Some(&wanted.token)
                 && fact.leg.details.start == wanted.start
@@ -641,10 +653,10 @@ impl engine::Calendly for Fake {
         };
         let is_down = self.state.borrow().desk.down.contains(&"find_booking");
         let found = self.call("find_booking", |state| state.at_calendly.values().find(is_it).cloned()).await;
-        if is_down { Err(Unavailable("Calendly is down, as the test asks".to_owned())) } else { found }
+        if is_down { Err(PortError::unavailable("Calendly is down, as the test asks".to_owned())) } else { found }
     }
 
-    async fn cancel(&self, _: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
+    async fn cancel_event(&self, _: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
         let now = self.now.get();
         let is_down = self.state.borrow().desk.down.contains(&"cancel");
         let done = self.call("cancel", |state| {
@@ -663,18 +675,27 @@ impl engine::Calendly for Fake {
             }
             Outcome::Done { provider_id: None }
         });
-        done.await.unwrap_or_else(|error| match error.0.as_str() {
-            LOST => Outcome::Unknown { detail: error.0 },
-            _ => Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: error.0 },
+        done.await.unwrap_or_else(|error| match error.to_string().as_str() {
+            LOST => Outcome::Unknown { detail: error.to_string() },
+            _ => {
+                Outcome::Unsent { reason: domain::Reason::Unreachable, after_seconds: None, detail: error.to_string() }
+            }
         })
     }
 
-    async fn host_zone(&self, _: &ConnectionName, host: &str) -> Result<Option<String>, Unavailable> {
+    async fn fetch_host_zone(&self, _: &ConnectionName, host: &str) -> Result<Option<String>, PortError> {
         self.call("host_zone", |state| state.host_zones.get(host).cloned()).await
     }
 
-    async fn single_use_link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, Unavailable> {
-        self.call("single_use_link", |_| "https://calendly.com/d/once".to_owned()).await
+    async fn create_single_use_link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, CalendlyError> {
+        if self.state.borrow().desk.down.contains(&"link") {
+            return Err(CalendlyError::Unavailable("Calendly is down, as the test asks".to_owned()));
+        }
+        let made = self.call("single_use_link", |state| {
+            state.desk.links += 1;
+            format!("https://calendly.com/d/abc-{}", state.desk.links)
+        });
+        made.await.map_err(|error| CalendlyError::Unavailable(error.to_string()))
     }
 }
 
@@ -742,7 +763,7 @@ fn name(message: Message) -> String {
 }
 
 impl engine::Sms for Fake {
-    fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
+    fn parse_number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
         let phone = Phone::parse(text).map_err(|_| Reason::PhoneInvalid)?;
         let is_landline = self.state.borrow().landlines.iter().any(|it| it == phone.expose());
         if is_landline { Err(Reason::Landline) } else { Ok(phone) }
@@ -783,7 +804,14 @@ impl engine::Email for Fake {
 }
 
 impl engine::Vai for Fake {
-    async fn tell(&self, _: &ConnectionName, key: &CommandId, news: News, order: &VaiOrder, _: Timestamp) -> Outcome {
+    async fn send_news(
+        &self,
+        _: &ConnectionName,
+        key: &CommandId,
+        news: News,
+        order: &VaiOrder,
+        _: Timestamp,
+    ) -> Outcome {
         let details = &order.leg.details;
         let line = match news {
             News::Booked => format!("VAI's agent has booked {} {}", order.event_type, details.start),
@@ -801,7 +829,14 @@ impl engine::Vai for Fake {
         self.provider("vai", format!("VAI offers help to {} at {at}", order.leg.details.email.expose()), key).await
     }
 
-    async fn log(&self, _: &ConnectionName, key: &CommandId, what: Analytics, payload: &[u8], _: Timestamp) -> Outcome {
+    async fn log_fact(
+        &self,
+        _: &ConnectionName,
+        key: &CommandId,
+        what: Analytics,
+        payload: &[u8],
+        _: Timestamp,
+    ) -> Outcome {
         let body: serde_json::Value = serde_json::from_slice(payload).expect("a payload");
         let invitee = domain::uri_uuid(body["payload"]["uri"].as_str().expect("a URI")).to_owned();
         self.provider("vai", format!("analytics {} {invitee}", what.name()), key).await
@@ -816,7 +851,7 @@ impl engine::Timers for Fake {
         at: Timestamp,
         now: Timestamp,
         kind: TimerKind,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         assert!(name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{name}");
         let wait = at.duration_since(now);
         self.call("timer", |state| match kind {
@@ -831,7 +866,7 @@ impl engine::Timers for Fake {
         .await
     }
 
-    async fn remove_timer(&self, name: &str) -> Result<(), Unavailable> {
+    async fn remove_timer(&self, name: &str) -> Result<(), PortError> {
         self.call("timer", |state| {
             state.schedules.remove(name);
         })
@@ -846,7 +881,7 @@ impl engine::Clock for Fake {
 }
 
 impl DeadLetters for Fake {
-    async fn bury(&self, message: &str, reason: &str) -> Result<(), Unavailable> {
+    async fn bury(&self, message: &str, reason: &str) -> Result<(), PortError> {
         self.call("bury", |state| state.dead.push((message.to_owned(), reason.to_owned()))).await
     }
 }
@@ -854,11 +889,9 @@ impl DeadLetters for Fake {
 impl World for Fake {
     type Store = Self;
     type Calendly = Self;
-    type Sms = Self;
-    type Email = Self;
-    type Vai = Self;
     type Timers = Self;
     type Clock = Self;
+    type Messaging = Self;
 
     fn store(&self) -> &Self {
         self
@@ -866,6 +899,23 @@ impl World for Fake {
     fn calendly(&self) -> &Self {
         self
     }
+    fn timers(&self) -> &Self {
+        self
+    }
+    fn clock(&self) -> &Self {
+        self
+    }
+    fn messaging(&self) -> Option<&Self> {
+        Some(self)
+    }
+    fn observe(&self, _: &Command) {}
+}
+
+impl Messaging for Fake {
+    type Sms = Self;
+    type Email = Self;
+    type Vai = Self;
+
     fn sms(&self) -> &Self {
         self
     }
@@ -875,11 +925,32 @@ impl World for Fake {
     fn vai(&self) -> &Self {
         self
     }
-    fn timers(&self) -> &Self {
-        self
+}
+
+/// The same world for a function that sends no messages.
+pub(crate) struct WithoutMessaging<'a>(pub(crate) &'a Fake);
+
+impl World for WithoutMessaging<'_> {
+    type Store = Fake;
+    type Calendly = Fake;
+    type Timers = Fake;
+    type Clock = Fake;
+    type Messaging = NoMessaging;
+
+    fn store(&self) -> &Fake {
+        self.0
     }
-    fn clock(&self) -> &Self {
-        self
+    fn calendly(&self) -> &Fake {
+        self.0
+    }
+    fn timers(&self) -> &Fake {
+        self.0
+    }
+    fn clock(&self) -> &Fake {
+        self.0
+    }
+    fn messaging(&self) -> Option<&NoMessaging> {
+        None
     }
     fn observe(&self, _: &Command) {}
 }

@@ -1,10 +1,10 @@
-"""Looks at the sandbox's page as a person would, takes pictures of it, and says what is wrong with it.
+"""Opens the sandbox's page in a browser, takes pictures of it, and reports its problems.
 
     python3 tests/sandbox/screenshot.py http://127.0.0.1:4570 pictures/
 
-Writes inbox.png (1440 pixels wide) and inbox-narrow.png (390). Needs `pip install playwright` and a Chromium: the one that
-CHROMIUM names, or the machine's (Debian: apt-get install chromium). Exits with 1 when something is wrong with the page, and
-with 3 when no browser starts.
+Writes inbox.png (1440 pixels wide) and inbox-narrow.png (390). Needs `pip install playwright` and a Chromium: the one
+that CHROMIUM names, or the machine's (Debian: apt-get install chromium). Exits with 1 if the page has problems, and
+with 3 if no browser starts.
 """
 
 import os
@@ -15,11 +15,11 @@ from pathlib import Path
 from playwright.sync_api import Error, sync_playwright
 
 WIDTHS = {"inbox.png": 1440, "inbox-narrow.png": 390}
-# What a template engine leaves behind when nobody fills it in.
+# Unfilled placeholders of template engines.
 PLACEHOLDERS = ("{{", "{%")
-# A picture can't be scrolled.
+# Shows the full length of each conversation.
 UNROLLED = ".talk { max-height: none !important }"
-# Every frame has as much height as it needs once nothing on the page moves any more.
+# The time until all frames have their final height.
 SETTLE_MS = 700
 
 
@@ -37,14 +37,14 @@ def main(url, folder):
             page = browser.new_page(viewport={"width": width, "height": 1000}, device_scale_factor=2 if width < 600 else 1)
             page.on("console", lambda it: it.type in ("error", "warning") and problems.append(f"console: {it.text}"))
             page.on("pageerror", lambda it: problems.append(f"the page's script: {it}"))
-            # Read before the page is: what arrives in between is shown and not missed.
+            # Read before the page, which may then show more, but not less.
             inbox = page.request.get(f"{url}/inbox.json").json()
-            # The page looks again every other second, so the network is never idle.
+            # The page polls, so the network is never idle.
             page.goto(url, wait_until="load")
             page.wait_for_function("document.getElementById('counts').textContent !== ''", timeout=10_000)
             page.add_style_tag(content=UNROLLED)
             page.wait_for_timeout(SETTLE_MS)
-            problems += [f"at {width} pixels: {it}" for it in look(page, inbox)]
+            problems += [f"at {width} pixels: {it}" for it in check(page, inbox)]
             page.screenshot(path=folder / name, full_page=True)
             page.close()
         browser.close()
@@ -54,8 +54,8 @@ def main(url, folder):
     return 1 if problems else 0
 
 
-def look(page, inbox):
-    """What is wrong with the page as it is shown now."""
+def check(page, inbox):
+    """Yields the problems of the page."""
     shown = {css: page.locator(css).count() for css in (".bubble.in", ".bubble.out", ".cut", ".mail", ".mail iframe")}
     expected = {
         ".bubble.in": len(inbox["sms"]),
@@ -70,7 +70,7 @@ def look(page, inbox):
     texts += [one[part] or "" for one in inbox["emails"] for part in ("subject", "text")]
     for text in texts:
         for line in (line for line in text.splitlines() if any(sign in line for sign in PLACEHOLDERS)):
-            yield f"a placeholder that nobody filled: {line.strip()[:120]}"
+            yield f"an unfilled placeholder: {line.strip()[:120]}"
     for frame in page.frames:
         wide, room = frame.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         if wide > room:

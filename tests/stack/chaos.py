@@ -1,12 +1,12 @@
-"""`make chaos`: 50 bookings run through while function processes are killed at random; then what reached each person is
-compared with what had to. Ends within twelve minutes: a killed batch comes back after the queue's 180 seconds.
+"""`make chaos`: makes 50 bookings while function processes are killed at random, then compares what reached each person
+with what had to. Ends within twelve minutes: a killed batch is received again after the queue's 180 seconds.
 
-Half of them are booked by VAI's agents through our API, whose function is killed as well: an agent that gets no answer
-asks again with the same Idempotency-Key, and in the end there must be one booking.
+Half of the bookings are made by VAI's agents through our API, whose function is killed as well. An agent that gets no
+answer repeats the request with the same Idempotency-Key, and in the end there must be one booking.
 
-Between the functions and the outside world lies a slow line, so that many blows fall while a provider is being called:
-before it has acted, and after it has and nobody has noted it. The seed fixes who books what and the dice of the killer;
-which step a blow hits is up to the machine.
+A slow proxy delays the calls to the providers, so that many kills happen during a call: before the provider has acted,
+or after it has acted and before the result is stored. The seed determines the bookings and the killer's random numbers;
+which step a kill hits depends on the machine.
 """
 
 import argparse
@@ -31,34 +31,34 @@ from stack import FUNCTIONS, STACK, Failed, Stack
 
 BOOKINGS = 50
 LIMIT = 640  # seconds from the first booking until everything must be settled
-KILL_LEAST = 100  # seconds
-AGENTS_PATIENCE = 240  # seconds that an agent asks again for
-PATIENCE = 480  # seconds: who has not got everything by then never will, and goes on
+MIN_KILLING = 100  # seconds
+AGENT_RETRIES_FOR = 240  # seconds that an agent repeats its request
+WAIT_LIMIT = 480  # seconds: after it, a person acts without waiting for missing messages
 LATENCY = 0.05, 0.3  # seconds, each way
 QUICK, WEBINAR = "Quick Consultation", "Product Webinar"
 QUICK_REMINDERS = [60, 75, 90, 105]  # minutes: meetings a quarter of an hour apart, reminded at the same instant
 ZONES = ["Europe/Bucharest", "Europe/Copenhagen", "Asia/Taipei", "America/New_York"]
 REASONS = {"cancel": "Am răcit", "cancel for time": "Nu mai am timp în ziua aceea", "host cancels": "Ill"}
 
-# What there is to arrive: how often when nobody can tell whether it was done, where it is seen, its name in `explain`.
-ONCE_MORE, NOT_AGAIN, AS_OFTEN = "twice, or not after two doubts", "not at all", "as often, with the same key"
+# What can arrive: how often it may come if its outcome was unknown, and its name in `explain`.
+AT_MOST_TWICE, AT_MOST_ONCE, AT_LEAST_ONCE = "at most twice", "at most once", "at least once, with the same key"
 KINDS = {
-    "sms confirmation": (ONCE_MORE, "confirmation by SMS"),
-    "sms move": (ONCE_MORE, "news of the move by SMS"),
-    "sms cancellation": (ONCE_MORE, "cancellation by SMS"),
-    "sms reminder": (NOT_AGAIN, "reminder by SMS, {} before"),
-    "/email/send": (ONCE_MORE, "confirmation by e-mail"),
-    "/followup/schedule": (NOT_AGAIN, "VAI asked to offer help"),
-    "/calendly/notify": (AS_OFTEN, "VAI told of its booking"),
-    "/calendly/confirmed": (AS_OFTEN, "VAI told of the confirmation"),
-    "/calendly/rescheduled": (AS_OFTEN, "VAI told of the move"),
-    "/calendly/canceled": (AS_OFTEN, "VAI told of the cancellation"),
-    "/analytics/log invitee_created": (AS_OFTEN, "VAI's analytics, invitee_created"),
-    "/analytics/log invitee_rescheduled": (AS_OFTEN, "VAI's analytics, invitee_rescheduled"),
-    "/analytics/log invitee_canceled": (AS_OFTEN, "VAI's analytics, invitee_canceled"),
+    "sms confirmation": (AT_MOST_TWICE, "confirmation by SMS"),
+    "sms move": (AT_MOST_TWICE, "news of the move by SMS"),
+    "sms cancellation": (AT_MOST_TWICE, "cancellation by SMS"),
+    "sms reminder": (AT_MOST_ONCE, "reminder by SMS, {} before"),
+    "/email/send": (AT_MOST_TWICE, "confirmation by e-mail"),
+    "/followup/schedule": (AT_MOST_ONCE, "VAI asked to offer help"),
+    "/calendly/notify": (AT_LEAST_ONCE, "VAI told of its booking"),
+    "/calendly/confirmed": (AT_LEAST_ONCE, "VAI told of the confirmation"),
+    "/calendly/rescheduled": (AT_LEAST_ONCE, "VAI told of the move"),
+    "/calendly/canceled": (AT_LEAST_ONCE, "VAI told of the cancellation"),
+    "/analytics/log invitee_created": (AT_LEAST_ONCE, "VAI's analytics, invitee_created"),
+    "/analytics/log invitee_rescheduled": (AT_LEAST_ONCE, "VAI's analytics, invitee_rescheduled"),
+    "/analytics/log invitee_canceled": (AT_LEAST_ONCE, "VAI's analytics, invitee_canceled"),
 }
-WAITED_FOR = [kind for kind, (errs, _) in KINDS.items() if errs != NOT_AGAIN]
-FATES = ["once", "again, in doubt", "unknown, shown", "too late, shown", "missed", "undeclared"]
+WAITED_FOR = [kind for kind, (guarantee, _) in KINDS.items() if guarantee != AT_MOST_ONCE]
+OUTCOMES = ["once", "again, in doubt", "unknown, shown", "too late, shown", "missed", "undeclared"]
 
 
 def main():
@@ -74,7 +74,7 @@ def main():
     try:
         with SlowStack(f"chaos-{os.getpid()}") as stack:
             Chaos(stack, given.seed).run()
-        shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
+        shutil.rmtree(stack.folder)  # after a failure it is kept, for its logs
     except KeyboardInterrupt:
         sys.exit(130)
     except Failed as failure:
@@ -82,11 +82,11 @@ def main():
 
 
 class SlowStack(Stack):
-    """A stack whose functions reach the sandbox through a slow line."""
+    """A stack whose functions reach the sandbox through a slow proxy."""
 
     def deploy(self):
-        class Line(BaseHTTPRequestHandler):
-            """What is once sent arrives, even when the sender dies meanwhile."""
+        class Proxy(BaseHTTPRequestHandler):
+            """Forwards a received request even if its sender is killed meanwhile."""
 
             protocol_version, world = "HTTP/1.1", self.sandbox
 
@@ -112,21 +112,21 @@ class SlowStack(Stack):
             def log_message(self, *_):
                 pass
 
-        class Lines(ThreadingHTTPServer):
+        class ProxyServer(ThreadingHTTPServer):
             daemon_threads = True
 
             def handle_error(self, *_):
-                pass  # the sender has died
+                pass  # the sender was killed
 
-        line = Lines(("127.0.0.1", 0), Line)
-        threading.Thread(target=line.serve_forever, daemon=True).start()
-        world, self.sandbox = self.sandbox, f"http://127.0.0.1:{line.server_port}"
+        proxy = ProxyServer(("127.0.0.1", 0), Proxy)
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        world, self.sandbox = self.sandbox, f"http://127.0.0.1:{proxy.server_port}"
         super().deploy()
         self.sandbox = self.env["SANDBOX_URL"] = world
 
 
 class Person:
-    """Somebody with one booking, what they will do with it, and what they have to get."""
+    """A person with one booking: their steps, and what they must receive."""
 
     def __init__(self, number, steps, event_type, start, offset=None, fires=None):
         self.name = f"Person {number:02}"
@@ -135,7 +135,7 @@ class Person:
         self.steps, self.event_type, self.starts = list(steps), event_type, start
         self.offset, self.fires = offset, fires
         self.invitee, self.event, self.due, self.next_at = None, None, [], 0.0
-        self.agent, self.trouble = None, None  # the agent's thread, while it books; and why it could not
+        self.agent, self.trouble = None, None  # the agent's thread, and why its booking failed
 
     def owes(self, *kinds):
         only_vais = ("/email/send", "/followup/schedule", "/calendly/")
@@ -162,14 +162,14 @@ class Person:
             self.owes("sms cancellation", "/calendly/canceled", "/analytics/log invitee_canceled")
             self.owes(*["/followup/schedule"] * (step == "cancel for time"))
         self.invitee, self.event = booked.get("invitee", self.invitee), booked.get("event", self.event)
-        return 2 if step == "move" else 1  # so many webhooks
+        return 2 if step == "move" else 1  # the number of webhooks
 
     def be_booked(self, stack):
-        """An agent books, and asks again until it has an answer."""
+        """Books as an agent, and repeats the request until it is answered."""
         request = {"eventType": self.event_type, "preferredTime": stamp(self.starts), "maxShift": 0, "inviteeName": self.name,
                    "inviteeEmail": self.email, "timezone": self.zone, "phone": self.phone, "userId": "user-1",
                    "conversationId": f"conv-{self.name[-2:]}", "agentType": "sales"}  # fmt: skip
-        until = time.monotonic() + AGENTS_PATIENCE
+        until = time.monotonic() + AGENT_RETRIES_FOR
         while time.monotonic() < until:
             try:
                 status, answer = stack.api("POST", "/api/calendly/schedule", request, {"Idempotency-Key": self.email})
@@ -181,29 +181,29 @@ class Person:
                 return
             self.trouble = f"{self.name}: the agent's last answer is {status}: {answer}"
             if status == 200 and not answer["error"]["retryable"]:
-                return  # nothing here is to be refused
+                return  # no request here may be refused
             time.sleep(1)
 
     def is_free(self):
-        """Whether nobody is booking for them at the moment."""
+        """Returns whether no agent is booking for them."""
         return not (self.agent and self.agent.is_alive())
 
 
 class Killer(threading.Thread):
-    """Kills a process of a function's every 0.2 to 1 s."""
+    """Kills a function's process every 0.2 to 1 s."""
 
     def __init__(self, emulator, seed):
         super().__init__(daemon=True)
-        self.emulator, self.dice, self.over = emulator, random.Random(seed), threading.Event()
+        self.emulator, self.rng, self.over = emulator, random.Random(seed), threading.Event()
         self.killed = Counter()
 
     def run(self):
-        while not self.over.wait(self.dice.uniform(0.2, 1)):
+        while not self.over.wait(self.rng.uniform(0.2, 1)):
             if found := self.functions():
-                self.kill(*self.dice.choice(found))
+                self.kill(*self.rng.choice(found))
 
     def kill(self, pid, name):
-        """By a descriptor, and looked at once more: the number might have become somebody else's."""
+        """Kills by a descriptor, after checking again: the process id could have been reused."""
         try:
             handle = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -218,7 +218,7 @@ class Killer(threading.Thread):
             os.close(handle)
 
     def functions(self):
-        """The emulator's own children that run a function: (pid, function)."""
+        """Returns the emulator's child processes that run a function: (pid, function)."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -229,13 +229,13 @@ class Killer(threading.Thread):
                     name = next(it for it in env if it.startswith(b"AWS_LAMBDA_FUNCTION_NAME="))
                     found.append((int(process.name), name.decode().rpartition(STACK + "-")[2]))
             except (OSError, ValueError, StopIteration, IndexError):
-                pass  # it ended while we looked
+                pass  # the process ended meanwhile
         return sorted(found)
 
 
 class Chaos:
     def __init__(self, stack, seed):
-        self.stack, self.seed, self.dice = stack, seed, random.Random(seed)
+        self.stack, self.seed, self.rng = stack, seed, random.Random(seed)
         self.begun, self.webhooks, self.troubles = time.monotonic(), 0, []
 
     def elapsed(self):
@@ -254,9 +254,9 @@ class Chaos:
                     raise Failed("\n".join(refused))
                 self.let_act(people)
                 self.say(people)
-                if not killer.over.is_set() and self.elapsed() > KILL_LEAST and now() > killed_until:
+                if not killer.over.is_set() and self.elapsed() > MIN_KILLING and now() > killed_until:
                     killer.over.set()
-                    self.say(people, f"no more kills after {killer.killed.total()}; now until everything is settled")
+                    self.say(people, f"no more kills after {killer.killed.total()}; waiting until everything is settled")
                 time.sleep(0.3)
         finally:
             killer.over.set()
@@ -266,8 +266,8 @@ class Chaos:
         self.compare(people, killer)
 
     def plan(self):
-        """Sixteen are reminded within about two minutes: of Quick Consultations, and at webinars. The others stay, move
-        and cancel."""
+        """Sixteen people are reminded within about two minutes, of Quick Consultations and webinars. The others keep,
+        move and cancel their bookings."""
         first = (now() + timedelta(seconds=110)).replace(second=0, microsecond=0)  # 50 to 110 s from now
         day = first + timedelta(days=2)
         while day.weekday() > 4:
@@ -280,24 +280,24 @@ class Chaos:
 
         soon = [(QUICK, first + timedelta(minutes=offset), offset, first) for offset in QUICK_REMINDERS]
         soon += [(WEBINAR, start, offset, fires) for start, fires, offset in webinars for _ in range(6)]
-        fates = [[]] * 10 + [["move"]] * 8 + [["cancel"]] * 4 + [["cancel for time"]] * 4 + [["host cancels"]] * 4
-        fates += [["move", "cancel for time"]] * 2 + [["move", "host cancels"]] * 2
+        plans = [[]] * 10 + [["move"]] * 8 + [["cancel"]] * 4 + [["cancel for time"]] * 4 + [["host cancels"]] * 4
+        plans += [["move", "cancel for time"]] * 2 + [["move", "host cancels"]] * 2
         self.free = iter(first + timedelta(hours=40, minutes=20 * number) for number in range(BOOKINGS * 3))
-        later = [(QUICK, next(self.free), None, None) for _ in fates]
-        self.dice.shuffle(fates)
+        later = [(QUICK, next(self.free), None, None) for _ in plans]
+        self.rng.shuffle(plans)
         people = []
-        for (event_type, start, offset, fires), fate in zip(soon + later, [[]] * len(soon) + fates, strict=True):
-            people.append(Person(len(people) + 1, ["book", *fate], event_type, start, offset, fires))
+        for (event_type, start, offset, fires), steps in zip(soon + later, [[]] * len(soon) + plans, strict=True):
+            people.append(Person(len(people) + 1, ["book", *steps], event_type, start, offset, fires))
         assert len(people) == BOOKINGS
         at = 0.0
         for person in people:
             person.next_at = at
-            at += self.dice.uniform(0.7, 2.1)
+            at += self.rng.uniform(0.7, 2.1)
         return people
 
     def settings(self, webinar_reminders):
         given = (tools.ROOT / "tests/sandbox/settings.toml").read_text()
-        # Of what the story shows besides, this counts nothing: the host's notices, and e-mails of a move.
+        # Removes what is not counted here: the host's notices, and the e-mails about a move.
         for shown in (r'^move = \["sms", "email"\]\n', r'^\[hosts\."[^"]+"\]\n(?:\w+ = .+\n)+'):
             given, found = re.subn(shown, "", given, flags=re.MULTILINE)
             assert found == 1, f"the sandbox's settings have no {shown}"
@@ -308,16 +308,16 @@ class Chaos:
         self.stack.operator("settings", "--file", str(file), "--connection", "default")
 
     def let_act(self, people):
-        """Whoever's time has come does the next thing. They move and cancel when they have got what they were to get, so
-        that nothing of it is overtaken."""
+        """Lets each person whose time has come make the next step. They wait for their messages first, so that no
+        message is replaced by a later one."""
         got = self.received()[0]
         for person in people:
             if not person.steps or self.elapsed() < person.next_at or not person.is_free() or person.trouble:
                 continue
             missing = [kind for kind in person.due if kind in WAITED_FOR and (person.email, kind) not in got]
-            if not missing or self.elapsed() > PATIENCE:
+            if not missing or self.elapsed() > WAIT_LIMIT:
                 self.webhooks += person.act(self.stack, next(self.free) if person.steps[0] == "move" else None)
-                person.next_at = self.elapsed() + self.dice.uniform(0.5, 15)
+                person.next_at = self.elapsed() + self.rng.uniform(0.5, 15)
 
     said = 0.0
 
@@ -326,18 +326,18 @@ class Chaos:
             self.said = self.elapsed()
             booked = sum(bool(person.invitee) for person in people)
             done = sum(not person.steps and person.is_free() for person in people)
-            text = text or f"{booked} have booked, {done} have done all they wanted"
+            text = text or f"{booked} have booked, {done} are done"
             if done == len(people):
                 text += f"; {self.unsettled(people)}"
             print(f"  {self.elapsed():5.1f} s  {text}", flush=True)
 
-    # ------------------------------------------------------------------ until it is settled
+    # ------------------------------------------------------------------ settling
 
     def settled(self, people):
         return not self.unsettled(people) and not (time.sleep(3) or self.unsettled(people))
 
     def unsettled(self, people):
-        """What is still under way."""
+        """Returns what is not finished, or None."""
         if waiting := [person.name for person in people if person.steps or not person.is_free()]:
             return "still to act: " + ", ".join(waiting)
         if reminded := [person.name for person in people if person.fires and now() < person.fires + timedelta(seconds=5)]:
@@ -349,7 +349,7 @@ class Chaos:
         return f"the queues hold {depths}" if any(depths.values()) else None
 
     def depth(self, queue):
-        """With the delayed messages: the retries."""
+        """Returns the number of messages, including the delayed ones, which are retries."""
         names = ["ApproximateNumberOfMessages" + which for which in ("", "NotVisible", "Delayed")]
         found = self.stack.aws("sqs", "AmazonSQS.GetQueueAttributes", QueueUrl=self.stack.env[queue], AttributeNames=names)
         return sum(int(found["Attributes"][name]) for name in names)
@@ -360,14 +360,15 @@ class Chaos:
         return self.stack.get("/inbox.json")
 
     def received(self):
-        """What arrived: the keys by (e-mail address, kind), each as often as it came; and whose it is that we don't know."""
+        """Returns what arrived: the keys by (e-mail address, kind), each as often as it came; and a list of
+        problems."""
         inbox, got, strange = self.inbox(), {}, []
         for sms in inbox["sms"]:
             number = re.fullmatch(r"\+407120001(\d\d)", sms["to"])
             who = f"person{number[1]}@example.com" if number else sms["to"]
             got.setdefault((who, f"sms {sms['message']}"), []).append(sms["custom_args"]["command_id"])
             if sms["unfilled"]:
-                strange.append(f"a message with a placeholder that nobody filled: {sms['text']}")
+                strange.append(f"a message with an unfilled placeholder: {sms['text']}")
         for call in inbox["vai"]:
             body, kind = call["body"], call["path"]
             who = body.get("to") or body.get("invitee_email") or body.get("user_email") or body["data"]["email"]
@@ -375,7 +376,7 @@ class Chaos:
             if not call["idempotency_key"]:
                 strange.append(f"a call of {kind} without an Idempotency-Key")
             got.setdefault((who, kind), []).append(str(call["idempotency_key"]))
-        strange += [f"the outside world refused a call: {it}" for it in inbox["refused"]]
+        strange += [f"the sandbox refused a call: {it}" for it in inbox["refused"]]
         return got, strange
 
     def compare(self, people, killer):
@@ -387,22 +388,22 @@ class Chaos:
             expected = Counter(person.due)
             for kind in KINDS:
                 keys = got.pop((person.email, kind), [])
-                fates = judge(person, kind, expected[kind], keys, story)
-                table[kind].update(fates, due=expected[kind])
-                if fates["missed"] or fates["undeclared"]:
+                outcomes = judge(person, kind, expected[kind], keys, story)
+                table[kind].update(outcomes, due=expected[kind])
+                if outcomes["missed"] or outcomes["undeclared"]:
                     keys = ", ".join(keys) or "nothing"
-                    told = "".join(f"\n  {at}  {happened}" for at, _, happened in story.of(title_of(person, kind)))
-                    self.troubles.append(f"{person.name}: {kind}: {expected[kind]} due, came: {keys}{told}")
+                    lines = "".join(f"\n  {at}  {happened}" for at, _, happened in story.lines_of(title_of(person, kind)))
+                    self.troubles.append(f"{person.name}: {kind}: {expected[kind]} due, came: {keys}{lines}")
                     (self.stack.folder / f"{person.name}.txt").write_text(story.text)
-        self.troubles += [f"{who} got what nobody knows of: {kind}: {keys}" for (who, kind), keys in got.items()]
+        self.troubles += [f"{who} got something unexpected: {kind}: {keys}" for (who, kind), keys in got.items()]
         for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL"):
             if depth := self.depth(queue):
                 self.troubles.append(f"{queue} holds {depth}")
         if any(it["state"] != "active" for it in self.stack.get("/calendly.json")["subscriptions"]):
-            self.troubles.append("Calendly has given the subscription up")
+            self.troubles.append("Calendly has disabled the subscription")
         self.show(people, killer, table)
         if self.troubles:
-            raise Failed("\n\n".join([*self.troubles, f"Logs, and whole stories: {self.stack.folder}"]))
+            raise Failed("\n\n".join([*self.troubles, f"Logs, and the output of `explain`: {self.stack.folder}"]))
 
     def show(self, people, killer, table):
         log = (self.stack.folder / "emulator.log").read_text(errors="replace")
@@ -412,12 +413,12 @@ class Chaos:
         failed = sum((it["status"] or 0) // 100 != 2 for it in self.inbox()["deliveries"])
         print(f"""
 bookings   {len(people)}: {sum(person.by_agent for person in people)} by VAI's agents; {moves} moves, {cancels} cancellations
-webhooks   {self.webhooks}; {failed} more attempts failed and were repeated
+webhooks   {self.webhooks}; {failed} other attempts failed and were repeated
 kills      {killer.killed.total()}, of which {sum(cut.values())} in the middle of an invocation: {kills}
 took       {self.elapsed():.0f} s, seed {self.seed}
 """)
         width = max(map(len, KINDS)) + 2
-        columns = ["due", *FATES]
+        columns = ["due", *OUTCOMES]
         print(" " * width + "  ".join(columns))
         total = Counter()
         for kind, counts in table.items():
@@ -427,7 +428,7 @@ took       {self.elapsed():.0f} s, seed {self.seed}
 
 
 class Story:
-    """What `operator explain` tells of a person's booking, line by line: (when, what, what happened)."""
+    """The output of `operator explain` for a person's booking, line by line: (when, what, what happened)."""
 
     def __init__(self, stack, person):
         try:
@@ -439,32 +440,32 @@ class Story:
         lines = re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)  (.+?) {2,}(.+)$", self.text, re.MULTILINE)
         self.lines = [(datetime.fromisoformat(at).replace(tzinfo=zone), what, happened) for at, what, happened in lines]
 
-    def of(self, title):
-        """The lines about one thing. Where a booking was moved, its title names the day. Nobody here moves twice."""
+    def lines_of(self, title):
+        """Returns the lines with a title. After a move, a title also contains the day. Nobody here moves twice."""
         return [line for line in self.lines if line[1] == title or line[1].startswith(title + " (of ")]
 
     def has(self, title, *words, since=None):
         return any(all(word in happened for word in words) and (not since or at >= since)
-                   for at, _, happened in self.of(title))  # fmt: skip
+                   for at, _, happened in self.lines_of(title))  # fmt: skip
 
 
 def judge(person, kind, due, keys, story):
-    """What became of so many messages of a kind, of which came those with these keys."""
-    errs, title = KINDS[kind][0], title_of(person, kind)
-    fates, times = Counter(), Counter(keys)
+    """Counts the outcomes of `due` messages of a kind. `keys` are those of the messages that came."""
+    guarantee, title = KINDS[kind][0], title_of(person, kind)
+    outcomes, times = Counter(), Counter(keys)
     for again in times.values():
         in_doubt = story.has(title, "(unknown)")
-        most = {NOT_AGAIN: 1, ONCE_MORE: 2, AS_OFTEN: len(keys)}[errs] if in_doubt else 1
-        fates["once" if again == 1 else "again, in doubt" if again <= most else "undeclared"] += 1
-    fates["undeclared"] += max(0, len(times) - due)
+        most = {AT_MOST_ONCE: 1, AT_MOST_TWICE: 2, AT_LEAST_ONCE: len(keys)}[guarantee] if in_doubt else 1
+        outcomes["once" if again == 1 else "again, in doubt" if again <= most else "undeclared"] += 1
+    outcomes["undeclared"] += max(0, len(times) - due)
     for _ in range(due - len(times)):
-        if errs != AS_OFTEN and story.has(title, "outcome unknown"):
-            fates["unknown, shown"] += 1
+        if guarantee != AT_LEAST_ONCE and story.has(title, "outcome unknown"):
+            outcomes["unknown, shown"] += 1
         elif kind == "sms reminder" and story.has(title, "not sent", "(past_offset)", since=person.fires):
-            fates["too late, shown"] += 1
+            outcomes["too late, shown"] += 1
         else:
-            fates["missed"] += 1
-    return fates
+            outcomes["missed"] += 1
+    return outcomes
 
 
 def title_of(person, kind):
@@ -472,7 +473,7 @@ def title_of(person, kind):
 
 
 def span(minutes):
-    """As `explain` tells it."""
+    """Returns a number of minutes in the words of `explain`."""
     hours, rest = divmod(minutes, 60)
     if minutes % 1440 == 0 and minutes > 1440:
         return f"{minutes // 1440} days"

@@ -1,10 +1,10 @@
-"""Starts ministack with what it leaves out of this template made good. Runs in .tools/emulator."""
+"""Starts ministack, and adds what it ignores in our template. Runs in .tools/emulator."""
 
 from ministack import app
 from ministack.services import dynamodb, scheduler
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
-# Schedules are looked at every 10 s as shipped; a story should not wait for that.
+# ministack checks schedules every 10 s. With 1 s, the story is faster.
 scheduler._SCHEDULE_TICK_INTERVAL = 1
 
 
@@ -24,20 +24,20 @@ def adjust(resource, before=None, after=None):
         handlers[verb] = wrapped
 
 
-def expire(name, table):
-    """Turns on what TimeToLiveSpecification asks for, which is dropped as shipped."""
+def enable_expiry(name, table):
+    """Applies TimeToLiveSpecification, which ministack ignores."""
     if spec := table.get("TimeToLiveSpecification"):
         spec = {**spec, "Enabled": str(spec.get("Enabled")).lower() == "true"}
         dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": spec})
 
 
-def numbers(mapping):
-    """CloudFormation makes a number of a parameter; here it stays a string, on which the queue's poller dies."""
+def convert_numbers(mapping):
+    """Converts a parameter to a number, as CloudFormation does. A string would crash ministack's queue poller."""
     if scaling := mapping.get("ScalingConfig"):
         scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
 
 
-adjust("AWS::DynamoDB::Table", after=expire)
-adjust("AWS::Lambda::EventSourceMapping", before=numbers)
+adjust("AWS::DynamoDB::Table", after=enable_expiry)
+adjust("AWS::Lambda::EventSourceMapping", before=convert_numbers)
 
 app.main()

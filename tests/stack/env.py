@@ -16,7 +16,7 @@ import tools
 def local():
     path = tools.ROOT / ".local/run/env"
     if not path.exists():
-        sys.exit("The local stack is not up: start it with `make run`, or name one on AWS: STACK=vai-calendly-dev")
+        sys.exit("The local stack is not running: start it with `make run`, or name one on AWS: STACK=vai-calendly-dev")
     return path.read_text()
 
 
@@ -34,6 +34,6 @@ def deployed(stack):
 
 stack, command = sys.argv[1], sys.argv[2:]
 pairs = local() if stack == "local" else deployed(stack)
-os.environ["STACK"] = stack  # the operator's program proposes commands that are about it
+os.environ["STACK"] = stack  # the operator's program adds it to the commands that it suggests
 os.environ.update(line.split("=", 1) for line in shlex.split(pairs))
 os.execvp(command[0], command)

@@ -1,5 +1,5 @@
-"""Invokes a function of the local stack with a sample event and prints its answer. events/README.md says what may stand in
-double braces in a sample.
+"""Invokes a function of the local stack with a sample event and prints its answer. events/README.md lists the
+placeholders in double braces.
 
     python3 tests/stack/env.py local python3 tests/stack/invoke.py schedule events/schedule/book.json
 """
@@ -33,15 +33,15 @@ def value(what):
         return kept.read_text() if kept.exists() else sys.exit(f"There is no {what} yet: make one, see events/README.md")
     if time := TIME.fullmatch(what):
         return at(*time.groups())
-    sys.exit(f"Nobody knows what {{{{{what}}}}} is: see events/README.md")
+    sys.exit(f"{{{{{what}}}}} is not a known placeholder: see events/README.md")
 
 
 def at(count, unit, hour, minute, zone):
-    """The full minute so far ahead, in a zone; a weekday is one from Monday to Friday."""
+    """Returns the full minute after a time from now, in a zone. Weekdays are Monday to Friday."""
     count, zone = int(count), ZoneInfo(zone) if zone else timezone.utc
     now = datetime.now(zone)
     if unit in ("minute", "hour"):
-        # Through UTC: so far ahead by the clock on the wall would be wrong when clocks change.
+        # In UTC: local arithmetic would be wrong across a change of the clocks.
         then = (now.astimezone(timezone.utc) + timedelta(**{unit + "s": count})).astimezone(zone)
     else:
         then = now
@@ -65,7 +65,7 @@ def invoke(function, event):
 
 
 def keep(answer):
-    """What the next sample may refer to as the last."""
+    """Stores the ids for the placeholders `last booking` and `last hold`."""
     match answer:
         case {"booking": {"id": str(found)}}:
             (RUN / "last-booking").write_text(found)

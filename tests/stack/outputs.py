@@ -1,4 +1,5 @@
-"""Prints a deployed stack's outputs as environment variables, after checking that what can be lost silently is there.
+"""Prints a deployed stack's outputs as environment variables. First checks the parts that the emulator can drop
+silently.
 
 Runs in .tools/deploy, against AWS or, with AWS_ENDPOINT_URL, the local stack.
 """
@@ -49,9 +50,9 @@ def problems(stack, found):
             if one["EventSourceArn"].endswith(f":{stack}-{queue}")
         ]
         if [one["State"] in ("Enabled", "Enabling", "Creating") for one in sources] != [True]:
-            yield f"{function} is not fed by the {queue} queue: {sources}"
+            yield f"{function} does not receive from the {queue} queue: {sources}"
         elif sources[0].get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{function} does not report single failures of a batch"
+            yield f"{function} does not report partial batch failures"
 
 
 def main():
@@ -60,11 +61,11 @@ def main():
         found = outputs(stack)
         wrong = list(problems(stack, found))
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"Can't look at the stack {stack}: {error}")
+        sys.exit(f"The stack {stack} can't be read: {error}")
     if wrong:
-        sys.exit(f"The stack {stack} is deployed but not whole:\n" + "".join(f"  - {one}\n" for one in wrong))
+        sys.exit(f"The stack {stack} is deployed but incomplete:\n" + "".join(f"  - {one}\n" for one in wrong))
     for key, value in found.items():
-        # Quoted, so that a shell can read it too.
+        # Quoted for a shell.
         print(re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper() + "=" + shlex.quote(value))
 
 

@@ -1,6 +1,6 @@
-"""Builds the arm64 binaries that AWS gets: target/package/<function>/bootstrap, and a zip beside each.
+"""Builds the arm64 binaries for AWS: target/package/<function>/bootstrap, and a zip of each.
 
-With --check it only makes sure that they are what they should be.
+With --check it only checks that they are arm64 binaries.
 """
 
 import os
@@ -18,7 +18,7 @@ PACKAGE = tools.ROOT / "target/package"
 def build():
     bin = tools.install("package") / "bin"
     if not shutil.which("rustup"):
-        sys.exit("Building for arm64 needs rustup (https://rustup.rs), which brings the target's standard library")
+        sys.exit("Building for arm64 needs rustup (https://rustup.rs), which installs the target's standard library")
     tools.say("building for arm64")
     if subprocess.run(["rustup", "target", "add", "aarch64-unknown-linux-gnu"], cwd=tools.ROOT).returncode:
         sys.exit("rustup could not add the target aarch64-unknown-linux-gnu")
@@ -42,7 +42,7 @@ def zips():
     for name in FUNCTIONS:
         binary = PACKAGE / name / "bootstrap"
         with zipfile.ZipFile(PACKAGE / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-            entry = zipfile.ZipInfo("bootstrap")  # a fixed date: the same code is the same zip
+            entry = zipfile.ZipInfo("bootstrap")  # without a date, so the same code gives the same zip
             entry.external_attr, entry.compress_type = 0o755 << 16, zipfile.ZIP_DEFLATED
             archive.writestr(entry, binary.read_bytes())
         size, packed = binary.stat().st_size, (PACKAGE / f"{name}.zip").stat().st_size

@@ -1,8 +1,8 @@
-"""The main job, played once on the running stack: an agent books for Ana in Bucharest by our API; she is confirmed and
-reminded, moves the meeting and cancels it, and Maria, the host, is told each time. Meanwhile the agent books, moves and
-cancels for Freja in Copenhagen, whose phone is off in the end: an e-mail takes the place of the SMS. Of what is for Lin in
-Taipei, EngageLab takes nothing and Twilio all; she replies STOP, and is texted no more. And Emma does not come. Every step
-waits for what the people concerned should see, and fails when they don't."""
+"""The story, played once on the running stack. An agent books for Ana in Bucharest through our API. She gets a
+confirmation and a reminder, moves the meeting and cancels it; Maria, the host, is notified each time. Meanwhile the
+agent books, moves and cancels for Freja in Copenhagen. At the end her phone is off, so an e-mail replaces the SMS. For
+Lin in Taipei, EngageLab refuses the messages and Twilio sends them; she replies STOP and gets no more SMS. Emma does
+not come to her meeting. Every step waits for what the people should see, and fails if they don't."""
 
 import hashlib
 import hmac
@@ -26,10 +26,10 @@ FREJA = {"inviteeName": "Freja Holm", "inviteeEmail": "freja.holm@example.com", 
          "phone": "+4520123457", "language": "da"}  # fmt: skip
 LIN = {"inviteeName": "林怡君", "inviteeEmail": "lin.yijun@example.com", "timezone": "Asia/Taipei",
        "phone": "+886912345678", "language": "zh-Hant"}  # fmt: skip
-# Another number each time: whoever wants no more notes gets none, on a state that was kept.
+# A new number for each run: with a kept state, the last one has unsubscribed.
 EMMA = {"first_name": "Emma", "last_name": "Clarke", "name": "Emma Clarke", "email": "emma.clarke@example.com",
         "timezone": "Europe/London", "text_reminder_number": f"+44 7400 {random.randrange(10**6):06}"}  # fmt: skip
-# The sandbox's event type, for the recorded payloads: a link for another booking can be made of it.
+# The sandbox's event type, put into the recorded payloads, so that a link for another booking can be made.
 SALES_DEMO = "/event_types/00000000-0000-4000-8000-0000000000e1"
 # The host's contact in the settings.
 MARIA = "+40722000101"
@@ -37,17 +37,17 @@ MARIA = "+40722000101"
 
 def play(stack):
     story = Story(stack)
-    story.knock()
+    story.check_access()
     booked = story.book()
     story.expect("vai", "VAI told of the booking", lambda it: it["path"].endswith("/calendly/notify"))
     story.expect("sms", "the confirmation by SMS", lambda it: it["message"] == "confirmation")
     story.expect("emails", "the confirmation by e-mail", lambda it: it["to"] == ANA["inviteeEmail"])
     story.notice("its host told by SMS", ANA)
     story.expect("vai", "VAI told of the confirmation", lambda it: it["path"].endswith("/calendly/confirmed"))
-    story.ask(booked)
+    story.list_meetings(booked)
     story.settle()
     story.must_be(sms=1, notices=1, emails=1, followups=0, analytics=1, notified=1)
-    # While Ana's reminder waits for its hour.
+    # Until Ana's reminder is due.
     story.by_the_agent()
     story.settle()
     story.must_be(sms=4, notices=4, emails=4, followups=0, analytics=4, notified=2)
@@ -82,56 +82,56 @@ def play(stack):
 class Story:
     def __init__(self, stack):
         self.stack = stack
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
 
     def say(self, text):
-        print(f"  {time.monotonic() - self.begun:5.1f} s  {text}", flush=True)
+        print(f"  {time.monotonic() - self.started:5.1f} s  {text}", flush=True)
 
-    def knock(self):
-        """Without a key, or with somebody else's, the API is closed; with ours it tells what it can do, and how it is."""
+    def check_access(self):
+        """Without a key, or with a wrong one, the API answers 401. With ours, it lists its tools and its status."""
         print("\nThe story", flush=True)
         for headers in ({"Authorization": None}, {"Authorization": "Bearer vai_" + "0" * 43}):
             status, answer = self.stack.api("GET", "/api/status", headers=headers)
             if (status, answer["error"]["code"]) != (401, "unauthorized"):
-                raise Failed(f"without a key the API should have answered 401 and answered {status}: {answer}")
+                raise Failed(f"without a key, the API should have answered 401, but answered {status}: {answer}")
         tools = json.dumps(self.call("GET", "/api/tools"))
         if missing := [name for name in ("book", "move", "cancel", "available_times") if name not in tools]:
             raise Failed(f"the tools lack {missing}: {tools}")
         status = self.call("GET", "/api/status")
         if status["problems"] or status["subscription"]["state"] != "active" or any(it["dead"] for it in status["queues"]):
-            raise Failed(f"the API should have said that all is well: {status}")
-        self.say("the API knows its key, its tools and how it is: all is well")
+            raise Failed(f"the API's status should have no problems: {status}")
+        self.say("the API accepts only its key, lists its tools and reports no problems")
 
     def call(self, method, path, body=None, headers={}):
-        """A call of our API that must succeed."""
+        """Makes a call to our API that must succeed."""
         status, answer = self.stack.api(method, path, body, headers)
         if status != 200 or (isinstance(answer, dict) and answer.get("success") is False):
             raise Failed(f"{method} {path} got {status}: {json.dumps(answer, ensure_ascii=False)}")
         return answer
 
     def book(self):
-        # The next full minute that leaves the one-hour reminder more than half a minute to be planned in.
+        # The next full minute that leaves more than half a minute to schedule the one-hour reminder.
         start = instant(minutes=60, seconds=35)
         request = ANA | {"eventType": "Quick Consultation", "preferredTime": start, "conversationId": "conv-42",
                          "userId": "user-7", "agentType": "sales", "notes": "Vrea să vadă modulul de facturare"}  # fmt: skip
-        key = {"Idempotency-Key": f"conv-42-{uuid.uuid4()}"}  # a state that was kept knows the last one
+        key = {"Idempotency-Key": f"conv-42-{uuid.uuid4()}"}  # a kept state knows the last one
         booked, again = (self.call("POST", "/api/calendly/schedule", request, key)["booking"] for _ in range(2))
         if (again["id"], again["inviteeUuid"]) != (booked["id"], booked["inviteeUuid"]):
             raise Failed(f"the same Idempotency-Key should have given the same booking: {booked}, then {again}")
         if datetime.fromisoformat(booked["startTime"]) != datetime.fromisoformat(start):
-            raise Failed(f"asked for {start}, the agent has got {booked['startTime']}")
+            raise Failed(f"the agent asked for {start} and got {booked['startTime']}")
         self.say(f"VAI's agent books a Quick Consultation for {ANA['inviteeName']}, {start}; asked twice, it books once")
         return booked
 
-    def ask(self, booked):
-        """What an agent is told of somebody's meetings."""
+    def list_meetings(self, booked):
+        """Asks for a person's meetings, as an agent does."""
         events = self.call("GET", f"/api/calendly/upcoming/{ANA['inviteeEmail']}?days=7")["events"]
         if [one["inviteeUuid"] for one in events] != [booked["inviteeUuid"]]:
-            raise Failed(f"Ana's one meeting should be upcoming: {events}")
-        self.say("asked what lies ahead of Ana, the API names her meeting")
+            raise Failed(f"Ana should have one upcoming meeting: {events}")
+        self.say("the API lists Ana's upcoming meeting")
 
     def by_the_agent(self):
-        """A booking's whole life by the API: the people concerned hear of one move and of one cancellation."""
+        """Books, moves and cancels through the API. The people are notified of one move and of one cancellation."""
         request = FREJA | {"eventType": "Quick Consultation", "preferredTime": instant(minutes=49 * 60),
                            "conversationId": "conv-43", "userId": "user-7", "agentType": "sales"}  # fmt: skip
         booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
@@ -149,37 +149,38 @@ class Story:
                     lambda it: it["provider"] == "ses" and it["to"] == FREJA["inviteeEmail"])  # fmt: skip
         for news in ("rescheduled", "canceled"):
             self.news(f"VAI told that it was {news}", news, booking)
-        self.told(booking, "cancellation by SMS", "has not arrived")
-        self.told(booking, "cancellation by e-mail", "has arrived")
+        self.expect_line(booking, "cancellation by SMS", "has not arrived")
+        self.expect_line(booking, "cancellation by e-mail", "has arrived")
 
     def to_freja(self, what, message, **having):
         having |= {"message": message, "to": FREJA["phone"]}
         self.expect("sms", what, lambda it: having.items() <= it.items())
 
     def stop(self):
-        """EngageLab refuses, Twilio takes over and tells what becomes of it; a person who wants no more gets no more."""
+        """EngageLab refuses, and Twilio takes over and reports the delivery. A person who replies STOP gets no more
+        SMS."""
         self.refuse(2)  # the invitee's and the host's
         request = LIN | {"eventType": "Quick Consultation", "preferredTime": instant(minutes=28 * 60),
                          "conversationId": "conv-44", "userId": "user-7", "agentType": "sales"}  # fmt: skip
         booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
-        self.say(f"the agent books for {LIN['inviteeName']}; EngageLab refuses what is to be sent")
+        self.say(f"the agent books for {LIN['inviteeName']}; EngageLab refuses the messages")
         self.expect("sms", "the confirmation by Twilio's SMS",
                     lambda it: it["provider"] == "twilio" and it["to"] == LIN["phone"])  # fmt: skip
         self.notice("its host told by Twilio's SMS", LIN, provider="twilio")
-        self.told(booking, "confirmation by SMS", "Twilio takes over")
-        self.told(booking, "confirmation by SMS", "has arrived")
+        self.expect_line(booking, "confirmation by SMS", "Twilio takes over")
+        self.expect_line(booking, "confirmation by SMS", "has arrived")
         self.stack.post("/people/reply", {"from": LIN["phone"], "text": "STOP"})
         self.say("she replies: “STOP”")
-        self.told(booking, "confirmation by SMS", "the person replied", "to be left alone")
+        self.expect_line(booking, "confirmation by SMS", "the person replied", "to be left alone")
         self.call("POST", f"/api/calendly/bookings/{booking}/cancel", {"reason": "臨時有事"})
         self.say("the agent cancels it")
         self.expect("emails", "no SMS any more: an e-mail (Amazon SES) takes its place",
                     lambda it: it["provider"] == "ses" and it["to"] == LIN["inviteeEmail"])  # fmt: skip
-        self.told(booking, "cancellation by SMS", "not sent")
-        # Which lets the story be played once more on a state that was kept.
+        self.expect_line(booking, "cancellation by SMS", "not sent")
+        # So that the story can be played again on a kept state.
         self.stack.post("/people/reply", {"from": LIN["phone"], "text": "START"})
         self.say("she replies: “START”")
-        self.told(booking, "confirmation by SMS", "the person replied", "to be texted again")
+        self.expect_line(booking, "confirmation by SMS", "the person replied", "to be texted again")
         return booking
 
     def refuse(self, times):
@@ -187,7 +188,8 @@ class Story:
         self.stack.post("/control/faults", fault)
 
     def no_show(self):
-        """The host's word that somebody didn't come, which Calendly is late with, so that nobody has to wait here."""
+        """The host marks an invitee as a no-show. Calendly reports a meeting in the past, so that this test need not
+        wait."""
         now = datetime.now(timezone.utc)
         booked = self.recorded("invitee_created_text_reminder", now - timedelta(minutes=75), 15, EMMA)
         absent = json.loads((ROOT / "events/invitee_no_show_created.json").read_text())
@@ -197,36 +199,36 @@ class Story:
         for body in (booked, absent):
             self.post(json.dumps(body, ensure_ascii=False).encode(), 200)
             self.settle()
-        self.say("Calendly tells late of a meeting that is over, and that Emma Clarke did not come")
-        missed = self.expect("sms", "a note to her, by Twilio, with a link for a new time and one that ends such notes",
+        self.say("Calendly reports a meeting that is over, and that Emma Clarke did not come")
+        missed = self.expect("sms", "a message to her by Twilio, with a link for a new time and a link to unsubscribe",
                              lambda it: it["to"] == digits(EMMA["text_reminder_number"]))  # fmt: skip
         [link] = re.findall(r"http://127\.0\.0\.1:\S+/unsubscribe/\S+", missed["text"])
         asked, done = (output(["curl", "-s", "-w", " %{http_code}", *method, link]) for method in ((), ("-X", "POST")))
         titles = [re.search(r"<title>(.+?)</title>.* (\d+)$", page, re.DOTALL).groups() for page in (asked, done)]
         if [status for _, status in titles] != ["200", "200"] or "<form" not in asked or "<form" in done:
-            raise Failed(f"the link should have asked, and then have done it: {asked}\n{done}")
+            raise Failed(f"the link should have asked first, and unsubscribed after the button: {asked}\n{done}")
         self.say(f"she follows it: “{titles[0][0]}”, presses the button: “{titles[1][0]}”")
 
     def news(self, what, news, booking):
         self.expect("vai", what, lambda it: it["path"].endswith(f"/calendly/{news}") and it["body"]["booking_id"] == booking)
 
     def notice(self, what, person, **having):
-        """The host is told, whatever the carrier."""
+        """Waits for the host's notice about a person."""
         having |= {"to": MARIA}
         self.expect("sms", what, lambda it: person["inviteeName"] in it["text"] and having.items() <= it.items())
 
-    def told(self, booking, what, *words, within=30):
-        """Waits for a line of a booking's timeline."""
+    def expect_line(self, booking, what, *words, within=30):
+        """Waits for a line of a booking's timeline that contains these words."""
         until = time.monotonic() + within
         while time.monotonic() < until:
             lines = self.call("GET", f"/api/calendly/bookings/{booking}/timeline")["lines"]
             for line in lines:
-                # After a move there are two of everything.
+                # After a move, each title exists twice.
                 if line["what"].split(" (of ")[0] == what and all(word in line["happened"] for word in words):
                     return self.say(f"its timeline: {what}: {line['happened']}")
             time.sleep(0.5)
         lines = "".join(f"\n  {line['what']}: {line['happened']}" for line in lines)
-        raise Failed(f"the timeline of {booking} should say of “{what}”: {words}, and says:{lines}")
+        raise Failed(f"the timeline of {booking} should have “{what}” with {words}, but has:{lines}")
 
     def move(self, invitee):
         start = instant(minutes=26 * 60)
@@ -238,18 +240,18 @@ class Story:
         self.stack.post("/people/cancel", {"invitee": invitee, "reason": "Nu mai am timp în ziua aceea"})
         self.say("Ana cancels: „Nu mai am timp în ziua aceea”")
 
-    def expect(self, box, what, is_it, within=30):
-        """Waits until something that fits has arrived in a box of the sandbox's."""
+    def expect(self, box, what, matches, within=30):
+        """Waits until a matching item has arrived in a box of the sandbox."""
         until = time.monotonic() + within
         while time.monotonic() < until:
             for found in self.stack.get("/inbox.json")[box]:
-                if is_it(found):
+                if matches(found):
                     text = found.get("text") or found.get("message") or ""
-                    # Of a long letter its subject will do.
-                    told = found["subject"] if found.get("html") else text.strip().replace("\n", "\n            ")
-                    self.say(what + (f":\n           “{told}”" if told and box != "vai" else ""))
-                    if "{{" in text + told:
-                        raise Failed(f"{what} has a placeholder that nobody filled: {text}")
+                    # Of an e-mail, only the subject is printed.
+                    printed = found["subject"] if found.get("html") else text.strip().replace("\n", "\n            ")
+                    self.say(what + (f":\n           “{printed}”" if printed and box != "vai" else ""))
+                    if "{{" in text + printed:
+                        raise Failed(f"{what} has an unfilled placeholder: {text}")
                     return found
             time.sleep(0.2)
         inbox = self.stack.get("/inbox.json")
@@ -258,8 +260,8 @@ class Story:
                      f"webhooks: {deliveries}; logs: {self.stack.folder}")  # fmt: skip
 
     def settle(self):
-        """Waits until every message has arrived or not, as far as its carrier tells, and both queues are empty; twice, for
-        the last word of a message may be on its way between the two."""
+        """Waits until every message has its final delivery state and both queues are empty. Checks twice, because a
+        receipt may be on its way from the provider to the queue."""
         looks = 0
         for _ in range(100):
             inbox = self.stack.get("/inbox.json")
@@ -285,15 +287,15 @@ class Story:
         if found != expected:
             raise Failed(f"the inboxes should hold {expected} and hold {found}")
         if inbox["refused"]:
-            raise Failed(f"the outside world refused a call: {inbox['refused']}")
+            raise Failed(f"the sandbox refused a call: {inbox['refused']}")
         if wrong := [it for it in inbox["receipts"] if it["status"] != 200]:
-            raise Failed(f"what the providers told was not taken: {wrong}")
+            raise Failed(f"a receipt was not accepted: {wrong}")
         for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL"):
             if self.depth(queue):
                 raise Failed(f"{queue} is not empty")
 
     def replay(self):
-        """Calendly delivers every webhook a second time."""
+        """Delivers every webhook of Calendly a second time."""
         bodies = [one["body"] for one in self.stack.get("/inbox.json")["deliveries"]]
         for body in bodies:
             self.post(body.encode(), 200)
@@ -301,25 +303,25 @@ class Story:
         self.say(f"Calendly delivers its {len(bodies)} webhooks once more: nothing changes")
 
     def curl(self):
-        """A recorded payload, in the days to come, signed by openssl and posted by curl; twice."""
+        """Posts a recorded payload for a future meeting twice, signed by openssl and sent by curl."""
         start = datetime.fromisoformat(instant(minutes=50 * 60))
         body = self.recorded("invitee_created_text_reminder", start, 30)
         before = set(self.schedules())
         body = json.dumps(body, ensure_ascii=False).encode()
         self.post(body, 200)
-        found = self.expect("sms", "a recorded payload, signed and posted by others", lambda it: it["to"] == "+4520123456")
+        found = self.expect("sms", "a recorded payload, signed and posted with other programs", lambda it: it["to"] == "+4520123456")
         self.post(body, 200)
         self.post(body + b" ", 401, signed=body)
         self.settle()
         schedules = set(self.schedules()) - before
         if len(schedules) != 3:
             raise Failed(f"the new booking should have three schedules: {schedules}")
-        self.say("posted again it changes nothing; with one byte more it gets 401; three schedules wait")
+        self.say("posted again, it changes nothing; with one byte more, it gets 401; three schedules exist")
         return found
 
     def recorded(self, name, start, minutes, person={}):
-        """A recorded payload at another time, maybe about another person. The invitee is a new one each time: what was
-        posted before would be a duplicate."""
+        """Returns a recorded payload for another time, and for another person if given. It has new ids each time,
+        because the same ids would be a duplicate."""
         text = (ROOT / f"events/{name}.json").read_text()
         for known in set(re.findall(r"(?:9e8d7c6b|5c1f3f0e)-[0-9a-f-]{27}", text)):
             text = text.replace(known, str(uuid.uuid4()))
@@ -334,7 +336,7 @@ class Story:
         return [one["Name"] for one in self.stack.rest("scheduler", f"/schedules?ScheduleGroup={group}")["Schedules"]]
 
     def post(self, body, status, signed=None):
-        """Signed and posted by programs that share nothing with ours: openssl and curl where the machine has them."""
+        """Posts a webhook, signed and sent by independent programs: openssl and curl, if the machine has them."""
         folder, key, url = self.stack.folder, self.stack.signing_key(), self.stack.env["WEBHOOK_URL"]
         stamp = str(int(time.time()))
         signed = f"{stamp}.".encode() + (body if signed is None else signed)
@@ -355,7 +357,7 @@ class Story:
             except urllib.error.HTTPError as error:
                 answer = str(error.code)
         if answer != str(status):
-            raise Failed(f"the webhook should have answered {status} and answered {answer}")
+            raise Failed(f"the webhook should have answered {status}, but answered {answer}")
 
     def show(self, whose, booking):
         print(f"\n{whose}'s timeline (make explain BOOKING=…)\n")
@@ -363,7 +365,7 @@ class Story:
 
 
 def instant(**ahead):
-    """The full minute at or after so long from now."""
+    """Returns the first full minute that is at least so long from now."""
     at = datetime.now(timezone.utc) + timedelta(**ahead)
     full = at.replace(second=0, microsecond=0)
     return stamp(full if at == full else full + timedelta(minutes=1))

@@ -1,4 +1,4 @@
-"""`make run`: starts everything, plays the story, stays up until Ctrl-C. With --check it ends after the story."""
+"""`make run`: starts everything, plays the story, and runs until Ctrl-C. With --check, it ends after the story."""
 
 import argparse
 import os
@@ -19,32 +19,32 @@ NO_BROWSER = 3  # what screenshot.py exits with
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--check", action="store_true", help="free ports, a state of its own, and end after the story")
+    options.add_argument("--check", action="store_true", help="use free ports and a separate state, and end after the story")
     options.add_argument("--keep", action="store_true", help="keep the state of the last run")
     options.add_argument("--port", type=int, default=4566)
     options.add_argument("--sandbox-port", type=int, default=4570)
     given = options.parse_args()
 
-    # SIGINT too: a shell starts background jobs with it ignored.
+    # SIGINT too, because a shell starts background jobs with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     tools.require()
     sys.stdout.reconfigure(line_buffering=True)
-    begun = time.monotonic()
+    started = time.monotonic()
     try:
         stack = Stack(f"check-{os.getpid()}") if given.check else Stack("run", given.port, given.sandbox_port, given.keep)
         with stack:
-            tools.say(f"up after {time.monotonic() - begun:.0f} s")
+            tools.say(f"up after {time.monotonic() - started:.0f} s")
             play(stack)
             messages, count = stack.show_messages()
             tools.say(f"all {count} messages, in every language and by every channel, are shown on {messages}/")
             if given.check:
-                look({"story": stack.sandbox, "messages": messages})
+                check_pages({"story": stack.sandbox, "messages": messages})
                 test_table(stack)
             else:
-                invite(stack, messages)
+                print_commands(stack, messages)
                 threading.Event().wait()
-        shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
+        shutil.rmtree(stack.folder)  # after a failure it is kept, for its logs
         stack.folder.with_suffix(".lock").unlink()
     except KeyboardInterrupt:
         tools.say("stopping")
@@ -53,8 +53,8 @@ def main():
         sys.exit(f"\n{failure}")
 
 
-def look(pages):
-    """Looks at pages of the sandbox's as a person does, in a browser without a window."""
+def check_pages(pages):
+    """Checks pages of the sandbox in a headless browser."""
     found, problem = tools.browser()
     for name, url in pages.items():
         if problem:
@@ -65,20 +65,20 @@ def look(pages):
         if ended == NO_BROWSER:
             problem = f"{chromium} does not start"
         elif ended:
-            raise Failed(f"something is wrong with the page {url}: see the pictures in {PICTURES / name}")
+            raise Failed(f"the page {url} has problems: see the pictures in {PICTURES / name}")
     if problem:
-        print(f"\n*** SKIPPED: nobody has looked at the sandbox's page: {problem} ***\n", flush=True)
+        print(f"\n*** SKIPPED: the sandbox's page was not checked: {problem} ***\n", flush=True)
 
 
 def test_table(stack):
-    """The store's tests that need a real table make their own, beside the stack's."""
+    """Runs the store's tests that need a real table. They create their own, apart from the stack's."""
     tools.say("the store's tests, on this stack's DynamoDB")
     env = os.environ | {"DYNAMODB_ENDPOINT_URL": stack.endpoint}
     if subprocess.run(["cargo", "test", "-q", "-p", "store", "--test", "dynamodb"], cwd=tools.ROOT, env=env).returncode:
         raise Failed("the store's tests failed")
 
 
-def invite(stack, messages):
+def print_commands(stack, messages):
     print(f"""
 The inboxes:  {stack.sandbox}/
 Each message: {messages}/

@@ -1,4 +1,4 @@
-"""The whole stack on this machine: emulator, functions, outside world. Everything listens on 127.0.0.1 only.
+"""The whole stack on this machine: emulator, functions, sandbox. Everything listens on 127.0.0.1 only.
 
     with Stack("test") as stack:
         stack.get("/inbox.json")
@@ -29,8 +29,7 @@ REGION = "eu-west-1"
 BUCKET = "code"
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
-# What `operator connect` reads: the sandbox takes these keys of Twilio, Brevo and EngageLab's callback, and signs with them
-# (tests/sandbox/src/lib.rs has the same); of the others any of the right shape.
+# The input of `operator connect`. The sandbox accepts these credentials only (tests/sandbox/src/keys.rs has the same).
 CREDENTIALS = {
     "calendly_token": "sandbox-token",
     "engagelab": {
@@ -45,14 +44,14 @@ CREDENTIALS = {
     "brevo_webhook_token": "sandbox-brevo-bearer",
     "vai_api_key": "sandbox-vai-key",
 }
-# One for each language that messages are shown in.
+# The recipient of the shown messages, by language.
 PHONES = {"en": "+447400000001", "ro": "+40720000002", "da": "+4520000003", "zh-Hant": "+886900000004"}
-# How long a message takes to be sent, and again to be delivered: seconds in reality.
+# The time until a message is sent, and again until it is delivered; in reality it takes seconds.
 RECEIPTS_AFTER_MS = 500
 
 
 class Failed(Exception):
-    """Something of the stack did not work; the text says what, and where to look."""
+    """Something in the stack failed. The text says what, and where to look."""
 
 
 class Stack:
@@ -64,7 +63,7 @@ class Stack:
         self.sandbox = f"http://127.0.0.1:{self.sandbox_port}"
         self.keep = keep
         self.started = []
-        self.env = {}  # the environment of a command that works on the deployed stack
+        self.env = {}  # the environment for commands that use the deployed stack
 
     def __enter__(self):
         try:
@@ -83,9 +82,9 @@ class Stack:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Failed(f"another stack is up in {self.folder}: stop it first, or use another clone") from None
+            raise Failed(f"another stack is running in {self.folder}: stop it first, or use another clone") from None
         self.build()
-        # The outside world starts anew each time, so what we remember of it does too, unless told otherwise.
+        # The sandbox always starts empty, so the stack's own state is deleted too, unless `keep` is set.
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
         for part in ("home", "tmp", "state"):
@@ -106,7 +105,7 @@ class Stack:
         env = self._bare_env() | {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.emulator_port),
-            "IOT_MTLS_ENABLED": "0",  # else it opens a port to the whole network
+            "IOT_MTLS_ENABLED": "0",  # otherwise it listens on all network interfaces
             "MINISTACK_REGION": REGION,
             "PERSIST_STATE": "1",
             "STATE_DIR": str(self.folder / "state"),
@@ -119,9 +118,11 @@ class Stack:
         say("deploying template.yaml")
         self._stage()
         template = self.folder / "template.yaml"
-        text = (ROOT / "template.yaml").read_text()
+        text, left_out = without_metric_math((ROOT / "template.yaml").read_text())
+        say(f"leaving out {', '.join(left_out)}: the emulator has no metric math")
         text = text.replace("CodeUri: target/package/", f"CodeUri: {ROOT}/target/local/")
-        # As in outputs.py: what Twilio signs has to be the same text, and the emulator leaves the function the path after it.
+        # The same URL as in outputs.py, because Twilio's signatures cover it. The function sees the path without this
+        # prefix.
         public = f"PUBLIC_URL: !Sub {self.endpoint}/_aws/execute-api/${{Api}}/$default"
         template.write_text(re.sub(r"PUBLIC_URL: .*", public, text))
         self._bucket()
@@ -138,7 +139,8 @@ class Stack:
         started = time.monotonic()
         with open(self.folder / "deploy.log", "w") as log:
             command = [tools / "sam", "deploy", "--template-file", template, "--stack-name", STACK, "--s3-bucket", BUCKET]
-            command += ["--region", REGION, "--capabilities", "CAPABILITY_IAM", "--no-progressbar"]
+            command += ["--region", REGION, "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+            command += ["--language-extensions", "--no-progressbar"]
             command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--parameter-overrides"]
             command += [f"{key}={value}" for key, value in parameters.items()]
             _run(command, env=env, cwd=self.folder, stdout=log, stderr=log)
@@ -154,28 +156,28 @@ class Stack:
         say(f"deployed in {time.monotonic() - started:.0f} s; routes, expiry and event sources are there")
 
     def write_env(self):
-        """For commands in other terminals."""
+        """Writes the environment for commands in other terminals."""
         (self.folder / "env").write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in self.env.items()))
 
     def start_sandbox(self):
-        say(f"starting the sandbox world on {self.sandbox}")
+        say(f"starting the sandbox on {self.sandbox}")
         env = self._bare_env() | {"SANDBOX_PORT": str(self.sandbox_port)}
         process = self._start("sandbox", [TARGET / "debug/sandbox"], env)
         self._wait("sandbox", process, self.sandbox + "/")
 
     def show_messages(self):
-        """Every message in our wording, in each language and by each channel, with all that it may speak of: on a page of
-        their own, so that they are not mixed with what was sent. Gives back its address, and how many there are."""
+        """Shows every message with our own texts, in each language and channel, on a page of a second sandbox, so that
+        they are not mixed with the messages that were sent. Returns the page's URL and the number of messages."""
         port = _port(0)
         page = f"http://127.0.0.1:{port}"
         env = self._bare_env() | {"SANDBOX_PORT": str(port)}
         self._wait("messages", self._start("messages", [TARGET / "debug/sandbox"], env), page + "/")
         status, answer = self.api("POST", "/api/templates/preview", {})
         if status != 200 or answer["problems"]:
-            raise Failed(f"the messages can't be shown: {status} {answer}")
+            raise Failed(f"the preview of the messages failed: {status} {answer}")
         shown = [it for it in answer["shown"] if it["variant"] == "full" and not it.get("template")]
         if broken := [it for it in shown if it.get("problem")]:
-            raise Failed(f"messages that can't be put into words: {broken}")
+            raise Failed(f"messages without a text: {broken}")
         wanted = {"sms": [], "emails": []}
         for one in shown:
             name = " ".join(filter(None, (one["message"], one.get("notice")))).replace("_", " ")
@@ -204,14 +206,14 @@ class Stack:
         settings = ROOT / "tests/sandbox/settings.toml"
         if settings.exists():
             self.operator("settings", "--file", str(settings), "--connection", "default")
-        # Only its hash is stored, so with the state of an earlier run there comes a new key in place of the old one.
+        # Only a key's hash is stored, so the key of an earlier run can't be read. Replace it.
         if re.search(r"^local ", self.operator("api-key", "list"), re.MULTILINE):
             self.operator("api-key", "remove", "--name", "local")
         self.env["API_KEY"] = self.operator("api-key", "add", "--name", "local", "--connection", "default").strip()
         self.write_env()
 
     def operator(self, *args, stdin=""):
-        """Runs the operator's program against this stack and gives back what it says."""
+        """Runs the operator's program on this stack. Returns its output."""
         env = self._bare_env() | self.env
         ran = subprocess.run(
             [TARGET / "debug/operator", *args], env=env, cwd=ROOT, input=stdin, capture_output=True, text=True
@@ -221,7 +223,7 @@ class Stack:
         return ran.stdout
 
     def get(self, path):
-        """What the sandbox answers, as JSON where it is."""
+        """Returns the sandbox's answer, parsed if it is JSON."""
         return _json(_request(self.sandbox + path))
 
     def post(self, path, value=None):
@@ -229,8 +231,8 @@ class Stack:
         return _json(_request(self.sandbox + path, body, {"Content-Type": "application/json"}))
 
     def api(self, method, path, body=None, headers={}):
-        """A call of our own API with the key to it: (status, answer), whatever the status. A header that is None is left
-        out: api("GET", "/api/status", headers={"Authorization": None})."""
+        """Calls our own API with its key. Returns (status, answer) for any status. A header that is None is not sent:
+        api("GET", "/api/status", headers={"Authorization": None})."""
         all = {"Authorization": f"Bearer {self.env['API_KEY']}", "Content-Type": "application/json"} | headers
         all = {name: value for name, value in all.items() if value is not None}
         data = None if body is None else json.dumps(body).encode()
@@ -242,7 +244,7 @@ class Stack:
             return error.code, _json(error.read())
 
     def aws(self, service, target, **parameters):
-        """One call in AWS's JSON protocol: aws("sqs", "AmazonSQS.GetQueueAttributes", QueueUrl=…)."""
+        """Makes one call in AWS's JSON protocol: aws("sqs", "AmazonSQS.GetQueueAttributes", QueueUrl=…)."""
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": target,
@@ -251,7 +253,7 @@ class Stack:
         return _json(_request(self.endpoint + "/", json.dumps(parameters).encode(), headers))
 
     def rest(self, service, path):
-        """One GET in AWS's REST protocol."""
+        """Makes one GET in AWS's REST protocol."""
         credential = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request"
         return _json(_request(self.endpoint + path, headers={"Authorization": credential}))
 
@@ -263,14 +265,14 @@ class Stack:
         return json.loads(self.aws("secretsmanager", "secretsmanager.GetSecretValue", SecretId=name)["SecretString"])
 
     def logs(self, function):
-        """What a function has written, oldest first."""
+        """Returns a function's log lines, oldest first."""
         group = f"/aws/lambda/{STACK}-{function}"
         events = self.aws("logs", "Logs_20140328.FilterLogEvents", logGroupName=group)["events"]
         return [one["message"] for one in events]
 
     def stop(self):
-        """Ends what was started, newest first, each with the processes it started itself."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
+        """Stops the started processes, newest first, each with its own child processes."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt this
         if self.started:
             (self.folder / "env").unlink(missing_ok=True)
         for process in reversed(self.started):
@@ -287,7 +289,8 @@ class Stack:
         self.started.clear()
 
     def _bare_env(self):
-        """Nothing of ours: functions inherit the emulator's environment, and no AWS credentials may get there."""
+        """Returns an environment without ours: functions inherit the emulator's, which must not contain AWS
+        credentials."""
         return {
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.folder / "home"),
@@ -310,7 +313,8 @@ class Stack:
                 raise
 
     def _stage(self):
-        """Stripped copies, so that the upload is small; put in place whole, since another stack may be reading."""
+        """Copies the functions' binaries without symbols, so that the upload is small. The copy is replaced atomically,
+        because another stack may be reading it."""
         for name in FUNCTIONS:
             built, staged = TARGET / "debug" / name, ROOT / "target/local" / name / "bootstrap"
             staged.parent.mkdir(parents=True, exist_ok=True)
@@ -325,7 +329,7 @@ class Stack:
 
     def _start(self, name, command, env):
         with open(self.folder / f"{name}.log", "w") as log:
-            # In a group of its own: Ctrl-C reaches us alone, and we end the others in order.
+            # In its own process group: Ctrl-C reaches only this process, which stops the others in order.
             process = subprocess.Popen(
                 command, env=env, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, preexec_fn=_end_with_parent,
@@ -345,11 +349,25 @@ class Stack:
         raise Failed(f"the {name} did not start; the end of {log}:\n" + "\n".join(log.read_text().splitlines()[-20:]))
 
 
+def without_metric_math(template):
+    """Returns a template without the alarms that use metric math (a list of `Metrics`), and their names."""
+    left_out = []
+
+    def keep(block):
+        if not re.search(r"^ +Metrics:$", block[0], re.MULTILINE):
+            return block[0]
+        left_out.append(block[1])
+        return ""
+
+    # A resource, or an Fn::ForEach, is a line indented by 2 spaces and the following lines that are indented further.
+    return re.sub(r"^  (?:Fn::ForEach::)?(\w+):\n(?:    .*\n|\n)+", keep, template, flags=re.MULTILINE), left_out
+
+
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def _end_with_parent():
-    """Even when we are killed and can't clean up. 1 is PR_SET_PDEATHSIG."""
+    """Ends a child with its parent, even if the parent is killed. 1 is PR_SET_PDEATHSIG."""
     if LIBC:
         LIBC.prctl(1, signal.SIGTERM)
 
@@ -360,7 +378,7 @@ def _port(fixed):
         try:
             probe.bind(("127.0.0.1", fixed))
         except OSError:
-            hint = "Is `make run` up already? Else choose others: make run PORT=… SANDBOX_PORT=…"
+            hint = "Is `make run` already running? Otherwise choose other ports: make run PORT=… SANDBOX_PORT=…"
             raise Failed(f"port {fixed} is taken. {hint}") from None
         return probe.getsockname()[1]
 

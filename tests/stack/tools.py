@@ -1,4 +1,4 @@
-"""Installs pinned tools into .tools/, each set in a place of its own, and says what the machine lacks.
+"""Installs pinned tools into .tools/, each set in its own folder, and reports what the machine lacks.
 
     python3 tests/stack/tools.py [emulator] [deploy] [package] [browser] [cargo-deny]
 """
@@ -22,17 +22,17 @@ def say(text):
 
 
 def require():
-    """Stops, with everything that is missing named at once."""
+    """Exits if anything is missing on this machine, and names all of it."""
     missing = []
     if sys.version_info < (3, 11):
         missing.append(f"Python 3.11 or later (this is {sys.version.split()[0]}; choose another with PYTHON=…)")
     try:
-        import ensurepip  # noqa: F401  Debian ships it apart from Python
+        import ensurepip  # noqa: F401  in a separate package on Debian
         import venv  # noqa: F401
     except ImportError:
         missing.append("Python's venv module (Debian: apt-get install python3-venv)")
     if not shutil.which("cargo"):
-        missing.append("Rust, by rustup (https://rustup.rs)")
+        missing.append("Rust, from rustup (https://rustup.rs)")
     if not shutil.which("cc"):
         missing.append("a C compiler (Debian: apt-get install gcc libc6-dev)")
     if not shutil.which("make"):
@@ -42,10 +42,10 @@ def require():
 
 
 def install(name):
-    """The folder of a tool set, installed when it is not there or its pins have changed."""
+    """Returns the folder of a tool set. Installs it if it is missing or its pins have changed."""
     TOOLS.mkdir(exist_ok=True)
     with open(TOOLS / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two stacks may be started at once
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two stacks may start at the same time
         return _cargo_deny() if name == "cargo-deny" else _venv(name)
 
 
@@ -73,20 +73,20 @@ def _cargo_deny():
 
 
 def browser():
-    """Playwright's Python and a Chromium for it: the machine's, else Playwright's own, else Debian's; or what is in the way.
-    Nothing but pictures needs one, so that nothing may fail for want of it."""
+    """Returns Playwright's Python and a Chromium (the machine's, else Playwright's own, else Debian's), or the reason
+    why there is none. Only the pictures need it, so a missing browser is no failure."""
     try:
         python = install("browser") / "bin/python"
     except subprocess.CalledProcessError:
         return None, "Playwright can't be installed"
-    ways = [_machines_chromium, lambda: _own_chromium(python)]
+    sources = [_machines_chromium, lambda: _own_chromium(python)]
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        ways.append(_debians_chromium)
-    for way in ways:
-        found = way()
+        sources.append(_debians_chromium)
+    for source in sources:
+        found = source()
         if found and _succeeds(found, "--version", within=30):
             return (python, found), None
-    return None, "there is no Chromium, and none can be installed (Debian: apt-get install chromium fonts-noto-cjk)"
+    return None, "Chromium is missing and can't be installed (Debian: apt-get install chromium fonts-noto-cjk)"
 
 
 def _machines_chromium():
@@ -95,8 +95,8 @@ def _machines_chromium():
 
 
 def _own_chromium(python):
-    """It has no libraries of its own: where the machine lacks them, it doesn't start."""
-    # Beside Playwright, and not in the user's home.
+    """Returns Playwright's Chromium. It doesn't start where the machine lacks its shared libraries."""
+    # Installs it next to Playwright, not in the user's home.
     os.environ["PLAYWRIGHT_BROWSERS_PATH"] = "0"
     where = "from playwright.sync_api import sync_playwright as p\nwith p() as it: print(it.chromium.executable_path)"
     found = subprocess.run([python, "-c", where], capture_output=True, text=True).stdout.strip()
@@ -111,7 +111,7 @@ def _own_chromium(python):
 def _debians_chromium():
     say("installing Debian's Chromium (once)")
     packages = ["--no-install-recommends", "chromium", "fonts-noto-core", "fonts-noto-cjk"]
-    # A lock that somebody else holds is waited for.
+    # Waits for a lock that another process holds.
     options = ["-o", "DPkg::Lock::Timeout=60", "-qq"]
     if _succeeds("apt-get", *options, "update", within=300):
         _succeeds("apt-get", *options, "install", "-y", *packages, within=600)

@@ -1,5 +1,5 @@
-"""A filter for an HTTPS tunnel: passes Calendly's webhooks to the local stack, and nothing else. Never open the tunnel to
-the emulator's own port: there anybody could read the secrets and run code.
+"""A filter for an HTTPS tunnel: passes only Calendly's webhooks to the local stack. Never open the tunnel to the
+emulator's own port: anybody could read the secrets and run code there.
 
     python3 tests/stack/env.py local python3 tests/stack/tunnel_filter.py [PORT]
 """
@@ -35,7 +35,7 @@ class TunnelFilter(BaseHTTPRequestHandler):
 
 
 port = int(sys.argv[1]) if len(sys.argv) > 1 else 4580
-print(f"POST /webhooks/calendly[/…] on http://127.0.0.1:{port} goes to {API}; Ctrl-C ends it", flush=True)
+print(f"POST /webhooks/calendly[/…] on http://127.0.0.1:{port} goes to {API}; Ctrl-C stops it", flush=True)
 try:
     ThreadingHTTPServer(("127.0.0.1", port), TunnelFilter).serve_forever()
 except KeyboardInterrupt:

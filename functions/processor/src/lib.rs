@@ -1,116 +1,143 @@
-//! The intake queue's records: each apart, side by side, each with an outcome of its own.
+//! The processor: takes the intake queue's records, each separately and concurrently, each with an outcome of its own.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{Feedback, Verdict};
-use engine::{CallLimiter, Clock, EngineError, ReceivedFact, Store, Unavailable, UnhandledEvent, World};
+use domain::{Feedback, Verdict, error_chain};
+use engine::{CallLimiter, Clock, EngineError, Invocation, PortError, ReceivedFact, Store, UnhandledEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
 use wire::calendly::{Webhook, masked, parse_webhook};
 use wire::intake::{Envelope, Source};
 use wire::receipts;
-use world::batch;
 
-/// Where records go that nobody will ever understand.
+/// The dead-letter queue, for records that no later try will understand.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound is wanted")]
 pub trait DeadLetters {
     /// Puts a message there, with the reason as an attribute.
-    async fn bury(&self, message: &str, reason: &str) -> Result<(), Unavailable>;
+    async fn bury(&self, message: &str, reason: &str) -> Result<(), PortError>;
 }
 
-/// Handles a batch: the records that must come back are the answer.
+/// Handles a batch. Returns the records that must come back.
 pub async fn handle<W: World, D: DeadLetters>(
     world: &W,
-    dead: &D,
+    dead_letters: &D,
     event: &SqsEvent,
     deadline: Timestamp,
 ) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
-    let take = async |message: &str| take(world, dead, &limiter, message, deadline).await.map_err(|it| it.to_string());
-    batch::process_records(event, take).await
+    batch::process_records(event, async |message: &str| {
+        let processed = match process_message(world, &limiter, message, deadline).await {
+            Err(Failure::Permanent(reason)) => bury(world, dead_letters, message, &reason).await,
+            Err(Failure::Temporary(error)) => Err(error),
+            Ok(()) => Ok(()),
+        };
+        processed.map_err(|error| error_chain(&error))
+    })
+    .await
 }
 
-async fn take<W: World, D: DeadLetters>(
+/// Why a record was not processed.
+enum Failure {
+    /// A later try may work.
+    Temporary(EngineError),
+    /// No later try will work, for this reason.
+    Permanent(String),
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        if error.is_temporary() { Self::Temporary(error) } else { Self::Permanent(error_chain(&error)) }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+async fn process_message<W: World>(
     world: &W,
-    dead: &D,
     limiter: &CallLimiter,
     message: &str,
     deadline: Timestamp,
-) -> Result<(), EngineError> {
-    let envelope = match Envelope::parse(message) {
-        Ok(envelope) => envelope,
-        Err(problem) => return bury(world, dead, message, &problem).await,
-    };
+) -> Result<(), Failure> {
+    let envelope = Envelope::parse(message).map_err(|error| Failure::Permanent(error.to_string()))?;
     let connection = &envelope.connection;
-    let settings = world.store().settings(connection).await?;
+    let settings = world.store().load_settings(connection).await?;
     let now = world.clock().now();
-    batch::apply_log_level(&settings, now);
+    telemetry::set_level(settings.logging.level_at(now));
     if settings.logging.webhooks_until.is_some_and(|until| now < until) {
-        tracing::info!(connection = %connection, webhook.shape = masked(&envelope.body), "a webhook, masked");
+        tracing::info!(connection = %connection, webhook.shape = masked(&envelope.body), "webhook received");
     }
-    if envelope.source != Source::Calendly {
-        return match receipts::parse(&envelope) {
-            Ok(told) => take_feedback(world, limiter, &envelope, &told, deadline).await,
-            Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
-        };
+    let invocation = Invocation { world, limiter, connection, deadline };
+    if envelope.source == Source::Calendly {
+        process_webhook(invocation, &envelope).await
+    } else {
+        process_feedback(invocation, &envelope).await
     }
-    let Envelope { connection, received_at, body, .. } = envelope;
-    match parse_webhook(&body) {
-        Err(malformed) => bury(world, dead, message, &malformed.to_string()).await,
-        Ok(Webhook::Other { name, id }) => {
-            telemetry::count(world.clock().now(), "UnhandledEvent", &[("Event", &name)]);
+}
+
+async fn process_webhook<W: World>(invocation: Invocation<'_, W>, envelope: &Envelope) -> Result<(), Failure> {
+    let Invocation { world, connection, .. } = invocation;
+    let Envelope { received_at, body, .. } = envelope;
+    let now = world.clock().now();
+    match parse_webhook(body).map_err(|error| Failure::Permanent(error.to_string()))? {
+        Webhook::Other { name, id } => {
+            telemetry::count(now, "UnhandledEvent", &[("Event", &name)]);
             if name.starts_with("event_type.") {
-                world.store().event_types_changed(&connection, now).await?;
+                world.store().mark_event_types_changed(connection, now).await?;
             }
-            let event = UnhandledEvent { id, name, received_at, payload: body };
-            Ok(world.store().keep_unhandled_event(&connection, &event).await?)
+            let event = UnhandledEvent { id, name, received_at: *received_at, payload: body.clone() };
+            Ok(world.store().store_unhandled_event(connection, &event).await?)
         }
-        Ok(Webhook::Fact(fact)) => {
+        Webhook::Fact(fact) => {
             let kind = fact.kind.name();
-            let received = ReceivedFact { fact: *fact, at: received_at, payload: body };
-            let progress = engine::process_fact(world, limiter, &connection, &received, deadline).await?;
+            let received = ReceivedFact { fact: *fact, at: *received_at, payload: body.clone() };
+            let progress = invocation.process_fact(&received).await?;
             let verdict = match progress.verdict {
                 Verdict::New => "new",
                 Verdict::Duplicate => "duplicate",
             };
-            tracing::info!(booking.id = %progress.booking, fact.kind = kind, fact.verdict = verdict, "a fact was taken in");
+            tracing::info!(booking.id = %progress.booking, fact.kind = kind, fact.verdict = verdict, "fact processed");
             telemetry::count(world.clock().now(), "Fact", &[("Kind", kind), ("Verdict", verdict)]);
             Ok(())
         }
     }
 }
 
-/// What providers and people said of messages, each counted by what it came to. A number that may be used once and was used
-/// for another body is a captured header under a forged one: nothing of it is believed.
-async fn take_feedback<W: World>(
-    world: &W,
-    limiter: &CallLimiter,
-    envelope: &Envelope,
-    told: &[Feedback],
-    deadline: Timestamp,
-) -> Result<(), EngineError> {
-    let Envelope { connection, source, nonce, body, .. } = envelope;
+/// Processes what providers and people said of messages, each counted by its effect. If a number that may be used once was
+/// used for another body, a captured header stands above a forged body: nothing of it is believed.
+async fn process_feedback<W: World>(invocation: Invocation<'_, W>, envelope: &Envelope) -> Result<(), Failure> {
+    let Invocation { world, connection, .. } = invocation;
+    let Envelope { source, nonce, body, .. } = envelope;
+    let all = receipts::parse(envelope).map_err(|error| Failure::Permanent(error.to_string()))?;
     let now = world.clock().now();
-    let count = |what: &str| telemetry::count(now, "Feedback", &[("Source", source.name()), ("What", what)]);
+    let count = |effect: &str| telemetry::count(now, "Feedback", &[("Source", source.name()), ("What", effect)]);
     if let Some(nonce) = nonce {
         let digest = domain::digest(&[&String::from_utf8_lossy(body)]);
         if world.store().claim_nonce(connection, nonce, &digest, now).await?.is_none() {
-            tracing::warn!(connection = %connection, source = source.name(), "a call's number was used before");
+            tracing::warn!(connection = %connection, source = source.name(), "nonce used before, call ignored");
             count("replayed");
             return Ok(());
         }
     }
-    for one in told {
-        let came_to = engine::take_feedback(world, limiter, connection, one, deadline).await?;
-        match one {
+    for feedback in &all {
+        let effect = invocation.process_feedback(feedback).await?;
+        match feedback {
             Feedback::Other(name) => count(name),
-            Feedback::Receipt(_) | Feedback::Reply(_) | Feedback::Unsubscribed { .. } => count(came_to),
+            Feedback::Receipt(_) | Feedback::Reply(_) | Feedback::Unsubscribed { .. } => count(effect),
         }
     }
     Ok(())
 }
 
-async fn bury<W: World, D: DeadLetters>(world: &W, dead: &D, message: &str, reason: &str) -> Result<(), EngineError> {
-    tracing::error!(reason = reason, "a record can't be understood and goes to the dead-letter queue");
+async fn bury<W: World, D: DeadLetters>(
+    world: &W,
+    dead_letters: &D,
+    message: &str,
+    reason: &str,
+) -> Result<(), EngineError> {
+    tracing::error!(reason, "record put into the dead-letter queue");
     telemetry::count(world.clock().now(), "Buried", &[]);
-    Ok(dead.bury(message, reason).await?)
+    Ok(dead_letters.bury(message, reason).await?)
 }

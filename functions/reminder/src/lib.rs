@@ -1,25 +1,28 @@
-//! What is due: a timer's message names a booking, and whatever of it is open and has its hour is carried out.
+//! The reminder: a timer's message names a booking, and every open command of that booking whose hour has come is executed.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use engine::{CallLimiter, Clock, Store, World};
+use domain::error_chain;
+use engine::{CallLimiter, Clock, EngineError, Invocation, Store, World};
 use jiff::Timestamp;
+use runtime::telemetry;
 use wire::due::Due;
-use world::batch;
 
-/// Handles a batch: the records that must come back are the answer.
+/// Handles a batch. Returns the records that must come back.
 pub async fn handle<W: World>(world: &W, event: &SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
-    batch::process_records(event, async |message: &str| take(world, &limiter, message, deadline).await).await
+    batch::process_records(event, async |message: &str| {
+        // Only our own timers write to this queue. A message that can't be read ends in the dead-letter queue, with an alarm.
+        let Due::V1 { connection, booking, commands } = Due::parse(message)?;
+        tracing::info!(booking.id = %booking, due.commands = commands.len(), "timer fired");
+        let invocation = Invocation { world, limiter: &limiter, connection: &connection, deadline };
+        resume(invocation, &booking).await.map_err(|error| error_chain(&error))
+    })
+    .await
 }
 
-async fn take<W: World>(world: &W, limiter: &CallLimiter, message: &str, deadline: Timestamp) -> Result<(), String> {
-    // Only our own timers write to this queue: what can't be read goes round to the dead-letter queue and its alarm.
-    let Due::V1 { connection, booking, commands } = Due::parse(message)?;
-    let settings = world.store().settings(&connection).await.map_err(|error| error.to_string())?;
-    batch::apply_log_level(&settings, world.clock().now());
-    tracing::info!(booking.id = %booking, due.commands = commands.len(), "a timer fired");
-    engine::resume_booking(world, limiter, &connection, &booking, deadline)
-        .await
-        .map(|_| ())
-        .map_err(|trouble| trouble.to_string())
+async fn resume<W: World>(invocation: Invocation<'_, W>, booking: &domain::BookingId) -> Result<(), EngineError> {
+    let Invocation { world, connection, .. } = invocation;
+    let settings = world.store().load_settings(connection).await?;
+    telemetry::set_level(settings.logging.level_at(world.clock().now()));
+    invocation.resume_booking(booking).await.map(drop)
 }

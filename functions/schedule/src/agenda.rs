@@ -139,7 +139,7 @@ impl<D: Ports> Api<D> {
     ) -> Result<AvailabilityView, Refusal> {
         let locale = Locale::from_settings(&self.settings(&caller.connection).await?);
         let (host, _) = self.host(&caller.connection, request.host.expose(), &locale).await?;
-        let schedules = self.calendly().schedules(&caller.connection, &host).await;
+        let schedules = self.calendly().list_availability_schedules(&caller.connection, &host).await;
         let unknown = Why::HostUnknown { near: Vec::new() };
         let schedules =
             schedules.map_err(|error| locale.calendly_error(&error, unknown))?.into_iter().map(|it| ScheduleView {
@@ -166,7 +166,7 @@ impl<D: Ports> Api<D> {
         let (from, until) = self.span(request.from, request.until, &tz)?;
         let from = from.max(self.now() + SignedDuration::from_mins(1));
         let busy = if from < until {
-            let busy = self.calendly().busy(&caller.connection, &host, from, until).await;
+            let busy = self.calendly().list_busy_times(&caller.connection, &host, from, until).await;
             busy.map_err(|error| locale.calendly_error(&error, Why::HostUnknown { near: Vec::new() }))?
         } else {
             Vec::new()
@@ -177,7 +177,7 @@ impl<D: Ports> Api<D> {
 
     /// Whose token it is.
     pub(crate) async fn me(&self, caller: &Caller) -> Result<MeView, Refusal> {
-        let me = self.calendly().me(&caller.connection).await;
+        let me = self.calendly().fetch_user(&caller.connection).await;
         let me = me.map_err(|error| Locale::english().calendly_error(&error, Why::CalendlyRefused))?;
         Ok(MeView {
             uri: me.uri,
@@ -236,7 +236,7 @@ impl<D: Ports> Api<D> {
     ) -> Result<Vec<Slot>, CalendlyError> {
         let asked = windows(from, until, self.now())
             .into_iter()
-            .map(|(from, until)| self.calendly().available(connection, event_type, from, until));
+            .map(|(from, until)| self.calendly().list_available_times(connection, event_type, from, until));
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 }

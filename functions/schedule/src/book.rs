@@ -8,18 +8,17 @@ use domain::scheduling::form::{self, FormFault, GuestFault};
 use domain::scheduling::slots::{chosen, nearest, span_of_alternatives};
 use domain::scheduling::{EventType, Form, Given, Person, Shift, Slot, Tracking};
 use domain::{
-    Booking, BookingId, BookingState, ConnectionName, InviteeUri, Language, Leg, Metadata, Private, Settings, Token,
-    digest,
+    Booking, BookingId, BookingState, ConnectionName, InviteeUri, KeyOrigin, Language, Metadata, Private, Settings,
+    Token, digest,
 };
 use engine::{
-    ApiStore, Ask, BudgetSpent, CalendlyAccount, KeyOrigin, NewRequest, RequestLookup, SubmitOutcome, Wish,
-    look_up_request, submit_request,
+    ApiStore, BookingRequest, BudgetSpent, Calendly, Complete, Identified, New, RequestDetails, RequestLookup,
+    SubmitOutcome,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::agenda::DAYS_OF_ALTERNATIVES;
-use crate::change::latest;
 use crate::context::{Api, Caller, Ports};
 use crate::phrases::Locale;
 use crate::resolve::{self, Words, instant, invalid};
@@ -67,15 +66,6 @@ impl Key {
     }
 }
 
-/// A booking to be made: nothing is left to be chosen.
-pub(crate) struct Making<'a> {
-    pub(crate) ask: Ask<'a>,
-    pub(crate) event_type: &'a EventType,
-    pub(crate) form: &'a Form,
-    pub(crate) metadata: Option<Metadata>,
-    pub(crate) replaces: Option<&'a Leg>,
-}
-
 /// How many bookings of one conversation, for one time, may have been canceled before it gets another.
 const MOST_ENDED: usize = 8;
 
@@ -91,12 +81,12 @@ impl<D: Ports> Api<D> {
         let same = digest_of(request, event_type, wish);
         let key = key_of(caller, request, event_type, wish);
         let request_for = For { key: &key, digest: &same, email: &person.email, event_type };
-        let (token, fresh) = match self.found(connection, &request_for, &locale).await? {
-            Found::BookOutcome(booking) => return answer(&booking, &locale),
-            Found::NewRequest(token, fresh) => (token, *fresh),
+        let new = match self.found(caller, &request_for, &locale).await? {
+            Found::Booked(booking) => return answer(&booking, &locale),
+            Found::New(new) => *new,
         };
         // Somebody may have changed the event type since it was read. If it is another one by now, all of it is asked anew.
-        let catalog = self.catalog_since(connection, fresh.request_snapshot.event_types_changed_at, &locale).await?;
+        let catalog = self.catalog_since(connection, new.stage.snapshot.event_types_changed_at, &locale).await?;
         let uri = event_type.uri.clone();
         let event_type = resolve::event_type(&catalog, words(request), &settings, &locale)?;
         if event_type.uri != uri {
@@ -104,11 +94,12 @@ impl<D: Ports> Api<D> {
         }
         let slot = match self.free_slot(connection, event_type, wish, shift(request.max_shift), &locale).await {
             Ok(slot) => slot,
-            Err(refusal) => return self.unless_made(connection, &request_for, &locale, refusal).await,
+            Err(refusal) => return self.unless_made(caller, &request_for, &locale, refusal).await,
         };
-        let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &locale)?;
+        let (form, metadata) =
+            self.form(request, person.clone(), event_type, &slot, new.token.clone(), &settings, &locale)?;
         let request_for = For { event_type, ..request_for };
-        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &locale).await
+        self.book_form(caller, new, &form, metadata, &request_for, &settings, &locale).await
     }
 
     /// Checks all that [`Api::book`] would, and keeps it under a name for a while. Nobody's slot is kept by that.
@@ -125,11 +116,11 @@ impl<D: Ports> Api<D> {
         let (form, metadata) = self.form(request, person.clone(), event_type, &slot, token, &settings, &locale)?;
         let digest = digest_of(request, event_type, wish);
         let request_for = For { key: &key, digest: &digest, email: &person.email, event_type };
-        if let Found::NewRequest(token, fresh) = self.found(connection, &request_for, &locale).await?
-            && let Err(full) = fresh.room(settings.booking.limits(), self.now())
+        if let Found::New(new) = self.found(caller, &request_for, &locale).await?
+            && let Err(full) = new.room(settings.booking.limits(), self.now())
         {
             let (name, email) = (Some(&form.person.name), Some(&form.person.email));
-            let link = self.single_use(connection, event_type, &token, &metadata, name, email, &locale).await.ok();
+            let link = self.single_use(connection, event_type, &new.token, &metadata, name, email, &locale).await.ok();
             return Err(self.spent(event_type, full, link, &locale));
         }
         let preview = PreviewView {
@@ -157,7 +148,7 @@ impl<D: Ports> Api<D> {
         let connection = &caller.connection;
         let settings = self.settings(connection).await?;
         let early = Locale::from_settings(&settings);
-        let kept = self.store().hold(connection, &request.hold).await;
+        let kept = self.store().load_hold(connection, &request.hold).await;
         let (document, expires_at) =
             kept.map_err(|error| early.unavailable(&error))?.ok_or_else(|| early.refuse(Why::HoldUnknown))?;
         let Ok(Hold { mut form, metadata, digest, key, language }) = serde_json::from_str(&document) else {
@@ -169,19 +160,19 @@ impl<D: Ports> Api<D> {
         let event_type = catalog.find(form.event_type.as_str(), None).map_err(unknown)?;
         let email = form.person.email.clone();
         let request_for = For { key: &key, digest: &digest, email: &email, event_type };
-        let (token, fresh) = match self.found(connection, &request_for, &locale).await? {
-            Found::BookOutcome(booking) => return answer(&booking, &locale),
-            Found::NewRequest(token, fresh) => (token, *fresh),
+        let new = match self.found(caller, &request_for, &locale).await? {
+            Found::Booked(booking) => return answer(&booking, &locale),
+            Found::New(new) => *new,
         };
         if expires_at <= self.now() {
             return Err(locale.refuse(Why::HoldExpired));
         }
         let exactly = Shift::Within(SignedDuration::ZERO);
         if let Err(refusal) = self.free_slot(connection, event_type, form.start, exactly, &locale).await {
-            return self.unless_made(connection, &request_for, &locale, refusal).await;
+            return self.unless_made(caller, &request_for, &locale, refusal).await;
         }
-        form.tracking.token = token;
-        self.book_form(caller, fresh, &form, metadata, &request_for, &settings, &locale).await
+        form.tracking.token = new.token.clone();
+        self.book_form(caller, new, &form, metadata, &request_for, &settings, &locale).await
     }
 
     /// A link on which the invitee books once, and which leads to the conversation that it was made in.
@@ -227,40 +218,41 @@ impl<D: Ports> Api<D> {
     }
 
     /// Looks a request up before anything is asked for it.
-    async fn found(&self, connection: &ConnectionName, request: &For<'_>, locale: &Locale) -> Result<Found, Refusal> {
+    async fn found(&self, caller: &Caller, request: &For<'_>, locale: &Locale) -> Result<Found, Refusal> {
         let mut ended = None;
         for _ in 0..MOST_ENDED {
-            let token = request.key.token(connection, ended.as_ref());
-            let booking = BookingId::from_token(connection, &token);
-            match self.begun(connection, request.ask(&booking, &token), locale).await? {
+            let identified =
+                request.identify(&caller.connection, request.key.token(&caller.connection, ended.as_ref()));
+            let booking = identified.booking.clone();
+            match self.begun(caller, identified, locale).await? {
                 RequestLookup::Booked(booking) => match ended_leg(&booking) {
                     Some(leg) if request.key.of() == KeyOrigin::Request => ended = Some(leg),
-                    _ => return Ok(Found::BookOutcome(booking)),
+                    _ => return Ok(Found::Booked(booking)),
                 },
-                RequestLookup::NewRequest(fresh) => return Ok(Found::NewRequest(token, fresh)),
+                RequestLookup::New(new) => return Ok(Found::New(new)),
                 RequestLookup::InProgress(until) => return Err(self.in_progress(until, locale)),
-                RequestLookup::Differs => return Err(locale.refuse(Why::KeyReused { booking: booking.to_string() })),
+                RequestLookup::KeyReused => return Err(locale.refuse(Why::KeyReused { booking: booking.to_string() })),
             }
         }
         // Whoever cancels and books the same hour again and again had better take a key of their own.
-        let booking = BookingId::from_token(connection, &request.key.token(connection, ended.as_ref()));
+        let booking = BookingId::from_token(&caller.connection, &request.key.token(&caller.connection, ended.as_ref()));
         Err(locale.refuse(Why::KeyReused { booking: booking.to_string() }))
     }
 
     /// What is known of a request.
     pub(crate) async fn begun(
         &self,
-        connection: &ConnectionName,
-        ask: Ask<'_>,
+        caller: &Caller,
+        request: BookingRequest<Identified>,
         locale: &Locale,
     ) -> Result<RequestLookup, Refusal> {
-        look_up_request(self.ports.world(), connection, ask).await.map_err(|error| locale.trouble(&error))
+        self.invocation(caller).look_up_request(request).await.map_err(|error| locale.trouble(&error))
     }
 
     /// A refusal, unless the very same request was booked meanwhile: then it is the one in its own way.
     async fn unless_made(
         &self,
-        connection: &ConnectionName,
+        caller: &Caller,
         request: &For<'_>,
         locale: &Locale,
         refusal: Refusal,
@@ -268,9 +260,9 @@ impl<D: Ports> Api<D> {
         if !matches!(refusal.why, Why::SlotTaken { .. } | Why::NoSlot | Why::BudgetExhausted { .. }) {
             return Err(refusal);
         }
-        match self.found(connection, request, locale).await? {
-            Found::BookOutcome(booking) => answer(&booking, locale),
-            Found::NewRequest(..) => Err(refusal),
+        match self.found(caller, request, locale).await? {
+            Found::Booked(booking) => answer(&booking, locale),
+            Found::New(_) => Err(refusal),
         }
     }
 
@@ -279,20 +271,22 @@ impl<D: Ports> Api<D> {
     async fn book_form(
         &self,
         caller: &Caller,
-        fresh: NewRequest,
+        new: BookingRequest<New>,
         form: &Form,
         metadata: Metadata,
         request: &For<'_>,
         settings: &Settings,
         locale: &Locale,
     ) -> Result<BookAnswer, Refusal> {
-        let token = &form.tracking.token;
-        let booking = BookingId::from_token(&caller.connection, token);
-        let ask = request.ask(&booking, token);
-        let making = Making { ask, event_type: request.event_type, form, metadata: Some(metadata), replaces: None };
-        match self.make(caller, fresh, &making, settings, locale).await {
+        let details = RequestDetails {
+            form: form.clone(),
+            metadata: Some(metadata),
+            replaces: None,
+            limits: settings.booking.limits(),
+        };
+        match self.make(caller, request.event_type, new.complete(details), locale).await {
             Ok(booking) => answer(&booking, locale),
-            Err(refusal) => self.unless_made(&caller.connection, request, locale, refusal).await,
+            Err(refusal) => self.unless_made(caller, request, locale, refusal).await,
         }
     }
 
@@ -300,30 +294,24 @@ impl<D: Ports> Api<D> {
     pub(crate) async fn make(
         &self,
         caller: &Caller,
-        fresh: NewRequest,
-        making: &Making<'_>,
-        settings: &Settings,
+        event_type: &EventType,
+        request: BookingRequest<Complete>,
         locale: &Locale,
     ) -> Result<Box<Booking>, Refusal> {
         let connection = &caller.connection;
-        let wish = Wish {
-            ask: making.ask,
-            form: making.form,
-            metadata: making.metadata.clone(),
-            replaces: making.replaces,
-            limits: settings.booking.limits(),
-        };
-        let placed = submit_request(self.ports.world(), connection, fresh, &wish, caller.deadline).await;
+        let placed = self.invocation(caller).submit_request(request.clone()).await;
         match placed.map_err(|error| locale.trouble(&error))? {
             SubmitOutcome::Booked(booking) => Ok(booking),
-            SubmitOutcome::Filled => Err(self.taken(connection, making.event_type, making.form.start, locale).await),
+            SubmitOutcome::Filled => {
+                Err(self.taken(connection, event_type, request.details().form.start, locale).await)
+            }
             SubmitOutcome::BudgetSpent(full) => {
-                let link = self.instead(connection, making, locale).await;
-                Err(self.spent(making.event_type, full, link, locale))
+                let link = self.instead(connection, event_type, &request, locale).await;
+                Err(self.spent(event_type, full, link, locale))
             }
             SubmitOutcome::Refused { reason, detail, parameters } => {
                 tracing::error!(reason = reason.code(), detail, "Calendly refuses a booking");
-                Err(self.refused(making.event_type, &parameters, locale))
+                Err(self.refused(event_type, &parameters, locale))
             }
             SubmitOutcome::Unavailable(detail) => {
                 tracing::warn!(detail, "nothing was booked");
@@ -359,14 +347,19 @@ impl<D: Ports> Api<D> {
     }
 
     /// What takes the place of a booking that there is no budget for. Of a move, nothing does: the invitee's own link.
-    async fn instead(&self, connection: &ConnectionName, making: &Making<'_>, locale: &Locale) -> Option<String> {
-        if let Some(leg) = making.replaces {
+    async fn instead(
+        &self,
+        connection: &ConnectionName,
+        event_type: &EventType,
+        request: &BookingRequest<Complete>,
+        locale: &Locale,
+    ) -> Option<String> {
+        let RequestDetails { form, metadata, replaces, .. } = request.details();
+        if let Some(leg) = replaces {
             return leg.details.reschedule_url.clone();
         }
-        let (person, token) = (&making.form.person, making.ask.token);
-        let metadata = making.metadata.as_ref()?;
-        let (name, email) = (Some(&person.name), Some(&person.email));
-        self.single_use(connection, making.event_type, token, metadata, name, email, locale).await.ok()
+        let (name, email) = (Some(&form.person.name), Some(&form.person.email));
+        self.single_use(connection, event_type, &request.token, metadata.as_ref()?, name, email, locale).await.ok()
     }
 
     /// A single-use link with the form filled in. What VAI knows is written down first, under the token in the link.
@@ -383,7 +376,7 @@ impl<D: Ports> Api<D> {
     ) -> Result<String, Refusal> {
         let written = self.store().put_metadata(connection, token, metadata).await;
         written.map_err(|error| locale.unavailable(&error))?;
-        let link = self.calendly().link(connection, &event_type.uri).await;
+        let link = self.calendly().create_single_use_link(connection, &event_type.uri).await;
         let link = link.map_err(|error| locale.calendly_error(&error, Why::EventTypeUnknown { near: Vec::new() }))?;
         let parameters = [
             ("name", name.map(|it| it.expose().as_str())),
@@ -562,18 +555,25 @@ struct For<'a> {
 }
 
 impl For<'_> {
-    fn ask<'a>(&'a self, booking: &'a BookingId, token: &'a Token) -> Ask<'a> {
-        let Self { key, digest, email, event_type } = self;
-        Ask { booking, token, digest, email, owner: owner(event_type), key: key.of() }
+    fn identify(&self, connection: &ConnectionName, token: Token) -> BookingRequest<Identified> {
+        BookingRequest {
+            booking: BookingId::from_token(connection, &token),
+            token,
+            digest: self.digest.to_owned(),
+            email: self.email.clone(),
+            owner: owner(self.event_type).to_owned(),
+            key_origin: self.key.of(),
+            stage: Identified,
+        }
     }
 }
 
 /// What is known of a request before anything is asked.
 enum Found {
     /// It was booked before.
-    BookOutcome(Box<Booking>),
-    /// Nothing is known of it: the token it is to have.
-    NewRequest(Token, Box<NewRequest>),
+    Booked(Box<Booking>),
+    /// It was never made.
+    New(Box<BookingRequest<New>>),
 }
 
 /// The leg that a booking ended with, or will.
@@ -701,7 +701,7 @@ fn digest_of(request: &BookRequest, event_type: &EventType, wish: Timestamp) -> 
 
 /// What the caller of a booking is told: how it stands now, which may be elsewhere than it was booked.
 fn answer(booking: &Booking, locale: &Locale) -> Result<BookAnswer, Refusal> {
-    let leg = latest(booking).ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
+    let leg = booking.current_leg().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
     let (event, start) = (&leg.details.event_name, leg.details.start);
     let is_off = ended_leg(booking).is_some();
     let message = if is_off { locale.canceled(event, start) } else { locale.booked(event, start) };

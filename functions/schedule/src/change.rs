@@ -1,27 +1,24 @@
 //! What becomes of a booking: looked up, moved, canceled, marked.
 
 use api::answer::{CancelView, MoveView, NoShowView};
-use api::request::{BookingRequest, CancelRequest, MoveBy, MoveRequest};
+use api::request::{BookingIdRequest, CancelRequest, MoveBy, MoveRequest};
 use api::{Refusal, Why};
 use domain::scheduling::{Form, Person};
 use domain::{
-    Action, Booking, BookingId, BookingState, CancellationRequest, ConnectionName, Language, Leg, NoShow, Phone,
-    Reason, Settings, State, Token, digest,
+    Booking, BookingId, BookingState, CalendlyAction, ConnectionName, KeyOrigin, Language, Leg, NoShow, Phone, Reason,
+    Settings, State, Token, digest,
 };
 use engine::{
-    ApiStore, Ask, BookingRecord, Calendly, CalendlyAccount, CommitError, KeyOrigin, LEASE, OriginalForm, ReceivedFact,
-    RequestLookup, Store, World, process_fact, resume_booking, schedule_recheck,
+    ApiStore, BookingRecord, BookingRequest, Calendly, CalendlyAccount, Identified, OriginalForm, ReceivedFact,
+    RequestDetails, RequestLookup, World,
 };
 use jiff::Timestamp;
 
-use crate::book::{Making, owner, shift, tracking};
+use crate::book::{owner, shift, tracking};
 use crate::context::{Api, Caller, Ports};
 use crate::phrases::Locale;
 use crate::resolve::{instant, invalid};
 use crate::view;
-
-/// How often a wish is written down again after somebody else wrote first.
-const MOST_TRIES: usize = 5;
 
 impl<D: Ports> Api<D> {
     /// A booking by any of its ids.
@@ -31,7 +28,7 @@ impl<D: Ports> Api<D> {
         id: &str,
         locale: &Locale,
     ) -> Result<BookingRecord, Refusal> {
-        let found = self.store().find(connection, id).await.map_err(|error| locale.unavailable(&error))?;
+        let found = self.store().find_bookings(connection, id).await.map_err(|error| locale.unavailable(&error))?;
         let [booking] = found.as_slice() else {
             return Err(match found.len() {
                 0 => locale.refuse(Why::BookingUnknown),
@@ -51,7 +48,7 @@ impl<D: Ports> Api<D> {
         let BookingRecord { booking, .. } = self.booking_record(connection, &request.booking, &early).await?;
         let zone = self.zone_of(connection, request.timezone.as_deref(), &booking, &settings, &early).await?;
         let locale = locale_for(&booking, request.language.as_deref(), zone, &settings);
-        let leg = latest(&booking).ok_or_else(|| not_yet(&booking, &locale))?.clone();
+        let leg = booking.current_leg().ok_or_else(|| not_yet(&booking, &locale))?.clone();
         let wish = match request.preferred_time.filter(|_| request.by != Some(MoveBy::Link)) {
             Some(wish) => instant(wish, &locale.tz(), "preferredTime")?,
             None => return by_link(&booking, self.on(&booking, None, &locale)?, &locale),
@@ -81,29 +78,30 @@ impl<D: Ports> Api<D> {
         let event_type = leg.details.event_type.as_ref().and_then(|uri| catalog.find(uri.as_str(), None).ok());
         // What is no longer on offer can't be booked anew; on Calendly's own page it can be moved all the same.
         let Some(event_type) = event_type else { return by_link(&booking, &leg, &locale) };
-        let ask = Ask {
-            booking: &booking.id,
-            token: &token,
-            digest: &same,
-            email: &leg.details.email,
-            owner: owner(event_type),
-            key: key.of(),
+        let identify = || BookingRequest {
+            booking: booking.id.clone(),
+            token: token.clone(),
+            digest: same.clone(),
+            email: leg.details.email.clone(),
+            owner: owner(event_type).to_owned(),
+            key_origin: key.of(),
+            stage: Identified,
         };
         let as_moved = |booking: &Booking| moved(booking, booking.leg_of(&token).unwrap_or(&leg), &locale);
-        let fresh = match self.begun(connection, ask, &locale).await? {
+        let new = match self.begun(caller, identify(), &locale).await? {
             RequestLookup::Booked(booking) => return Ok(as_moved(&booking)),
-            RequestLookup::NewRequest(fresh) => *fresh,
+            RequestLookup::New(new) => *new,
             RequestLookup::InProgress(until) => return Err(self.in_progress(until, &locale)),
-            RequestLookup::Differs => return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() })),
+            RequestLookup::KeyReused => return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() })),
         };
         let slot = match self.free_slot(connection, event_type, wish, shift(request.max_shift), &locale).await {
             Ok(slot) => slot,
             // Perhaps by this very move, asked for twice at once.
             Err(refusal) => {
-                return match self.begun(connection, ask, &locale).await? {
+                return match self.begun(caller, identify(), &locale).await? {
                     RequestLookup::Booked(booking) => Ok(as_moved(&booking)),
                     RequestLookup::InProgress(until) => Err(self.in_progress(until, &locale)),
-                    RequestLookup::NewRequest(_) | RequestLookup::Differs => Err(refusal),
+                    RequestLookup::New(_) | RequestLookup::KeyReused => Err(refusal),
                 };
             }
         };
@@ -119,8 +117,9 @@ impl<D: Ports> Api<D> {
             guests: original_form.guests,
             tracking: tracking(token.clone(), agent_type),
         };
-        let making = Making { ask, event_type, form: &form, metadata: None, replaces: Some(&leg) };
-        let booking = self.make(caller, fresh, &making, &settings, &locale).await?;
+        let details =
+            RequestDetails { form, metadata: None, replaces: Some(leg.clone()), limits: settings.booking.limits() };
+        let booking = self.make(caller, event_type, new.complete(details), &locale).await?;
         // The old event goes now, if there is time; else whoever comes next sees to it.
         self.carry_on(caller, &booking).await;
         Ok(as_moved(&booking))
@@ -142,21 +141,26 @@ impl<D: Ports> Api<D> {
         }
         let leg = self.on(&booking, None, &locale)?.clone();
         self.original_form(caller, &leg, &locale).await?;
-        self.write_down(connection, &booking, request, &settings, &locale).await?;
+        let reason = request.reason.clone().filter(|it| !it.expose().trim().is_empty());
+        let written = self.invocation(caller).request_cancellation(&booking.id, reason).await;
+        if !written.map_err(|error| locale.trouble(&error))? {
+            return Err(locale.refuse(Why::InProgress).after(2));
+        }
         self.carry_on(caller, &booking).await;
 
         let story =
             self.store().booking_record(connection, &booking.id).await.map_err(|error| locale.unavailable(&error))?;
         let BookingRecord { booking, commands, .. } = story.ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
         let is_canceled = matches!(booking.state(), Some(BookingState::Canceled(..)));
-        let errand = commands.iter().find(|it| it.action == Action::Cancel && it.leg == leg.invitee);
+        let errand =
+            commands.iter().find(|it| it.action == CalendlyAction::CancelEvent.into() && it.leg == leg.invitee);
         match errand.map(|it| &it.state) {
             Some(State::Failed { reason: Reason::SharedEvent }) => Err(shared(&leg, &locale)),
             Some(State::Failed { .. }) => Err(locale.refuse(Why::CalendlyRefused)),
             Some(State::Skipped { reason: Reason::PastStart }) => Err(locale.refuse(Why::BookingOver)),
             state => {
                 // A leg that has followed meanwhile is another meeting, and stands.
-                let is_last = latest(&booking).is_some_and(|it| it.invitee == leg.invitee);
+                let is_last = booking.current_leg().is_some_and(|it| it.invitee == leg.invitee);
                 let is_done = is_canceled || is_last && matches!(state, Some(State::Done { .. }));
                 let (event, start) = (&leg.details.event_name, leg.details.start);
                 let message = if is_done { locale.canceled(event, start) } else { locale.canceling(event, start) };
@@ -170,7 +174,7 @@ impl<D: Ports> Api<D> {
     pub(crate) async fn set_no_show(
         &self,
         caller: &Caller,
-        request: &BookingRequest,
+        request: &BookingIdRequest,
         is_no_show: bool,
     ) -> Result<NoShowView, Refusal> {
         let connection = &caller.connection;
@@ -187,12 +191,12 @@ impl<D: Ports> Api<D> {
         // Its webhook will tell as well. A follow-up that is due meanwhile should know.
         let world = self.ports.world();
         let mut word = NoShow { at: self.now(), marked: is_no_show };
-        if let Ok(Some(mut fact)) = world.calendly().look_up(connection, &leg.invitee).await {
+        if let Ok(Some(mut fact)) = world.calendly().fetch_invitee(connection, &leg.invitee).await {
             // That a mark is gone is told by nothing: it is what we have just brought about.
             word = fact.leg.no_show.filter(|_| is_no_show).unwrap_or(word);
             fact.leg.no_show = Some(word);
             let received = ReceivedFact { fact, at: self.now(), payload: Vec::new() };
-            let learned = process_fact(world, &self.limiter, connection, &received, caller.deadline).await;
+            let learned = self.invocation(caller).process_fact(&received).await;
             if let Err(error) = learned {
                 tracing::warn!(booking.id = %booking.id, error = %error, "a no-show waits for its webhook");
             }
@@ -201,11 +205,11 @@ impl<D: Ports> Api<D> {
     }
 
     /// Whether the invitee came, by the host's word.
-    pub(crate) async fn no_show(&self, caller: &Caller, request: &BookingRequest) -> Result<NoShowView, Refusal> {
+    pub(crate) async fn no_show(&self, caller: &Caller, request: &BookingIdRequest) -> Result<NoShowView, Refusal> {
         let settings = self.settings(&caller.connection).await?;
         let locale = Locale::from_settings(&settings);
         let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &locale).await?;
-        let leg = latest(&booking).ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
+        let leg = booking.current_leg().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
         let word = leg.no_show;
         Ok(NoShowView { booking: booking.id.to_string(), no_show: leg.is_no_show(), at: word.map(|it| it.at) })
     }
@@ -229,13 +233,13 @@ impl<D: Ports> Api<D> {
     /// to the invitee; and what the invitee has changed there meanwhile is taken in first.
     async fn original_form(&self, caller: &Caller, leg: &Leg, locale: &Locale) -> Result<OriginalForm, Refusal> {
         let connection = &caller.connection;
-        let original_form = self.calendly().original_form(connection, &leg.invitee).await;
+        let original_form = self.calendly().fetch_original_form(connection, &leg.invitee).await;
         let original_form = original_form.map_err(|error| locale.calendly_error(&error, Why::BookingUnknown))?;
         if original_form.is_canceled {
             let world = self.ports.world();
-            if let Ok(Some(fact)) = world.calendly().look_up(connection, &leg.invitee).await {
+            if let Ok(Some(fact)) = world.calendly().fetch_invitee(connection, &leg.invitee).await {
                 let received = ReceivedFact { fact, at: self.now(), payload: Vec::new() };
-                if let Err(error) = process_fact(world, &self.limiter, connection, &received, caller.deadline).await {
+                if let Err(error) = self.invocation(caller).process_fact(&received).await {
                     tracing::warn!(error = %error, "what the invitee has changed waits for its webhook");
                 }
             }
@@ -244,37 +248,9 @@ impl<D: Ports> Api<D> {
         if original_form.seats > 1 { Err(shared(leg, locale)) } else { Ok(original_form) }
     }
 
-    /// Writes the wish to cancel down: from here on it is carried out, whatever becomes of us.
-    async fn write_down(
-        &self,
-        connection: &ConnectionName,
-        booking: &Booking,
-        request: &CancelRequest,
-        settings: &Settings,
-        locale: &Locale,
-    ) -> Result<(), Refusal> {
-        let reason = request.reason.clone().filter(|it| !it.expose().trim().is_empty());
-        for _ in 0..MOST_TRIES {
-            let snapshot = self.store().load(connection, &booking.id).await;
-            let snapshot = snapshot.map_err(|error| locale.unavailable(&error))?;
-            let now = self.now();
-            let asked = CancellationRequest { at: now, reason: reason.clone() };
-            let Some(decision) = domain::cancel(&snapshot, asked, settings, now) else { break };
-            let again = schedule_recheck(self.ports.world(), connection, &booking.id, now + LEASE).await;
-            again.map_err(|error| locale.unavailable(&error))?;
-            match self.store().commit(&decision, &[]).await {
-                Ok(()) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Unavailable(error)) => return Err(locale.unavailable(&error)),
-            }
-        }
-        Err(locale.refuse(Why::InProgress).after(2))
-    }
-
     /// Carries out what a booking wants done, as far as time allows.
     async fn carry_on(&self, caller: &Caller, booking: &Booking) {
-        let world = self.ports.world();
-        let resumed = resume_booking(world, &self.limiter, &caller.connection, &booking.id, caller.deadline).await;
+        let resumed = self.invocation(caller).resume_booking(&booking.id).await;
         if let Err(error) = resumed {
             tracing::info!(booking.id = %booking.id, error = %error, "the rest is left to whoever comes next");
         }
@@ -289,24 +265,17 @@ impl<D: Ports> Api<D> {
         settings: &Settings,
         locale: &Locale,
     ) -> Result<String, Refusal> {
-        match latest(booking).and_then(|leg| leg.details.zone.clone()) {
+        match booking.current_leg().and_then(|leg| leg.details.zone.clone()) {
             Some(own) if named.is_none() => Ok(own),
             _ => self.zone(connection, named, None, settings, locale).await,
         }
     }
 }
 
-/// The leg that a booking stands on, or stood on last.
-pub(crate) fn latest(booking: &Booking) -> Option<&Leg> {
-    match booking.state()? {
-        BookingState::Active(leg) | BookingState::Moving(leg) | BookingState::Canceled(leg, _) => Some(leg),
-    }
-}
-
 /// The voice for a booking's invitee: what is asked for now goes before what was said when it was booked.
 pub(crate) fn locale_for(booking: &Booking, language: Option<&str>, zone: String, settings: &Settings) -> Locale {
     let told = booking.metadata.as_ref().and_then(|it| it.language.as_deref());
-    let fixed = latest(booking).and_then(|leg| settings.language_of(leg)).map(Language::tag);
+    let fixed = booking.current_leg().and_then(|leg| settings.language_of(leg)).map(Language::tag);
     Locale::for_person(language.or(fixed).or(told), &zone, settings)
 }
 

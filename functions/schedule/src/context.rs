@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::{Refusal, Why};
 use domain::scheduling::Catalog;
 use domain::{ConnectionName, Settings};
-use engine::{ApiStore, CalendlyAccount, CallLimiter, Clock, Store, Unavailable, World};
+use engine::{ApiStore, CalendlyAccount, CallLimiter, Clock, Invocation, PortError, Store, World};
 use jiff::{SignedDuration, Timestamp};
 use runtime::{ApiKey, ApiKeys, SecretError};
 
@@ -38,13 +38,13 @@ pub trait Ports {
     async fn reread_api_keys(&self) -> Option<ApiKeys>;
 
     /// How much waits in the queues.
-    async fn queues(&self) -> Result<Vec<QueueState>, Unavailable>;
+    async fn queues(&self) -> Result<Vec<QueueState>, PortError>;
 
     /// Where callers reach the API, and Calendly the webhook function; without it nobody knows.
     fn public_url(&self) -> Option<&str>;
 
     /// 128 bits that nobody can guess.
-    fn random(&self) -> Result<[u8; 16], Unavailable>;
+    fn random(&self) -> Result<[u8; 16], PortError>;
 
     /// Counts a metric.
     fn count(&self, metric: &str, dimensions: &[(&str, &str)]);
@@ -97,7 +97,7 @@ impl<D: Ports> Api<D> {
 
     /// Reads what the newcomer's first request will need. Its outcome doesn't matter.
     pub async fn warm(&self) {
-        if let Err(error) = self.ports.world().store().settings(&ConnectionName::default()).await {
+        if let Err(error) = self.ports.world().store().load_settings(&ConnectionName::default()).await {
             tracing::warn!(error = %error, "the settings can't be read yet");
         }
         if let Err(error) = self.ports.api_keys().await {
@@ -113,12 +113,18 @@ impl<D: Ports> Api<D> {
         self.ports.world().calendly()
     }
 
+    /// The engine, for a caller.
+    pub(crate) fn invocation<'a>(&'a self, caller: &'a Caller) -> Invocation<'a, D::World> {
+        let (world, limiter) = (self.ports.world(), &self.limiter);
+        Invocation { world, limiter, connection: &caller.connection, deadline: caller.deadline }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.ports.world().clock().now()
     }
 
     pub(crate) async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Refusal> {
-        self.store().settings(connection).await.map_err(|error| Locale::english().unavailable(&error))
+        self.store().load_settings(connection).await.map_err(|error| Locale::english().unavailable(&error))
     }
 
     /// Whose key it is. One that is not known may just have been made, be it the very first.
@@ -132,7 +138,9 @@ impl<D: Ports> Api<D> {
             }
             Err(SecretError::Unknown(_)) => {}
             Err(error @ (SecretError::Malformed { .. } | SecretError::Unavailable { .. })) => {
-                return Err(Locale::english().unavailable(&Unavailable(error.to_string())));
+                return Err(
+                    Locale::english().unavailable(&PortError::unavailable_because("the API keys can't be read", error))
+                );
             }
         }
         let anew = self.ports.reread_api_keys().await;
@@ -157,7 +165,7 @@ impl<D: Ports> Api<D> {
             let last = permits.get(key).filter(|it| it.minute == minute).map_or(0, |it| it.share);
             (2 * last).clamp(1, limit.div_ceil(LARGEST_SHARE))
         };
-        let granted = match self.store().permits(key, share, limit, now).await {
+        let granted = match self.store().take_permits(key, share, limit, now).await {
             Ok(granted) => granted,
             Err(error) => {
                 // A table in trouble refuses the work itself soon enough.
@@ -218,7 +226,7 @@ impl<D: Ports> Api<D> {
 
     async fn read_catalog(&self, connection: &ConnectionName, locale: &Locale) -> Result<Arc<Catalog>, Refusal> {
         let now = self.now();
-        let catalog = self.calendly().catalog(connection).await;
+        let catalog = self.calendly().list_event_types(connection).await;
         let catalog = Arc::new(catalog.map_err(|error| locale.calendly_error(&error, Why::CalendlyRefused))?);
         self.remember(connection, Known { catalog: Arc::clone(&catalog), read_at: now, checked_at: now });
         Ok(catalog)

@@ -1,25 +1,25 @@
 //! The schedule function: VAI's backend calls it over HTTP with a key, or invokes it directly by IAM.
 
-use engine::Unavailable;
+use engine::{NoMessaging, PortError};
 use futures_util::future::try_join_all;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runtime::config::{Environment, ScheduleConfig};
 use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
 use schedule::{Api, Input, Ports, QueueState};
-use world::{AwsWorld, deadline};
+use world::AwsWorld;
 
 /// The live world, and what of it only this function asks.
 struct AwsPorts {
-    world: AwsWorld,
+    world: AwsWorld<NoMessaging>,
     /// By name: the queue, where there is one, and the dead-letter queue of what could not be delivered.
     queues: Vec<(&'static str, Option<Queue>, Queue)>,
     public_url: Option<String>,
 }
 
 impl Ports for AwsPorts {
-    type World = AwsWorld;
+    type World = AwsWorld<NoMessaging>;
 
-    fn world(&self) -> &AwsWorld {
+    fn world(&self) -> &AwsWorld<NoMessaging> {
         &self.world
     }
 
@@ -31,7 +31,7 @@ impl Ports for AwsPorts {
         self.world.secrets().reread_api_keys().await
     }
 
-    async fn queues(&self) -> Result<Vec<QueueState>, Unavailable> {
+    async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         let states = self.queues.iter().map(async |(name, queue, dead)| {
             let waiting = async {
                 match queue {
@@ -43,16 +43,19 @@ impl Ports for AwsPorts {
             let dead = dead.waiting + dead.in_flight;
             Ok(QueueState { name, waiting: depth.waiting, in_flight: depth.in_flight, dead })
         });
-        try_join_all(states).await.map_err(|error: QueueError| Unavailable(error.to_string()))
+        try_join_all(states)
+            .await
+            .map_err(|error: QueueError| PortError::unavailable_because("a queue's depth can't be read", error))
     }
 
     fn public_url(&self) -> Option<&str> {
         self.public_url.as_deref()
     }
 
-    fn random(&self) -> Result<[u8; 16], Unavailable> {
+    fn random(&self) -> Result<[u8; 16], PortError> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| Unavailable(format!("the system gives no randomness: {error}")))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|error| PortError::unavailable(format!("the system gives no randomness: {error}")))?;
         Ok(bytes)
     }
 
@@ -65,18 +68,18 @@ impl Ports for AwsPorts {
 async fn main() -> Result<(), Error> {
     let config = ScheduleConfig::read(Environment::of_process())?;
     telemetry::start(config.world.log_level, &config.world.function_name);
-    let world = AwsWorld::connect(&config.world).await?;
+    let world = AwsWorld::connect_without_messaging(&config.world).await?;
     let queues = vec![
         ("intake", Some(world.queue(config.intake_queue_url)), world.queue(config.intake_dlq_url)),
         ("due", Some(world.queue(config.world.due_queue_url.clone())), world.queue(config.due_dlq_url)),
         ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
-    let office = Api::new(AwsPorts { world, queues, public_url: config.world.public_url });
+    let office = Api::new(AwsPorts { world, queues, public_url: config.public_url });
     // Init runs at full speed: the handshakes are had, and the newcomer's settings read, before the first request.
     office.warm().await;
     let office = &office;
     run(service_fn(move |event: LambdaEvent<Input>| async move {
-        let deadline = deadline(event.context.deadline);
+        let deadline = batch::deadline(event.context.deadline);
         Ok::<_, Error>(office.handle(event.payload, deadline).await)
     }))
     .await

@@ -1,8 +1,8 @@
 //! What the invitee is told, in their language: one sentence for each answer, for an agent to read out.
 
 use api::{Code, Refusal, Why};
-use domain::{Language, Settings};
-use engine::{CalendlyError, EngineError, Unavailable};
+use domain::{Language, Settings, error_chain};
+use engine::{CalendlyError, EngineError, PortError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use notify::when;
@@ -47,14 +47,14 @@ impl Locale {
     }
 
     /// The table or a queue could not be asked.
-    pub(crate) fn unavailable(&self, error: &Unavailable) -> Refusal {
-        tracing::error!(error = %error, "a request could not be served");
+    pub(crate) fn unavailable(&self, error: &PortError) -> Refusal {
+        tracing::error!(error = error_chain(error), "a request could not be served");
         self.refuse(Why::Unavailable).after(5)
     }
 
     /// A booking could not be worked on.
     pub(crate) fn trouble(&self, error: &EngineError) -> Refusal {
-        tracing::error!(error = %error, "a request could not be served");
+        tracing::error!(error = error_chain(error), "a request could not be served");
         self.refuse(Why::Unavailable).after(5)
     }
 

@@ -6,7 +6,7 @@ use api::answer::{
     BookingView, InviteeView, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView, TimelineView,
     TotalsView, True, UpcomingAnswer, UpcomingEvent,
 };
-use api::request::{BookingRequest, UpcomingRequest};
+use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
 use domain::scheduling::form;
 use domain::{ConnectionName, Private, timeline, uri_uuid};
@@ -14,7 +14,7 @@ use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Store};
 use jiff::{SignedDuration, Unit};
 
 use crate::book::of_invitee;
-use crate::change::{latest, locale_for};
+use crate::change::locale_for;
 use crate::context::{Api, Caller, Ports};
 use crate::phrases::Locale;
 
@@ -23,18 +23,18 @@ const DAYS_AHEAD: u32 = 7;
 
 impl<D: Ports> Api<D> {
     /// A booking.
-    pub(crate) async fn booking(&self, caller: &Caller, request: &BookingRequest) -> Result<BookingView, Refusal> {
+    pub(crate) async fn booking(&self, caller: &Caller, request: &BookingIdRequest) -> Result<BookingView, Refusal> {
         let settings = self.settings(&caller.connection).await?;
         let early = Locale::from_settings(&settings);
         let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &early).await?;
         let zone = self.zone_of(&caller.connection, None, &booking, &settings, &early).await?;
         let locale = locale_for(&booking, None, zone, &settings);
-        let leg = latest(&booking).ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
+        let leg = booking.current_leg().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
         Ok(crate::view::booking(&booking, leg, &locale))
     }
 
     /// A booking's story.
-    pub(crate) async fn timeline(&self, caller: &Caller, request: &BookingRequest) -> Result<TimelineView, Refusal> {
+    pub(crate) async fn timeline(&self, caller: &Caller, request: &BookingIdRequest) -> Result<TimelineView, Refusal> {
         let BookingRecord { booking, facts, commands } =
             self.booking_record(&caller.connection, &request.booking, &Locale::english()).await?;
         let lines = timeline(&booking, &facts, &commands).into_iter();
@@ -43,11 +43,11 @@ impl<D: Ports> Api<D> {
     }
 
     /// What VAI noted down with a booking.
-    pub(crate) async fn metadata(&self, caller: &Caller, request: &BookingRequest) -> Result<MetadataView, Refusal> {
+    pub(crate) async fn metadata(&self, caller: &Caller, request: &BookingIdRequest) -> Result<MetadataView, Refusal> {
         let locale = Locale::english();
         let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &locale).await?;
         let metadata = booking.metadata.clone().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
-        let leg = latest(&booking);
+        let leg = booking.current_leg();
         Ok(MetadataView {
             booking_id: booking.id.to_string(),
             booking_uri: leg.map(|it| it.details.event.to_string()),
@@ -77,7 +77,7 @@ impl<D: Ports> Api<D> {
         let locale = Locale::for_person(request.language.as_deref(), &zone, &settings);
         let now = self.now();
         let until = now + SignedDuration::from_hours(24 * i64::from(request.days.unwrap_or(DAYS_AHEAD)));
-        let found = self.calendly().appointments(connection, &email, now, until).await;
+        let found = self.calendly().list_appointments(connection, &email, now, until).await;
         let found = found.map_err(|error| locale.calendly_error(&error, Why::CalendlyRefused))?;
 
         let invitees: Vec<_> = found.iter().map(|it| it.invitee.clone()).collect();
@@ -144,7 +144,7 @@ impl<D: Ports> Api<D> {
             self.store().count_bookings(connection, self.now()).await.map_err(|error| locale.unavailable(&error))?;
         let queues = self.ports.queues().await.map_err(|error| locale.unavailable(&error))?;
         let mut problems = Vec::new();
-        let subscription = match self.calendly().subscriptions(connection).await {
+        let subscription = match self.calendly().list_subscriptions(connection).await {
             Ok(all) => {
                 let ours = all.into_iter().filter(|it| self.is_ours(&it.callback_url, connection));
                 // Of several, one that delivers speaks for all.

@@ -92,7 +92,7 @@ impl<D: Ports> Api<D> {
             return zone.ok_or_else(|| locale.refuse(Why::TimezoneUnknown));
         }
         if let Some(email) = email {
-            let known = self.store().zone_of(connection, email).await;
+            let known = self.store().find_zone(connection, email).await;
             if let Some(zone) = known.map_err(|error| locale.unavailable(&error))? {
                 return Ok(zone);
             }
@@ -108,7 +108,7 @@ impl<D: Ports> Api<D> {
         locale: &Locale,
     ) -> Result<(String, Option<String>), Refusal> {
         if asked.trim().eq_ignore_ascii_case("me") {
-            let me = self.calendly().me(connection).await;
+            let me = self.calendly().fetch_user(connection).await;
             let me = me.map_err(|error| locale.calendly_error(&error, Why::HostUnknown { near: Vec::new() }))?;
             return Ok((me.uri, me.zone));
         }

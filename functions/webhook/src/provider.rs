@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use lambda_http::http::HeaderMap;
 use runtime::Signing;
 use wire::intake::Source;
-use wire::signature::{SignatureError, calendly, engagelab, shown, twilio};
+use wire::signature::{SignatureError, calendly, engagelab, shared_secret, twilio};
 
 use crate::Rejection;
 
@@ -113,7 +113,7 @@ fn verify_engagelab(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCa
     let tolerance = call.tolerance_seconds.min(LONGEST_FOR_ENGAGELAB);
     let nonce = engagelab::verify(header, username, &keys.secret, call.now, tolerance)?;
     if let Some(agreed) = &keys.authorization {
-        shown::whole(call.header(shown::HEADER), agreed)?;
+        shared_secret::whole(call.header(shared_secret::HEADER), agreed)?;
     }
     Ok(VerifiedCall { nonce: Some(nonce), query: None })
 }
@@ -132,7 +132,7 @@ fn verify_twilio(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall,
 
 fn verify_brevo(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, SignatureError> {
     let token = keys.brevo.as_ref().ok_or(SignatureError::NoKey)?;
-    shown::bearer(call.header(shown::HEADER), token)?;
+    shared_secret::bearer(call.header(shared_secret::HEADER), token)?;
     Ok(VerifiedCall::default())
 }
 

@@ -12,7 +12,7 @@ use crate::answer::{
 use crate::read::{json, read_with};
 use crate::refusal::Code;
 use crate::request::{
-    AlternativesRequest, AvailableTimesRequest, BookRequest, BookingRequest, BusyTimesRequest, CancelRequest,
+    AlternativesRequest, AvailableTimesRequest, BookRequest, BookingIdRequest, BusyTimesRequest, CancelRequest,
     ConfirmRequest, EventTypesRequest, HostRequest, LinkRequest, MoveRequest, Nothing, PreviewRequest, UpcomingRequest,
 };
 use crate::{Fault, Request, schema};
@@ -202,15 +202,15 @@ operations! {
         "upcoming" Get "/api/calendly/upcoming/{userEmail}" [Vai Tool] refuses [InviteeInvalid];
 
     /// Tells how a booking stands.
-    Booking(BookingRequest) -> BookingView =
+    Booking(BookingIdRequest) -> BookingView =
         "booking" Get "/api/calendly/bookings/{booking}" [] refuses [BookingUnknown];
 
     /// Tells a booking's story: what happened, what was sent and what was not, and why.
-    Timeline(BookingRequest) -> TimelineView =
+    Timeline(BookingIdRequest) -> TimelineView =
         "timeline" Get "/api/calendly/bookings/{booking}/timeline" [] refuses [BookingUnknown];
 
     /// Tells what VAI wrote down with a booking.
-    Metadata(BookingRequest) -> MetadataView =
+    Metadata(BookingIdRequest) -> MetadataView =
         "metadata" Get "/api/calendly/metadata/{booking}" [] refuses [BookingUnknown];
 
     /// Cancels a booking.
@@ -234,17 +234,17 @@ operations! {
             TimezoneUnknown InviteeInvalid LocationInvalid InProgress KeyReused];
 
     /// Marks the person as not having come.
-    MarkNoShow(BookingRequest) -> NoShowView =
+    MarkNoShow(BookingIdRequest) -> NoShowView =
         "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" []
         refuses [BookingUnknown BookingOver InProgress];
 
     /// Takes back that the person did not come.
-    UnmarkNoShow(BookingRequest) -> NoShowView =
+    UnmarkNoShow(BookingIdRequest) -> NoShowView =
         "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" []
         refuses [BookingUnknown BookingOver InProgress];
 
     /// Tells whether the person came, by the host's word.
-    NoShow(BookingRequest) -> NoShowView =
+    NoShow(BookingIdRequest) -> NoShowView =
         "no_show" Get "/api/calendly/bookings/{booking}/no-show" [] refuses [BookingUnknown];
 
     /// Makes a link on which a person books once.

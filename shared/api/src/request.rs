@@ -221,7 +221,7 @@ pub struct UpcomingRequest {
 /// Which booking.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BookingRequest {
+pub struct BookingIdRequest {
     /// The booking: its `id` out of an earlier answer, or the UUID or URI of its event or invitee at Calendly.
     #[schemars(length(min = 1, max = 512))]
     pub booking: String,
@@ -422,7 +422,7 @@ impl Request for Nothing {}
 impl Request for EventTypesRequest {}
 impl Request for ConfirmRequest {}
 impl Request for UpcomingRequest {}
-impl Request for BookingRequest {}
+impl Request for BookingIdRequest {}
 impl Request for CancelRequest {}
 impl Request for HostRequest {}
 

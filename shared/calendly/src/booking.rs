@@ -10,11 +10,12 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::call::one;
+use crate::account::Account;
+use crate::account::one;
+use crate::error::Error;
 use crate::error::{Meaning, USUAL_RESET_SECONDS};
 use crate::meetings::fact;
 use crate::paths::path_of_event;
-use crate::{Account, Error};
 
 /// How long the event is waited for once it is booked: whoever booked wants to hear of it.
 const PATIENCE_WITH_EVENT: Duration = Duration::from_secs(3);
@@ -168,8 +169,10 @@ mod tests {
     use domain::{ConnectionName, Phone, Token};
     use engine::Calendly;
 
+    use stand_in::{Answer, StandIn};
+
     use super::*;
-    use crate::fake::{self, TOKEN, answer, breaks, fails, invitee, made, resource, silence, with};
+    use crate::fake::{self, TOKEN, invitee, made, resource, with};
 
     const POST: &str = "POST /invitees ";
     const EVENT: &str = "GET /scheduled_events/E1 ";
@@ -200,11 +203,11 @@ mod tests {
         }
     }
 
-    async fn book(answers: Vec<(&'static str, fake::Answer)>) -> BookOutcome {
-        let calendly = fake::calendly(answers).await;
-        let mut rest = fake::rest(&calendly.url);
+    async fn book(answers: Vec<(&'static str, Answer)>) -> BookOutcome {
+        let calendly = StandIn::with_rules(answers);
+        let mut rest = fake::rest(calendly.url());
         rest.patience = Duration::from_millis(500);
-        rest.book(&ConnectionName::default(), &form()).await
+        rest.create_booking(&ConnectionName::default(), &form()).await
     }
 
     fn body(form: &Form) -> Value {
@@ -267,19 +270,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_booking_is_told_with_its_event() {
-        let calendly = fake::calendly(vec![(POST, made(&invitee("I1"))), (EVENT, resource(&fake::event()))]).await;
-        let booked = fake::rest(&calendly.url).book(&ConnectionName::default(), &form()).await;
+        let calendly = StandIn::with_rules(vec![(POST, made(&invitee("I1"))), (EVENT, resource(&fake::event()))]);
+        let booked = fake::rest(calendly.url()).create_booking(&ConnectionName::default(), &form()).await;
         let BookOutcome::Booking { fact, closed_for_seconds: None } = booked else { panic!("{booked:?}") };
         assert_eq!(fact.leg.token, Some(form().tracking.token));
         assert_eq!(fact.leg.details.join_url.as_deref(), Some("https://zoom.example/1"));
         assert_eq!(fact.leg.details.host.as_deref(), Some("Maria Host"));
-        assert_eq!(calendly.lines(), ["POST /invitees", "GET /scheduled_events/E1"]);
-        assert_eq!(calendly.seen()[0].json(), body(&form()));
+        assert_eq!(calendly.methods_and_paths(), ["POST /invitees", "GET /scheduled_events/E1"]);
+        assert_eq!(calendly.requests()[0].json(), body(&form()));
     }
 
     #[tokio::test]
     async fn a_booking_whose_event_cannot_be_had_is_told_by_the_form() {
-        for event in [fails("502 Bad Gateway", &json!("<html>")), silence(), resource(&json!({"uri": "…"}))] {
+        for event in [Answer::json(502, json!("<html>")), Answer::never_answers(), resource(&json!({"uri": "…"}))] {
             let booked = book(vec![(POST, made(&invitee("I1"))), (EVENT, event)]).await;
             let BookOutcome::Booking { fact, .. } = booked else { panic!("{booked:?}") };
             let (details, form) = (&fact.leg.details, form());
@@ -299,15 +302,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_booking_of_a_limit_says_how_long_it_is_closed() {
-        for (headers, closed) in [
-            ("201 Created\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 42", Some(42)),
-            ("201 Created\r\nX-RateLimit-Remaining: 0", Some(60)),
-            ("201 Created\r\nX-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 42", None),
+        let booked = |remaining: u32| made(&invitee("I1")).header("x-ratelimit-remaining", remaining);
+        for (answer, closed) in [
+            (booked(0).header("x-ratelimit-reset", 42), Some(42)),
+            (booked(0), Some(60)),
+            (booked(1).header("x-ratelimit-reset", 42), None),
         ] {
-            let booked = answer(headers, json!({"resource": invitee("I1")}).to_string());
-            let booked = book(vec![(POST, booked), (EVENT, resource(&fake::event()))]).await;
+            let booked = book(vec![(POST, answer), (EVENT, resource(&fake::event()))]).await;
             let BookOutcome::Booking { closed_for_seconds, .. } = booked else { panic!("{booked:?}") };
-            assert_eq!(closed_for_seconds, closed, "{headers}");
+            assert_eq!(closed_for_seconds, closed);
         }
     }
 
@@ -335,9 +338,9 @@ mod tests {
         };
         let refused = |reason, detail: &str| about(reason, detail, &[]);
         for (status, body, expected) in [
-            ("400 Bad Request", filled, BookOutcome::Filled),
+            (400, filled, BookOutcome::Filled),
             (
-                "400 Bad Request",
+                400,
                 location,
                 about(
                     Reason::ProviderRefused,
@@ -345,47 +348,44 @@ mod tests {
                     &["event.location_configuration.location"],
                 ),
             ),
-            ("400 Bad Request", words, refused(Reason::ProviderRefused, "400 Invalid Argument")),
+            (400, words, refused(Reason::ProviderRefused, "400 Invalid Argument")),
             (
-                "401 Unauthorized",
+                401,
                 json!({"title": "Unauthenticated", "message": "The access token is invalid"}),
                 refused(Reason::Misconfigured, "401 Unauthenticated"),
             ),
-            (
-                "403 Forbidden",
-                scope,
-                refused(Reason::Misconfigured, "403 Insufficient scope; it needs scheduled_events:write"),
-            ),
-            ("404 Not Found", json!({}), refused(Reason::ProviderRefused, "404 Not Found")),
-            ("424 Failed Dependency", json!({}), refused(Reason::ProviderRefused, "424 Failed Dependency")),
-            ("429 Too Many Requests\r\nX-RateLimit-Reset: 37", json!({}), BookOutcome::Limited { reset_seconds: 37 }),
-            ("429 Too Many Requests", json!({}), BookOutcome::Limited { reset_seconds: 60 }),
+            (403, scope, refused(Reason::Misconfigured, "403 Insufficient scope; it needs scheduled_events:write")),
+            (404, json!({}), refused(Reason::ProviderRefused, "404 Not Found")),
+            (424, json!({}), refused(Reason::ProviderRefused, "424 Failed Dependency")),
+            (429, json!({}), BookOutcome::Limited { reset_seconds: 60 }),
         ] {
-            assert_eq!(book(vec![(POST, fails(status, &body))]).await, expected, "{status}");
+            assert_eq!(book(vec![(POST, Answer::json(status, body))]).await, expected, "{status}");
         }
+        let limited = Answer::json(429, "{}").header("x-ratelimit-reset", 37);
+        assert_eq!(book(vec![(POST, limited)]).await, BookOutcome::Limited { reset_seconds: 37 });
     }
 
     #[tokio::test]
     async fn what_may_have_been_booked_is_unknown_and_what_certainly_was_not_is_unsent() {
         let no_event = with(invitee("I1"), &json!({"event": null}));
         for (told, doubt) in [
-            (fails("502 Bad Gateway", &json!("<html>Ana Pop</html>")), "Calendly answered 502 Bad Gateway"),
-            (fails("500 Internal Server Error", &json!({})), "Calendly answered 500 Internal Server Error"),
-            (silence(), "Calendly could not be reached: no answer in time"),
-            (breaks(), "Calendly could not be reached: the connection broke"),
-            (answer("201 Created", "<html>"), "Calendly's answer could not be read: line 1, column 1"),
+            (Answer::json(502, json!("<html>Ana Pop</html>")), "Calendly answered 502 Bad Gateway"),
+            (Answer::json(500, json!({})), "Calendly answered 500 Internal Server Error"),
+            (Answer::never_answers(), "Calendly could not be reached: no answer in time"),
+            (Answer::closes_connection(), "Calendly could not be reached: the connection broke"),
+            (Answer::new(201, "<html>"), "Calendly's answer could not be read: line 1, column 1"),
             (made(&no_event), "Calendly's answer could not be read: resource.event: is not of the known form"),
         ] {
             assert_eq!(book(vec![(POST, told)]).await, BookOutcome::Unknown { detail: doubt.to_owned() });
         }
         let unsent = async |connection: &str, url: &str| {
             let connection = ConnectionName::parse(connection).expect("a name");
-            match fake::rest(url).book(&connection, &form()).await {
+            match fake::rest(url).create_booking(&connection, &form()).await {
                 BookOutcome::Unsent { detail } => detail,
                 other => panic!("{other:?}"),
             }
         };
-        let nobody = fake::nobody().await;
+        let nobody = stand_in::unused_url();
         assert_eq!(unsent("default", &nobody).await, "Calendly could not be reached: no connection");
         assert_eq!(unsent("default", "no URL").await, "Calendly could not be reached: its address is no URL");
         assert_eq!(unsent("empty", &nobody).await, "the connection's secret has no Calendly token");

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use reqwest::Method;
 use serde::Serialize;
 
+use crate::account::Account;
+use crate::error::Error;
 use crate::error::Meaning;
 use crate::paths::InviteePath;
 use crate::resources::{Invitee, ScheduledEvent};
-use crate::{Account, Error};
 
 /// Calendly takes no longer reason.
 const LONGEST_REASON: usize = 10_000;
@@ -88,25 +89,27 @@ mod tests {
     use engine::Calendly;
     use serde_json::{Value, json};
 
+    use stand_in::{Answer, StandIn};
+
     use super::*;
-    use crate::fake::{self, Answer, Fake, breaks, event, fails, invitee, made, resource, silence, with};
+    use crate::fake::{self, event, invitee, made, resource, with};
 
     const INVITEE: &str = "GET /scheduled_events/E1/invitees/I1 ";
     const EVENT: &str = "GET /scheduled_events/E1 ";
     const POST: &str = "POST /scheduled_events/E1/cancellation ";
 
-    async fn ask(calendly: &Fake, reason: &str) -> Outcome {
-        let mut rest = fake::rest(&calendly.url);
+    async fn ask(calendly: &StandIn, reason: &str) -> Outcome {
+        let mut rest = fake::rest(calendly.url());
         rest.patience = Duration::from_millis(500);
         let invitee = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
-        rest.cancel(&ConnectionName::default(), &invitee, reason).await
+        rest.cancel_event(&ConnectionName::default(), &invitee, reason).await
     }
 
     /// What comes of it, and whether Calendly was asked to cancel.
     async fn cancel(answers: Vec<(&'static str, Answer)>) -> (Outcome, bool) {
-        let calendly = fake::calendly(answers).await;
+        let calendly = StandIn::with_rules(answers);
         let outcome = ask(&calendly, "no time").await;
-        (outcome, calendly.lines().contains(&"POST /scheduled_events/E1/cancellation".to_owned()))
+        (outcome, calendly.methods_and_paths().contains(&"POST /scheduled_events/E1/cancellation".to_owned()))
     }
 
     fn is(event: Value, answer: Answer) -> Vec<(&'static str, Answer)> {
@@ -119,13 +122,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_event_of_one_that_lies_ahead_is_canceled() {
-        let calendly = fake::calendly(is(event(), canceled())).await;
+        let calendly = StandIn::with_rules(is(event(), canceled()));
         assert_eq!(ask(&calendly, " no time ").await, DONE);
-        assert_eq!(calendly.seen()[2].json(), json!({"reason": "no time"}));
+        assert_eq!(calendly.requests()[2].json(), json!({"reason": "no time"}));
         assert_eq!(ask(&calendly, "").await, DONE);
-        assert_eq!(calendly.seen()[5].json(), json!({}));
+        assert_eq!(calendly.requests()[5].json(), json!({}));
         assert_eq!(ask(&calendly, &"ă".repeat(LONGEST_REASON + 1)).await, DONE);
-        assert_eq!(calendly.seen()[8].json(), json!({"reason": "ă".repeat(LONGEST_REASON)}));
+        assert_eq!(calendly.requests()[8].json(), json!({"reason": "ă".repeat(LONGEST_REASON)}));
     }
 
     #[tokio::test]
@@ -146,8 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_read_off_the_event() {
-        let no =
-            || fails("403 Forbidden", &json!({"title": "Permission Denied", "message": "Event is already canceled"}));
+        let no = || Answer::json(403, json!({"title": "Permission Denied", "message": "Event is already canceled"}));
         let then = |changes: &Value| {
             let mut answers = is(event(), no());
             answers[1].1 = resource(&event()).once();
@@ -175,14 +177,14 @@ mod tests {
         let broken = "Calendly could not be reached: the connection broke";
         for (answer, before, after) in [
             (
-                fails("502 Bad Gateway", &json!("<html>")),
+                Answer::json(502, json!("<html>")),
                 unsent(Reason::Unreachable, None, "Calendly answered 502 Bad Gateway"),
                 unknown("Calendly answered 502 Bad Gateway"),
             ),
-            (silence(), unsent(Reason::Unreachable, None, no_answer), unknown(no_answer)),
-            (breaks(), unsent(Reason::Unreachable, None, broken), unknown(broken)),
+            (Answer::never_answers(), unsent(Reason::Unreachable, None, no_answer), unknown(no_answer)),
+            (Answer::closes_connection(), unsent(Reason::Unreachable, None, broken), unknown(broken)),
             (
-                fails("429 Too Many Requests\r\nX-RateLimit-Reset: 37", &json!({})),
+                Answer::json(429, json!({})).header("x-ratelimit-reset", 37),
                 unsent(
                     Reason::RateLimited,
                     Some(37),
@@ -195,17 +197,17 @@ mod tests {
                 ),
             ),
             (
-                fails("401 Unauthorized", &json!({"title": "Unauthenticated"})),
+                Answer::json(401, json!({"title": "Unauthenticated"})),
                 unsent(Reason::Misconfigured, None, "Calendly answered 401 Unauthenticated"),
                 unsent(Reason::Misconfigured, None, "Calendly answered 401 Unauthenticated"),
             ),
             (
-                fails("404 Not Found", &json!({"title": "Resource Not Found"})),
+                Answer::json(404, json!({"title": "Resource Not Found"})),
                 refused(Reason::NotFound, "Calendly answered 404 Resource Not Found"),
                 refused(Reason::NotFound, "Calendly answered 404 Resource Not Found"),
             ),
             (
-                fails("400 Bad Request", &json!({"title": "Invalid Argument"})),
+                Answer::json(400, json!({"title": "Invalid Argument"})),
                 refused(Reason::ProviderRefused, "Calendly answered 400 Invalid Argument"),
                 refused(Reason::ProviderRefused, "Calendly answered 400 Invalid Argument"),
             ),
@@ -218,11 +220,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_cannot_be_asked_is_asked_later() {
-        let nobody = fake::nobody().await;
+        let nobody = stand_in::unused_url();
         let invitee = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
         let ask = async |connection: &str| {
             let connection = ConnectionName::parse(connection).expect("a name");
-            fake::rest(&nobody).cancel(&connection, &invitee, "").await
+            fake::rest(&nobody).cancel_event(&connection, &invitee, "").await
         };
         let unsent = |outcome: Outcome| match outcome {
             Outcome::Unsent { reason, after_seconds: None, .. } => reason,
@@ -230,7 +232,7 @@ mod tests {
         };
         assert_eq!(unsent(ask("default").await), Reason::Unreachable);
         assert_eq!(unsent(ask("empty").await), Reason::Misconfigured);
-        let odd = fake::rest(&nobody).cancel(&ConnectionName::default(), &InviteeUri::new("I1"), "").await;
+        let odd = fake::rest(&nobody).cancel_event(&ConnectionName::default(), &InviteeUri::new("I1"), "").await;
         assert!(matches!(odd, Outcome::Refused { reason: Reason::NotFound, .. }), "{odd:?}");
     }
 }

@@ -7,10 +7,12 @@ use domain::EventTypeUri;
 use domain::scheduling::{Catalog, EventType, Host, LocationOption, Question, QuestionKind};
 use futures_util::{StreamExt, stream};
 
-use crate::call::readable;
+use crate::account::Account;
+use crate::account::readable;
+use crate::error::Error;
 use crate::meetings::AT_ONCE;
 use crate::resources::{self, EventTypeMembership, Member, OrganizationMembership};
-use crate::{Account, Error, User};
+use crate::user::User;
 
 /// A team's hosts are good to know, and nobody is kept waiting for them.
 const PATIENCE_WITH_TEAMS: Duration = Duration::from_secs(3);
@@ -131,8 +133,10 @@ mod tests {
     use engine::{CalendlyAccount, CalendlyError};
     use serde_json::{Value, json};
 
+    use stand_in::{Answer, StandIn};
+
     use super::*;
-    use crate::fake::{self, Answer, Fake, ME, fails, page, silence, with};
+    use crate::fake::{self, ME, page, with};
 
     const LIST: &str = "GET /event_types?organization=";
     const MEMBERS: &str = "GET /organization_memberships?organization=";
@@ -162,25 +166,24 @@ mod tests {
         )
     }
 
-    async fn ask(calendly: &Fake) -> Result<Catalog, CalendlyError> {
-        fake::rest(&calendly.url).catalog(&ConnectionName::default()).await
+    async fn ask(calendly: &StandIn) -> Result<Catalog, CalendlyError> {
+        fake::rest(calendly.url()).list_event_types(&ConnectionName::default()).await
     }
 
     async fn read(event_types: Value) -> Vec<EventType> {
-        let calendly = fake::calendly(vec![fake::me(), (LIST, page(event_types, None)), members()]).await;
+        let calendly = StandIn::with_rules(vec![fake::me(), (LIST, page(event_types, None)), members()]);
         ask(&calendly).await.expect("a catalogue").event_types
     }
 
     #[tokio::test]
     async fn every_page_is_read_and_sorted_by_name_with_its_hosts() {
         let lars = json!({"name": "Demo", "profile": {"type": "User", "owner": "https://api.calendly.com/users/U2"}});
-        let calendly = fake::calendly(vec![
+        let calendly = StandIn::with_rules(vec![
             fake::me(),
             (LIST, page(json!([solo("b"), solo("C")]), Some("p2")).once()),
             (LIST, page(json!([with(solo("A"), &lars)]), None)),
             members(),
-        ])
-        .await;
+        ]);
         let found = ask(&calendly).await.expect("a catalogue").event_types;
         assert_eq!(found.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["b", "C", "Demo"]);
         let maria = Host {
@@ -205,7 +208,12 @@ mod tests {
         };
         assert_eq!(found[0], expected);
         assert_eq!(found[2].hosts[0].name, "Lars");
-        let query = calendly.seen().into_iter().find(|seen| seen.line() == "GET /event_types").expect("asked").query();
+        let query = calendly
+            .requests()
+            .into_iter()
+            .find(|request| request.method_and_path() == "GET /event_types")
+            .expect("asked")
+            .query_fields();
         assert_eq!(query[1..], [("active".to_owned(), "true".to_owned()), ("count".to_owned(), "100".to_owned())]);
     }
 
@@ -279,40 +287,41 @@ mod tests {
     async fn a_teams_hosts_are_asked_for_and_not_waited_for() {
         let team = json!({"profile": {"type": "Team", "name": "Sales", "owner": "https://api.calendly.com/teams/T1"}});
         let hosts = async |answer: Answer| {
-            let calendly = fake::calendly(vec![
+            let calendly = StandIn::with_rules(vec![
                 fake::me(),
                 (LIST, page(json!([with(solo("Team"), &team)]), None)),
                 members(),
                 (HOSTS, answer),
-            ])
-            .await;
-            let mut rest = fake::rest(&calendly.url);
+            ]);
+            let mut rest = fake::rest(calendly.url());
             rest.patience = Duration::from_millis(500);
-            let found = rest.catalog(&ConnectionName::default()).await.expect("a catalogue").event_types;
+            let found = rest.list_event_types(&ConnectionName::default()).await.expect("a catalogue").event_types;
             assert_eq!(found[0].owner, "https://api.calendly.com/teams/T1");
             found[0].hosts.iter().map(|host| host.name.clone()).collect::<Vec<_>>()
         };
         let listed = json!([{"member": member("U2", "Lars")}, {"member": null}, {"member": member("U3", "Ida")}]);
         assert_eq!(hosts(page(listed, None)).await, ["Lars", "Ida"]);
-        for answer in [fails("404 Not Found", &json!({})), fails("403 Forbidden", &json!({})), silence()] {
+        for answer in [Answer::json(404, json!({})), Answer::json(403, json!({})), Answer::never_answers()] {
             assert!(hosts(answer).await.is_empty());
         }
     }
 
     #[tokio::test]
     async fn without_the_right_to_see_more_there_is_the_owner() {
-        let denied = || fails("403 Forbidden", &json!({"title": "Permission Denied"}));
-        let calendly = fake::calendly(vec![
+        let denied = || Answer::json(403, json!({"title": "Permission Denied"}));
+        let calendly = StandIn::with_rules(vec![
             fake::me(),
             (LIST, denied()),
             ("GET /event_types?user=", page(json!([solo("Mine")]), None)),
             (MEMBERS, denied()),
-        ])
-        .await;
+        ]);
         let found = ask(&calendly).await.expect("a catalogue").event_types;
         assert_eq!((found[0].hosts[0].uri.as_str(), found[0].hosts[0].name.as_str()), (ME, "Maria Host"));
-        let calendly =
-            fake::calendly(vec![fake::me(), (LIST, page(json!([]), None)), (MEMBERS, fails("500", &json!({})))]).await;
+        let calendly = StandIn::with_rules(vec![
+            fake::me(),
+            (LIST, page(json!([]), None)),
+            (MEMBERS, Answer::json(500, json!({}))),
+        ]);
         assert!(matches!(ask(&calendly).await, Err(CalendlyError::Unavailable(_))));
     }
 }

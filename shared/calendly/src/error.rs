@@ -1,12 +1,11 @@
 //! What can go wrong with a call, without a word about any person, and what that means to the engine.
 
 use domain::Reason;
-use engine::{CalendlyError, Unavailable};
+use engine::{CalendlyError, PortError};
+use http_client::{CallError, header_number};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
-
-use crate::call::reset_seconds;
 
 /// Calendly's titles are a few words; a proxy's may be anything.
 const LONGEST_TITLE: usize = 60;
@@ -112,18 +111,6 @@ impl Error {
         }
     }
 
-    pub(crate) fn unreachable(error: &reqwest::Error) -> Self {
-        if error.is_connect() {
-            Self::Unsent("no connection")
-        } else if error.is_builder() {
-            Self::Unsent("its address is no URL")
-        } else if error.is_timeout() {
-            Self::Unreachable("no answer in time")
-        } else {
-            Self::Unreachable("the connection broke")
-        }
-    }
-
     /// Whether the call certainly had no effect: else whatever was to be made may have been made.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { status: 400..=499, .. } | Self::NoToken { .. } | Self::Unsent(_))
@@ -191,6 +178,17 @@ impl Error {
     }
 }
 
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NoConnection(_) => Self::Unsent("no connection"),
+            CallError::InvalidRequest(_) => Self::Unsent("its address is no URL"),
+            CallError::Timeout => Self::Unreachable("no answer in time"),
+            CallError::Broken(_) => Self::Unreachable("the connection broke"),
+        }
+    }
+}
+
 impl From<Error> for CalendlyError {
     fn from(error: Error) -> Self {
         match error.meaning() {
@@ -202,10 +200,15 @@ impl From<Error> for CalendlyError {
     }
 }
 
-impl From<Error> for Unavailable {
+impl From<Error> for PortError {
     fn from(error: Error) -> Self {
-        Self(error.to_string())
+        Self::unavailable(error.to_string())
     }
+}
+
+/// Returns the seconds until the rate limit resets. Calendly documents no `Retry-After`.
+pub(crate) fn reset_seconds(headers: &HeaderMap) -> Option<u32> {
+    header_number(headers, "x-ratelimit-reset")
 }
 
 /// Whether a text is the name of something in Calendly's API. Whatever is not may quote the person.

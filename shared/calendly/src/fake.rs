@@ -1,89 +1,14 @@
-//! For tests: Calendly on loopback, with an answer for each request it knows.
+//! For tests: what Calendly answers.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use runtime::Secrets;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-/// What becomes of a request.
-#[derive(Clone)]
-pub(crate) struct Answer {
-    reply: Reply,
-    is_for_once: bool,
-}
-
-#[derive(Clone)]
-enum Reply {
-    /// A status line's rest (further header lines may follow it) and a body.
-    Told(String, String),
-    /// The connection is held and nothing comes.
-    Silence,
-    /// The connection ends without a word.
-    Break,
-}
-
-impl Answer {
-    /// For the first such request only; after that the next answer that fits is taken.
-    pub(crate) fn once(self) -> Self {
-        Self { is_for_once: true, ..self }
-    }
-}
-
-/// A request that was received.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    /// Request line and headers; their names in lower case.
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Seen {
-    /// Method and path, without the query.
-    pub(crate) fn line(&self) -> &str {
-        self.head.split([' ', '?']).nth(1).map_or("", |path| {
-            let end = self.head.find(path).unwrap_or_default() + path.len();
-            &self.head[..end]
-        })
-    }
-
-    /// The query, decoded.
-    pub(crate) fn query(&self) -> Vec<(String, String)> {
-        let path = self.head.split(' ').nth(1).unwrap_or_default();
-        let url = reqwest::Url::parse(&format!("http://calendly{path}")).expect("a URL");
-        url.query_pairs().into_owned().collect()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("JSON")
-    }
-}
-
-/// A Calendly that answers until the test ends.
-pub(crate) struct Fake {
-    pub(crate) url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-impl Fake {
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().expect("a lock").clone()
-    }
-
-    /// Method and path of each request.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.seen().iter().map(|seen| seen.line().to_owned()).collect()
-    }
-}
-
-pub(crate) fn answer(status: &str, body: impl Into<String>) -> Answer {
-    Answer { reply: Reply::Told(status.to_owned(), body.into()), is_for_once: false }
-}
+use stand_in::Answer;
 
 pub(crate) fn ok(body: &Value) -> Answer {
-    answer("200 OK", body.to_string())
+    Answer::json(200, body)
 }
 
 pub(crate) fn resource(resource: &Value) -> Answer {
@@ -91,94 +16,19 @@ pub(crate) fn resource(resource: &Value) -> Answer {
 }
 
 pub(crate) fn made(resource: &Value) -> Answer {
-    answer("201 Created", json!({"resource": resource}).to_string())
+    Answer::json(201, json!({"resource": resource}))
 }
 
 pub(crate) fn none() -> Answer {
-    answer("204 No Content", "")
+    Answer::new(204, "")
 }
 
 pub(crate) fn page(collection: Value, next: Option<&str>) -> Answer {
     ok(&json!({"collection": collection, "pagination": {"count": 1, "next_page_token": next}}))
 }
 
-pub(crate) fn fails(status: &str, body: &Value) -> Answer {
-    answer(status, body.to_string())
-}
-
-pub(crate) fn silence() -> Answer {
-    Answer { reply: Reply::Silence, is_for_once: false }
-}
-
-pub(crate) fn breaks() -> Answer {
-    Answer { reply: Reply::Break, is_for_once: false }
-}
-
-/// Starts it. Each answer is for the requests that begin so; the first that fits is taken, 404 if none does.
-pub(crate) async fn calendly(answers: Vec<(&'static str, Answer)>) -> Fake {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&seen);
-    #[expect(clippy::disallowed_methods, reason = "a test ends with its runtime")]
-    tokio::spawn(async move {
-        let mut answers = answers;
-        let mut silent = Vec::new();
-        loop {
-            let (stream, _) = listener.accept().await.expect("a call");
-            silent.extend(serve(stream, &mut answers, &log).await);
-        }
-    });
-    Fake { url, seen }
-}
-
-/// Gives back a connection that is to be held.
-async fn serve(
-    mut stream: TcpStream,
-    answers: &mut Vec<(&'static str, Answer)>,
-    log: &Mutex<Vec<Seen>>,
-) -> Option<TcpStream> {
-    let mut received = Vec::new();
-    let seen = loop {
-        // One of two requests side by side is given up when the other has failed.
-        if stream.read_buf(&mut received).await.unwrap_or(0) == 0 {
-            return None;
-        }
-        let text = String::from_utf8_lossy(&received);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-        if body.len() == length.parse::<usize>().expect("a number") {
-            break Seen { head: head.to_owned(), body: body.to_owned() };
-        }
-    };
-    let found = answers.iter().position(|(start, _)| seen.head.starts_with(start));
-    let answer = match found {
-        None => answer("404 Not Found", "{}"),
-        Some(at) if answers[at].1.is_for_once => answers.remove(at).1,
-        Some(at) => answers[at].1.clone(),
-    };
-    log.lock().expect("a lock").push(seen);
-    let (status, body) = match answer.reply {
-        Reply::Told(status, body) => (status, body),
-        Reply::Silence => return Some(stream),
-        Reply::Break => return None,
-    };
-    let length = body.len();
-    let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
-    let _ = stream.write_all(answer.as_bytes()).await;
-    None
-}
-
-/// A base URL where nobody listens.
-pub(crate) async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    format!("http://{}", listener.local_addr().expect("an address"))
-}
-
 pub(crate) fn client() -> reqwest::Client {
-    #[expect(clippy::disallowed_methods, reason = "a test needs none of the real client's settings")]
-    let builder = reqwest::Client::builder();
-    builder.no_proxy().build().expect("a client")
+    http_client::client().expect("a client")
 }
 
 /// The token's owner.

@@ -9,9 +9,8 @@
 //! A question of the engine's ends within eight seconds, however many calls it takes.
 
 mod account;
-mod agenda;
+mod account_port;
 mod booking;
-mod call;
 mod cancel;
 mod catalog;
 mod error;
@@ -21,10 +20,15 @@ mod owners;
 mod paths;
 mod resources;
 mod rest;
+mod scheduling_link;
+mod subscriptions;
+mod user;
 
 #[cfg(test)]
 mod fake;
 
-pub use account::{Account, EVENTS, Membership, Order, Subscription, User};
+pub use account::Account;
 pub use error::{Error, Fault};
 pub use rest::Rest;
+pub use subscriptions::{EVENTS, Membership, Order, Subscription};
+pub use user::User;

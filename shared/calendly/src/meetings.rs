@@ -7,8 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use wire::calendly::parse_looked_up;
 
+use crate::account::Account;
+use crate::error::Error;
 use crate::paths::path_of_event;
-use crate::{Account, Error, User};
+use crate::user::User;
 
 /// How many calls go side by side.
 pub(crate) const AT_ONCE: usize = 8;
@@ -31,7 +33,7 @@ pub(crate) async fn find(account: &Account, owner: &User, wanted: &BookingQuery)
 }
 
 /// The meetings that are on and begin within `from..until`, in order.
-pub(crate) async fn appointments(
+pub(crate) async fn list_appointments(
     account: &Account,
     owner: &User,
     email: &Private<String>,
@@ -120,8 +122,10 @@ mod tests {
     use domain::{ConnectionName, Token};
     use engine::{Calendly, CalendlyAccount, CalendlyError};
 
+    use stand_in::{Answer, StandIn};
+
     use super::*;
-    use crate::fake::{self, Answer, Fake, ME, ORGANIZATION, TOKEN, event, fails, invitee, page, with};
+    use crate::fake::{self, ME, ORGANIZATION, TOKEN, event, invitee, page, with};
 
     const LIST: &str = "GET /scheduled_events?organization=";
     const INVITEES: &str = "GET /scheduled_events/E1/invitees?";
@@ -130,32 +134,32 @@ mod tests {
         text.parse().expect("an instant")
     }
 
-    async fn look(calendly: &Fake) -> Option<Fact> {
+    async fn look(calendly: &StandIn) -> Option<Fact> {
         let token = Token::parse(TOKEN).expect("a token");
         let wanted = BookingQuery { token, email: "ana@example.com".into(), start: instant("2127-01-11T09:00:00Z") };
-        fake::rest(&calendly.url).find(&ConnectionName::default(), &wanted).await.expect("an answer")
+        fake::rest(calendly.url()).find_booking(&ConnectionName::default(), &wanted).await.expect("an answer")
     }
 
     async fn looked(answers: Vec<(&'static str, Answer)>) -> Option<Fact> {
-        look(&fake::calendly([vec![fake::me()], answers].concat()).await).await
+        look(&StandIn::with_rules([vec![fake::me()], answers].concat())).await
     }
 
     #[tokio::test]
     async fn a_booking_is_found_by_its_token_among_the_meetings_of_its_minute() {
         let others = with(invitee("I0"), &json!({"tracking": {"utm_content": "spring"}}));
         let none = with(invitee("I2"), &json!({"tracking": null}));
-        let calendly = fake::calendly(vec![
+        let calendly = StandIn::with_rules(vec![
             fake::me(),
             (LIST, page(json!([event()]), Some("p2")).once()),
             (LIST, page(json!([]), None)),
             (INVITEES, page(json!([others, none, invitee("I1")]), None)),
-        ])
-        .await;
+        ]);
         let found = look(&calendly).await.expect("a booking");
         assert_eq!(found.leg.invitee.as_str(), "https://api.calendly.com/scheduled_events/E1/invitees/I1");
-        let seen = calendly.seen();
-        let query =
-            |at: usize| seen[at].query().into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+        let requests = calendly.requests();
+        let query = |at: usize| {
+            requests[at].query_fields().into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
+        };
         assert_eq!(
             query(1),
             [
@@ -172,15 +176,14 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_may_not_see_the_organization_sees_their_own() {
-        let calendly = fake::calendly(vec![
+        let calendly = StandIn::with_rules(vec![
             fake::me(),
-            (LIST, fails("403 Forbidden", &json!({"title": "Permission Denied"}))),
+            (LIST, Answer::json(403, json!({"title": "Permission Denied"}))),
             ("GET /scheduled_events?user=", page(json!([event()]), None)),
             (INVITEES, page(json!([invitee("I1")]), None)),
-        ])
-        .await;
+        ]);
         assert!(look(&calendly).await.is_some());
-        assert_eq!(calendly.seen()[2].query()[0], ("user".to_owned(), ME.to_owned()));
+        assert_eq!(calendly.requests()[2].query_fields()[0], ("user".to_owned(), ME.to_owned()));
     }
 
     #[tokio::test]
@@ -212,24 +215,23 @@ mod tests {
             at("E4", "2127-01-18T00:00:00Z"),
         ]);
         let of = |changes: &Value| page(json!([with(invitee("I1"), changes)]), None);
-        let calendly = fake::calendly(vec![
+        let calendly = StandIn::with_rules(vec![
             fake::me(),
             (LIST, page(listed, None)),
             (INVITEES, of(&json!({"email": "Ana@Example.com"}))),
             ("GET /scheduled_events/E2/invitees?", of(&json!({"email": "bo@example.com"}))),
             ("GET /scheduled_events/E3/invitees?", of(&json!({}))),
             ("GET /scheduled_events/E4/invitees?", of(&json!({}))),
-        ])
-        .await;
+        ]);
         let (from, until) = (instant("2127-01-11T00:00:00.5Z"), instant("2127-01-18T00:00:00Z"));
-        let rest = fake::rest(&calendly.url);
-        let found = rest.appointments(&ConnectionName::default(), &"ana@example.com".into(), from, until).await;
+        let rest = fake::rest(calendly.url());
+        let found = rest.list_appointments(&ConnectionName::default(), &"ana@example.com".into(), from, until).await;
         let found = found.expect("appointments");
         assert_eq!(found.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["E1", "E3"]);
         assert_eq!(found[0].location_kind.as_deref(), Some("zoom"));
         assert_eq!(found[0].join_url.as_deref(), Some("https://zoom.example/1"));
         assert_eq!(found[0].cancel_url.as_deref(), Some("https://calendly.com/cancellations/I1"));
-        let query = calendly.seen()[1].query();
+        let query = calendly.requests()[1].query_fields();
         for (key, value) in
             [("status", "active"), ("min_start_time", "2127-01-11T00:00:00Z"), ("sort", "start_time:asc")]
         {
@@ -242,12 +244,12 @@ mod tests {
         let answers = vec![
             fake::me(),
             (LIST, page(json!([event()]), None)),
-            (INVITEES, fails("429 Too Many Requests\r\nX-RateLimit-Reset: 12", &json!({}))),
+            (INVITEES, Answer::json(429, json!({})).header("x-ratelimit-reset", 12)),
         ];
-        let calendly = fake::calendly(answers).await;
+        let calendly = StandIn::with_rules(answers);
         let (from, until) = (instant("2127-01-11T00:00:00Z"), instant("2127-01-18T00:00:00Z"));
-        let rest = fake::rest(&calendly.url);
-        let found = rest.appointments(&ConnectionName::default(), &"ana@example.com".into(), from, until).await;
+        let rest = fake::rest(calendly.url());
+        let found = rest.list_appointments(&ConnectionName::default(), &"ana@example.com".into(), from, until).await;
         assert_eq!(found, Err(CalendlyError::Limited(12)));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{ConnectionName, Private};
 use tokio::time::Instant;
 
-use crate::User;
+use crate::user::User;
 
 /// A person seldom changes organizations.
 const FRESH: Duration = Duration::from_secs(600);

@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use domain::scheduling::Form;
 use domain::{ConnectionName, EventTypeUri, Fact, InviteeUri, Outcome, Reason};
-use engine::{BookOutcome, BookingQuery, Calendly, Unavailable};
+use engine::{BookOutcome, BookingQuery, Calendly, CalendlyError, PortError};
+use http_client::CALL_TIMEOUT;
 use jiff::tz::TimeZone;
 use reqwest::Client;
 use runtime::{SecretError, Secrets, SystemClock};
 use wire::calendly::parse_looked_up;
 
-use crate::call::PATIENCE;
+use crate::account::Account;
+use crate::error::Error;
 use crate::owners::{Owners, Zones};
 use crate::paths::{InviteePath, path_of_user};
-use crate::{Account, Error, User, agenda, booking, cancel, meetings};
+use crate::user::User;
+use crate::{booking, cancel, meetings, scheduling_link};
 
 /// Calendly's REST API for every connection.
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ impl Rest {
             secrets,
             owners: Arc::default(),
             zones: Arc::default(),
-            patience: PATIENCE,
+            patience: CALL_TIMEOUT,
         }
     }
 
@@ -66,7 +69,11 @@ impl Rest {
 }
 
 impl Calendly for Rest {
-    async fn look_up(&self, connection: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable> {
+    async fn fetch_invitee(
+        &self,
+        connection: &ConnectionName,
+        invitee: &InviteeUri,
+    ) -> Result<Option<Fact>, PortError> {
         let Some(location) = InviteePath::parse(invitee) else {
             tracing::warn!("an invitee's URI is not of the known form, so nobody can be asked about it");
             return Ok(None);
@@ -84,20 +91,24 @@ impl Calendly for Rest {
         }
     }
 
-    async fn book(&self, connection: &ConnectionName, form: &Form) -> BookOutcome {
+    async fn create_booking(&self, connection: &ConnectionName, form: &Form) -> BookOutcome {
         match self.account(connection).await {
             Ok(account) => booking::book(&account, form).await,
             Err(error) => BookOutcome::Unsent { detail: error.to_string() },
         }
     }
 
-    async fn find(&self, connection: &ConnectionName, wanted: &BookingQuery) -> Result<Option<Fact>, Unavailable> {
+    async fn find_booking(
+        &self,
+        connection: &ConnectionName,
+        wanted: &BookingQuery,
+    ) -> Result<Option<Fact>, PortError> {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
         Ok(meetings::find(&account, &owner, wanted).await?)
     }
 
-    async fn cancel(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
+    async fn cancel_event(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
         let Some(location) = InviteePath::parse(invitee) else {
             let detail = "the invitee's URI is not of the known form".to_owned();
             return Outcome::Refused { reason: Reason::NotFound, detail };
@@ -108,7 +119,7 @@ impl Calendly for Rest {
         }
     }
 
-    async fn host_zone(&self, connection: &ConnectionName, host: &str) -> Result<Option<String>, Unavailable> {
+    async fn fetch_host_zone(&self, connection: &ConnectionName, host: &str) -> Result<Option<String>, PortError> {
         let Some(path) = path_of_user(host) else { return Ok(None) };
         if let Some(known) = self.zones.get(connection, host) {
             return Ok(known);
@@ -123,12 +134,12 @@ impl Calendly for Rest {
         Ok(zone)
     }
 
-    async fn single_use_link(
+    async fn create_single_use_link(
         &self,
         connection: &ConnectionName,
         event_type: &EventTypeUri,
-    ) -> Result<String, Unavailable> {
-        Ok(agenda::link(&self.account(connection).await?, event_type).await?)
+    ) -> Result<String, CalendlyError> {
+        Ok(scheduling_link::link(&self.account(connection).await?, event_type).await?)
     }
 }
 
@@ -137,8 +148,10 @@ mod tests {
     use domain::FactKind;
     use serde_json::json;
 
+    use stand_in::{Answer, StandIn};
+
     use super::*;
-    use crate::fake::{self, Answer, fails, ok, resource};
+    use crate::fake::{self, ok, resource};
 
     const INVITEE: &str = "https://api.calendly.com/scheduled_events/E1/invitees/I1";
 
@@ -149,29 +162,29 @@ mod tests {
         ]
     }
 
-    async fn ask(connection: &str, base_url: &str) -> Result<Option<Fact>, Unavailable> {
+    async fn ask(connection: &str, base_url: &str) -> Result<Option<Fact>, PortError> {
         let connection = ConnectionName::parse(connection).expect("a name");
-        fake::rest(base_url).look_up(&connection, &InviteeUri::new(INVITEE)).await
+        fake::rest(base_url).fetch_invitee(&connection, &InviteeUri::new(INVITEE)).await
     }
 
-    async fn ask_for(answers: Vec<(&'static str, Answer)>) -> Result<Option<Fact>, Unavailable> {
-        ask("default", &fake::calendly(answers).await.url).await
+    async fn ask_for(answers: Vec<(&'static str, Answer)>) -> Result<Option<Fact>, PortError> {
+        ask("default", StandIn::with_rules(answers).url()).await
     }
 
     #[tokio::test]
     async fn an_invitee_is_found_with_its_event() {
-        let calendly = fake::calendly(found()).await;
-        let fact = ask("default", &calendly.url).await.expect("an answer").expect("an invitee");
+        let calendly = StandIn::with_rules(found());
+        let fact = ask("default", calendly.url()).await.expect("an answer").expect("an invitee");
         assert_eq!((fact.kind, fact.leg.invitee.as_str()), (FactKind::LookedUp, INVITEE));
         assert_eq!(fact.leg.details.event_name, "Intro call");
-        for request in calendly.seen() {
-            assert!(request.head.contains("authorization: Bearer a-token"), "{}", request.head);
+        for request in calendly.requests() {
+            assert_eq!(request.header("authorization"), Some("Bearer a-token"));
         }
     }
 
     #[tokio::test]
     async fn an_invitee_that_calendly_does_not_know_is_none() {
-        let gone = || fails("404 Not Found", &json!({"title": "Resource Not Found", "message": "…"}));
+        let gone = || Answer::json(404, json!({"title": "Resource Not Found", "message": "…"}));
         let answers = vec![("GET /scheduled_events/E1/invitees/I1 ", gone()), ("GET /scheduled_events/E1 ", gone())];
         assert_eq!(ask_for(answers).await.expect("an answer"), None);
     }
@@ -180,25 +193,25 @@ mod tests {
     async fn a_refusal_is_told_by_status_and_title_only() {
         for (status, body, told) in [
             (
-                "401 Unauthorized",
+                401,
                 json!({"title": "Unauthenticated", "message": "no, Ana Pop"}),
                 "Calendly answered 401 Unauthenticated",
             ),
             (
-                "403 Forbidden",
+                403,
                 json!({"title": "Insufficient scope", "message": "Ana Pop", "required_scopes": ["scheduled_events:read"]}),
                 "Calendly answered 403 Insufficient scope; it needs scheduled_events:read",
             ),
             (
-                "429 Too Many Requests\r\nX-RateLimit-Reset: 37",
+                429,
                 json!({"title": "Too Many Requests", "message": "Ana Pop"}),
                 "Calendly answered 429 Too Many Requests; its limit starts anew in 37 s",
             ),
-            ("502 Bad Gateway", json!("<html>Ana Pop</html>"), "Calendly answered 502 Bad Gateway"),
+            (502, json!("<html>Ana Pop</html>"), "Calendly answered 502 Bad Gateway"),
         ] {
             let mut answers = found();
-            answers[0].1 = fails(status, &body);
-            assert_eq!(ask_for(answers).await.expect_err("a refusal").0, told);
+            answers[0].1 = Answer::json(status, body).header("x-ratelimit-reset", 37);
+            assert_eq!(ask_for(answers).await.expect_err("a refusal").to_string(), told);
         }
     }
 
@@ -207,16 +220,16 @@ mod tests {
         let mut answers = found();
         answers[1].1 =
             ok(&json!({"resource": {"uri": "https://api.calendly.com/scheduled_events/E1", "start_time": "Ana Pop"}}));
-        let told = ask_for(answers).await.expect_err("unreadable").0;
+        let told = ask_for(answers).await.expect_err("unreadable").to_string();
         assert!(told.contains("start_time") && !told.contains("Ana"), "{told}");
 
-        let nobody = fake::nobody().await;
+        let nobody = stand_in::unused_url();
         assert_eq!(
-            ask("default", &nobody).await.expect_err("nobody").0,
+            ask("default", &nobody).await.expect_err("nobody").to_string(),
             "Calendly could not be reached: no connection"
         );
         assert_eq!(
-            ask("empty", &nobody).await.expect_err("no token").0,
+            ask("empty", &nobody).await.expect_err("no token").to_string(),
             "the connection's secret has no Calendly token"
         );
         assert!(ask("unheard-of", &nobody).await.is_err());

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::booking::BookingState;
-use crate::compose::is_reconfirmed;
+use crate::booking::{Booking, BookingState};
+use crate::command::{Command, State};
+use crate::destinations::{Action, Analytics, CalendlyAction, VaiAction};
+use crate::fact::{Fact, FactKind};
+use crate::ids::{BookingId, CommandId, ConnectionName, InviteeUri, Token};
+use crate::message::Message;
 use crate::plan::plan_commands;
-use crate::{
-    Action, Analytics, Booking, BookingId, CalendlyRequest, CancellationRequest, Command, CommandId, ConnectionName,
-    Fact, FactKind, InviteeUri, Message, Metadata, Reason, Settings, State, Token,
-};
+use crate::reason::Reason;
+use crate::request::{CalendlyRequest, CancellationRequest, Metadata};
+use crate::settings::Settings;
 
-/// A booking as it was read: what [`decide()`] decides on, and what the commit compares against.
+/// A booking as it was read: what a decision is made on, and what the commit compares against.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Snapshot {
     /// The booking; empty before its first fact.
@@ -21,34 +24,39 @@ pub struct Snapshot {
     pub revision: u64,
     /// VAI's row about it, if VAI wrote one under its token.
     pub metadata: Option<Metadata>,
-    /// Every command it ever had.
+    /// Every command that it ever had.
     pub commands: Vec<Command>,
 }
 
 impl Snapshot {
-    /// A booking that nobody has written yet.
+    /// A booking that is not stored yet.
     pub fn empty(id: BookingId, connection: ConnectionName) -> Self {
         Self::new(Booking::new(id, connection))
     }
 
-    /// A booking that has no commands yet, at revision 0.
+    /// A booking without commands, at revision 0.
     pub fn new(booking: Booking) -> Self {
         Self { booking, revision: 0, metadata: None, commands: Vec::new() }
     }
 
-    /// The snapshot that a committed decision leaves.
+    /// The snapshot after a decision was committed.
     pub fn after(mut self, decision: &Decision) -> Self {
         if decision.booking_changed {
             self.booking = decision.booking.clone();
             self.revision += 1;
         }
-        for changed in &decision.commands {
-            match self.commands.iter_mut().find(|it| it.id == changed.command.id) {
-                Some(row) => *row = changed.command.clone(),
-                None => self.commands.push(changed.command.clone()),
+        for write in &decision.commands {
+            match self.commands.iter_mut().find(|it| it.id == write.command.id) {
+                Some(row) => *row = write.command.clone(),
+                None => self.commands.push(write.command.clone()),
             }
         }
         self
+    }
+
+    /// A command by its id.
+    pub fn command(&self, id: &CommandId) -> Option<&Command> {
+        self.commands.iter().find(|it| it.id == *id)
     }
 }
 
@@ -57,29 +65,29 @@ impl Snapshot {
 pub enum Verdict {
     /// They did.
     New,
-    /// The booking knew it all.
+    /// The booking knew all of it.
     Duplicate,
 }
 
-/// A command to write, and the revision its row must still have for the commit to hold; `None`: there is no row yet.
+/// A command to write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandWrite {
     /// The command as it is to be.
     pub command: Command,
-    /// The row's revision that was seen.
-    pub was: Option<u64>,
+    /// The revision that its row must still have; `None` when there must be no row yet.
+    pub expected: Option<u64>,
 }
 
 /// What is to be committed, as one transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
-    /// The booking as it is now.
+    /// The booking as it is to be.
     pub booking: Booking,
-    /// Whether it differs from the snapshot's, which was at `revision`.
+    /// Whether it differs from the snapshot's.
     pub booking_changed: bool,
-    /// The revision that was seen.
+    /// The snapshot's revision.
     pub revision: u64,
-    /// New commands, and those taken back.
+    /// New commands, and those that are withdrawn or reopened.
     pub commands: Vec<CommandWrite>,
     /// Whether the facts said anything new.
     pub verdict: Verdict,
@@ -92,31 +100,31 @@ impl Decision {
     }
 }
 
-/// Folds facts into a booking and says what follows. Total and pure: any facts, in any order, any number of times, and
-/// without any fact at all (a timer fired; somebody resumes what was left open).
+/// Applies facts to a booking and decides what follows. Total and pure: any facts, in any order, any number of times, and
+/// without any fact at all (a timer fired, or a function resumes what was left open).
 pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
     decide_change(snapshot, settings, now, |booking| {
-        let mut logs = Vec::new();
+        let mut commands = Vec::new();
         for fact in facts {
             booking.apply_fact(fact);
-            logs.extend(analytics_command(booking, fact, settings));
+            commands.extend(analytics_command(booking, fact, settings));
         }
-        logs
+        commands
     })
 }
 
-/// Writes down what Calendly is about to be asked to book, or how that ended; `metadata` is what VAI knows of it.
-pub fn request(
+/// Records what Calendly is about to be asked to book, or how that ended; `metadata` is what VAI knows of it.
+pub fn record_request(
     snapshot: &Snapshot,
     token: &Token,
-    requested: CalendlyRequest,
+    request: CalendlyRequest,
     metadata: Option<Metadata>,
     settings: &Settings,
     now: Timestamp,
 ) -> Decision {
     decide_change(snapshot, settings, now, |booking| {
-        booking.request(token.clone(), requested);
-        // Of a try that came to nothing, what was noted down may have been mended since.
+        booking.record_request(token.clone(), request);
+        // The agent may have corrected the metadata of a try that came to nothing.
         if booking.metadata.is_none() || booking.legs().is_empty() {
             booking.metadata = metadata.or(booking.metadata.take());
         }
@@ -124,12 +132,11 @@ pub fn request(
     })
 }
 
-/// Takes in an agent's wish to cancel the meeting that is on: a command that is carried out until it holds. One that had
-/// failed is begun again. `None` when there is no such meeting, or a move of it is under way: it would come to stand
-/// elsewhere.
-pub fn cancel(
+/// Records an agent's request to cancel the active meeting, which becomes a command. One that had failed is begun again.
+/// `None` when there is no active meeting, or a move of it is open: it would end up elsewhere.
+pub fn record_cancellation(
     snapshot: &Snapshot,
-    requested: CancellationRequest,
+    request: CancellationRequest,
     settings: &Settings,
     now: Timestamp,
 ) -> Option<Decision> {
@@ -138,20 +145,24 @@ pub fn cancel(
         Some(BookingState::Active(_) | BookingState::Moving(_) | BookingState::Canceled(..)) | None => return None,
     };
     let mut decision = decide_change(snapshot, settings, now, |booking| {
-        booking.request_cancellation(leg.invitee.clone(), requested);
+        booking.record_cancellation(leg.invitee.clone(), request);
         Vec::new()
     });
-    let failed = |row: &&Command| {
-        row.action == Action::Cancel && row.leg == leg.invitee && matches!(row.state, State::Failed { .. })
+    let has_failed = |row: &&Command| {
+        is_cancellation(&row.action) && row.leg == leg.invitee && matches!(row.state, State::Failed { .. })
     };
-    decision.commands.extend(snapshot.commands.iter().find(failed).map(|row| CommandWrite {
+    decision.commands.extend(snapshot.commands.iter().find(has_failed).map(|row| CommandWrite {
         command: row.clone().with_state(State::Open, now, None, None),
-        was: Some(row.revision()),
+        expected: Some(row.revision),
     }));
     Some(decision)
 }
 
-/// Changes a booking and says what follows. `change` gives back commands of its own.
+fn is_cancellation(action: &Action) -> bool {
+    *action == Action::Calendly(CalendlyAction::CancelEvent)
+}
+
+/// Changes a booking and decides what follows. `change` returns further commands of its own.
 fn decide_change(
     snapshot: &Snapshot,
     settings: &Settings,
@@ -162,53 +173,55 @@ fn decide_change(
     if booking.metadata.is_none() {
         booking.metadata.clone_from(&snapshot.metadata);
     }
-    // What is told at once is told when the booking comes to stand where it stands, and never later: not because the
-    // settings have changed since, or a release has learned to say more.
-    let stood = booking.state().map(position);
-    let logs = change(&mut booking);
+    // What is told at once is told when the booking comes to a new position, and never later: not because the settings
+    // have changed since, nor because a release has learned to say more.
+    let position_before = booking.state().map(position);
+    let further = change(&mut booking);
     let booking_changed = booking != snapshot.booking;
+    let is_position_new = booking.state().map(position) != position_before;
 
     let known: BTreeMap<&CommandId, &Command> = snapshot.commands.iter().map(|it| (&it.id, it)).collect();
-    let plan_commands = plan_commands(&booking, &snapshot.commands, settings, now);
-    let mut commands = Vec::new();
-    for row in &snapshot.commands {
-        if let Some(reason) = withdrawal_reason(&booking, row, &plan_commands) {
-            let command = row.clone().withdraw(reason, now);
-            commands.push(CommandWrite { command, was: Some(row.revision()) });
-        }
-    }
-    let stands_anew = booking.state().map(position) != stood;
-    // An SMS that is not on record has no place to take: it belongs to what is not told any more.
-    let takes_a_known_place = |command: &Command| {
-        let is_its = |row: &Command| row.leg == command.leg && row.action.by_email().as_ref() == Some(&command.action);
-        command.is_fallback() && snapshot.commands.iter().any(is_its)
+    let planned = plan_commands(&booking, &snapshot.commands, settings, now);
+    let mut commands: Vec<_> = snapshot
+        .commands
+        .iter()
+        .filter_map(|row| {
+            let reason = withdrawal_reason(&booking, row, &planned)?;
+            Some(CommandWrite { command: row.clone().withdraw(reason, now), expected: Some(row.revision) })
+        })
+        .collect();
+    // An e-mail replaces only an SMS that is stored: one that is not belongs to what is no longer told.
+    let replaces_stored_sms = |command: &Command| {
+        let is_replaced =
+            |row: &Command| row.leg == command.leg && row.action.by_email().as_ref() == Some(&command.action);
+        command.is_fallback() && snapshot.commands.iter().any(is_replaced)
     };
-    for command in plan_commands {
+    for command in planned {
         match known.get(&command.id) {
-            // What we owe Calendly is owed whatever people are told.
-            None if stands_anew
+            None if is_position_new
                 || command.not_before.is_some()
-                || takes_a_known_place(&command)
-                || command.action == Action::Cancel =>
+                || replaces_stored_sms(&command)
+                // A cancellation is owed to Calendly, whatever people are told.
+                || is_cancellation(&command.action) =>
             {
-                commands.push(CommandWrite { command, was: None });
+                commands.push(CommandWrite { command, expected: None });
             }
-            // It was taken back for a reason that no longer holds.
+            // It was withdrawn for a reason that no longer holds.
             Some(row) if may_be_reopened(row) && command.state == State::Open => {
                 let command = (*row).clone().reopen(command.not_before, now);
-                commands.push(CommandWrite { command, was: Some(row.revision()) });
+                commands.push(CommandWrite { command, expected: Some(row.revision) });
             }
             _ => {}
         }
     }
-    let fresh = logs.into_iter().filter(|command| !known.contains_key(&command.id));
-    commands.extend(fresh.map(|command| CommandWrite { command, was: None }));
+    let new = further.into_iter().filter(|command| !known.contains_key(&command.id));
+    commands.extend(new.map(|command| CommandWrite { command, expected: None }));
 
     let verdict = if booking_changed { Verdict::New } else { Verdict::Duplicate };
     Decision { booking, booking_changed, revision: snapshot.revision, commands, verdict }
 }
 
-/// Where a booking stands, as far as it matters for what people are told.
+/// A booking's state and leg, as far as it matters for what people are told.
 fn position(state: BookingState<'_>) -> (u8, InviteeUri) {
     match state {
         BookingState::Active(leg) => (0, leg.invitee.clone()),
@@ -217,7 +230,7 @@ fn position(state: BookingState<'_>) -> (u8, InviteeUri) {
     }
 }
 
-/// Whether a command was taken back for a reason that can pass: the settings, the host's word, or the agent's next try.
+/// Whether a command was withdrawn for a reason that can pass: the settings, the host's mark, or the agent's next try.
 fn may_be_reopened(row: &Command) -> bool {
     use Reason::{CameAfterAll, EventTypeIgnored, SettingsChanged, TriedAgain};
     match row.state {
@@ -228,51 +241,53 @@ fn may_be_reopened(row: &Command) -> bool {
     }
 }
 
-/// The line in VAI's analytics that a fact is worth: once, for its id is the fact's. A move is one fact: its new half.
+/// The entry in VAI's analytics for a fact: once, for its id is the fact's. A move is one entry: its new half.
 fn analytics_command(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command> {
     let leg = &fact.leg;
-    // Of a move of ours Calendly tells no links.
+    // Calendly does not link the halves of a move of ours.
     let replaces = leg.token.as_ref().and_then(|token| booking.request_for(token)?.replaces.as_ref());
-    let is_given_up = leg.canceled.as_ref().is_some_and(|end| end.rescheduled) || booking.replacing(leg).is_some();
-    let what = match fact.kind {
+    let is_old_half = leg.canceled.as_ref().is_some_and(|end| end.rescheduled) || booking.replacing(leg).is_some();
+    let analytics = match fact.kind {
         FactKind::Created if leg.previous.is_some() || replaces.is_some() => Analytics::InviteeRescheduled,
         FactKind::Created => Analytics::InviteeCreated,
-        FactKind::Canceled if is_given_up => return None,
+        FactKind::Canceled if is_old_half => return None,
         FactKind::Canceled => Analytics::InviteeCanceled,
         FactKind::NoShow | FactKind::NoShowRemoved | FactKind::LookedUp | FactKind::Booked => return None,
     };
     settings.acts_on(leg).then(|| {
-        Command::new(&booking.id, Action::Log(what, fact.id.clone()), leg.invitee.clone(), leg.details.start, None)
+        let action = VaiAction::LogFact(analytics, fact.id.clone());
+        Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, None)
     })
 }
 
-/// Why a command that has not happened yet should not happen any more; `None` when it may stand. One that is still
-/// wanted stands even when its hour has come: what to make of that is for its execution to say.
-fn withdrawal_reason(booking: &Booking, row: &Command, plan_commands: &[Command]) -> Option<Reason> {
-    let may_be_taken_back = matches!(row.state, State::Open | State::Waiting) && !matches!(row.action, Action::Log(..));
-    if !may_be_taken_back {
+/// Why a command that has not been done should not be done any more; `None` when it stays. One that is still planned stays
+/// even when its hour has come: its execution decides about that.
+fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> Option<Reason> {
+    let is_pending = matches!(row.state, State::Open | State::Waiting);
+    if !is_pending || matches!(row.action, Action::Vai(VaiAction::LogFact(..))) {
         return None;
     }
-    match plan_commands.iter().find(|it| it.id == row.id).map(|it| &it.state) {
+    match planned.iter().find(|it| it.id == row.id).map(|it| &it.state) {
         Some(State::Skipped { reason: Reason::EventTypeIgnored }) => return Some(Reason::EventTypeIgnored),
         Some(_) => return None,
         None => {}
     }
     let is_not_booked = row.action.message() == Some(Message::NotBooked);
     let Some(state) = booking.state() else { return is_not_booked.then_some(Reason::TriedAgain) };
+    let is_calendly = |action| row.action == Action::Calendly(action);
     match state {
         _ if is_not_booked => Some(Reason::BookedAfterAll),
-        BookingState::Active(_) | BookingState::Canceled(..) if row.action == Action::FetchMissingHalf => {
+        BookingState::Active(_) | BookingState::Canceled(..) if is_calendly(CalendlyAction::FetchMissingHalf) => {
             Some(Reason::Arrived)
         }
-        // Somebody else was first: it is canceled.
-        _ if row.action == Action::Cancel => Some(Reason::Arrived),
-        // The new half of the move is not known yet, and what is new is made before what is old is removed. A timer that
+        // It was canceled by somebody else.
+        _ if is_calendly(CalendlyAction::CancelEvent) => Some(Reason::Arrived),
+        // The new half of the move is not known yet, and new timers are made before old ones are removed. A timer that
         // fires meanwhile is harmless.
         BookingState::Moving(_) => None,
-        BookingState::Active(head) if head.invitee == row.leg => Some(match row.action.message() {
-            Some(Message::NoShow) if !head.is_no_show() => Reason::CameAfterAll,
-            Some(Message::Reconfirmation { .. }) if is_reconfirmed(head) => Reason::Reconfirmed,
+        BookingState::Active(current) if current.invitee == row.leg => Some(match row.action.message() {
+            Some(Message::NoShow) if !current.is_no_show() => Reason::CameAfterAll,
+            Some(Message::Reconfirmation { .. }) if current.is_reconfirmed() => Reason::Reconfirmed,
             _ => Reason::SettingsChanged,
         }),
         BookingState::Active(_) => Some(Reason::MovedBeforeFire),

@@ -1,10 +1,11 @@
-//! What Calendly told: one fact about one invitee.
+//! A fact: what Calendly says of one invitee at one moment.
 
 use jiff::Timestamp;
 
-use crate::{BookingId, ConnectionName, FactId, InviteeUri, Leg};
+use crate::ids::{FactId, InviteeUri};
+use crate::leg::Leg;
 
-/// How a fact came to us.
+/// Where a fact comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FactKind {
     /// The webhook `invitee.created`.
@@ -39,12 +40,12 @@ impl FactKind {
     }
 }
 
-/// One fact: what Calendly says of one invitee at one moment.
+/// One fact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
     /// Equal for each delivery of the same fact.
     pub id: FactId,
-    /// How it came.
+    /// Where it comes from.
     pub kind: FactKind,
     /// When it happened, by Calendly's clock.
     pub occurred_at: Timestamp,
@@ -53,16 +54,8 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// Every invitee URI that this fact puts into one chain: itself, the one before, the one after.
+    /// Every invitee URI that this fact links into one chain: its own, the one before, the one after.
     pub fn chain(&self) -> impl Iterator<Item = &InviteeUri> {
         [Some(&self.leg.invitee), self.leg.previous.as_ref(), self.leg.next.as_ref()].into_iter().flatten()
-    }
-
-    /// The booking this fact founds when no alias knows its chain.
-    pub fn founded_booking(&self, connection: &ConnectionName, root: &InviteeUri) -> BookingId {
-        match &self.leg.token {
-            Some(token) => BookingId::from_token(connection, token),
-            None => BookingId::from_root(connection, root),
-        }
     }
 }

@@ -1,12 +1,15 @@
-//! What is heard of a message after its provider took it: whether it arrived, and what the person said to it.
+//! Feedback on a message after its provider accepted it: receipts, replies and opt-outs.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{BookingId, CommandId, ConnectionName, Phone, Private, digest};
+use crate::ids::{BookingId, CommandId, ConnectionName, digest};
+use crate::message::Message;
+use crate::personal::{Phone, Private};
+use crate::reason::Reason;
 
-/// How far a message has come. It only moves forward, in this order: a receipt that was overtaken changes nothing. That
-/// an e-mail bounces after it was delivered is possible, the reverse is not.
+/// How far a message has come. It only moves forward, in this order, so a receipt that was overtaken changes nothing. An
+/// e-mail can bounce after it was delivered; the reverse does not happen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
@@ -19,7 +22,7 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The name that the timeline shows.
+    /// The name that is stored and counted.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -29,14 +32,27 @@ impl Delivery {
     }
 }
 
-/// What a person does not want any more.
+/// What a person objects to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Objection {
-    /// What is not about a meeting of theirs that is to come: follow-ups.
+    /// Follow-ups: messages that are not about a meeting to come.
     FollowUps,
-    /// Anything at all by this channel.
+    /// Every message by this channel.
     Everything,
+}
+
+impl Objection {
+    /// Why a message must not be sent to a person with this objection; `None` when it may be sent.
+    pub fn forbids(self, source: ConsentSource, message: Message) -> Option<Reason> {
+        match self {
+            Self::Everything if matches!(source, ConsentSource::Bounce | ConsentSource::Complaint) => {
+                Some(Reason::Suppressed)
+            }
+            Self::Everything => Some(Reason::OptedOut),
+            Self::FollowUps => message.is_follow_up().then_some(Reason::OptedOut),
+        }
+    }
 }
 
 /// How an objection, or its end, became known.
@@ -47,76 +63,76 @@ pub enum ConsentSource {
     Reply,
     /// The link at the end of a message.
     Link,
-    /// The provider refused: it has the objection on its own list.
+    /// The provider refused: the objection is on its own list.
     Provider,
     /// The address does not exist.
     Bounce,
-    /// The person called a message spam.
+    /// The person marked a message as spam.
     Complaint,
 }
 
-/// A provider's word on one message that we sent.
+/// A provider's report on one message that we sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
-    /// The booking it was about: we tell the provider, and the provider tells us back.
+    /// The booking that the message was about. The provider was given it and gives it back.
     pub booking: BookingId,
-    /// The command that sent it.
+    /// The command that sent the message.
     pub command: CommandId,
     /// The provider's own id of the message.
     pub provider_id: Option<String>,
-    /// How far it has come; `None` where the receipt is about an objection only.
+    /// How far the message has come; `None` where the receipt is about an objection only.
     pub delivery: Option<Delivery>,
     /// When, by the provider's clock.
     pub at: Timestamp,
-    /// The provider's code, such as `30006`; never its words, which may quote the person.
+    /// The provider's code, such as `30006`. Never its text, which may quote the person.
     pub code: Option<String>,
-    /// What it means for further messages to this person.
+    /// The objection that the receipt reports.
     pub objection: Option<(Objection, ConsentSource)>,
 }
 
-/// What a person replied to a message of ours.
+/// A person's reply to a message of ours.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
     /// The provider's own id of it, where it gives one.
     pub id: Option<String>,
-    /// Who.
+    /// The sender.
     pub from: Phone,
-    /// What.
+    /// The text.
     pub text: Private<String>,
     /// When, by the provider's clock.
     pub at: Timestamp,
 }
 
-/// Something that came in from a provider.
+/// Something that came in from a provider or a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Feedback {
-    /// A word on a message of ours.
+    /// A provider's report on a message of ours.
     Receipt(Receipt),
     /// A person's reply.
     Reply(Reply),
-    /// A person followed the link that ends messages, from the message of this command.
+    /// A person followed the link that ends messages, in the message of this command.
     Unsubscribed {
         /// The booking that the message was about.
         booking: BookingId,
         /// The command that sent it.
         command: CommandId,
     },
-    /// Nothing that has a meaning here: counted under this name, and otherwise left alone.
+    /// Something that is not acted on: counted under this name.
     Other(String),
 }
 
-/// A person's address, hashed: what consent is kept by.
+/// A phone number or an e-mail address, hashed. Consent is stored under it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContactKey(String);
 
 impl ContactKey {
-    /// A phone's.
+    /// The key of a phone number.
     pub fn for_phone(connection: &ConnectionName, phone: &Phone) -> Self {
         Self(digest(&["contact-by-sms", connection.as_str(), phone.expose()]))
     }
 
-    /// An e-mail address's; upper and lower case are the same.
+    /// The key of an e-mail address; upper and lower case are the same.
     pub fn for_email(connection: &ConnectionName, email: &str) -> Self {
         Self(digest(&["contact-by-email", connection.as_str(), &email.trim().to_lowercase()]))
     }

@@ -1,39 +1,53 @@
 //! The decision core of vai-calendly.
 //!
-//! A booking is what is known of one meeting of one invitee, folded from the facts Calendly told, in whatever order they
-//! arrived. [`decide()`] adds a fact and says what must be done now; it reads no clock, asks nobody and cannot fail.
-//! Nothing here knows of JSON payloads (crate `wire`), of ports (crate `engine`) or of AWS.
+//! A booking is what is known of one meeting of one invitee, folded from the facts that Calendly sent, in whatever order
+//! they arrived. [`decide()`] adds a fact and says what must be done now. It reads no clock, does no I/O and cannot fail.
+//! Nothing here knows JSON payloads (crate `wire`), ports (crate `engine`) or AWS.
 
 mod booking;
 mod command;
-mod compose;
 mod decide;
+mod destinations;
+mod error;
 mod fact;
 mod feedback;
 mod ids;
 mod language;
+mod leg;
+mod message;
 mod personal;
 mod plan;
+mod provider;
 pub mod quiet;
 mod reason;
+mod request;
 pub mod scheduling;
 pub mod settings;
+pub mod time;
 mod timeline;
 
-pub use booking::{
-    Booking, BookingState, CalendlyRequest, CanceledBy, Cancellation, CancellationRequest, Details, EventHost, Leg,
-    Metadata, NoShow, PhoneCandidate, PhoneSource, Reconfirmation, RequestState,
+pub use booking::{Booking, BookingState};
+pub use command::{Change, Command, Note, Outcome, State};
+pub use decide::{CommandWrite, Decision, Snapshot, Verdict, decide, record_cancellation, record_request};
+pub use destinations::{
+    Action, Analytics, Calendar, CalendlyAction, CalendlyCall, Context, DeliveryGuarantee, EmailOrder, MessageAction,
+    MessageContent, MessageOrder, News, Number, Order, RetrySchedule, SmsOrder, VaiAction, VaiCall, VaiOrder,
+    choose_phone, phone_candidates,
 };
-pub use command::{Action, Analytics, Command, DeliveryGuarantee, Message, News, Note, Notice, Outcome, State};
-pub use compose::{Calendar, EmailOrder, MessageContent, Number, Order, SmsOrder, VaiOrder, compose, postponed};
-pub use decide::{CommandWrite, Decision, Snapshot, Verdict, cancel, decide, request};
+pub use error::error_chain;
 pub use fact::{Fact, FactKind};
 pub use feedback::{ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply};
 pub use ids::{
     BookingId, CommandId, ConnectionName, EventTypeUri, EventUri, FactId, InviteeUri, Token, digest, uri_uuid,
 };
 pub use language::Language;
+pub use leg::{CanceledBy, Cancellation, Details, EventHost, Leg, NoShow, PhoneCandidate, PhoneSource, Reconfirmation};
+pub use message::{Message, Notice};
 pub use personal::{Phone, PhoneError, Private};
 pub use reason::Reason;
+pub use request::{
+    ASK_AGAIN_AFTER, CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestCheck, RequestState,
+    RequestStatus,
+};
 pub use settings::Settings;
 pub use timeline::{FactRecord, Line, timeline};

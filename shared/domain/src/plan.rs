@@ -1,94 +1,96 @@
-//! What a booking wants done, read off where it stands. Nothing here remembers what was done already: the command's id
-//! does that.
+//! What a booking's state calls for. Nothing here remembers what was done already: the commands' ids do that.
 
 use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::booking::BookingState;
-use crate::compose::{after, before, compose, is_reconfirmed, no_show_hour, postponed};
-use crate::settings::Channel;
-use crate::{
-    Action, Booking, CanceledBy, Cancellation, Command, Leg, Message, News, Notice, Private, Reason, Settings, State,
-};
+use crate::booking::{Booking, BookingState};
+use crate::command::{Command, State};
+use crate::destinations::{Action, CalendlyAction, Context, MessageAction, News, VaiAction, no_show_hour};
+use crate::leg::{CanceledBy, Cancellation, Leg};
+use crate::message::{Message, Notice};
+use crate::personal::Private;
+use crate::provider::Channel;
+use crate::reason::Reason;
+use crate::settings::Settings;
+use crate::time;
 
-/// Every command that the booking's present standing calls for, each open or skipped with its reason. Of the commands
-/// there are (`known`), only what became of an SMS matters: an e-mail may have to take its place.
+/// Every command that the booking's present state calls for, each open, or skipped with its reason. Of the commands that
+/// exist (`known`), only what became of an SMS matters: an e-mail may have to replace it.
 pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
     let Some((leg, actions)) = planned_actions(booking, settings) else { return Vec::new() };
-    let errands = booking
-        .legs_to_cancel()
-        .map(|old| Command::new(&booking.id, Action::Cancel, old.invitee.clone(), old.details.start, None));
-    let command = |action: Action, at: Option<Timestamp>| {
-        let hour = at.map(|at| postponed(&leg, &action, at, settings, now));
-        let skip = match (at, &hour) {
-            _ if action == Action::FetchMissingHalf => None,
-            _ if !settings.acts_on(&leg) => Some(Reason::EventTypeIgnored),
-            (Some(at), _) if at <= now && !is_worth_doing_late(&action) => Some(Reason::PastOffset),
-            (_, Some(Err(reason))) => Some(*reason),
-            _ => compose(booking, &leg, &action, &[], settings, now).err(),
-        };
-        let at = hour.and_then(Result::ok).or(at);
-        let command = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
-        match skip {
-            Some(reason) => command.with_state(State::Skipped { reason }, now, Some(reason), None),
-            None => command,
-        }
-    };
-    let mut wanted: Vec<_> = actions.into_iter().map(|(action, at)| command(action, at)).collect();
+    let context = Context { booking, leg: &leg, passed_over: &[], settings, now };
+    let mut commands: Vec<_> = actions.into_iter().map(|(action, at)| plan_command(&context, action, at)).collect();
     if settings.email_instead_of_sms {
-        let instead: Vec<_> = wanted
-            .iter()
-            .filter_map(|text| plan_email_fallback(text, booking, &leg, known, &wanted, settings, now))
-            .collect();
-        wanted.extend(instead);
+        let fallbacks: Vec<_> =
+            commands.iter().filter_map(|sms| plan_email_fallback(&context, sms, known, &commands)).collect();
+        commands.extend(fallbacks);
     }
-    wanted.extend(errands);
-    wanted
+    let cancel = |leg: &Leg| {
+        Command::new(&booking.id, CalendlyAction::CancelEvent, leg.invitee.clone(), leg.details.start, None)
+    };
+    commands.extend(booking.legs_to_cancel().map(cancel));
+    commands
 }
 
-/// For how long after an SMS has failed an e-mail may take its place.
+/// The command for an action that is meant for an hour, or for now.
+fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) -> Command {
+    let Context { booking, leg, settings, now, .. } = *context;
+    let hour = at.map(|at| action.hour_outside_quiet_hours(leg, at, settings, now));
+    let skip = match (at, &hour) {
+        _ if action == CalendlyAction::FetchMissingHalf.into() => None,
+        _ if !settings.acts_on(leg) => Some(Reason::EventTypeIgnored),
+        (Some(at), _) if at <= now && !is_useful_late(&action) => Some(Reason::PastOffset),
+        (_, Some(Err(reason))) => Some(*reason),
+        _ => action.check(context).err(),
+    };
+    let at = hour.and_then(Result::ok).or(at);
+    let command = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
+    match skip {
+        Some(reason) => command.with_state(State::Skipped { reason }, now, Some(reason), None),
+        None => command,
+    }
+}
+
+/// How long after an SMS has failed an e-mail may replace it.
 const FALLBACK_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// The e-mail that takes an SMS's place, if one should and can.
+/// The e-mail that replaces an SMS, if one should and can.
 fn plan_email_fallback(
-    text: &Command,
-    booking: &Booking,
-    leg: &Leg,
+    context: &Context<'_>,
+    sms: &Command,
     known: &[Command],
-    wanted: &[Command],
-    settings: &Settings,
-    now: Timestamp,
+    planned: &[Command],
 ) -> Option<Command> {
-    let action = text.action.by_email().filter(|mail| wanted.iter().all(|it| it.action != *mail))?;
-    if let Action::EmailHost(_, host) = &action
+    let Context { booking, leg, settings, now, .. } = *context;
+    let action = sms.action.by_email().filter(|email| planned.iter().all(|it| it.action != *email))?;
+    if let Action::Message(MessageAction::EmailHost(_, host)) = &action
         && settings.host(host.expose()).is_none_or(|contact| !contact.email)
     {
         return None;
     }
-    let state = known.iter().find(|it| it.id == text.id).unwrap_or(text);
-    let (since, reason) = state.email_fallback()?;
-    // One that never had its hour waits for it; one that was tried goes out now.
-    let is_untried = matches!(state.state, State::Skipped { .. });
-    let at = state.not_before.filter(|at| is_untried && *at > now);
-    let mail = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
-    if let Some(there) = known.iter().find(|it| it.id == mail.id) {
-        return Some(there.clone());
+    let sms = known.iter().find(|it| it.id == sms.id).unwrap_or(sms);
+    let (since, reason) = sms.email_fallback()?;
+    // If the SMS was never tried, the e-mail waits for the same hour; if it was, the e-mail goes out now.
+    let is_untried = matches!(sms.state, State::Skipped { .. });
+    let at = sms.not_before.filter(|at| is_untried && *at > now);
+    let email = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
+    if let Some(existing) = known.iter().find(|it| it.id == email.id) {
+        return Some(existing.clone());
     }
-    let is_recent = now < since.saturating_add(FALLBACK_WITHIN).unwrap_or(since);
-    let can = is_recent && compose(booking, leg, &mail.action, &[], settings, now).is_ok();
-    can.then(|| mail.as_fallback(now, reason))
+    let is_recent = now < time::add(since, FALLBACK_WITHIN);
+    (is_recent && email.action.check(context).is_ok()).then(|| email.mark_as_fallback(now, reason))
 }
 
-/// What is of use though its hour has just passed.
-fn is_worth_doing_late(action: &Action) -> bool {
+/// Whether an action is of use though its hour has just passed.
+fn is_useful_late(action: &Action) -> bool {
     matches!(action.message(), Some(Message::NoShow | Message::NotBooked))
 }
 
-/// An action and its hour; at once, where it has none.
+/// An action and its hour; `None` is at once.
 type Planned = (Action, Option<Timestamp>);
 
-/// What a booking's standing calls for, and the leg that it is about.
+/// What a booking's state calls for, and the leg that it is about.
 fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow<'a, Leg>, Vec<Planned>)> {
     Some(match booking.state() {
         None => {
@@ -102,104 +104,106 @@ fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow
     })
 }
 
+/// A message by each of its channels.
 fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Action> {
     settings.channels_of(message, leg).iter().map(move |channel| match channel {
-        Channel::Sms => Action::Sms(message),
-        Channel::Email => Action::Email(message),
+        Channel::Sms => MessageAction::Sms(message).into(),
+        Channel::Email => MessageAction::Email(message).into(),
     })
 }
 
-/// A decision is one transaction, of at most 100 rows.
+/// How many hosts are notified. A decision is one transaction, of at most 100 rows.
 const MOST_HOSTS: usize = 6;
 
-/// The notices to the hosts that have a contact; where none has, to the one phone for all.
-fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> Vec<Action> {
+/// The notices to the hosts that have a contact in the settings; where none has, to the one phone for all.
+fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Planned> {
     let channels = settings.channels_of(Message::HostNotice(notice), leg);
-    let mut actions = Vec::new();
+    let (by_sms, by_email) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
+    let mut actions: Vec<Action> = Vec::new();
     for host in leg.details.hosts.iter().take(MOST_HOSTS) {
         let Some(contact) = settings.host(host.email.expose()) else { continue };
-        let (texts, mails) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
-        if texts && contact.phone.is_some() {
-            actions.push(Action::SmsHost(notice, host.email.clone()));
+        if by_sms && contact.phone.is_some() {
+            actions.push(MessageAction::SmsHost(notice, host.email.clone()).into());
         }
-        // Where there is nothing else, the e-mail is the notice.
-        if contact.email && (mails || texts && contact.phone.is_none()) {
-            actions.push(Action::EmailHost(notice, host.email.clone()));
+        // A host without a phone gets the e-mail in place of the SMS.
+        if contact.email && (by_email || by_sms && contact.phone.is_none()) {
+            actions.push(MessageAction::EmailHost(notice, host.email.clone()).into());
         }
     }
-    if actions.is_empty() && settings.host_phone.is_some() && channels.contains(&Channel::Sms) {
-        actions.push(Action::SmsHost(notice, Private::default()));
+    if actions.is_empty() && settings.host_phone.is_some() && by_sms {
+        actions.push(MessageAction::SmsHost(notice, Private::default()).into());
     }
-    actions
+    actions.into_iter().map(|action| (action, None))
 }
 
 /// How long the agent has to book after all, before the invitee is told that it could not.
 const NOT_BOOKED_AFTER_MINUTES: u32 = 10;
 
-/// What was asked for, and never came to be.
+/// A meeting that was asked for and never made.
 fn plan_not_booked(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<Planned> {
-    let at = after(since, NOT_BOOKED_AFTER_MINUTES);
+    let at = time::minutes_after(since, NOT_BOOKED_AFTER_MINUTES);
     by_channel(Message::NotBooked, leg, settings).map(|action| (action, Some(at))).collect()
 }
 
-/// How long the new half of a move may take to arrive before Calendly is asked for it. Both halves are sent at once;
-/// what comes later is a retry.
+/// How long the new half of a move may take to arrive before Calendly is asked for it. Calendly sends both halves at once;
+/// one that comes later is a retry.
 const FETCH_MISSING_HALF_AFTER_MINUTES: u32 = 10;
 
-/// Only the old half of a move is known. Nobody is told anything until the new half is.
+/// A move of which only the old half is known. Nobody is told anything until the new half is.
 fn plan_incomplete_move(leg: &Leg) -> Vec<Planned> {
     let moved_at = leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at);
-    vec![(Action::FetchMissingHalf, Some(after(moved_at, FETCH_MISSING_HALF_AFTER_MINUTES)))]
+    let at = time::minutes_after(moved_at, FETCH_MISSING_HALF_AFTER_MINUTES);
+    vec![(CalendlyAction::FetchMissingHalf.into(), Some(at))]
 }
 
-/// A meeting that is on: it was booked, or moved here; then what comes before and after it.
+/// A meeting that is on: the news that it was booked, or moved here; then what comes before and after it.
 fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planned> {
     let is_vai = booking.metadata.is_some();
-    let moved = booking.was_moved_to(leg);
-    let mut actions = Vec::new();
-    let mut say = |message, at| actions.extend(by_channel(message, leg, settings).map(|action| (action, at)));
-    say(if moved { Message::Move } else { Message::Confirmation }, None);
+    let is_moved = booking.was_moved_to(leg);
+    let (start, end) = (leg.details.start, leg.details.end);
+    let mut planned = Vec::new();
+    let mut send = |message, at| planned.extend(by_channel(message, leg, settings).map(|action| (action, at)));
+    send(if is_moved { Message::Move } else { Message::Confirmation }, None);
     for &minutes_before in settings.reminders_of(leg) {
-        say(Message::Reminder { minutes_before }, Some(before(leg.details.start, minutes_before)));
+        send(Message::Reminder { minutes_before }, Some(time::minutes_before(start, minutes_before)));
     }
-    if !is_reconfirmed(leg) {
+    if !leg.is_reconfirmed() {
         for &minutes_before in settings.reconfirmations_of(leg) {
-            say(Message::Reconfirmation { minutes_before }, Some(before(leg.details.start, minutes_before)));
+            send(Message::Reconfirmation { minutes_before }, Some(time::minutes_before(start, minutes_before)));
         }
     }
     for &minutes_after in settings.follow_ups_of(leg) {
-        say(Message::FollowUp { minutes_after }, Some(after(leg.details.end, minutes_after)));
+        send(Message::FollowUp { minutes_after }, Some(time::minutes_after(end, minutes_after)));
     }
     if let Some(hour) = no_show_hour(leg, settings) {
-        say(Message::NoShow, Some(hour));
+        send(Message::NoShow, Some(hour));
     }
-    let notice = if moved { Notice::Moved } else { Notice::Booked };
-    actions.extend(host_notices(notice, leg, settings).into_iter().map(|action| (action, None)));
-    if is_vai && booking.was_booked_by_us(leg) && !moved {
-        actions.push((Action::TellVai(News::Booked), None));
+    planned.extend(host_notices(if is_moved { Notice::Moved } else { Notice::Booked }, leg, settings));
+    if is_vai && booking.was_booked_by_us(leg) && !is_moved {
+        planned.push((VaiAction::SendNews(News::Booked).into(), None));
     }
     if is_vai {
-        actions.push((Action::TellVai(if moved { News::Rescheduled } else { News::Confirmed }), None));
+        let news = if is_moved { News::Rescheduled } else { News::Confirmed };
+        planned.push((VaiAction::SendNews(news).into(), None));
     }
-    actions
+    planned
 }
 
-/// A meeting that is off.
+/// A meeting that is canceled.
 fn plan_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &Settings) -> Vec<Planned> {
-    let is_vai = booking.metadata.is_some();
-    let mut actions = Vec::new();
-    actions.extend(by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)));
-    // A host need not be told of what the host has done. What VAI's agent does, Calendly takes for the host's doing.
+    let mut planned: Vec<Planned> =
+        by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)).collect();
+    // A host is not notified of what the host has done. Calendly takes what VAI's agent does for the host's doing.
     let by_agent = booking.cancel_requests().contains_key(&leg.invitee);
     if by_agent || end.by != CanceledBy::Host {
-        actions.extend(host_notices(Notice::Canceled, leg, settings).into_iter().map(|action| (action, None)));
+        planned.extend(host_notices(Notice::Canceled, leg, settings));
     }
-    if is_vai {
-        actions.push((Action::TellVai(News::Canceled), None));
-        let about_time = end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.expose()));
-        if end.by == CanceledBy::Invitee && about_time {
-            actions.push((Action::OfferHelp, None));
+    if booking.metadata.is_some() {
+        planned.push((VaiAction::SendNews(News::Canceled).into(), None));
+        let is_about_time = end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.expose()));
+        if end.by == CanceledBy::Invitee && is_about_time {
+            planned.push((VaiAction::OfferHelp.into(), None));
         }
     }
-    actions
+    planned
 }

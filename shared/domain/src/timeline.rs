@@ -1,13 +1,18 @@
-//! The story of a booking, for the person who is asked "why did she get no reminder?".
+//! The timeline of a booking, for the person who is asked "why did she get no reminder?".
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use crate::{
-    Action, Booking, CalendlyRequest, Command, FactKind, InviteeUri, Leg, Message, News, Note, Notice, Reason,
-    RequestState, State, Token,
-};
+use crate::booking::Booking;
+use crate::command::{Change, Command, Note, State};
+use crate::destinations::{Action, CalendlyAction};
+use crate::fact::FactKind;
+use crate::ids::{InviteeUri, Token};
+use crate::leg::Leg;
+use crate::reason::Reason;
+use crate::request::{CalendlyRequest, RequestState};
 
-/// One line of a booking's story. Instants are UTC.
+/// One line of a booking's timeline. Instants are UTC.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
     /// When it happened.
@@ -18,10 +23,10 @@ pub struct Line {
     pub happened: String,
 }
 
-/// A fact as the store keeps it, without its payload.
+/// A stored fact, without its payload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FactRecord {
-    /// How it came.
+    /// Where it comes from.
     pub kind: FactKind,
     /// The invitee it is about.
     pub invitee: InviteeUri,
@@ -31,9 +36,9 @@ pub struct FactRecord {
     pub received_at: Timestamp,
 }
 
-/// Everything that is known of a booking, in order.
+/// Lists everything that is known of a booking, in order.
 pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
-    // What was asked for goes before what came of it in the same second.
+    // A request goes before its outcome in the same second.
     let mut lines: Vec<Line> =
         booking.requests().iter().flat_map(|(token, request)| request_lines(booking, token, request)).collect();
     lines.extend(booking.cancel_requests().values().map(|request| Line {
@@ -44,27 +49,27 @@ pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -
     lines.extend(facts.iter().map(|fact| fact_line(booking, fact)));
     let was_needed = |command: &&Command| {
         let arrived = State::Withdrawn { reason: Reason::Arrived };
-        command.action != Action::FetchMissingHalf || command.state != arrived
+        command.action != Action::Calendly(CalendlyAction::FetchMissingHalf) || command.state != arrived
     };
-    // What takes another's place is told after it.
-    let (instead, others): (Vec<_>, Vec<_>) = commands.iter().filter(was_needed).partition(|it| it.is_fallback());
-    for command in others.into_iter().chain(instead) {
+    // An e-mail that replaces an SMS goes after it.
+    let (fallbacks, others): (Vec<_>, Vec<_>) = commands.iter().filter(was_needed).partition(|it| it.is_fallback());
+    for command in others.into_iter().chain(fallbacks) {
         let what = match booking.leg(&command.leg) {
             // After a move there are two of everything.
             Some(leg) if booking.legs().len() > 1 => {
-                format!("{} (of {})", title(&command.action), day(leg, leg.details.start))
+                format!("{} (of {})", command.action.title(), day(leg, leg.details.start))
             }
-            _ => title(&command.action),
+            _ => command.action.title(),
         };
         if command.history.is_empty() {
-            let heard = facts.iter().filter(|it| it.invitee == command.leg).map(|it| it.received_at).max();
+            let known_at = facts.iter().filter(|it| it.invitee == command.leg).map(|it| it.received_at).max();
             let happened = "planned, not begun yet".to_owned();
-            lines.extend(heard.map(|at| Line { at, what: what.clone(), happened }));
+            lines.extend(known_at.map(|at| Line { at, what: what.clone(), happened }));
         }
         let mut claim = None;
         for (index, note) in command.history.iter().enumerate() {
-            // A claim is worth a line only while nothing came of it.
-            if note.what == "claimed" && index + 1 < command.history.len() {
+            // A claim gets a line only while it is not settled.
+            if note.what == Change::Claimed && index + 1 < command.history.len() {
                 claim = note.detail.as_deref();
                 continue;
             }
@@ -104,7 +109,7 @@ fn fact_line(booking: &Booking, fact: &FactRecord) -> Line {
     Line { at: fact.received_at, what: fact.kind.name().to_owned(), happened }
 }
 
-/// What we asked Calendly to book, and what came of it if nothing did.
+/// A request to Calendly, and its end if nothing was booked.
 fn request_lines(booking: &Booking, token: &Token, request: &CalendlyRequest) -> Vec<Line> {
     let line = |at, happened| Line { at, what: "VAI's agent".to_owned(), happened };
     let verb = if request.replaces.is_some() { "asks for a move" } else { "asks for a booking" };
@@ -126,78 +131,33 @@ fn request_lines(booking: &Booking, token: &Token, request: &CalendlyRequest) ->
 fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) -> String {
     let reason = note.reason.map(|reason| format!(": {} ({})", reason.sentence(), reason.code()));
     let detail = if detail.is_empty() { String::new() } else { format!(" [{detail}]") };
-    let plain = match note.what.as_str() {
-        "waiting" => match command.not_before {
-            Some(at) => format!("has a timer for {}", local(booking, &command.leg, at)),
-            None => "has a timer".to_owned(),
-        },
-        "claimed" => "is being sent".to_owned(),
-        "done" => match &command.state {
+    let at = |verb: &str, then: &str| match command.not_before {
+        Some(at) => format!("{verb} {then} {}", local(booking, &command.leg, at)),
+        None => verb.to_owned(),
+    };
+    let plain = match note.what {
+        Change::Open => "open".to_owned(),
+        Change::Waiting => at("has a timer", "for"),
+        Change::Claimed => "is being sent".to_owned(),
+        Change::Done => match &command.state {
             State::Done { provider_id: Some(id) } => format!("accepted by the provider as {id}"),
             _ => "accepted by the provider".to_owned(),
         },
-        "skipped" => "not sent".to_owned(),
-        "withdrawing" => "taken back".to_owned(),
-        "withdrawn" => "timer removed".to_owned(),
-        "failed" => "failed".to_owned(),
-        "unknown" => "outcome unknown".to_owned(),
-        "retry" => "will be tried again".to_owned(),
-        "instead" => "takes the place of the SMS".to_owned(),
-        "postponed" => match command.not_before {
-            Some(at) => format!("waits out the quiet hours until {}", local(booking, &command.leg, at)),
-            None => "waits out the quiet hours".to_owned(),
-        },
-        "passed_over" => "turned down".to_owned(),
-        "sent" => "passed on by the provider".to_owned(),
-        "delivered" => "has arrived".to_owned(),
-        "undelivered" => "has not arrived".to_owned(),
-        "replied" => "the person replied".to_owned(),
-        other => other.to_owned(),
+        Change::Skipped => "not sent".to_owned(),
+        Change::Withdrawing => "taken back".to_owned(),
+        Change::Withdrawn => "timer removed".to_owned(),
+        Change::Failed => "failed".to_owned(),
+        Change::Unknown => "outcome unknown".to_owned(),
+        Change::RetryPlanned => "will be tried again".to_owned(),
+        Change::ReplacesSms => "takes the place of the SMS".to_owned(),
+        Change::Postponed => at("waits out the quiet hours", "until"),
+        Change::PassedOver => "turned down".to_owned(),
+        Change::Sent => "passed on by the provider".to_owned(),
+        Change::Delivered => "has arrived".to_owned(),
+        Change::Undelivered => "has not arrived".to_owned(),
+        Change::Replied => "the person replied".to_owned(),
     };
     format!("{plain}{}{detail}", reason.unwrap_or_default())
-}
-
-fn title(action: &Action) -> String {
-    let message = |message: &Message, channel: &str| match message {
-        Message::Confirmation => format!("confirmation by {channel}"),
-        Message::Move => format!("news of the move by {channel}"),
-        Message::Cancellation => format!("cancellation by {channel}"),
-        Message::Reminder { minutes_before } => format!("reminder by {channel}, {} before", span(*minutes_before)),
-        Message::FollowUp { minutes_after } => {
-            format!("follow-up by {channel}, {} after the end", span(*minutes_after))
-        }
-        Message::NoShow => format!("note to whoever did not come, by {channel}"),
-        Message::Reconfirmation { minutes_before } => {
-            format!("request to confirm by {channel}, {} before", span(*minutes_before))
-        }
-        Message::NotBooked => format!("word by {channel} that nothing was booked"),
-        Message::HostNotice(Notice::Booked) => format!("notice to the host by {channel}: booked"),
-        Message::HostNotice(Notice::Moved) => format!("notice to the host by {channel}: moved"),
-        Message::HostNotice(Notice::Canceled) => format!("notice to the host by {channel}: canceled"),
-    };
-    match action {
-        Action::Sms(text) => message(text, "SMS"),
-        Action::Email(mail) => message(mail, "e-mail"),
-        Action::SmsHost(notice, _) => message(&Message::HostNotice(*notice), "SMS"),
-        Action::EmailHost(notice, _) => message(&Message::HostNotice(*notice), "e-mail"),
-        Action::TellVai(News::Booked) => "VAI told of its booking".to_owned(),
-        Action::TellVai(News::Confirmed) => "VAI told of the confirmation".to_owned(),
-        Action::TellVai(News::Canceled) => "VAI told of the cancellation".to_owned(),
-        Action::TellVai(News::Rescheduled) => "VAI told of the move".to_owned(),
-        Action::OfferHelp => "VAI asked to offer help".to_owned(),
-        Action::Log(what, _) => format!("VAI's analytics, {}", what.name()),
-        Action::FetchMissingHalf => "asking Calendly for the rest of the move".to_owned(),
-        Action::Cancel => "canceling at Calendly".to_owned(),
-    }
-}
-
-fn span(minutes: u32) -> String {
-    match minutes {
-        0..60 => format!("{minutes} min"),
-        _ if minutes.is_multiple_of(1440) && minutes > 1440 => format!("{} days", minutes / 1440),
-        _ if minutes.is_multiple_of(60) => format!("{} h", minutes / 60),
-        _ => format!("{} h {} min", minutes / 60, minutes % 60),
-    }
 }
 
 /// A day in the invitee's zone, such as `25 Nov`.

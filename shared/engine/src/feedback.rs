@@ -1,180 +1,195 @@
-//! What comes back: receipts of providers and replies of people. They speak of a message by our own ids, and change nothing
-//! unless there is such a message, sent, and not further along already.
+//! Feedback on messages: receipts of providers, replies and opt-outs of people. It names a message by our own ids, and
+//! changes nothing unless that message was sent and is not further along already.
 
 use std::collections::BTreeSet;
 
 use domain::{
-    Action, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback, Objection,
-    Receipt, Reply, State,
+    Action, BookingId, Command, CommandId, ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply,
+    State,
 };
 use jiff::Timestamp;
 
-use crate::drive::{EngineError, MOST_DECISIONS, resume_booking};
-use crate::execute::{CallLimiter, LAST_START};
-use crate::ports::{Clock, Store, World};
+use crate::change::Write;
+use crate::invocation::{EngineError, Invocation};
+use crate::ports::{Store, World};
 
-/// Takes in something that was heard from outside; says what it came to, as a word to be counted.
-///
-/// # Errors
-/// When the record must come back.
-pub async fn take_feedback<W: World>(
-    world: &W,
-    limiter: &CallLimiter,
-    connection: &ConnectionName,
-    heard: &Feedback,
-    deadline: Timestamp,
-) -> Result<&'static str, EngineError> {
-    if world.clock().now() + LAST_START > deadline {
-        return Err(EngineError::Unfinished(1));
-    }
-    match heard {
-        Feedback::Receipt(receipt) => receipt_of(world, limiter, connection, receipt, deadline).await,
-        Feedback::Reply(reply) => reply_of(world, connection, reply).await,
-        Feedback::Unsubscribed { booking, command } => unsubscribe(world, connection, booking, command).await,
-        Feedback::Other(_) => Ok("other"),
-    }
+/// What a receipt does to the command that it names.
+enum ReceiptEffect {
+    /// Its call has not returned yet: the receipt was faster than the provider's answer.
+    TooEarly,
+    /// Nothing, for this reason.
+    Ignored(&'static str),
+    /// It says nothing new.
+    Known { contact: ContactKey, delivery: Option<Delivery> },
+    /// It brought the message further.
+    Applied { contact: ContactKey, delivery: Option<Delivery> },
 }
 
-async fn receipt_of<W: World>(
-    world: &W,
-    limiter: &CallLimiter,
-    connection: &ConnectionName,
-    receipt: &Receipt,
-    deadline: Timestamp,
-) -> Result<&'static str, EngineError> {
-    for _ in 0..MOST_DECISIONS {
-        let Some(command) = find(world, connection, &receipt.booking, &receipt.command).await? else {
-            return Ok("unknown_message");
-        };
-        if matches!(command.state, State::Claimed { .. }) {
-            // The receipt was quicker than the answer to whoever sends it.
+impl<W: World> Invocation<'_, W> {
+    /// Takes in feedback. Returns its effect, as a word to be counted.
+    ///
+    /// # Errors
+    /// When the record must come back.
+    pub async fn process_feedback(&self, feedback: &Feedback) -> Result<&'static str, EngineError> {
+        if !self.has_time_for_call() {
             return Err(EngineError::Unfinished(1));
         }
-        let Some(to) = &command.to else { return Ok("never_sent") };
-        if !command.matches_receipt(receipt) {
-            return Ok("another_message");
+        match feedback {
+            Feedback::Receipt(receipt) => self.process_receipt(receipt).await,
+            Feedback::Reply(reply) => self.process_reply(reply).await,
+            Feedback::Unsubscribed { booking, command } => self.unsubscribe(booking, command).await,
+            Feedback::Other(_) => Ok("other"),
+        }
+    }
+
+    async fn process_receipt(&self, receipt: &Receipt) -> Result<&'static str, EngineError> {
+        let booking = &receipt.booking;
+        let load = async || Ok(self.world.store().load_booking(self.connection, booking).await?);
+        let effect = self
+            .change(load, |snapshot, _, now| {
+                let command = snapshot.command(&receipt.command);
+                let (command, effect) = apply_receipt(command, receipt, now);
+                (command.map_or(Write::Nothing, |command| replace(booking, command)), effect)
+            })
+            .await?;
+        let (contact, delivery, is_new) = match effect {
+            ReceiptEffect::TooEarly => return Err(EngineError::Unfinished(1)),
+            ReceiptEffect::Ignored(why) => return Ok(why),
+            ReceiptEffect::Known { contact, delivery } => (contact, delivery, false),
+            ReceiptEffect::Applied { contact, delivery } => (contact, delivery, true),
+        };
+        if is_new {
+            tracing::info!(booking.id = %booking, command.id = %receipt.command, "receipt applied");
         }
         if let Some((objection, source)) = receipt.objection {
-            record_objection(world, connection, to, objection, source, world.clock().now()).await?;
+            self.store_objection(&contact, objection, source).await?;
         }
-        let now = world.clock().now();
-        let Some(further) = command.clone().apply_receipt(receipt, now) else {
-            if command.delivery == Some(Delivery::Failed) {
-                // Whoever heard it first may have been cut off before anything took its place.
-                resume_booking(world, limiter, connection, &receipt.booking, deadline).await?;
+        if delivery == Some(Delivery::Failed) {
+            // An e-mail may replace the SMS. A receipt that says nothing new may be one whose invocation was cut off here.
+            self.resume_booking(booking).await?;
+        }
+        Ok(match delivery.filter(|_| is_new) {
+            Some(delivery) => delivery.name(),
+            None if receipt.objection.is_some() => "objection",
+            None => "old",
+        })
+    }
+
+    async fn process_reply(&self, reply: &Reply) -> Result<&'static str, EngineError> {
+        let (store, connection) = (self.world.store(), self.connection);
+        let contact = ContactKey::for_phone(connection, &reply.from);
+        // A number that we never wrote to has nothing to reply to. Otherwise a forged call could silence anybody.
+        let known = store.load_contact(connection, &contact).await?;
+        if known.last.is_none() {
+            return Ok("stranger");
+        }
+        // A reply that is delivered again has the time of its first delivery: a START must not outlive a later STOP.
+        let at = match &reply.id {
+            Some(id) => {
+                let first = store.claim_nonce(connection, &format!("reply {id}"), "", self.now()).await?;
+                first.unwrap_or(reply.at).min(reply.at)
             }
-            return Ok(if receipt.objection.is_some() { "objection" } else { "old" });
+            None => reply.at,
         };
-        let delivery = further.delivery;
-        if world.store().replace_command(connection, &receipt.booking, &further, command.revision()).await? {
-            world.observe(&further);
-            tracing::info!(booking.id = %receipt.booking, command.id = %command.id, "a receipt was taken in");
-            if delivery == Some(Delivery::Failed) {
-                // Another message may take its place.
-                resume_booking(world, limiter, connection, &receipt.booking, deadline).await?;
+        let settings = store.load_settings(connection).await?;
+        let (counted, meaning) = match settings.wants_to_stop(reply.text.expose()) {
+            Some(true) => {
+                self.store_objection_at(&contact, Objection::Everything, ConsentSource::Reply, at).await?;
+                ("stop", "to be left alone")
             }
-            return Ok(delivery.map_or("other", Delivery::name));
-        }
-    }
-    Err(EngineError::Contended)
-}
-
-async fn reply_of<W: World>(
-    world: &W,
-    connection: &ConnectionName,
-    reply: &Reply,
-) -> Result<&'static str, EngineError> {
-    let (store, now) = (world.store(), world.clock().now());
-    let key = ContactKey::for_phone(connection, &reply.from);
-    // Whom we never wrote to has nothing to reply to; and whoever could forge a call could silence anybody.
-    let contact = store.contact(connection, &key).await?;
-    if contact.last.is_none() {
-        return Ok("stranger");
-    }
-    // A reply told again is as old as when it was told first: a START must not outlive the STOP that came after it.
-    let at = match &reply.id {
-        Some(id) => {
-            store.claim_nonce(connection, &format!("reply {id}"), "", now).await?.unwrap_or(reply.at).min(reply.at)
-        }
-        None => reply.at,
-    };
-    let settings = store.settings(connection).await?;
-    let by_a_word = matches!(contact.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider)));
-    let (counted, meaning) = match settings.wants_to_stop(reply.text.expose()) {
-        Some(true) => {
-            record_objection(world, connection, &key, Objection::Everything, ConsentSource::Reply, at).await?;
-            ("stop", "to be left alone")
-        }
-        Some(false) => {
-            // What was ended by a link is not begun by a word.
-            if by_a_word {
-                store.write_objection(connection, &key, None, ConsentSource::Reply, at).await?;
+            Some(false) => {
+                // An opt-out by the link is not taken back by a word.
+                if matches!(known.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider))) {
+                    store.write_objection(connection, &contact, None, ConsentSource::Reply, at).await?;
+                }
+                ("start", "to be texted again")
             }
-            ("start", "to be texted again")
-        }
-        None => ("reply", "something for a person to read"),
-    };
-    for _ in 0..MOST_DECISIONS {
-        let Some((booking, command)) = store.contact(connection, &key).await?.last else { break };
-        let Some(command) = find(world, connection, &booking, &command).await? else { break };
-        if command.has_reply(at) {
-            break;
-        }
-        let replied = command.clone().record_reply(meaning, at);
-        if store.replace_command(connection, &booking, &replied, command.revision()).await? {
-            break;
-        }
+            None => ("reply", "something for a person to read"),
+        };
+        self.record_reply(&contact, meaning, at).await?;
+        Ok(counted)
     }
-    Ok(counted)
+
+    /// Adds a reply to the history of the message that last reached the person.
+    async fn record_reply(&self, contact: &ContactKey, meaning: &str, at: Timestamp) -> Result<(), EngineError> {
+        let (store, connection) = (self.world.store(), self.connection);
+        let load = async || {
+            let Some((booking, command)) = store.load_contact(connection, contact).await?.last else {
+                return Ok(None);
+            };
+            let snapshot = store.load_booking(connection, &booking).await?;
+            Ok(snapshot.command(&command).cloned().map(|command| (booking, command)))
+        };
+        self.change(load, |found, _, _| {
+            let replied = found.and_then(|(booking, command)| Some((booking, command.record_reply(meaning, at)?)));
+            (replied.map_or(Write::Nothing, |(booking, command)| replace(&booking, command)), ())
+        })
+        .await
+    }
+
+    /// Ends follow-ups to every address at which the person was reached about this booking, and to their e-mail address.
+    async fn unsubscribe(&self, booking: &BookingId, command: &CommandId) -> Result<&'static str, EngineError> {
+        let snapshot = self.world.store().load_booking(self.connection, booking).await?;
+        let Some(command) = snapshot.command(command) else { return Ok("unknown_message") };
+        if command.to.is_none() {
+            return Ok("never_sent");
+        }
+        let is_to_invitee = |it: &&Command| matches!(&it.action, Action::Message(action) if action.is_to_invitee());
+        let reached = snapshot.commands.iter().filter(is_to_invitee).filter_map(|it| it.to.clone());
+        let leg = snapshot.booking.leg_for_command(&command.leg);
+        let email = leg.map(|leg| ContactKey::for_email(self.connection, leg.details.email.expose()));
+        for contact in reached.chain(email).collect::<BTreeSet<_>>() {
+            self.store_objection(&contact, Objection::FollowUps, ConsentSource::Link).await?;
+        }
+        Ok("unsubscribed")
+    }
+
+    async fn store_objection(
+        &self,
+        contact: &ContactKey,
+        objection: Objection,
+        source: ConsentSource,
+    ) -> Result<(), EngineError> {
+        self.store_objection_at(contact, objection, source, self.now()).await
+    }
+
+    /// Stores an objection, unless the person objects to more already.
+    async fn store_objection_at(
+        &self,
+        contact: &ContactKey,
+        objection: Objection,
+        source: ConsentSource,
+        at: Timestamp,
+    ) -> Result<(), EngineError> {
+        let (store, connection) = (self.world.store(), self.connection);
+        let known = store.load_contact(connection, contact).await?.objection;
+        if known.is_none_or(|(known, _)| known < objection) {
+            store.write_objection(connection, contact, Some(objection), source, at).await?;
+        }
+        Ok(())
+    }
 }
 
-async fn find<W: World>(
-    world: &W,
-    connection: &ConnectionName,
-    booking: &BookingId,
-    command: &CommandId,
-) -> Result<Option<Command>, EngineError> {
-    let snapshot = world.store().load(connection, booking).await?;
-    Ok(snapshot.commands.into_iter().find(|it| it.id == *command))
+/// Applies a receipt to the command that it names. Returns the command, if it changed, and the effect.
+fn apply_receipt(command: Option<&Command>, receipt: &Receipt, now: Timestamp) -> (Option<Command>, ReceiptEffect) {
+    let Some(command) = command else { return (None, ReceiptEffect::Ignored("unknown_message")) };
+    if matches!(command.state, State::Claimed { .. }) {
+        return (None, ReceiptEffect::TooEarly);
+    }
+    let Some(contact) = command.to.clone() else { return (None, ReceiptEffect::Ignored("never_sent")) };
+    if !command.matches_receipt(receipt) {
+        return (None, ReceiptEffect::Ignored("another_message"));
+    }
+    match command.clone().apply_receipt(receipt, now) {
+        Some(applied) => {
+            let delivery = applied.delivery;
+            (Some(applied), ReceiptEffect::Applied { contact, delivery })
+        }
+        None => (None, ReceiptEffect::Known { contact, delivery: command.delivery }),
+    }
 }
 
-/// Ends follow-ups by every way on which the person was reached about this booking, and to their address.
-async fn unsubscribe<W: World>(
-    world: &W,
-    connection: &ConnectionName,
-    booking: &BookingId,
-    command: &CommandId,
-) -> Result<&'static str, EngineError> {
-    let snapshot = world.store().load(connection, booking).await?;
-    let Some(command) = snapshot.commands.iter().find(|it| it.id == *command) else { return Ok("unknown_message") };
-    if command.to.is_none() {
-        return Ok("never_sent");
-    }
-    let is_to_invitee = |it: &&Command| matches!(it.action, Action::Sms(_) | Action::Email(_));
-    let reached = snapshot.commands.iter().filter(is_to_invitee).filter_map(|it| it.to.clone());
-    let address = snapshot.booking.leg_for_command(&command.leg);
-    let address = address.map(|leg| ContactKey::for_email(connection, leg.details.email.expose()));
-    let ways: BTreeSet<_> = reached.chain(address).collect();
-    for way in &ways {
-        record_objection(world, connection, way, Objection::FollowUps, ConsentSource::Link, world.clock().now())
-            .await?;
-    }
-    Ok("unsubscribed")
-}
-
-/// Writes an objection down, unless the person objects to more already.
-async fn record_objection<W: World>(
-    world: &W,
-    connection: &ConnectionName,
-    key: &ContactKey,
-    objection: Objection,
-    source: ConsentSource,
-    at: Timestamp,
-) -> Result<(), EngineError> {
-    let store = world.store();
-    let known = store.contact(connection, key).await?.objection;
-    if known.is_none_or(|(known, _)| known < objection) {
-        store.write_objection(connection, key, Some(objection), source, at).await?;
-    }
-    Ok(())
+/// Replaces the row of a command that has changed once.
+fn replace(booking: &BookingId, command: Command) -> Write {
+    Write::Command { booking: booking.clone(), expected: command.revision - 1, command }
 }

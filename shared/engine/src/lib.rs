@@ -1,25 +1,24 @@
-//! The loop that drives a booking: load, decide, commit, execute; and the ports through which it reaches the world.
+//! The loop that drives a booking (load, decide, commit, execute), and the ports through which it reaches the world.
 //!
-//! Generic over [`World`], so the same code runs against AWS and the providers and against a fake world in memory.
+//! Everything is generic over [`World`], so the same code runs against AWS and the providers and against a fake world in
+//! memory. [`Invocation`] has what can be done: `process_fact`, `resume_booking`, `process_feedback`, `look_up_request`,
+//! `submit_request`, `request_cancellation`.
 
 mod book;
-mod desk;
+mod change;
 mod drive;
 mod execute;
 mod feedback;
+mod invocation;
+mod locate;
 mod ports;
+mod requests;
 
-pub use book::{
-    Ask, BudgetSpent, KeyOrigin, NewRequest, RequestLookup, SubmitOutcome, Wish, look_up_request, submit_request,
-};
-pub use desk::{
-    ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookingCounts, BookingRecord, Busy, CalendlyAccount,
-    CalendlyError, CalendlyUser, OriginalForm, RequestSnapshot, ReserveError, Subscription,
-};
-pub use drive::{EngineError, Progress, ReceivedFact, process_fact, resume_booking, schedule_recheck};
-pub use execute::{CallLimiter, LEASE};
-pub use feedback::take_feedback;
+pub use book::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDetails, RequestLookup, SubmitOutcome};
+pub use invocation::{CallLimiter, EngineError, Invocation, LEASE, Progress, ReceivedFact};
 pub use ports::{
-    Aliases, BookOutcome, BookingQuery, Calendly, Clock, CommitError, Contact, Email, Sms, Store, StoredFact,
-    TimerKind, Timers, Unavailable, UnhandledEvent, Vai, World,
+    Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingQuery,
+    BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError, CalendlyUser, Clock, CommitError, Contact,
+    Email, Messaging, NoMessaging, OriginalForm, PortError, RequestSnapshot, ReserveError, Sms, Store, StoredFact,
+    Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
 };

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Private, digest};
+use http_client::{header_number, retry_after};
 use reqwest::{Client, Response, StatusCode};
 use runtime::Secrets;
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::{Envelope, Party};
-use crate::http;
 use crate::links::Links;
+use crate::outcome;
 
 /// Longer names are refused.
 const LONGEST_NAME: usize = 70;
@@ -47,20 +48,20 @@ impl Brevo {
             Err(outcome) => return outcome,
         };
         match self.post(connection, &Body::new(key, order, &envelope)).await {
-            Ok(response) => outcome(response).await,
+            Ok(response) => read_outcome(response).await,
             Err(outcome) => outcome,
         }
     }
 
     async fn key(&self, connection: &ConnectionName) -> Result<Private<String>, Outcome> {
-        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
-        providers.brevo_api_key.ok_or_else(|| http::misconfigured("the connection's secret has no key for Brevo"))
+        let providers = self.secrets.providers(connection).await.map_err(|error| outcome::from_secret_error(&error))?;
+        providers.brevo_api_key.ok_or_else(|| outcome::misconfigured("the connection's secret has no key for Brevo"))
     }
 
     async fn post(&self, connection: &ConnectionName, body: &Body<'_>) -> Result<Response, Outcome> {
         let key = self.key(connection).await?;
         let request = self.client.post(format!("{}/v3/smtp/email", self.base_url));
-        http::send(request.header("api-key", key.expose()).json(body)).await
+        outcome::send(request.header("api-key", key.expose()).json(body)).await
     }
 }
 
@@ -151,11 +152,11 @@ struct Answer {
     code: Option<String>,
 }
 
-async fn outcome(response: Response) -> Outcome {
+async fn read_outcome(response: Response) -> Outcome {
     let status = response.status();
-    let wait = seconds_to_reset(&response).or_else(|| http::retry_after(&response));
-    // A body that broke off is as good as none.
-    let body = response.bytes().await.unwrap_or_default();
+    let headers = response.headers();
+    let wait = header_number(headers, "x-sib-ratelimit-reset").or_else(|| retry_after(headers));
+    let body = outcome::read_body(response).await;
     let answer: Answer = serde_json::from_slice(&body).unwrap_or_default();
     if status.is_success() {
         return Outcome::Done { provider_id: answer.message_id };
@@ -169,19 +170,14 @@ async fn outcome(response: Response) -> Outcome {
         // An earlier try of this very message was accepted.
         (StatusCode::BAD_REQUEST, Some("duplicate_parameter")) => Outcome::Done { provider_id: None },
         // No credit left, or the account is still being looked at: a person must act.
-        (StatusCode::PAYMENT_REQUIRED, _) => http::misconfigured(detail),
+        (StatusCode::PAYMENT_REQUIRED, _) => outcome::misconfigured(detail),
         (status, Some("unauthorized" | "permission_denied" | "not_enough_credits" | "account_under_validation"))
             if status.is_client_error() =>
         {
-            http::misconfigured(detail)
+            outcome::misconfigured(detail)
         }
-        _ => http::of_status(status, wait, detail),
+        _ => outcome::from_status(status, wait, detail),
     }
-}
-
-/// When their limit lets us send again.
-fn seconds_to_reset(response: &Response) -> Option<u32> {
-    response.headers().get("x-sib-ratelimit-reset")?.to_str().ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -189,16 +185,17 @@ mod tests {
     use domain::settings::{CalendarFile, Provider};
     use domain::{Message, Reason};
     use serde_json::{Value, json};
+    use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fake::{self, Class, Play, Seen, assert_nothing_personal, refused, unsent};
+    use crate::fake::{self, Class, assert_nothing_personal, refused, unsent};
     use crate::{calendar, wording};
 
     fn order(message: Message) -> EmailOrder {
         fake::own_mail(Provider::Brevo, message)
     }
 
-    fn brevo(base_url: String) -> Brevo {
+    fn brevo(base_url: &str) -> Brevo {
         Brevo::new(fake::client(), base_url, fake::secrets(), fake::links())
     }
 
@@ -206,30 +203,30 @@ mod tests {
         brevo.send(&fake::connection(connection), &fake::key(), order).await
     }
 
-    async fn told(play: Play, order: &EmailOrder) -> (Outcome, Seen) {
-        let (base_url, seen) = fake::provider(play).await;
-        let outcome = send(&brevo(base_url), "default", order).await;
+    async fn send_to_stand_in(answer: Answer, order: &EmailOrder) -> (Outcome, Request) {
+        let provider = StandIn::with_answer(answer);
+        let outcome = send(&brevo(provider.url()), "default", order).await;
         assert_nothing_personal(&format!("{outcome:?}"));
-        (outcome, seen.await.expect("it was called"))
+        (outcome, provider.only_request())
     }
 
-    async fn sent(play: Play) -> Outcome {
-        told(play, &order(Message::Confirmation)).await.0
+    async fn sent(answer: Answer) -> Outcome {
+        send_to_stand_in(answer, &order(Message::Confirmation)).await.0
     }
 
-    fn created() -> Play {
-        fake::json("201 Created", r#"{"messageId":"<1@relay.example.com>"}"#)
+    fn created() -> Answer {
+        Answer::json(201, r#"{"messageId":"<1@relay.example.com>"}"#)
     }
 
     #[tokio::test]
     async fn the_request() {
-        let (outcome, seen) = told(created(), &order(Message::Confirmation)).await;
+        let (outcome, request) = send_to_stand_in(created(), &order(Message::Confirmation)).await;
         assert_eq!(outcome, Outcome::Done { provider_id: Some("<1@relay.example.com>".to_owned()) });
-        assert!(seen.head.starts_with("POST /v3/smtp/email HTTP/1.1"), "{}", seen.head);
-        assert!(seen.head.contains("api-key: xkeysib-key"), "{}", seen.head);
+        assert_eq!(request.method_and_target(), "POST /v3/smtp/email");
+        assert_eq!(request.header("api-key"), Some("xkeysib-key"));
         let rendered = wording::mail(Message::Confirmation, &fake::content(), None).expect("wording");
         assert_eq!(
-            seen.body,
+            request.json(),
             json!({
                 "sender": {"email": "meetings@vai.example", "name": "VAI întâlniri"},
                 "to": [{"email": fake::EMAIL, "name": fake::NAME}],
@@ -249,18 +246,19 @@ mod tests {
     #[tokio::test]
     async fn a_calendar_file_is_attached() {
         let order = EmailOrder { calendar: Some(fake::calendar(CalendarFile::Publish)), ..order(Message::Move) };
-        let (_, seen) = told(created(), &order).await;
-        let content = seen.body["attachment"][0]["content"].as_str().expect("a file");
+        let (_, request) = send_to_stand_in(created(), &order).await;
+        let attachment = &request.json()["attachment"][0];
+        let content = attachment["content"].as_str().expect("a file");
         let content = BASE64_STANDARD.decode(content).expect("base64");
         assert_eq!(String::from_utf8(content).ok(), calendar::file(&order));
-        assert_eq!(seen.body["attachment"][0]["name"], "invite.ics");
+        assert_eq!(attachment["name"], "invite.ics");
     }
 
     #[tokio::test]
     async fn only_follow_ups_can_be_unsubscribed_from() {
         for message in Message::SAMPLES {
-            let (_, seen) = told(created(), &order(message)).await;
-            let headers = &seen.body["headers"];
+            let (_, request) = send_to_stand_in(created(), &order(message)).await;
+            let headers = &request.json()["headers"];
             let link = "<https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro>";
             let expected = if message.is_follow_up() { json!(link) } else { Value::Null };
             assert_eq!(headers["List-Unsubscribe"], expected);
@@ -272,8 +270,8 @@ mod tests {
     async fn a_long_name_is_cut() {
         let mut order = order(Message::Confirmation);
         order.content.invitee = "會".repeat(200).into();
-        let (_, seen) = told(created(), &order).await;
-        assert_eq!(seen.body["to"][0]["name"], "會".repeat(70));
+        let (_, request) = send_to_stand_in(created(), &order).await;
+        assert_eq!(request.json()["to"][0]["name"], "會".repeat(70));
     }
 
     #[test]
@@ -293,43 +291,41 @@ mod tests {
     #[tokio::test]
     async fn each_answer_has_its_class() {
         use Reason::{Misconfigured, ProviderRefused};
-        let cases: [(&str, &str, Class<'_>); 14] = [
-            ("400 Bad Request", "invalid_parameter", &refused(ProviderRefused)),
-            ("400 Bad Request", "missing_parameter", &refused(ProviderRefused)),
-            ("400 Bad Request", "out_of_range", &refused(ProviderRefused)),
-            ("400 Bad Request", "bad_request", &refused(ProviderRefused)),
-            ("400 Bad Request", "account_under_validation", &unsent(Misconfigured, None)),
-            ("400 Bad Request", "not_enough_credits", &unsent(Misconfigured, None)),
-            ("401 Unauthorized", "unauthorized", &unsent(Misconfigured, None)),
-            ("402 Payment Required", "not_enough_credits", &unsent(Misconfigured, None)),
-            ("403 Forbidden", "permission_denied", &unsent(Misconfigured, None)),
-            ("404 Not Found", "document_not_found", &refused(ProviderRefused)),
-            ("405 Method Not Allowed", "method_not_allowed", &refused(ProviderRefused)),
-            ("406 Not Acceptable", "not_acceptable", &refused(ProviderRefused)),
-            ("422 Unprocessable Entity", "unprocessable_entity", &refused(ProviderRefused)),
-            ("500 Internal Server Error", "internal_error", &|detail| Outcome::Unknown { detail }),
+        let cases: [(u16, &str, Class<'_>); 14] = [
+            (400, "invalid_parameter", &refused(ProviderRefused)),
+            (400, "missing_parameter", &refused(ProviderRefused)),
+            (400, "out_of_range", &refused(ProviderRefused)),
+            (400, "bad_request", &refused(ProviderRefused)),
+            (400, "account_under_validation", &unsent(Misconfigured, None)),
+            (400, "not_enough_credits", &unsent(Misconfigured, None)),
+            (401, "unauthorized", &unsent(Misconfigured, None)),
+            (402, "not_enough_credits", &unsent(Misconfigured, None)),
+            (403, "permission_denied", &unsent(Misconfigured, None)),
+            (404, "document_not_found", &refused(ProviderRefused)),
+            (405, "method_not_allowed", &refused(ProviderRefused)),
+            (406, "not_acceptable", &refused(ProviderRefused)),
+            (422, "unprocessable_entity", &refused(ProviderRefused)),
+            (500, "internal_error", &|detail| Outcome::Unknown { detail }),
         ];
         for (status, code, expected) in cases {
             let body = json!({"code": code, "message": format!("{} is not valid", fake::EMAIL)});
-            let outcome = sent(fake::json(status, &body.to_string())).await;
-            assert_eq!(outcome, expected(format!("Brevo answered HTTP {}, code {code}", &status[..3])));
+            let outcome = sent(Answer::json(status, body)).await;
+            assert_eq!(outcome, expected(format!("Brevo answered HTTP {status}, code {code}")));
         }
     }
 
     #[tokio::test]
     async fn a_key_that_was_used_is_a_message_that_was_sent() {
         let duplicate = r#"{"code":"duplicate_parameter","message":"Duplicate idempotency key"}"#;
-        assert_eq!(sent(fake::json("400 Bad Request", duplicate)).await, Outcome::Done { provider_id: None });
-        let elsewhere = sent(fake::json("502 Bad Gateway", duplicate)).await;
+        assert_eq!(sent(Answer::json(400, duplicate)).await, Outcome::Done { provider_id: None });
+        let elsewhere = sent(Answer::json(502, duplicate)).await;
         assert!(matches!(elsewhere, Outcome::Unknown { .. }), "{elsewhere:?}");
     }
 
     #[tokio::test]
     async fn a_limit_says_when_it_ends() {
-        for (headers, seconds) in
-            [("x-sib-ratelimit-reset: 42\r\n", Some(42)), ("retry-after: 17\r\n", Some(17)), ("", None)]
-        {
-            let outcome = sent(Play::Answer("429 Too Many Requests", headers, String::new())).await;
+        for (header, seconds) in [("x-sib-ratelimit-reset", Some(42)), ("retry-after", Some(42)), ("x-other", None)] {
+            let outcome = sent(Answer::new(429, "").header(header, 42)).await;
             let detail = "Brevo answered HTTP 429".to_owned();
             assert_eq!(outcome, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: seconds, detail });
         }
@@ -338,28 +334,28 @@ mod tests {
     #[tokio::test]
     async fn accepted_without_a_name_is_accepted() {
         for body in ["", "{}", r#"{"messageIds":["<1@r>"]}"#] {
-            assert_eq!(sent(fake::json("202 Accepted", body)).await, Outcome::Done { provider_id: None });
+            assert_eq!(sent(Answer::json(202, body)).await, Outcome::Done { provider_id: None });
         }
     }
 
     #[tokio::test]
     async fn what_is_told_in_words_is_not_told_on() {
-        let outcome = sent(fake::json("400 Bad Request", &json!({"code": "Ana Pop is not valid"}).to_string())).await;
+        let outcome = sent(Answer::json(400, json!({"code": "Ana Pop is not valid"}))).await;
         let detail = "Brevo answered HTTP 400".to_owned();
         assert_eq!(outcome, Outcome::Refused { reason: Reason::ProviderRefused, detail });
     }
 
     #[tokio::test]
     async fn no_answer_is_in_doubt_and_no_connection_is_not() {
-        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
-        assert!(matches!(sent(Play::HangUp).await, Outcome::Unknown { .. }));
-        let outcome = send(&brevo(fake::nobody().await), "default", &order(Message::Confirmation)).await;
+        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
+        let outcome = send(&brevo(&stand_in::unused_url()), "default", &order(Message::Confirmation)).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn a_missing_secret_or_sender_is_misconfigured() {
-        let nobody = brevo(fake::nobody().await);
+        let nobody = brevo(&stand_in::unused_url());
         for connection in ["unheard-of", "empty", "broken"] {
             let outcome = send(&nobody, connection, &order(Message::Confirmation)).await;
             assert!(

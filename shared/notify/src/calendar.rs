@@ -11,7 +11,7 @@ use domain::{Calendar, EmailOrder, Language};
 use icalendar::{Component, Event, EventLike, Property};
 use jiff::Timestamp;
 
-use crate::envelope::{is_address, one_line};
+use crate::header_text::{is_address, one_line};
 
 /// What the file is for. Who organises it must be known before an answer can be asked for, or a meeting be called off.
 pub(crate) fn method(calendar: &Calendar) -> &'static str {

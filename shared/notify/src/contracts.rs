@@ -5,6 +5,7 @@ use domain::settings::{CalendarFile, Provider};
 use domain::{EmailOrder, Language, Message, SmsOrder};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use stand_in::{Answer, StandIn};
 
 use crate::fake;
 use crate::{Brevo, Engagelab, Twilio};
@@ -66,10 +67,10 @@ fn sms(provider: Provider) -> Vec<SmsOrder> {
 async fn twilio_knows_every_field_that_it_gets() {
     let (contract, client, secrets) = (contract(TWILIO), fake::client(), fake::secrets());
     for order in sms(Provider::Twilio) {
-        let (base_url, seen) = fake::provider(fake::json("201 Created", r#"{"sid":"SM1"}"#)).await;
-        let twilio = Twilio::new(client.clone(), base_url, secrets.clone(), fake::links());
+        let provider = StandIn::with_answer(Answer::json(201, r#"{"sid":"SM1"}"#));
+        let twilio = Twilio::new(client.clone(), provider.url(), secrets.clone(), fake::links());
         twilio.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
-        assert_keeps(&contract, &seen.await.expect("it was called").body);
+        assert_keeps(&contract, &provider.only_request().json());
     }
 }
 
@@ -77,10 +78,10 @@ async fn twilio_knows_every_field_that_it_gets() {
 async fn engagelab_knows_every_field_that_it_gets() {
     let (contract, client, secrets) = (contract(ENGAGELAB), fake::client(), fake::secrets());
     for order in sms(Provider::Engagelab) {
-        let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1"}"#)).await;
-        let engagelab = Engagelab::new(client.clone(), base_url, secrets.clone(), fake::links());
+        let provider = StandIn::with_answer(Answer::json(200, r#"{"message_id":"1"}"#));
+        let engagelab = Engagelab::new(client.clone(), provider.url(), secrets.clone(), fake::links());
         engagelab.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
-        assert_keeps(&contract, &seen.await.expect("it was called").body);
+        assert_keeps(&contract, &provider.only_request().json());
     }
 }
 
@@ -95,10 +96,10 @@ async fn brevo_knows_every_field_that_it_gets() {
         }
     });
     for order in orders {
-        let (base_url, seen) = fake::provider(fake::json("201 Created", "{}")).await;
-        let brevo = Brevo::new(client.clone(), base_url, secrets.clone(), fake::links());
+        let provider = StandIn::with_answer(Answer::json(201, "{}"));
+        let brevo = Brevo::new(client.clone(), provider.url(), secrets.clone(), fake::links());
         brevo.send(&fake::connection("default"), &fake::key(), &order).await;
-        assert_keeps(&contract, &seen.await.expect("it was called").body);
+        assert_keeps(&contract, &provider.only_request().json());
     }
 }
 

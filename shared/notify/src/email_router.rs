@@ -3,7 +3,7 @@
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, EmailOrder, Outcome};
 
-use crate::{Brevo, Ses, VaiClient, http};
+use crate::{Brevo, Ses, VaiClient, outcome};
 
 /// Sends by the provider that an order names.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl engine::Email for EmailRouter {
             Provider::Brevo => self.brevo.send(connection, key, order).await,
             // The settings are checked for this.
             Provider::Engagelab | Provider::Twilio => {
-                http::misconfigured(format!("{} sends no e-mail", order.provider.title()))
+                outcome::misconfigured(format!("{} sends no e-mail", order.provider.title()))
             }
         }
     }
@@ -38,6 +38,7 @@ impl engine::Email for EmailRouter {
 mod tests {
     use domain::{Message, Reason};
     use engine::Email;
+    use stand_in::{Answer, StandIn};
 
     use super::*;
     use crate::fake;
@@ -46,7 +47,7 @@ mod tests {
         let (client, secrets) = (fake::client(), fake::secrets());
         EmailRouter::new(
             VaiClient::new(client.clone(), base_url, secrets.clone()),
-            fake::ses(base_url.to_owned()),
+            fake::ses(base_url),
             Brevo::new(client, base_url, secrets, fake::links()),
         )
     }
@@ -58,19 +59,19 @@ mod tests {
             (Provider::Ses, "/v2/email/outbound-emails"),
             (Provider::Brevo, "/v3/smtp/email"),
         ] {
-            let (base_url, seen) = fake::provider(fake::json("200 OK", "{}")).await;
+            let stand_in = StandIn::with_answer(Answer::json(200, "{}"));
             let template = Some("calendly_confirmation".to_owned());
             let order = EmailOrder { template, ..fake::own_mail(provider, Message::Confirmation) };
-            let outcome = email_router(&base_url).send(&fake::connection("default"), &fake::key(), &order).await;
+            let outcome = email_router(stand_in.url()).send(&fake::connection("default"), &fake::key(), &order).await;
             assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
-            let seen = seen.await.expect("it was called");
-            assert!(seen.head.starts_with(&format!("POST {path} ")), "{}", seen.head);
+            let request = stand_in.only_request();
+            assert_eq!(request.method_and_target(), format!("POST {path}"));
         }
     }
 
     #[tokio::test]
     async fn whoever_sends_no_e_mail_sends_none() {
-        let email_router = email_router(&fake::nobody().await);
+        let email_router = email_router(&stand_in::unused_url());
         for provider in [Provider::Engagelab, Provider::Twilio] {
             let order = fake::own_mail(provider, Message::Confirmation);
             let outcome = email_router.send(&fake::connection("default"), &fake::key(), &order).await;

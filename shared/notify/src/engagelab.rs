@@ -12,8 +12,8 @@ use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
 
-use crate::http;
 use crate::links::Links;
+use crate::outcome;
 use crate::wording::params;
 
 /// What EngageLab files our messages under.
@@ -40,27 +40,27 @@ impl Engagelab {
     /// Sends one message; see [`engine::Sms::send`].
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
         let Some(template) = &order.template else {
-            return http::misconfigured("the settings name no template of EngageLab's");
+            return outcome::misconfigured("the settings name no template of EngageLab's");
         };
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
         let template = Template { id: template, params: params(order.message, &order.content, unsubscribe.as_deref()) };
         let custom_args = CustomArgs { command_id: key, booking_id: &order.booking, connection };
         let body = Body { to: [to.expose()], template, plan_name: PLAN, custom_args };
         match self.post(connection, &body).await {
-            Ok(response) => outcome(response).await,
+            Ok(response) => read_outcome(response).await,
             Err(outcome) => outcome,
         }
     }
 
     async fn keys(&self, connection: &ConnectionName) -> Result<EngagelabKeys, Outcome> {
-        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
-        providers.engagelab.ok_or_else(|| http::misconfigured("the connection's secret has no EngageLab keys"))
+        let providers = self.secrets.providers(connection).await.map_err(|error| outcome::from_secret_error(&error))?;
+        providers.engagelab.ok_or_else(|| outcome::misconfigured("the connection's secret has no EngageLab keys"))
     }
 
     async fn post(&self, connection: &ConnectionName, body: &Body<'_>) -> Result<Response, Outcome> {
         let keys = self.keys(connection).await?;
         let request = self.client.post(format!("{}/v1/messages", self.base_url)).json(body);
-        http::send(request.basic_auth(keys.dev_key.expose(), Some(keys.dev_secret.expose()))).await
+        outcome::send(request.basic_auth(keys.dev_key.expose(), Some(keys.dev_secret.expose()))).await
     }
 }
 
@@ -105,14 +105,13 @@ enum Id {
     Number(u64),
 }
 
-async fn outcome(response: Response) -> Outcome {
+async fn read_outcome(response: Response) -> Outcome {
     let status = response.status();
-    let by_status = http::by_status("EngageLab", &response);
+    let by_status = outcome::from_response("EngageLab", &response);
     if status == StatusCode::TOO_MANY_REQUESTS {
         return by_status;
     }
-    // A body that broke off is as good as none.
-    let body = response.bytes().await.unwrap_or_default();
+    let body = outcome::read_body(response).await;
     match serde_json::from_slice::<Answer>(&body) {
         Ok(answer) if answer != Answer::default() => answered(answer, status, by_status),
         Ok(_) | Err(_) if status.is_success() => Outcome::Unknown {
@@ -139,7 +138,7 @@ fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
         1000 => Outcome::Unknown { detail },
         // Key wrong, key expired, no permission, template not found or not approved. Somebody may mend it: the next try
         // composes the message anew, with the keys and settings of then.
-        2001 | 2002 | 2004 | 4001 => http::misconfigured(detail),
+        2001 | 2002 | 2004 | 4001 => outcome::misconfigured(detail),
         // Not JSON, bad parameters, against their rules.
         3001..=3003 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         // The same template to the same person too soon. It waits; at its hour the booking is asked whether it still
@@ -157,11 +156,12 @@ mod tests {
     use domain::Message;
     use insta::assert_snapshot;
     use serde_json::json;
+    use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, Play, assert_nothing_personal};
+    use crate::fake::{self, assert_nothing_personal};
 
-    fn engagelab(base_url: String) -> Engagelab {
+    fn engagelab(base_url: &str) -> Engagelab {
         Engagelab::new(fake::client(), base_url, fake::secrets(), fake::links())
     }
 
@@ -169,26 +169,26 @@ mod tests {
         engagelab.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
     }
 
-    async fn sent(play: Play) -> Outcome {
-        let (base_url, seen) = fake::provider(play).await;
-        let outcome = send(&engagelab(base_url), "default", &fake::text(Message::Confirmation)).await;
-        seen.await.expect("it was called");
+    async fn sent(answer: Answer) -> Outcome {
+        let provider = StandIn::with_answer(answer);
+        let outcome = send(&engagelab(provider.url()), "default", &fake::text(Message::Confirmation)).await;
+        provider.only_request();
         assert_nothing_personal(&format!("{outcome:?}"));
         outcome
     }
 
     #[tokio::test]
     async fn the_request() {
-        let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1"}"#)).await;
+        let provider = StandIn::with_answer(Answer::json(200, r#"{"message_id":"1"}"#));
         let mut order = fake::text(Message::Move);
         order.content.old_start = Some(fake::at("2026-03-28T10:00:00Z"));
-        send(&engagelab(base_url), "default", &order).await;
-        let seen = seen.await.expect("it was called");
-        assert!(seen.head.starts_with("POST /v1/messages HTTP/1.1"), "{}", seen.head);
+        send(&engagelab(provider.url()), "default", &order).await;
+        let request = provider.only_request();
+        assert_eq!(request.method_and_target(), "POST /v1/messages");
         // base64 of key:secret.
-        assert!(seen.head.contains("authorization: Basic a2V5OnNlY3JldA=="), "{}", seen.head);
-        assert!(seen.head.contains("user-agent: vai-calendly"), "{}", seen.head);
-        assert_snapshot!(serde_json::to_string_pretty(&seen.body).expect("JSON"), @r#"
+        assert_eq!(request.header("authorization"), Some("Basic a2V5OnNlY3JldA=="));
+        assert_eq!(request.header("user-agent"), Some("vai-calendly"));
+        assert_snapshot!(serde_json::to_string_pretty(&request.json()).expect("JSON"), @r#"
         {
           "custom_args": {
             "booking_id": "bk-0123",
@@ -224,7 +224,7 @@ mod tests {
     async fn without_a_template_nothing_is_sent() {
         let mut order = fake::text(Message::Confirmation);
         order.template = None;
-        let outcome = send(&engagelab(fake::nobody().await), "default", &order).await;
+        let outcome = send(&engagelab(&stand_in::unused_url()), "default", &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }
 
@@ -240,30 +240,29 @@ mod tests {
             (r#"{"code":0,"message":"ok","message_id":"7"}"#, Some("7")),
             (r#"{"plan_id":"1","total_count":1,"accepted_count":1}"#, None),
         ] {
-            assert_eq!(sent(fake::json("200 OK", body)).await, done(id), "{body}");
+            assert_eq!(sent(Answer::json(200, body)).await, done(id), "{body}");
         }
     }
 
     #[tokio::test]
     async fn each_code_has_its_class() {
         use Reason::{Misconfigured, ProviderRefused, RateLimited};
-        let detail = |status: &str, code: i64| format!("EngageLab answered HTTP {}, code {code}", &status[..3]);
+        let detail = |status: u16, code: i64| format!("EngageLab answered HTTP {status}, code {code}");
         for (code, status) in [
-            (1000, "500 Internal Server Error"),
-            (2001, "401 Unauthorized"),
-            (2002, "401 Unauthorized"),
-            (2004, "403 Forbidden"),
-            (3001, "400 Bad Request"),
-            (3002, "400 Bad Request"),
-            (3003, "400 Bad Request"),
-            (3004, "400 Bad Request"),
-            (4001, "400 Bad Request"),
-            (5001, "400 Bad Request"),
+            (1000, 500),
+            (2001, 401),
+            (2002, 401),
+            (2004, 403),
+            (3001, 400),
+            (3002, 400),
+            (3003, 400),
+            (3004, 400),
+            (4001, 400),
+            (5001, 400),
         ] {
             // Their errors come with a status of their own, or in a 200.
-            for status in [status, "200 OK"] {
-                let outcome =
-                    sent(fake::json(status, &json!({"code": code, "message": fake::PHONE}).to_string())).await;
+            for status in [status, 200] {
+                let outcome = sent(Answer::json(status, json!({"code": code, "message": fake::PHONE}))).await;
                 let detail = detail(status, code);
                 let expected = match code {
                     1000 => Outcome::Unknown { detail },
@@ -279,40 +278,37 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_table_does_not_know() {
-        let code = |status| sent(fake::json(status, r#"{"code":9999,"message":"Ana"}"#));
-        assert!(matches!(code("200 OK").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(code("400 Bad Request").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(code("502 Bad Gateway").await, Outcome::Unknown { .. }));
-        let none = sent(fake::json("200 OK", r#"{"total_count":1,"accepted_count":0}"#)).await;
+        let code = |status| sent(Answer::json(status, r#"{"code":9999,"message":"Ana"}"#));
+        assert!(matches!(code(200).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code(400).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code(502).await, Outcome::Unknown { .. }));
+        let none = sent(Answer::json(200, r#"{"total_count":1,"accepted_count":0}"#)).await;
         assert!(matches!(none, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
     }
 
     #[tokio::test]
     async fn statuses_without_json() {
-        let html = |status| sent(Play::Answer(status, "content-type: text/html\r\n", "<h1>Ana Pop</h1>".to_owned()));
-        assert_eq!(
-            html("502 Bad Gateway").await,
-            Outcome::Unknown { detail: "EngageLab answered HTTP 502".to_owned() }
-        );
-        assert!(matches!(html("200 OK").await, Outcome::Unknown { .. }));
+        let html = |status| sent(Answer::new(status, "<h1>Ana Pop</h1>").header("content-type", "text/html"));
+        assert_eq!(html(502).await, Outcome::Unknown { detail: "EngageLab answered HTTP 502".to_owned() });
+        assert!(matches!(html(200).await, Outcome::Unknown { .. }));
         for empty in ["", "{}", "[]", "null"] {
-            assert!(matches!(sent(fake::json("200 OK", empty)).await, Outcome::Unknown { .. }), "{empty}");
+            assert!(matches!(sent(Answer::json(200, empty)).await, Outcome::Unknown { .. }), "{empty}");
         }
-        assert!(matches!(html("404 Not Found").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(html("401 Unauthorized").await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
-        assert!(matches!(html("408 Request Timeout").await, Outcome::Unknown { .. }));
-        let limited = sent(Play::Answer("429 Too Many Requests", "retry-after: 17\r\n", String::new())).await;
+        assert!(matches!(html(404).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(html(401).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
+        assert!(matches!(html(408).await, Outcome::Unknown { .. }));
+        let limited = sent(Answer::new(429, "").header("retry-after", "17")).await;
         assert!(matches!(limited, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(17), .. }));
-        let moved = sent(Play::Answer("302 Found", "location: /elsewhere\r\n", String::new())).await;
+        let moved = sent(Answer::new(302, "").header("location", "/elsewhere")).await;
         assert!(matches!(moved, Outcome::Refused { reason: Reason::Misconfigured, .. }));
     }
 
     #[tokio::test]
     async fn no_answer_is_in_doubt_and_no_connection_is_not() {
-        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
-        assert!(matches!(sent(Play::HangUp).await, Outcome::Unknown { .. }));
+        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
 
-        let nobody = engagelab(fake::nobody().await);
+        let nobody = engagelab(&stand_in::unused_url());
         let outcome = send(&nobody, "default", &fake::text(Message::Confirmation)).await;
         assert_eq!(
             outcome,
@@ -326,7 +322,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_secret_is_tried_again() {
-        let nobody = engagelab(fake::nobody().await);
+        let nobody = engagelab(&stand_in::unused_url());
         for connection in ["unheard-of", "empty", "broken"] {
             let outcome = send(&nobody, connection, &fake::text(Message::Confirmation)).await;
             assert!(

@@ -2,9 +2,10 @@
 
 use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, Reason};
 
+use crate::header_text::{is_address, one_line};
 use crate::links::Links;
 use crate::wording::{self, Rendered};
-use crate::{calendar, http};
+use crate::{calendar, outcome};
 
 /// An address with the name beside it; both are one line.
 pub(crate) struct Party {
@@ -42,7 +43,8 @@ impl Envelope {
         links: &Links,
     ) -> Result<Self, Outcome> {
         let content = &order.content;
-        let from = order.from.as_deref().ok_or_else(|| http::misconfigured("the settings name no sender address"))?;
+        let from =
+            order.from.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no sender address"))?;
         if !is_address(order.to.expose()) {
             let detail = "the recipient's address is none".to_owned();
             return Err(Outcome::Refused { reason: Reason::ProviderRefused, detail });
@@ -52,8 +54,8 @@ impl Envelope {
             _ => &content.invitee,
         };
         let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, content);
-        let mut rendered =
-            wording::mail(order.message, content, unsubscribe.as_deref()).map_err(|broken| http::unworded(&broken))?;
+        let mut rendered = wording::mail(order.message, content, unsubscribe.as_deref())
+            .map_err(|broken| outcome::from_broken_wording(&broken))?;
         rendered.subject = one_line(&rendered.subject);
         let party = |email: &str, name: Option<&str>| Party {
             email: one_line(email),
@@ -70,18 +72,6 @@ impl Envelope {
     }
 }
 
-/// Whether a text is fit to be an address: what else is wrong with it, the provider knows.
-pub(crate) fn is_address(text: &str) -> bool {
-    let is_fit = |it: char| !it.is_control() && !it.is_whitespace() && !matches!(it, '<' | '>' | ',' | ';' | '"');
-    text.len() <= 254 && text.contains('@') && text.chars().all(is_fit)
-}
-
-/// A text in one line: what a person wrote must not begin another header or property.
-pub(crate) fn one_line(text: &str) -> String {
-    let is_break = |it: char| it.is_control() || matches!(it, '\u{2028}' | '\u{2029}');
-    text.split(is_break).map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use domain::Notice;
@@ -96,7 +86,6 @@ mod tests {
 
     #[test]
     fn names_and_subjects_are_one_line() {
-        assert_eq!(one_line(" Ana\r\nBcc: eve@example.com\u{2028}\t"), "Ana Bcc: eve@example.com");
         let mut order = fake::own_mail(Provider::Ses, Message::Confirmation);
         order.content.invitee = "Ana\r\nBcc: eve@example.com".into();
         order.content.event = "Demo\nX: y".to_owned();

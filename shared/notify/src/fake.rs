@@ -1,4 +1,4 @@
-//! For tests: a provider on loopback that takes one call, and orders to send it.
+//! For tests: clients of a provider, and orders to send to it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,6 @@ use domain::{
 };
 use jiff::Timestamp;
 use runtime::Secrets;
-use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 
 use crate::Ses;
 use crate::links::Links;
@@ -25,92 +21,18 @@ pub(crate) const NAME: &str = "Ana Pop";
 pub(crate) const EMAIL: &str = "ana@example.com";
 pub(crate) const PHONE: &str = "+40712345678";
 
-/// What the provider does, once the request is wholly received.
-pub(crate) enum Play {
-    /// Answers with a status line's rest, further header lines and a body.
-    Answer(&'static str, &'static str, String),
-    /// Never answers.
-    Silence,
-    /// Closes the connection.
-    HangUp,
-}
-
-/// An answer of JSON.
-pub(crate) fn json(status: &'static str, body: &str) -> Play {
-    Play::Answer(status, "content-type: application/json\r\n", body.to_owned())
-}
-
-/// What the provider received.
-pub(crate) struct Seen {
-    /// Request line and headers; their names in lower case.
-    pub(crate) head: String,
-    /// JSON; of a form, an object of its fields.
-    pub(crate) body: Value,
-    /// Where no answer came.
-    _open: Option<TcpStream>,
-}
-
-/// Starts a provider for one call.
-pub(crate) async fn provider(play: Play) -> (String, JoinHandle<Seen>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-    #[expect(clippy::disallowed_methods, reason = "a test ends with its runtime")]
-    let seen = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("a call");
-        let mut received = Vec::new();
-        let (head, body) = loop {
-            assert_ne!(stream.read_buf(&mut received).await.expect("bytes"), 0, "the request broke off");
-            let text = String::from_utf8_lossy(&received);
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
-            if body.len() == length.parse::<usize>().expect("a number") {
-                break (head.to_owned(), read(head, body));
-            }
-        };
-        match play {
-            Play::Answer(status, headers, body) => {
-                let length = body.len();
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
-                stream.write_all(answer.as_bytes()).await.expect("written");
-            }
-            Play::Silence => return Seen { head, body, _open: Some(stream) },
-            Play::HangUp => {}
-        }
-        Seen { head, body, _open: None }
-    });
-    (base_url, seen)
-}
-
-fn read(head: &str, body: &str) -> Value {
-    if !head.contains("content-type: application/x-www-form-urlencoded") {
-        return serde_json::from_str(body).expect("JSON");
-    }
-    let mut fields = serde_json::Map::new();
-    for (name, value) in form_urlencoded::parse(body.as_bytes()) {
-        let twice = fields.insert(name.into_owned(), value.into());
-        assert!(twice.is_none(), "a field is there twice: {body}");
-    }
-    fields.into()
-}
-
-/// A base URL where nobody listens.
-pub(crate) async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    format!("http://{}", listener.local_addr().expect("an address"))
-}
-
 /// A client that does not wait long.
 pub(crate) fn client() -> reqwest::Client {
-    crate::http::client_within(Duration::from_millis(300)).expect("a client")
+    http_client::client_with_timeout(Duration::from_millis(300)).expect("a client")
 }
 
 /// Amazon SES, where `endpoint` is.
-pub(crate) fn ses(endpoint: String) -> Ses {
+pub(crate) fn ses(endpoint: &str) -> Ses {
     let sdk = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
         .region(aws_config::Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "test")));
-    Ses::new(sdk.build(), Some(endpoint), links())
+    Ses::new(sdk.build(), Some(endpoint.to_owned()), links())
 }
 
 pub(crate) fn secrets() -> Arc<Secrets> {

@@ -22,7 +22,7 @@ use reqwest::StatusCode;
 
 use crate::envelope::Envelope;
 use crate::links::Links;
-use crate::{http, mime};
+use crate::{mime, outcome};
 
 /// Amazon SES.
 #[derive(Debug)]
@@ -38,13 +38,13 @@ pub struct Ses {
 impl Ses {
     /// `endpoint` is for a sandbox; without it, the SDK's own.
     pub fn new(sdk: SdkConfig, endpoint: Option<String>, links: Links) -> Self {
-        Self { sdk, endpoint, patience: http::WHOLE_CALL, client: OnceLock::new(), links }
+        Self { sdk, endpoint, patience: http_client::CALL_TIMEOUT, client: OnceLock::new(), links }
     }
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
             let patience = TimeoutConfig::builder()
-                .connect_timeout(http::CONNECT)
+                .connect_timeout(http_client::CONNECT_TIMEOUT)
                 .operation_attempt_timeout(self.patience)
                 .operation_timeout(self.patience);
             let mut config = aws_sdk_sesv2::config::Builder::from(&self.sdk)
@@ -66,7 +66,7 @@ impl Ses {
         let tags =
             [("booking", order.booking.as_str()), ("command", key.as_str()), ("connection", connection.as_str())];
         let Ok(raw) = RawMessage::builder().data(Blob::new(mime::message(&envelope))).build() else {
-            return http::misconfigured("the request could not be made");
+            return outcome::misconfigured("the request could not be built");
         };
         let call = self
             .client()
@@ -92,7 +92,7 @@ fn tag(name: &str, value: &str) -> Option<MessageTag> {
 
 fn failed(error: &SdkError<SendEmailError, HttpResponse>) -> Outcome {
     match error {
-        SdkError::ConstructionFailure(_) => http::misconfigured("the request could not be made"),
+        SdkError::ConstructionFailure(_) => outcome::misconfigured("the request could not be built"),
         SdkError::TimeoutError(_) => Outcome::Unknown { detail: "no answer in time".to_owned() },
         SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|it| never_connected(it)) => {
             Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: "no connection".to_owned() }
@@ -137,11 +137,15 @@ fn refused(code: Option<&str>, status: u16) -> Outcome {
         | "SendingPausedException"
         | "MailFromDomainNotVerifiedException"
         | "NotFoundException"
-        | "AccessDeniedException" => http::misconfigured(detail),
+        | "AccessDeniedException" => outcome::misconfigured(detail),
         "TooManyRequestsException" | "LimitExceededException" | "ThrottlingException" | "Throttling" => {
             Outcome::Unsent { reason: Reason::RateLimited, after_seconds: None, detail }
         }
-        _ => http::of_status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), None, detail),
+        _ => outcome::from_status(
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            None,
+            detail,
+        ),
     }
 }
 
@@ -152,42 +156,44 @@ mod tests {
     use domain::Message;
     use domain::settings::Provider;
     use serde_json::{Value, json};
+    use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fake::{self, Class, Play, Seen, assert_nothing_personal, refused, unsent};
+    use crate::fake::{self, Class, assert_nothing_personal, refused, unsent};
 
-    fn ses(endpoint: String) -> Ses {
+    fn ses(endpoint: &str) -> Ses {
         Ses { patience: Duration::from_millis(300), ..fake::ses(endpoint) }
     }
 
-    async fn told(play: Play, order: &EmailOrder) -> (Outcome, Seen) {
-        let (endpoint, seen) = fake::provider(play).await;
-        let outcome = ses(endpoint).send(&fake::connection("default"), &fake::key(), order).await;
+    async fn send_to_stand_in(answer: Answer, order: &EmailOrder) -> (Outcome, Request) {
+        let provider = StandIn::with_answer(answer);
+        let outcome = ses(provider.url()).send(&fake::connection("default"), &fake::key(), order).await;
         assert_nothing_personal(&format!("{outcome:?}"));
-        (outcome, seen.await.expect("it was called"))
+        (outcome, provider.only_request())
     }
 
     fn order() -> EmailOrder {
         fake::own_mail(Provider::Ses, Message::Confirmation)
     }
 
-    async fn sent(play: Play) -> Outcome {
-        told(play, &order()).await.0
+    async fn sent(answer: Answer) -> Outcome {
+        send_to_stand_in(answer, &order()).await.0
     }
 
     #[tokio::test]
     async fn the_request() {
         let order = EmailOrder { configuration_set: Some("vai".to_owned()), ..order() };
-        let (outcome, mut seen) = told(fake::json("200 OK", r#"{"MessageId":"0100"}"#), &order).await;
+        let (outcome, request) = send_to_stand_in(Answer::json(200, r#"{"MessageId":"0100"}"#), &order).await;
         assert_eq!(outcome, Outcome::Done { provider_id: Some("0100".to_owned()) });
-        assert!(seen.head.starts_with("POST /v2/email/outbound-emails HTTP/1.1"), "{}", seen.head);
-        let raw = seen.body["Content"]["Raw"]["Data"].take();
+        assert_eq!(request.method_and_target(), "POST /v2/email/outbound-emails");
+        let mut body = request.json();
+        let raw = body["Content"]["Raw"]["Data"].take();
         let raw = BASE64_STANDARD.decode(raw.as_str().expect("a message")).expect("base64");
         let links = fake::links();
         let envelope = Envelope::new(&fake::connection("default"), &fake::key(), &order, &links);
         assert_eq!(raw, mime::message(&envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))));
         assert_eq!(
-            seen.body,
+            body,
             json!({
                 "FromEmailAddress": "meetings@vai.example",
                 "Destination": {"ToAddresses": [fake::EMAIL]},
@@ -205,34 +211,33 @@ mod tests {
     #[tokio::test]
     async fn each_error_has_its_class_and_none_is_retried() {
         use Reason::{Misconfigured, ProviderRefused, RateLimited};
-        let cases: [(&str, &str, Class<'_>); 12] = [
-            ("400 Bad Request", "MessageRejected", &refused(ProviderRefused)),
-            ("400 Bad Request", "BadRequestException", &refused(ProviderRefused)),
-            ("400 Bad Request", "MailFromDomainNotVerifiedException", &unsent(Misconfigured, None)),
-            ("400 Bad Request", "AccountSuspendedException", &unsent(Misconfigured, None)),
-            ("400 Bad Request", "SendingPausedException", &unsent(Misconfigured, None)),
-            ("404 Not Found", "NotFoundException", &unsent(Misconfigured, None)),
-            ("403 Forbidden", "AccessDeniedException", &unsent(Misconfigured, None)),
-            ("403 Forbidden", "InvalidSignatureException", &unsent(Misconfigured, None)),
-            ("429 Too Many Requests", "TooManyRequestsException", &unsent(RateLimited, None)),
-            ("400 Bad Request", "LimitExceededException", &unsent(RateLimited, None)),
-            ("500 Internal Server Error", "InternalFailure", &|detail| Outcome::Unknown { detail }),
-            ("503 Service Unavailable", "ServiceUnavailable", &|detail| Outcome::Unknown { detail }),
+        let cases: [(u16, &str, Class<'_>); 12] = [
+            (400, "MessageRejected", &refused(ProviderRefused)),
+            (400, "BadRequestException", &refused(ProviderRefused)),
+            (400, "MailFromDomainNotVerifiedException", &unsent(Misconfigured, None)),
+            (400, "AccountSuspendedException", &unsent(Misconfigured, None)),
+            (400, "SendingPausedException", &unsent(Misconfigured, None)),
+            (404, "NotFoundException", &unsent(Misconfigured, None)),
+            (403, "AccessDeniedException", &unsent(Misconfigured, None)),
+            (403, "InvalidSignatureException", &unsent(Misconfigured, None)),
+            (429, "TooManyRequestsException", &unsent(RateLimited, None)),
+            (400, "LimitExceededException", &unsent(RateLimited, None)),
+            (500, "InternalFailure", &|detail| Outcome::Unknown { detail }),
+            (503, "ServiceUnavailable", &|detail| Outcome::Unknown { detail }),
         ];
         for (status, code, expected) in cases {
-            // The provider takes one call: a second one would find nobody, and the outcome be another.
             let body = json!({"__type": code, "message": format!("{} is not verified", fake::EMAIL)});
-            let outcome = sent(fake::json(status, &body.to_string())).await;
-            assert_eq!(outcome, expected(format!("Amazon SES answered HTTP {}, code {code}", &status[..3])));
+            let outcome = sent(Answer::json(status, body)).await;
+            assert_eq!(outcome, expected(format!("Amazon SES answered HTTP {status}, code {code}")));
         }
     }
 
     #[tokio::test]
     async fn no_answer_is_in_doubt_and_no_connection_is_not() {
-        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
-        let broken = sent(Play::HangUp).await;
+        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        let broken = sent(Answer::closes_connection()).await;
         assert!(matches!(broken, Outcome::Unknown { .. }), "{broken:?}");
-        let outcome = ses(fake::nobody().await).send(&fake::connection("default"), &fake::key(), &order()).await;
+        let outcome = ses(&stand_in::unused_url()).send(&fake::connection("default"), &fake::key(), &order()).await;
         assert_eq!(
             outcome,
             Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: "no connection".to_owned() }
@@ -241,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_sender_no_client_is_made() {
-        let ses = ses(fake::nobody().await);
+        let ses = ses(&stand_in::unused_url());
         let order = EmailOrder { from: None, ..order() };
         let outcome = ses.send(&fake::connection("default"), &fake::key(), &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");

@@ -3,7 +3,7 @@
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
 
-use crate::{Engagelab, Twilio, http, numbers};
+use crate::{Engagelab, Twilio, numbers, outcome};
 
 /// Sends by the provider that an order names.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl SmsRouter {
 }
 
 impl engine::Sms for SmsRouter {
-    fn number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason> {
+    fn parse_number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason> {
         numbers::read(text, region)
     }
 
@@ -30,7 +30,7 @@ impl engine::Sms for SmsRouter {
             Provider::Twilio => self.twilio.send(connection, key, to, order).await,
             // The settings are checked for this.
             Provider::Vai | Provider::Ses | Provider::Brevo => {
-                http::misconfigured(format!("{} sends no SMS", order.provider.title()))
+                outcome::misconfigured(format!("{} sends no SMS", order.provider.title()))
             }
         }
     }
@@ -40,6 +40,7 @@ impl engine::Sms for SmsRouter {
 mod tests {
     use domain::Message;
     use engine::Sms;
+    use stand_in::{Answer, StandIn};
 
     use super::*;
     use crate::fake;
@@ -47,34 +48,39 @@ mod tests {
     #[tokio::test]
     async fn each_order_goes_to_its_provider() {
         for (provider, path) in [(Provider::Engagelab, "/v1/messages"), (Provider::Twilio, "/2010-04-01/Accounts/AC")] {
-            let (base_url, seen) = fake::provider(fake::json("200 OK", r#"{"message_id":"1","sid":"SM1"}"#)).await;
+            let stand_in = StandIn::with_answer(Answer::json(200, r#"{"message_id":"1","sid":"SM1"}"#));
             let (client, secrets, links) = (fake::client(), fake::secrets(), fake::links());
             let sms_router = SmsRouter::new(
-                Engagelab::new(client.clone(), base_url.clone(), secrets.clone(), links.clone()),
-                Twilio::new(client, base_url, secrets, links),
+                Engagelab::new(client.clone(), stand_in.url(), secrets.clone(), links.clone()),
+                Twilio::new(client, stand_in.url(), secrets, links),
             );
             let sender = Some("VAI".to_owned());
             let order = SmsOrder { provider, sender, ..fake::text(Message::Confirmation) };
             let outcome = sms_router.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
             assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
-            let seen = seen.await.expect("it was called");
-            assert!(seen.head.starts_with(&format!("POST {path}")), "{}", seen.head);
+            let request = stand_in.only_request();
+            assert!(
+                request.method_and_target().starts_with(&format!("POST {path}")),
+                "{}",
+                request.method_and_target()
+            );
         }
     }
 
     #[tokio::test]
     async fn whoever_sends_no_sms_sends_none() {
-        let (client, secrets, links, nobody) = (fake::client(), fake::secrets(), fake::links(), fake::nobody().await);
+        let (client, secrets, links, unused_url) =
+            (fake::client(), fake::secrets(), fake::links(), stand_in::unused_url());
         let sms_router = SmsRouter::new(
-            Engagelab::new(client.clone(), nobody.clone(), secrets.clone(), links.clone()),
-            Twilio::new(client, nobody, secrets, links),
+            Engagelab::new(client.clone(), unused_url.clone(), secrets.clone(), links.clone()),
+            Twilio::new(client, unused_url, secrets, links),
         );
         for provider in [Provider::Vai, Provider::Ses, Provider::Brevo] {
             let order = SmsOrder { provider, ..fake::text(Message::Confirmation) };
             let outcome = sms_router.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
             assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
         }
-        assert!(sms_router.number("+40 712 345 678", None).is_ok());
-        assert_eq!(sms_router.number("call me", None), Err(Reason::PhoneInvalid));
+        assert!(sms_router.parse_number("+40 712 345 678", None).is_ok());
+        assert_eq!(sms_router.parse_number("call me", None), Err(Reason::PhoneInvalid));
     }
 }

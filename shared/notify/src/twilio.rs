@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use domain::settings::Senders;
 use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
+use http_client::retry_after;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
 use runtime::{Secrets, TwilioKeys};
 use serde::Deserialize;
 
 use crate::links::Links;
-use crate::{http, wording};
+use crate::{outcome, wording};
 
 /// How long a sender's full queue is given to empty.
 const FULL_QUEUE_SECONDS: u32 = 60;
@@ -38,7 +39,7 @@ impl Twilio {
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
         match self.form(connection, key, to, order) {
             Ok(form) => match self.post(connection, form).await {
-                Ok(response) => outcome(response).await,
+                Ok(response) => read_outcome(response).await,
                 Err(outcome) => outcome,
             },
             Err(outcome) => outcome,
@@ -46,18 +47,19 @@ impl Twilio {
     }
 
     async fn keys(&self, connection: &ConnectionName) -> Result<TwilioKeys, Outcome> {
-        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
-        let keys = providers.twilio.ok_or_else(|| http::misconfigured("the connection's secret has no Twilio keys"))?;
+        let providers = self.secrets.providers(connection).await.map_err(|error| outcome::from_secret_error(&error))?;
+        let keys =
+            providers.twilio.ok_or_else(|| outcome::misconfigured("the connection's secret has no Twilio keys"))?;
         // It stands in the path.
         let is_sid = !keys.account_sid.is_empty() && keys.account_sid.bytes().all(|it| it.is_ascii_alphanumeric());
-        if is_sid { Ok(keys) } else { Err(http::misconfigured("the secret's Twilio account is no account SID")) }
+        if is_sid { Ok(keys) } else { Err(outcome::misconfigured("the secret's Twilio account is no account SID")) }
     }
 
     async fn post(&self, connection: &ConnectionName, form: String) -> Result<Response, Outcome> {
         let keys = self.keys(connection).await?;
         let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", self.base_url, keys.account_sid);
         let request = self.client.post(url).basic_auth(&keys.account_sid, Some(keys.auth_token.expose()));
-        http::send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)).await
+        outcome::send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)).await
     }
 
     fn form(
@@ -68,10 +70,10 @@ impl Twilio {
         order: &SmsOrder,
     ) -> Result<String, Outcome> {
         let sender =
-            order.sender.as_deref().ok_or_else(|| http::misconfigured("the settings name no Twilio sender"))?;
+            order.sender.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no Twilio sender"))?;
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
         let body = wording::sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
-            .map_err(|broken| http::unworded(&broken))?;
+            .map_err(|broken| outcome::from_broken_wording(&broken))?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", to.expose());
         form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
@@ -90,11 +92,10 @@ struct Answer {
     code: Option<u32>,
 }
 
-async fn outcome(response: Response) -> Outcome {
+async fn read_outcome(response: Response) -> Outcome {
     let status = response.status();
-    let (by_status, wait) = (http::by_status("Twilio", &response), http::retry_after(&response));
-    // A body that broke off is as good as none.
-    let body = response.bytes().await.unwrap_or_default();
+    let (by_status, wait) = (outcome::from_response("Twilio", &response), retry_after(response.headers()));
+    let body = outcome::read_body(response).await;
     let answer = serde_json::from_slice(&body).unwrap_or(Answer { sid: None, code: None });
     match answer {
         Answer { sid: Some(sid), .. } if status.is_success() => Outcome::Done { provider_id: Some(sid) },
@@ -112,7 +113,7 @@ fn refused(code: u32, status: StatusCode, wait: Option<u32>, by_status: Outcome)
     match code {
         // Account or token wrong; a sender that is none, can't send SMS or isn't there; a trial account, which sends to
         // verified numbers only.
-        20003 | 21212 | 21603 | 21604 | 21606 | 21608 => http::misconfigured(detail),
+        20003 | 21212 | 21603 | 21604 | 21606 | 21608 => outcome::misconfigured(detail),
         // Too many at a time: such a request is never processed, and may safely be made again.
         20429 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: wait, detail },
         21611 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(FULL_QUEUE_SECONDS), detail },
@@ -132,9 +133,10 @@ mod tests {
     use domain::Message;
     use domain::settings::Provider;
     use serde_json::json;
+    use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fake::{self, Class, Play, Seen, assert_nothing_personal, refused, unsent};
+    use crate::fake::{self, Class, assert_nothing_personal, refused, unsent};
 
     const SERVICE: &str = "MG0123456789abcdef0123456789ABCDEF";
 
@@ -147,7 +149,7 @@ mod tests {
         }
     }
 
-    fn twilio(base_url: String, links: Links) -> Twilio {
+    fn twilio(base_url: &str, links: Links) -> Twilio {
         Twilio::new(fake::client(), base_url, fake::secrets(), links)
     }
 
@@ -155,34 +157,34 @@ mod tests {
         twilio.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
     }
 
-    async fn told(play: Play, order: &SmsOrder, links: Links) -> (Outcome, Seen) {
-        let (base_url, seen) = fake::provider(play).await;
-        let outcome = send(&twilio(base_url, links), "default", order).await;
+    async fn send_to_stand_in(answer: Answer, order: &SmsOrder, links: Links) -> (Outcome, Request) {
+        let provider = StandIn::with_answer(answer);
+        let outcome = send(&twilio(provider.url(), links), "default", order).await;
         assert_nothing_personal(&format!("{outcome:?}"));
-        (outcome, seen.await.expect("it was called"))
+        (outcome, provider.only_request())
     }
 
-    async fn sent(play: Play) -> Outcome {
-        told(play, &order(Message::Confirmation), fake::links()).await.0
+    async fn sent(answer: Answer) -> Outcome {
+        send_to_stand_in(answer, &order(Message::Confirmation), fake::links()).await.0
     }
 
-    fn created() -> Play {
-        fake::json("201 Created", r#"{"sid":"SM1","status":"queued","error_code":null,"num_segments":"1"}"#)
+    fn created() -> Answer {
+        Answer::json(201, r#"{"sid":"SM1","status":"queued","error_code":null,"num_segments":"1"}"#)
     }
 
     #[tokio::test]
     async fn the_request() {
-        let (outcome, seen) = told(created(), &order(Message::Confirmation), fake::links()).await;
+        let (outcome, request) = send_to_stand_in(created(), &order(Message::Confirmation), fake::links()).await;
         assert_eq!(outcome, Outcome::Done { provider_id: Some("SM1".to_owned()) });
         let path = "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json";
-        assert!(seen.head.starts_with(&format!("POST {path} HTTP/1.1")), "{}", seen.head);
+        assert_eq!(request.method_and_target(), format!("POST {path}"));
         // base64 of AC…:token.
-        let basic = "authorization: Basic QUMwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjp0b2tlbg==";
-        assert!(seen.head.contains(basic), "{}", seen.head);
+        let basic = "Basic QUMwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjp0b2tlbg==";
+        assert_eq!(request.header("authorization"), Some(basic));
         let order = order(Message::Confirmation);
         let body = wording::sms(order.message, &order.content, None, false).expect("wording");
         assert_eq!(
-            seen.body,
+            request.json(),
             json!({
                 "To": fake::PHONE,
                 "From": "+14155552345",
@@ -199,77 +201,74 @@ mod tests {
             [(SERVICE, "MessagingServiceSid"), ("VAI", "From"), ("MG 12", "From"), (&SERVICE[..33], "From")]
         {
             let order = SmsOrder { sender: Some(sender.to_owned()), ..order(Message::Confirmation) };
-            let (_, seen) = told(created(), &order, Links::default()).await;
-            assert_eq!(seen.body[field], sender);
-            assert_eq!(seen.body.as_object().expect("a form").len(), 3, "{}", seen.body);
+            let (_, request) = send_to_stand_in(created(), &order, Links::default()).await;
+            assert_eq!(request.json()[field], sender);
+            assert_eq!(request.json().as_object().expect("a form").len(), 3, "{}", request.json());
         }
     }
 
     #[tokio::test]
     async fn each_code_has_its_class() {
         use Reason::{Landline, Misconfigured, OptedOut, PhoneInvalid, ProviderRefused, RateLimited};
-        let cases: [(u32, &str, Class<'_>); 17] = [
-            (20003, "401 Unauthorized", &unsent(Misconfigured, None)),
-            (20429, "429 Too Many Requests", &unsent(RateLimited, None)),
-            (21211, "400 Bad Request", &refused(PhoneInvalid)),
-            (21217, "400 Bad Request", &refused(PhoneInvalid)),
-            (21212, "400 Bad Request", &unsent(Misconfigured, None)),
-            (21408, "403 Forbidden", &refused(ProviderRefused)),
-            (21603, "400 Bad Request", &unsent(Misconfigured, None)),
-            (21604, "400 Bad Request", &unsent(Misconfigured, None)),
-            (21606, "400 Bad Request", &unsent(Misconfigured, None)),
-            (21608, "400 Bad Request", &unsent(Misconfigured, None)),
-            (21610, "400 Bad Request", &refused(OptedOut)),
-            (21611, "429 Too Many Requests", &unsent(RateLimited, Some(60))),
-            (21612, "400 Bad Request", &refused(ProviderRefused)),
-            (21614, "400 Bad Request", &refused(Landline)),
-            (21617, "400 Bad Request", &refused(ProviderRefused)),
-            (21635, "400 Bad Request", &refused(Landline)),
-            (21611, "400 Bad Request", &unsent(RateLimited, Some(60))),
+        let cases: [(u32, u16, Class<'_>); 17] = [
+            (20003, 401, &unsent(Misconfigured, None)),
+            (20429, 429, &unsent(RateLimited, None)),
+            (21211, 400, &refused(PhoneInvalid)),
+            (21217, 400, &refused(PhoneInvalid)),
+            (21212, 400, &unsent(Misconfigured, None)),
+            (21408, 403, &refused(ProviderRefused)),
+            (21603, 400, &unsent(Misconfigured, None)),
+            (21604, 400, &unsent(Misconfigured, None)),
+            (21606, 400, &unsent(Misconfigured, None)),
+            (21608, 400, &unsent(Misconfigured, None)),
+            (21610, 400, &refused(OptedOut)),
+            (21611, 429, &unsent(RateLimited, Some(60))),
+            (21612, 400, &refused(ProviderRefused)),
+            (21614, 400, &refused(Landline)),
+            (21617, 400, &refused(ProviderRefused)),
+            (21635, 400, &refused(Landline)),
+            (21611, 400, &unsent(RateLimited, Some(60))),
         ];
         for (code, status, expected) in cases {
             let body = json!({
                 "code": code,
                 "message": format!("The number {} is not", fake::PHONE),
                 "more_info": format!("https://www.twilio.com/docs/errors/{code}"),
-                "status": status[..3].parse::<u16>().expect("a number"),
+                "status": status,
             });
-            let outcome = sent(fake::json(status, &body.to_string())).await;
-            assert_eq!(outcome, expected(format!("Twilio answered HTTP {}, code {code}", &status[..3])));
+            let outcome = sent(Answer::json(status, body)).await;
+            assert_eq!(outcome, expected(format!("Twilio answered HTTP {status}, code {code}")));
         }
     }
 
     #[tokio::test]
     async fn what_the_table_does_not_know() {
-        let code = |status| sent(fake::json(status, r#"{"code":99999,"message":"Ana"}"#));
-        assert!(matches!(code("400 Bad Request").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(code("404 Not Found").await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(code("403 Forbidden").await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
-        for doubtful in ["500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable"] {
-            assert_eq!(
-                code(doubtful).await,
-                Outcome::Unknown { detail: format!("Twilio answered HTTP {}", &doubtful[..3]) }
-            );
+        let code = |status| sent(Answer::json(status, r#"{"code":99999,"message":"Ana"}"#));
+        assert!(matches!(code(400).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code(404).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        assert!(matches!(code(403).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
+        for doubtful in [500, 502, 503] {
+            assert_eq!(code(doubtful).await, Outcome::Unknown { detail: format!("Twilio answered HTTP {doubtful}") });
         }
-        let limited = sent(Play::Answer("429 Too Many Requests", "retry-after: 17\r\n", String::new())).await;
+        let limited = sent(Answer::new(429, "").header("retry-after", "17")).await;
         assert!(matches!(limited, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(17), .. }));
         for empty in ["", "{}", "[]", "null", "<h1>Ana</h1>"] {
-            assert!(matches!(sent(fake::json("201 Created", empty)).await, Outcome::Unknown { .. }), "{empty}");
+            assert!(matches!(sent(Answer::json(201, empty)).await, Outcome::Unknown { .. }), "{empty}");
         }
     }
 
     #[tokio::test]
     async fn no_answer_is_in_doubt_and_no_connection_is_not() {
-        assert_eq!(sent(Play::Silence).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
-        assert!(matches!(sent(Play::HangUp).await, Outcome::Unknown { .. }));
-        let nobody = twilio(fake::nobody().await, fake::links());
+        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
+        let nobody = twilio(&stand_in::unused_url(), fake::links());
         let outcome = send(&nobody, "default", &order(Message::Confirmation)).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn a_missing_secret_or_sender_is_misconfigured() {
-        let nobody = twilio(fake::nobody().await, fake::links());
+        let nobody = twilio(&stand_in::unused_url(), fake::links());
         for connection in ["unheard-of", "empty", "broken"] {
             let outcome = send(&nobody, connection, &order(Message::Confirmation)).await;
             assert!(

@@ -12,7 +12,7 @@ use runtime::Secrets;
 use serde::Serialize;
 use wire::vai;
 
-use crate::{http, when, words};
+use crate::{outcome, when, words};
 
 /// VAI's API.
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ impl VaiClient {
     }
 
     async fn key(&self, connection: &ConnectionName) -> Result<Private<String>, Outcome> {
-        let providers = self.secrets.providers(connection).await.map_err(|error| http::without_secret(&error))?;
-        providers.vai_api_key.ok_or_else(|| http::misconfigured("the connection's secret has no key for VAI"))
+        let providers = self.secrets.providers(connection).await.map_err(|error| outcome::from_secret_error(&error))?;
+        providers.vai_api_key.ok_or_else(|| outcome::misconfigured("the connection's secret has no key for VAI"))
     }
 
     async fn call(
@@ -42,13 +42,13 @@ impl VaiClient {
     ) -> Result<Response, Outcome> {
         let bearer = self.key(connection).await?;
         let request = self.client.post(format!("{}{path}", self.base_url)).bearer_auth(bearer.expose());
-        http::send(request.header("Idempotency-Key", key.as_str()).json(body)).await
+        outcome::send(request.header("Idempotency-Key", key.as_str()).json(body)).await
     }
 
     async fn post(&self, connection: &ConnectionName, key: &CommandId, path: &str, body: &impl Serialize) -> Outcome {
         match self.call(connection, key, path, body).await {
             Ok(response) if response.status().is_success() => Outcome::Done { provider_id: None },
-            Ok(response) => http::by_status("VAI", &response),
+            Ok(response) => outcome::from_response("VAI", &response),
             Err(outcome) => outcome,
         }
     }
@@ -58,7 +58,7 @@ impl VaiClient {
     /// Sends one e-mail; see [`engine::Email::send`].
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
         if order.template.is_none() {
-            return http::misconfigured("the settings name no template of VAI's");
+            return outcome::misconfigured("the settings name no template of VAI's");
         }
         let content = &order.content;
         let subject = words::subject(order.message, content.language, &content.event);
@@ -68,7 +68,7 @@ impl VaiClient {
 }
 
 impl engine::Vai for VaiClient {
-    async fn tell(
+    async fn send_news(
         &self,
         connection: &ConnectionName,
         key: &CommandId,
@@ -95,7 +95,7 @@ impl engine::Vai for VaiClient {
         self.post(connection, key, vai::FOLLOW_UP, &body).await
     }
 
-    async fn log(
+    async fn log_fact(
         &self,
         connection: &ConnectionName,
         key: &CommandId,
@@ -112,40 +112,42 @@ mod tests {
     use domain::Reason;
     use engine::Vai;
     use insta::assert_snapshot;
+    use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, Play, Seen, assert_nothing_personal};
+    use crate::fake::{self, assert_nothing_personal};
 
     const NOW: &str = "2026-03-27T09:00:00Z";
 
     /// Starts VAI and a client of it.
-    async fn vai(play: Play) -> (VaiClient, impl Future<Output = Seen>) {
-        let (base_url, seen) = fake::provider(play).await;
-        (VaiClient::new(fake::client(), base_url, fake::secrets()), async { seen.await.expect("it was called") })
+    fn vai(answer: Answer) -> (VaiClient, StandIn) {
+        let provider = StandIn::with_answer(answer);
+        (VaiClient::new(fake::client(), provider.url(), fake::secrets()), provider)
     }
 
     fn done() -> Outcome {
         Outcome::Done { provider_id: None }
     }
 
-    async fn told(play: Play) -> Outcome {
-        let (vai, seen) = vai(play).await;
-        let outcome =
-            vai.tell(&fake::connection("default"), &fake::key(), News::Canceled, &fake::news(), fake::at(NOW)).await;
-        seen.await;
+    async fn send_news(answer: Answer) -> Outcome {
+        let (vai, provider) = vai(answer);
+        let outcome = vai
+            .send_news(&fake::connection("default"), &fake::key(), News::Canceled, &fake::news(), fake::at(NOW))
+            .await;
+        provider.only_request();
         assert_nothing_personal(&format!("{outcome:?}"));
         outcome
     }
 
     #[tokio::test]
     async fn mail_tells_times_as_text() {
-        let (vai, seen) = vai(fake::json("202 Accepted", "")).await;
+        let (vai, provider) = vai(Answer::json(202, ""));
         assert_eq!(vai.send(&fake::connection("default"), &fake::key(), &fake::mail()).await, done());
-        let seen = seen.await;
-        assert!(seen.head.starts_with("POST /email/send HTTP/1.1"), "{}", seen.head);
-        assert!(seen.head.contains("authorization: Bearer vai-key"), "{}", seen.head);
-        assert!(seen.head.contains("idempotency-key: sms-confirmation-0123"), "{}", seen.head);
-        assert_snapshot!(serde_json::to_string_pretty(&seen.body).expect("JSON"), @r#"
+        let request = provider.only_request();
+        assert_eq!(request.method_and_target(), "POST /email/send");
+        assert_eq!(request.header("authorization"), Some("Bearer vai-key"));
+        assert_eq!(request.header("idempotency-key"), Some("sms-confirmation-0123"));
+        assert_snapshot!(serde_json::to_string_pretty(&request.json()).expect("JSON"), @r#"
         {
           "data": {
             "agent_type": "sales",
@@ -164,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_template_nothing_is_sent() {
-        let vai = VaiClient::new(fake::client(), fake::nobody().await, fake::secrets());
+        let vai = VaiClient::new(fake::client(), stand_in::unused_url(), fake::secrets());
         let mut order = fake::mail();
         order.template = None;
         let outcome = vai.send(&fake::connection("default"), &fake::key(), &order).await;
@@ -179,73 +181,69 @@ mod tests {
             (News::Canceled, "/calendly/canceled", "cancel_reason"),
             (News::Rescheduled, "/calendly/rescheduled", "old_start_time"),
         ] {
-            let (vai, seen) = vai(fake::json("200 OK", "anything")).await;
+            let (vai, provider) = vai(Answer::json(200, "anything"));
             let (connection, order) = (fake::connection("default"), fake::news());
-            assert_eq!(vai.tell(&connection, &fake::key(), news, &order, fake::at(NOW)).await, done());
-            let seen = seen.await;
-            assert!(seen.head.starts_with(&format!("POST {path} HTTP/1.1")), "{}", seen.head);
-            assert!(seen.head.contains("idempotency-key: "), "{}", seen.head);
-            assert!(seen.body[field].is_string(), "{}", seen.body);
+            assert_eq!(vai.send_news(&connection, &fake::key(), news, &order, fake::at(NOW)).await, done());
+            let request = provider.only_request();
+            assert_eq!(request.method_and_target(), format!("POST {path}"));
+            assert_eq!(request.header("idempotency-key"), Some(fake::key().as_str()));
+            assert!(request.json()[field].is_string(), "{}", request.json());
         }
     }
 
     #[tokio::test]
     async fn help_is_offered_in_the_invitees_language() {
-        let (vai, seen) = vai(fake::json("200 OK", "{}")).await;
+        let (vai, provider) = vai(Answer::json(200, "{}"));
         let at = fake::at("2026-03-28T09:00:00Z");
         assert_eq!(vai.offer_help(&fake::connection("default"), &fake::key(), &fake::news(), at).await, done());
-        let seen = seen.await;
-        assert!(seen.head.starts_with("POST /followup/schedule "), "{}", seen.head);
-        assert_eq!(seen.body["scheduled_for"], "2026-03-28T09:00:00Z");
-        assert!(seen.body["message"].as_str().expect("a text").starts_with("Am observat"), "{}", seen.body);
+        let request = provider.only_request();
+        assert_eq!(request.method_and_target(), "POST /followup/schedule");
+        assert_eq!(request.json()["scheduled_for"], "2026-03-28T09:00:00Z");
+        assert!(request.json()["message"].as_str().expect("a text").starts_with("Am observat"), "{}", request.json());
     }
 
     #[tokio::test]
     async fn facts_are_logged_with_their_payload() {
-        let (vai, seen) = vai(fake::json("200 OK", "{}")).await;
+        let (vai, provider) = vai(Answer::json(200, "{}"));
         let body = br#"{"event":"invitee.created","payload":{"name":"Ana Pop"}}"#;
         let (connection, what) = (fake::connection("default"), Analytics::InviteeCreated);
-        assert_eq!(vai.log(&connection, &fake::key(), what, body, fake::at(NOW)).await, done());
-        let seen = seen.await;
-        assert!(seen.head.starts_with("POST /analytics/log "), "{}", seen.head);
-        assert_eq!(seen.body["data"], serde_json::json!({"name": "Ana Pop"}));
+        assert_eq!(vai.log_fact(&connection, &fake::key(), what, body, fake::at(NOW)).await, done());
+        let request = provider.only_request();
+        assert_eq!(request.method_and_target(), "POST /analytics/log");
+        assert_eq!(request.json()["data"], serde_json::json!({"name": "Ana Pop"}));
     }
 
     #[tokio::test]
     async fn statuses_have_their_class() {
-        let status = |status| told(Play::Answer(status, "", "Ana Pop".to_owned()));
-        assert_eq!(status("204 No Content").await, done());
-        for refused in ["400 Bad Request", "404 Not Found", "409 Conflict", "422 Unprocessable Entity"] {
+        let status = |status| send_news(Answer::new(status, "Ana Pop"));
+        assert_eq!(status(204).await, done());
+        for refused in [400, 404, 409, 422] {
             assert!(matches!(status(refused).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
         }
-        for locked in ["401 Unauthorized", "403 Forbidden"] {
+        for locked in [401, 403] {
             assert!(matches!(status(locked).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
         }
-        let elsewhere = status("308 Permanent Redirect").await;
+        let elsewhere = status(308).await;
         assert!(matches!(elsewhere, Outcome::Refused { reason: Reason::Misconfigured, .. }));
-        for doubtful in ["408 Request Timeout", "500 Internal Server Error", "503 Service Unavailable"] {
+        for doubtful in [408, 500, 503] {
             assert!(matches!(status(doubtful).await, Outcome::Unknown { .. }));
         }
-        let limited = told(Play::Answer(
-            "429 Too Many Requests",
-            "retry-after: Fri, 27 Mar 2026 10:00:00 GMT\r\n",
-            String::new(),
-        ));
+        let limited = send_news(Answer::new(429, "").header("retry-after", "Fri, 27 Mar 2026 10:00:00 GMT"));
         assert!(matches!(limited.await, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: None, .. }));
     }
 
     #[tokio::test]
     async fn no_answer_is_in_doubt_and_no_connection_is_not() {
-        assert!(matches!(told(Play::Silence).await, Outcome::Unknown { .. }));
-        assert!(matches!(told(Play::HangUp).await, Outcome::Unknown { .. }));
-        let vai = VaiClient::new(fake::client(), fake::nobody().await, fake::secrets());
+        assert!(matches!(send_news(Answer::never_answers()).await, Outcome::Unknown { .. }));
+        assert!(matches!(send_news(Answer::closes_connection()).await, Outcome::Unknown { .. }));
+        let vai = VaiClient::new(fake::client(), stand_in::unused_url(), fake::secrets());
         let outcome = vai.send(&fake::connection("default"), &fake::key(), &fake::mail()).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn a_missing_secret_is_tried_again() {
-        let vai = VaiClient::new(fake::client(), fake::nobody().await, fake::secrets());
+        let vai = VaiClient::new(fake::client(), stand_in::unused_url(), fake::secrets());
         for connection in ["unheard-of", "empty", "broken"] {
             let outcome = vai.send(&fake::connection(connection), &fake::key(), &fake::mail()).await;
             assert!(

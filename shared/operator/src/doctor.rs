@@ -66,7 +66,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
     // Which keys there must be, the settings say.
-    let settings = Table::new(dynamodb.clone(), &options.rows.table_name).settings(connection).await;
+    let settings = Table::new(dynamodb.clone(), &options.rows.table_name).load_settings(connection).await;
     let known = settings.as_ref().ok().cloned().unwrap_or_default();
 
     let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);

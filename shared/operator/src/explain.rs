@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use domain::{
     Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, Leg, Objection, Phone, PhoneSource,
-    Private, Settings, timeline, uri_uuid,
+    Settings, choose_phone, phone_candidates, timeline, uri_uuid,
 };
 use engine::Store;
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let table = options.rows.table().await;
     let mut stories = Vec::new();
-    for booking in table.find(connection, &options.id).await? {
+    for booking in table.find_bookings(connection, &options.id).await? {
         let Some(story) = table.booking_record(connection, &booking).await? else { continue };
         let consent = consent(&table, connection, &story.booking).await?;
         stories.push(tell(&story, &consent));
@@ -56,31 +56,23 @@ struct Consent {
 type Objected = Option<(Objection, ConsentSource)>;
 
 async fn consent(store: &impl Store, connection: &ConnectionName, booking: &Booking) -> anyhow::Result<Consent> {
-    let Some(leg) = head(booking) else { return Ok(Consent::default()) };
-    let settings = store.settings(connection).await?;
+    let Some(leg) = booking.current_leg() else { return Ok(Consent::default()) };
+    let settings = store.load_settings(connection).await?;
     let texts = match number(booking, leg, &settings) {
-        Some(phone) => Some(store.contact(connection, &ContactKey::for_phone(connection, &phone)).await?.objection),
+        Some(phone) => {
+            Some(store.load_contact(connection, &ContactKey::for_phone(connection, &phone)).await?.objection)
+        }
         None => None,
     };
-    let mails = store.contact(connection, &ContactKey::for_email(connection, leg.details.email.expose())).await?;
+    let mails = store.load_contact(connection, &ContactKey::for_email(connection, leg.details.email.expose())).await?;
     Ok(Consent { texts, mails: Some(mails.objection) })
 }
 
-/// The number that is texted: the first that can be.
+/// The number that is texted.
 fn number(booking: &Booking, leg: &Leg, settings: &Settings) -> Option<Phone> {
-    let told =
-        leg.details.phones.iter().filter(|it| it.question.as_deref().is_none_or(|it| settings.asks_for_phone(it)));
-    let kept = booking.metadata.as_ref().and_then(|it| it.phone.as_ref());
-    let mut all = told.map(|it| &it.text).chain(kept).map(Private::expose);
-    all.find_map(|text| notify::numbers::read(text, settings.default_region.as_deref()).ok())
-}
-
-/// The leg that the booking stands on.
-fn head(booking: &Booking) -> Option<&Leg> {
-    match booking.state() {
-        Some(BookingState::Active(leg) | BookingState::Moving(leg) | BookingState::Canceled(leg, _)) => Some(leg),
-        None => None,
-    }
+    let region = settings.default_region.as_deref();
+    let candidates = phone_candidates(booking, leg, settings).ok()?;
+    choose_phone(&candidates, |text| notify::numbers::read(text, region)).ok().map(|(phone, _)| phone)
 }
 
 fn objected(objected: Objected, written: &str) -> String {
@@ -116,7 +108,7 @@ fn tell(story: &BookingRecord, consent: &Consent) -> String {
     };
     line("booking", booking.id.as_str());
     let state = booking.state();
-    let leg = head(booking);
+    let leg = booking.current_leg();
     let (zone, zone_name) = zone(leg);
     if let Some(leg) = leg {
         let start = leg.details.start.to_zoned(zone.clone()).strftime("%a %d %b %Y %H:%M");
@@ -201,8 +193,8 @@ fn phones(leg: &Leg) -> String {
 #[cfg(test)]
 mod tests {
     use domain::{
-        Action, Booking, BookingId, Command, ConnectionName, Fact, FactKind, FactRecord, InviteeUri, Message, Reason,
-        State,
+        Booking, BookingId, Command, ConnectionName, Fact, FactKind, FactRecord, InviteeUri, Message, MessageAction,
+        Reason, State,
     };
     use serde_json::json;
 
@@ -234,7 +226,7 @@ mod tests {
         let received = at("2027-01-09T10:00:02Z");
         let fact =
             FactRecord { kind: FactKind::Created, invitee: leg.clone(), occurred_at: received, received_at: received };
-        let action = Action::Sms(Message::Confirmation);
+        let action = MessageAction::Sms(Message::Confirmation);
         let command = Command::new(&id, action, leg, at("2027-01-11T09:00:00Z"), None).with_state(
             State::Skipped { reason: Reason::NoTemplate },
             at("2027-01-09T10:00:03Z"),
@@ -265,7 +257,7 @@ mod tests {
     fn the_number_is_the_first_that_can_be_texted() {
         let mut booking = Booking::new(BookingId::new("bk-1"), ConnectionName::default());
         booking.apply_fact(&booked());
-        let leg = head(&booking).expect("a leg");
+        let leg = booking.current_leg().expect("a leg");
         let found = |leg: &Leg, region: Option<&str>| {
             let settings = Settings { default_region: region.map(str::to_owned), ..Settings::default() };
             number(&booking, leg, &settings).map(|it| it.expose().to_owned())

@@ -88,7 +88,7 @@ struct CalendlyApi {
 
 impl CalendlyApi {
     fn account(&self, token: domain::Private<String>) -> anyhow::Result<calendly::Account> {
-        Ok(calendly::Account::new(notify::http::client()?, self.base_url.trim_end_matches('/'), token))
+        Ok(calendly::Account::new(http_client::client()?, self.base_url.trim_end_matches('/'), token))
     }
 }
 

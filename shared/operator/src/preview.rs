@@ -69,7 +69,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
             }
         },
         (None, Some(table_name)) if options.deployed => {
-            let settings = Rows { table_name }.table().await.settings(connection).await?;
+            let settings = Rows { table_name }.table().await.load_settings(connection).await?;
             let errors = wording::check(&settings);
             (settings, errors, format!("the settings of {connection}"))
         }

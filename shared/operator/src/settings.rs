@@ -35,7 +35,7 @@ struct What {
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let Some(file) = options.what.file else {
-        let settings = options.rows.table().await.settings(connection).await?;
+        let settings = options.rows.table().await.load_settings(connection).await?;
         put(&toml::to_string_pretty(&settings)?);
         return Ok(true);
     };

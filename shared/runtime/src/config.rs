@@ -170,7 +170,7 @@ impl WebhookConfig {
     }
 }
 
-/// What the processor and the reminder need to act on the world.
+/// What every function that works on bookings needs.
 #[derive(Clone, Debug)]
 pub struct WorldConfig {
     /// `TABLE_NAME`.
@@ -181,26 +181,14 @@ pub struct WorldConfig {
     pub due_queue_arn: String,
     /// `SCHEDULE_GROUP`.
     pub schedule_group: String,
-    /// `SCHEDULER_ROLE_ARN`: the role that EventBridge Scheduler takes on.
+    /// `SCHEDULER_ROLE_ARN`: the role that EventBridge Scheduler assumes.
     pub scheduler_role_arn: String,
-    /// `SCHEDULER_DLQ_ARN`: where it puts what it could not deliver.
+    /// `SCHEDULER_DLQ_ARN`: where EventBridge Scheduler puts what it could not deliver.
     pub scheduler_dlq_arn: String,
     /// `SECRET_PREFIX`.
     pub secret_prefix: String,
     /// `CALENDLY_API_URL`.
     pub calendly_api_url: String,
-    /// `ENGAGELAB_API_URL`.
-    pub engagelab_api_url: String,
-    /// `TWILIO_API_URL`.
-    pub twilio_api_url: String,
-    /// `BREVO_API_URL`.
-    pub brevo_api_url: String,
-    /// `SES_API_URL`, where Amazon SES is a sandbox's.
-    pub ses_api_url: Option<String>,
-    /// `VAI_API_URL`.
-    pub vai_api_url: String,
-    /// `PUBLIC_URL`: where people, callers of the API and webhooks reach us.
-    pub public_url: Option<String>,
     /// `LOG_LEVEL`.
     pub log_level: tracing::Level,
     /// The function's name, for its metrics.
@@ -208,8 +196,8 @@ pub struct WorldConfig {
 }
 
 impl WorldConfig {
-    fn read_from(env: &mut Environment) -> Self {
-        let config = Self {
+    fn read(env: &mut Environment) -> Self {
+        Self {
             table_name: env.required("TABLE_NAME"),
             due_queue_url: env.required("DUE_QUEUE_URL"),
             due_queue_arn: env.required("DUE_QUEUE_ARN"),
@@ -218,44 +206,97 @@ impl WorldConfig {
             scheduler_dlq_arn: env.required("SCHEDULER_DLQ_ARN"),
             secret_prefix: env.required("SECRET_PREFIX"),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
+            log_level: env.log_level(),
+            function_name: env.function_name(),
+        }
+    }
+}
+
+/// What a function needs that sends messages and calls VAI.
+#[derive(Clone, Debug)]
+pub struct MessagingConfig {
+    /// `ENGAGELAB_API_URL`.
+    pub engagelab_api_url: String,
+    /// `TWILIO_API_URL`.
+    pub twilio_api_url: String,
+    /// `BREVO_API_URL`.
+    pub brevo_api_url: String,
+    /// `SES_API_URL`: set where Amazon SES is a sandbox.
+    pub ses_api_url: Option<String>,
+    /// `VAI_API_URL`.
+    pub vai_api_url: String,
+    /// `PUBLIC_URL`: where people and webhooks reach us. It stands in links and callbacks.
+    pub public_url: Option<String>,
+}
+
+impl MessagingConfig {
+    fn read(env: &mut Environment) -> Self {
+        Self {
             engagelab_api_url: env.url("ENGAGELAB_API_URL", Some("https://smsapi.engagelab.com")),
             twilio_api_url: env.url("TWILIO_API_URL", Some("https://api.twilio.com")),
             brevo_api_url: env.url("BREVO_API_URL", Some("https://api.brevo.com")),
             ses_api_url: env.optional_url("SES_API_URL"),
             vai_api_url: env.url("VAI_API_URL", None),
             public_url: env.optional_url("PUBLIC_URL"),
-            log_level: env.log_level(),
-            function_name: env.function_name(),
-        };
-        env.stage();
-        config
+        }
     }
+}
 
-    /// Reads the reminder's.
+/// The reminder function's configuration.
+#[derive(Clone, Debug)]
+pub struct ReminderConfig {
+    /// What it needs to work on bookings.
+    pub world: WorldConfig,
+    /// What it needs to send messages.
+    pub messaging: MessagingConfig,
+}
+
+impl ReminderConfig {
+    /// Reads it.
     ///
     /// # Errors
     /// Everything that is wrong with the environment.
     pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
-        let config = Self::read_from(&mut env);
+        let config = Self { world: WorldConfig::read(&mut env), messaging: MessagingConfig::read(&mut env) };
+        env.stage();
         env.finish(config)
-    }
-
-    /// Reads the processor's: the world, and `INTAKE_DLQ_URL`.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the environment.
-    pub fn read_with_intake_dlq(mut env: Environment) -> Result<(Self, String), ConfigError> {
-        let config = Self::read_from(&mut env);
-        let dead_letters = env.required("INTAKE_DLQ_URL");
-        env.finish((config, dead_letters))
     }
 }
 
-/// What the schedule function needs: the world, and the queues that it tells the depth of.
+/// The processor function's configuration.
+#[derive(Clone, Debug)]
+pub struct ProcessorConfig {
+    /// What it needs to work on bookings.
+    pub world: WorldConfig,
+    /// What it needs to send messages.
+    pub messaging: MessagingConfig,
+    /// `INTAKE_DLQ_URL`.
+    pub intake_dlq_url: String,
+}
+
+impl ProcessorConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the environment.
+    pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
+        let config = Self {
+            world: WorldConfig::read(&mut env),
+            messaging: MessagingConfig::read(&mut env),
+            intake_dlq_url: env.required("INTAKE_DLQ_URL"),
+        };
+        env.stage();
+        env.finish(config)
+    }
+}
+
+/// The schedule function's configuration. It sends no messages.
 #[derive(Clone, Debug)]
 pub struct ScheduleConfig {
-    /// What it needs to act on the world.
+    /// What it needs to work on bookings.
     pub world: WorldConfig,
+    /// `PUBLIC_URL`: where callers and Calendly's webhooks reach us.
+    pub public_url: Option<String>,
     /// `INTAKE_QUEUE_URL`.
     pub intake_queue_url: String,
     /// `INTAKE_DLQ_URL`.
@@ -273,12 +314,14 @@ impl ScheduleConfig {
     /// Everything that is wrong with the environment.
     pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
         let config = Self {
-            world: WorldConfig::read_from(&mut env),
+            world: WorldConfig::read(&mut env),
+            public_url: env.optional_url("PUBLIC_URL"),
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             intake_dlq_url: env.required("INTAKE_DLQ_URL"),
             due_dlq_url: env.required("DUE_DLQ_URL"),
             scheduler_dlq_url: env.required("SCHEDULER_DLQ_URL"),
         };
+        env.stage();
         env.finish(config)
     }
 }
@@ -318,7 +361,7 @@ mod tests {
             "LOG_LEVEL" | "STAGE" => None,
             _ => Some("x".to_owned()),
         });
-        let error = WorldConfig::read(env).expect_err("http").to_string();
+        let error = ReminderConfig::read(env).expect_err("http").to_string();
         assert!(error.ends_with("VAI_API_URL must begin with https:// (http:// is for loopback only)"), "{error}");
     }
 
@@ -331,11 +374,11 @@ mod tests {
             "LOG_LEVEL" | "STAGE" => None,
             _ => Some("x".to_owned()),
         };
-        let config = WorldConfig::read(Environment::from(given)).expect("a configuration");
-        assert_eq!(config.twilio_api_url, "https://api.twilio.com");
-        assert_eq!(config.brevo_api_url, "https://api.brevo.com");
-        assert_eq!(config.ses_api_url.as_deref(), Some("http://127.0.0.1:4570/ses"));
-        assert_eq!(config.public_url, None);
+        let config = ReminderConfig::read(Environment::from(given)).expect("a configuration");
+        assert_eq!(config.messaging.twilio_api_url, "https://api.twilio.com");
+        assert_eq!(config.messaging.brevo_api_url, "https://api.brevo.com");
+        assert_eq!(config.messaging.ses_api_url.as_deref(), Some("http://127.0.0.1:4570/ses"));
+        assert_eq!(config.messaging.public_url, None);
     }
 
     #[test]
@@ -353,16 +396,16 @@ mod tests {
                 _ => Some("x".to_owned()),
             }
         }
-        let error = WorldConfig::read(Environment::from(given)).expect_err("a sandbox").to_string();
+        let error = ReminderConfig::read(Environment::from(given)).expect_err("a sandbox").to_string();
         assert_eq!(
             error,
             "the environment is not as it must be: CALENDLY_API_URL is a sandbox's, and STAGE is prod; \
              TWILIO_API_URL is a sandbox's, and STAGE is prod; SES_API_URL is a sandbox's, and STAGE is prod"
         );
         let dev = |name: &str| if name == "STAGE" { Some("dev".to_owned()) } else { given(name) };
-        WorldConfig::read(Environment::from(dev)).expect("a configuration");
+        ReminderConfig::read(Environment::from(dev)).expect("a configuration");
         let other = |name: &str| if name == "STAGE" { Some("live".to_owned()) } else { given(name) };
-        let error = WorldConfig::read(Environment::from(other)).expect_err("no stage").to_string();
+        let error = ReminderConfig::read(Environment::from(other)).expect_err("no stage").to_string();
         assert!(error.ends_with("STAGE must be dev or prod"), "{error}");
     }
 
@@ -379,13 +422,14 @@ mod tests {
             [&config.world.table_name, &config.intake_queue_url, &config.intake_dlq_url, &config.due_dlq_url],
             ["the TABLE_NAME", "the INTAKE_QUEUE_URL", "the INTAKE_DLQ_URL", "the DUE_DLQ_URL"]
         );
-        assert_eq!(config.world.public_url.as_deref(), Some("https://api.example.com"));
+        assert_eq!(config.public_url.as_deref(), Some("https://api.example.com"));
         let error = ScheduleConfig::read(Environment::from(|_| None)).expect_err("problems").to_string();
         for name in
-            ["TABLE_NAME", "VAI_API_URL", "INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL", "SCHEDULER_DLQ_URL"]
+            ["TABLE_NAME", "SCHEDULE_GROUP", "INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL", "SCHEDULER_DLQ_URL"]
         {
             assert!(error.contains(&format!("{name} is missing")), "{error}");
         }
-        assert!(!error.contains("PUBLIC_URL"), "{error}");
+        // It sends no messages.
+        assert!(!error.contains("PUBLIC_URL") && !error.contains("VAI_API_URL"), "{error}");
     }
 }

@@ -1,9 +1,6 @@
 //! What the table is asked, call by call, and what becomes of answers that an emulator doesn't give.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -12,6 +9,7 @@ use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::{BookingId, CalendlyRequest, ConnectionName, Reason, RequestState, Settings, decide};
 use engine::{ApiStore, CommitError, ReserveError, Store};
 use serde_json::{Value, json};
+use stand_in::{Answer, StandIn};
 
 use crate::Table;
 use crate::fixtures::{asking, at, calendly_request, created, invitee, snapshot, stored_facts, token};
@@ -35,22 +33,17 @@ struct Service {
 
 impl Service {
     fn new(answers: Vec<(u16, Value)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let (heard, calls) = channel();
-        thread::spawn(move || {
-            for (status, answer) in answers {
-                let Ok((stream, _)) = listener.accept() else { return };
-                // Heard before it is answered: whoever has the answer finds the call.
-                if heard.send(hear(&stream)).is_err() {
-                    return;
-                }
-                reply(&stream, status, &answer.to_string());
-            }
+        let (sender, calls) = channel();
+        let mut answers = answers.into_iter();
+        let server = StandIn::start(move |request| {
+            let target = request.header("x-amz-target").unwrap_or_default();
+            let name = target.rsplit('.').next().unwrap_or_default().to_owned();
+            let _ = sender.send(Call { name, body: request.json() });
+            answers.next().map_or_else(Answer::closes_connection, |(status, body)| Answer::json(status, body))
         });
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .endpoint_url(endpoint)
+            .endpoint_url(server.url())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .build();
@@ -61,35 +54,6 @@ impl Service {
     fn names(&self) -> Vec<String> {
         self.calls.try_iter().map(|call| call.name).collect()
     }
-}
-
-fn hear(stream: &TcpStream) -> Call {
-    let mut reader = BufReader::new(stream);
-    let (mut name, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).expect("a header");
-        let Some((header, value)) = line.trim().split_once(':') else {
-            if line.trim().is_empty() {
-                break;
-            }
-            continue;
-        };
-        match header.to_lowercase().as_str() {
-            "x-amz-target" => name = value.rsplit('.').next().unwrap_or_default().to_owned(),
-            "content-length" => length = value.trim().parse().expect("a length"),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    Call { name, body: serde_json::from_slice(&body).expect("JSON") }
-}
-
-fn reply(mut stream: &TcpStream, status: u16, answer: &str) {
-    let length = answer.len();
-    let head = format!("HTTP/1.1 {status} Answer\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    stream.write_all(format!("{head}{answer}").as_bytes()).expect("an answer");
 }
 
 fn fine() -> (u16, Value) {
@@ -107,10 +71,10 @@ fn busy() -> (u16, Value) {
     refused(["None", "None", "TransactionConflict", "None"])
 }
 
-async fn reserve(table: &Table, most: u32) -> Result<(), ReserveError> {
+async fn reserve_budget(table: &Table, most: u32) -> Result<(), ReserveError> {
     let decision = asking(&snapshot("bk-1"), "k-1", calendly_request(START, None));
     let caps = Span::ALL.map(|span| (Bucket::of(span, at(NOW)), most));
-    table.reserve(&decision, OWNER, &caps).await
+    table.reserve_budget(&decision, OWNER, &caps).await
 }
 
 #[tokio::test]
@@ -118,7 +82,7 @@ async fn a_prospect_is_one_consistent_read() {
     let service = Service::new(vec![(200, json!({ "Responses": { "table": [] }, "UnprocessedKeys": {} }))]);
     let connection = ConnectionName::default();
     let request_snapshot =
-        service.table.request_snapshot(&connection, &BookingId::new("bk-1"), OWNER, &buckets(at(NOW))).await;
+        service.table.load_request(&connection, &BookingId::new("bk-1"), OWNER, &buckets(at(NOW))).await;
     assert_eq!(request_snapshot.expect("a prospect").revision, 0);
     let call = service.calls.try_recv().expect("a call");
     assert_eq!(call.name, "BatchGetItem");
@@ -137,7 +101,7 @@ async fn what_a_read_left_out_is_asked_for_again() {
     let left = json!({ "Responses": { "table": [] }, "UnprocessedKeys": { "table": { "Keys": [key] } } });
     let service = Service::new(vec![(200, left), (200, json!({ "Responses": { "table": [row] } }))]);
     let request_snapshot =
-        service.table.request_snapshot(&ConnectionName::default(), &BookingId::new("bk-1"), OWNER, &[]).await;
+        service.table.load_request(&ConnectionName::default(), &BookingId::new("bk-1"), OWNER, &[]).await;
     assert_eq!(request_snapshot.expect("a prospect").event_types_changed_at, Some(at("2026-11-20T07:00:00Z")));
     assert_eq!(service.names(), ["BatchGetItem", "BatchGetItem"]);
 }
@@ -153,31 +117,31 @@ async fn aliases_of_invitees_and_a_token_are_one_read() {
 #[tokio::test]
 async fn a_busy_bucket_is_tried_again() {
     let service = Service::new(vec![busy(), busy(), fine()]);
-    reserve(&service.table, 9).await.expect("reserved");
+    reserve_budget(&service.table, 9).await.expect("reserved");
     let calls: Vec<_> = service.calls.try_iter().collect();
     assert_eq!(calls.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(), ["TransactWriteItems"; 3]);
     let tokens = [0, 1, 2].map(|number: usize| calls[number].body["ClientRequestToken"].as_str().expect("a token"));
     assert!(tokens[0] != tokens[1] && tokens[1] != tokens[2], "a token that comes again is answered as the first time");
 
     let service = Service::new(vec![busy(), refused(["None", "None", "ConditionalCheckFailed", "None"])]);
-    assert!(matches!(reserve(&service.table, 9).await, Err(ReserveError::Spent(it)) if it.span == Span::Hour));
+    assert!(matches!(reserve_budget(&service.table, 9).await, Err(ReserveError::Spent(it)) if it.span == Span::Hour));
 
     let service = Service::new(vec![busy(); 5]);
-    assert!(matches!(reserve(&service.table, 9).await, Err(ReserveError::Commit(CommitError::Conflict))));
+    assert!(matches!(reserve_budget(&service.table, 9).await, Err(ReserveError::Commit(CommitError::Conflict))));
     assert_eq!(service.names().len(), 5, "not for ever");
 }
 
 #[tokio::test]
 async fn a_busy_booking_is_somebody_elses() {
     let service = Service::new(vec![refused(["TransactionConflict", "TransactionConflict", "None", "None"])]);
-    assert!(matches!(reserve(&service.table, 9).await, Err(ReserveError::Commit(CommitError::Conflict))));
+    assert!(matches!(reserve_budget(&service.table, 9).await, Err(ReserveError::Commit(CommitError::Conflict))));
     assert_eq!(service.names().len(), 1);
 }
 
 #[tokio::test]
 async fn a_cap_of_nothing_needs_no_call() {
     let service = Service::new(Vec::new());
-    assert!(matches!(reserve(&service.table, 0).await, Err(ReserveError::Spent(it)) if it.span == Span::Day));
+    assert!(matches!(reserve_budget(&service.table, 0).await, Err(ReserveError::Spent(it)) if it.span == Span::Day));
     assert!(service.names().is_empty());
 }
 
@@ -185,7 +149,7 @@ async fn a_cap_of_nothing_needs_no_call() {
 async fn permits_take_two_calls_at_most() {
     let name = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
     let full = |used: &str| (400, json!({ "__type": name, "message": "no", "Item": { "used": { "N": used } } }));
-    let permits = async |service: &Service| service.table.permits("a", 4, 10, at(NOW)).await.expect("an answer");
+    let permits = async |service: &Service| service.table.take_permits("a", 4, 10, at(NOW)).await.expect("an answer");
     let service = Service::new(vec![full("10")]);
     assert_eq!((permits(&service).await, service.names().len()), (0, 1));
     let service = Service::new(vec![full("9"), fine()]);
@@ -205,7 +169,7 @@ async fn of_many_aliases_those_that_matter_have_room() {
         seen = seen.clone().after(&asking(&seen, &format!("refused-{number}"), refused));
     }
     let decision = asking(&seen, "awaited", calendly_request(START, Some("I1")));
-    service.table.commit(&decision, &[]).await.expect("a commit");
+    service.table.commit_decision(&decision, &[]).await.expect("a commit");
     let call = service.calls.try_recv().expect("a call");
     let items = call.body["TransactItems"].as_array().expect("items");
     // The booking, its invitee and event, and as many tokens as a booking remembers.
@@ -222,7 +186,7 @@ async fn a_commit_is_one_call_but_for_a_pulse_a_minute_that_may_fail() {
     let fact = created("I1", START);
     let decision = decide(&snapshot("bk-1"), std::slice::from_ref(&fact), &Settings::default(), at(START));
     let told = [stored_facts(&fact)];
-    let commit = async || service.table.commit(&decision, &told).await.expect("a commit");
+    let commit = async || service.table.commit_decision(&decision, &told).await.expect("a commit");
     commit().await;
     assert_eq!(service.names(), ["TransactWriteItems", "PutItem"]);
     commit().await;
@@ -230,7 +194,7 @@ async fn a_commit_is_one_call_but_for_a_pulse_a_minute_that_may_fail() {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(61)).await;
     tokio::time::resume();
-    service.table.commit(&decision, &[]).await.expect("a commit");
+    service.table.commit_decision(&decision, &[]).await.expect("a commit");
     assert_eq!(service.names(), ["TransactWriteItems"], "nothing was told");
     commit().await;
     assert_eq!(service.names(), ["TransactWriteItems", "PutItem"]);

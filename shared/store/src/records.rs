@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::scheduling::budget::Bucket;
 use domain::{Booking, BookingId, ConnectionName, Decision, Metadata, Private, Token};
-use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, RequestSnapshot, ReserveError, Unavailable};
+use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, PortError, RequestSnapshot, ReserveError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key;
@@ -76,7 +76,7 @@ impl Table {
     }
 
     /// How many rows a query finds, however many pages they fill.
-    async fn count(&self, request: QueryFluentBuilder) -> Result<u64, Unavailable> {
+    async fn count(&self, request: QueryFluentBuilder) -> Result<u64, PortError> {
         let mut pages = request.table_name(&self.name).select(Select::Count).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
@@ -87,13 +87,13 @@ impl Table {
 }
 
 impl ApiStore for Table {
-    async fn request_snapshot(
+    async fn load_request(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
         owner: &str,
         buckets: &[Bucket],
-    ) -> Result<RequestSnapshot, Unavailable> {
+    ) -> Result<RequestSnapshot, PortError> {
         let budget = key::budget_partition(connection, owner);
         // By their names: a batch must not name a key twice.
         let buckets: BTreeMap<_, _> = buckets.iter().map(|bucket| (key::bucket_sort_key(bucket), *bucket)).collect();
@@ -128,7 +128,12 @@ impl ApiStore for Table {
         Ok(request_snapshot)
     }
 
-    async fn reserve(&self, decision: &Decision, owner: &str, caps: &[(Bucket, u32)]) -> Result<(), ReserveError> {
+    async fn reserve_budget(
+        &self,
+        decision: &Decision,
+        owner: &str,
+        caps: &[(Bucket, u32)],
+    ) -> Result<(), ReserveError> {
         // A bucket that nobody has drawn on has no row to compare.
         if let Some(bucket) = caps.iter().filter(|(_, cap)| *cap == 0).map(|(bucket, _)| *bucket).max() {
             return Err(ReserveError::Spent(bucket));
@@ -159,15 +164,15 @@ impl ApiStore for Table {
         }
     }
 
-    async fn close(&self, connection: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), Unavailable> {
+    async fn close_budget(&self, connection: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), PortError> {
         self.put_latest(row::closed(connection, owner, until), until).await
     }
 
-    async fn zone_of(
+    async fn find_zone(
         &self,
         connection: &ConnectionName,
         email: &Private<String>,
-    ) -> Result<Option<String>, Unavailable> {
+    ) -> Result<Option<String>, PortError> {
         let newest = self
             .client
             .query()
@@ -181,7 +186,7 @@ impl ApiStore for Table {
         Ok(found.items().first().and_then(|row| row::text(row, "zone").ok()).map(str::to_owned))
     }
 
-    async fn event_types_changed_at(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
+    async fn event_types_changed_at(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError> {
         let key = row::key(key::event_types_partition(connection), key::EVENT_TYPES);
         self.get(key).await?.as_ref().map(row::instant).transpose()
     }
@@ -192,7 +197,7 @@ impl ApiStore for Table {
         connection: &ConnectionName,
         token: &Token,
         metadata: &Metadata,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         let row = row::metadata(connection, &BookingId::from_token(connection, token), metadata);
         self.put_row(row, &Guard::Nothing).await.map_err(unavailable)
     }
@@ -203,11 +208,11 @@ impl ApiStore for Table {
         id: &str,
         document: &str,
         expires: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         self.put_row(row::hold(connection, id, document, expires), &Guard::Nothing).await.map_err(unavailable)
     }
 
-    async fn hold(&self, connection: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, Unavailable> {
+    async fn load_hold(&self, connection: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, PortError> {
         if !key::is_key_length(id) {
             return Ok(None);
         }
@@ -217,7 +222,7 @@ impl ApiStore for Table {
         Ok(Some((row::text(&row, "doc")?.to_owned(), row::instant(&row)?)))
     }
 
-    async fn permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, Unavailable> {
+    async fn take_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
         let take = self
             .client
             .update_item()
@@ -250,19 +255,19 @@ impl ApiStore for Table {
         Ok(0)
     }
 
-    async fn find(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, Unavailable> {
-        Self::find(self, connection, id).await
+    async fn find_bookings(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, PortError> {
+        Self::find_bookings(self, connection, id).await
     }
 
     async fn booking_record(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
-    ) -> Result<Option<BookingRecord>, Unavailable> {
+    ) -> Result<Option<BookingRecord>, PortError> {
         Self::booking_record(self, connection, booking).await
     }
 
-    async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, Unavailable> {
+    async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, PortError> {
         let of = |state, condition| {
             self.client
                 .query()
@@ -282,7 +287,7 @@ impl ApiStore for Table {
         Ok(BookingCounts { upcoming, past, canceled, moving })
     }
 
-    async fn last_webhook(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, Unavailable> {
+    async fn last_webhook(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError> {
         self.get(row::key(key::pulse_partition(connection), key::PULSE)).await?.as_ref().map(row::instant).transpose()
     }
 }

@@ -14,7 +14,7 @@ use domain::{
     Booking, BookingId, BookingState, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId,
     FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token,
 };
-use engine::{Contact, StoredFact, Unavailable, UnhandledEvent};
+use engine::{Contact, PortError, StoredFact, UnhandledEvent};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -100,7 +100,7 @@ pub(crate) fn command(
 ) -> Row {
     let partition = key::booking_partition(connection, booking);
     let mut row = row(partition, &key::command_sort_key(&command.id), kind::COMMAND, json(command), expires);
-    row.insert("rev".to_owned(), number(command.revision()));
+    row.insert("rev".to_owned(), number(command.revision));
     row.insert("state".to_owned(), string(command.state.name()));
     row
 }
@@ -248,7 +248,7 @@ struct ReachedDoc {
 }
 
 /// A contact's rows.
-pub(crate) fn read_contact(rows: &[Row]) -> Result<Contact, Unavailable> {
+pub(crate) fn read_contact(rows: &[Row]) -> Result<Contact, PortError> {
     let mut contact = Contact::default();
     for row in rows {
         match text(row, "sk")? {
@@ -328,44 +328,52 @@ pub(crate) fn after(at: Timestamp, wait: SignedDuration) -> Timestamp {
 }
 
 /// The text in an attribute.
-pub(crate) fn text<'a>(row: &'a Row, name: &str) -> Result<&'a str, Unavailable> {
+pub(crate) fn text<'a>(row: &'a Row, name: &str) -> Result<&'a str, PortError> {
     row.get(name)
         .and_then(|value| value.as_s().ok())
         .map(String::as_str)
-        .ok_or_else(|| Unavailable(format!("a row has no {name}")))
+        .ok_or_else(|| PortError::unreadable(format!("a row has no {name}")))
 }
 
 /// A row's revision.
-pub(crate) fn revision(row: &Row) -> Result<u64, Unavailable> {
+pub(crate) fn revision(row: &Row) -> Result<u64, PortError> {
     count(row, "rev")
 }
 
 /// How often a row was drawn on.
-pub(crate) fn used(row: &Row) -> Result<u32, Unavailable> {
+pub(crate) fn used(row: &Row) -> Result<u32, PortError> {
     count(row, "used")
 }
 
 /// What a row says was, or ends, at an instant: that instant.
-pub(crate) fn instant(row: &Row) -> Result<Timestamp, Unavailable> {
-    text(row, "instant")?.parse().map_err(|_| Unavailable("a row's instant is none".to_owned()))
+pub(crate) fn instant(row: &Row) -> Result<Timestamp, PortError> {
+    text(row, "instant")?.parse().map_err(|_| PortError::unreadable("a row's instant is none".to_owned()))
 }
 
-fn count<T: FromStr>(row: &Row, name: &str) -> Result<T, Unavailable> {
+fn count<T: FromStr>(row: &Row, name: &str) -> Result<T, PortError> {
     let number = row.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
-    number.ok_or_else(|| Unavailable(format!("a row has no {name}")))
+    number.ok_or_else(|| PortError::unreadable(format!("a row has no {name}")))
 }
 
 /// A row's document. What is wrong with one is told by its place: the text itself may be personal.
-pub(crate) fn read<T: DeserializeOwned>(row: &Row) -> Result<T, Unavailable> {
+pub(crate) fn read<T: DeserializeOwned>(row: &Row) -> Result<T, PortError> {
     serde_json::from_str(text(row, "doc")?).map_err(|error| {
         let kind = text(row, "kind").unwrap_or("row");
-        Unavailable(format!("a {kind} can't be read: column {} of its doc is not as expected", error.column()))
+        PortError::unreadable(format!(
+            "a {kind} can't be read: column {} of its doc is not as expected",
+            error.column()
+        ))
     })
 }
 
+/// The command in a row.
+pub(crate) fn read_command(row: &Row) -> Result<Command, PortError> {
+    Ok(Command { revision: revision(row)?, ..read(row)? })
+}
+
 /// The settings in a row. A key that is younger than the row has its default.
-pub(crate) fn read_settings(row: &Row) -> Result<Settings, Unavailable> {
-    let unreadable = |_| Unavailable("the settings can't be read: write them again".to_owned());
+pub(crate) fn read_settings(row: &Row) -> Result<Settings, PortError> {
+    let unreadable = |_| PortError::unreadable("the settings can't be read: write them again".to_owned());
     let mut document = serde_json::to_value(Settings::default()).map_err(unreadable)?;
     if let (Value::Object(all), Value::Object(written)) = (&mut document, read(row)?) {
         all.extend(written);
@@ -374,29 +382,33 @@ pub(crate) fn read_settings(row: &Row) -> Result<Settings, Unavailable> {
 }
 
 /// The fact in a row, without its payload.
-pub(crate) fn read_fact(row: &Row) -> Result<FactRecord, Unavailable> {
+pub(crate) fn read_fact(row: &Row) -> Result<FactRecord, PortError> {
     let FactDoc { kind, invitee, occurred_at, received_at, .. } = read(row)?;
     let kind = FactKind::ALL.into_iter().find(|it| it.name() == kind).ok_or_else(|| unknown_kind(row))?;
     Ok(FactRecord { kind, invitee, occurred_at, received_at })
 }
 
 /// A row that this version doesn't know. To leave it out could mean to do a thing twice.
-pub(crate) fn unknown_kind(row: &Row) -> Unavailable {
-    Unavailable(format!("a row of kind {} is not known to this version", text(row, "kind").unwrap_or("(none)")))
+pub(crate) fn unknown_kind(row: &Row) -> PortError {
+    PortError::unreadable(format!(
+        "a row of kind {} is not known to this version",
+        text(row, "kind").unwrap_or("(none)")
+    ))
 }
 
 /// What an index knows of an unhandled event.
-pub(crate) fn read_unhandled_event(connection: &ConnectionName, row: &Row) -> Result<UnhandledEventEntry, Unavailable> {
+pub(crate) fn read_unhandled_event(connection: &ConnectionName, row: &Row) -> Result<UnhandledEventEntry, PortError> {
     let (id, arrival) =
         (key::unhandled_event_id(connection, text(row, "pk")?), key::parse_arrival(text(row, "gsi1sk")?));
-    let ((received_at, name), id) =
-        arrival.zip(id).ok_or_else(|| Unavailable("an index row of an unhandled event can't be read".to_owned()))?;
+    let ((received_at, name), id) = arrival
+        .zip(id)
+        .ok_or_else(|| PortError::unreadable("an index row of an unhandled event can't be read".to_owned()))?;
     Ok(UnhandledEventEntry { name: name.to_owned(), received_at, id })
 }
 
 /// The payload in a row.
-pub(crate) fn payload(row: &Row) -> Result<Vec<u8>, Unavailable> {
-    let unreadable = || Unavailable("a payload can't be read".to_owned());
+pub(crate) fn payload(row: &Row) -> Result<Vec<u8>, PortError> {
+    let unreadable = || PortError::unreadable("a payload can't be read".to_owned());
     let compress = row.get("gz").and_then(|value| value.as_b().ok()).ok_or_else(unreadable)?;
     let mut payload = Vec::new();
     GzDecoder::new(compress.as_ref()).read_to_end(&mut payload).map_err(|_| unreadable())?;
@@ -424,7 +436,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use domain::settings::{Channel, EventTypeSettings, HostContact, Provider, Template};
-    use domain::{Action, BookingId, CanceledBy, Cancellation, Command, Language, Message, Phone, decide};
+    use domain::{BookingId, CanceledBy, Cancellation, Command, Language, Message, Phone, decide};
 
     use super::*;
     use crate::fixtures::{
@@ -524,7 +536,7 @@ mod tests {
     fn a_command() {
         let booking = BookingId::new("bk-1");
         let start = at("2026-11-20T10:00:00Z");
-        let action = Action::Sms(Message::Reminder { minutes_before: 60 });
+        let action = domain::MessageAction::Sms(Message::Reminder { minutes_before: 60 });
         let leg = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
         let command = Command::new(&booking, action, leg, start, Some(at("2026-11-20T09:00:00Z"))).claim(
             at("2026-11-20T09:00:01Z"),
@@ -533,7 +545,7 @@ mod tests {
             None,
         );
         let row = super::command(&ConnectionName::default(), &booking, &command, Some(at("2027-02-18T10:30:00Z")));
-        assert_eq!(read::<Command>(&row).expect("a command"), command);
+        assert_eq!(read_command(&row).expect("a command"), command);
         insta::assert_snapshot!(show(row), @r#"
         doc: {"id":"sms-reminder-60m-c769fb70e2017b6bc053157eb4ba6f8a","action":{"text":{"reminder":{"minutes_before":60}}},"leg":"https://api.calendly.com/scheduled_events/E1/invitees/I1","not_before":"2026-11-20T09:00:00Z","state":"claimed","until":"2026-11-20T09:01:01Z","attempts":1,"history":[{"at":"2026-11-20T09:00:01Z","what":"claimed"}]}
         expires_at: N 1802946600

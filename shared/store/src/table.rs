@@ -18,9 +18,8 @@ use domain::{
     Booking, BookingId, BookingState, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId,
     InviteeUri, Metadata, Objection, Settings, Snapshot, Token,
 };
-use engine::{Aliases, BookingRecord, CommitError, Contact, Store, StoredFact, Unavailable, UnhandledEvent};
+use engine::{Aliases, BookingRecord, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
-use runtime::aws::error_chain;
 use tokio::time::Instant;
 
 use crate::key;
@@ -80,7 +79,7 @@ impl Table {
     ///
     /// # Errors
     /// The table could not be read.
-    pub async fn metadata(&self, connection: &ConnectionName, token: &Token) -> Result<Option<Metadata>, Unavailable> {
+    pub async fn metadata(&self, connection: &ConnectionName, token: &Token) -> Result<Option<Metadata>, PortError> {
         let partition = key::booking_partition(connection, &BookingId::from_token(connection, token));
         self.get(row::key(partition, key::METADATA)).await?.as_ref().map(row::read).transpose()
     }
@@ -110,7 +109,7 @@ impl Table {
     ///
     /// # Errors
     /// The table could not be read.
-    pub async fn find(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, Unavailable> {
+    pub async fn find_bookings(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, PortError> {
         let id = id.trim();
         if !key::is_key_length(id) {
             return self.ids_by_conversation(connection, id).await;
@@ -142,13 +141,13 @@ impl Table {
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
-    ) -> Result<Option<BookingRecord>, Unavailable> {
+    ) -> Result<Option<BookingRecord>, PortError> {
         let partition = self
             .client
             .query()
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
-            .projection_expression("kind, doc")
+            .projection_expression("kind, doc, rev")
             .expression_attribute_values(":pk", string(key::booking_partition(connection, booking)));
         let mut found = None;
         let mut facts = Vec::new();
@@ -156,7 +155,7 @@ impl Table {
         for row in self.query(partition).await? {
             match row::text(&row, "kind")? {
                 kind::BOOKING => found = Some(row::read(&row)?),
-                kind::COMMAND => commands.push(row::read(&row)?),
+                kind::COMMAND => commands.push(row::read_command(&row)?),
                 kind::FACT => facts.push(row::read_fact(&row)?),
                 kind::METADATA => {}
                 _ => return Err(row::unknown_kind(&row)),
@@ -176,7 +175,7 @@ impl Table {
         email: &str,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Booking>, Unavailable> {
+    ) -> Result<Vec<Booking>, PortError> {
         let request = self
             .client
             .query()
@@ -205,7 +204,7 @@ impl Table {
         &self,
         connection: &ConnectionName,
         conversation: &str,
-    ) -> Result<Vec<Booking>, Unavailable> {
+    ) -> Result<Vec<Booking>, PortError> {
         let ids = self.ids_by_conversation(connection, conversation).await?;
         self.bookings(connection, &ids).await
     }
@@ -220,7 +219,7 @@ impl Table {
         connection: &ConnectionName,
         since: Timestamp,
         limit: usize,
-    ) -> Result<Vec<UnhandledEventEntry>, Unavailable> {
+    ) -> Result<Vec<UnhandledEventEntry>, PortError> {
         let mut rows = self
             .client
             .query()
@@ -251,7 +250,7 @@ impl Table {
         &self,
         connection: &ConnectionName,
         id: &FactId,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
+    ) -> Result<Option<Vec<u8>>, PortError> {
         let key = row::key(key::unhandled_event_partition(connection, id), key::UNKNOWN);
         self.get(key).await?.as_ref().map(row::payload).transpose()
     }
@@ -260,7 +259,7 @@ impl Table {
         &self,
         connection: &ConnectionName,
         conversation: &str,
-    ) -> Result<Vec<BookingId>, Unavailable> {
+    ) -> Result<Vec<BookingId>, PortError> {
         let request = self
             .client
             .query()
@@ -275,7 +274,7 @@ impl Table {
         &self,
         connection: &ConnectionName,
         request: QueryFluentBuilder,
-    ) -> Result<Vec<BookingId>, Unavailable> {
+    ) -> Result<Vec<BookingId>, PortError> {
         let limit = i32::try_from(MOST_READS).unwrap_or(i32::MAX);
         let page = request.table_name(&self.name).limit(limit).send().await.map_err(unavailable)?;
         let partitions: Vec<_> = page.items().iter().map(|row| row::text(row, "pk")).collect::<Result<_, _>>()?;
@@ -283,7 +282,7 @@ impl Table {
     }
 
     /// Bookings by their ids, in the order of the ids.
-    async fn bookings(&self, connection: &ConnectionName, ids: &[BookingId]) -> Result<Vec<Booking>, Unavailable> {
+    async fn bookings(&self, connection: &ConnectionName, ids: &[BookingId]) -> Result<Vec<Booking>, PortError> {
         let keys = ids.iter().map(|id| row::key(key::booking_partition(connection, id), key::BOOKING)).collect();
         let rows = self.batch(keys).await?;
         let mut found = BTreeMap::new();
@@ -309,7 +308,7 @@ impl Table {
         // By their keys: a transaction must not name a row twice.
         let mut writes = BTreeMap::new();
         for changed in &decision.commands {
-            let guard = changed.was.map_or(Guard::Absent, Guard::Revision);
+            let guard = changed.expected.map_or(Guard::Absent, Guard::Revision);
             let row = row::command(connection, id, &changed.command, expires);
             writes.insert(key::command_sort_key(&changed.command.id), self.put(row, guard)?);
         }
@@ -367,7 +366,7 @@ impl Table {
     }
 
     /// Puts a row that says when something last was, unless a later one is there.
-    pub(crate) async fn put_latest(&self, row: Row, at: Timestamp) -> Result<(), Unavailable> {
+    pub(crate) async fn put_latest(&self, row: Row, at: Timestamp) -> Result<(), PortError> {
         match self.put_row(row, &Guard::Before(at)).await {
             Err(error) if !is_refused(&error) => Err(unavailable(error)),
             Ok(()) | Err(_) => Ok(()),
@@ -395,19 +394,19 @@ impl Table {
         is_due
     }
 
-    pub(crate) async fn get(&self, key: Row) -> Result<Option<Row>, Unavailable> {
+    pub(crate) async fn get(&self, key: Row) -> Result<Option<Row>, PortError> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         Ok(request.send().await.map_err(unavailable)?.item)
     }
 
     /// All rows of a query, however many pages they fill.
-    async fn query(&self, request: QueryFluentBuilder) -> Result<Vec<Row>, Unavailable> {
+    async fn query(&self, request: QueryFluentBuilder) -> Result<Vec<Row>, PortError> {
         let rows = request.table_name(&self.name).into_paginator().items().send();
         rows.collect::<Result<_, _>>().await.map_err(unavailable)
     }
 
     /// The rows of these keys, in no order; those that are not there are left out.
-    pub(crate) async fn batch(&self, keys: Vec<Row>) -> Result<Vec<Row>, Unavailable> {
+    pub(crate) async fn batch(&self, keys: Vec<Row>) -> Result<Vec<Row>, PortError> {
         let mut rows = Vec::new();
         for some in keys.chunks(MOST_READS) {
             let mut left = some.to_vec();
@@ -426,13 +425,13 @@ impl Table {
                 left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
             }
             if !left.is_empty() {
-                return Err(Unavailable("a part of a batch was left unread".to_owned()));
+                return Err(PortError::unavailable("DynamoDB left a part of a batch unread"));
             }
         }
         Ok(rows)
     }
 
-    async fn read_settings(&self, connection: &ConnectionName) -> Result<Settings, Unavailable> {
+    async fn read_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError> {
         let row = self.get(row::key(key::settings_partition(connection), key::SETTINGS)).await?;
         row.as_ref().map_or_else(|| Ok(Settings::default()), row::read_settings)
     }
@@ -454,7 +453,7 @@ impl Store for Table {
         connection: &ConnectionName,
         invitees: &[InviteeUri],
         token: Option<&Token>,
-    ) -> Result<Aliases, Unavailable> {
+    ) -> Result<Aliases, PortError> {
         let names = invitees.iter().map(InviteeUri::as_str).chain(token.map(Token::as_str));
         // A batch must not name a key twice.
         let partitions: BTreeSet<_> = names.map(|name| key::alias_partition(connection, name)).collect();
@@ -471,7 +470,7 @@ impl Store for Table {
         })
     }
 
-    async fn load(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, Unavailable> {
+    async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError> {
         let request = self
             .client
             .query()
@@ -487,14 +486,14 @@ impl Store for Table {
                     snapshot.revision = row::revision(&row)?;
                 }
                 kind::METADATA => snapshot.metadata = Some(row::read(&row)?),
-                kind::COMMAND => snapshot.commands.push(row::read(&row)?),
+                kind::COMMAND => snapshot.commands.push(row::read_command(&row)?),
                 _ => return Err(row::unknown_kind(&row)),
             }
         }
         Ok(snapshot)
     }
 
-    async fn commit(&self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
+    async fn commit_decision(&self, decision: &Decision, stored_facts: &[StoredFact]) -> Result<(), CommitError> {
         let writes = self.writes(decision, stored_facts, MOST_WRITES).map_err(unavailable)?;
         if writes.is_empty() {
             return Ok(());
@@ -516,7 +515,7 @@ impl Store for Table {
         booking: &BookingId,
         command: &Command,
         was: u64,
-    ) -> Result<bool, Unavailable> {
+    ) -> Result<bool, PortError> {
         let key = row::key(key::booking_partition(connection, booking), &key::command_sort_key(&command.id));
         let doc = row::json(command);
         let guard = Guard::Revision(was);
@@ -531,7 +530,7 @@ impl Store for Table {
             .expression_attribute_names("#state", "state")
             .set_expression_attribute_values(guard.values())
             .expression_attribute_values(":doc", string(&doc))
-            .expression_attribute_values(":rev", number(command.revision()))
+            .expression_attribute_values(":rev", number(command.revision))
             .expression_attribute_values(":state", string(command.state.name()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let mut tries = 1;
@@ -551,21 +550,21 @@ impl Store for Table {
         }
     }
 
-    async fn payload(
+    async fn load_payload(
         &self,
         connection: &ConnectionName,
         booking: &BookingId,
         fact: &FactId,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
+    ) -> Result<Option<Vec<u8>>, PortError> {
         let key = row::key(key::booking_partition(connection, booking), &key::fact_sort_key(fact));
         self.get(key).await?.as_ref().map(row::payload).transpose()
     }
 
-    async fn event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), Unavailable> {
+    async fn mark_event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), PortError> {
         self.put_latest(row::event_types(connection, at), at).await
     }
 
-    async fn contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, Unavailable> {
+    async fn load_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError> {
         let request = self
             .client
             .query()
@@ -582,7 +581,7 @@ impl Store for Table {
         objection: Option<Objection>,
         source: ConsentSource,
         at: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         self.put_latest(row::objection(connection, key, objection, source, at), at).await
     }
 
@@ -593,7 +592,7 @@ impl Store for Table {
         booking: &BookingId,
         command: &CommandId,
         at: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         self.put_latest(row::reached(connection, key, booking, command, at), at).await
     }
 
@@ -603,7 +602,7 @@ impl Store for Table {
         nonce: &str,
         digest: &str,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, Unavailable> {
+    ) -> Result<Option<Timestamp>, PortError> {
         let used = row::nonce(connection, nonce, digest, now);
         match self.put_row(used, &Guard::Absent).await {
             Ok(()) => Ok(Some(now)),
@@ -616,18 +615,18 @@ impl Store for Table {
         }
     }
 
-    async fn keep_unhandled_event(
+    async fn store_unhandled_event(
         &self,
         connection: &ConnectionName,
         event: &UnhandledEvent,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         match self.put_row(row::unknown(connection, event), &Guard::Absent).await {
             Err(error) if !is_refused(&error) => Err(unavailable(error)),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
-    async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Unavailable> {
+    async fn load_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError> {
         let remembered = self.remembered(connection);
         if let Some((settings, age)) = &remembered
             && *age < SETTINGS_AGE
@@ -739,6 +738,6 @@ pub(crate) fn is_busy(refusal: &CancellationReason) -> bool {
 }
 
 /// The service's errors name tables, keys and conditions: nothing personal stands in any of them.
-pub(crate) fn unavailable(error: impl Error + 'static) -> Unavailable {
-    Unavailable(error_chain(&error))
+pub(crate) fn unavailable(error: impl Error + Send + Sync + 'static) -> PortError {
+    PortError::unavailable_because("DynamoDB gave no result", error)
 }

@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::types::{
 use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Provider, Template};
 use domain::{
-    Action, Booking, BookingId, Cancellation, Command, CommandId, CommandWrite, ConnectionName, ConsentSource,
-    ContactKey, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token, Verdict, decide,
+    Booking, BookingId, Cancellation, Command, CommandId, CommandWrite, ConnectionName, ConsentSource, ContactKey,
+    Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token, VaiAction, Verdict, decide,
 };
 use engine::{
     Aliases, ApiStore, BookingCounts, CommitError, Contact, RequestSnapshot, ReserveError, Store, StoredFact,
@@ -68,23 +68,23 @@ impl World {
         Some(Self { client, name, table, connection: ConnectionName::default() })
     }
 
-    async fn load(&self, booking: &str) -> Snapshot {
-        self.table.load(&self.connection, &BookingId::new(booking)).await.expect("a snapshot")
+    async fn load_booking(&self, booking: &str) -> Snapshot {
+        self.table.load_booking(&self.connection, &BookingId::new(booking)).await.expect("a snapshot")
     }
 
     /// Decides on a fact and commits, as the loop does.
     async fn tell(&self, booking: &str, fact: &Fact) -> Snapshot {
-        let before = self.load(booking).await;
+        let before = self.load_booking(booking).await;
         let told = stored_facts(fact);
         let decision = decide(&before, std::slice::from_ref(fact), &settings(), told.received_at);
-        self.table.commit(&decision, &[told]).await.expect("a commit");
+        self.table.commit_decision(&decision, &[told]).await.expect("a commit");
         before.after(&decision)
     }
 
     /// What is known before a booking is requested.
-    async fn request_snapshot(&self, booking: &str) -> RequestSnapshot {
+    async fn load_request(&self, booking: &str) -> RequestSnapshot {
         let booking = BookingId::new(booking);
-        self.table.request_snapshot(&self.connection, &booking, OWNER, &buckets(at(NOW))).await.expect("a prospect")
+        self.table.load_request(&self.connection, &booking, OWNER, &buckets(at(NOW))).await.expect("a prospect")
     }
 
     /// An attribute of a row, as it lies in the table.
@@ -153,13 +153,13 @@ fn adding(snapshot: &Snapshot, command: Command) -> Decision {
         booking: snapshot.booking.clone(),
         booking_changed: false,
         revision: snapshot.revision,
-        commands: vec![CommandWrite { command, was: None }],
+        commands: vec![CommandWrite { command, expected: None }],
         verdict: Verdict::Duplicate,
     }
 }
 
 fn long_command(number: usize, size: usize) -> Command {
-    let command = Command::new(&BookingId::new("bk-1"), Action::OfferHelp, invitee("I1"), at(START), None);
+    let command = Command::new(&BookingId::new("bk-1"), VaiAction::OfferHelp, invitee("I1"), at(START), None);
     let command = Command { id: CommandId::new(format!("log-{number:04}")), ..command };
     command.with_state(State::Unknown, at(START), None, Some("x".repeat(size)))
 }
@@ -167,11 +167,11 @@ fn long_command(number: usize, size: usize) -> Command {
 #[tokio::test]
 async fn what_is_committed_is_loaded() {
     let Some(world) = World::new("round-trip").await else { return };
-    assert_eq!(world.load("bk-1").await, snapshot("bk-1"));
+    assert_eq!(world.load_booking("bk-1").await, snapshot("bk-1"));
     let mut expected = world.tell("bk-1", &created("I1", START)).await;
     expected.commands.sort_by(|a, b| a.id.cmp(&b.id));
     assert!(!expected.commands.is_empty());
-    assert_eq!(world.load("bk-1").await, expected);
+    assert_eq!(world.load_booking("bk-1").await, expected);
 
     let wanted = [invitee("I1"), invitee("I1"), invitee("I9")];
     let known = world.table.aliases(&world.connection, &wanted, None).await.expect("aliases");
@@ -186,12 +186,12 @@ async fn the_token_of_a_move_leads_to_its_booking() {
     let (first, second) = (token("k-1"), token("k-2"));
     let seen = snapshot("bk-1");
     let decision = asking(&seen, "k-1", calendly_request(START, None));
-    world.table.commit(&decision, &[]).await.expect("a commit");
+    world.table.commit_decision(&decision, &[]).await.expect("a commit");
     let mut fact = created("I1", START);
     fact.leg.token = Some(first.clone());
     let seen = world.tell("bk-1", &fact).await;
     let decision = asking(&seen, "k-2", calendly_request("2026-11-25T10:00:00Z", Some("I1")));
-    world.table.commit(&decision, &[]).await.expect("a commit");
+    world.table.commit_decision(&decision, &[]).await.expect("a commit");
 
     let asked = async |invitees: &[InviteeUri], token: &Token| {
         world.table.aliases(&world.connection, invitees, Some(token)).await.expect("aliases")
@@ -204,7 +204,10 @@ async fn the_token_of_a_move_leads_to_its_booking() {
     assert_eq!(asked(&[], &first).await, Aliases::default(), "the first leg's token names its booking itself");
 
     let other = asking(&snapshot("bk-2"), "k-2", calendly_request(START, Some("I7")));
-    assert!(matches!(world.table.commit(&other, &[]).await, Err(CommitError::Conflict)), "it leads to one booking");
+    assert!(
+        matches!(world.table.commit_decision(&other, &[]).await, Err(CommitError::Conflict)),
+        "it leads to one booking"
+    );
 }
 
 #[tokio::test]
@@ -212,20 +215,20 @@ async fn of_two_who_saw_the_same_revision_one_wins() {
     let Some(world) = World::new("revision").await else { return };
     let fact = created("I1", START);
     let first = decide(&snapshot("bk-1"), std::slice::from_ref(&fact), &settings(), at("2026-11-01T08:00:00Z"));
-    world.table.commit(&first, &[stored_facts(&fact)]).await.expect("the first");
-    assert!(matches!(world.table.commit(&first, &[stored_facts(&fact)]).await, Err(CommitError::Conflict)));
+    world.table.commit_decision(&first, &[stored_facts(&fact)]).await.expect("the first");
+    assert!(matches!(world.table.commit_decision(&first, &[stored_facts(&fact)]).await, Err(CommitError::Conflict)));
 
     // The second revision, and commands alone, need the booking as it was seen too.
-    let seen = world.load("bk-1").await;
+    let seen = world.load_booking("bk-1").await;
     let off = moved("I1", START, "I2");
     let second = decide(&seen, std::slice::from_ref(&off), &settings(), at("2026-11-02T08:00:00Z"));
-    world.table.commit(&second, &[]).await.expect("the second");
-    assert!(matches!(world.table.commit(&second, &[]).await, Err(CommitError::Conflict)));
+    world.table.commit_decision(&second, &[]).await.expect("the second");
+    assert!(matches!(world.table.commit_decision(&second, &[]).await, Err(CommitError::Conflict)));
     let late = adding(&seen, long_command(1, 1));
-    assert!(matches!(world.table.commit(&late, &[]).await, Err(CommitError::Conflict)));
-    let now = adding(&world.load("bk-1").await, long_command(1, 1));
-    world.table.commit(&now, &[]).await.expect("commands alone");
-    assert!(matches!(world.table.commit(&now, &[]).await, Err(CommitError::Conflict)), "the row is there");
+    assert!(matches!(world.table.commit_decision(&late, &[]).await, Err(CommitError::Conflict)));
+    let now = adding(&world.load_booking("bk-1").await, long_command(1, 1));
+    world.table.commit_decision(&now, &[]).await.expect("commands alone");
+    assert!(matches!(world.table.commit_decision(&now, &[]).await, Err(CommitError::Conflict)), "the row is there");
 }
 
 #[tokio::test]
@@ -239,19 +242,19 @@ async fn a_withdrawal_needs_the_command_as_it_was_seen() {
         fact
     };
     let decision = decide(&seen, &[moved("I1", START, "I2"), next], &settings(), now);
-    let withdrawn = decision.commands.iter().find(|it| it.was == Some(0)).expect("an open command to withdraw");
+    let withdrawn = decision.commands.iter().find(|it| it.expected == Some(0)).expect("an open command to withdraw");
     let open = seen.commands.iter().find(|it| it.id == withdrawn.command.id).expect("as it was");
     let claimed = open.clone().claim(now, until, None, None);
     assert!(world.table.replace_command(&world.connection, &seen.booking.id, &claimed, 0).await.expect("an answer"));
-    assert!(matches!(world.table.commit(&decision, &[]).await, Err(CommitError::Conflict)));
+    assert!(matches!(world.table.commit_decision(&decision, &[]).await, Err(CommitError::Conflict)));
 
-    let seen = world.load("bk-1").await;
+    let seen = world.load_booking("bk-1").await;
     let next = created("I2", "2026-11-25T10:00:00Z");
     let decision = decide(&seen, &[moved("I1", START, "I2"), next], &settings(), now);
-    world.table.commit(&decision, &[]).await.expect("a commit");
+    world.table.commit_decision(&decision, &[]).await.expect("a commit");
     let mut expected = seen.after(&decision);
     expected.commands.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!(world.load("bk-1").await, expected);
+    assert_eq!(world.load_booking("bk-1").await, expected);
 }
 
 #[tokio::test]
@@ -260,8 +263,8 @@ async fn an_invitee_leads_to_one_booking() {
     let fact = created("I1", START);
     world.tell("bk-1", &fact).await;
     let other = decide(&snapshot("bk-2"), std::slice::from_ref(&fact), &settings(), fact.occurred_at);
-    assert!(matches!(world.table.commit(&other, &[]).await, Err(CommitError::Conflict)));
-    assert_eq!(world.load("bk-2").await, snapshot("bk-2"), "all or nothing");
+    assert!(matches!(world.table.commit_decision(&other, &[]).await, Err(CommitError::Conflict)));
+    assert_eq!(world.load_booking("bk-2").await, snapshot("bk-2"), "all or nothing");
     // The same event, another invitee: a group event.
     world.tell("bk-2", &created("I2", START)).await;
 }
@@ -285,7 +288,7 @@ async fn a_command_is_swapped_by_one() {
     let done = claimed.clone().with_state(State::Done { provider_id: None }, at("2026-11-01T09:00:02Z"), None, None);
     assert!(swap(&done, 1).await);
     assert!(!swap(&rival, 0).await);
-    assert!(world.load("bk-1").await.commands.contains(&done));
+    assert!(world.load_booking("bk-1").await.commands.contains(&done));
     assert_eq!(world.attribute(pk, &sk, "state").await, Some(AttributeValue::S("done".to_owned())));
     assert_eq!(world.attribute(pk, &sk, "expires_at").await, Some(expiry));
 
@@ -298,7 +301,7 @@ async fn a_payload_is_kept_beside_its_fact() {
     let fact = created("I1", START);
     let seen = world.tell("bk-1", &fact).await;
     let payload =
-        async |id: &FactId| world.table.payload(&world.connection, &seen.booking.id, id).await.expect("an answer");
+        async |id: &FactId| world.table.load_payload(&world.connection, &seen.booking.id, id).await.expect("an answer");
     assert_eq!(payload(&fact.id).await, Some(stored_facts(&fact).payload));
     assert_eq!(payload(&FactId::new("other")).await, None);
 }
@@ -310,13 +313,13 @@ async fn bookings_are_found_by_whatever_one_has() {
     world.table.put_metadata(&world.connection, &token, &metadata()).await.expect("written");
     assert_eq!(world.table.metadata(&world.connection, &token).await.expect("an answer"), Some(metadata()));
     let first = BookingId::from_token(&world.connection, &token);
-    let before = world.load(first.as_str()).await;
+    let before = world.load_booking(first.as_str()).await;
     assert_eq!((before.revision, before.metadata), (0, Some(metadata())));
     world.tell(first.as_str(), &created("I1", START)).await;
     world.tell(first.as_str(), &moved("I1", START, "I3")).await;
     world.tell("bk-2", &created("I2", START)).await;
 
-    let find = async |id: &str| world.table.find(&world.connection, id).await.expect("an answer");
+    let find = async |id: &str| world.table.find_bookings(&world.connection, id).await.expect("an answer");
     let second = BookingId::new("bk-2");
     let only_first = std::slice::from_ref(&first);
     assert_eq!(find(first.as_str()).await, only_first);
@@ -335,7 +338,7 @@ async fn bookings_are_found_by_whatever_one_has() {
     assert_eq!(talked.iter().map(|it| &it.id).collect::<Vec<_>>(), [&first]);
 
     let story = world.table.booking_record(&world.connection, &first).await.expect("an answer").expect("a story");
-    let now = world.load(first.as_str()).await;
+    let now = world.load_booking(first.as_str()).await;
     assert_eq!((story.booking, story.commands), (now.booking, now.commands));
     assert_eq!(
         story.facts.iter().map(|it| it.kind.name()).collect::<Vec<_>>(),
@@ -368,7 +371,7 @@ async fn settings_are_versioned_and_cached_and_outlive_an_outage() {
     let Some(world) = World::new("settings").await else { return };
     let other = Table::new(world.client.clone(), &world.name);
     let own = |minutes| Settings { help_after_minutes: minutes, ..Settings::default() };
-    let seen = async |table: &Table| table.settings(&world.connection).await.expect("settings").help_after_minutes;
+    let seen = async |table: &Table| table.load_settings(&world.connection).await.expect("settings").help_after_minutes;
     let minute = async || {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(61)).await;
@@ -388,7 +391,7 @@ async fn settings_are_versioned_and_cached_and_outlive_an_outage() {
     minute().await;
     assert_eq!(seen(&world.table).await, 6, "stale, but better than none");
     let fresh = Table::new(world.client.clone(), &world.name);
-    assert!(fresh.settings(&world.connection).await.is_err());
+    assert!(fresh.load_settings(&world.connection).await.is_err());
 }
 
 #[tokio::test]
@@ -400,11 +403,11 @@ async fn an_unknown_event_is_kept_once() {
         received_at: at("2026-11-01T08:00:00Z"),
         payload: b"{}".to_vec(),
     };
-    world.table.keep_unhandled_event(&world.connection, &event).await.expect("kept");
+    world.table.store_unhandled_event(&world.connection, &event).await.expect("kept");
     let expiry = world.attribute("default#unknown#f-1", "unknown", "expires_at").await;
     assert!(expiry.is_some());
     event.received_at = at("2026-11-02T08:00:00Z");
-    world.table.keep_unhandled_event(&world.connection, &event).await.expect("kept already");
+    world.table.store_unhandled_event(&world.connection, &event).await.expect("kept already");
     assert_eq!(world.attribute("default#unknown#f-1", "unknown", "expires_at").await, expiry);
 }
 
@@ -416,7 +419,7 @@ async fn kept_events_are_listed_newest_first_and_shown() {
         let payload = format!("{{\"event\":\"{name}\"}}").into_bytes();
         let event =
             UnhandledEvent { id: FactId::new(id), name: name.to_owned(), received_at: at(received_at), payload };
-        world.table.keep_unhandled_event(connection, &event).await.expect("kept");
+        world.table.store_unhandled_event(connection, &event).await.expect("kept");
     };
     keep(&world.connection, "f-1", "event_type.updated", "2026-11-01T08:00:00.25Z").await;
     keep(&world.connection, "f-3", "contact.created", "2026-11-03T08:00:00Z").await;
@@ -455,7 +458,7 @@ async fn more_kept_events_than_a_page_holds_are_listed_to_the_end() {
         let id = FactId::new(format!("f-{number:04}"));
         let received_at = at("2026-11-01T08:00:00Z") + Duration::from_secs(number);
         let event = UnhandledEvent { id, name: name.clone(), received_at, payload: b"{}".to_vec() };
-        world.table.keep_unhandled_event(&world.connection, &event).await.expect("kept");
+        world.table.store_unhandled_event(&world.connection, &event).await.expect("kept");
     }
     let page = world.client.query().table_name(&world.name).index_name("by_invitee");
     let page = page.key_condition_expression("gsi1pk = :pk");
@@ -475,12 +478,12 @@ async fn a_large_partition_is_read_to_its_end() {
     let seen = world.tell("bk-1", &created("I1", START)).await;
     for number in 0..12 {
         let decision = adding(&seen, long_command(number, 200_000));
-        world.table.commit(&decision, &[]).await.expect("a commit");
+        world.table.commit_decision(&decision, &[]).await.expect("a commit");
     }
     let page = world.client.query().table_name(&world.name).key_condition_expression("pk = :pk");
     let page = page.expression_attribute_values(":pk", AttributeValue::S("default#bk-1".to_owned())).send().await;
     assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
-    assert_eq!(world.load("bk-1").await.commands.len(), seen.commands.len() + 12);
+    assert_eq!(world.load_booking("bk-1").await.commands.len(), seen.commands.len() + 12);
     let story =
         world.table.booking_record(&world.connection, &seen.booking.id).await.expect("an answer").expect("a story");
     assert_eq!((story.commands.len(), story.facts.len()), (seen.commands.len() + 12, 1));
@@ -500,32 +503,33 @@ async fn a_chain_too_long_for_one_transaction_keeps_its_newest_aliases() {
     }
     let fact = created(&uuid(120), START);
     let decision = decide(&seen, std::slice::from_ref(&fact), &settings(), fact.occurred_at);
-    world.table.commit(&decision, &[stored_facts(&fact)]).await.expect("a commit");
+    world.table.commit_decision(&decision, &[stored_facts(&fact)]).await.expect("a commit");
     let wanted: Vec<InviteeUri> = [0, 119, 120].map(|number| invitee(&uuid(number))).into();
     let known = world.table.aliases(&world.connection, &wanted, None).await.expect("aliases");
     assert_eq!(known.invitees.into_keys().collect::<Vec<_>>(), wanted[1..]);
 
     // The token of a leg that is still awaited has room.
-    let awaited = asking(&world.load("bk-1").await, "k-1", calendly_request(START, Some("C120")));
-    world.table.commit(&awaited, &[]).await.expect("a commit");
+    let awaited = asking(&world.load_booking("bk-1").await, "k-1", calendly_request(START, Some("C120")));
+    world.table.commit_decision(&awaited, &[]).await.expect("a commit");
     let known = world.table.aliases(&world.connection, &[], Some(&token("k-1"))).await.expect("aliases");
     assert_eq!(known.token, Some(BookingId::new("bk-1")));
 
     // So have buckets.
-    let again = asking(&world.load("bk-1").await, "k-2", calendly_request(START, Some("C120")));
-    world.table.reserve(&again, OWNER, &caps(NOW, [1, 1, 1])).await.expect("reserved");
+    let again = asking(&world.load_booking("bk-1").await, "k-2", calendly_request(START, Some("C120")));
+    world.table.reserve_budget(&again, OWNER, &caps(NOW, [1, 1, 1])).await.expect("reserved");
 }
 
 #[tokio::test]
 async fn a_reservation_is_all_or_nothing() {
     let Some(world) = World::new("reserve").await else { return };
     let [minute, hour, day] = caps(NOW, [0; 3]).map(|(bucket, _)| bucket);
-    let spent = async || world.request_snapshot("bk-1").await.spent;
+    let spent = async || world.load_request("bk-1").await.spent;
     let decision = |booking: &str| asking(&snapshot(booking), "k-1", calendly_request(START, None));
-    let reserve = async |booking: &str, most| world.table.reserve(&decision(booking), OWNER, &caps(NOW, most)).await;
+    let reserve =
+        async |booking: &str, most| world.table.reserve_budget(&decision(booking), OWNER, &caps(NOW, most)).await;
 
     reserve("bk-1", [2, 2, 2]).await.expect("reserved");
-    assert_eq!(world.load("bk-1").await.booking, decision("bk-1").booking);
+    assert_eq!(world.load_booking("bk-1").await.booking, decision("bk-1").booking);
     let once = BTreeMap::from([(minute, 1), (hour, 1), (day, 1)]);
     assert_eq!(spent().await, once);
     let expiry = world.attribute("default#budget#U1", &hour.name(), "expires_at").await;
@@ -537,7 +541,7 @@ async fn a_reservation_is_all_or_nothing() {
         let refused = reserve("bk-2", most).await;
         assert!(matches!(refused, Err(ReserveError::Spent(bucket)) if bucket == full), "{most:?}: {refused:?}");
     }
-    assert_eq!(world.load("bk-2").await, snapshot("bk-2"));
+    assert_eq!(world.load_booking("bk-2").await, snapshot("bk-2"));
     assert_eq!(spent().await, once);
 
     // Somebody else was first: the budget is not drawn on, and even a full one does not hide it.
@@ -549,7 +553,7 @@ async fn a_reservation_is_all_or_nothing() {
     reserve("bk-2", [2, 2, 2]).await.expect("the last one");
     assert!(matches!(reserve("bk-3", [2, 9, 9]).await, Err(ReserveError::Spent(bucket)) if bucket == minute));
     let other =
-        world.table.reserve(&decision("bk-3"), "https://api.calendly.com/users/U2", &caps(NOW, [1, 1, 1])).await;
+        world.table.reserve_budget(&decision("bk-3"), "https://api.calendly.com/users/U2", &caps(NOW, [1, 1, 1])).await;
     other.expect("another owner's budget is another");
 }
 
@@ -560,7 +564,7 @@ async fn of_thirty_at_once_as_many_go_through_as_the_cap_says() {
     let rush = (0..30).map(async |number| {
         let decision =
             asking(&snapshot(&format!("bk-{number}")), &format!("k-{number}"), calendly_request(START, None));
-        table.reserve(&decision, OWNER, &caps(NOW, [10, 50, 100])).await
+        table.reserve_budget(&decision, OWNER, &caps(NOW, [10, 50, 100])).await
     });
     let outcomes = join_all(rush).await;
     let minute = caps(NOW, [0; 3])[0].0;
@@ -570,10 +574,10 @@ async fn of_thirty_at_once_as_many_go_through_as_the_cap_says() {
     assert_eq!(outcomes.iter().filter(|it| it.is_ok()).count(), 10);
     let mut written = 0;
     for number in 0..30 {
-        written += world.load(&format!("bk-{number}")).await.revision;
+        written += world.load_booking(&format!("bk-{number}")).await.revision;
     }
     assert_eq!(written, 10);
-    assert_eq!(world.request_snapshot("bk-0").await.spent.into_values().collect::<Vec<_>>(), [10, 10, 10]);
+    assert_eq!(world.load_request("bk-0").await.spent.into_values().collect::<Vec<_>>(), [10, 10, 10]);
 }
 
 #[tokio::test]
@@ -586,15 +590,19 @@ async fn a_prospect_has_all_there_is_to_know() {
         closed_until: None,
         event_types_changed_at: None,
     };
-    assert_eq!(world.request_snapshot("bk-1").await, empty);
+    assert_eq!(world.load_request("bk-1").await, empty);
 
     let decision = asking(&snapshot("bk-1"), "k-1", calendly_request(START, None));
     let caps = caps(NOW, [9; 3]);
-    world.table.reserve(&decision, OWNER, &caps).await.expect("reserved");
+    world.table.reserve_budget(&decision, OWNER, &caps).await.expect("reserved");
     let until = at("2026-11-20T08:03:21.5Z");
-    world.table.close(&world.connection, OWNER, until).await.expect("closed");
-    world.table.close(&world.connection, "https://api.calendly.com/users/U2", at(START)).await.expect("another's");
-    world.table.event_types_changed(&world.connection, at("2026-11-20T07:00:00.25Z")).await.expect("written");
+    world.table.close_budget(&world.connection, OWNER, until).await.expect("closed");
+    world
+        .table
+        .close_budget(&world.connection, "https://api.calendly.com/users/U2", at(START))
+        .await
+        .expect("another's");
+    world.table.mark_event_types_changed(&world.connection, at("2026-11-20T07:00:00.25Z")).await.expect("written");
     let known = RequestSnapshot {
         booking: decision.booking,
         revision: 1,
@@ -602,13 +610,12 @@ async fn a_prospect_has_all_there_is_to_know() {
         closed_until: Some(until),
         event_types_changed_at: Some(at("2026-11-20T07:00:00.25Z")),
     };
-    assert_eq!(world.request_snapshot("bk-1").await, known);
+    assert_eq!(world.load_request("bk-1").await, known);
     world.tell("bk-1", &created("I1", START)).await;
     let twice = [buckets(at(NOW)), buckets(at(NOW))].concat();
-    let request_snapshot =
-        world.table.request_snapshot(&world.connection, &BookingId::new("bk-1"), OWNER, &twice).await;
+    let request_snapshot = world.table.load_request(&world.connection, &BookingId::new("bk-1"), OWNER, &twice).await;
     let request_snapshot = request_snapshot.expect("a prospect");
-    assert_eq!((request_snapshot.booking, request_snapshot.revision), (world.load("bk-1").await.booking, 2));
+    assert_eq!((request_snapshot.booking, request_snapshot.revision), (world.load_booking("bk-1").await.booking, 2));
     let expiry = world.attribute("default#budget#U1", "closed", "expires_at").await;
     assert_eq!(expiry, Some(AttributeValue::N((until.as_second() + 86_400).to_string())));
 }
@@ -619,7 +626,7 @@ async fn the_latest_change_of_event_types_counts() {
     let changed_at = async || world.table.event_types_changed_at(&world.connection).await.expect("an answer");
     assert_eq!(changed_at().await, None);
     for told in ["2026-11-20T07:00:00Z", "2026-11-20T07:00:00.5Z", "2026-11-20T07:00:00.25Z", "2026-11-20T06:59:59Z"] {
-        world.table.event_types_changed(&world.connection, at(told)).await.expect("written");
+        world.table.mark_event_types_changed(&world.connection, at(told)).await.expect("written");
     }
     assert_eq!(changed_at().await, Some(at("2026-11-20T07:00:00.5Z")));
     let acme = ConnectionName::parse("acme").expect("a name");
@@ -629,7 +636,8 @@ async fn the_latest_change_of_event_types_counts() {
 #[tokio::test]
 async fn an_invitee_has_the_zone_of_the_latest_meeting_that_is_on() {
     let Some(world) = World::new("zone").await else { return };
-    let zone_of = async || world.table.zone_of(&world.connection, &" ana@example.COM".into()).await.expect("an answer");
+    let zone_of =
+        async || world.table.find_zone(&world.connection, &" ana@example.COM".into()).await.expect("an answer");
     assert_eq!(zone_of().await, None);
     let in_zone = |uuid: &str, start: &str, zone: Option<&str>| {
         let mut fact = created(uuid, start);
@@ -649,7 +657,7 @@ async fn an_invitee_has_the_zone_of_the_latest_meeting_that_is_on() {
 async fn permits_never_exceed_their_limit() {
     let Some(world) = World::new("permits").await else { return };
     let take = async |key: &str, wanted, limit, now: &str| {
-        world.table.permits(key, wanted, limit, at(now)).await.expect("an answer")
+        world.table.take_permits(key, wanted, limit, at(now)).await.expect("an answer")
     };
     assert_eq!(take("a", 4, 10, "2026-11-20T08:00:00Z").await, 4);
     assert_eq!(take("a", 4, 10, "2026-11-20T08:00:59.9Z").await, 4);
@@ -672,7 +680,7 @@ async fn what_a_person_objects_to_is_kept_and_the_latest_word_counts() {
     let Some(world) = World::new("contact").await else { return };
     let key = ContactKey::for_email(&world.connection, "ana@example.com");
     let (table, connection) = (&world.table, &world.connection);
-    let contact = async || table.contact(connection, &key).await.expect("an answer");
+    let contact = async || table.load_contact(connection, &key).await.expect("an answer");
     assert_eq!(contact().await, Contact::default());
 
     let (booking, command) = (BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"));
@@ -693,7 +701,7 @@ async fn what_a_person_objects_to_is_kept_and_the_latest_word_counts() {
     object(None, ConsentSource::Reply, "2026-11-20T09:00:01Z").await;
     assert_eq!(contact().await.objection, None);
     let other = ConnectionName::parse("acme").expect("a name");
-    assert_eq!(table.contact(&other, &key).await.expect("an answer"), Contact::default());
+    assert_eq!(table.load_contact(&other, &key).await.expect("an answer"), Contact::default());
 }
 
 #[tokio::test]
@@ -712,7 +720,7 @@ async fn a_number_is_used_once_and_its_redelivery_is_no_second_use() {
 #[tokio::test]
 async fn a_hold_is_kept_with_its_end() {
     let Some(world) = World::new("hold").await else { return };
-    let hold = async |id: &str| world.table.hold(&world.connection, id).await.expect("an answer");
+    let hold = async |id: &str| world.table.load_hold(&world.connection, id).await.expect("an answer");
     let until = at("2026-11-20T08:10:00.5Z");
     world.table.put_hold(&world.connection, "h-1", r#"{"any":"text"}"#, until).await.expect("kept");
     assert_eq!(hold("h-1").await, Some((r#"{"any":"text"}"#.to_owned(), until)));
@@ -720,7 +728,7 @@ async fn a_hold_is_kept_with_its_end() {
     assert_eq!(hold("").await, None);
     assert_eq!(hold(&"h".repeat(9_999)).await, None);
     let acme = ConnectionName::parse("acme").expect("a name");
-    assert_eq!(world.table.hold(&acme, "h-1").await.expect("an answer"), None);
+    assert_eq!(world.table.load_hold(&acme, "h-1").await.expect("an answer"), None);
     let expiry = world.attribute("default#hold#h-1", "hold", "expires_at").await;
     assert_eq!(expiry, Some(AttributeValue::N((until.as_second() + 86_400).to_string())));
 }
@@ -740,7 +748,7 @@ async fn bookings_are_counted_by_their_standing() {
     world.tell("bk-5", &canceled).await;
     world
         .table
-        .commit(&asking(&snapshot("bk-6"), "k-1", calendly_request(START, None)), &[])
+        .commit_decision(&asking(&snapshot("bk-6"), "k-1", calendly_request(START, None)), &[])
         .await
         .expect("a request alone");
     assert_eq!(totals(START).await, BookingCounts { upcoming: 2, past: 1, canceled: 1, moving: 1 });
@@ -785,7 +793,7 @@ async fn what_a_webhook_told_is_felt() {
         let fact = created(&format!("I-{booking}"), START);
         let decision = decide(&snapshot(booking), std::slice::from_ref(&fact), &settings(), fact.occurred_at);
         let told = StoredFact { received_at: at(received_at), payload: payload.to_vec(), ..stored_facts(&fact) };
-        table.commit(&decision, &[told]).await.expect("a commit");
+        table.commit_decision(&decision, &[told]).await.expect("a commit");
     };
     told(&world.table, "bk-1", "2026-11-02T08:00:00Z", b"").await;
     assert_eq!(felt().await, None, "Calendly was asked, and did not tell");

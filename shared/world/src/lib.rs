@@ -1,77 +1,88 @@
-//! The adapters put together: the world that the processor and the reminder act on.
+//! The adapters put together: what processor, reminder and schedule act on.
 
-pub mod batch;
+mod clock;
+mod messaging;
 mod timers;
 
+use std::error::Error;
 use std::sync::Arc;
 
+use aws_config::SdkConfig;
 use domain::{Command, Reason, State};
-use engine::World;
-use jiff::Timestamp;
+use engine::{Clock as _, NoMessaging, World};
 use runtime::aws::{self, Timeouts};
-use runtime::config::WorldConfig;
-use runtime::{Queue, Secrets, SystemClock, telemetry};
+use runtime::config::{MessagingConfig, WorldConfig};
+use runtime::{Queue, Secrets, telemetry};
 
-pub use timers::AwsTimers;
+use crate::clock::Clock;
+pub use crate::messaging::AwsMessaging;
+pub use crate::timers::AwsTimers;
 
-/// Everything outside, for real.
+/// The real world. `M` is [`AwsMessaging`], or [`NoMessaging`] in a function that sends nothing.
 #[derive(Debug)]
-pub struct AwsWorld {
+pub struct AwsWorld<M> {
     store: store::Table,
     calendly: calendly::Rest,
-    sms: notify::SmsRouter,
-    email: notify::EmailRouter,
-    vai: notify::VaiClient,
     timers: AwsTimers,
     clock: Clock,
+    messaging: Option<M>,
     sqs: aws_sdk_sqs::Client,
     secrets: Arc<Secrets>,
 }
 
-/// The machine's clock, as the engine's port.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Clock(SystemClock);
+/// The clients that adapters share.
+struct Clients {
+    sdk: SdkConfig,
+    http: http_client::Client,
+    secrets: Arc<Secrets>,
+}
 
-impl engine::Clock for Clock {
-    fn now(&self) -> Timestamp {
-        self.0.now()
+impl Clients {
+    async fn connect(config: &WorldConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let sdk = aws::config(Timeouts::STEADY).await;
+        let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix.clone());
+        Ok(Self { sdk, http: http_client::client()?, secrets: Arc::new(secrets) })
     }
 }
 
-impl AwsWorld {
+impl AwsWorld<AwsMessaging> {
     /// Builds every client once.
     ///
     /// # Errors
     /// When the HTTP client can't be built: the machine has no root certificates.
-    pub async fn connect(config: &WorldConfig) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let sdk = aws::config(Timeouts::STEADY).await;
-        let secrets = Arc::new(Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix.clone()));
-        let http = notify::http::client()?;
+    pub async fn connect(
+        config: &WorldConfig,
+        messaging: &MessagingConfig,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let clients = Clients::connect(config).await?;
+        let messaging = AwsMessaging::new(&clients.http, &clients.sdk, &clients.secrets, messaging);
+        Ok(Self::new(config, clients, Some(messaging)))
+    }
+}
+
+impl AwsWorld<NoMessaging> {
+    /// Builds the clients of a function that sends no messages.
+    ///
+    /// # Errors
+    /// When the HTTP client can't be built: the machine has no root certificates.
+    pub async fn connect_without_messaging(config: &WorldConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self::new(config, Clients::connect(config).await?, None))
+    }
+}
+
+impl<M> AwsWorld<M> {
+    fn new(config: &WorldConfig, clients: Clients, messaging: Option<M>) -> Self {
+        let Clients { sdk, http, secrets } = clients;
         let sqs = aws_sdk_sqs::Client::new(&sdk);
-        let links = notify::Links::new(config.public_url.clone());
-        let (engagelab, twilio) = (config.engagelab_api_url.clone(), config.twilio_api_url.clone());
-        let sms = notify::SmsRouter::new(
-            notify::Engagelab::new(http.clone(), engagelab, Arc::clone(&secrets), links.clone()),
-            notify::Twilio::new(http.clone(), twilio, Arc::clone(&secrets), links.clone()),
-        );
-        let vai = notify::VaiClient::new(http.clone(), config.vai_api_url.clone(), Arc::clone(&secrets));
-        let brevo = config.brevo_api_url.clone();
-        let email = notify::EmailRouter::new(
-            vai.clone(),
-            notify::Ses::new(sdk.clone(), config.ses_api_url.clone(), links.clone()),
-            notify::Brevo::new(http.clone(), brevo, Arc::clone(&secrets), links),
-        );
-        Ok(Self {
+        Self {
             store: store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone()),
             calendly: calendly::Rest::new(http, config.calendly_api_url.clone(), Arc::clone(&secrets)),
-            sms,
-            email,
-            vai,
             timers: AwsTimers::new(&sdk, Queue::new(sqs.clone(), config.due_queue_url.clone()), config),
             clock: Clock::default(),
+            messaging,
             sqs,
             secrets,
-        })
+        }
     }
 
     /// The secrets of every connection, and VAI's keys.
@@ -85,14 +96,12 @@ impl AwsWorld {
     }
 }
 
-impl World for AwsWorld {
+impl<M: engine::Messaging> World for AwsWorld<M> {
     type Store = store::Table;
     type Calendly = calendly::Rest;
-    type Sms = notify::SmsRouter;
-    type Email = notify::EmailRouter;
-    type Vai = notify::VaiClient;
     type Timers = AwsTimers;
     type Clock = Clock;
+    type Messaging = M;
 
     fn store(&self) -> &Self::Store {
         &self.store
@@ -100,26 +109,20 @@ impl World for AwsWorld {
     fn calendly(&self) -> &Self::Calendly {
         &self.calendly
     }
-    fn sms(&self) -> &Self::Sms {
-        &self.sms
-    }
-    fn email(&self) -> &Self::Email {
-        &self.email
-    }
-    fn vai(&self) -> &Self::Vai {
-        &self.vai
-    }
     fn timers(&self) -> &Self::Timers {
         &self.timers
     }
     fn clock(&self) -> &Self::Clock {
         &self.clock
     }
+    fn messaging(&self) -> Option<&M> {
+        self.messaging.as_ref()
+    }
 
-    /// Counts outcomes, and apart from them what an alarm watches: whatever did not reach its people, and a provider
-    /// that turns our account or template away.
+    /// Counts outcomes. Those that an alarm watches are counted once more: a message that did not reach its people, and a
+    /// provider that rejects our account or template.
     fn observe(&self, command: &Command) {
-        let (now, state) = (self.clock.0.now(), &command.state);
+        let (now, state) = (self.clock.now(), &command.state);
         let reason = command.history.last().and_then(|it| it.reason);
         let dimensions = [("State", state.name()), ("Reason", reason.map_or("none", Reason::code))];
         if state.is_final() {
@@ -129,9 +132,4 @@ impl World for AwsWorld {
             telemetry::count(now, "Trouble", &dimensions);
         }
     }
-}
-
-/// The instant at which Lambda stops the invocation, from its context (milliseconds since 1970).
-pub fn deadline(milliseconds: u64) -> Timestamp {
-    i64::try_from(milliseconds).ok().and_then(|it| Timestamp::from_millisecond(it).ok()).unwrap_or(Timestamp::MAX)
 }

@@ -8,14 +8,13 @@ use aws_sdk_scheduler::error::SdkError;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target,
 };
-use engine::{TimerKind, Timers, Unavailable};
+use engine::{PortError, TimerKind, Timers};
 use jiff::{Timestamp, tz::TimeZone};
 use runtime::Queue;
-use runtime::aws::error_chain;
 use runtime::config::WorldConfig;
 use wire::due::Due;
 
-/// Scheduler's own retries, should SQS not take the message: for an hour, which a reminder can be late.
+/// EventBridge Scheduler retries for an hour when SQS does not take the message: a reminder may be that late.
 const RETRY_SECONDS: i32 = 3_600;
 const RETRIES: i32 = 10;
 
@@ -42,8 +41,10 @@ impl AwsTimers {
         }
     }
 
-    async fn schedule(&self, name: &str, input: String, at: Timestamp) -> Result<(), Unavailable> {
-        let failed = |error: aws_sdk_scheduler::error::BuildError| Unavailable(error.to_string());
+    async fn schedule(&self, name: &str, input: String, at: Timestamp) -> Result<(), PortError> {
+        let failed = |error: aws_sdk_scheduler::error::BuildError| {
+            PortError::unavailable_because("a schedule could not be built", error)
+        };
         let target = Target::builder()
             .arn(&self.due_arn)
             .role_arn(&self.role_arn)
@@ -72,9 +73,9 @@ impl AwsTimers {
             .await;
         match made {
             Ok(_) => Ok(()),
-            // Names are deterministic: this is the very schedule we wanted.
+            // Names are deterministic, so this is the schedule that was wanted.
             Err(SdkError::ServiceError(error)) if error.err().is_conflict_exception() => Ok(()),
-            Err(error) => Err(Unavailable(error_chain(&error))),
+            Err(error) => Err(PortError::unavailable_because("EventBridge Scheduler made no schedule", error)),
         }
     }
 }
@@ -87,29 +88,30 @@ impl Timers for AwsTimers {
         at: Timestamp,
         now: Timestamp,
         kind: TimerKind,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         match kind {
             TimerKind::Schedule => self.schedule(name, due.to_json(), at).await,
             TimerKind::DelayedMessage => {
-                // Whole seconds, rounded up: never before its hour.
+                // Whole seconds, rounded up, so that it never arrives before its hour.
                 let wait = u64::try_from(at.duration_since(now).as_millis()).unwrap_or(0).div_ceil(1_000);
                 let sent = self.due.send_with(due.to_json(), &[], Duration::from_secs(wait)).await;
-                sent.map_err(|error| Unavailable(error.to_string()))
+                sent.map_err(|error| PortError::unavailable_because("the due queue took no message", error))
             }
         }
     }
 
-    async fn remove_timer(&self, name: &str) -> Result<(), Unavailable> {
+    async fn remove_timer(&self, name: &str) -> Result<(), PortError> {
         match self.scheduler.delete_schedule().name(name).group_name(&self.group).send().await {
             Ok(_) => Ok(()),
-            // It fired and deleted itself, or it was a delayed message.
+            // It has fired and deleted itself, or it was a delayed message.
             Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(()),
-            Err(error) => Err(Unavailable(error_chain(&error))),
+            Err(error) => Err(PortError::unavailable_because("EventBridge Scheduler removed no schedule", error)),
         }
     }
 }
 
-/// `at(2026-11-20T15:04:05)`: Scheduler takes whole seconds, without a zone. Rounded up, never before its hour.
+/// `at(2026-11-20T15:04:05)`: EventBridge Scheduler takes whole seconds, without a zone. Rounded up, so that it never
+/// fires before its hour.
 fn at_expression(at: Timestamp) -> String {
     let rounded = Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).unwrap_or(at);
     format!("at({})", rounded.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S"))

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use domain::settings::{Provider, Template};
 use domain::{BookingId, ConnectionName, DeliveryGuarantee, Fact, Settings, State};
-use engine::{CallLimiter, ReceivedFact};
+use engine::{CallLimiter, Invocation, ReceivedFact};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
@@ -312,14 +312,13 @@ impl<'a> Play<'a> {
         world.begin();
         let (connection, limiter) = (ConnectionName::default(), CallLimiter::default());
         let deadline = world.now.get() + TIME_OUT;
+        let invocation = Invocation { world, limiter: &limiter, connection: &connection, deadline };
         let outcome = match message {
             Message::Fact(fact) => {
                 let received = ReceivedFact { fact: (**fact).clone(), at: world.now.get(), payload: Vec::new() };
-                engine::process_fact(world, &limiter, &connection, &received, deadline).now_or_never()
+                invocation.process_fact(&received).now_or_never()
             }
-            Message::Due(booking) => {
-                engine::resume_booking(world, &limiter, &connection, booking, deadline).now_or_never()
-            }
+            Message::Due(booking) => invocation.resume_booking(booking).now_or_never(),
         };
         self.table.killed += u64::from(outcome.is_none());
         matches!(outcome, Some(Ok(_)))
@@ -348,7 +347,7 @@ impl<'a> Play<'a> {
                 DeliveryGuarantee::AtLeastOnce => 1 + usize::try_from(ambiguous).unwrap_or(usize::MAX - 1),
             };
             // Facts are logged each under an id of their own.
-            if !matches!(command.action, domain::Action::Log(..)) {
+            if !matches!(command.action, domain::Action::Vai(domain::VaiAction::LogFact(..))) {
                 table.undeclared += u64::from(copies > declared);
             }
             table.open += u64::from(!command.state.is_final());
@@ -402,7 +401,7 @@ pub fn explain(number: u64, seed: u64, odds: &Odds) -> Vec<String> {
             let reason = note.reason.map_or("", domain::Reason::code);
             lines.push((
                 note.at,
-                format!("{} of {}: {} {reason}", command.id, domain::uri_uuid(command.leg.as_str()), note.what),
+                format!("{} of {}: {:?} {reason}", command.id, domain::uri_uuid(command.leg.as_str()), note.what),
             ));
         }
     }

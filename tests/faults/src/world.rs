@@ -10,7 +10,8 @@ use domain::{
     Snapshot, State, Token, VaiOrder,
 };
 use engine::{
-    Aliases, BookOutcome, BookingQuery, CommitError, Contact, StoredFact, TimerKind, Unavailable, UnhandledEvent, World,
+    Aliases, BookOutcome, BookingQuery, CalendlyError, CommitError, Contact, Messaging, PortError, StoredFact,
+    TimerKind, UnhandledEvent, World,
 };
 use jiff::Timestamp;
 use wire::due::Due;
@@ -99,14 +100,14 @@ impl<'a> SimWorld<'a> {
     }
 
     /// One call of a port. `Err` when it fails without effect; never ready when the function dies here.
-    async fn call<T>(&self, effect: impl FnOnce() -> T) -> Result<T, Unavailable> {
+    async fn call<T>(&self, effect: impl FnOnce() -> T) -> Result<T, PortError> {
         let number = self.calls.replace(self.calls.get() + 1);
         let dies = self.dies_at.get().filter(|(at, _)| *at == number);
         if matches!(dies, Some((_, false))) {
             std::future::pending::<()>().await;
         }
         if self.random.borrow_mut().happens(self.odds.call_fails) {
-            return Err(Unavailable("fails".to_owned()));
+            return Err(PortError::unavailable("fails".to_owned()));
         }
         let result = effect();
         if dies.is_some() {
@@ -161,7 +162,7 @@ impl engine::Store for SimWorld<'_> {
         _: &ConnectionName,
         invitees: &[InviteeUri],
         _: Option<&Token>,
-    ) -> Result<Aliases, Unavailable> {
+    ) -> Result<Aliases, PortError> {
         self.call(|| {
             let aliases = self.aliases.borrow();
             let known = invitees.iter().filter_map(|it| Some((it.clone(), aliases.get(it)?.clone()))).collect();
@@ -170,7 +171,7 @@ impl engine::Store for SimWorld<'_> {
         .await
     }
 
-    async fn load(&self, connection: &ConnectionName, id: &BookingId) -> Result<Snapshot, Unavailable> {
+    async fn load_booking(&self, connection: &ConnectionName, id: &BookingId) -> Result<Snapshot, PortError> {
         self.call(|| {
             let (booking, revision) = match self.booking.borrow().get(id) {
                 Some(known) => known.clone(),
@@ -184,7 +185,7 @@ impl engine::Store for SimWorld<'_> {
         .await
     }
 
-    async fn commit(&self, decision: &Decision, _: &[StoredFact]) -> Result<(), CommitError> {
+    async fn commit_decision(&self, decision: &Decision, _: &[StoredFact]) -> Result<(), CommitError> {
         self.call(|| {
             let id = &decision.booking.id;
             let (mut bookings, mut commands, mut aliases) =
@@ -195,7 +196,7 @@ impl engine::Store for SimWorld<'_> {
                 || decision
                     .commands
                     .iter()
-                    .any(|it| commands.get(&it.command.id).map(|(_, row)| row.revision()) != it.was);
+                    .any(|it| commands.get(&it.command.id).map(|(_, row)| row.revision) != it.expected);
             if is_beaten {
                 return Err(CommitError::Conflict);
             }
@@ -216,8 +217,8 @@ impl engine::Store for SimWorld<'_> {
         _: &ConnectionName,
         booking: &BookingId,
         command: &Command,
-        was: u64,
-    ) -> Result<bool, Unavailable> {
+        expected: u64,
+    ) -> Result<bool, PortError> {
         let begins = matches!(command.state, State::Claimed { .. });
         let ends =
             self.commands.borrow().get(&command.id).is_some_and(|(_, row)| matches!(row.state, State::Claimed { .. }));
@@ -230,7 +231,7 @@ impl engine::Store for SimWorld<'_> {
         let swapped = self
             .call(|| {
                 let mut commands = self.commands.borrow_mut();
-                let holds = commands.get(&command.id).is_some_and(|(_, row)| row.revision() == was);
+                let holds = commands.get(&command.id).is_some_and(|(_, row)| row.revision == expected);
                 if holds {
                     commands.insert(command.id.clone(), (booking.clone(), command.clone()));
                 }
@@ -244,15 +245,15 @@ impl engine::Store for SimWorld<'_> {
         swapped
     }
 
-    async fn payload(&self, _: &ConnectionName, _: &BookingId, _: &FactId) -> Result<Option<Vec<u8>>, Unavailable> {
+    async fn load_payload(&self, _: &ConnectionName, _: &BookingId, _: &FactId) -> Result<Option<Vec<u8>>, PortError> {
         Ok(Some(Vec::new()))
     }
 
-    async fn event_types_changed(&self, _: &ConnectionName, _: Timestamp) -> Result<(), Unavailable> {
+    async fn mark_event_types_changed(&self, _: &ConnectionName, _: Timestamp) -> Result<(), PortError> {
         Ok(())
     }
 
-    async fn contact(&self, _: &ConnectionName, _: &ContactKey) -> Result<Contact, Unavailable> {
+    async fn load_contact(&self, _: &ConnectionName, _: &ContactKey) -> Result<Contact, PortError> {
         self.call(Contact::default).await
     }
 
@@ -263,7 +264,7 @@ impl engine::Store for SimWorld<'_> {
         _: Option<Objection>,
         _: ConsentSource,
         _: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         Ok(())
     }
 
@@ -274,7 +275,7 @@ impl engine::Store for SimWorld<'_> {
         _: &BookingId,
         _: &CommandId,
         _: Timestamp,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         self.call(|| ()).await
     }
 
@@ -284,48 +285,48 @@ impl engine::Store for SimWorld<'_> {
         _: &str,
         _: &str,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, Unavailable> {
+    ) -> Result<Option<Timestamp>, PortError> {
         Ok(Some(now))
     }
 
-    async fn keep_unhandled_event(&self, _: &ConnectionName, _: &UnhandledEvent) -> Result<(), Unavailable> {
+    async fn store_unhandled_event(&self, _: &ConnectionName, _: &UnhandledEvent) -> Result<(), PortError> {
         Ok(())
     }
 
-    async fn settings(&self, _: &ConnectionName) -> Result<Settings, Unavailable> {
+    async fn load_settings(&self, _: &ConnectionName) -> Result<Settings, PortError> {
         Ok(SETTINGS.clone())
     }
 }
 
 impl engine::Calendly for SimWorld<'_> {
-    async fn look_up(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, Unavailable> {
+    async fn fetch_invitee(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, PortError> {
         self.call(|| self.truth.looked_up(invitee, self.now.get())).await
     }
 
     // Here people book for themselves.
-    async fn book(&self, _: &ConnectionName, _: &Form) -> BookOutcome {
+    async fn create_booking(&self, _: &ConnectionName, _: &Form) -> BookOutcome {
         BookOutcome::Unsent { detail: "nobody books here".to_owned() }
     }
 
-    async fn find(&self, _: &ConnectionName, _: &BookingQuery) -> Result<Option<Fact>, Unavailable> {
+    async fn find_booking(&self, _: &ConnectionName, _: &BookingQuery) -> Result<Option<Fact>, PortError> {
         Ok(None)
     }
 
-    async fn cancel(&self, _: &ConnectionName, _: &InviteeUri, _: &str) -> Outcome {
+    async fn cancel_event(&self, _: &ConnectionName, _: &InviteeUri, _: &str) -> Outcome {
         Outcome::Refused { reason: Reason::NotFound, detail: "nobody cancels here".to_owned() }
     }
 
-    async fn host_zone(&self, _: &ConnectionName, _: &str) -> Result<Option<String>, Unavailable> {
+    async fn fetch_host_zone(&self, _: &ConnectionName, _: &str) -> Result<Option<String>, PortError> {
         Ok(None)
     }
 
-    async fn single_use_link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, Unavailable> {
+    async fn create_single_use_link(&self, _: &ConnectionName, _: &EventTypeUri) -> Result<String, CalendlyError> {
         Ok("https://calendly.com/d/once".to_owned())
     }
 }
 
 impl engine::Sms for SimWorld<'_> {
-    fn number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
+    fn parse_number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
         Phone::parse(text).map_err(|_| Reason::PhoneInvalid)
     }
 
@@ -341,7 +342,7 @@ impl engine::Email for SimWorld<'_> {
 }
 
 impl engine::Vai for SimWorld<'_> {
-    async fn tell(&self, _: &ConnectionName, key: &CommandId, _: News, _: &VaiOrder, _: Timestamp) -> Outcome {
+    async fn send_news(&self, _: &ConnectionName, key: &CommandId, _: News, _: &VaiOrder, _: Timestamp) -> Outcome {
         self.provider(key).await
     }
 
@@ -349,7 +350,7 @@ impl engine::Vai for SimWorld<'_> {
         self.provider(key).await
     }
 
-    async fn log(&self, _: &ConnectionName, key: &CommandId, _: Analytics, _: &[u8], _: Timestamp) -> Outcome {
+    async fn log_fact(&self, _: &ConnectionName, key: &CommandId, _: Analytics, _: &[u8], _: Timestamp) -> Outcome {
         self.provider(key).await
     }
 }
@@ -362,7 +363,7 @@ impl engine::Timers for SimWorld<'_> {
         at: Timestamp,
         _: Timestamp,
         kind: TimerKind,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), PortError> {
         let Due::V1 { booking, .. } = due;
         self.call(|| match kind {
             TimerKind::Schedule => {
@@ -373,7 +374,7 @@ impl engine::Timers for SimWorld<'_> {
         .await
     }
 
-    async fn remove_timer(&self, name: &str) -> Result<(), Unavailable> {
+    async fn remove_timer(&self, name: &str) -> Result<(), PortError> {
         self.call(|| {
             self.timers.borrow_mut().remove(name);
         })
@@ -390,11 +391,9 @@ impl engine::Clock for SimWorld<'_> {
 impl World for SimWorld<'_> {
     type Store = Self;
     type Calendly = Self;
-    type Sms = Self;
-    type Email = Self;
-    type Vai = Self;
     type Timers = Self;
     type Clock = Self;
+    type Messaging = Self;
 
     fn store(&self) -> &Self {
         self
@@ -402,6 +401,23 @@ impl World for SimWorld<'_> {
     fn calendly(&self) -> &Self {
         self
     }
+    fn timers(&self) -> &Self {
+        self
+    }
+    fn clock(&self) -> &Self {
+        self
+    }
+    fn messaging(&self) -> Option<&Self> {
+        Some(self)
+    }
+    fn observe(&self, _: &Command) {}
+}
+
+impl Messaging for SimWorld<'_> {
+    type Sms = Self;
+    type Email = Self;
+    type Vai = Self;
+
     fn sms(&self) -> &Self {
         self
     }
@@ -411,11 +427,4 @@ impl World for SimWorld<'_> {
     fn vai(&self) -> &Self {
         self
     }
-    fn timers(&self) -> &Self {
-        self
-    }
-    fn clock(&self) -> &Self {
-        self
-    }
-    fn observe(&self, _: &Command) {}
 }

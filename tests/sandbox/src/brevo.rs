@@ -1,6 +1,7 @@
-//! Brevo's transactional e-mails: `POST /v3/smtp/email`, and the webhook that tells what became of them.
+//! Brevo's transactional e-mails: `POST /v3/smtp/email`, and the webhook about each event of an e-mail.
 //!
-//! A repeated `idempotencyKey` is refused while it is remembered, without a word about the first message's id.
+//! A repeated `idempotencyKey` is refused for as long as it is remembered. The error does not name the first message's
+//! id.
 
 use std::sync::Arc;
 
@@ -18,17 +19,18 @@ use serde_json::{Value, json};
 use crate::{
     check::{Check, Problem, is_email},
     keys,
-    mail::{self, Attachment, Carrier, Email, Fate, named},
-    random,
-    receipts::{Letter, Receipt},
-    world::{Settings, World},
+    mail::{Attachment, Carrier, Email, EmailDelivery, named},
+    mailboxes, random,
+    receipts::{Content, Receipt},
+    settings::Settings,
+    world::World,
 };
 
-/// The longest name of a recipient.
+/// The maximum length of a recipient's name, in characters.
 const LONGEST_NAME: usize = 70;
-/// The most recipients of one message.
+/// The maximum number of recipients of one message.
 const MOST_RECIPIENTS: usize = 99;
-/// Some of the kinds of file that may be attached.
+/// Some of the file extensions that Brevo accepts.
 const EXTENSIONS: [&str; 12] = ["ics", "pdf", "txt", "csv", "html", "htm", "xml", "zip", "docx", "jpg", "png", "gif"];
 
 pub(crate) fn routes() -> Router<World> {
@@ -37,10 +39,10 @@ pub(crate) fn routes() -> Router<World> {
         .fallback(async || error(StatusCode::NOT_FOUND, "document_not_found", "Resource not found"))
 }
 
-pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Response {
+fn error(status: StatusCode, code: &str, message: &str) -> Response {
     let body = Json(json!({"code": code, "message": message}));
     if status == StatusCode::TOO_MANY_REQUESTS {
-        // As if the limit had been reached a second before the window ends.
+        // The window ends in one second, so that a test can wait for it.
         let headers =
             [("x-sib-ratelimit-limit", "1000"), ("x-sib-ratelimit-remaining", "0"), ("x-sib-ratelimit-reset", "1")];
         return (status, headers, body).into_response();
@@ -48,7 +50,7 @@ pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Response {
     (status, body).into_response()
 }
 
-/// What it answers when it was told to fail: the code, or what goes with the status.
+/// Returns the answer of a `fail` fault: the given code, or the usual one for the status.
 pub(crate) fn failure(status: Option<StatusCode>, code: Option<&str>) -> Response {
     let (usual_status, usual_code) = match (status, code) {
         (Some(status), Some(code)) => (status, code),
@@ -73,7 +75,7 @@ async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Re
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return error(StatusCode::BAD_REQUEST, "bad_request", "Input must be a valid JSON object");
     };
-    let attachments = match examine(&body) {
+    let attachments = match validate(&body) {
         Ok(attachments) => attachments,
         Err((code, message)) => return error(StatusCode::BAD_REQUEST, code, &message),
     };
@@ -91,12 +93,14 @@ async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Re
             "A request with this idempotencyKey was already accepted",
         );
     }
-    // Its own test mode: everything is checked, nothing is sent.
+    // Brevo's test mode: the request is validated, and nothing is sent.
     if body["headers"]["X-Sib-Sandbox"] != "drop" {
         let email = Email { at: now, attachments, ..email(&body, &id) };
         state.emails.push(email.clone());
         drop(state);
-        mail::follow(&world, &email);
+        mailboxes::follow(&world, &email, |state, email, address, delivery| {
+            receipt(email, address, delivery, &state.settings)
+        });
     }
     (StatusCode::CREATED, Json(json!({"messageId": id}))).into_response()
 }
@@ -115,8 +119,8 @@ fn email(body: &Value, id: &str) -> Email {
     }
 }
 
-/// The attachments, or the code and the words about the first thing wrong with a body.
-fn examine(body: &Value) -> Result<Vec<Attachment>, (&'static str, String)> {
+/// Validates a body. Returns its attachments, or the code and the message of the first problem.
+fn validate(body: &Value) -> Result<Vec<Attachment>, (&'static str, String)> {
     let mut check = Check::new(body);
     for key in ["templateId", "messageVersions", "scheduledAt", "batchId"] {
         if check.at(key).is_some() {
@@ -131,7 +135,7 @@ fn examine(body: &Value) -> Result<Vec<Attachment>, (&'static str, String)> {
         _ => _ = (check.text("htmlContent"), check.text("textContent")),
     }
     for list in ["to", "cc", "bcc"] {
-        people(&mut check, list);
+        check_recipients(&mut check, list);
     }
     if check.at("replyTo").is_some() {
         require(&mut check, &["replyTo.email"]);
@@ -149,7 +153,7 @@ fn examine(body: &Value) -> Result<Vec<Attachment>, (&'static str, String)> {
     if check.at("tags").is_some_and(|tags| tags.as_array().is_none_or(|tags| !tags.iter().all(Value::is_string))) {
         check.refuse("tags", "must be a list of strings");
     }
-    let attachments = attachments(&mut check);
+    let attachments = read_attachments(&mut check);
     match check.problems.first() {
         Some(Problem { parameter, message, .. }) if message == "is missing" => {
             Err(("missing_parameter", format!("{parameter} is missing")))
@@ -165,7 +169,7 @@ fn require(check: &mut Check<'_>, paths: &[&str]) {
     }
 }
 
-fn people(check: &mut Check<'_>, list: &str) {
+fn check_recipients(check: &mut Check<'_>, list: &str) {
     let Some(people) = check.at(list) else { return };
     let Some(people) = people.as_array().filter(|people| (1..=MOST_RECIPIENTS).contains(&people.len())) else {
         return check.refuse(list, "must be a list of 1 to 99 recipients");
@@ -182,7 +186,7 @@ fn people(check: &mut Check<'_>, list: &str) {
     }
 }
 
-fn attachments(check: &mut Check<'_>) -> Vec<Attachment> {
+fn read_attachments(check: &mut Check<'_>) -> Vec<Attachment> {
     let mut read = Vec::new();
     let list = match check.at("attachment") {
         Some(Value::Array(list)) if !list.is_empty() => list,
@@ -208,17 +212,17 @@ fn attachments(check: &mut Check<'_>) -> Vec<Attachment> {
     read
 }
 
-/// The webhook about what became of a message, if somebody wants to be told.
-pub(crate) fn receipt(email: &Email, address: &str, fate: Fate, settings: &Settings) -> Option<Receipt> {
-    let (event, reason) = match fate {
-        Fate::Accepted => return None,
-        Fate::Sent => ("request", None),
-        Fate::Delivered => ("delivered", None),
-        Fate::Bounced => ("hard_bounce", Some("550 5.1.1 user unknown")),
-        Fate::SoftBounced => ("soft_bounce", Some("452 4.2.2 mailbox full")),
-        Fate::Suppressed => ("blocked", Some("blocked : due to blacklist user")),
-        Fate::Complained => ("spam", None),
-        Fate::Unsubscribed => ("unsubscribed", None),
+/// Returns the webhook about an event, if a webhook URL is set.
+fn receipt(email: &Email, address: &str, delivery: EmailDelivery, settings: &Settings) -> Option<Receipt> {
+    let (event, reason) = match delivery {
+        EmailDelivery::Accepted => return None,
+        EmailDelivery::Sent => ("request", None),
+        EmailDelivery::Delivered => ("delivered", None),
+        EmailDelivery::Bounced => ("hard_bounce", Some("550 5.1.1 user unknown")),
+        EmailDelivery::SoftBounced => ("soft_bounce", Some("452 4.2.2 mailbox full")),
+        EmailDelivery::Suppressed => ("blocked", Some("blocked : due to blacklist user")),
+        EmailDelivery::Complained => ("spam", None),
+        EmailDelivery::Unsubscribed => ("unsubscribed", None),
     };
     let now = Timestamp::now();
     let paris = TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC);
@@ -246,6 +250,6 @@ pub(crate) fn receipt(email: &Email, address: &str, fate: Fate, settings: &Setti
         event: format!("brevo.{event}"),
         message_id: email.message_id.clone(),
         url: settings.brevo_webhook_url.clone()?,
-        letter: Arc::new(move || Letter { headers: headers.clone(), body: body.clone() }),
+        content: Arc::new(move || Content { headers: headers.clone(), body: body.clone() }),
     })
 }

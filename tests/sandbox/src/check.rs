@@ -1,10 +1,10 @@
-//! Reads a JSON body and notes everything that is wrong with it.
+//! Validates a JSON body and collects its problems.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-/// One fault of a body: where, and what.
+/// One problem of a body: the path and the message.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) parameter: String,
@@ -13,7 +13,8 @@ pub(crate) struct Problem {
     pub(crate) code: Option<String>,
 }
 
-/// A body under examination. Paths are dotted (`invitee.email`, `questions_and_answers.0.answer`); the body itself is `""`.
+/// The validation of a body. A path is dotted (`invitee.email`, `questions_and_answers.0.answer`); `""` is the body
+/// itself.
 pub(crate) struct Check<'a> {
     body: &'a Value,
     pub(crate) problems: Vec<Problem>,
@@ -24,7 +25,7 @@ impl<'a> Check<'a> {
         Self { body, problems: Vec::new() }
     }
 
-    /// The value at a path, if there is one.
+    /// Returns the value at a path, if there is one.
     pub(crate) fn at(&self, path: &str) -> Option<&'a Value> {
         path.split('.').filter(|step| !step.is_empty()).try_fold(self.body, |value, step| match value {
             Value::Array(items) => items.get(step.parse::<usize>().ok()?),
@@ -36,7 +37,7 @@ impl<'a> Check<'a> {
         self.problems.push(Problem { parameter: path.to_owned(), message: message.to_owned(), code: None });
     }
 
-    /// An object that holds all of `required` and nothing beyond `required` and `optional`.
+    /// Requires an object with all keys of `required`, and none besides those and `optional`.
     pub(crate) fn object(&mut self, path: &str, required: &[&str], optional: &[&str]) {
         let Some(Value::Object(object)) = self.at(path) else {
             return self.refuse(path, if self.at(path).is_none() { "is missing" } else { "must be an object" });
@@ -50,7 +51,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A string with something in it. A missing key is [`Check::object`]'s to report.
+    /// Reads a string that is not blank. A missing key is reported by [`Check::object`].
     pub(crate) fn text(&mut self, path: &str) -> Option<&'a str> {
         match self.at(path)? {
             Value::String(text) if !text.trim().is_empty() => Some(text),
@@ -65,7 +66,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A string, possibly empty, or null.
+    /// Reads a string, which may be empty, or null.
     pub(crate) fn nullable(&mut self, path: &str) -> Option<&'a str> {
         match self.at(path)? {
             Value::Null => None,
@@ -78,24 +79,24 @@ impl<'a> Check<'a> {
     }
 
     pub(crate) fn email(&mut self, path: &str) -> Option<&'a str> {
-        self.shaped(path, is_email, "is not an e-mail address")
+        self.matching(path, is_email, "is not an e-mail address")
     }
 
     pub(crate) fn phone(&mut self, path: &str) -> Option<&'a str> {
-        self.shaped(path, is_phone, "is not a valid phone number")
+        self.matching(path, is_phone, "is not a valid phone number")
     }
 
-    /// The name of a time zone of the IANA database.
+    /// Reads the name of a time zone of the IANA database.
     pub(crate) fn zone(&mut self, path: &str) -> Option<&'a str> {
-        self.shaped(path, |zone| jiff::tz::TimeZone::get(zone).is_ok(), "is not a time zone")
+        self.matching(path, |zone| jiff::tz::TimeZone::get(zone).is_ok(), "is not a time zone")
     }
 
-    /// A moment, with `Z` or an offset.
+    /// Reads a time with `Z` or an offset.
     pub(crate) fn time(&mut self, path: &str) -> Option<Timestamp> {
-        self.shaped(path, |time| time.parse::<Timestamp>().is_ok(), "is not a date and time")?.parse().ok()
+        self.matching(path, |time| time.parse::<Timestamp>().is_ok(), "is not a date and time")?.parse().ok()
     }
 
-    fn shaped(&mut self, path: &str, fits: impl Fn(&str) -> bool, message: &str) -> Option<&'a str> {
+    fn matching(&mut self, path: &str, fits: impl Fn(&str) -> bool, message: &str) -> Option<&'a str> {
         let text = self.text(path)?;
         if !fits(text) {
             self.refuse(path, message);
@@ -111,7 +112,7 @@ pub(crate) fn is_email(text: &str) -> bool {
     })
 }
 
-/// International form; spaces and hyphens between the digits are let pass, as people type them.
+/// Returns whether a text is a phone number in international form. People type spaces and hyphens, so these may occur.
 pub(crate) fn is_phone(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|rest| {
         let digits: String = rest.chars().filter(|sign| !matches!(sign, ' ' | '-')).collect();

@@ -1,4 +1,4 @@
-//! `/control`: makes the world misbehave, changes its settings and its event types, starts it anew.
+//! `/control`: adds faults, changes settings and event types, shows messages, resets the sandbox.
 
 use axum::{
     Json, Router,
@@ -13,14 +13,15 @@ use serde_json::{Value, json};
 
 use crate::{
     calendly::{catalog::Change, refusal::Refusal, webhooks},
-    engagelab,
+    callbacks, engagelab,
     faults::Fault,
-    mail::{self, Email, Fate},
+    mail::{self, Email, EmailDelivery},
     people::read,
-    phones::{self, Delivery, Sms},
-    random::{self, Dice},
-    receipts::{self, Receipt},
-    world::{self, Settings, World},
+    random::{self, SeededRandom},
+    receipts::Receipt,
+    settings::Settings,
+    sms::{self, Delivery, Sms},
+    world::{self, World},
 };
 
 pub(crate) fn routes() -> Router<World> {
@@ -42,7 +43,7 @@ async fn add_fault(State(world): State<World>, body: Bytes) -> Response {
             world.state().faults.push(fault.clone());
             (StatusCode::CREATED, Json(fault)).into_response()
         }
-        Err(error) => wrong(&error),
+        Err(error) => bad_request(&error),
     }
 }
 
@@ -55,12 +56,12 @@ async fn settings(State(world): State<World>) -> Json<Settings> {
     Json(world.state().settings.clone())
 }
 
-/// Takes any of the settings; the others stay as they are. A callback URL is probed before it is used, as when somebody
-/// enters it in the console.
+/// Changes the given settings. A new callback URL of `EngageLab` gets a probe, as when somebody enters it in the
+/// console.
 async fn change_settings(State(world): State<World>, body: Bytes) -> Response {
     let (answer, probe) = change(&mut world.state(), &body);
     if let Some(probe) = probe {
-        receipts::tell(&world, probe).await;
+        callbacks::deliver(&world, probe).await;
     }
     answer
 }
@@ -76,27 +77,27 @@ fn change(state: &mut world::State, body: &Bytes) -> (Response, Option<Receipt>)
     match changed {
         Ok(settings) => {
             if settings.seed != state.settings.seed {
-                state.dice = Dice::new(settings.seed);
+                state.random = SeededRandom::new(settings.seed);
             }
             let is_new = settings.engagelab_callback_url != state.settings.engagelab_callback_url;
             let probe = settings.engagelab_callback_url.as_deref().filter(|_| is_new).map(engagelab::probe);
             state.settings = settings.clone();
             (Json(settings).into_response(), probe)
         }
-        Err(error) => (wrong(&error), None),
+        Err(error) => (bad_request(&error), None),
     }
 }
 
-/// What somebody does on Calendly's page of event types: `{"uuid", "name"?, "active"?, "deleted"?}`. A UUID that is not
-/// known becomes a new one. Subscribers are told.
+/// Changes an event type, as on Calendly's page: `{"uuid", "name"?, "active"?, "deleted"?}`. An unknown UUID creates an
+/// event type. Subscribers are notified.
 async fn change_event_type(State(world): State<World>, body: Bytes) -> Result<Json<Value>, Refusal> {
     let change: Change = read(&body)?;
     let (view, notice) = world.state().catalog.change(change, jiff::Timestamp::now());
-    webhooks::tell(&world, vec![notice]);
+    webhooks::notify(&world, vec![notice]);
     Ok(Json(view))
 }
 
-/// Messages for the page that nobody has sent.
+/// Messages to be shown on the page without having been sent.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Shown {
@@ -123,20 +124,20 @@ struct ShownEmail {
 }
 
 /// Puts messages into the inbox as if they had arrived: `{"sms": [{"from", "to", "text"}], "emails": [{"from", "to",
-/// "subject", "text", "html"?}]}`. Nobody is told of them.
+/// "subject", "text", "html"?}]}`. No receipts are sent for them.
 async fn show(State(world): State<World>, body: Bytes) -> Result<StatusCode, Refusal> {
     let Shown { sms, emails } = read(&body)?;
     let mut state = world.state();
     state.sms.extend(sms.into_iter().map(|one| Sms {
         delivery: Delivery::Delivered,
-        ..Sms::new(phones::Carrier::Twilio, random::uuid(), &one.from, &one.to, one.text)
+        ..Sms::new(sms::Carrier::Twilio, random::uuid(), &one.from, &one.to, one.text)
     }));
     state.emails.extend(emails.into_iter().map(|one| Email {
         from: Some(one.from),
         subject: one.subject,
         text: one.text,
         html: one.html,
-        delivery: Fate::Delivered,
+        delivery: EmailDelivery::Delivered,
         ..Email::new(mail::Carrier::Ses, random::uuid(), &[one.to])
     }));
     Ok(StatusCode::NO_CONTENT)
@@ -149,6 +150,6 @@ async fn reset(State(world): State<World>, body: Bytes) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-fn wrong(error: &serde_json::Error) -> Response {
+fn bad_request(error: &serde_json::Error) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"error": error.to_string()}))).into_response()
 }

@@ -1,7 +1,8 @@
 //! The SMS provider `EngageLab`: `POST /v1/messages` with approved templates only, and its callback.
 //!
-//! Its errors carry a `code` of its own table, mostly with HTTP 400 but, when told so, with HTTP 200. Nothing is deduplicated:
-//! the vendor knows no idempotency key. Of the callback's header only who and when is signed, not the body.
+//! Its errors have a `code` of its own table, mostly with HTTP 400; a fault can ask for HTTP 200. Nothing is
+//! deduplicated: the vendor has no idempotency key. A callback's signature covers the user name, the time and a nonce,
+//! but not the body.
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,14 +23,14 @@ use sha2::Sha256;
 
 use crate::{
     check::Check,
-    keys,
-    phones::{self, Carrier, Delivery, Reply, Sms},
-    random,
-    receipts::{Letter, Receipt},
-    world::{Settings, World},
+    keys, phones, random,
+    receipts::{Content, Receipt},
+    settings::Settings,
+    sms::{Carrier, Delivery, Reply, Sms},
+    world::World,
 };
 
-/// The number that the account's messages come from.
+/// The sender of the account's messages.
 const SENDER: &str = "+447700900100";
 
 /// An approved template.
@@ -49,7 +50,7 @@ pub(crate) fn routes() -> Router<World> {
     Router::new().route("/v1/messages", post(send))
 }
 
-/// The provider's error with the HTTP status of its table, or another one.
+/// Returns an error with its usual HTTP status, or the given one.
 pub(crate) fn error(status: Option<StatusCode>, code: i64, message: Option<&str>) -> Response {
     let (usual, text) = match code {
         1000 => (500, "internal error"),
@@ -76,7 +77,7 @@ async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Re
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else { return error(None, 3001, None) };
     let now = Timestamp::now();
-    if let Err(problem) = examine(&body, now) {
+    if let Err(problem) = validate(&body, now) {
         return error(None, 3002, Some(&format!("invalid request parameters: {problem}")));
     }
     let Some(template) = TEMPLATES.iter().find(|template| body["template"]["id"] == template.id.as_str()) else {
@@ -117,21 +118,21 @@ async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Re
     state.sms.extend(accepted.iter().cloned());
     drop(state);
     for sms in &accepted {
-        phones::follow(&world, sms);
+        phones::follow(&world, sms, receipt);
     }
     let count = recipients.len();
     let mut answer = json!({"plan_id": random::number(), "total_count": count, "accepted_count": count});
     if schedule_time.is_some() {
         answer["schedule_info"] = json!({"task_id": random::number().parse::<u64>().unwrap_or_default()});
     } else if count == 1 {
-        // Only a message to one recipient gets its id told.
+        // The answer contains the message id only for a single recipient.
         answer["message_id"] = json!(message_id);
     }
     Json(answer).into_response()
 }
 
-/// The first thing wrong with a body.
-fn examine(body: &Value, now: Timestamp) -> Result<(), String> {
+/// Validates a body. Returns the first problem.
+fn validate(body: &Value, now: Timestamp) -> Result<(), String> {
     let mut check = Check::new(body);
     check.object("", &["to", "template"], &["plan_name", "schedule_time", "custom_args"]);
     match check.at("to") {
@@ -181,7 +182,7 @@ fn examine(body: &Value, now: Timestamp) -> Result<(), String> {
     }
 }
 
-/// Fills in the variables; tells which had no value.
+/// Replaces the variables. Returns the text, and the variables that had no value.
 fn render(text: &str, params: Option<&Map<String, Value>>) -> (String, Vec<String>) {
     let mut rendered = String::new();
     let mut unfilled = Vec::new();
@@ -202,8 +203,8 @@ fn render(text: &str, params: Option<&Map<String, Value>>) -> (String, Vec<Strin
     (rendered, unfilled)
 }
 
-/// The callback about a message that has come further, if somebody wants to be told.
-pub(crate) fn receipt(sms: &Sms, settings: &Settings) -> Option<Receipt> {
+/// Returns the callback about a message's new delivery state, if a callback URL is set.
+fn receipt(sms: &Sms, settings: &Settings) -> Option<Receipt> {
     let (message_status, problem) = match sms.delivery {
         Delivery::Accepted => return None,
         Delivery::Sent => ("sent", None),
@@ -230,7 +231,7 @@ pub(crate) fn receipt(sms: &Sms, settings: &Settings) -> Option<Receipt> {
     callback(message_status, &sms.message_id, &row, settings)
 }
 
-/// The callback about a reply. It says nothing of the message that was answered.
+/// Returns the callback about a reply. It does not name the message that was answered.
 pub(crate) fn uplink(reply: &Reply, settings: &Settings) -> Option<Receipt> {
     let row = json!({
         "message_id": "0", "server": "sms", "channel": "sms", "itime": reply.at.as_second(),
@@ -251,22 +252,23 @@ fn callback(event: &str, message_id: &str, row: &Value, settings: &Settings) -> 
         event: format!("engagelab.{event}"),
         message_id: message_id.to_owned(),
         url: settings.engagelab_callback_url.clone()?,
-        letter: Arc::new(move || Letter { headers: signed(), body: body.clone() }),
+        content: Arc::new(move || Content { headers: signed_headers(), body: body.clone() }),
     })
 }
 
-/// What is posted once to a callback URL when it is entered in the console: an empty object, and no credentials.
+/// Returns what is posted once to a callback URL when it is entered in the console: an empty object without
+/// credentials.
 pub(crate) fn probe(url: &str) -> Receipt {
     let headers = vec![("Content-Type", "application/json".to_owned())];
     Receipt {
         event: "engagelab.probe".to_owned(),
         message_id: String::new(),
         url: url.to_owned(),
-        letter: Arc::new(move || Letter { headers: headers.clone(), body: "{}".to_owned() }),
+        content: Arc::new(move || Content { headers: headers.clone(), body: "{}".to_owned() }),
     }
 }
 
-fn signed() -> Vec<(&'static str, String)> {
+fn signed_headers() -> Vec<(&'static str, String)> {
     let (username, secret) = keys::ENGAGELAB_CALLBACK.split_once(':').unwrap_or_default();
     let (timestamp, nonce) = (Timestamp::now().as_second().to_string(), random::base32(16));
     let signature = signature(secret, &timestamp, &nonce, username);
@@ -277,7 +279,7 @@ fn signed() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// HMAC-SHA256 of who and when, in hex.
+/// Returns the HMAC-SHA256 of time, nonce and user name, in hex.
 fn signature(secret: &str, timestamp: &str, nonce: &str, username: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(format!("{timestamp}{nonce}{username}").as_bytes());

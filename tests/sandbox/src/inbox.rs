@@ -1,4 +1,4 @@
-//! What was received: `/inbox.json`, `/calendly.json`, and both as a page.
+//! Shows what was received: `/inbox.json`, `/calendly.json`, and both as a page.
 
 use axum::{Json, Router, extract::State, response::Html, routing::get};
 use jiff::Timestamp;

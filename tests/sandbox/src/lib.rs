@@ -1,11 +1,11 @@
-//! The outside world on loopback: one server that plays Calendly, those who carry messages (`EngageLab`, Twilio, Brevo,
+//! The sandbox: one server on loopback that simulates Calendly, the messaging providers (`EngageLab`, Twilio, Brevo,
 //! Amazon SES) and the VAI Portal.
 //!
-//! Every part holds state and refuses what the real service refuses. Every part can be told to misbehave (`faults`).
-//! `/people` does what a person does on Calendly's pages, `/control` steers the world, and `/`, `/inbox.json` and
+//! Each simulated service has state and refuses what the real one refuses. Faults can be ordered for each (`faults`).
+//! `/people` does what a person does on Calendly's pages, `/control` changes the sandbox, and `/`, `/inbox.json` and
 //! `/calendly.json` show what was received.
 //!
-//! | path | plays | module |
+//! | path | simulates | module |
 //! |---|---|---|
 //! | `/calendly` | `https://api.calendly.com` | `calendly` |
 //! | `/engagelab` | `https://smsapi.engagelab.com` | `engagelab` |
@@ -15,23 +15,31 @@
 //! | `/vai` | the VAI Portal's own API | `vai` |
 #![expect(
     clippy::disallowed_methods,
-    reason = "the outside world has its own clock, its own client and tasks that stay"
+    reason = "the sandbox uses the real clock, its own HTTP client and background tasks"
 )]
 
 mod brevo;
 mod calendly;
+mod callbacks;
 mod check;
 mod control;
 mod engagelab;
 mod faults;
 mod inbox;
+pub mod keys;
 mod mail;
+mod mailboxes;
+mod misbehave;
 mod people;
 mod phones;
 mod random;
+mod rate;
 mod receipts;
+mod replies;
 mod segments;
 mod ses;
+mod settings;
+mod sms;
 mod twilio;
 mod vai;
 mod world;
@@ -43,36 +51,14 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{faults::Target, world::World};
 
-/// What a caller shows to be let in.
-pub mod keys {
-    /// Calendly's bearer token.
-    pub const CALENDLY: &str = "sandbox-token";
-    /// User name and password of the SMS provider's Basic authentication: `dev_key:dev_secret`.
-    pub const ENGAGELAB: &str = "sandbox-key:sandbox-secret";
-    /// User name and secret that its callbacks are signed with.
-    pub const ENGAGELAB_CALLBACK: &str = "sandbox-callback-user:sandbox-callback-secret";
-    /// The `Authorization` header of its callbacks.
-    pub const ENGAGELAB_CALLBACK_AUTHORIZATION: &str = "Bearer sandbox-callback-auth";
-    /// Twilio's account, the user name of its Basic authentication.
-    pub const TWILIO_ACCOUNT: &str = "AC00000000000000000000000000000001";
-    /// Twilio's auth token: the password, and what its webhooks are signed with.
-    pub const TWILIO_TOKEN: &str = "sandbox-twilio-token";
-    /// Brevo's `api-key`.
-    pub const BREVO: &str = "sandbox-brevo-key";
-    /// The bearer token of Brevo's webhooks.
-    pub const BREVO_BEARER: &str = "sandbox-brevo-bearer";
-    /// The VAI Portal's bearer key.
-    pub const VAI: &str = "sandbox-vai-key";
-}
-
-/// A running sandbox. It ends when dropped.
+/// A running sandbox. Dropping it stops the server.
 pub struct Sandbox {
     url: String,
     server: JoinHandle<io::Result<()>>,
 }
 
 impl Sandbox {
-    /// Where it listens, for example `http://127.0.0.1:4570`.
+    /// Returns its base URL, for example `http://127.0.0.1:4570`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -89,7 +75,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// Starts the world on 127.0.0.1 at `port` (0: any free one).
+/// Starts the sandbox on 127.0.0.1 at `port` (0: any free port).
 pub async fn start(port: u16) -> io::Result<Sandbox> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -100,14 +86,14 @@ pub async fn start(port: u16) -> io::Result<Sandbox> {
 
 fn routes(world: World) -> Router {
     Router::new()
-        .nest("/calendly", faults::guard(calendly::routes(&world), &world, Target::Calendly))
-        .nest("/engagelab", faults::guard(engagelab::routes(), &world, Target::EngageLab))
-        .nest("/twilio", faults::guard(twilio::routes(), &world, Target::Twilio))
-        .nest("/brevo", faults::guard(brevo::routes(), &world, Target::Brevo))
-        .nest("/ses", faults::guard(ses::routes(), &world, Target::Ses))
-        .nest("/vai", faults::guard(vai::routes(), &world, Target::Vai))
+        .nest("/calendly", misbehave::guard(calendly::routes(&world), &world, Target::Calendly))
+        .nest("/engagelab", misbehave::guard(engagelab::routes(), &world, Target::EngageLab))
+        .nest("/twilio", misbehave::guard(twilio::routes(), &world, Target::Twilio))
+        .nest("/brevo", misbehave::guard(brevo::routes(), &world, Target::Brevo))
+        .nest("/ses", misbehave::guard(ses::routes(), &world, Target::Ses))
+        .nest("/vai", misbehave::guard(vai::routes(), &world, Target::Vai))
         .merge(people::routes())
-        .merge(phones::routes())
+        .merge(replies::routes())
         .merge(control::routes())
         .merge(inbox::routes())
         .with_state(world)

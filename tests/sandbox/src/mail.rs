@@ -1,9 +1,4 @@
-//! E-mails: what they hold, and what becomes of them after a provider took them.
-//!
-//! What becomes of one is decided by the part of its address before the `@`, up to a `+`: `bounce`, `softbounce`,
-//! `suppressionlist`, `complaint` and `unsubscribe` do what they say, everybody else gets their mail.
-
-use std::time::Duration;
+//! E-mails, and how they are read from raw MIME.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
@@ -11,12 +6,7 @@ use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, Par
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    brevo, receipts, ses,
-    world::{self, World},
-};
-
-/// Who carries e-mails.
+/// The providers of e-mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Carrier {
@@ -25,38 +15,23 @@ pub(crate) enum Carrier {
     Ses,
 }
 
-/// How far an e-mail has come.
+/// The delivery state of an e-mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Fate {
+pub(crate) enum EmailDelivery {
     Accepted,
     Sent,
     Delivered,
-    /// There is no such mailbox.
+    /// The mailbox does not exist.
     Bounced,
     /// The mailbox is full.
     SoftBounced,
-    /// The provider doesn't even try: it knows from before.
+    /// The provider did not try, because the address is on its suppression list.
     Suppressed,
-    /// It was delivered, and the person called it spam.
+    /// It was delivered, and the person marked it as spam.
     Complained,
-    /// It was delivered, and the person wants no more.
+    /// It was delivered, and the person unsubscribed.
     Unsubscribed,
-}
-
-impl Fate {
-    /// What lies ahead of a message to this address.
-    fn ahead(address: &str) -> &'static [Self] {
-        let user = address.split(['@', '+']).next().unwrap_or_default().to_lowercase();
-        match user.as_str() {
-            "bounce" => &[Self::Sent, Self::Bounced],
-            "softbounce" => &[Self::Sent, Self::SoftBounced],
-            "suppressionlist" => &[Self::Sent, Self::Suppressed],
-            "complaint" => &[Self::Sent, Self::Delivered, Self::Complained],
-            "unsubscribe" => &[Self::Sent, Self::Delivered, Self::Unsubscribed],
-            _ => &[Self::Sent, Self::Delivered],
-        }
-    }
 }
 
 /// An e-mail that a provider accepted, as the mail program shows it.
@@ -64,26 +39,26 @@ impl Fate {
 pub(crate) struct Email {
     pub(crate) provider: Carrier,
     pub(crate) message_id: String,
-    /// As in `VAI <hello@example.com>`; null where the provider doesn't let the caller say.
+    /// As in `VAI <hello@example.com>`; null where the provider doesn't let the caller choose.
     pub(crate) from: Option<String>,
-    /// The addresses, with commas between.
+    /// The addresses, separated by commas.
     pub(crate) to: String,
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: Option<String>,
     pub(crate) headers: Map<String, Value>,
     pub(crate) attachments: Vec<Attachment>,
-    /// What the provider tells back of a message: names and values, or names alone.
+    /// What the provider returns in its events: names and values, or names alone.
     pub(crate) tags: Value,
-    pub(crate) delivery: Fate,
-    /// VAI's template and what was to be filled in.
+    pub(crate) delivery: EmailDelivery,
+    /// VAI's template and its data.
     pub(crate) template: Option<String>,
     pub(crate) data: Value,
     pub(crate) at: Timestamp,
 }
 
 impl Email {
-    /// An empty one.
+    /// Returns an e-mail without content.
     pub(crate) fn new(provider: Carrier, message_id: String, to: &[String]) -> Self {
         Self {
             provider,
@@ -96,7 +71,7 @@ impl Email {
             headers: Map::new(),
             attachments: Vec::new(),
             tags: Value::Null,
-            delivery: Fate::Accepted,
+            delivery: EmailDelivery::Accepted,
             template: None,
             data: Value::Null,
             at: Timestamp::now(),
@@ -104,12 +79,12 @@ impl Email {
     }
 }
 
-/// A file that came with an e-mail, or another form of its content, such as a calendar entry.
+/// An attached file, or another form of the content, such as a calendar entry.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub(crate) struct Attachment {
     pub(crate) name: String,
     pub(crate) content_type: String,
-    /// The content, or its size where it isn't text.
+    /// The content, or its size if it isn't text.
     pub(crate) text: String,
 }
 
@@ -122,14 +97,14 @@ impl Attachment {
         Self { name: name.to_owned(), content_type: content_type.to_owned(), text }
     }
 
-    /// Content in base64, with or without line breaks.
+    /// Decodes content in base64, with or without line breaks.
     pub(crate) fn decode(name: &str, content_type: &str, base64: &str) -> Option<Self> {
         let packed: String = base64.split_ascii_whitespace().collect();
         BASE64_STANDARD.decode(packed).ok().map(|content| Self::new(name, content_type, &content))
     }
 }
 
-/// `Name <address>`, or the address alone.
+/// Returns `Name <address>`, or the address alone.
 pub(crate) fn named(name: Option<&str>, address: &str) -> String {
     match name {
         Some(name) if !name.is_empty() => format!("{name} <{address}>"),
@@ -137,7 +112,7 @@ pub(crate) fn named(name: Option<&str>, address: &str) -> String {
     }
 }
 
-/// The address in `Name <address>`.
+/// Returns the address in `Name <address>`.
 pub(crate) fn bare(address: &str) -> &str {
     match address.rsplit_once('<') {
         Some((_, rest)) => rest.trim_end().trim_end_matches('>'),
@@ -145,7 +120,7 @@ pub(crate) fn bare(address: &str) -> &str {
     }
 }
 
-/// What raw MIME holds, for the e-mail that it is; nothing when it is no message at all.
+/// Reads raw MIME into an e-mail. Returns nothing if it is not a message.
 pub(crate) fn read(mime: &[u8], email: &mut Email) -> Option<()> {
     let message = MessageParser::default().parse(mime).filter(|message| !message.headers().is_empty())?;
     email.subject = message.subject().unwrap_or_default().to_owned();
@@ -189,53 +164,11 @@ fn attachment(part: &MessagePart<'_>) -> Attachment {
     Attachment::new(part.attachment_name().unwrap_or(nameless), &content_type, part.contents())
 }
 
-/// The recipients, and what they are told in the header of a raw message where the call names none.
+/// Returns the recipients in the header of a raw message.
 pub(crate) fn recipients(mime: &[u8]) -> Vec<String> {
     let message = MessageParser::default().parse(mime);
     let to = message.as_ref().and_then(Message::to);
     to.map(|to| addresses(to, false)).unwrap_or_default()
-}
-
-/// Lets an e-mail go its way to each of its recipients, step by step, each after `receipts_after_ms`, and the program is
-/// told of every step.
-pub(crate) fn follow(world: &World, email: &Email) {
-    let generation = world.state().generation;
-    for address in email.to.split(", ").map(str::to_owned) {
-        let (world, id) = (world.clone(), email.message_id.clone());
-        tokio::spawn(async move {
-            for fate in Fate::ahead(&address) {
-                let pause = world.state().settings.receipts_after_ms;
-                tokio::time::sleep(Duration::from_millis(pause)).await;
-                let receipt = {
-                    let mut state = world.state();
-                    if state.generation != generation {
-                        return;
-                    }
-                    let Some(email) = state.advance_email(&id, *fate) else { return };
-                    match email.provider {
-                        Carrier::Vai => None,
-                        Carrier::Brevo => brevo::receipt(&email, &address, *fate, &state.settings),
-                        Carrier::Ses => {
-                            let event = ses::event(&email, &address, *fate);
-                            state.ses_events.extend(event.clone());
-                            event.and_then(|event| ses::receipt(&email, &event, &state.settings))
-                        }
-                    }
-                };
-                if let Some(receipt) = receipt {
-                    receipts::tell(&world, receipt).await;
-                }
-            }
-        });
-    }
-}
-
-impl world::State {
-    fn advance_email(&mut self, id: &str, fate: Fate) -> Option<Email> {
-        let email = self.emails.iter_mut().find(|email| email.message_id == id)?;
-        email.delivery = fate;
-        Some(email.clone())
-    }
 }
 
 #[cfg(test)]
@@ -270,12 +203,5 @@ mod tests {
                 ("invite.ics", "application/ics; name=invite.ics", "BEGIN:VCALENDAR"),
             ]
         );
-    }
-
-    #[test]
-    fn addresses_decide_about_their_mail() {
-        assert_eq!(Fate::ahead("bounce+7@example.com"), [Fate::Sent, Fate::Bounced]);
-        assert_eq!(Fate::ahead("bouncer@example.com"), [Fate::Sent, Fate::Delivered]);
-        assert_eq!(bare("VAI <hello@example.com>"), "hello@example.com");
     }
 }

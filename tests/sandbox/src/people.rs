@@ -1,4 +1,5 @@
-//! `/people`: what a person does on Calendly's own pages. No key is needed; the rules of booking are the same.
+//! `/people`: what a person does on Calendly's own pages. No key is needed; the rules for bookings are those of the
+//! API.
 
 use axum::{Json, Router, body::Bytes, extract::State, routing::post};
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ pub(crate) fn routes() -> Router<World> {
         .route("/people/host_cancel", post(host_cancel))
 }
 
-/// What was posted, or what is wrong with it, in one sentence.
+/// Parses a posted body.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| Refusal::parameter("body", &error.to_string()))
 }
@@ -34,10 +35,10 @@ struct Booking {
     email: String,
     timezone: String,
     phone: Option<String>,
-    /// Question to answer.
+    /// The answers by question.
     #[serde(default)]
     answers: Map<String, Value>,
-    /// Instead of the first place on offer: `{kind, location?}`.
+    /// Instead of the first suitable location of the event type: `{kind, location?}`.
     location: Option<Value>,
     guests: Option<Value>,
     utm_campaign: Option<String>,
@@ -49,7 +50,7 @@ struct Booking {
 }
 
 impl Booking {
-    /// The body for `POST /invitees` that Calendly's own page would make of it.
+    /// Returns the body of `POST /invitees` for this booking.
     fn body(&self, event_type: &EventType) -> Value {
         let mut invitee = json!({"name": self.name, "email": self.email, "timezone": self.timezone});
         if let Some(phone) = &self.phone {
@@ -71,7 +72,7 @@ impl Booking {
                 "utm_content": self.utm_content, "utm_term": self.utm_term, "salesforce_uuid": self.salesforce_uuid,
             },
         });
-        if let Some(location) = self.location.clone().or_else(|| self.first_place(event_type)) {
+        if let Some(location) = self.location.clone().or_else(|| self.first_location(event_type)) {
             body["location"] = location;
         }
         if let Some(guests) = &self.guests {
@@ -80,9 +81,10 @@ impl Booking {
         body
     }
 
-    /// The first place on offer that needs nothing more than is known. A team's is not for choosing.
-    fn first_place(&self, event_type: &EventType) -> Option<Value> {
-        let places = if event_type.is_teams() { &[] } else { event_type.places };
+    /// Returns the first location of the event type that needs no further input. The location of a team can't be
+    /// chosen.
+    fn first_location(&self, event_type: &EventType) -> Option<Value> {
+        let places = if event_type.is_team() { &[] } else { event_type.places };
         places.iter().find_map(|place| match (place.kind, place.location, &self.phone) {
             ("outbound_call", _, Some(phone)) => Some(json!({"kind": place.kind, "location": phone})),
             ("outbound_call" | "ask_invitee", ..) => None,
@@ -102,7 +104,7 @@ async fn book(State(world): State<World>, bytes: Bytes) -> Answer {
         let settings = state.settings.clone();
         state.calendar.book(Order { scheduling_method: None, ..order }, now, &settings)?
     };
-    webhooks::tell(&world, vec![notice]);
+    webhooks::notify(&world, vec![notice]);
     Ok(Json(json!({"invitee": invitee.uri, "event": invitee.event})))
 }
 
@@ -121,7 +123,7 @@ async fn cancel(State(world): State<World>, bytes: Bytes) -> Answer {
         let settings = state.settings.clone();
         state.calendar.cancel_invitee(&cancel.invitee, cancel.reason, Timestamp::now(), &settings)?
     };
-    webhooks::tell(&world, vec![notice]);
+    webhooks::notify(&world, vec![notice]);
     Ok(Json(json!({"invitee": cancel.invitee, "cancellation": cancellation})))
 }
 
@@ -140,7 +142,7 @@ async fn move_booking(State(world): State<World>, bytes: Bytes) -> Answer {
         let settings = state.settings.clone();
         state.calendar.move_invitee(&wanted.invitee, wanted.start_time, Timestamp::now(), &settings)?
     };
-    webhooks::tell(&world, notices);
+    webhooks::notify(&world, notices);
     Ok(Json(json!({"invitee": invitee.uri, "event": invitee.event, "old_invitee": invitee.old_invitee})))
 }
 
@@ -159,6 +161,6 @@ async fn host_cancel(State(world): State<World>, bytes: Bytes) -> Answer {
         let settings = state.settings.clone();
         state.calendar.cancel_event(&cancel.event, cancel.reason, Timestamp::now(), &settings)?
     };
-    webhooks::tell(&world, notices);
+    webhooks::notify(&world, notices);
     Ok(Json(json!({"event": cancel.event, "cancellation": cancellation})))
 }

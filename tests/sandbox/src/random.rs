@@ -1,4 +1,4 @@
-//! Random identifiers, and dice that fall the same way each time.
+//! Random identifiers, and a random generator with a seed.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A version 4 UUID.
+/// Returns a version 4 UUID.
 pub(crate) fn uuid() -> String {
     let mut bytes: [u8; 16] = bytes();
     bytes[6] = bytes[6] & 0x0f | 0x40;
@@ -17,13 +17,13 @@ pub(crate) fn uuid() -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-/// `count` letters and digits of lower-case base32.
+/// Returns `count` characters of lower-case base32.
 pub(crate) fn base32(count: usize) -> String {
     // 256 is a multiple of 32, so each character is equally likely.
     (0..count).map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(bytes::<1>()[0] % 32)])).collect()
 }
 
-/// A decimal number of 19 digits, as the SMS provider numbers its messages.
+/// Returns a decimal number of 19 digits: the form of `EngageLab`'s message ids.
 pub(crate) fn number() -> String {
     let mut number = String::from("19");
     for byte in bytes::<17>() {
@@ -32,23 +32,23 @@ pub(crate) fn number() -> String {
     number
 }
 
-/// Dice with a seed: `SplitMix64`.
+/// A random generator with a seed: `SplitMix64`.
 #[derive(Default)]
-pub(crate) struct Dice(u64);
+pub(crate) struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Evenly from 0 to 1, without 1.
-    pub(crate) fn roll(&mut self) -> f64 {
+    /// Returns a number from 0 up to, but not including, 1; evenly distributed.
+    pub(crate) fn next_fraction(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
-        // The 53 bits that a float holds without loss.
+        // An f64 holds 53 bits without loss.
         (mixed >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

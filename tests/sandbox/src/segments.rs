@@ -1,30 +1,30 @@
-//! How many SMS a text makes, and where one ends and the next begins.
+//! Splits a text into SMS segments.
 
 use serde::Serialize;
 
-/// The alphabet of GSM 03.38. Whatever is in it costs one unit.
+/// The alphabet of GSM 03.38. Each character takes one unit.
 const BASIC: &str = concat!(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?",
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà",
 );
-/// What is reached by an escape, at two units.
+/// The extension table of GSM 03.38. Each character takes an escape, so two units.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-/// What a text costs on the phone network.
+/// The length of a text in SMS segments.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub(crate) struct Measure {
     pub(crate) encoding: &'static str,
-    /// Septets of GSM-7, or UTF-16 code units of UCS-2.
+    /// Septets in GSM-7, UTF-16 code units in UCS-2.
     pub(crate) units: usize,
     pub(crate) segments: usize,
-    /// Before which characters (Unicode scalar values, counted from 0) a new segment begins.
+    /// The characters (Unicode scalar values, counted from 0) that begin a new segment.
     pub(crate) breaks: Vec<usize>,
-    /// The characters that GSM-7 doesn't have, each once.
+    /// The characters that GSM-7 doesn't contain, each once.
     pub(crate) culprits: Vec<char>,
 }
 
 impl Measure {
-    pub(crate) fn of(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let mut culprits: Vec<char> = Vec::new();
         for char in text.chars().filter(|char| !BASIC.contains(*char) && !EXTENSION.contains(*char)) {
             if !culprits.contains(&char) {
@@ -41,10 +41,10 @@ impl Measure {
         let mut breaks = Vec::new();
         if units > alone {
             let mut filled = 0;
-            for (place, char) in text.chars().enumerate() {
-                // Neither an escape and what it escapes nor a surrogate pair is torn apart.
+            for (index, char) in text.chars().enumerate() {
+                // An escape sequence or a surrogate pair is not split.
                 if filled + cost(char) > chained {
-                    breaks.push(place);
+                    breaks.push(index);
                     filled = 0;
                 }
                 filled += cost(char);
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_as_the_phone_network_does() {
+    fn segments_are_counted_as_by_the_phone_network() {
         for (sign, encoding, counts) in [
             ("a", "GSM-7", &[(160, 1), (161, 2), (306, 2), (307, 3)][..]),
             ("æ", "GSM-7", &[(160, 1), (161, 2)]),
@@ -69,7 +69,7 @@ mod tests {
             ("😀", "UCS-2", &[(35, 1), (36, 2), (66, 2), (67, 3)]),
         ] {
             for (count, segments) in counts {
-                let measure = Measure::of(&sign.repeat(*count));
+                let measure = Measure::new(&sign.repeat(*count));
                 assert_eq!((measure.encoding, measure.segments), (encoding, *segments), "{sign} x {count}");
             }
         }
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn tells_where_and_why() {
-        let danish = Measure::of("æøåÆØÅ");
+    fn breaks_and_culprits_are_named() {
+        let danish = Measure::new("æøåÆØÅ");
         assert_eq!((danish.units, danish.segments, danish.culprits), (6, 1, vec![]));
-        assert_eq!(Measure::of(&"a".repeat(307)).breaks, [153, 306]);
-        // One unit is left in the first segment, and the sign needs two.
-        assert_eq!(Measure::of(&format!("{}€{}", "a".repeat(152), "b".repeat(20))).breaks, [152]);
-        assert_eq!(Measure::of(&"😀".repeat(36)).breaks, [33]);
-        assert_eq!(Measure::of("Bună, Ană și ț").culprits, ['ă', 'ș', 'ț']);
-        assert_eq!(Measure::of("").segments, 1);
+        assert_eq!(Measure::new(&"a".repeat(307)).breaks, [153, 306]);
+        // One unit is left in the first segment, and the character needs two.
+        assert_eq!(Measure::new(&format!("{}€{}", "a".repeat(152), "b".repeat(20))).breaks, [152]);
+        assert_eq!(Measure::new(&"😀".repeat(36)).breaks, [33]);
+        assert_eq!(Measure::new("Bună, Ană și ț").culprits, ['ă', 'ș', 'ț']);
+        assert_eq!(Measure::new("").segments, 1);
     }
 }

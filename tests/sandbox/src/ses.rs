@@ -1,6 +1,6 @@
-//! Amazon SES, version 2: `SendEmail` as the SDKs send it, and the events that `EventBridge` puts into a queue.
+//! Amazon SES, version 2: `SendEmail`, and the events that `EventBridge` puts into a queue.
 //!
-//! Signatures are not verified. A repeated call is a second message: there is no idempotency token.
+//! Signatures are not verified. A repeated call sends a second message: SES has no idempotency token.
 
 use std::sync::Arc;
 
@@ -18,10 +18,11 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     check::is_email,
-    mail::{self, Attachment, Carrier, Email, Fate, bare},
-    random,
-    receipts::{Letter, Receipt},
-    world::{Settings, World},
+    mail::{self, Attachment, Carrier, Email, EmailDelivery, bare},
+    mailboxes, random,
+    receipts::{Content, Receipt},
+    settings::Settings,
+    world::World,
 };
 
 const ACCOUNT: &str = "000000000000";
@@ -33,14 +34,14 @@ pub(crate) fn routes() -> Router<World> {
         .fallback(async || error(StatusCode::NOT_FOUND, "NotFoundException", "Resource not found"))
 }
 
-/// An error as the SDKs read it: its name is in a header.
+/// Returns an error in the form that the SDKs read: its name is in a header.
 pub(crate) fn error(status: StatusCode, name: &str, message: &str) -> Response {
     let id = random::uuid();
     let headers = [("x-amzn-ErrorType", name), ("x-amzn-RequestId", id.as_str())];
     (status, headers, Json(json!({"message": message}))).into_response()
 }
 
-/// What it answers when it was told to fail: the error of this name, or what goes with the status.
+/// Returns the answer of a `fail` fault: the error with the given name, or the usual one for the status.
 pub(crate) fn failure(status: Option<StatusCode>, name: Option<&str>) -> Response {
     let name = name.unwrap_or(match status {
         Some(StatusCode::BAD_REQUEST) => "MessageRejected",
@@ -70,23 +71,27 @@ async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Re
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return error(StatusCode::BAD_REQUEST, "SerializationException", "the body is not JSON");
     };
-    let email = match examine(&body) {
+    let email = match validate(&body) {
         Ok(email) => email,
         Err((name, message)) => return error(StatusCode::BAD_REQUEST, name, &message),
     };
     world.state().emails.push(email.clone());
-    mail::follow(&world, &email);
+    mailboxes::follow(&world, &email, |state, email, address, delivery| {
+        let event = event(email, address, delivery)?;
+        state.ses_events.push(event.clone());
+        receipt(email, &event, &state.settings)
+    });
     Json(json!({"MessageId": email.message_id})).into_response()
 }
 
-type Fault = (&'static str, String);
+type Problem = (&'static str, String);
 
-fn bad(message: impl Into<String>) -> Fault {
+fn bad(message: impl Into<String>) -> Problem {
     ("BadRequestException", message.into())
 }
 
-/// The e-mail that a call asks for, or the first thing wrong with it.
-fn examine(body: &Value) -> Result<Email, Fault> {
+/// Validates a call. Returns its e-mail, or the first problem.
+fn validate(body: &Value) -> Result<Email, Problem> {
     let destination = &body["Destination"];
     let listed = |key: &str| destination[key].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut to: Vec<String> = listed("ToAddresses").map(|one| bare(one).to_owned()).collect();
@@ -112,7 +117,7 @@ fn examine(body: &Value) -> Result<Email, Fault> {
             return Err(bad("Content must be one of Simple, Raw and Template"));
         }
         (_, Some(raw)) => mail::read(&raw, &mut email).ok_or_else(|| bad("Raw.Data is not a message"))?,
-        (content, None) if content["Simple"].is_object() => simple(&content["Simple"], &mut email)?,
+        (content, None) if content["Simple"].is_object() => read_simple(&content["Simple"], &mut email)?,
         _ => return Err(bad("Content must be Simple or Raw: templates are not played by the sandbox")),
     }
     let from = body["FromEmailAddress"].as_str().map(str::to_owned).or_else(|| email.from.clone());
@@ -125,12 +130,12 @@ fn examine(body: &Value) -> Result<Email, Fault> {
         return Err(("MessageRejected", format!("{message} {}: {from}", REGION.to_uppercase())));
     }
     email.from = email.from.or(Some(from));
-    email.tags = tags(&body["EmailTags"])?;
+    email.tags = read_tags(&body["EmailTags"])?;
     email.data = json!({"configuration_set": body["ConfigurationSetName"]});
     Ok(email)
 }
 
-fn simple(simple: &Value, email: &mut Email) -> Result<(), Fault> {
+fn read_simple(simple: &Value, email: &mut Email) -> Result<(), Problem> {
     let data = |content: &Value| content["Data"].as_str().map(str::to_owned);
     email.subject = data(&simple["Subject"]).ok_or_else(|| bad("Simple.Subject.Data is missing"))?;
     email.text = data(&simple["Body"]["Text"]).unwrap_or_default();
@@ -164,8 +169,8 @@ fn simple(simple: &Value, email: &mut Email) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The tags by name.
-fn tags(list: &Value) -> Result<Value, Fault> {
+/// Reads the tags, by name.
+fn read_tags(list: &Value) -> Result<Value, Problem> {
     let fits = |text: &str| {
         (1..=256).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
@@ -182,8 +187,8 @@ fn tags(list: &Value) -> Result<Value, Fault> {
     Ok(Value::Object(tags))
 }
 
-/// The event about what became of a message. Unsubscribing is nothing that SES hears of.
-pub(crate) fn event(email: &Email, address: &str, fate: Fate) -> Option<Value> {
+/// Returns the event about a new delivery state. SES has no event for unsubscribing by a link.
+fn event(email: &Email, address: &str, delivery: EmailDelivery) -> Option<Value> {
     let at = millis(Timestamp::now());
     let recipient = json!({"emailAddress": address});
     let bounce = |kind: &str, subtype: &str, status: &str, code: &str| {
@@ -195,10 +200,10 @@ pub(crate) fn event(email: &Email, address: &str, fate: Fate) -> Option<Value> {
             ],
         })
     };
-    let (name, key, details) = match fate {
-        Fate::Accepted | Fate::Unsubscribed => return None,
-        Fate::Sent => ("Send", "send", json!({})),
-        Fate::Delivered => (
+    let (name, key, details) = match delivery {
+        EmailDelivery::Accepted | EmailDelivery::Unsubscribed => return None,
+        EmailDelivery::Sent => ("Send", "send", json!({})),
+        EmailDelivery::Delivered => (
             "Delivery",
             "delivery",
             json!({
@@ -207,15 +212,17 @@ pub(crate) fn event(email: &Email, address: &str, fate: Fate) -> Option<Value> {
                 "reportingMTA": "a7-31.smtp-out.eu-west-1.amazonses.com",
             }),
         ),
-        Fate::Bounced => ("Bounce", "bounce", bounce("Permanent", "General", "5.1.1", "smtp; 550 5.1.1 user unknown")),
-        Fate::SoftBounced => {
+        EmailDelivery::Bounced => {
+            ("Bounce", "bounce", bounce("Permanent", "General", "5.1.1", "smtp; 550 5.1.1 user unknown"))
+        }
+        EmailDelivery::SoftBounced => {
             ("Bounce", "bounce", bounce("Transient", "MailboxFull", "4.2.2", "smtp; 452 4.2.2 mailbox full"))
         }
-        Fate::Suppressed => {
+        EmailDelivery::Suppressed => {
             let reason = "Amazon SES did not send the message to this address because it is on the suppression list";
             ("Bounce", "bounce", bounce("Permanent", "OnAccountSuppressionList", "5.1.1", reason))
         }
-        Fate::Complained => (
+        EmailDelivery::Complained => (
             "Complaint",
             "complaint",
             json!({
@@ -257,8 +264,8 @@ fn millis(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// The event as a rule of `EventBridge` puts it into the queue, if there is one.
-pub(crate) fn receipt(email: &Email, event: &Value, settings: &Settings) -> Option<Receipt> {
+/// Returns the event as an `EventBridge` rule puts it into the queue, if a queue is set.
+fn receipt(email: &Email, event: &Value, settings: &Settings) -> Option<Receipt> {
     let queue = settings.ses_events_queue_url.clone()?;
     let mut url = reqwest::Url::parse(&queue).ok()?;
     url.set_path("/");
@@ -282,7 +289,7 @@ pub(crate) fn receipt(email: &Email, event: &Value, settings: &Settings) -> Opti
             ("MessageBody", &message.to_string()),
         ])
         .finish();
-    // The queues of the local stack look at the account and the region in it, and at nothing else.
+    // The emulator reads only the account and the region in it.
     let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/sqs/aws4_request");
     let headers = vec![
         ("Content-Type", "application/x-www-form-urlencoded".to_owned()),
@@ -292,6 +299,6 @@ pub(crate) fn receipt(email: &Email, event: &Value, settings: &Settings) -> Opti
         event: format!("ses.{name}"),
         message_id: email.message_id.clone(),
         url: url.into(),
-        letter: Arc::new(move || Letter { headers: headers.clone(), body: body.clone() }),
+        content: Arc::new(move || Content { headers: headers.clone(), body: body.clone() }),
     })
 }

@@ -1,7 +1,8 @@
-//! Twilio's programmable messaging: `POST …/Messages.json`, the look-up list, status callbacks and inbound messages.
+//! Twilio's programmable messaging: `POST …/Messages.json`, the list of messages, status callbacks and inbound
+//! messages.
 //!
-//! A repeated POST is a second message: no idempotency key is documented. Opting out by STOP is Twilio's own list, by
-//! sender; what is on it is refused with 21610.
+//! A repeated POST sends a second message: no idempotency key is documented. Twilio keeps its own list of people who
+//! replied STOP, for each sender, and refuses messages to them with 21610.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -20,19 +21,20 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 
 use crate::{
-    keys,
-    phones::{self, Carrier, Delivery, Reply, Sms, digits},
-    random,
-    receipts::{Letter, Receipt},
-    world::{self, Settings, World},
+    keys, phones, random,
+    receipts::{Content, Receipt},
+    segments::Measure,
+    settings::Settings,
+    sms::{Carrier, Delivery, Reply, Sms, digits},
+    world::{State as WorldState, World},
 };
 
 const API_VERSION: &str = "2010-04-01";
-/// The number that a messaging service sends from.
+/// The number that the messaging service sends from.
 const SERVICE_NUMBER: &str = "+447700900200";
-/// A message's longest text, in characters.
-const LONGEST: usize = 1_600;
-/// Words that opt out and in, alone in a message.
+/// The maximum length of a text, in characters.
+const MAX_CHARACTERS: usize = 1_600;
+/// The words that opt out and in, if they are the whole message.
 const STOP: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"];
 const START: [&str; 3] = ["START", "UNSTOP", "YES"];
 
@@ -41,11 +43,11 @@ type Params = Vec<(String, String)>;
 pub(crate) fn routes() -> Router<World> {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Messages.json", get(list).post(send))
-        .route("/2010-04-01/Accounts/{account}/Messages/{message}", get(one))
+        .route("/2010-04-01/Accounts/{account}/Messages/{message}", get(message))
         .fallback(async || Refusal(20404))
 }
 
-/// An id such as `SM0123…`.
+/// Returns an id such as `SM0123…`.
 pub(crate) fn sid(prefix: &str) -> String {
     format!("{prefix}{}", random::uuid().replace('-', ""))
 }
@@ -64,7 +66,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Twilio's error with the HTTP status of its table, or another one.
+/// Returns an error with its usual HTTP status, or the given one.
 fn error(status: Option<StatusCode>, code: u32) -> Response {
     let (usual, message) = match code {
         20003 => (401, "Authenticate"),
@@ -94,7 +96,7 @@ fn error(status: Option<StatusCode>, code: u32) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// What it answers when it was told to fail: the code, or what goes with the status.
+/// Returns the answer of a `fail` fault: the given code, or the usual one for the status.
 pub(crate) fn failure(status: Option<StatusCode>, code: Option<u32>) -> Response {
     let usual = match status {
         Some(StatusCode::TOO_MANY_REQUESTS) => 20429,
@@ -106,8 +108,8 @@ pub(crate) fn failure(status: Option<StatusCode>, code: Option<u32>) -> Response
     error(status, code.unwrap_or(usual))
 }
 
-/// Lets those in who may act for the account.
-fn admit(headers: &HeaderMap, account: &str) -> Result<(), Refusal> {
+/// Authenticates a caller for an account.
+fn authenticate(headers: &HeaderMap, account: &str) -> Result<(), Refusal> {
     let credentials = format!("{}:{}", keys::TWILIO_ACCOUNT, keys::TWILIO_TOKEN);
     let expected = format!("Basic {}", BASE64_STANDARD.encode(credentials));
     match headers.get(header::AUTHORIZATION) {
@@ -123,28 +125,28 @@ async fn send(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    admit(&headers, &account)?;
-    // Of any other kind of body Twilio sees nothing.
+    authenticate(&headers, &account)?;
+    // Twilio ignores any other kind of body.
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_form = kind.starts_with("application/x-www-form-urlencoded");
     let form: HashMap<String, String> =
         form_urlencoded::parse(if is_form { &body } else { &[] }).into_owned().collect();
-    let sms = examine(&form).map_err(Refusal)?;
+    let sms = validate(&form).map_err(Refusal)?;
     let mut state = world.state();
     if state.opted_out.contains(&(digits(&sms.to), sender(&sms))) {
         return Err(Refusal(21610));
     }
     state.sms.push(sms.clone());
     drop(state);
-    phones::follow(&world, &sms);
+    phones::follow(&world, &sms, |sms, _| receipt(sms));
     Ok((StatusCode::CREATED, Json(view(&sms))).into_response())
 }
 
-/// The message that a form asks for, or the code of the first thing wrong with it.
-fn examine(form: &HashMap<String, String>) -> Result<Sms, u32> {
+/// Validates a form. Returns its message, or the code of the first problem.
+fn validate(form: &HashMap<String, String>) -> Result<Sms, u32> {
     let param = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let to = param("To").ok_or(21604_u32)?;
-    // The last digits of the numbers that test credentials know; 0009 makes a landline of any number.
+    // The numbers of Twilio's test credentials. Here, any number that ends in 0009 is a landline.
     match to {
         "+15005550001" => return Err(21211),
         "+15005550002" => return Err(21612),
@@ -166,7 +168,7 @@ fn examine(form: &HashMap<String, String>) -> Result<Sms, u32> {
         (None, None) => return Err(21603),
     };
     let body = param("Body").ok_or(21602_u32)?;
-    if body.chars().count() > LONGEST {
+    if body.chars().count() > MAX_CHARACTERS {
         return Err(21617);
     }
     let status_callback = param("StatusCallback");
@@ -192,7 +194,7 @@ fn is_short_code(from: &str) -> bool {
     (5..=6).contains(&from.len()) && from.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// An alphanumeric sender. Nobody can answer it.
+/// Returns whether a sender is alphanumeric. Such a sender can't be replied to.
 fn is_name(from: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b" +-_&".contains(&byte);
     from.len() <= 11 && from.bytes().all(fits) && from.bytes().any(|byte| byte.is_ascii_alphabetic())
@@ -204,14 +206,14 @@ fn is_sid(text: &str, prefix: &str) -> bool {
     })
 }
 
-/// By whom somebody opts out of being texted: the messaging service, or the sender where there is none.
+/// Returns the sender that an opt-out is about: the messaging service, or else the number.
 fn sender(sms: &Sms) -> String {
     sms.messaging_service.clone().unwrap_or_else(|| sms.from.clone())
 }
 
-impl world::State {
-    /// Keeps Twilio's own list of who wants no more messages.
-    pub(crate) fn heed(&mut self, reply: &Reply, answered: &Sms) {
+impl WorldState {
+    /// Updates Twilio's list of opt-outs after a reply.
+    pub(crate) fn record_opt_out(&mut self, reply: &Reply, answered: &Sms) {
         let word = reply.text.trim().to_uppercase();
         let key = (digits(&reply.from), sender(answered));
         if STOP.contains(&word.as_str()) {
@@ -222,7 +224,7 @@ impl world::State {
     }
 }
 
-/// Twilio's word for how far a message has come.
+/// Returns Twilio's name of a delivery state.
 fn status(sms: &Sms) -> &'static str {
     match sms.delivery {
         Delivery::Accepted => "queued",
@@ -233,7 +235,7 @@ fn status(sms: &Sms) -> &'static str {
     }
 }
 
-/// A message as the API shows it.
+/// Returns a message as the API shows it.
 fn view(sms: &Sms) -> Value {
     let uri = format!("/{API_VERSION}/Accounts/{}/Messages/{}", keys::TWILIO_ACCOUNT, sms.message_id);
     let date = |at: Timestamp| jiff::fmt::rfc2822::to_string(&at.to_zoned(TimeZone::UTC)).unwrap_or_default();
@@ -249,14 +251,15 @@ fn view(sms: &Sms) -> Value {
     })
 }
 
-/// `?To=&From=&DateSent=`, with `DateSent>=` and `DateSent<=` for a range: a day, or a moment. The newest come first.
+/// Lists messages, newest first: `?To=&From=&DateSent=`, with `DateSent>=` and `DateSent<=` for a range of days or
+/// times.
 async fn list(
     State(world): State<World>,
     Path(account): Path<String>,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<Value>, Refusal> {
-    admit(&headers, &account)?;
+    authenticate(&headers, &account)?;
     let wanted = |name: &str, value: &str| query.get(name).is_none_or(|wanted| wanted == value);
     let from = query.get("DateSent>").or(query.get("DateSent")).and_then(|day| range(day)).map(|range| range.0);
     let until = query.get("DateSent<").or(query.get("DateSent")).and_then(|day| range(day)).map(|range| range.1);
@@ -277,7 +280,7 @@ async fn list(
     })))
 }
 
-/// From the beginning of a day, or a moment, until its end.
+/// Returns the start and the end of a day; for a time, twice the time.
 fn range(text: &str) -> Option<(Timestamp, Timestamp)> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Some((moment, moment));
@@ -287,20 +290,20 @@ fn range(text: &str) -> Option<(Timestamp, Timestamp)> {
     Some((midnight(day)?, midnight(day.tomorrow().ok()?)?))
 }
 
-async fn one(
+async fn message(
     State(world): State<World>,
     Path((account, message)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    admit(&headers, &account)?;
+    authenticate(&headers, &account)?;
     let id = message.strip_suffix(".json").unwrap_or_default();
     let state = world.state();
     let sms = state.sms.iter().find(|sms| sms.provider == Carrier::Twilio && sms.message_id == id);
     sms.map(|sms| Json(view(sms))).ok_or(Refusal(20404))
 }
 
-/// The status callback of a message that has come further, if it asked for one.
-pub(crate) fn receipt(sms: &Sms) -> Option<Receipt> {
+/// Returns the status callback about a new delivery state, if the message asked for one.
+fn receipt(sms: &Sms) -> Option<Receipt> {
     let status = status(sms);
     let mut params = vec![
         pair("MessageSid", &sms.message_id),
@@ -317,7 +320,7 @@ pub(crate) fn receipt(sms: &Sms) -> Option<Receipt> {
     Some(webhook(status, &sms.message_id, sms.status_callback.as_deref()?, params))
 }
 
-/// The webhook about a reply, if somebody wants to be told.
+/// Returns the webhook about a reply, if a URL is set.
 pub(crate) fn inbound(reply: &Reply, answered: &Sms, settings: &Settings) -> Option<Receipt> {
     let mut params = vec![
         pair("MessageSid", &reply.message_id),
@@ -329,7 +332,7 @@ pub(crate) fn inbound(reply: &Reply, answered: &Sms, settings: &Settings) -> Opt
         pair("To", &reply.to),
         pair("Body", &reply.text),
         pair("NumMedia", "0"),
-        pair("NumSegments", &crate::segments::Measure::of(&reply.text).segments.to_string()),
+        pair("NumSegments", &Measure::new(&reply.text).segments.to_string()),
         pair("ApiVersion", API_VERSION),
     ];
     params.extend(answered.messaging_service.as_deref().map(|service| pair("MessagingServiceSid", service)));
@@ -352,11 +355,11 @@ fn webhook(event: &str, message_id: &str, url: &str, params: Params) -> Receipt 
         event: format!("twilio.{event}"),
         message_id: message_id.to_owned(),
         url: url.to_owned(),
-        letter: Arc::new(move || Letter { headers: headers.clone(), body: body.clone() }),
+        content: Arc::new(move || Content { headers: headers.clone(), body: body.clone() }),
     }
 }
 
-/// HMAC-SHA1 of the URL as it was given and every parameter, name and value, in the order of the names.
+/// Returns the HMAC-SHA1 of the URL as given and of each parameter's name and value, in the order of the names.
 fn signature(token: &str, url: &str, params: &Params) -> String {
     let mut params: Vec<_> = params.iter().collect();
     params.sort();
@@ -394,10 +397,10 @@ mod tests {
     fn a_sender_is_a_number_a_short_code_or_a_name() {
         let form = |from: &str| HashMap::from([pair("To", "+40712345678"), pair("Body", "Bună"), pair("From", from)]);
         for from in ["+447700900200", "12345", "VAI", "VAI Calendly"] {
-            let fits = examine(&form(from)).map(|sms| sms.from);
+            let fits = validate(&form(from)).map(|sms| sms.from);
             assert_eq!(fits, if from.len() > 11 && !from.starts_with('+') { Err(21212) } else { Ok(from.to_owned()) });
         }
-        assert_eq!(examine(&form("07123")).map(|sms| sms.from), Ok("07123".to_owned()));
-        assert_eq!(examine(&form("0712345678")).map(|sms| sms.from), Err(21212));
+        assert_eq!(validate(&form("07123")).map(|sms| sms.from), Ok("07123".to_owned()));
+        assert_eq!(validate(&form("0712345678")).map(|sms| sms.from), Err(21212));
     }
 }

@@ -1,4 +1,4 @@
-//! The VAI Portal's own API: what it is told about bookings, the e-mails and follow-ups it is asked for, its log.
+//! The VAI Portal's own API: notifications about bookings, e-mails, follow-ups, analytics.
 
 use axum::{
     Json, Router,
@@ -9,7 +9,6 @@ use axum::{
     routing::post,
 };
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,21 +16,10 @@ use crate::{
     keys,
     mail::{Carrier, Email},
     random,
-    world::World,
+    world::{VaiCall, World},
 };
 
-/// A call that VAI took.
-#[derive(Clone, Serialize)]
-pub(crate) struct Call {
-    pub(crate) path: String,
-    pub(crate) body: Value,
-    pub(crate) idempotency_key: Option<String>,
-    /// The key was seen before, so VAI did not act again.
-    pub(crate) repeat: bool,
-    pub(crate) at: Timestamp,
-}
-
-/// What a key of a body must hold.
+/// What a key of a body must contain.
 enum Kind {
     Text,
     TextOrNull,
@@ -44,7 +32,7 @@ enum Kind {
 
 type Keys = &'static [(&'static str, Kind)];
 
-/// The routes and the keys that each requires.
+/// The routes, and the keys that each requires.
 const ROUTES: [(&str, Keys); 7] = {
     use Kind::{Email, Object, OneOf, Text, TextOrNull, Time, TimeOrNull};
     [
@@ -91,7 +79,7 @@ const ROUTES: [(&str, Keys); 7] = {
             &[
                 ("booking_id", Text),
                 ("conversation_id", Text),
-                // A move may be all that was ever heard of a booking.
+                // Null if the program received no webhook about the booking before its move.
                 ("old_start_time", TimeOrNull),
                 ("new_start_time", Time),
                 ("new_end_time", Time),
@@ -141,13 +129,13 @@ pub(crate) fn routes() -> Router<World> {
         router.route(
             path,
             post(async move |State(world): State<World>, uri: Uri, headers: HeaderMap, body: Bytes| {
-                take(&world, &uri, &headers, &body, keys)
+                accept(&world, &uri, &headers, &body, keys)
             }),
         )
     })
 }
 
-fn take(world: &World, uri: &Uri, headers: &HeaderMap, body: &Bytes, keys: Keys) -> Response {
+fn accept(world: &World, uri: &Uri, headers: &HeaderMap, body: &Bytes, keys: Keys) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     if header(header::AUTHORIZATION.as_str()) != Some(format!("Bearer {}", keys::VAI)) {
         return (StatusCode::UNAUTHORIZED, Json(json!({"error": "unauthorized"}))).into_response();
@@ -156,7 +144,7 @@ fn take(world: &World, uri: &Uri, headers: &HeaderMap, body: &Bytes, keys: Keys)
         return (StatusCode::BAD_REQUEST, Json(json!({"error": "the body is not JSON"}))).into_response();
     };
     let path = uri.path().to_owned();
-    if let Err(problem) = examine(&path, &body, keys) {
+    if let Err(problem) = validate(&path, &body, keys) {
         return (StatusCode::BAD_REQUEST, Json(json!({"error": problem}))).into_response();
     }
 
@@ -166,12 +154,12 @@ fn take(world: &World, uri: &Uri, headers: &HeaderMap, body: &Bytes, keys: Keys)
     let known =
         seen.as_ref().and_then(|seen| state.vai_answers.get(seen)).filter(|_| state.settings.vai_idempotent).cloned();
     let at = Timestamp::now();
-    state.vai.push(Call { path: path.clone(), body: body.clone(), idempotency_key, repeat: known.is_some(), at });
+    state.vai.push(VaiCall { path: path.clone(), body: body.clone(), idempotency_key, repeat: known.is_some(), at });
     if let Some(answer) = known {
         return Json(answer).into_response();
     }
     if path == "/email/send" {
-        state.emails.push(email(&body, at));
+        state.emails.push(render_email(&body, at));
     }
     let answer = json!({"success": true, "id": random::uuid()});
     if let Some(seen) = seen {
@@ -180,8 +168,8 @@ fn take(world: &World, uri: &Uri, headers: &HeaderMap, body: &Bytes, keys: Keys)
     Json(answer).into_response()
 }
 
-/// Names the first key that is wrong.
-fn examine(path: &str, body: &Value, keys: Keys) -> Result<(), String> {
+/// Validates a body. Returns the first problem.
+fn validate(path: &str, body: &Value, keys: Keys) -> Result<(), String> {
     let mut check = Check::new(body);
     let children = |parent: &str| -> Vec<&str> {
         keys.iter()
@@ -191,9 +179,9 @@ fn examine(path: &str, body: &Value, keys: Keys) -> Result<(), String> {
             })
             .collect()
     };
-    // The ids of Calendly's own may stand beside ours.
-    let beside: &[&str] = if path.starts_with("/calendly/") { &["event_uuid", "invitee_uuid"] } else { &[] };
-    check.object("", &children(""), beside);
+    // Calendly's ids are optional.
+    let optional: &[&str] = if path.starts_with("/calendly/") { &["event_uuid", "invitee_uuid"] } else { &[] };
+    check.object("", &children(""), optional);
     for (key, kind) in keys {
         match kind {
             Kind::Text => _ = check.text(key),
@@ -224,8 +212,9 @@ fn examine(path: &str, body: &Value, keys: Keys) -> Result<(), String> {
     }
 }
 
-/// VAI's only known template. Its wording is not published, and a call doesn't name the language: the facts, in order.
-fn email(body: &Value, at: Timestamp) -> Email {
+/// Renders VAI's only known template. Its wording is not published, and a call names no language: so only the data, in
+/// order.
+fn render_email(body: &Value, at: Timestamp) -> Email {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let data = &body["data"];
     let when = format!("{}\n– {}", text(&data["start_time"]), text(&data["end_time"]));

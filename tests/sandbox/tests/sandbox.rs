@@ -1,173 +1,39 @@
-//! The sandbox as its callers see it: over HTTP, on a free port.
-#![expect(clippy::unwrap_used, reason = "in a test whatever fails should panic, helpers included")]
+//! Tests of the sandbox over HTTP, on a free port.
+#![expect(clippy::unwrap_used, reason = "a failure panics, in helpers too")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "the receiver of webhooks runs beside the test, and the world's clock is real"
+    reason = "the webhook receiver is a background task, and the sandbox uses the real clock"
 )]
 
+#[path = "parts/client.rs"]
+mod client;
 #[path = "parts/mail.rs"]
 mod mail;
 #[path = "parts/phones.rs"]
 mod phones;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{Timestamp, ToSpan};
-use sandbox::{Sandbox, keys};
+use sandbox::keys;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::client::{Client, ORGANIZATION, QUICK, Receiver, no_tracking, quick};
+
 const SALES_DEMO: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e1";
-const QUICK: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e4";
 const WEBINAR: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e5";
 const TEAM: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e6";
 const VISIT: &str = "https://api.calendly.com/event_types/00000000-0000-4000-8000-0000000000e7";
-const ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
 
-/// A sandbox and a client for it.
-struct Client {
-    sandbox: Sandbox,
-    http: reqwest::Client,
-}
-
-impl Client {
-    async fn start() -> Self {
-        let sandbox = sandbox::start(0).await.unwrap();
-        Self { sandbox, http: reqwest::Client::builder().no_proxy().build().unwrap() }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.sandbox.url())
-    }
-
-    async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        self.answer(self.http.get(self.url(path)).bearer_auth(keys::CALENDLY)).await
-    }
-
-    async fn calendly(&self, path: &str, body: &Value) -> (u16, Value) {
-        self.answer(self.http.post(self.url(&format!("/calendly{path}"))).bearer_auth(keys::CALENDLY).json(body)).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Value {
-        let (status, answer) = self.answer(self.http.post(self.url(path)).json(&body)).await;
-        assert!((200..300).contains(&status), "{path}: {status} {answer}");
-        answer
-    }
-
-    async fn sms(&self, body: &Value) -> (u16, Value) {
-        let (user, password) = keys::ENGAGELAB.split_once(':').unwrap();
-        let request = self.http.post(self.url("/engagelab/v1/messages")).basic_auth(user, Some(password));
-        self.answer(request.json(body)).await
-    }
-
-    async fn vai(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(self.url(&format!("/vai{path}"))).bearer_auth(keys::VAI);
-        self.answer(request.header("Idempotency-Key", key).json(body)).await
-    }
-
-    async fn inbox(&self) -> Value {
-        self.get("/inbox.json").await.1
-    }
-
-    async fn subscribe(&self, receiver: &Receiver) -> Value {
-        let body = json!({
-            "url": receiver.url, "events": ["invitee.created", "invitee.canceled"], "organization": ORGANIZATION,
-            "scope": "organization", "signing_key": "a-key",
-        });
-        let (status, answer) = self.calendly("/webhook_subscriptions", &body).await;
-        assert_eq!(status, 201, "{answer}");
-        answer["resource"].clone()
-    }
-
-    async fn book(&self, start: &str) -> Value {
-        let (status, answer) = self.calendly("/invitees", &quick(start)).await;
-        assert_eq!(status, 201, "{answer}");
-        answer["resource"].clone()
-    }
-}
-
-/// Headers and raw body of a delivery.
-type Received = (HeaderMap, Bytes);
-/// What came, and the statuses still to be answered, last first.
-type Script = (Arc<Mutex<Vec<Received>>>, Arc<Mutex<Vec<u16>>>);
-
-/// A webhook receiver that answers with the statuses it was given, then with 200.
-struct Receiver {
-    url: String,
-    received: Arc<Mutex<Vec<Received>>>,
-}
-
-impl Receiver {
-    async fn start(mut statuses: Vec<u16>) -> Self {
-        statuses.reverse();
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let shared = (received.clone(), Arc::new(Mutex::new(statuses)));
-        let app = Router::new()
-            .fallback(async |State((received, statuses)): State<Script>, headers: HeaderMap, body: Bytes| {
-                received.lock().unwrap().push((headers, body));
-                StatusCode::from_u16(statuses.lock().unwrap().pop().unwrap_or(200)).unwrap()
-            })
-            .with_state(shared);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/webhooks/calendly", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url, received }
-    }
-
-    async fn wait_for(&self, count: usize) -> Vec<Received> {
-        for _ in 0..500 {
-            if self.received.lock().unwrap().len() >= count {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        self.received.lock().unwrap().clone()
-    }
-
-    async fn bodies(&self, count: usize) -> Vec<Value> {
-        let all = self.wait_for(count).await;
-        assert_eq!(all.len(), count);
-        all.iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
-    }
-}
-
-/// A whole minute some hours ahead.
+/// Returns a full minute some hours from now.
 fn hours_ahead(hours: i64) -> String {
     let minute = Timestamp::now().as_second() / 60 * 60;
     (Timestamp::from_second(minute).unwrap() + hours.hours()).to_string()
 }
 
-fn no_tracking() -> Value {
-    json!({
-        "utm_campaign": null, "utm_source": null, "utm_medium": null, "utm_content": null, "utm_term": null,
-        "salesforce_uuid": null,
-    })
-}
-
-fn quick(start: &str) -> Value {
-    json!({
-        "event_type": QUICK, "start_time": start,
-        "invitee": {"name": "Ana Ionescu", "email": "ana@example.com", "timezone": "Europe/Bucharest"},
-        "tracking": no_tracking(),
-    })
-}
-
-/// The first free start of an event type.
+/// Returns the first free start of an event type.
 async fn free_start(client: &Client, event_type: &str) -> String {
     let from = Timestamp::now() + 1.minute();
     let until = from + (24 * 7).hours();
@@ -180,7 +46,7 @@ async fn free_start(client: &Client, event_type: &str) -> String {
 }
 
 #[tokio::test]
-async fn refuses_bookings_as_calendly_does() {
+async fn bookings_are_refused_as_by_calendly() {
     let client = Client::start().await;
     let start = free_start(&client, SALES_DEMO).await;
     let good = json!({
@@ -300,7 +166,7 @@ async fn each_host_has_a_time_zone_and_event_types_have_single_use_links() {
 }
 
 #[tokio::test]
-async fn a_booking_is_told_by_a_signed_webhook() {
+async fn a_booking_sends_a_signed_webhook() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;
     client.subscribe(&receiver).await;
@@ -318,15 +184,15 @@ async fn a_booking_is_told_by_a_signed_webhook() {
     mac.update(&raw);
     assert_eq!(given, hex::encode(mac.finalize().into_bytes()));
 
-    assert!(!raw.windows(2).any(|pair| pair == b"\": "), "the wire is compact");
-    let told: Value = serde_json::from_slice(&raw).unwrap();
-    assert_eq!(told["event"], "invitee.created");
-    assert_eq!(told["payload"]["uri"], booked["resource"]["uri"]);
-    assert_eq!(told["payload"]["event"], told["payload"]["scheduled_event"]["uri"]);
-    assert_eq!(told["payload"]["tracking"]["utm_content"], "token");
-    assert_eq!(told["payload"]["scheduled_event"]["location"]["status"], "processing");
-    assert_eq!(told["payload"]["created_at"].as_str().unwrap().len(), "2026-01-01T00:00:00.000000Z".len());
-    assert!(told["payload"]["scheduled_event"]["event_memberships"][0].get("buffered_start_time").is_none());
+    assert!(!raw.windows(2).any(|pair| pair == b"\": "), "the JSON is compact");
+    let webhook: Value = serde_json::from_slice(&raw).unwrap();
+    assert_eq!(webhook["event"], "invitee.created");
+    assert_eq!(webhook["payload"]["uri"], booked["resource"]["uri"]);
+    assert_eq!(webhook["payload"]["event"], webhook["payload"]["scheduled_event"]["uri"]);
+    assert_eq!(webhook["payload"]["tracking"]["utm_content"], "token");
+    assert_eq!(webhook["payload"]["scheduled_event"]["location"]["status"], "processing");
+    assert_eq!(webhook["payload"]["created_at"].as_str().unwrap().len(), "2026-01-01T00:00:00.000000Z".len());
+    assert!(webhook["payload"]["scheduled_event"]["event_memberships"][0].get("buffered_start_time").is_none());
 }
 
 #[tokio::test]
@@ -348,7 +214,7 @@ async fn a_delivery_is_repeated_until_it_arrives() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_never_answers_well_is_disabled() {
+async fn a_subscription_whose_deliveries_always_fail_is_disabled() {
     let client = Client::start().await;
     client.post("/control/settings", json!({"retry_first_ms": 10, "retry_window_ms": 100})).await;
     let receiver = Receiver::start(vec![500; 50]).await;
@@ -371,33 +237,33 @@ async fn a_subscription_that_never_answers_well_is_disabled() {
 }
 
 #[tokio::test]
-async fn a_move_fires_both_halves_in_the_order_asked_for() {
+async fn a_move_sends_two_webhooks_in_the_configured_order() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;
     client.subscribe(&receiver).await;
     let first = client.book(&hours_ahead(2)).await;
     let moved = client.post("/people/move", json!({"invitee": first["uri"], "start_time": hours_ahead(3)})).await;
-    let told = receiver.bodies(3).await;
-    assert_eq!((&told[1]["event"], &told[2]["event"]), (&json!("invitee.canceled"), &json!("invitee.created")));
+    let webhooks = receiver.bodies(3).await;
+    assert_eq!((&webhooks[1]["event"], &webhooks[2]["event"]), (&json!("invitee.canceled"), &json!("invitee.created")));
     assert_eq!(
-        (&told[1]["payload"]["rescheduled"], &told[1]["payload"]["new_invitee"]),
+        (&webhooks[1]["payload"]["rescheduled"], &webhooks[1]["payload"]["new_invitee"]),
         (&json!(true), &moved["invitee"])
     );
     assert_eq!(
-        (&told[2]["payload"]["rescheduled"], &told[2]["payload"]["old_invitee"]),
+        (&webhooks[2]["payload"]["rescheduled"], &webhooks[2]["payload"]["old_invitee"]),
         (&json!(false), &first["uri"])
     );
-    assert_eq!(told[1]["payload"]["scheduled_event"]["status"], "canceled");
-    assert_ne!(told[1]["payload"]["event"], told[2]["payload"]["event"]);
+    assert_eq!(webhooks[1]["payload"]["scheduled_event"]["status"], "canceled");
+    assert_ne!(webhooks[1]["payload"]["event"], webhooks[2]["payload"]["event"]);
 
     client.post("/control/settings", json!({"move_order": "created_first"})).await;
     client.post("/people/move", json!({"invitee": moved["invitee"], "start_time": hours_ahead(4)})).await;
-    let told = receiver.bodies(5).await;
-    assert_eq!((&told[3]["event"], &told[4]["event"]), (&json!("invitee.created"), &json!("invitee.canceled")));
+    let webhooks = receiver.bodies(5).await;
+    assert_eq!((&webhooks[3]["event"], &webhooks[4]["event"]), (&json!("invitee.created"), &json!("invitee.canceled")));
 }
 
 #[tokio::test]
-async fn a_refused_move_leaves_the_booking_as_it_was() {
+async fn a_refused_move_leaves_the_booking_unchanged() {
     let client = Client::start().await;
     let first = client.book(&hours_ahead(2)).await;
     client.book(&hours_ahead(3)).await;
@@ -409,7 +275,7 @@ async fn a_refused_move_leaves_the_booking_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_host_cancels_for_everybody_in_a_group() {
+async fn a_host_cancels_for_all_invitees_of_a_group() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;
     client.subscribe(&receiver).await;
@@ -430,8 +296,8 @@ async fn a_host_cancels_for_everybody_in_a_group() {
     assert_eq!((cancellation.0, &cancellation.1["resource"]["canceler_type"]), (201, &json!("host")));
     let again = client.calendly(&format!("{}/cancellation", path.replace("/calendly", "")), &json!({})).await;
     assert_eq!((again.0, &again.1["message"]), (403, &json!("Event is already canceled")));
-    let told = receiver.bodies(6).await;
-    let canceled: Vec<_> = told.iter().filter(|one| one["event"] == "invitee.canceled").collect();
+    let webhooks = receiver.bodies(6).await;
+    let canceled: Vec<_> = webhooks.iter().filter(|one| one["event"] == "invitee.canceled").collect();
     assert_eq!(canceled.len(), 3);
     assert_eq!(canceled[0]["payload"]["cancellation"]["canceler_type"], "invitee");
     assert_eq!(
@@ -441,7 +307,7 @@ async fn a_host_cancels_for_everybody_in_a_group() {
 }
 
 #[tokio::test]
-async fn webhooks_can_be_dropped_doubled_and_reordered() {
+async fn webhooks_can_be_dropped_duplicated_and_reordered() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;
     client.subscribe(&receiver).await;
@@ -450,8 +316,8 @@ async fn webhooks_can_be_dropped_doubled_and_reordered() {
     }
     client.book(&hours_ahead(2)).await;
     let second = client.book(&hours_ahead(3)).await;
-    let told = receiver.bodies(2).await;
-    assert!(told.iter().all(|one| one["payload"]["uri"] == second["uri"]));
+    let webhooks = receiver.bodies(2).await;
+    assert!(webhooks.iter().all(|one| one["payload"]["uri"] == second["uri"]));
 
     client
         .post(
@@ -460,12 +326,12 @@ async fn webhooks_can_be_dropped_doubled_and_reordered() {
         )
         .await;
     client.post("/people/move", json!({"invitee": second["uri"], "start_time": hours_ahead(4)})).await;
-    let told = receiver.bodies(4).await;
-    assert_eq!((&told[2]["event"], &told[3]["event"]), (&json!("invitee.created"), &json!("invitee.canceled")));
+    let webhooks = receiver.bodies(4).await;
+    assert_eq!((&webhooks[2]["event"], &webhooks[3]["event"]), (&json!("invitee.created"), &json!("invitee.canceled")));
 }
 
 #[tokio::test]
-async fn engagelab_renders_its_templates_and_has_its_own_codes() {
+async fn engagelab_renders_templates_and_returns_its_own_codes() {
     let client = Client::start().await;
     let good = json!({
         "to": ["+40712345678"],
@@ -505,7 +371,7 @@ async fn engagelab_renders_its_templates_and_has_its_own_codes() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_leaves_the_message_sent() {
+async fn a_message_is_sent_although_its_answer_is_lost() {
     let client = Client::start().await;
     client.post("/control/faults", json!({"target": "engagelab", "mode": "drop", "times": 1})).await;
     let (user, password) = keys::ENGAGELAB.split_once(':').unwrap();
@@ -516,7 +382,7 @@ async fn a_lost_answer_leaves_the_message_sent() {
 }
 
 #[tokio::test]
-async fn vai_names_the_key_that_is_wrong() {
+async fn vai_names_the_wrong_key() {
     let client = Client::start().await;
     let canceled = json!({
         "booking_id": "b1", "conversation_id": "c1", "invitee_email": "ana@example.com", "cancel_reason": null,
@@ -549,7 +415,7 @@ async fn vai_names_the_key_that_is_wrong() {
     assert_eq!(inbox["refused"].as_array().unwrap().len(), 4);
 }
 
-/// What Calendly says of the future, as our own API looks for a booking whose answer was lost.
+/// Returns the tokens of all bookings, found in the way that our own API looks for a booking whose answer was lost.
 async fn tokens_booked(client: &Client) -> Vec<String> {
     let (_, events) = client.get(&format!("/calendly/scheduled_events?organization={ORGANIZATION}")).await;
     let mut tokens = Vec::new();
@@ -581,9 +447,9 @@ async fn a_booking_whose_answer_is_lost_is_found_by_its_token() {
 }
 
 #[tokio::test]
-async fn the_impatient_do_not_know_what_was_done() {
+async fn a_caller_that_times_out_does_not_know_the_outcome() {
     let client = Client::start().await;
-    let impatient = async |start: &str, token: &str| {
+    let book_with_time_out = async |start: &str, token: &str| {
         let request = client.http.post(client.url("/calendly/invitees")).bearer_auth(keys::CALENDLY);
         request.timeout(Duration::from_millis(100)).json(&with_token(start, token)).send().await
     };
@@ -591,9 +457,9 @@ async fn the_impatient_do_not_know_what_was_done() {
         let fault = json!({"target": "calendly", "mode": mode, "method": "POST", "delay_ms": 300, "times": 1});
         client.post("/control/faults", fault).await;
         let start = hours_ahead(if token == "at once" { 2 } else { 3 });
-        assert!(impatient(&start, token).await.unwrap_err().is_timeout(), "{mode}");
+        assert!(book_with_time_out(&start, token).await.unwrap_err().is_timeout(), "{mode}");
         if mode == "delay" {
-            assert_eq!(tokens_booked(&client).await, ["at once"], "it has not acted yet");
+            assert_eq!(tokens_booked(&client).await, ["at once"], "the booking is not made yet");
             tokio::time::sleep(Duration::from_millis(400)).await;
         }
     }
@@ -601,7 +467,7 @@ async fn the_impatient_do_not_know_what_was_done() {
 }
 
 #[tokio::test]
-async fn a_share_of_requests_fails_the_same_one_each_time() {
+async fn a_seed_determines_which_requests_fail() {
     let client = Client::start().await;
     let mut rounds = Vec::new();
     for seed in [1, 2, 1] {
@@ -623,7 +489,7 @@ async fn a_share_of_requests_fails_the_same_one_each_time() {
 }
 
 #[tokio::test]
-async fn bookings_have_budgets_by_minute_hour_and_day() {
+async fn bookings_are_limited_per_minute_hour_and_day() {
     let limits = |answer: &reqwest::Response| {
         let header = |name: &str| answer.headers()[name].to_str().unwrap().parse::<u64>().unwrap();
         (
@@ -637,23 +503,23 @@ async fn bookings_have_budgets_by_minute_hour_and_day() {
     {
         let client = Client::start().await;
         client.post("/control/settings", json!({setting: 2})).await;
-        let mut told = Vec::new();
+        let mut answers = Vec::new();
         for hours in 2..5 {
             let request = client.http.post(client.url("/calendly/invitees")).bearer_auth(keys::CALENDLY);
-            told.push(limits(&request.json(&quick(&hours_ahead(hours))).send().await.unwrap()));
+            answers.push(limits(&request.json(&quick(&hours_ahead(hours))).send().await.unwrap()));
         }
         assert_eq!(
-            told.iter().map(|it| (it.0, it.1, it.2)).collect::<Vec<_>>(),
+            answers.iter().map(|it| (it.0, it.1, it.2)).collect::<Vec<_>>(),
             [(201, 2, 1), (201, 2, 0), (429, 2, 0)]
         );
-        assert!(told.iter().all(|it| it.3 > longest - 30 && it.3 <= longest), "{setting}: {told:?}");
-        // Whatever else the token does is none of that budget's business.
+        assert!(answers.iter().all(|it| it.3 > longest - 30 && it.3 <= longest), "{setting}: {answers:?}");
+        // The limit applies to bookings only.
         assert_eq!(client.get("/calendly/users/me").await.0, 200);
     }
 }
 
 #[tokio::test]
-async fn event_types_change_and_subscribers_are_told() {
+async fn subscribers_are_notified_of_changed_event_types() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;
     let events = ["event_type.created", "event_type.updated", "event_type.deleted"];
@@ -680,17 +546,17 @@ async fn event_types_change_and_subscribers_are_told() {
     assert_eq!(client.get(&path).await.0, 404);
     assert_eq!(client.calendly("/invitees", &quick(&hours_ahead(3))).await.0, 404);
 
-    // Each is told by a courier of its own: in no promised order.
-    let told = receiver.bodies(4).await;
-    let mut told: Vec<_> = told
+    // Each is delivered by its own task, so the order is not defined.
+    let webhooks = receiver.bodies(4).await;
+    let mut webhooks: Vec<_> = webhooks
         .iter()
         .map(|one| {
             (one["event"].as_str().unwrap(), one["payload"]["name"].as_str().unwrap(), one["payload"]["active"] == true)
         })
         .collect();
-    told.sort_unstable();
+    webhooks.sort_unstable();
     assert_eq!(
-        told,
+        webhooks,
         [
             ("event_type.created", "Office Hour", true),
             ("event_type.deleted", "Quick Chat", false),
@@ -699,13 +565,13 @@ async fn event_types_change_and_subscribers_are_told() {
         ]
     );
     let (_, booked) = client.get(&format!("/calendly/scheduled_events?organization={ORGANIZATION}")).await;
-    assert_eq!(booked["collection"][0]["name"], "Quick Chat", "what was booked stays as it was");
+    assert_eq!(booked["collection"][0]["name"], "Quick Chat", "a booking keeps its event type's name");
     client.post("/control/reset", json!({})).await;
     assert_eq!(client.get(&path).await.1["resource"]["name"], "Quick Consultation");
 }
 
 #[tokio::test]
-async fn a_teams_meeting_goes_to_whoever_is_free_and_takes_no_place() {
+async fn a_team_meeting_goes_to_a_free_host_and_takes_no_location() {
     let client = Client::start().await;
     let (_, members) = client.get(&format!("/calendly/event_type_memberships?event_type={TEAM}")).await;
     let names: Vec<_> =
@@ -737,7 +603,7 @@ async fn a_teams_meeting_goes_to_whoever_is_free_and_takes_no_place() {
 }
 
 #[tokio::test]
-async fn who_is_visited_must_say_where() {
+async fn a_visit_needs_an_address() {
     let client = Client::start().await;
     let mut body = quick(&free_start(&client, VISIT).await);
     body["event_type"] = json!(VISIT);

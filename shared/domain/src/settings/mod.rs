@@ -11,87 +11,12 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 pub use self::check::SettingsError;
+pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
 use crate::{Language, Leg, Message, Phone, uri_uuid};
 
 /// The documented default, as text. [`Settings::default`] is the same; a test compares them.
 pub const DEFAULT_TOML: &str = include_str!("../../settings.default.toml");
-
-/// How a message reaches a person.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// A text message.
-    Sms,
-    /// An e-mail.
-    Email,
-}
-
-impl Channel {
-    /// The name that settings use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Email => "email",
-        }
-    }
-}
-
-/// Who sends a message.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// SMS by EngageLab, from templates that it has approved.
-    Engagelab,
-    /// SMS by Twilio.
-    Twilio,
-    /// E-mail by VAI, from templates of VAI's.
-    Vai,
-    /// E-mail by Amazon SES.
-    Ses,
-    /// E-mail by Brevo.
-    Brevo,
-}
-
-impl Provider {
-    /// Every provider, in the order in which they are listed to people.
-    pub const ALL: [Self; 5] = [Self::Engagelab, Self::Twilio, Self::Vai, Self::Ses, Self::Brevo];
-
-    /// The name that settings use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Engagelab => "engagelab",
-            Self::Twilio => "twilio",
-            Self::Vai => "vai",
-            Self::Ses => "ses",
-            Self::Brevo => "brevo",
-        }
-    }
-
-    /// What people call it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Engagelab => "EngageLab",
-            Self::Twilio => "Twilio",
-            Self::Vai => "VAI",
-            Self::Ses => "Amazon SES",
-            Self::Brevo => "Brevo",
-        }
-    }
-
-    /// The channel this provider serves.
-    pub fn channel(self) -> Channel {
-        match self {
-            Self::Engagelab | Self::Twilio => Channel::Sms,
-            Self::Vai | Self::Ses | Self::Brevo => Channel::Email,
-        }
-    }
-
-    /// Whether it sends its own templates only, and none of our wording.
-    pub fn has_templates(self) -> bool {
-        matches!(self, Self::Engagelab | Self::Vai)
-    }
-}
 
 /// Who sends, in order of preference: the next takes over when one can't or won't.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -336,6 +261,13 @@ pub struct Logging {
     /// Until when the masked shape of each webhook is logged.
     #[serde(default)]
     pub webhooks_until: Option<Timestamp>,
+}
+
+impl Logging {
+    /// The log level that the settings ask for at an instant; `None` for the function's own.
+    pub fn level_at(&self, now: Timestamp) -> Option<&str> {
+        self.level.as_deref().filter(|_| self.level_until.is_some_and(|until| now < until))
+    }
 }
 
 /// How VAI's agents book.

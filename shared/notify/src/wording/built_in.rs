@@ -2,7 +2,7 @@
 
 use domain::{Language, Message};
 
-use super::Part;
+use super::part::Part;
 
 /// What stands around an e-mail's HTML.
 pub(super) const LAYOUT: &str = include_str!("../../templates/layout.html");

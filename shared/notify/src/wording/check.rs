@@ -8,7 +8,8 @@ use domain::{Language, Message};
 use minijinja::{Error, Value};
 
 use super::fill::{environment, parse, render, tidy};
-use super::{Part, Values, for_mail, for_sms, offers, param_names};
+use super::part::Part;
+use super::variables::{Values, for_mail, for_sms, offers, param_names};
 use crate::{samples, sms};
 
 /// More segments than that are no text message.

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Template, UndefinedBehavior, Value, tests};
 
-use super::{Part, Values};
+use super::part::Part;
+use super::variables::Values;
 
 /// Far more than wording of a sensible length needs, for it has no loops.
 const FUEL: u64 = 10_000;

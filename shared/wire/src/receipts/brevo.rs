@@ -6,7 +6,9 @@ use domain::{ConsentSource, Delivery, Feedback, Objection};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Meaning, json, other, ours, receipt, seconds, text, unexpected};
+use super::fields::{json, seconds, text, unexpected};
+use super::ids::ours;
+use super::status::{Meaning, other, receipt};
 use crate::malformed::Malformed;
 
 /// Reads a webhook.

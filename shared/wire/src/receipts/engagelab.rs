@@ -7,7 +7,9 @@ use domain::{Delivery, Feedback, Phone, Private, Reply};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Meaning, json, other, ours, receipt, seconds, text, unexpected};
+use super::fields::{json, seconds, text, unexpected};
+use super::ids::ours;
+use super::status::{Meaning, other, receipt};
 use crate::malformed::Malformed;
 
 /// Reads a callback. The one that EngageLab tries an address with, `{}`, tells nothing.

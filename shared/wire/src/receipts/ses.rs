@@ -5,7 +5,9 @@ use domain::{ConsentSource, Delivery, Feedback, Objection};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Meaning, instant, json, other, ours, receipt, text, unexpected};
+use super::fields::{instant, json, text, unexpected};
+use super::ids::ours;
+use super::status::{Meaning, other, receipt, word};
 use crate::malformed::Malformed;
 
 /// Reads an event's detail.
@@ -39,7 +41,7 @@ fn meaning(kind: &str, detail: &Value) -> Option<Meaning> {
         // A person took it out of the spam folder.
         "Complaint" if text(detail, "/complaint/complaintFeedbackType").is_some_and(|it| it == "not-spam") => None,
         "Complaint" => {
-            let code = text(detail, "/complaint/complaintFeedbackType").map(|it| super::word(&it));
+            let code = text(detail, "/complaint/complaintFeedbackType").map(|it| word(&it));
             let complaint = Meaning { code, ..Meaning::default() };
             Some(complaint.objecting(Objection::Everything, ConsentSource::Complaint))
         }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use domain::{ConsentSource, Delivery, Feedback, Objection, Phone, Private, Reply};
 use jiff::Timestamp;
 
-use super::{Meaning, other, ours, receipt, unexpected};
+use super::fields::unexpected;
+use super::ids::ours;
+use super::status::{Meaning, other, receipt};
 use crate::malformed::{self, Malformed};
 
 /// The person has told Twilio that they want no more of our messages.

@@ -3,7 +3,8 @@
 use domain::{BookingId, CommandId, Feedback};
 use serde::{Deserialize, Serialize};
 
-use super::{is_id, unexpected};
+use super::fields::unexpected;
+use super::ids::is_id;
 use crate::malformed::{self, Malformed};
 
 /// The message whose link was followed.

@@ -7,7 +7,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::{SignatureError, in_time, present};
+use super::check::{in_time, present};
+use super::error::SignatureError;
 
 /// The header's name.
 pub const HEADER: &str = "Calendly-Webhook-Signature";

@@ -10,7 +10,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::{SignatureError, in_time, present, shown};
+use super::check::{in_time, present};
+use super::error::SignatureError;
+use super::shared_secret::same;
 
 /// The header's name.
 pub const HEADER: &str = "X-CALLBACK-ID";
@@ -27,7 +29,7 @@ pub fn verify(
     tolerance_seconds: i64,
 ) -> Result<String, SignatureError> {
     let call = Call::read(present(header)?).ok_or(SignatureError::Malformed)?;
-    shown::same(call.username, &Private::from(username))?;
+    same(call.username, &Private::from(username))?;
     if !call.is_made_by(secret) {
         return Err(SignatureError::Wrong);
     }

@@ -15,7 +15,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{SignatureError, present};
+use super::check::present;
+use super::error::SignatureError;
 
 /// The header's name.
 pub const HEADER: &str = "X-Twilio-Signature";

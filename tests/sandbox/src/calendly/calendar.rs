@@ -1,30 +1,22 @@
-//! The meetings: booking, canceling, moving, and how they look over REST and in webhooks.
+//! The meetings: booking, canceling and moving them, and their form in the API and in webhooks.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    catalog::{self, EventType, HOSTS, last_segment},
+    catalog::EventType,
+    hosts::{Host, last_segment},
+    micros::Micros,
     refusal::Refusal,
-    webhooks::{Notice, Subscription},
+    subscription::{Notice, Subscription},
 };
 use crate::{
     random,
-    world::{MoveOrder, Settings},
+    settings::{MoveOrder, Settings},
 };
-
-/// A moment as Calendly writes it: microseconds, always six digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Micros(pub(crate) Timestamp);
-
-impl Serialize for Micros {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.6}", self.0))
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -102,7 +94,7 @@ pub(crate) struct Invitee {
     pub(crate) invitee_scheduled_by: Option<String>,
 }
 
-/// Where two people agreed to meet.
+/// The location of a meeting, as it was booked.
 #[derive(Debug, Clone)]
 pub(crate) struct Meeting {
     pub(crate) kind: String,
@@ -114,8 +106,8 @@ pub(crate) struct Meeting {
 pub(crate) struct Event {
     pub(crate) uuid: String,
     pub(crate) event_type: Arc<EventType>,
-    /// Of several, who was free.
-    pub(crate) host: &'static catalog::Host,
+    /// For a team's meeting, the host who was free.
+    pub(crate) host: &'static Host,
     pub(crate) status: Status,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
@@ -131,7 +123,7 @@ impl Event {
         format!("https://api.calendly.com/scheduled_events/{}", self.uuid)
     }
 
-    /// The location as it is told. A conference's link takes a moment to be made.
+    /// Returns the location as the API shows it. A Google Meet link is `processing` at first.
     fn location(&self, now: Timestamp, settings: &Settings) -> Value {
         let short: String = self.uuid.chars().filter(char::is_ascii_alphabetic).cycle().take(10).collect();
         match self.meeting.kind.as_str() {
@@ -145,7 +137,7 @@ impl Event {
                     json!({"type": "google_conference", "status": "pushed", "join_url": join_url})
                 }
             }
-            // Told as `zoom`, with a number for an id: so it was captured, whatever the documents say.
+            // Captured from Calendly: the type is `zoom` and the id a number, other than documented.
             "zoom_conference" => {
                 let number = u64::from_str_radix(&self.uuid[..8], 16).unwrap_or_default() + 80_000_000_000;
                 json!({
@@ -179,7 +171,7 @@ pub(crate) struct Order {
     pub(crate) scheduling_method: Option<&'static str>,
 }
 
-/// All that was ever booked.
+/// All bookings and subscriptions.
 #[derive(Default)]
 pub(crate) struct Calendar {
     pub(crate) events: Vec<Event>,
@@ -216,8 +208,8 @@ impl Calendar {
         self.invitees_of(event).filter(|invitee| invitee.status == Status::Active).count()
     }
 
-    /// How many more people this start has room for, and whose meeting it would be.
-    pub(crate) fn room(&self, event_type: &EventType, start: Timestamp) -> Option<(usize, &'static catalog::Host)> {
+    /// Returns how many more people can book this start, and with which host. Nothing when it is not available.
+    pub(crate) fn room(&self, event_type: &EventType, start: Timestamp) -> Option<(usize, &'static Host)> {
         if !event_type.offers(start) {
             return None;
         }
@@ -225,14 +217,14 @@ impl Calendar {
         rooms.into_iter().find(|(room, _)| *room > 0)
     }
 
-    fn room_with(&self, host: &catalog::Host, event_type: &EventType, start: Timestamp) -> usize {
+    fn room_with(&self, host: &Host, event_type: &EventType, start: Timestamp) -> usize {
         let end = start + event_type.duration();
         let mut meetings = self.events.iter().filter(|event| {
             event.status == Status::Active && event.host.uuid == host.uuid && event.start < end && start < event.end
         });
         match (meetings.next(), meetings.next()) {
             (None, _) => event_type.limit,
-            // A group meeting at this very time can be joined; anything else fills it.
+            // A group meeting with the same start can be joined. Any other meeting blocks the time.
             (Some(event), None) if event.event_type.uuid == event_type.uuid && event.start == start => {
                 event_type.limit - self.active(event).min(event_type.limit)
             }
@@ -240,19 +232,19 @@ impl Calendar {
         }
     }
 
-    /// Books and tells it.
+    /// Makes a booking. Returns it and its webhook.
     pub(crate) fn book(
         &mut self,
         order: Order,
         now: Timestamp,
         settings: &Settings,
     ) -> Result<(Invitee, Notice), Refusal> {
-        let invitee = self.seat(order, now)?;
+        let invitee = self.add_invitee(order, now)?;
         let notice = self.notice("invitee.created", &invitee, now, settings);
         Ok((invitee, notice))
     }
 
-    fn seat(&mut self, order: Order, now: Timestamp) -> Result<Invitee, Refusal> {
+    fn add_invitee(&mut self, order: Order, now: Timestamp) -> Result<Invitee, Refusal> {
         if order.start <= now {
             return Err(Refusal::parameter("start_time", "start_time must be in the future"));
         }
@@ -320,7 +312,7 @@ impl Calendar {
         Ok(invitee)
     }
 
-    /// One invitee leaves. The meeting falls when nobody is left in it.
+    /// Cancels one invitee's booking, and the event when no invitee is left.
     pub(crate) fn cancel_invitee(
         &mut self,
         uri: &str,
@@ -339,12 +331,12 @@ impl Calendar {
             canceler_type: CancelerType::Invitee,
             created_at: Micros(now),
         };
-        let invitee = self.leave(&invitee.uri, &cancellation, None);
+        let invitee = self.cancel_booking(&invitee.uri, &cancellation, None);
         let notice = self.notice("invitee.canceled", &invitee, now, settings);
         Ok((cancellation, notice))
     }
 
-    /// The host calls the whole meeting off: one notice per invitee.
+    /// Cancels an event for the host. Returns a webhook for each invitee.
     pub(crate) fn cancel_event(
         &mut self,
         uri: &str,
@@ -365,12 +357,12 @@ impl Calendar {
             .filter(|invitee| invitee.status == Status::Active)
             .map(|invitee| invitee.uri.clone())
             .collect();
-        let left: Vec<Invitee> = active.iter().map(|uri| self.leave(uri, &cancellation, None)).collect();
+        let left: Vec<Invitee> = active.iter().map(|uri| self.cancel_booking(uri, &cancellation, None)).collect();
         let notices = left.iter().map(|invitee| self.notice("invitee.canceled", invitee, now, settings)).collect();
         Ok((cancellation, notices))
     }
 
-    /// A person picks another time on the reschedule page: a new event and invitee, and both halves told.
+    /// Moves a booking, as Calendly's reschedule page does: a new event and a new invitee, and two webhooks.
     pub(crate) fn move_invitee(
         &mut self,
         uri: &str,
@@ -405,17 +397,18 @@ impl Calendar {
             guests: old_event.guests.clone(),
             scheduling_method: None,
         };
-        // The old meeting does not stand in the way of the new one; should that be refused, it is as it was.
+        // The old booking must not block the new time, so it is canceled first. If the new time is refused, it is
+        // restored.
         let before = (self.events.clone(), self.invitees.clone());
-        self.leave(&old.uri, &cancellation, None);
-        let new = match self.seat(order, now) {
+        self.cancel_booking(&old.uri, &cancellation, None);
+        let new = match self.add_invitee(order, now) {
             Ok(new) => new,
             Err(refusal) => {
                 (self.events, self.invitees) = before;
                 return Err(refusal);
             }
         };
-        let old = self.leave(&old.uri, &cancellation, Some(&new.uri));
+        let old = self.cancel_booking(&old.uri, &cancellation, Some(&new.uri));
         if let Some(invitee) = self.invitee_mut(&new.uri) {
             invitee.old_invitee = Some(old.uri.clone());
         }
@@ -442,8 +435,8 @@ impl Calendar {
         Ok(())
     }
 
-    fn leave(&mut self, uri: &str, cancellation: &Cancellation, new_invitee: Option<&str>) -> Invitee {
-        let invitee = self.invitee_mut(uri).expect("only invitees that were found leave");
+    fn cancel_booking(&mut self, uri: &str, cancellation: &Cancellation, new_invitee: Option<&str>) -> Invitee {
+        let invitee = self.invitee_mut(uri).expect("callers have found the invitee");
         invitee.status = Status::Canceled;
         invitee.cancellation = Some(cancellation.clone());
         invitee.updated_at = cancellation.created_at;
@@ -461,7 +454,7 @@ impl Calendar {
         invitee
     }
 
-    /// The event as webhooks carry it.
+    /// Returns an event as webhooks contain it.
     pub(crate) fn event_view(&self, event: &Event, now: Timestamp, settings: &Settings) -> Value {
         let host = event.host;
         let guests: Vec<Value> = event
@@ -486,7 +479,7 @@ impl Calendar {
         view
     }
 
-    /// The event as REST shows it: with what webhooks leave out.
+    /// Returns an event as the API shows it, with the keys that webhooks leave out.
     pub(crate) fn event_rest_view(&self, event: &Event, now: Timestamp, settings: &Settings) -> Value {
         let mut view = self.event_view(event, now, settings);
         view["event_memberships"][0]["buffered_start_time"] = json!(Micros(event.start));
@@ -495,16 +488,11 @@ impl Calendar {
         view
     }
 
-    /// A webhook about an invitee: the invitee flat, and its event as `scheduled_event`.
+    /// Returns a webhook about an invitee: the invitee's keys, and its event as `scheduled_event`.
     pub(crate) fn notice(&self, name: &'static str, invitee: &Invitee, now: Timestamp, settings: &Settings) -> Notice {
         let event = self.event(&invitee.event).expect("an invitee has an event");
         let mut payload = json!(invitee);
         payload["scheduled_event"] = self.event_view(event, now, settings);
         Notice { event: name, invitee: Some(invitee.uri.clone()), host: event.host.uri(), payload, at: now }
     }
-}
-
-/// The user with this URI.
-pub(crate) fn host(uri: &str) -> Option<&'static catalog::Host> {
-    HOSTS.into_iter().find(|host| host.uri() == uri)
 }

@@ -1,5 +1,4 @@
-//! What the organization consists of: two hosts, and event types that can be renamed, switched off, added and deleted
-//! while the world runs.
+//! The organization's event types. They can be renamed, deactivated, added and deleted while the sandbox runs.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,95 +10,13 @@ use jiff::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{calendar::Micros, webhooks::Notice};
-
-pub(crate) const ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
-const SINCE: &str = "2026-01-05T08:00:00.000000Z";
-
-/// A user of the organization.
-pub(crate) struct Host {
-    pub(crate) uuid: &'static str,
-    pub(crate) membership: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) slug: &'static str,
-    pub(crate) email: &'static str,
-    pub(crate) timezone: &'static str,
-    pub(crate) locale: &'static str,
-}
-
-/// Owns the token.
-pub(crate) static MARIA: Host = Host {
-    uuid: "00000000-0000-4000-8000-0000000000a1",
-    membership: "00000000-0000-4000-8000-0000000000b1",
-    name: "Maria Popescu",
-    slug: "maria-popescu",
-    email: "maria.popescu@example.com",
-    timezone: "Europe/Bucharest",
-    locale: "en",
+use super::{
+    hosts::{Host, LARS, MARIA, SINCE},
+    micros::Micros,
+    subscription::Notice,
 };
 
-pub(crate) static LARS: Host = Host {
-    uuid: "00000000-0000-4000-8000-0000000000a2",
-    membership: "00000000-0000-4000-8000-0000000000b2",
-    name: "Lars Holm",
-    slug: "lars-holm",
-    email: "lars.holm@example.com",
-    timezone: "Europe/Copenhagen",
-    locale: "en",
-};
-
-pub(crate) static HOSTS: [&Host; 2] = [&MARIA, &LARS];
-
-impl Host {
-    pub(crate) fn uri(&self) -> String {
-        format!("https://api.calendly.com/users/{}", self.uuid)
-    }
-
-    /// The user as `GET /users/me` shows it.
-    pub(crate) fn view(&self) -> Value {
-        let mut view = self.member_view();
-        view["current_organization"] = json!(ORGANIZATION);
-        view["resource_type"] = json!("User");
-        view["locale"] = json!(self.locale);
-        view["time_notation"] = json!("24h");
-        view
-    }
-
-    /// The user inside a membership, with fewer keys.
-    fn member_view(&self) -> Value {
-        json!({
-            "uri": self.uri(), "name": self.name, "slug": self.slug, "email": self.email,
-            "scheduling_url": format!("https://calendly.com/{}", self.slug), "timezone": self.timezone,
-            "avatar_url": null, "created_at": SINCE, "updated_at": SINCE,
-        })
-    }
-
-    pub(crate) fn membership_view(&self, role: &str) -> Value {
-        json!({
-            "uri": format!("https://api.calendly.com/organization_memberships/{}", self.membership),
-            "role": role, "user": self.member_view(), "organization": ORGANIZATION,
-            "created_at": SINCE, "updated_at": SINCE,
-        })
-    }
-
-    pub(crate) fn schedule_view(&self) -> Value {
-        let days = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-        let rules: Vec<Value> = days
-            .iter()
-            .map(|day| {
-                let weekend = matches!(*day, "saturday" | "sunday");
-                let intervals = if weekend { json!([]) } else { json!([{"from": "08:00", "to": "18:00"}]) };
-                json!({"type": "wday", "wday": day, "intervals": intervals})
-            })
-            .collect();
-        json!({
-            "uri": format!("https://api.calendly.com/user_availability_schedules/{}", self.membership),
-            "default": true, "name": "Working hours", "user": self.uri(), "timezone": self.timezone, "rules": rules,
-        })
-    }
-}
-
-/// The team of both: its name, its part of a scheduling URL, its URI.
+/// The team of both hosts: its name, its part of a scheduling URL, its URI.
 const TEAM: (&str, &str, &str) =
     ("Our Team", "our-team", "https://api.calendly.com/teams/00000000-0000-4000-8000-0000000000d1");
 
@@ -108,7 +25,7 @@ const TEAM: (&str, &str, &str) =
 pub(crate) enum Grid {
     /// On the half hour, 08:00 to 18:00 of the host's weekdays.
     HalfHours,
-    /// Each full minute around the clock, so that a story finds a slot wherever it needs one.
+    /// Each full minute, day and night, so that a test finds a slot at any time.
     Minutes,
 }
 
@@ -120,7 +37,7 @@ pub(crate) struct Question {
     pub(crate) choices: &'static [&'static str],
 }
 
-/// Where an event type lets people meet.
+/// A location that an event type offers.
 pub(crate) struct Place {
     pub(crate) kind: &'static str,
     pub(crate) location: Option<&'static str>,
@@ -150,16 +67,16 @@ pub(crate) struct EventType {
     pub(crate) name: Cow<'static, str>,
     pub(crate) slug: Cow<'static, str>,
     pub(crate) minutes: i64,
-    /// Whoever holds the meetings; of several, who is free: then it is a team's, by round robin.
+    /// The hosts. Several hosts make it a team's event type: by round robin, the first who is free holds the meeting.
     pub(crate) hosts: &'static [&'static Host],
     pub(crate) grid: Grid,
-    /// Invitees per event; more than one makes it a group event type.
+    /// The maximum number of invitees per event. More than one makes it a group event type.
     pub(crate) limit: usize,
     pub(crate) questions: &'static [Question],
     pub(crate) places: &'static [Place],
     /// Whether it can be booked.
     pub(crate) active: bool,
-    /// When somebody last changed it here.
+    /// When it was last changed in this sandbox.
     updated_at: Option<Timestamp>,
     color: &'static str,
     description: &'static str,
@@ -280,12 +197,7 @@ static EVENT_TYPES: [EventType; 7] = [
     },
 ];
 
-/// The resource that a URI names by its last segment.
-pub(crate) fn last_segment(uri: &str) -> &str {
-    uri.rsplit('/').next().unwrap_or(uri)
-}
-
-/// The event types there are. What is booked keeps its event type as it was then.
+/// The event types. A booking keeps its event type as it was at that time.
 pub(crate) struct Catalog(Vec<Arc<EventType>>);
 
 impl Default for Catalog {
@@ -294,7 +206,7 @@ impl Default for Catalog {
     }
 }
 
-/// What somebody does to an event type.
+/// A change of an event type.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
@@ -310,12 +222,12 @@ impl Catalog {
         self.0.iter()
     }
 
-    /// The event type with this URI.
+    /// Returns the event type with this URI.
     pub(crate) fn by_uri(&self, uri: &str) -> Option<Arc<EventType>> {
         self.0.iter().find(|event_type| event_type.uri() == uri).cloned()
     }
 
-    /// An event type by name, slug, URI or UUID.
+    /// Finds an event type by name, slug, URI or UUID.
     pub(crate) fn find(&self, wanted: &str) -> Option<Arc<EventType>> {
         let is_it = |event_type: &&Arc<EventType>| {
             event_type.name.eq_ignore_ascii_case(wanted)
@@ -326,12 +238,12 @@ impl Catalog {
         self.0.iter().find(is_it).cloned()
     }
 
-    /// Makes a change: how the event type looks then, and what subscribers are told. One that is new is like Quick
+    /// Changes, adds or deletes an event type. Returns its new form and the webhook. A new one is a copy of Quick
     /// Consultation.
     pub(crate) fn change(&mut self, change: Change, now: Timestamp) -> (Value, Notice) {
-        let place = self.0.iter().position(|event_type| event_type.uuid == change.uuid);
-        let mut event_type = match place {
-            Some(place) => EventType::clone(&self.0[place]),
+        let position = self.0.iter().position(|event_type| event_type.uuid == change.uuid);
+        let mut event_type = match position {
+            Some(position) => EventType::clone(&self.0[position]),
             None => {
                 let slug = format!("new-{}", self.0.len());
                 EventType { uuid: change.uuid.into(), slug: slug.into(), ..EVENT_TYPES[3].clone() }
@@ -350,15 +262,15 @@ impl Catalog {
         if let Some(payload) = payload.as_object_mut() {
             payload.remove("description_html");
         }
-        let event = match place {
+        let event = match position {
             Some(_) if change.deleted => "event_type.deleted",
             Some(_) => "event_type.updated",
             None => "event_type.created",
         };
         let host = event_type.hosts[0].uri();
-        match place {
-            Some(place) if change.deleted => _ = self.0.remove(place),
-            Some(place) => self.0[place] = Arc::new(event_type),
+        match position {
+            Some(position) if change.deleted => _ = self.0.remove(position),
+            Some(position) => self.0[position] = Arc::new(event_type),
             None => self.0.push(Arc::new(event_type)),
         }
         (view, Notice { event, invitee: None, host, payload, at: now })
@@ -371,7 +283,7 @@ impl EventType {
     }
 
     pub(crate) fn scheduling_url(&self) -> String {
-        let whose = if self.is_teams() { TEAM.1 } else { self.hosts[0].slug };
+        let whose = if self.is_team() { TEAM.1 } else { self.hosts[0].slug };
         format!("https://calendly.com/{whose}/{}", self.slug)
     }
 
@@ -383,12 +295,12 @@ impl EventType {
         self.limit > 1
     }
 
-    /// Whether a team holds it, by round robin.
-    pub(crate) fn is_teams(&self) -> bool {
+    /// Returns whether it is a team's, by round robin.
+    pub(crate) fn is_team(&self) -> bool {
         self.hosts.len() > 1
     }
 
-    /// Whether the host would ever offer this start, booked or not.
+    /// Returns whether this start is within the host's hours, booked or not.
     pub(crate) fn offers(&self, start: Timestamp) -> bool {
         if start.as_nanosecond() % 60_000_000_000 != 0 {
             return false;
@@ -404,9 +316,9 @@ impl EventType {
             && end <= local.date().to_datetime(time(18, 0, 0, 0))
     }
 
-    /// The starts offered from `from` until `until`.
+    /// Returns the starts from `from` until `until`.
     pub(crate) fn starts(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = Timestamp> {
-        // Half hours of every zone in use lie on half hours of UTC.
+        // The hosts' zones differ from UTC by multiples of 30 minutes.
         let step = match self.grid {
             Grid::HalfHours => 30,
             Grid::Minutes => 1,
@@ -423,13 +335,13 @@ impl EventType {
         TimeZone::get(self.hosts[0].timezone).expect("hosts live in zones of the database")
     }
 
-    /// Whose meetings these are, as `GET /event_type_memberships` tells it.
+    /// Returns the hosts as `GET /event_type_memberships` shows them.
     pub(crate) fn memberships_view(&self) -> Vec<Value> {
         let uri = self.uri();
         self.hosts.iter().map(|host| json!({"event_type": uri, "member": host.member_view()})).collect()
     }
 
-    /// The event type as the API shows it.
+    /// Returns the event type as the API shows it.
     pub(crate) fn view(&self) -> Value {
         let questions: Vec<Value> = self
             .questions
@@ -452,12 +364,12 @@ impl EventType {
                 None => json!({"kind": place.kind}),
             })
             .collect();
-        let profile = if self.is_teams() {
+        let profile = if self.is_team() {
             json!({"type": "Team", "name": TEAM.0, "owner": TEAM.2})
         } else {
             json!({"type": "User", "name": self.hosts[0].name, "owner": self.hosts[0].uri()})
         };
-        let pooling = self.is_teams().then_some("round_robin");
+        let pooling = self.is_team().then_some("round_robin");
         let updated_at = self.updated_at.map_or_else(|| json!(SINCE), |at| json!(Micros(at)));
         json!({
             "uri": self.uri(), "name": self.name, "active": self.active, "slug": self.slug,
@@ -479,7 +391,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_hours_are_the_hosts_own_on_weekdays() {
+    fn half_hours_are_in_the_hosts_zone_on_weekdays() {
         let demo = &EVENT_TYPES[0];
         let monday: Timestamp = "2027-01-11T00:00:00Z".parse().expect("a moment");
         let starts: Vec<Timestamp> = demo.starts(monday, monday + 24.hours()).collect();

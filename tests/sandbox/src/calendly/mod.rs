@@ -1,11 +1,14 @@
-//! Calendly: the part of its API v2 that the program calls, over the meetings of [`calendar`].
+//! Calendly: the part of its API v2 that the program calls.
 //!
-//! Resources are named by the real service's URIs (`https://api.calendly.com/...`), whatever address the caller came by.
+//! Resources have the URIs of the real service (`https://api.calendly.com/...`), not the sandbox's own address.
 
 pub(crate) mod calendar;
 pub(crate) mod catalog;
+mod hosts;
+mod micros;
 pub(crate) mod order;
 pub(crate) mod refusal;
+pub(crate) mod subscription;
 pub(crate) mod webhooks;
 
 use std::collections::HashMap;
@@ -24,10 +27,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::{
-    calendar::{Micros, NoShow, Status},
-    catalog::{EventType, HOSTS, MARIA, ORGANIZATION, last_segment},
+    calendar::{NoShow, Status},
+    catalog::EventType,
+    hosts::{HOSTS, Host, MARIA, ORGANIZATION, find_host, last_segment},
+    micros::Micros,
     refusal::Refusal,
-    webhooks::{EVENTS, Subscription, SubscriptionState},
+    subscription::{EVENTS, Subscription, SubscriptionState},
 };
 use crate::{check::Check, keys, random, world::World};
 
@@ -57,10 +62,10 @@ pub(crate) fn routes(world: &World) -> Router<World> {
         .route("/webhook_subscriptions", get(subscriptions).post(create_subscription))
         .route("/webhook_subscriptions/{uuid}", get(subscription).delete(delete_subscription))
         .fallback(async || Refusal::not_found())
-        .layer(middleware::from_fn_with_state(world.clone(), admit))
+        .layer(middleware::from_fn_with_state(world.clone(), authorize))
 }
 
-/// What a token needs for a call.
+/// Returns the scopes that a call needs.
 fn required_scopes(method: &Method, path: &str) -> Vec<&'static str> {
     let family = path.split('/').nth(1).unwrap_or_default();
     let is_read = method == Method::GET;
@@ -68,7 +73,7 @@ fn required_scopes(method: &Method, path: &str) -> Vec<&'static str> {
         "users" => vec!["users:read"],
         "organization_memberships" => vec!["organizations:read"],
         "event_types" | "event_type_memberships" => vec!["event_types:read"],
-        // Two pages of Calendly's documents name one each.
+        // Calendly's documents name one on one page and the other on another.
         "event_type_available_times" => vec!["availability:read", "event_types:read"],
         "user_busy_times" | "user_availability_schedules" => vec!["availability:read"],
         "scheduling_links" => vec!["scheduling_links:write"],
@@ -80,8 +85,8 @@ fn required_scopes(method: &Method, path: &str) -> Vec<&'static str> {
     }
 }
 
-/// Rate limit, token, scopes; and the rate-limit headers on every answer.
-async fn admit(State(world): State<World>, request: Request, next: Next) -> Response {
+/// Checks the token, the rate limit and the scopes, and adds the rate-limit headers to every answer.
+async fn authorize(State(world): State<World>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let required = required_scopes(request.method(), path);
     let (allowance, lacks_scope) = {
@@ -115,7 +120,7 @@ fn resource(status: StatusCode, resource: impl Serialize) -> Response {
     (status, Json(json!({"resource": resource}))).into_response()
 }
 
-/// One page of a collection.
+/// Returns one page of a collection.
 fn page(items: Vec<Value>, path: &str, params: &HashMap<String, String>) -> Answer {
     let count = match params.get("count") {
         None => 20,
@@ -161,24 +166,24 @@ fn json_body(bytes: &Bytes) -> Answer<Value> {
     serde_json::from_slice(bytes).map_err(|_| Refusal::parameter("body", "is not JSON"))
 }
 
-/// A query parameter that must be there.
+/// Returns a required query parameter.
 fn required<'a>(params: &'a HashMap<String, String>, name: &str) -> Answer<&'a str> {
     params.get(name).map(String::as_str).ok_or_else(|| Refusal::parameter(name, "is missing"))
 }
 
-fn moment(params: &HashMap<String, String>, name: &str) -> Answer<Option<Timestamp>> {
+fn time(params: &HashMap<String, String>, name: &str) -> Answer<Option<Timestamp>> {
     params
         .get(name)
         .map(|text| text.parse().map_err(|_| Refusal::parameter(name, "is not a date and time")))
         .transpose()
 }
 
-/// The range of a look into a calendar.
+/// Reads `start_time` and `end_time`.
 fn range(params: &HashMap<String, String>, longest_days: i64) -> Answer<(Timestamp, Timestamp)> {
     required(params, "start_time")?;
     required(params, "end_time")?;
-    let start = moment(params, "start_time")?.unwrap_or_default();
-    let end = moment(params, "end_time")?.unwrap_or_default();
+    let start = time(params, "start_time")?.unwrap_or_default();
+    let end = time(params, "end_time")?.unwrap_or_default();
     if start < Timestamp::now() {
         return Err(Refusal::parameter("start_time", "start_time must be in the future"));
     }
@@ -191,7 +196,7 @@ fn range(params: &HashMap<String, String>, longest_days: i64) -> Answer<(Timesta
     Ok((start, end))
 }
 
-fn ours(params: &HashMap<String, String>) -> Answer<()> {
+fn check_organization(params: &HashMap<String, String>) -> Answer<()> {
     match params.get("organization") {
         Some(organization) if organization != ORGANIZATION => {
             Err(Refusal::denied("You do not have permission to access this resource."))
@@ -200,9 +205,9 @@ fn ours(params: &HashMap<String, String>) -> Answer<()> {
     }
 }
 
-/// The user a query names, who must be one of the organization's.
-fn named_host(params: &HashMap<String, String>) -> Answer<Option<&'static catalog::Host>> {
-    params.get("user").map(|uri| calendar::host(uri).ok_or_else(|| Refusal::parameter("user", "invalid"))).transpose()
+/// Returns the user that a query names, who must belong to the organization.
+fn named_host(params: &HashMap<String, String>) -> Answer<Option<&'static Host>> {
+    params.get("user").map(|uri| find_host(uri).ok_or_else(|| Refusal::parameter("user", "invalid"))).transpose()
 }
 
 async fn me() -> Response {
@@ -215,7 +220,7 @@ async fn user(Path(uuid): Path<String>) -> Answer {
 }
 
 async fn memberships(State(world): State<World>, Query(params): Params) -> Answer {
-    ours(&params)?;
+    check_organization(&params)?;
     if !["user", "organization", "email"].iter().any(|name| params.contains_key(*name)) {
         return Err(Refusal::parameter("user", "is missing"));
     }
@@ -233,21 +238,21 @@ async fn memberships(State(world): State<World>, Query(params): Params) -> Answe
 }
 
 async fn event_types(State(world): State<World>, Query(params): Params) -> Answer {
-    ours(&params)?;
+    check_organization(&params)?;
     let user = named_host(&params)?;
     if user.is_none() && !params.contains_key("organization") {
         return Err(Refusal::parameter("user", "user or organization is required"));
     }
     let active = params.get("active").map(|active| active == "true");
-    let none_wanted = params.get("admin_managed").is_some_and(|managed| managed == "true");
-    let is_own = |event_type: &EventType, user: &catalog::Host| {
-        !event_type.is_teams() && event_type.hosts.iter().any(|host| host.uuid == user.uuid)
+    let excludes_all = params.get("admin_managed").is_some_and(|managed| managed == "true");
+    let is_own = |event_type: &EventType, user: &Host| {
+        !event_type.is_team() && event_type.hosts.iter().any(|host| host.uuid == user.uuid)
     };
     let state = world.state();
     let mut wanted: Vec<_> = state
         .catalog
         .iter()
-        .filter(|event_type| !none_wanted && active.is_none_or(|active| active == event_type.active))
+        .filter(|event_type| !excludes_all && active.is_none_or(|active| active == event_type.active))
         .filter(|event_type| user.is_none_or(|user| is_own(event_type, user)))
         .collect();
     wanted.sort_by_key(|event_type| event_type.name.clone());
@@ -268,7 +273,7 @@ async fn event_type_memberships(State(world): State<World>, Query(params): Param
     page(event_type.memberships_view(), "/event_type_memberships", &params)
 }
 
-/// Starts only: there is no end time, and no pages.
+/// Lists free starts, without end times and without pages.
 async fn available_times(State(world): State<World>, Query(params): Params) -> Answer {
     let state = world.state();
     let event_type = state.catalog.by_uri(required(&params, "event_type")?).ok_or_else(Refusal::not_found)?;
@@ -317,7 +322,7 @@ async fn busy_times(State(world): State<World>, Query(params): Params) -> Answer
 
 async fn availability_schedules(Query(params): Params) -> Answer {
     required(&params, "user")?;
-    let collection: Vec<Value> = named_host(&params)?.into_iter().map(catalog::Host::schedule_view).collect();
+    let collection: Vec<Value> = named_host(&params)?.into_iter().map(Host::schedule_view).collect();
     Ok(Json(json!({"collection": collection})).into_response())
 }
 
@@ -330,18 +335,18 @@ async fn create_invitee(State(world): State<World>, bytes: Bytes) -> Answer {
         let settings = state.settings.clone();
         state.calendar.book(order, now, &settings)?
     };
-    // The webhook may well arrive before this answer, as in reality.
-    webhooks::tell(&world, vec![notice]);
+    // The webhook may arrive before this answer, as in reality.
+    webhooks::notify(&world, vec![notice]);
     Ok(resource(StatusCode::CREATED, invitee))
 }
 
 async fn events(State(world): State<World>, Query(params): Params) -> Answer {
-    ours(&params)?;
+    check_organization(&params)?;
     let user = named_host(&params)?;
     if user.is_none() && !params.contains_key("organization") {
         return Err(Refusal::parameter("user", "user, organization or group is required"));
     }
-    let (earliest, latest) = (moment(&params, "min_start_time")?, moment(&params, "max_start_time")?);
+    let (earliest, latest) = (time(&params, "min_start_time")?, time(&params, "max_start_time")?);
     let status = wanted_status(&params)?;
     let state = world.state();
     let now = Timestamp::now();
@@ -406,7 +411,7 @@ async fn invitee(State(world): State<World>, Path((event, invitee)): Path<(Strin
     Ok(resource(StatusCode::OK, invitee.ok_or_else(Refusal::not_found)?))
 }
 
-/// Cancels the whole event. The body may be left out.
+/// Cancels an event. The body is optional.
 async fn cancel(State(world): State<World>, Path(uuid): Path<String>, bytes: Bytes) -> Answer {
     let body = if bytes.is_empty() { json!({}) } else { json_body(&bytes)? };
     let mut check = Check::new(&body);
@@ -426,7 +431,7 @@ async fn cancel(State(world): State<World>, Path(uuid): Path<String>, bytes: Byt
         let settings = state.settings.clone();
         state.calendar.cancel_event(&uuid, reason, Timestamp::now(), &settings)?
     };
-    webhooks::tell(&world, notices);
+    webhooks::notify(&world, notices);
     Ok(resource(StatusCode::CREATED, cancellation))
 }
 
@@ -456,7 +461,7 @@ async fn create_no_show(State(world): State<World>, bytes: Bytes) -> Answer {
         }
         (no_show_view(&invitee, &no_show), state.calendar.notice("invitee_no_show.created", &invitee, now, &settings))
     };
-    webhooks::tell(&world, vec![notice]);
+    webhooks::notify(&world, vec![notice]);
     Ok(resource(StatusCode::CREATED, view))
 }
 
@@ -490,7 +495,7 @@ async fn delete_no_show(State(world): State<World>, Path(uuid): Path<String>) ->
         }
         state.calendar.notice("invitee_no_show.deleted", &invitee, now, &settings)
     };
-    webhooks::tell(&world, vec![notice]);
+    webhooks::notify(&world, vec![notice]);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -531,7 +536,7 @@ async fn create_subscription(State(world): State<World>, bytes: Bytes) -> Answer
         }
     }
     let user = check.text("user").map(str::to_owned);
-    if user.as_ref().is_some_and(|user| calendar::host(user).is_none()) {
+    if user.as_ref().is_some_and(|user| find_host(user).is_none()) {
         check.refuse("user", "invalid");
     }
     let group = check.text("group").map(str::to_owned);
@@ -546,8 +551,8 @@ async fn create_subscription(State(world): State<World>, bytes: Bytes) -> Answer
     if !has_scopes(state.settings.scopes.as_deref(), &event_scopes) {
         return Err(Refusal::insufficient_scope(event_scopes));
     }
-    let leads = matches!(state.settings.role.as_str(), "owner" | "admin");
-    if organization != ORGANIZATION || (scope == "organization" && !leads) {
+    let is_admin = matches!(state.settings.role.as_str(), "owner" | "admin");
+    if organization != ORGANIZATION || (scope == "organization" && !is_admin) {
         return Err(Refusal::denied("You do not have permission to access this resource."));
     }
     if state.calendar.subscriptions.iter().any(|subscription| subscription.callback_url == url) {
@@ -573,14 +578,14 @@ async fn create_subscription(State(world): State<World>, bytes: Bytes) -> Answer
     Ok(resource(StatusCode::CREATED, subscription))
 }
 
-/// Calendly takes https only; the sandbox delivers to its own machine as well.
+/// Returns whether a URL is on this machine. Calendly accepts https only; the sandbox accepts such URLs as well.
 fn is_on_this_machine(url: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     let host = url.host_str().unwrap_or_default();
     url.scheme() == "http" && (host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost"))
 }
 
-/// The events of a subscription, and the scopes their families need.
+/// Reads the events of a subscription. Returns them and the scopes that they need.
 fn subscribed_events(check: &mut Check<'_>, scope: &str) -> (Vec<String>, Vec<&'static str>) {
     let given = check.at("events").and_then(Value::as_array).cloned().unwrap_or_default();
     if given.is_empty() {
@@ -603,7 +608,7 @@ fn subscribed_events(check: &mut Check<'_>, scope: &str) -> (Vec<String>, Vec<&'
 async fn subscriptions(State(world): State<World>, Query(params): Params) -> Answer {
     required(&params, "organization")?;
     let scope = required(&params, "scope")?;
-    ours(&params)?;
+    check_organization(&params)?;
     if matches!(scope, "user" | "group") {
         required(&params, scope)?;
     }

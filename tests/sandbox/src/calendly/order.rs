@@ -1,4 +1,4 @@
-//! `POST /invitees`: a body becomes an [`Order`], or is refused as Calendly refuses it.
+//! `POST /invitees`: reads a body into an [`Order`], or refuses it as Calendly does.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::check::{Check, is_email, is_phone};
 
-/// How people meet when nothing more is needed than the kind.
+/// The kinds of location that need no further input.
 const CONFERENCES: [&str; 6] = [
     "inbound_call",
     "zoom_conference",
@@ -19,12 +19,13 @@ const CONFERENCES: [&str; 6] = [
     "microsoft_teams_conference",
     "webex_conference",
 ];
-/// How people meet when somebody must say where.
-const NAMED_PLACES: [&str; 4] = ["physical", "outbound_call", "ask_invitee", "custom"];
+/// The kinds of location that need an address, a number or a text.
+const NAMED_LOCATIONS: [&str; 4] = ["physical", "outbound_call", "ask_invitee", "custom"];
 const TRACKING: [&str; 6] = ["utm_campaign", "utm_source", "utm_medium", "utm_content", "utm_term", "salesforce_uuid"];
 const MAX_GUESTS: usize = 10;
 
-/// Reads a body. Everything wrong with its form is told at once; what depends on the event type comes after.
+/// Reads a body. All problems of its form are returned together; those that depend on the event type are checked
+/// afterwards.
 pub(crate) fn read(body: &Value, catalog: &Catalog, now: Timestamp) -> Result<Order, Refusal> {
     let mut check = Check::new(body);
     let optional = ["location", "questions_and_answers", "tracking", "event_guests"];
@@ -49,15 +50,15 @@ pub(crate) fn read(body: &Value, catalog: &Catalog, now: Timestamp) -> Result<Or
     if !check.problems.is_empty() {
         return Err(Refusal::invalid(check.problems));
     }
-    // With no problem noted, whatever is required was read.
+    // Without problems, all required values were read.
     let (Some(event_type), Some(start), Some((name, first_name, last_name, email, timezone))) =
         (event_type, start, person)
     else {
         return Err(Refusal::invalid(Vec::new()));
     };
     let event_type = event_type.ok_or_else(Refusal::not_found)?;
-    let meeting = place(&event_type, meeting)?;
-    let answers = fitting(&event_type, answers)?;
+    let meeting = check_location(&event_type, meeting)?;
+    let answers = check_answers(&event_type, answers)?;
     Ok(Order {
         event_type,
         start,
@@ -114,7 +115,7 @@ fn location(check: &mut Check<'_>) -> Option<Meeting> {
     check.object("location", &["kind"], &["location"]);
     let kind = check.text("location.kind")?;
     let location = check.text("location.location");
-    if NAMED_PLACES.contains(&kind) {
+    if NAMED_LOCATIONS.contains(&kind) {
         if check.at("location.location").is_none() {
             check.refuse("location.location", "is missing");
         }
@@ -140,7 +141,7 @@ fn answers(check: &mut Check<'_>) -> Vec<Answer> {
         let path = format!("questions_and_answers.{index}");
         check.object(&path, &["question", "answer", "position"], &[]);
         let question = check.text(&format!("{path}.question"));
-        // A blank answer to a question that is not required is no fault.
+        // A blank answer to an optional question is accepted.
         let answer = check.at(&format!("{path}.answer")).and_then(Value::as_str);
         let position = check.at(&format!("{path}.position")).and_then(Value::as_u64);
         match (question, answer, position) {
@@ -155,7 +156,7 @@ fn answers(check: &mut Check<'_>) -> Vec<Answer> {
     answers
 }
 
-/// All six keys or no tracking at all.
+/// Reads the tracking: all six keys, or none.
 fn tracking(check: &mut Check<'_>) -> Tracking {
     if check.at("tracking").is_none() {
         return Tracking::default();
@@ -185,11 +186,11 @@ fn guests(check: &mut Check<'_>) -> Vec<String> {
     guests
 }
 
-/// The place must be one that the event type offers. A sole conference need not be named, and a team's can't be: it is
-/// that of whoever is free.
-fn place(event_type: &EventType, meeting: Option<Meeting>) -> Result<Meeting, Refusal> {
+/// Checks the location against those of the event type. If the only one is a conference, it can be left out. A team's
+/// can't be given: it is that of the host who is free.
+fn check_location(event_type: &EventType, meeting: Option<Meeting>) -> Result<Meeting, Refusal> {
     match (meeting, event_type.places) {
-        (Some(_), _) if event_type.is_teams() => Err(Refusal::invalid_location_choice()),
+        (Some(_), _) if event_type.is_team() => Err(Refusal::invalid_location_choice()),
         (Some(meeting), places) if places.iter().any(|place| place.kind == meeting.kind) => Ok(meeting),
         (Some(_), _) => Err(Refusal::invalid_location_choice()),
         (None, [only]) if CONFERENCES.contains(&only.kind) => {
@@ -199,8 +200,8 @@ fn place(event_type: &EventType, meeting: Option<Meeting>) -> Result<Meeting, Re
     }
 }
 
-/// The questions must be the event type's own, letter by letter, and the required ones answered.
-fn fitting(event_type: &EventType, answers: Vec<Answer>) -> Result<Vec<Answer>, Refusal> {
+/// Checks that the questions are exactly those of the event type, and that the required ones are answered.
+fn check_answers(event_type: &EventType, answers: Vec<Answer>) -> Result<Vec<Answer>, Refusal> {
     let body = json!(null);
     let mut check = Check::new(&body);
     for (index, answer) in answers.iter().enumerate() {

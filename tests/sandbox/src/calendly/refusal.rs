@@ -1,4 +1,4 @@
-//! Calendly's errors, worded as it words them.
+//! Calendly's errors, in its own words.
 
 use axum::{
     Json,
@@ -24,7 +24,7 @@ impl Refusal {
         Self { status, title, message: message.to_owned(), details: Vec::new(), required_scopes: Vec::new() }
     }
 
-    /// 400 with what is wrong, parameter by parameter.
+    /// 400 with the problem of each parameter.
     pub(crate) fn invalid(details: Vec<Problem>) -> Self {
         Self {
             details,
@@ -55,7 +55,7 @@ impl Refusal {
         }
     }
 
-    /// This one comes without details.
+    /// Calendly sends this error without details.
     pub(crate) fn answers_missing() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "Invalid Argument", "Required Questions and Answers cannot be blank.")
     }
@@ -86,8 +86,8 @@ impl Refusal {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", "Rate limit exceeded")
     }
 
-    /// What Calendly would answer with this status; `code` picks among the kinds of 400.
-    pub(crate) fn of_status(status: StatusCode, code: Option<&str>) -> Self {
+    /// Returns Calendly's error for a status; `code` selects one of the errors with 400.
+    pub(crate) fn for_status(status: StatusCode, code: Option<&str>) -> Self {
         match (status, code) {
             (_, Some("already_filled")) => Self::already_filled(),
             (_, Some("invalid_location_choice")) => Self::invalid_location_choice(),

@@ -1,4 +1,4 @@
-//! E-mails: what Brevo and SES refuse, what they tell afterwards, what the mail program shows.
+//! E-mails: what Brevo and SES refuse, their events, and what the inbox shows.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use sandbox::keys;
 use serde_json::{Value, json};
 
-use crate::{Client, Receiver};
+use crate::client::{Client, Receiver};
 
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/ses/aws4_request, Signature=none";
 
@@ -16,7 +16,7 @@ impl Client {
         self.answer(request.json(body)).await
     }
 
-    /// Status, the error's name, and the body.
+    /// Returns the status, the error's name, and the body.
     async fn ses(&self, body: &Value) -> (u16, String, Value) {
         let request = self.http.post(self.url("/ses/v2/email/outbound-emails"));
         let answer = request.header("Authorization", AUTHORIZATION).json(body).send().await.unwrap();
@@ -24,8 +24,8 @@ impl Client {
         (answer.status().as_u16(), name.unwrap_or_default(), answer.json().await.unwrap_or_default())
     }
 
-    /// The one e-mail of the inbox, as soon as this has become of it.
-    async fn email_that_was(&self, delivery: &str) -> Value {
+    /// Waits until the only e-mail of the inbox has a delivery state.
+    async fn email_in_state(&self, delivery: &str) -> Value {
         for _ in 0..500 {
             let emails = self.inbox().await["emails"].clone();
             if emails[0]["delivery"] == delivery {
@@ -38,7 +38,7 @@ impl Client {
     }
 }
 
-fn letter(to: &str) -> Value {
+fn confirmation(to: &str) -> Value {
     json!({
         "sender": {"name": "VAI", "email": "hello@example.com"},
         "to": [{"email": to, "name": "Ana"}],
@@ -74,7 +74,7 @@ fn raw(to: &str) -> Value {
 }
 
 #[tokio::test]
-async fn brevo_refuses_what_brevo_refuses() {
+async fn brevo_refuses_invalid_requests() {
     let client = Client::start().await;
     let file = |name: &str, content: &str| json!([{"name": name, "content": content}]);
     for (pointer, value, code, message) in [
@@ -97,7 +97,7 @@ async fn brevo_refuses_what_brevo_refuses() {
         ),
         ("/tags", json!("confirmation"), "invalid_parameter", "tags must be a list of strings"),
     ] {
-        let mut body = letter("ana@example.com");
+        let mut body = confirmation("ana@example.com");
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         let parent = body.pointer_mut(parent).unwrap();
         match (value, parent) {
@@ -106,12 +106,12 @@ async fn brevo_refuses_what_brevo_refuses() {
         }
         assert_eq!(client.brevo(&body).await, (400, json!({"code": code, "message": message})), "{pointer}");
     }
-    let mut empty = letter("ana@example.com");
+    let mut empty = confirmation("ana@example.com");
     for key in ["htmlContent", "textContent"] {
         empty.as_object_mut().unwrap().remove(key);
     }
     assert_eq!(client.brevo(&empty).await.1["code"], "missing_parameter");
-    let stranger = client.http.post(client.url("/brevo/v3/smtp/email")).json(&letter("ana@example.com"));
+    let stranger = client.http.post(client.url("/brevo/v3/smtp/email")).json(&confirmation("ana@example.com"));
     let (status, error) = client.answer(stranger).await;
     assert_eq!((status, &error["code"]), (401, &json!("unauthorized")));
 
@@ -125,32 +125,32 @@ async fn brevo_refuses_what_brevo_refuses() {
         let mut whole = json!({"target": "brevo", "mode": "fail", "times": 1});
         whole.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
         client.post("/control/faults", whole).await;
-        let (answered, error) = client.brevo(&letter("ana@example.com")).await;
+        let (answered, error) = client.brevo(&confirmation("ana@example.com")).await;
         assert_eq!((answered, &error["code"]), (status, &json!(code)));
     }
     assert_eq!(client.inbox().await["emails"], json!([]));
 }
 
 #[tokio::test]
-async fn brevo_takes_a_key_once() {
+async fn brevo_accepts_an_idempotency_key_once() {
     let client = Client::start().await;
     client.post("/control/faults", json!({"target": "brevo", "mode": "drop", "times": 1})).await;
     let request = client.http.post(client.url("/brevo/v3/smtp/email")).header("api-key", keys::BREVO);
-    assert!(request.json(&letter("ana@example.com")).send().await.is_err(), "sent, and the answer is lost");
-    let (status, error) = client.brevo(&letter("ana@example.com")).await;
+    assert!(request.json(&confirmation("ana@example.com")).send().await.is_err(), "sent, and the answer is lost");
+    let (status, error) = client.brevo(&confirmation("ana@example.com")).await;
     assert_eq!((status, &error["code"]), (400, &json!("duplicate_parameter")));
     assert_eq!(client.inbox().await["emails"].as_array().unwrap().len(), 1);
 
     client.post("/control/settings", json!({"brevo_key_ms": 0})).await;
-    assert_eq!(client.brevo(&letter("ana@example.com")).await.0, 201, "it is forgotten");
-    let mut unsent = letter("ana@example.com");
+    assert_eq!(client.brevo(&confirmation("ana@example.com")).await.0, 201, "the key is forgotten");
+    let mut unsent = confirmation("ana@example.com");
     unsent["headers"]["X-Sib-Sandbox"] = json!("drop");
     assert_eq!(client.brevo(&unsent).await.0, 201);
     assert_eq!(client.inbox().await["emails"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn brevo_tells_what_became_of_an_email() {
+async fn brevo_posts_the_events_of_an_email() {
     for (address, events, delivery) in [
         ("ana@example.com", vec!["request", "delivered"], "delivered"),
         ("bounce@example.com", vec!["request", "hard_bounce"], "bounced"),
@@ -160,18 +160,18 @@ async fn brevo_tells_what_became_of_an_email() {
         let client = Client::start().await;
         let receiver = Receiver::start(vec![]).await;
         client.post("/control/settings", json!({"receipts_after_ms": 5, "brevo_webhook_url": receiver.url})).await;
-        let (status, answer) = client.brevo(&letter(address)).await;
+        let (status, answer) = client.brevo(&confirmation(address)).await;
         assert_eq!(status, 201, "{answer}");
         let id = &answer["messageId"];
         assert!(id.as_str().unwrap().starts_with('<') && id.as_str().unwrap().ends_with("@relay.domain.com>"));
-        let email = client.email_that_was(delivery).await;
+        let email = client.email_in_state(delivery).await;
         let received = receiver.wait_for(events.len()).await;
         assert!(
             received.iter().all(|(headers, _)| headers["Authorization"] == format!("Bearer {}", keys::BREVO_BEARER))
         );
-        let told = receiver.bodies(events.len()).await;
-        assert_eq!(told.iter().map(|one| one["event"].as_str().unwrap()).collect::<Vec<_>>(), events);
-        for one in &told {
+        let bodies = receiver.bodies(events.len()).await;
+        assert_eq!(bodies.iter().map(|one| one["event"].as_str().unwrap()).collect::<Vec<_>>(), events);
+        for one in &bodies {
             assert_eq!(
                 (&one["message-id"], &one["email"], &one["X-Mailin-custom"]),
                 (id, &json!(address), &json!("b1/c1"))
@@ -191,7 +191,7 @@ async fn brevo_tells_what_became_of_an_email() {
 }
 
 #[tokio::test]
-async fn ses_refuses_as_the_sdks_read_it() {
+async fn ses_refuses_in_the_form_that_the_sdks_read() {
     let client = Client::start().await;
     for (pointer, value, name) in [
         ("/Destination", json!({}), "BadRequestException"),
@@ -209,8 +209,8 @@ async fn ses_refuses_as_the_sdks_read_it() {
         if pointer == "/Destination" {
             body["Content"] = json!({"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}});
         }
-        let (status, told, answer) = client.ses(&body).await;
-        assert_eq!((status, told.as_str()), (400, name), "{pointer}: {answer}");
+        let (status, error, answer) = client.ses(&body).await;
+        assert_eq!((status, error.as_str()), (400, name), "{pointer}: {answer}");
         assert!(answer["message"].is_string());
     }
     let unsigned = client.http.post(client.url("/ses/v2/email/outbound-emails")).json(&raw("ana@example.com"));
@@ -223,14 +223,14 @@ async fn ses_refuses_as_the_sdks_read_it() {
         let mut whole = json!({"target": "ses", "mode": "fail", "times": 1});
         whole.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
         client.post("/control/faults", whole).await;
-        let (answered, told, _) = client.ses(&raw("ana@example.com")).await;
-        assert_eq!((answered, told.as_str()), (status, name));
+        let (answered, error, _) = client.ses(&raw("ana@example.com")).await;
+        assert_eq!((answered, error.as_str()), (status, name));
     }
     assert_eq!(client.inbox().await["emails"], json!([]));
 }
 
 #[tokio::test]
-async fn ses_shows_what_a_mail_program_shows() {
+async fn ses_emails_are_shown_in_full() {
     let client = Client::start().await;
     let (status, _, answer) = client.ses(&raw("ana@example.com")).await;
     assert_eq!(status, 200, "{answer}");
@@ -271,15 +271,15 @@ async fn ses_events_arrive_in_the_queue() {
         client.post("/control/settings", json!({"receipts_after_ms": 5, "ses_events_queue_url": queue})).await;
         let (_, _, answer) = client.ses(&raw(address)).await;
         let received = receiver.wait_for(events.len()).await;
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         for (headers, body) in &received {
             assert!(headers["Authorization"].to_str().unwrap().starts_with("AWS4-HMAC-SHA256 Credential=test/"));
             let form: std::collections::HashMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
             assert_eq!((form["Action"].as_str(), form["QueueUrl"].as_str()), ("SendMessage", queue.as_str()));
-            told.push(serde_json::from_str::<Value>(&form["MessageBody"]).unwrap());
+            messages.push(serde_json::from_str::<Value>(&form["MessageBody"]).unwrap());
         }
-        assert_eq!(told.iter().map(|one| one["detail"]["eventType"].as_str().unwrap()).collect::<Vec<_>>(), events);
-        let last = told.last().unwrap();
+        assert_eq!(messages.iter().map(|one| one["detail"]["eventType"].as_str().unwrap()).collect::<Vec<_>>(), events);
+        let last = messages.last().unwrap();
         assert_eq!((&last["detail-type"], &last["source"]), (&json!(detail_type), &json!("aws.ses")));
         let mail = &last["detail"]["mail"];
         assert_eq!((&mail["messageId"], &mail["tags"]["command"]), (&answer["MessageId"], &json!(["c-1"])));

@@ -1,4 +1,4 @@
-//! Text messages: what is refused, what providers tell afterwards, what people do with their phones.
+//! Text messages: what is refused, the receipts, and what people do with their phones.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::{Client, Received, Receiver};
+use crate::client::{Client, Received, Receiver};
 
 const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
 const ANA: &str = "+40712345678";
@@ -47,7 +47,7 @@ impl Client {
         self.post("/control/faults", fault).await;
     }
 
-    /// The inbox, as soon as all of its messages have come to an end.
+    /// Waits until every message is delivered or undelivered. Returns the inbox.
     async fn settled(&self) -> Value {
         for _ in 0..500 {
             let inbox = self.inbox().await;
@@ -69,7 +69,7 @@ fn field<'a>(forms: &'a [Form], name: &str) -> Vec<&'a str> {
     forms.iter().map(|form| form[name].as_str()).collect()
 }
 
-/// The signature that Twilio's documents describe, written down once more.
+/// Returns the signature that Twilio's documents describe, implemented independently of the sandbox.
 fn twilio_signature(url: &str, form: &Form) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(keys::TWILIO_TOKEN.as_bytes()).unwrap();
     mac.update(url.as_bytes());
@@ -84,7 +84,7 @@ fn template(id: &str, to: &str) -> Value {
 }
 
 #[tokio::test]
-async fn twilio_refuses_what_twilio_refuses() {
+async fn twilio_refuses_invalid_requests() {
     let client = Client::start().await;
     let long = "a".repeat(1_601);
     for (params, status, code) in [
@@ -129,7 +129,7 @@ async fn twilio_refuses_what_twilio_refuses() {
 }
 
 #[tokio::test]
-async fn twilio_tells_how_far_a_message_has_come() {
+async fn twilio_posts_the_delivery_states_of_a_message() {
     let client = Client::start().await;
     client.settings(json!({"receipts_after_ms": 20})).await;
     let receiver = Receiver::start(vec![]).await;
@@ -197,7 +197,7 @@ async fn a_message_whose_answer_was_lost_is_found_by_number_and_day() {
 }
 
 #[tokio::test]
-async fn a_phone_that_is_off_or_on_the_wall_gets_nothing() {
+async fn a_phone_that_is_off_or_a_landline_receives_nothing() {
     let client = Client::start().await;
     client.settings(json!({"receipts_after_ms": 10})).await;
     let receiver = Receiver::start(vec![]).await;
@@ -224,7 +224,7 @@ async fn a_phone_that_is_off_or_on_the_wall_gets_nothing() {
 }
 
 #[tokio::test]
-async fn who_says_stop_is_texted_no_more_until_they_say_start() {
+async fn after_stop_a_number_is_not_texted_until_start() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;
     let url = format!("{}/twilio?connection=main", receiver.url);
@@ -236,16 +236,19 @@ async fn who_says_stop_is_texted_no_more_until_they_say_start() {
     assert_eq!(client.text(&params).await.0, 201);
     client.post("/people/reply", json!({"from": ANA, "text": " Stop "})).await;
     let received = receiver.wait_for(1).await.remove(0);
-    let told = form(&received);
-    assert_eq!(received.0["X-Twilio-Signature"], twilio_signature(&url, &told));
-    assert_eq!((told["From"].as_str(), told["Body"].as_str(), told["NumMedia"].as_str()), (ANA, " Stop ", "0"));
-    assert_eq!(told["MessageSid"], told["SmsSid"]);
-    assert!(told["To"].starts_with('+'));
+    let webhook = form(&received);
+    assert_eq!(received.0["X-Twilio-Signature"], twilio_signature(&url, &webhook));
+    assert_eq!(
+        (webhook["From"].as_str(), webhook["Body"].as_str(), webhook["NumMedia"].as_str()),
+        (ANA, " Stop ", "0")
+    );
+    assert_eq!(webhook["MessageSid"], webhook["SmsSid"]);
+    assert!(webhook["To"].starts_with('+'));
 
     let (status, error) = client.text(&params).await;
     assert_eq!((status, &error["code"]), (400, &json!(21610)));
     assert_eq!(client.text(&[("To", ANA), ("From", "+447700900201"), ("Body", "x")]).await.0, 201, "another sender");
-    // The reply goes to whoever texted last.
+    // The reply goes to the sender of the last message.
     client.post("/people/reply", json!({"from": ANA, "text": "Thank you, I'll stop by"})).await;
     assert_eq!(form(&receiver.wait_for(2).await[1])["To"], "+447700900201");
     assert_eq!(client.text(&params).await.0, 400);
@@ -254,7 +257,7 @@ async fn who_says_stop_is_texted_no_more_until_they_say_start() {
     assert_eq!((&inbox["replies"][0]["provider"], &inbox["replies"][0]["from"]), (&json!("twilio"), &json!(ANA)));
     assert_eq!(inbox["opted_out"], json!([{"number": ANA, "sender": SERVICE}]));
 
-    // Only the sender that was told so hears it.
+    // START applies only to the sender that is replied to.
     client.post("/people/reply", json!({"from": ANA, "text": "START"})).await;
     assert_eq!(client.text(&params).await.0, 400);
     assert_eq!(client.text(&[("To", ANA), ("From", "VAI"), ("Body", "x")]).await.0, 201);
@@ -263,7 +266,7 @@ async fn who_says_stop_is_texted_no_more_until_they_say_start() {
 }
 
 #[tokio::test]
-async fn start_takes_stop_back() {
+async fn start_revokes_stop() {
     let client = Client::start().await;
     let params = [("To", ANA), ("From", "+447700900200"), ("Body", "x")];
     for (word, status) in [("STOP", 400), ("start", 201), ("REVOKE", 400), ("Unstop", 201), ("please stop", 201)] {
@@ -276,7 +279,7 @@ async fn start_takes_stop_back() {
 }
 
 #[tokio::test]
-async fn engagelab_calls_back_with_who_and_when_signed() {
+async fn engagelab_callbacks_are_signed() {
     let client = Client::start().await;
     let receiver = Receiver::start(vec![]).await;
     client.settings(json!({"receipts_after_ms": 10, "engagelab_callback_url": receiver.url})).await;
@@ -324,7 +327,7 @@ async fn engagelab_calls_back_with_who_and_when_signed() {
 }
 
 #[tokio::test]
-async fn receipts_are_lost_doubled_late_and_out_of_order() {
+async fn receipts_can_be_lost_duplicated_late_and_reordered() {
     let client = Client::start().await;
     client.settings(json!({"receipts_after_ms": 20, "retry_first_ms": 10})).await;
     let receiver = Receiver::start(vec![]).await;
@@ -350,11 +353,15 @@ async fn receipts_are_lost_doubled_late_and_out_of_order() {
     let inbox = client.settled().await;
     let last: Vec<_> = inbox["receipts"].as_array().unwrap().iter().rev().take(2).collect();
     assert_eq!((&last[1]["event"], &last[1]["status"]), (&json!("twilio.delivered"), &Value::Null), "it was lost");
-    assert_eq!((&last[0]["attempt"], &last[0]["status"]), (&json!(2), &json!(200)), "and came the second time");
+    assert_eq!(
+        (&last[0]["attempt"], &last[0]["status"]),
+        (&json!(2), &json!(200)),
+        "and arrived at the second attempt"
+    );
 }
 
 #[tokio::test]
-async fn the_inbox_measures_what_a_template_became() {
+async fn the_inbox_shows_the_segments_of_a_rendered_template() {
     let client = Client::start().await;
     client.sms(&template("reconfirmation-da", "+4520123456")).await;
     client.sms(&template("reconfirmation-ro", ANA)).await;
@@ -370,7 +377,7 @@ async fn the_inbox_measures_what_a_template_became() {
 }
 
 #[tokio::test]
-async fn messages_that_nobody_sent_can_be_shown() {
+async fn messages_can_be_shown_without_being_sent() {
     let client = Client::start().await;
     client
         .post(

@@ -1,0 +1,101 @@
+//! Calendly as a destination: what we ask of it for a booking that exists.
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::base::{Context, DeliveryGuarantee, Destination, RetrySchedule};
+use crate::ids::InviteeUri;
+use crate::language::Language;
+use crate::personal::Private;
+use crate::reason::Reason;
+
+/// A call to Calendly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalendlyAction {
+    /// The new half of a move is missing: Calendly is asked for it.
+    #[serde(rename = "heal")]
+    FetchMissingHalf,
+    /// The event is canceled at Calendly: an agent asked for that, or we have moved it.
+    #[serde(rename = "cancel")]
+    CancelEvent,
+}
+
+/// A composed call to Calendly.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CalendlyCall {
+    /// Cancel an invitee's event. Calendly tells the people concerned the reason.
+    CancelEvent(InviteeUri, Private<String>),
+}
+
+impl CalendlyAction {
+    /// Composes the call.
+    ///
+    /// # Errors
+    /// The reason why it can't be made, or should not be made any more.
+    pub(crate) fn compose(self, context: &Context<'_>) -> Result<CalendlyCall, Reason> {
+        self.check(context)?;
+        let leg = context.leg;
+        match self {
+            // A question has nothing to compose. It needs no claim, and its answer is a fact.
+            Self::FetchMissingHalf => Err(Reason::NotFound),
+            Self::CancelEvent => Ok(CalendlyCall::CancelEvent(leg.invitee.clone(), cancel_reason(context))),
+        }
+    }
+}
+
+impl Destination for CalendlyAction {
+    fn slug(&self) -> String {
+        match self {
+            Self::FetchMissingHalf => "heal".to_owned(),
+            Self::CancelEvent => "cancel".to_owned(),
+        }
+    }
+
+    /// A question changes nothing, and a canceled event stays canceled.
+    fn guarantee(&self) -> DeliveryGuarantee {
+        DeliveryGuarantee::AtLeastOnce
+    }
+
+    /// A cancellation is tried until Calendly takes it, or the meeting begins.
+    fn retry_schedule(&self) -> RetrySchedule {
+        match self {
+            Self::FetchMissingHalf => RetrySchedule::STANDARD,
+            Self::CancelEvent => RetrySchedule { repeats_last: true, ..RetrySchedule::STANDARD },
+        }
+    }
+
+    fn check(&self, context: &Context<'_>) -> Result<(), Reason> {
+        match self {
+            Self::CancelEvent if context.leg.canceled.is_some() => Err(Reason::CanceledBeforeFire),
+            Self::CancelEvent if context.now >= context.leg.details.start => Err(Reason::PastStart),
+            Self::CancelEvent | Self::FetchMissingHalf => Ok(()),
+        }
+    }
+
+    fn title(&self) -> String {
+        match self {
+            Self::FetchMissingHalf => "asking Calendly for the rest of the move".to_owned(),
+            Self::CancelEvent => "canceling at Calendly".to_owned(),
+        }
+    }
+}
+
+/// The reason that Calendly gives to the people of a canceled event. For a move it says where to, so that nobody takes it
+/// for the end.
+fn cancel_reason(context: &Context<'_>) -> Private<String> {
+    let Context { booking, leg, settings, .. } = context;
+    let Some(new) = booking.replacing(leg) else {
+        let request = booking.cancel_requests().get(&leg.invitee);
+        return request.and_then(|it| it.reason.clone()).unwrap_or_default();
+    };
+    let zone = new.details.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone());
+    let tz = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
+    let start = new.details.start.to_zoned(tz).strftime("%Y-%m-%d %H:%M");
+    Private::new(match context.about(new).language() {
+        Language::English => format!("Moved to {start} ({zone})"),
+        Language::Romanian => format!("Mutată pe {start} ({zone})"),
+        Language::Danish => format!("Flyttet til {start} ({zone})"),
+        Language::TraditionalChinese => format!("已改期至 {start} ({zone})"),
+    })
+}

@@ -1,0 +1,48 @@
+//! The messages to send, each by one channel.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Message, Notice};
+use crate::personal::Private;
+
+/// A message to send.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageAction {
+    /// An SMS to the invitee.
+    #[serde(rename = "text")]
+    Sms(Message),
+    /// An e-mail to the invitee.
+    #[serde(rename = "mail")]
+    Email(Message),
+    /// An SMS to a host, named by the address at Calendly. The empty address stands for the settings' one phone for all.
+    #[serde(rename = "text_host")]
+    SmsHost(Notice, Private<String>),
+    /// An e-mail to a host.
+    #[serde(rename = "mail_host")]
+    EmailHost(Notice, Private<String>),
+}
+
+impl MessageAction {
+    /// The message.
+    pub fn message(&self) -> Message {
+        match self {
+            Self::Sms(message) | Self::Email(message) => *message,
+            Self::SmsHost(notice, _) | Self::EmailHost(notice, _) => Message::HostNotice(*notice),
+        }
+    }
+
+    /// Whether it goes to the invitee.
+    pub fn is_to_invitee(&self) -> bool {
+        matches!(self, Self::Sms(_) | Self::Email(_))
+    }
+
+    /// For an SMS: the e-mail that says the same.
+    pub fn by_email(&self) -> Option<Self> {
+        match self {
+            Self::Sms(message) => Some(Self::Email(*message)),
+            Self::SmsHost(notice, host) if !host.expose().is_empty() => Some(Self::EmailHost(*notice, host.clone())),
+            Self::SmsHost(..) | Self::Email(_) | Self::EmailHost(..) => None,
+        }
+    }
+}

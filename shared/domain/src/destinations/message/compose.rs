@@ -1,0 +1,183 @@
+//! From a message to send to what the provider's adapter needs.
+//!
+//! A message is checked when it is planned and composed when it is sent, so that a reminder speaks of the booking as it is
+//! at its hour.
+
+use super::action::MessageAction;
+use super::content::{compose_content, compose_host_content, find_host};
+use super::order::{Calendar, EmailOrder, MessageContent, MessageOrder, Number, SmsOrder};
+use super::phones::phone_candidates;
+use super::timing::check_applies;
+use crate::destinations::base::Context;
+use crate::language::Language;
+use crate::leg::PhoneSource;
+use crate::message::Message;
+use crate::personal::Private;
+use crate::provider::{Channel, Provider};
+use crate::reason::Reason;
+use crate::settings::{CalendarFile, MailFor};
+
+/// A recipient that is known to exist.
+enum Recipient {
+    Numbers(Vec<Number>),
+    Address(Private<String>),
+}
+
+/// The provider that sends a message.
+struct Sender {
+    provider: Provider,
+    template: Option<String>,
+    next: Option<Provider>,
+}
+
+/// Checks whether a message can and should be sent.
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn check(context: &Context<'_>, action: &MessageAction) -> Result<(), Reason> {
+    find_recipient(context, action)?;
+    find_sender(context, action, language_of(context, action)).map(drop)
+}
+
+/// Composes a message.
+///
+/// # Errors
+/// The reason why it can't be sent, or should not be sent any more.
+pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<MessageOrder, Reason> {
+    let recipient = find_recipient(context, action)?;
+    let content = match action {
+        MessageAction::Sms(message) | MessageAction::Email(message) => compose_content(context, *message),
+        MessageAction::SmsHost(notice, address) | MessageAction::EmailHost(notice, address) => {
+            let (host, contact) = find_host(context.leg, address.expose(), context.settings);
+            compose_host_content(context, *notice, host, &contact)
+        }
+    };
+    let sender = find_sender(context, action, content.language)?;
+    let message = action.message();
+    Ok(match recipient {
+        Recipient::Numbers(numbers) => MessageOrder::Sms(compose_sms(context, message, numbers, sender, content)),
+        Recipient::Address(to) => MessageOrder::Email(compose_email(context, message, to, sender, content)),
+    })
+}
+
+/// Who gets the message, if it still applies.
+fn find_recipient(context: &Context<'_>, action: &MessageAction) -> Result<Recipient, Reason> {
+    let Context { booking, leg, settings, .. } = *context;
+    let message = action.message();
+    match action {
+        MessageAction::Sms(_) => {
+            check_applies(context, message, Channel::Sms)?;
+            Ok(Recipient::Numbers(phone_candidates(booking, leg, settings)?))
+        }
+        MessageAction::Email(_) => {
+            if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
+                return Err(Reason::NotVais);
+            }
+            check_applies(context, message, Channel::Email)?;
+            Ok(Recipient::Address(leg.details.email.clone()))
+        }
+        MessageAction::SmsHost(_, address) => {
+            check_applies(context, message, Channel::Sms)?;
+            let (_, contact) = find_host(leg, address.expose(), settings);
+            let phone = contact.phone.as_ref().ok_or(Reason::NoPhone)?;
+            Ok(Recipient::Numbers(vec![Number { text: phone.expose().into(), source: PhoneSource::Settings }]))
+        }
+        MessageAction::EmailHost(_, address) => {
+            check_applies(context, message, Channel::Email)?;
+            Ok(Recipient::Address(address.clone()))
+        }
+    }
+}
+
+fn language_of(context: &Context<'_>, action: &MessageAction) -> Language {
+    match action {
+        MessageAction::Sms(_) | MessageAction::Email(_) => context.language(),
+        MessageAction::SmsHost(_, address) | MessageAction::EmailHost(_, address) => {
+            let (_, contact) = find_host(context.leg, address.expose(), context.settings);
+            contact.language.unwrap_or(context.settings.default_language)
+        }
+    }
+}
+
+/// The provider that sends a message: the first that can, and the one after.
+fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language) -> Result<Sender, Reason> {
+    let Context { leg, settings, passed_over, .. } = context;
+    let message = action.message();
+    let channel = match action {
+        MessageAction::Sms(_) | MessageAction::SmsHost(..) => Channel::Sms,
+        MessageAction::Email(_) | MessageAction::EmailHost(..) => Channel::Email,
+    };
+    let mut able = settings.providers_of(message, channel).iter().copied().filter_map(|provider| {
+        let template = settings.template_of(message, provider, language, leg);
+        let can = !passed_over.contains(&provider) && (template.is_some() || !provider.has_templates());
+        can.then_some((provider, template))
+    });
+    let (provider, template) = able.next().ok_or(Reason::NoTemplate)?;
+    Ok(Sender { provider, template: template.map(str::to_owned), next: able.next().map(|(next, _)| next) })
+}
+
+fn compose_sms(
+    context: &Context<'_>,
+    message: Message,
+    numbers: Vec<Number>,
+    sender: Sender,
+    content: MessageContent,
+) -> SmsOrder {
+    let settings = context.settings;
+    let Sender { provider, template, next } = sender;
+    SmsOrder {
+        numbers,
+        region: settings.default_region.clone(),
+        message,
+        provider,
+        next,
+        template,
+        sender: settings.senders.twilio.clone().filter(|_| provider == Provider::Twilio),
+        transliterate: settings.transliterate.contains(&content.language),
+        booking: context.booking.id.clone(),
+        content,
+    }
+}
+
+fn compose_email(
+    context: &Context<'_>,
+    message: Message,
+    to: Private<String>,
+    sender: Sender,
+    content: MessageContent,
+) -> EmailOrder {
+    let metadata = context.booking.metadata.as_ref();
+    let senders = &context.settings.senders;
+    let Sender { provider, template, next } = sender;
+    EmailOrder {
+        to,
+        message,
+        provider,
+        next,
+        template,
+        from: senders.email.clone(),
+        from_name: senders.email_name.clone(),
+        reply_to: senders.reply_to.clone(),
+        configuration_set: senders.ses_configuration_set.clone(),
+        calendar: compose_calendar(context, message),
+        booking: context.booking.id.clone(),
+        content,
+        notes: metadata.and_then(|it| it.notes.clone()),
+        agent_type: metadata.and_then(|it| it.agent_type.clone()),
+    }
+}
+
+/// The file that adds the meeting to the invitee's calendar, moves it there or removes it.
+fn compose_calendar(context: &Context<'_>, message: Message) -> Option<Calendar> {
+    let Context { booking, leg, settings, now, .. } = *context;
+    let concerns_calendar = matches!(message, Message::Confirmation | Message::Move | Message::Cancellation);
+    let kind = settings.calendar_file;
+    if kind == CalendarFile::Off || !concerns_calendar {
+        return None;
+    }
+    let is_canceled = message == Message::Cancellation;
+    let moves = booking.legs().iter().position(|it| it.invitee == leg.invitee).unwrap_or_default();
+    let sequence = u32::try_from(moves).unwrap_or(u32::MAX).saturating_add(u32::from(is_canceled));
+    let organizer = leg.details.hosts.first().map(|it| it.email.clone());
+    Some(Calendar { kind, sequence, is_canceled, at: now, organizer })
+}

@@ -1,0 +1,95 @@
+//! What a message says.
+
+use super::order::MessageContent;
+use crate::booking::Booking;
+use crate::destinations::base::Context;
+use crate::language::Language;
+use crate::leg::{CanceledBy, EventHost, Leg};
+use crate::message::{Message, Notice};
+use crate::settings::{HostContact, Settings};
+
+/// Composes what a message to the invitee says.
+pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> MessageContent {
+    let Context { booking, leg, settings, .. } = context;
+    let details = &leg.details;
+    let language = context.language();
+    let survey = settings.survey_of(leg).filter(|_| matches!(message, Message::FollowUp { .. }));
+    let offers_link = match message {
+        Message::FollowUp { .. } => survey.is_none(),
+        Message::Cancellation | Message::NoShow | Message::NotBooked => true,
+        _ => false,
+    };
+    let host_in_person = details.in_person.then(|| details.hosts.first()).flatten();
+    let host_zone = host_in_person.and_then(|host| settings.host(host.email.expose())?.zone.clone());
+    MessageContent {
+        // In Chinese, a given name alone is for friends.
+        name: details
+            .first_name
+            .clone()
+            .filter(|_| language != Language::TraditionalChinese)
+            .unwrap_or_else(|| details.name.clone()),
+        invitee: details.name.clone(),
+        event: details.event_name.clone(),
+        start: details.start,
+        end: details.end,
+        old_start: booking.before(leg).map(|old| old.details.start),
+        zone_of: host_in_person.filter(|_| host_zone.is_none()).and_then(|host| host.user.clone()),
+        zone: host_zone.or_else(|| details.zone.clone()).unwrap_or_else(|| settings.fallback_zone.clone()),
+        language,
+        join_url: details.join_url.clone(),
+        location: details.location.clone(),
+        link_follows: details.online && details.join_url.is_none(),
+        by_phone: details.by_phone,
+        cancel_url: details.cancel_url.clone(),
+        reschedule_url: details.reschedule_url.clone(),
+        survey_url: survey.map(str::to_owned),
+        booking_url: None,
+        link_for: details.event_type.clone().filter(|_| offers_link && settings.booking_links),
+        by_invitee: is_by_invitee(booking, leg),
+        notice: None,
+        host: details.host.clone(),
+        wording: settings.wording_of(message, language, leg),
+    }
+}
+
+/// The same for a host, in the host's own language and time zone.
+pub(crate) fn compose_host_content(
+    context: &Context<'_>,
+    notice: Notice,
+    host: Option<&EventHost>,
+    contact: &HostContact,
+) -> MessageContent {
+    let settings = context.settings;
+    MessageContent {
+        name: host.and_then(|it| it.name.clone()).unwrap_or_default().into(),
+        language: contact.language.unwrap_or(settings.default_language),
+        zone: contact.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
+        zone_of: host.filter(|_| contact.zone.is_none()).and_then(|it| it.user.clone()),
+        cancel_url: None,
+        reschedule_url: None,
+        notice: Some(notice),
+        ..compose_content(context, Message::HostNotice(notice))
+    }
+}
+
+/// The host that a notice is addressed to, and how to reach them. The empty address stands for the one phone for all.
+pub(crate) fn find_host<'a>(leg: &'a Leg, address: &str, settings: &Settings) -> (Option<&'a EventHost>, HostContact) {
+    let hosts = &leg.details.hosts;
+    if address.is_empty() {
+        let contact = HostContact { phone: settings.host_phone.clone(), ..HostContact::default() };
+        return (hosts.first(), contact);
+    }
+    let host = hosts.iter().find(|it| it.email.expose().eq_ignore_ascii_case(address));
+    (host, settings.host(address).cloned().unwrap_or_default())
+}
+
+/// Whether it was the invitee who canceled, or moved the meeting here. VAI's agent acts for the invitee, though Calendly
+/// takes it for the host.
+fn is_by_invitee(booking: &Booking, leg: &Leg) -> bool {
+    let given_up = if leg.canceled.is_some() { Some(leg) } else { booking.before(leg) };
+    given_up.is_some_and(|leg| {
+        booking.cancel_requests().contains_key(&leg.invitee)
+            || booking.replacing(leg).is_some()
+            || leg.canceled.as_ref().is_some_and(|end| end.by == CanceledBy::Invitee)
+    })
+}

@@ -1,0 +1,15 @@
+//! Messages to invitees and hosts: which there are, whom they go to, what they say, and when they may be sent.
+
+mod action;
+mod compose;
+mod content;
+mod destination;
+mod order;
+mod phones;
+mod timing;
+
+pub use action::MessageAction;
+pub(crate) use compose::compose;
+pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, Number, SmsOrder};
+pub use phones::{choose_phone, phone_candidates};
+pub(crate) use timing::{hour_outside_quiet_hours, no_show_hour};

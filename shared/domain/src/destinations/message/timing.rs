@@ -1,0 +1,119 @@
+//! When a message may be sent: whether it still applies, and which hour quiet hours leave it.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::action::MessageAction;
+use crate::booking::BookingState;
+use crate::destinations::base::Context;
+use crate::leg::Leg;
+use crate::message::{Message, Notice};
+use crate::provider::Channel;
+use crate::quiet::Leeway;
+use crate::reason::Reason;
+use crate::settings::Settings;
+use crate::time;
+
+/// How late a follow-up may be. Later it would only confuse.
+const FOLLOW_UP_LATENESS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Checks whether a message about a leg still applies: the booking is at that leg, and it is not too late.
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Channel) -> Result<(), Reason> {
+    let Context { booking, leg, settings, now, .. } = *context;
+    let is_about_the_end = matches!(message, Message::Cancellation | Message::HostNotice(Notice::Canceled));
+    let is_current = match booking.state() {
+        None if message == Message::NotBooked => {
+            booking.failed_request().is_some_and(|(failed, _)| failed.invitee == leg.invitee)
+        }
+        Some(_) if message == Message::NotBooked => return Err(Reason::BookedAfterAll),
+        Some(BookingState::Active(current)) => current.invitee == leg.invitee && !is_about_the_end,
+        Some(BookingState::Canceled(current, _)) if is_about_the_end => current.invitee == leg.invitee,
+        Some(BookingState::Canceled(..)) => return Err(Reason::CanceledBeforeFire),
+        Some(BookingState::Moving(_)) | None => false,
+    };
+    if !is_current {
+        return Err(Reason::MovedBeforeFire);
+    }
+    let details = &leg.details;
+    match message {
+        Message::FollowUp { .. } if leg.is_no_show() => Err(Reason::NoShow),
+        Message::FollowUp { minutes_after } => {
+            let hour = time::minutes_after(details.end, minutes_after);
+            if now > time::add(hour, FOLLOW_UP_LATENESS) { Err(Reason::TooLate) } else { Ok(()) }
+        }
+        Message::NoShow => match no_show_hour(leg, settings) {
+            None => Err(Reason::CameAfterAll),
+            Some(hour) if now > time::add(hour, FOLLOW_UP_LATENESS) => Err(Reason::TooLate),
+            Some(_) => Ok(()),
+        },
+        _ if now >= details.start => Err(Reason::PastStart),
+        Message::Reminder { minutes_before } => {
+            // Two reminders that were brought forward out of the same quiet hours would be sent at the same time.
+            let hour = |minutes: u32| {
+                let hour = time::minutes_before(details.start, minutes);
+                match channel {
+                    Channel::Sms => earliest_hour(hour, leg, settings),
+                    Channel::Email => hour,
+                }
+            };
+            let is_later_one_due = |other: &u32| *other < minutes_before && hour(*other) <= now;
+            if settings.reminders_of(leg).iter().any(is_later_one_due) { Err(Reason::Superseded) } else { Ok(()) }
+        }
+        Message::Reconfirmation { .. } if leg.is_reconfirmed() => Err(Reason::Reconfirmed),
+        Message::Confirmation
+        | Message::Move
+        | Message::Cancellation
+        | Message::Reconfirmation { .. }
+        | Message::NotBooked
+        | Message::HostNotice(_) => Ok(()),
+    }
+}
+
+/// When somebody who is marked as a no-show is written to: once the meeting is over, and the host has had time to remove
+/// the mark. `None` without a mark.
+pub(crate) fn no_show_hour(leg: &Leg, settings: &Settings) -> Option<Timestamp> {
+    let mark = leg.no_show.filter(|mark| mark.marked)?;
+    Some(time::minutes_after(mark.at.max(leg.details.end), settings.no_show_minutes))
+}
+
+/// A reminder's hour, or the one that it may have been brought forward to.
+fn earliest_hour(hour: Timestamp, leg: &Leg, settings: &Settings) -> Timestamp {
+    let quiet = &settings.quiet_hours;
+    if quiet.are_never() {
+        return hour;
+    }
+    let tz = recipient_zone(leg, settings);
+    if quiet.hold(hour, &tz) { quiet.evening_before(hour, &tz) } else { hour }
+}
+
+/// The time zone of the invitee's quiet hours.
+fn recipient_zone(leg: &Leg, settings: &Settings) -> TimeZone {
+    let zone = leg.details.zone.as_deref().unwrap_or(&settings.fallback_zone);
+    TimeZone::get(zone).unwrap_or(TimeZone::UTC)
+}
+
+/// The hour for a message that was meant for `at`: another one, where `at` is in the recipient's quiet hours.
+///
+/// # Errors
+/// No hour is left that would be of use.
+pub(crate) fn hour_outside_quiet_hours(
+    leg: &Leg,
+    action: &MessageAction,
+    at: Timestamp,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Timestamp, Reason> {
+    let MessageAction::Sms(message) = action else { return Ok(at) };
+    if !message.is_timed() || settings.quiet_hours.are_never() {
+        return Ok(at);
+    }
+    let leeway = match message {
+        Message::FollowUp { .. } | Message::NoShow => Leeway::Later,
+        _ => Leeway::EarlierOrUntil(time::minutes_before(leg.details.start, settings.quiet_hours.useful_minutes)),
+    };
+    let tz = recipient_zone(leg, settings);
+    settings.quiet_hours.hour_for(at, &tz, leeway, now).ok_or(Reason::QuietHours)
+}

@@ -1,0 +1,17 @@
+//! The destinations: where commands act. Each module owns its actions' ids, guarantees, retries, composition and titles;
+//! [`Action`] joins them.
+
+mod action;
+mod base;
+mod calendly;
+mod message;
+mod vai;
+
+pub use action::{Action, Order};
+pub use base::{Context, DeliveryGuarantee, RetrySchedule};
+pub use calendly::{CalendlyAction, CalendlyCall};
+pub(crate) use message::no_show_hour;
+pub use message::{
+    Calendar, EmailOrder, MessageAction, MessageContent, MessageOrder, Number, SmsOrder, choose_phone, phone_candidates,
+};
+pub use vai::{Analytics, News, VaiAction, VaiCall, VaiOrder};

@@ -1,0 +1,15 @@
+//! Errors in logs.
+
+use std::error::Error;
+
+/// Writes an error with its causes on one line. An error of ours names its context only; the cause is its source.
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,79 @@
+//! The channels of messages, and the providers that send them.
+
+use serde::{Deserialize, Serialize};
+
+/// How a message reaches a person.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A text message.
+    Sms,
+    /// An e-mail.
+    Email,
+}
+
+impl Channel {
+    /// The name that settings use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Email => "email",
+        }
+    }
+}
+
+/// A provider that sends messages.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// SMS by EngageLab, from templates that it has approved.
+    Engagelab,
+    /// SMS by Twilio.
+    Twilio,
+    /// E-mail by VAI, from templates of VAI's.
+    Vai,
+    /// E-mail by Amazon SES.
+    Ses,
+    /// E-mail by Brevo.
+    Brevo,
+}
+
+impl Provider {
+    /// Every provider, in the order in which they are listed to people.
+    pub const ALL: [Self; 5] = [Self::Engagelab, Self::Twilio, Self::Vai, Self::Ses, Self::Brevo];
+
+    /// The name that settings use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Engagelab => "engagelab",
+            Self::Twilio => "twilio",
+            Self::Vai => "vai",
+            Self::Ses => "ses",
+            Self::Brevo => "brevo",
+        }
+    }
+
+    /// The name that is shown to people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Engagelab => "EngageLab",
+            Self::Twilio => "Twilio",
+            Self::Vai => "VAI",
+            Self::Ses => "Amazon SES",
+            Self::Brevo => "Brevo",
+        }
+    }
+
+    /// The channel this provider serves.
+    pub fn channel(self) -> Channel {
+        match self {
+            Self::Engagelab | Self::Twilio => Channel::Sms,
+            Self::Vai | Self::Ses | Self::Brevo => Channel::Email,
+        }
+    }
+
+    /// Whether it sends its own templates only, and none of our wording.
+    pub fn has_templates(self) -> bool {
+        matches!(self, Self::Engagelab | Self::Vai)
+    }
+}

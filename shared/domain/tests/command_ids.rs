@@ -1,0 +1,40 @@
+//! Command ids are stored, are idempotency keys and name timers: they may never change for an action that exists.
+
+use domain::{
+    Action, Analytics, BookingId, CalendlyAction, Command, FactId, InviteeUri, Message, MessageAction, News, Notice,
+    VaiAction,
+};
+
+fn actions() -> Vec<Action> {
+    let invitee = Message::SAMPLES.into_iter().filter(|it| !matches!(it, Message::HostNotice(_)));
+    let mut actions: Vec<Action> =
+        invitee.flat_map(|it| [MessageAction::Sms(it).into(), MessageAction::Email(it).into()]).collect();
+    for notice in [Notice::Booked, Notice::Moved, Notice::Canceled] {
+        for host in ["Maria@Example.com", ""] {
+            actions.push(MessageAction::SmsHost(notice, host.into()).into());
+            actions.push(MessageAction::EmailHost(notice, host.into()).into());
+        }
+    }
+    let news = [News::Booked, News::Confirmed, News::Canceled, News::Rescheduled];
+    actions.extend(news.map(|it| VaiAction::SendNews(it).into()));
+    actions.push(VaiAction::OfferHelp.into());
+    for analytics in [Analytics::InviteeCreated, Analytics::InviteeCanceled, Analytics::InviteeRescheduled] {
+        actions.push(VaiAction::LogFact(analytics, FactId::new("f-1")).into());
+    }
+    actions.extend([CalendlyAction::FetchMissingHalf, CalendlyAction::CancelEvent].map(Action::from));
+    actions
+}
+
+#[test]
+fn ids_and_stored_forms_of_actions_never_change() {
+    let leg = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
+    let start = "2026-11-25T08:30:00Z".parse().expect("an instant");
+    let lines = actions().into_iter().map(|action| {
+        let stored = serde_json::to_string(&action).expect("JSON");
+        let command = Command::new(&BookingId::new("bk-1"), action, leg.clone(), start, None);
+        let read: Action = serde_json::from_str(&stored).expect("an action");
+        assert_eq!(read, command.action);
+        format!("{} {stored}", command.id)
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}

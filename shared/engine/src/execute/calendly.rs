@@ -1,0 +1,49 @@
+//! Calendly as a destination.
+
+use domain::{CalendlyCall, Command, Fact, InviteeUri, Outcome, Reason};
+
+use super::run::Run;
+use crate::ports::{Calendly, World};
+
+impl<W: World> Run<'_, W> {
+    /// Makes a claimed call to Calendly.
+    pub(super) async fn call_calendly(&self, call: &CalendlyCall) -> Outcome {
+        let connection = self.invocation.connection;
+        let CalendlyCall::CancelEvent(invitee, reason) = call;
+        self.world().calendly().cancel_event(connection, invitee, reason.expose()).await
+    }
+
+    /// Asks Calendly for the missing half of a move.
+    pub(super) async fn fetch_missing_half(&self, command: &Command) -> Result<Fact, Outcome> {
+        let leg = self.snapshot.booking.leg(&command.leg);
+        let Some(uri) = leg.and_then(|leg| leg.next.as_ref()) else {
+            return Err(Outcome::Refused { reason: Reason::NotFound, detail: "its address is not known".to_owned() });
+        };
+        match self.world().calendly().fetch_invitee(self.invocation.connection, uri).await {
+            Ok(Some(fact)) => Ok(fact),
+            Ok(None) => {
+                Err(Outcome::Refused { reason: Reason::NotFound, detail: "the new half of the move".to_owned() })
+            }
+            Err(error) => Err(Outcome::Unsent {
+                reason: Reason::Unreachable,
+                after_seconds: None,
+                detail: domain::error_chain(&error),
+            }),
+        }
+    }
+
+    /// Reads how Calendly sees a leg that we have changed there. Without an answer, its webhook will say so.
+    pub(super) async fn fetch_changed_leg(&self, invitee: &InviteeUri) -> Option<Fact> {
+        self.world().calendly().fetch_invitee(self.invocation.connection, invitee).await.ok().flatten()
+    }
+
+    /// Reads how Calendly sees a meeting now, before a reminder of it is sent: the link is often made after the booking, and
+    /// webhooks can be late. `None` when nothing is new, or Calendly can't be asked.
+    pub(super) async fn fetch_update(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
+        let fetch = self.world().calendly().fetch_invitee(self.invocation.connection, invitee);
+        let fact = self.invocation.limiter.run(fetch).await.ok().flatten()?;
+        let mut booking = self.snapshot.booking.clone();
+        booking.apply_fact(&fact);
+        (booking != self.snapshot.booking).then(|| Box::new(fact))
+    }
+}

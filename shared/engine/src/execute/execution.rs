@@ -1,0 +1,261 @@
+//! The state machine of a command, and the execution of all commands of a booking.
+
+use std::borrow::Cow;
+
+use domain::{
+    Action, CalendlyAction, CalendlyCall, Command, Context, Fact, Message, Order, Outcome, Reason, Settings, Snapshot,
+    State, VaiCall,
+};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+
+use super::message::{AddressedMessage, NotSent};
+use super::run::{CLOCK_SKEW, Run, Stop};
+use crate::invocation::{EngineError, Invocation, LEASE, ReceivedFact};
+use crate::ports::{Timers, World};
+
+/// What has to be decided on after commands were executed.
+#[derive(Default)]
+pub(crate) struct Execution {
+    /// What Calendly answered.
+    pub(crate) facts: Vec<Fact>,
+    /// Whether an SMS could not be sent: an e-mail may replace it.
+    pub(crate) has_missed_sms: bool,
+}
+
+impl Execution {
+    /// Whether nothing has to be decided on.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.facts.is_empty() && !self.has_missed_sms
+    }
+}
+
+/// How the work on one command ended in this invocation.
+enum CommandEnd {
+    /// Nothing is left to do now.
+    Finished,
+    /// An SMS could not be sent: an e-mail may replace it.
+    MissedSms,
+    /// Calendly answered with a fact.
+    Answered(Box<Fact>),
+    /// See [`Stop`].
+    Stopped(Stop),
+}
+
+/// Executes every command of a booking as far as possible now. New timers are set before old ones are removed.
+pub(crate) async fn execute<W: World>(
+    invocation: Invocation<'_, W>,
+    snapshot: &Snapshot,
+    settings: &Settings,
+    received: Option<&ReceivedFact>,
+) -> Result<Execution, EngineError> {
+    let run = Run { invocation, snapshot, settings, received };
+    let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
+    let (removals, others): (Vec<_>, Vec<_>) =
+        snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
+    let (mut open, mut is_held, mut is_left) = (0, false, false);
+    let mut execution = Execution::default();
+    for group in [others, removals] {
+        for end in join_all(group.into_iter().map(|command| run.execute_command(command.clone()))).await {
+            match end {
+                CommandEnd::Finished => {}
+                CommandEnd::MissedSms => execution.has_missed_sms = true,
+                CommandEnd::Answered(fact) => execution.facts.push(*fact),
+                CommandEnd::Stopped(Stop::Open) => open += 1,
+                CommandEnd::Stopped(Stop::LeftToDueQueue) => is_left = true,
+                CommandEnd::Stopped(Stop::Held) => is_held = true,
+            }
+        }
+    }
+    if open > 0 {
+        return Err(EngineError::Unfinished(open));
+    }
+    if is_held {
+        // By then the claims of the others are settled, or have lapsed.
+        run.schedule_recheck(run.now() + LEASE + SignedDuration::from_secs(1)).await?;
+    }
+    if is_left {
+        run.schedule_recheck(run.now()).await?;
+    }
+    Ok(execution)
+}
+
+/// A composed command with all that its call needs.
+enum Prepared<'a, M> {
+    Message(&'a M, AddressedMessage),
+    Vai(&'a M, VaiCall),
+    Calendly(CalendlyCall),
+}
+
+impl<W: World> Run<'_, W> {
+    /// Takes a command from state to state until it is final, waits for a timer, or stops in this invocation.
+    async fn execute_command(&self, mut command: Command) -> CommandEnd {
+        // What Calendly said of the meeting right before a reminder.
+        let mut update = None;
+        loop {
+            let now = self.now();
+            let next = match &command.state {
+                State::Done { .. }
+                | State::Skipped { .. }
+                | State::Withdrawn { .. }
+                | State::Failed { .. }
+                | State::Unknown => return self.finish(&command, update).await,
+                State::Waiting if !command.is_due(now + CLOCK_SKEW) => return CommandEnd::Finished,
+                State::Open if !command.is_due(now + CLOCK_SKEW) => self.set_timer(&command).await,
+                State::Claimed { until } if *until > now => return CommandEnd::Stopped(Stop::Held),
+                State::Claimed { .. } => {
+                    // The function that claimed it was killed before it settled: the provider may have acted.
+                    let outcome = Outcome::Unknown { detail: "cut off before its outcome was written down".to_owned() };
+                    let settled = command.clone().settle(outcome, now);
+                    self.replace_command(&command, settled).await
+                }
+                State::Open | State::Waiting => match &command.action {
+                    Action::Calendly(CalendlyAction::FetchMissingHalf) => {
+                        return self.ask_calendly(&command, now).await;
+                    }
+                    Action::Message(_) | Action::Vai(_) | Action::Calendly(CalendlyAction::CancelEvent) => {
+                        self.perform(&command, &mut update, now).await
+                    }
+                },
+                State::Withdrawing { reason } => match self.world().timers().remove_timer(&command.timer()).await {
+                    Ok(()) => {
+                        let withdrawn =
+                            command.clone().with_state(State::Withdrawn { reason: *reason }, now, None, None);
+                        self.replace_command(&command, withdrawn).await
+                    }
+                    Err(error) => Err(self.leave_open(&command, "its timer could not be removed", &error)),
+                },
+            };
+            match next {
+                Ok(next) => command = next,
+                Err(stop) => return CommandEnd::Stopped(stop),
+            }
+        }
+    }
+
+    /// Ends the work on a command that is final.
+    async fn finish(&self, command: &Command, update: Option<Box<Fact>>) -> CommandEnd {
+        if let Some(fact) = update {
+            return CommandEnd::Answered(fact);
+        }
+        let is_cancellation = command.action == Action::Calendly(CalendlyAction::CancelEvent);
+        if is_cancellation && matches!(command.state, State::Done { .. }) {
+            let fact = self.fetch_changed_leg(&command.leg).await;
+            return fact.map_or(CommandEnd::Finished, |fact| CommandEnd::Answered(Box::new(fact)));
+        }
+        if self.settings.email_instead_of_sms && command.allows_email_fallback() {
+            return CommandEnd::MissedSms;
+        }
+        CommandEnd::Finished
+    }
+
+    /// Asks Calendly for the missing half of a move. A question needs no claim. Its answer is a fact like any other; once
+    /// that is committed, the question is no longer planned.
+    async fn ask_calendly(&self, command: &Command, now: Timestamp) -> CommandEnd {
+        let outcome = match self.fetch_missing_half(command).await {
+            Ok(fact) => return CommandEnd::Answered(Box::new(fact)),
+            Err(outcome) => outcome,
+        };
+        let settled = match self.replace_command(command, command.clone().settle_question(outcome, now)).await {
+            Ok(again) if again.state == State::Open => self.set_timer(&again).await,
+            settled => settled,
+        };
+        settled.map_or_else(CommandEnd::Stopped, |_| CommandEnd::Finished)
+    }
+
+    /// Claims a command, performs it and settles it; or skips it, when it should not be done any more; or moves it to
+    /// another hour. `update` is what Calendly says of the meeting now, where it was asked.
+    async fn perform(
+        &self,
+        command: &Command,
+        update: &mut Option<Box<Fact>>,
+        now: Timestamp,
+    ) -> Result<Command, Stop> {
+        if let Some(moved) = self.leave_quiet_hours(command, now) {
+            return self.replace_command(command, moved).await;
+        }
+        let is_reminder = matches!(command.action.message(), Some(Message::Reminder { .. }));
+        if is_reminder && update.is_none() && self.world().messaging().is_some() {
+            *update = self.fetch_update(&command.leg).await;
+        }
+        let order = match self.compose(command, update.as_deref(), now) {
+            Ok(order) => order,
+            Err(reason) => return self.replace_command(command, command.clone().skip(reason, now)).await,
+        };
+        self.invocation.limiter.run(self.perform_order(command, order)).await
+    }
+
+    /// Performs a composed command under a claim.
+    async fn perform_order(&self, command: &Command, order: Order) -> Result<Command, Stop> {
+        let prepared = match (order, self.world().messaging()) {
+            (Order::Calendly(call), _) => Prepared::Calendly(call),
+            (Order::Vai(call), Some(messaging)) => Prepared::Vai(messaging, call),
+            (Order::Message(order), Some(messaging)) => match self.address_message(messaging, command, order).await {
+                Ok(message) => Prepared::Message(messaging, message),
+                Err(NotSent::Skip(reason)) => {
+                    return self.replace_command(command, command.clone().skip(reason, self.now())).await;
+                }
+                Err(NotSent::Stop(stop)) => return Err(stop),
+            },
+            (Order::Vai(_) | Order::Message(_), None) => return Err(Stop::LeftToDueQueue),
+        };
+        let (detail, contact) = match &prepared {
+            Prepared::Message(_, message) => (Some(message.detail()), Some(message.contact().clone())),
+            Prepared::Vai(..) | Prepared::Calendly(_) => (None, None),
+        };
+        if !self.invocation.has_time_for_call() {
+            return Err(Stop::Open);
+        }
+        let now = self.now();
+        let claimed = self.replace_command(command, command.clone().claim(now, now + LEASE, detail, contact)).await?;
+        if !self.invocation.has_time_for_call() {
+            // Claiming took too long. Nothing was begun.
+            let open = claimed.clone().with_state(State::Open, self.now(), None, None);
+            self.replace_command(&claimed, open).await?;
+            return Err(Stop::Open);
+        }
+        let outcome = match &prepared {
+            Prepared::Message(messaging, message) => self.send_message(messaging, &claimed, message).await,
+            Prepared::Vai(messaging, call) => self.call_vai(messaging, &claimed, call, self.now()).await,
+            Prepared::Calendly(call) => self.call_calendly(call).await,
+        };
+        let now = self.now();
+        let settled = match &prepared {
+            Prepared::Message(_, message) => {
+                let (provider, next) = message.providers();
+                claimed.clone().settle_or_pass_on(outcome.clone(), provider, next, now)
+            }
+            Prepared::Vai(..) | Prepared::Calendly(_) => claimed.clone().settle(outcome.clone(), now),
+        };
+        let settled = match self.snapshot.booking.leg(&command.leg) {
+            Some(leg) => settled.fail_if_too_late(leg, now),
+            None => settled,
+        };
+        let settled = self.replace_command(&claimed, settled).await?;
+        if let Prepared::Message(_, message) = &prepared {
+            self.store_refused_opt_out(&settled, message.contact(), &outcome, now).await;
+        }
+        Ok(settled)
+    }
+
+    /// Moves a command whose hour has come in quiet hours to another hour, or skips it: a retry, a booking that became
+    /// known late, or changed settings. `None` when it may be performed now.
+    fn leave_quiet_hours(&self, command: &Command, now: Timestamp) -> Option<Command> {
+        let leg = self.snapshot.booking.leg(&command.leg)?;
+        match command.action.hour_outside_quiet_hours(leg, now, self.settings, now) {
+            Ok(hour) if hour <= now + CLOCK_SKEW => None,
+            Ok(hour) => Some(command.clone().postpone_to(hour, now)),
+            Err(reason) => Some(command.clone().skip(reason, now)),
+        }
+    }
+
+    fn compose(&self, command: &Command, update: Option<&Fact>, now: Timestamp) -> Result<Order, Reason> {
+        let mut booking = Cow::Borrowed(&self.snapshot.booking);
+        if let Some(fact) = update {
+            booking.to_mut().apply_fact(fact);
+        }
+        let leg = booking.leg_for_command(&command.leg).ok_or(Reason::NotFound)?;
+        let (passed_over, settings) = (&command.passed_over, self.settings);
+        command.action.compose(&Context { booking: &booking, leg: &leg, passed_over, settings, now })
+    }
+}

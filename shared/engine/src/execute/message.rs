@@ -1,0 +1,140 @@
+//! People as a destination.
+
+use domain::settings::Provider;
+use domain::{
+    Command, ConsentSource, ContactKey, EmailOrder, MessageContent, MessageOrder, Objection, Outcome, Phone,
+    PhoneSource, Reason, SmsOrder, choose_phone, error_chain,
+};
+use jiff::Timestamp;
+
+use super::run::{Run, Stop};
+use crate::ports::{Calendly, Email, Messaging, Sms, Store, World};
+
+/// A message with its recipient.
+pub(super) enum AddressedMessage {
+    Sms { order: SmsOrder, phone: Phone, source: PhoneSource, contact: ContactKey },
+    Email { order: EmailOrder, contact: ContactKey },
+}
+
+impl AddressedMessage {
+    /// The recipient's address, hashed.
+    pub(super) fn contact(&self) -> &ContactKey {
+        match self {
+            Self::Sms { contact, .. } | Self::Email { contact, .. } => contact,
+        }
+    }
+
+    /// What the timeline says of it besides its outcome, without personal data.
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Sms { order, source, .. } => order.detail(*source),
+            Self::Email { order, .. } => order.detail(),
+        }
+    }
+
+    /// The provider that sends it, and the one that takes over if that one does not.
+    pub(super) fn providers(&self) -> (Provider, Option<Provider>) {
+        match self {
+            Self::Sms { order, .. } => (order.provider, order.next),
+            Self::Email { order, .. } => (order.provider, order.next),
+        }
+    }
+
+    fn content_mut(&mut self) -> &mut MessageContent {
+        match self {
+            Self::Sms { order, .. } => &mut order.content,
+            Self::Email { order, .. } => &mut order.content,
+        }
+    }
+}
+
+/// Why a message is not sent now.
+pub(super) enum NotSent {
+    /// The recipient does not want it, or can't get it.
+    Skip(Reason),
+    /// A port gave no result.
+    Stop(Stop),
+}
+
+impl<W: World> Run<'_, W> {
+    /// Finds out who gets a message and whether they opted out, and completes the message: a host's time zone, a new link.
+    /// Without these two it is sent all the same.
+    pub(super) async fn address_message(
+        &self,
+        messaging: &W::Messaging,
+        command: &Command,
+        order: MessageOrder,
+    ) -> Result<AddressedMessage, NotSent> {
+        let connection = self.invocation.connection;
+        let mut addressed = match order {
+            MessageOrder::Sms(order) => {
+                let parse = |text: &str| messaging.sms().parse_number(text, order.region.as_deref());
+                let (phone, source) = choose_phone(&order.numbers, parse).map_err(NotSent::Skip)?;
+                let contact = ContactKey::for_phone(connection, &phone);
+                AddressedMessage::Sms { order, phone, source, contact }
+            }
+            MessageOrder::Email(order) => {
+                let contact = ContactKey::for_email(connection, order.to.expose());
+                AddressedMessage::Email { order, contact }
+            }
+        };
+        let store = self.world().store();
+        let stop = |error| NotSent::Stop(self.leave_open(command, "its recipient could not be read", &error));
+        let contact = store.load_contact(connection, addressed.contact()).await.map_err(stop)?;
+        let objection = contact.objection.zip(command.action.message());
+        if let Some(reason) = objection.and_then(|((objection, source), message)| objection.forbids(source, message)) {
+            return Err(NotSent::Skip(reason));
+        }
+        if let AddressedMessage::Sms { contact, .. } = &addressed {
+            // Written before the SMS is sent: people may reply to one whose outcome is unknown.
+            let (booking, now) = (&self.snapshot.booking.id, self.now());
+            store.record_reached(connection, contact, booking, &command.id, now).await.map_err(stop)?;
+        }
+        let (calendly, content) = (self.world().calendly(), addressed.content_mut());
+        if let Some(host) = &content.zone_of
+            && let Ok(Some(zone)) = calendly.fetch_host_zone(connection, host).await
+        {
+            content.zone = zone;
+        }
+        if let Some(event_type) = &content.link_for {
+            content.booking_url = calendly.create_single_use_link(connection, event_type).await.ok();
+        }
+        Ok(addressed)
+    }
+
+    /// Sends a claimed message.
+    pub(super) async fn send_message(
+        &self,
+        messaging: &W::Messaging,
+        command: &Command,
+        message: &AddressedMessage,
+    ) -> Outcome {
+        let connection = self.invocation.connection;
+        match message {
+            AddressedMessage::Sms { order, phone, .. } => {
+                messaging.sms().send(connection, &command.id, phone, order).await
+            }
+            AddressedMessage::Email { order, .. } => messaging.email().send(connection, &command.id, order).await,
+        }
+    }
+
+    /// Stores an opt-out that a provider reported by its refusal. If that fails, its next refusal reports it again.
+    pub(super) async fn store_refused_opt_out(
+        &self,
+        command: &Command,
+        contact: &ContactKey,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) {
+        if !matches!(outcome, Outcome::Refused { reason: Reason::OptedOut, .. }) {
+            return;
+        }
+        let objection = Some(Objection::Everything);
+        let (store, connection) = (self.world().store(), self.invocation.connection);
+        let stored = store.write_objection(connection, contact, objection, ConsentSource::Provider, now).await;
+        if let Err(error) = stored {
+            let (booking, error) = (&self.snapshot.booking.id, error_chain(&error));
+            tracing::warn!(booking.id = %booking, command.id = %command.id, error, "opt-out not stored");
+        }
+    }
+}

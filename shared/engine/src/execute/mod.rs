@@ -1,0 +1,9 @@
+//! The executor: claims, performs and settles each command separately, and only after it is stored.
+
+mod calendly;
+mod execution;
+mod message;
+mod run;
+mod vai;
+
+pub(crate) use execution::execute;

@@ -1,0 +1,110 @@
+//! One run over a booking's commands, and what every destination uses of it.
+
+use domain::{Command, Reason, Settings, Snapshot, State, error_chain};
+use jiff::{SignedDuration, Timestamp};
+use wire::due::Due;
+
+use crate::invocation::{EngineError, Invocation, ReceivedFact};
+use crate::ports::{PortError, Store, TimerKind, Timers, World};
+
+/// SQS delays a message by at most 15 minutes.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// A schedule that is nearer than this might be in the past by the time it is made.
+const NEAREST_SCHEDULE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Clocks differ. A timer that fires this much too early has fired.
+pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+/// What ends the work on a command in this invocation.
+pub(super) enum Stop {
+    /// The command is still open. The record has to come back.
+    Open,
+    /// Another function holds the command.
+    Held,
+    /// This function sends nothing. The due queue brings the command to one that does.
+    LeftToDueQueue,
+}
+
+/// One run over a booking's commands.
+pub(super) struct Run<'a, W> {
+    pub(super) invocation: Invocation<'a, W>,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) settings: &'a Settings,
+    pub(super) received: Option<&'a ReceivedFact>,
+}
+
+impl<'a, W: World> Run<'a, W> {
+    /// The function's ports.
+    pub(super) fn world(&self) -> &'a W {
+        self.invocation.world
+    }
+
+    /// The present instant.
+    pub(super) fn now(&self) -> Timestamp {
+        self.invocation.now()
+    }
+
+    /// Replaces a command's row.
+    pub(super) async fn replace_command(&self, current: &Command, next: Command) -> Result<Command, Stop> {
+        let booking = &self.snapshot.booking.id;
+        let Invocation { world, connection, .. } = self.invocation;
+        match world.store().replace_command(connection, booking, &next, current.revision).await {
+            Ok(true) => {
+                let reason = next.history.last().and_then(|it| it.reason).map_or("", Reason::code);
+                tracing::info!(
+                    booking.id = %booking,
+                    command.id = %next.id,
+                    command.state = next.state.name(),
+                    command.reason = reason,
+                    "command changed"
+                );
+                world.observe(&next);
+                Ok(next)
+            }
+            Ok(false) => {
+                tracing::info!(booking.id = %booking, command.id = %current.id, "command held by another function");
+                Err(Stop::Held)
+            }
+            Err(error) => Err(self.leave_open(current, "its row could not be written", &error)),
+        }
+    }
+
+    /// Leaves a command open because a port gave no result.
+    pub(super) fn leave_open(&self, command: &Command, why: &str, error: &PortError) -> Stop {
+        let booking = &self.snapshot.booking.id;
+        let error = error_chain(error);
+        tracing::warn!(booking.id = %booking, command.id = %command.id, why, error, "command left open");
+        Stop::Open
+    }
+
+    /// Sets the timer that will bring a command back at its hour. Its name is the command's, so it needs no claim.
+    pub(super) async fn set_timer(&self, command: &Command) -> Result<Command, Stop> {
+        let now = self.now();
+        let at = command.not_before.unwrap_or(now);
+        let wait = at.duration_since(now);
+        let is_retry = command.attempts > 0;
+        let kind = if wait < NEAREST_SCHEDULE || (is_retry && wait <= LONGEST_DELAY) {
+            TimerKind::DelayedMessage
+        } else {
+            TimerKind::Schedule
+        };
+        let due = Due::V1 {
+            connection: self.invocation.connection.clone(),
+            booking: self.snapshot.booking.id.clone(),
+            commands: vec![command.id.clone()],
+        };
+        match self.world().timers().set_timer(&command.timer(), &due, at, now, kind).await {
+            Ok(()) => {
+                let waiting = command.clone().with_state(State::Waiting, now, None, None);
+                self.replace_command(command, waiting).await
+            }
+            Err(error) => Err(self.leave_open(command, "its timer could not be set", &error)),
+        }
+    }
+
+    /// Has the booking looked at again at an instant.
+    pub(super) async fn schedule_recheck(&self, at: Timestamp) -> Result<(), EngineError> {
+        Ok(self.invocation.schedule_recheck(&self.snapshot.booking.id, at).await?)
+    }
+}

@@ -1,0 +1,77 @@
+//! Which booking a fact belongs to.
+
+use domain::{BookingId, Fact, InviteeUri, Snapshot};
+
+use crate::invocation::{EngineError, Invocation};
+use crate::ports::{Calendly, Store, World};
+
+/// The longest chain of moves that is walked. No invitee moves a meeting this often; a longer chain is a fault in the data.
+const LONGEST_CHAIN: usize = 64;
+
+impl<W: World> Invocation<'_, W> {
+    /// Finds the booking that a fact belongs to, and the facts that are needed to link it there: by the aliases, else by our
+    /// token, else at the root of the chain, for which Calendly is asked. Two reads where nothing is missing.
+    pub(crate) async fn locate_booking(&self, fact: &Fact) -> Result<(Snapshot, Vec<Fact>), EngineError> {
+        let (store, connection) = (self.world.store(), self.connection);
+        let chain: Vec<InviteeUri> = fact.chain().cloned().collect();
+        let aliases = store.aliases(connection, &chain, fact.leg.token.as_ref()).await?;
+        let mut snapshot = match chain.iter().find_map(|uri| aliases.invitees.get(uri)) {
+            Some(booking) => Some(store.load_booking(connection, booking).await?),
+            None => None,
+        };
+
+        // A leg that we asked for is not linked to its booking: only its token leads there.
+        if snapshot.is_none()
+            && let Some(booking) = &aliases.token
+        {
+            snapshot = Some(store.load_booking(connection, booking).await?).filter(|it| it.booking.is_linked_to(fact));
+        }
+
+        let mut facts = vec![fact.clone()];
+        let mut root = fact.leg.invitee.clone();
+        let mut previous = fact.leg.previous.clone();
+        for _ in 0..LONGEST_CHAIN {
+            let Some(uri) = previous.take() else { break };
+            root = uri.clone();
+            if snapshot.as_ref().is_some_and(|it| it.booking.leg(&uri).is_some()) {
+                break;
+            }
+            if snapshot.is_none()
+                && !chain.contains(&uri)
+                && let Some(booking) =
+                    store.aliases(connection, std::slice::from_ref(&uri), None).await?.invitees.get(&uri)
+            {
+                snapshot = Some(store.load_booking(connection, booking).await?);
+                previous = Some(uri);
+                continue;
+            }
+            let Some(earlier) = self.world.calendly().fetch_invitee(connection, &uri).await? else {
+                tracing::warn!("Calendly does not know an invitee that a meeting was moved from");
+                break;
+            };
+            previous.clone_from(&earlier.leg.previous);
+            facts.push(earlier);
+        }
+        if let Some(snapshot) = snapshot {
+            return Ok((snapshot, facts));
+        }
+
+        if let Some(token) = facts.iter().rev().find_map(|it| it.leg.token.as_ref()) {
+            // A leg that was fetched on the way may be one that we asked for.
+            if fact.leg.token.as_ref() != Some(token)
+                && let Some(booking) = store.aliases(connection, &[], Some(token)).await?.token
+            {
+                let snapshot = store.load_booking(connection, &booking).await?;
+                if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {
+                    return Ok((snapshot, facts));
+                }
+            }
+            let snapshot = store.load_booking(connection, &BookingId::from_token(connection, token)).await?;
+            // A link can be passed on, and its token with it. The token's booking is that of its first user.
+            if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {
+                return Ok((snapshot, facts));
+            }
+        }
+        Ok((store.load_booking(connection, &BookingId::from_root(connection, &root)).await?, facts))
+    }
+}

@@ -1,0 +1,23 @@
+//! Messages to people.
+#![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
+
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Phone, Reason, SmsOrder};
+
+/// SMS.
+pub trait Sms {
+    /// Reads a text as a number that can be texted, by the rules of the telephone network. `region` is the country of a
+    /// number without country code.
+    ///
+    /// # Errors
+    /// [`Reason::PhoneInvalid`] or [`Reason::Landline`].
+    fn parse_number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason>;
+
+    /// Sends one message by the order's provider, which is given `key` as our own id of the message.
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome;
+}
+
+/// E-mail.
+pub trait Email {
+    /// Sends one message by the order's provider, which is given `key` as our own id of the message.
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome;
+}

@@ -1,0 +1,30 @@
+//! The ports: traits for everything that the engine asks of the outside world, and the types that they exchange.
+//!
+//! Futures need not be `Send`: a Lambda function serves one invocation at a time, on one thread.
+
+mod api_store;
+mod calendly;
+mod calendly_account;
+mod clock;
+mod error;
+mod message;
+mod no_messaging;
+mod store;
+mod timers;
+mod vai;
+mod world;
+
+pub use api_store::{ApiStore, BookingCounts, BookingRecord, RequestSnapshot, ReserveError};
+pub use calendly::{BookOutcome, BookingQuery, Calendly};
+pub use calendly_account::{
+    Appointment, AvailabilityRule, AvailabilitySchedule, BusyTime, CalendlyAccount, CalendlyUser, OriginalForm,
+    Subscription,
+};
+pub use clock::Clock;
+pub use error::{CalendlyError, CommitError, PortError};
+pub use message::{Email, Sms};
+pub use no_messaging::NoMessaging;
+pub use store::{Aliases, Contact, Store, StoredFact, UnhandledEvent};
+pub use timers::{TimerKind, Timers};
+pub use vai::Vai;
+pub use world::{Messaging, World};

@@ -1,0 +1,58 @@
+//! The messaging of a function that sends no messages.
+
+use domain::{Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, Reason, SmsOrder, VaiOrder};
+use jiff::Timestamp;
+
+use super::message::{Email, Sms};
+use super::vai::Vai;
+use super::world::Messaging;
+
+/// The messaging of a function that sends no messages. It has no values, so nothing can be sent by it.
+#[derive(Clone, Copy, Debug)]
+pub enum NoMessaging {}
+
+impl Messaging for NoMessaging {
+    type Sms = Self;
+    type Email = Self;
+    type Vai = Self;
+
+    fn sms(&self) -> &Self {
+        self
+    }
+    fn email(&self) -> &Self {
+        self
+    }
+    fn vai(&self) -> &Self {
+        self
+    }
+}
+
+impl Sms for NoMessaging {
+    fn parse_number(&self, _: &str, _: Option<&str>) -> Result<Phone, Reason> {
+        match *self {}
+    }
+
+    async fn send(&self, _: &ConnectionName, _: &CommandId, _: &Phone, _: &SmsOrder) -> Outcome {
+        match *self {}
+    }
+}
+
+impl Email for NoMessaging {
+    async fn send(&self, _: &ConnectionName, _: &CommandId, _: &EmailOrder) -> Outcome {
+        match *self {}
+    }
+}
+
+impl Vai for NoMessaging {
+    async fn send_news(&self, _: &ConnectionName, _: &CommandId, _: News, _: &VaiOrder, _: Timestamp) -> Outcome {
+        match *self {}
+    }
+
+    async fn offer_help(&self, _: &ConnectionName, _: &CommandId, _: &VaiOrder, _: Timestamp) -> Outcome {
+        match *self {}
+    }
+
+    async fn log_fact(&self, _: &ConnectionName, _: &CommandId, _: Analytics, _: &[u8], _: Timestamp) -> Outcome {
+        match *self {}
+    }
+}

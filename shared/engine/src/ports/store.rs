@@ -1,0 +1,140 @@
+//! The table, as every function that works on bookings uses it.
+#![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
+
+use std::collections::BTreeMap;
+
+use domain::{
+    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, FactKind, InviteeUri,
+    Objection, Settings, Snapshot, Token,
+};
+use jiff::Timestamp;
+
+use super::error::{CommitError, PortError};
+
+/// A fact as it is stored beside its booking, with the payload that it was read from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredFact {
+    /// The fact's id.
+    pub id: FactId,
+    /// Where the fact comes from.
+    pub kind: FactKind,
+    /// The invitee that it is about.
+    pub invitee: InviteeUri,
+    /// When it happened, by Calendly's clock.
+    pub occurred_at: Timestamp,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// The body as Calendly sent it.
+    pub payload: Vec<u8>,
+}
+
+/// An event that the program does not act on, stored whole for 90 days.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnhandledEvent {
+    /// Equal for each delivery.
+    pub id: FactId,
+    /// Calendly's name of it.
+    pub name: String,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// The body as Calendly sent it.
+    pub payload: Vec<u8>,
+}
+
+/// The bookings that a fact's URIs and token lead to.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Aliases {
+    /// By invitee.
+    pub invitees: BTreeMap<InviteeUri, BookingId>,
+    /// By the token that was asked for.
+    pub token: Option<BookingId>,
+}
+
+/// What is known of a phone number or an e-mail address.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Contact {
+    /// What its owner objects to, and how that became known.
+    pub objection: Option<(Objection, ConsentSource)>,
+    /// The booking and the command of the last message to it.
+    pub last: Option<(BookingId, CommandId)>,
+}
+
+/// The table.
+pub trait Store {
+    /// Reads which bookings these invitees lead to, and this token, where it is one of a move of ours. Unknown ones are
+    /// left out. One read.
+    async fn aliases(
+        &self,
+        connection: &ConnectionName,
+        invitees: &[InviteeUri],
+        token: Option<&Token>,
+    ) -> Result<Aliases, PortError>;
+
+    /// Reads a booking with its commands and VAI's metadata, strongly consistent; empty when there is none. One read.
+    async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError>;
+
+    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, those of the
+    /// tokens of its moves among them; its commands, each only if its row is as it was seen; the facts with their
+    /// payloads. All or nothing.
+    async fn commit_decision(&self, decision: &Decision, facts: &[StoredFact]) -> Result<(), CommitError>;
+
+    /// Replaces a command's row if it still has the revision `expected`. Returns whether it had.
+    async fn replace_command(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+        command: &Command,
+        expected: u64,
+    ) -> Result<bool, PortError>;
+
+    /// Reads the payload that a fact was read from; `None` when it has expired.
+    async fn load_payload(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+        fact: &FactId,
+    ) -> Result<Option<Vec<u8>>, PortError>;
+
+    /// Records that event types changed at an instant. Catalogues that were read before are out of date.
+    async fn mark_event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), PortError>;
+
+    /// Reads what is known of a phone number or an e-mail address. One read.
+    async fn load_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError>;
+
+    /// Writes what the owner of an address objects to; `None` takes an objection back. The latest instant wins. One write.
+    async fn write_objection(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        objection: Option<Objection>,
+        source: ConsentSource,
+        at: Timestamp,
+    ) -> Result<(), PortError>;
+
+    /// Writes which command last sent a message to an address: a reply is taken to answer that one. One write.
+    async fn record_reached(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        booking: &BookingId,
+        command: &CommandId,
+        at: Timestamp,
+    ) -> Result<(), PortError>;
+
+    /// Claims a number that may be used once, for the body with this digest. Returns when it was claimed first (`now`, if
+    /// that is this call); `None` when that was for another body. Remembered for two days. One write.
+    async fn claim_nonce(
+        &self,
+        connection: &ConnectionName,
+        nonce: &str,
+        digest: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, PortError>;
+
+    /// Stores an unhandled event. Storing it again changes nothing.
+    async fn store_unhandled_event(&self, connection: &ConnectionName, event: &UnhandledEvent)
+    -> Result<(), PortError>;
+
+    /// Reads the connection's settings; the documented default when none were written. May be a minute old.
+    async fn load_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError>;
+}

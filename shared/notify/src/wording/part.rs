@@ -1,0 +1,36 @@
+//! The parts of a message that have a wording of their own.
+
+use domain::settings::Wording;
+
+/// What a message is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    Sms,
+    Subject,
+    Text,
+    Html,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 4] = [Self::Sms, Self::Subject, Self::Text, Self::Html];
+
+    /// The name that settings use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Subject => "subject",
+            Self::Text => "text",
+            Self::Html => "html",
+        }
+    }
+
+    /// The connection's own wording of it, if it has any.
+    pub(crate) fn own(self, wording: &Wording) -> Option<&str> {
+        match self {
+            Self::Sms => wording.sms.as_deref(),
+            Self::Subject => wording.subject.as_deref(),
+            Self::Text => wording.text.as_deref(),
+            Self::Html => wording.html.as_deref(),
+        }
+    }
+}

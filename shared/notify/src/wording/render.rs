@@ -1,0 +1,244 @@
+//! A message in its wording, filled in.
+
+use domain::{Language, Message, MessageContent};
+
+use super::built_in;
+use super::fill::{fill, tidy};
+use super::part::Part;
+use super::variables::{Values, for_mail, for_sms};
+use crate::sms::transliterate as transliterated;
+
+/// An e-mail, ready to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rendered {
+    /// The subject, one line.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The whole HTML document.
+    pub html: String,
+}
+
+/// The wording can't be filled in: where and why, without the values.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Broken(pub String);
+
+/// An SMS. `unsubscribe` is the link that ends follow-ups.
+///
+/// # Errors
+/// The connection's own wording is broken, which checking it when it was saved should have found.
+pub fn sms(
+    message: Message,
+    content: &MessageContent,
+    unsubscribe: Option<&str>,
+    transliterate: bool,
+) -> Result<String, Broken> {
+    let text = render(message, content, Part::Sms, &for_sms(message, content, unsubscribe))?;
+    Ok(if transliterate { transliterated(&text) } else { text })
+}
+
+/// An e-mail. `unsubscribe` is the link that ends follow-ups.
+///
+/// # Errors
+/// The connection's own wording is broken, which checking it when it was saved should have found.
+pub fn mail(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Result<Rendered, Broken> {
+    let values = for_mail(message, content, unsubscribe);
+    let part = |part| render(message, content, part, &values);
+    let subject = part(Part::Subject)?;
+    let body = part(Part::Html)?;
+    let html = layout(content.language, &subject, body).map_err(|error| Broken(format!("layout: {}", error.kind())))?;
+    Ok(Rendered { text: part(Part::Text)?, subject, html })
+}
+
+fn render(message: Message, content: &MessageContent, part: Part, values: &Values) -> Result<String, Broken> {
+    let broken = |what: &str| {
+        Broken(format!("wording of {}, {}, {}: {what}", message.name(), content.language.tag(), part.name()))
+    };
+    let source = part.own(&content.wording).or_else(|| built_in::source(message, content.language, part));
+    // The kind and the line, and not the details: those may quote a value.
+    let text =
+        fill(part, source.ok_or_else(|| broken("there is none"))?, values).map_err(|error| match error.line() {
+            Some(line) => broken(&format!("{} in line {line}", error.kind())),
+            None => broken(&error.kind().to_string()),
+        })?;
+    let text = tidy(part, &text);
+    if text.is_empty() { Err(broken("it says nothing")) } else { Ok(text) }
+}
+
+/// The document around an e-mail's HTML.
+fn layout(language: Language, subject: &str, content: String) -> Result<String, minijinja::Error> {
+    let content = minijinja::Value::from_safe_string(content);
+    let values = [("lang", language.tag().into()), ("subject", subject.into()), ("content", content)].into();
+    fill(Part::Html, built_in::LAYOUT, &values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use domain::settings::Wording;
+    use domain::{Message, Notice};
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples::{self, UNSUBSCRIBE};
+    use crate::sms::{Encoding, measure};
+    use crate::wording::samples_of;
+
+    /// A message as it reads, by every channel.
+    fn told(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> String {
+        let text = sms(message, content, unsubscribe, false).expect("an SMS");
+        let measure = measure(&text);
+        let plain = crate::sms::measure(&sms(message, content, unsubscribe, true).expect("an SMS"));
+        let less =
+            if plain.segments < measure.segments { format!("; {} without", plain.segments) } else { String::new() };
+        let mail = mail(message, content, unsubscribe).expect("an e-mail");
+        let html = render(message, content, Part::Html, &for_mail(message, content, unsubscribe)).expect("HTML");
+        format!(
+            "[{:?}, {} units, {} segments{less}]\n{text}\n\n[subject]\n{}\n\n[text]\n{}\n\n[html]\n{html}\n",
+            measure.encoding, measure.units, measure.segments, mail.subject, mail.text
+        )
+    }
+
+    /// One file for each message and language, to be read by people.
+    #[test]
+    fn every_message_reads_well() {
+        for name in Message::NAMES {
+            for language in Language::ALL {
+                let mut page = String::new();
+                for message in samples_of(name) {
+                    let notice = match message {
+                        Message::HostNotice(notice) => format!(" {}", notice.name()),
+                        _ => String::new(),
+                    };
+                    for (variant, content, unsubscribe) in [
+                        ("full", samples::full(message, language), Some(UNSUBSCRIBE)),
+                        ("bare", samples::bare(message, language), None),
+                    ] {
+                        let told = told(message, &content, unsubscribe);
+                        write!(page, "===={notice} {variant} ====\n\n{told}\n").expect("written");
+                    }
+                }
+                assert_snapshot!(format!("{name}.{}", language.tag()), page);
+            }
+        }
+    }
+
+    #[test]
+    fn the_layout_stands_around_the_html() {
+        let message = Message::NotBooked;
+        assert_snapshot!(mail(message, &samples::bare(message, Language::English), None).expect("an e-mail").html);
+    }
+
+    #[test]
+    fn english_and_danish_need_no_second_alphabet_and_romanian_none_without_diacritics() {
+        for message in Message::SAMPLES {
+            for language in Language::ALL {
+                let text = sms(message, &samples::full(message, language), Some(UNSUBSCRIBE), true).expect("an SMS");
+                let expected = match language {
+                    Language::TraditionalChinese => Encoding::Ucs2,
+                    _ => Encoding::Gsm7,
+                };
+                assert_eq!(measure(&text).encoding, expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn own_parts_replace_ours_one_by_one() {
+        let message = Message::Confirmation;
+        let mut content = samples::full(message, Language::English);
+        let ours = mail(message, &content, None).expect("an e-mail");
+        content.wording = Wording { subject: Some("Yes,\n {{ name }}!".to_owned()), ..Wording::default() };
+        let mixed = mail(message, &content, None).expect("an e-mail");
+        assert_eq!(mixed.subject, "Yes, Emma!");
+        assert_eq!(mixed.text, ours.text);
+        assert!(mixed.html.contains("<title>Yes, Emma!</title>"), "{}", mixed.html);
+        content.wording = Wording { sms: Some("{{ event }}".to_owned()), ..Wording::default() };
+        assert_eq!(sms(message, &content, None, false).as_deref(), Ok("Product demo"));
+        assert_eq!(mail(message, &content, None), Ok(ours));
+    }
+
+    #[test]
+    fn broken_wording_says_where_and_quotes_nobody() {
+        let message = Message::Reminder { minutes_before: 60 };
+        let mut content = samples::bare(message, Language::Danish);
+        for (sms, expected) in [
+            ("Hej\n{{ link }}", "wording of reminder, da, sms: undefined value in line 2"),
+            ("{{ name }", "wording of reminder, da, sms: syntax error in line 1"),
+            ("{{ name * 2.5 }}", "wording of reminder, da, sms: invalid operation in line 1"),
+            ("{% if link %}x{% endif %}", "wording of reminder, da, sms: it says nothing"),
+        ] {
+            content.wording = Wording { sms: Some(sms.to_owned()), ..Wording::default() };
+            let broken = super::sms(message, &content, None, false).expect_err("broken");
+            assert_eq!(broken.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_breaks_neither_a_line_nor_the_html() {
+        let message = Message::HostNotice(Notice::Booked);
+        let mut content = samples::bare(message, Language::English);
+        content.invitee = "Eve\r\nBcc: all@example.com <b>\"x\"".into();
+        let mail = mail(message, &content, None).expect("an e-mail");
+        assert_eq!(mail.subject, "New booking: Product demo with Eve Bcc: all@example.com <b>\"x\"");
+        assert!(mail.html.contains("with Eve Bcc: all@example.com &lt;b&gt;&quot;x&quot;."), "{}", mail.html);
+    }
+
+    /// What no reader should see; `values` are what people wrote themselves.
+    fn assert_clean(text: &str, values: &[String]) {
+        for mark in ["{{", "{%", "}}", "%}"] {
+            assert!(!text.contains(mark) || values.iter().any(|it| it.contains(mark)), "{mark} in {text}");
+        }
+        for word in ["none", "None", "undefined", "null"] {
+            assert!(!text.contains(word) || values.iter().any(|it| it.contains(word)), "{word} in {text}");
+        }
+        assert!(!text.contains("\n\n\n") && !text.contains(" \n") && text == text.trim(), "{text:?}");
+        assert!(!text.is_empty());
+    }
+
+    fn assert_clean_html(html: &str) {
+        for link in html.split("<a ").skip(1) {
+            let (_, address) = link.split_once("href=\"").expect("an address");
+            assert!(address.starts_with("http://") || address.starts_with("https://"), "{html}");
+        }
+        assert!(!html.to_lowercase().contains("<script") && !html.contains("<b>"), "{html}");
+        assert!(!html.lines().any(|line| line.trim().is_empty()), "{html}");
+    }
+
+    /// Of the letter, what people wrote.
+    fn written(content: &MessageContent) -> Vec<String> {
+        let texts = [content.name.expose(), content.invitee.expose(), &content.event].map(Clone::clone);
+        texts
+            .into_iter()
+            .chain(content.host.clone())
+            .chain(content.location.as_ref().map(|it| it.expose().clone()))
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn nothing_that_is_missing_or_odd_shows(content in samples::odd(), unsubscribe in samples::odd_text()) {
+            let values = written(&content);
+            for message in Message::SAMPLES {
+                for transliterate in [false, true] {
+                    let text = sms(message, &content, unsubscribe.as_deref(), transliterate).expect("an SMS");
+                    assert_clean(&text, &values);
+                    prop_assert!(text.chars().count() < 1600, "{}", text);
+                }
+                let mail = mail(message, &content, unsubscribe.as_deref()).expect("an e-mail");
+                assert_clean(&mail.subject, &values);
+                prop_assert!(!mail.subject.contains('\n'));
+                assert_clean(&mail.text, &values);
+                let html = render(message, &content, Part::Html, &for_mail(message, &content, unsubscribe.as_deref()));
+                let html = html.expect("HTML");
+                assert_clean(&html, &values);
+                assert_clean_html(&html);
+            }
+        }
+    }
+}

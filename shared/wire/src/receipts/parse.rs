@@ -1,0 +1,23 @@
+//! The reading of an envelope by its source.
+
+use domain::Feedback;
+
+use super::{brevo, engagelab, ses, twilio, unsubscribe};
+use crate::intake::{Envelope, Source};
+use crate::malformed::Malformed;
+
+/// Reads what an envelope brings, whoever it is of; of Calendly's, nothing is heard here.
+///
+/// # Errors
+/// The first thing in it that can't be understood.
+pub fn parse(envelope: &Envelope) -> Result<Vec<Feedback>, Malformed> {
+    let Envelope { source, received_at, body, query, .. } = envelope;
+    match source {
+        Source::Calendly => Ok(Vec::new()),
+        Source::Engagelab => engagelab::parse(body, *received_at),
+        Source::Twilio => twilio::parse(body, query.as_deref(), *received_at),
+        Source::Brevo => brevo::parse(body, *received_at),
+        Source::Ses => ses::parse(body, *received_at),
+        Source::Unsubscribe => unsubscribe::parse(body),
+    }
+}

@@ -1,0 +1,56 @@
+//! What sends messages and calls VAI, put together.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use runtime::Secrets;
+use runtime::config::MessagingConfig;
+
+/// The adapters of SMS, e-mail and VAI.
+#[derive(Debug)]
+pub struct AwsMessaging {
+    sms: notify::SmsRouter,
+    email: notify::EmailRouter,
+    vai: notify::VaiClient,
+}
+
+impl AwsMessaging {
+    pub(crate) fn new(
+        http: &http_client::Client,
+        sdk: &SdkConfig,
+        secrets: &Arc<Secrets>,
+        config: &MessagingConfig,
+    ) -> Self {
+        let links = notify::Links::new(config.public_url.clone());
+        let (client, keys) = (|| http.clone(), || Arc::clone(secrets));
+        let vai = notify::VaiClient::new(client(), config.vai_api_url.clone(), keys());
+        Self {
+            sms: notify::SmsRouter::new(
+                notify::Engagelab::new(client(), config.engagelab_api_url.clone(), keys(), links.clone()),
+                notify::Twilio::new(client(), config.twilio_api_url.clone(), keys(), links.clone()),
+            ),
+            email: notify::EmailRouter::new(
+                vai.clone(),
+                notify::Ses::new(sdk.clone(), config.ses_api_url.clone(), links.clone()),
+                notify::Brevo::new(client(), config.brevo_api_url.clone(), keys(), links),
+            ),
+            vai,
+        }
+    }
+}
+
+impl engine::Messaging for AwsMessaging {
+    type Sms = notify::SmsRouter;
+    type Email = notify::EmailRouter;
+    type Vai = notify::VaiClient;
+
+    fn sms(&self) -> &Self::Sms {
+        &self.sms
+    }
+    fn email(&self) -> &Self::Email {
+        &self.email
+    }
+    fn vai(&self) -> &Self::Vai {
+        &self.vai
+    }
+}

@@ -1,0 +1,297 @@
+//! The documents against the tree: links, make targets, test names, lengths, and what a checklist must not forget.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The longest README that is still one screen of what the project is.
+const README_LINES: usize = 150;
+
+/// The longest front page of the architecture, in words of prose.
+const ARCHITECTURE_WORDS: usize = 400;
+
+/// The width that rustfmt keeps code to, and does not keep comments to.
+const LINE_WIDTH: usize = 120;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every file below a folder, except below `target` and hidden folders.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match path.is_dir() {
+            true if name == "target" || name.starts_with('.') => {}
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    found
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|it| it == extension)
+}
+
+fn rust_files() -> Vec<PathBuf> {
+    let folders = ["functions", "shared", "tests"].map(|name| files(&root().join(name)));
+    folders.into_iter().flatten().filter(|path| has_extension(path, "rs")).collect()
+}
+
+/// A path as people write it: from the workspace's root.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// The written documents.
+fn documents() -> Vec<PathBuf> {
+    let named = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "events/README.md"];
+    let named = named.into_iter().chain(["tests/sandbox/README.md"]).map(|name| root().join(name));
+    named.chain(files(&root().join("docs")).into_iter().filter(|path| has_extension(path, "md"))).collect()
+}
+
+/// The lines of a document, each with whether it stands in a code block.
+fn lines(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut is_code = false;
+    text.lines().map(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        (is_code || is_fence, line)
+    })
+}
+
+/// The lines of a document that are not code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    lines(text).filter(|(is_code, _)| !is_code).map(|(_, line)| line)
+}
+
+/// The names in backticks.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+/// The targets of a line's links.
+fn links(line: &str) -> Vec<&str> {
+    let unquoted: Vec<_> = line.split('`').step_by(2).collect();
+    unquoted.iter().flat_map(|part| part.split("](").skip(1)).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// The names that a document's headings have in links, as GitHub makes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = prose(text).filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |it: &char| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_');
+    headings.map(|it| it.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+fn assert_none(problems: &[String]) {
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut problems = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        let inside = |link: &&str| !link.contains("://") && !link.starts_with("mailto:");
+        for link in prose(&text).flat_map(links).filter(inside) {
+            let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+            let target =
+                if path.is_empty() { document.clone() } else { document.parent().expect("a folder").join(path) };
+            if !target.exists() {
+                problems.push(format!("{}: {link} leads nowhere", shown(&document)));
+            } else if anchor.is_some_and(|it| !anchors(&read(&target)).contains(it)) {
+                problems.push(format!("{}: {link} leads to no heading", shown(&document)));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_file_that_the_documents_name_exists() {
+    let is_path = |name: &&str| {
+        let is_plain = name.chars().all(|it| it.is_ascii_alphanumeric() || "/._-".contains(it));
+        let is_ours = !["target/", ".local/", ".tools/", "/"].iter().any(|start| name.starts_with(start));
+        let is_file = ["rs", "toml", "json", "yaml", "py", "md"].iter().any(|it| has_extension(Path::new(name), it));
+        is_plain && is_ours && is_file && name.contains('/')
+    };
+    let mut problems = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        let folder = document.parent().expect("a folder");
+        for name in prose(&text).flat_map(quoted).filter(is_path) {
+            if !root().join(name).exists() && !folder.join(name).exists() {
+                problems.push(format!("{}: there is no {name}", shown(&document)));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_make_target_exists() {
+    let makefile = read(&root().join("Makefile"));
+    let targets: BTreeSet<_> = makefile.lines().filter_map(|line| line.strip_prefix(".PHONY: ")).collect();
+    let mut problems = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        for (is_code, line) in lines(&text) {
+            // In prose a command stands in backticks; in a code block it begins the line or follows a pipe.
+            let commands: Vec<_> = if is_code { vec![line] } else { quoted(line).collect() };
+            for command in commands.iter().flat_map(|it| it.split(['|', ';', '#'])) {
+                let Some(rest) = command.trim().strip_prefix("make ") else { continue };
+                let target = rest.split_whitespace().find(|word| !word.contains('='));
+                if target.is_none_or(|it| !targets.contains(it)) {
+                    problems.push(format!("{}: make {rest}", shown(&document)));
+                }
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+/// The parts of a Rust file's path that name its module: `shared/wire/src/signature/mod.rs` is `wire`, `signature`.
+fn module(path: &Path) -> Vec<String> {
+    let path = shown(&path.with_extension(""));
+    let left_out = ["functions", "shared", "src", "tests", "mod", "lib"];
+    path.split('/').filter(|part| !left_out.contains(part)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let sources: Vec<_> = rust_files().into_iter().map(|path| (module(&path), read(&path))).collect();
+    let mut problems = Vec::new();
+    for name in ["docs/invariants.md", "CONTRIBUTING.md"] {
+        let text = read(&root().join(name));
+        for test in prose(&text).flat_map(quoted) {
+            let Some((path, function)) = test.rsplit_once("::") else { continue };
+            // The name of a test is a sentence in small letters; a command has spaces, a type or variant has capitals.
+            if !function.contains('_') || test.chars().any(|it| it.is_uppercase() || it.is_whitespace()) {
+                continue;
+            }
+            let path: Vec<_> = path.split("::").map(str::to_owned).collect();
+            let definition = format!("fn {function}(");
+            if !sources.iter().any(|(module, text)| module.ends_with(&path) && text.contains(&definition)) {
+                problems.push(format!("{name}: there is no test {test}"));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn the_front_pages_are_short() {
+    let mut problems = Vec::new();
+    let count = read(&root().join("README.md")).lines().count();
+    if count > README_LINES {
+        problems.push(format!("README.md has {count} lines, more than {README_LINES}"));
+    }
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let before_glossary = text.split("\n## Glossary").next().unwrap_or_default();
+    let sentences = prose(before_glossary).filter(|line| !line.starts_with('|') && !line.starts_with('#'));
+    let words: usize = sentences.map(|line| line.split_whitespace().count()).sum();
+    if words > ARCHITECTURE_WORDS {
+        problems.push(format!("ARCHITECTURE.md has {words} words of prose, more than {ARCHITECTURE_WORDS}"));
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn the_documents_name_every_message_operation_and_crate() {
+    let folders = |name: &str| {
+        let entries = fs::read_dir(root().join(name)).expect("a folder").map(|it| it.expect("an entry").path());
+        entries.filter(|path| path.join("Cargo.toml").exists()).map(|path| shown(&path)).collect::<Vec<_>>()
+    };
+    let crates = ["functions", "shared", "tests"].into_iter().flat_map(folders).collect();
+    let messages = domain::Message::NAMES.map(str::to_owned).to_vec();
+    let operations = api::ROUTES.iter().map(|route| route.name.to_owned()).collect();
+    let mut problems = Vec::new();
+    for (document, names) in
+        [("docs/messages.md", messages), ("docs/booking-api.md", operations), ("ARCHITECTURE.md", crates)]
+    {
+        let text = read(&root().join(document));
+        let missing = names.into_iter().filter(|name: &String| !text.contains(&format!("`{name}`")));
+        problems.extend(missing.map(|name| format!("{document} does not name `{name}`")));
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_message_has_its_settings() {
+    let default = read(&root().join("shared/domain/settings.default.toml"));
+    let sandbox = read(&root().join("tests/sandbox/settings.toml"));
+    let mut problems = Vec::new();
+    for message in domain::Message::NAMES {
+        if !default.lines().any(|line| line.starts_with(&format!("{message} = ["))) {
+            problems.push(format!("settings.default.toml has no channels of {message}"));
+        }
+        for language in domain::Language::ALL.map(domain::Language::tag) {
+            let template = format!("message = \"{message}\", provider = \"engagelab\", language = \"{language}\"");
+            if !sandbox.contains(&template) {
+                problems.push(format!("tests/sandbox/settings.toml has no template of {message} in {language}"));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_operation_has_a_sample() {
+    let samples = root().join("events/schedule");
+    let mut problems = Vec::new();
+    for name in api::ROUTES.iter().map(|route| route.name) {
+        let sample = fs::read_to_string(samples.join(format!("{name}.json"))).unwrap_or_default();
+        if !sample.contains(&format!("\"operation\": \"{name}\"")) {
+            problems.push(format!("events/schedule/{name}.json is missing, or of another operation"));
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_function_is_built_deployed_and_logged() {
+    let mut problems = Vec::new();
+    for entry in fs::read_dir(root().join("functions")).expect("functions/") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        for (file, start, wanted) in [
+            ("Makefile", "FUNCTIONS :=", name.clone()),
+            ("tests/stack/stack.py", "FUNCTIONS =", format!("\"{name}\"")),
+            ("tests/it/crate_graph.rs", "    let functions =", format!("\"{name}\"")),
+            ("shared/runtime/src/telemetry.rs", "    \"", format!("\"{name}\"")),
+            ("template.yaml", "      CodeUri:", format!("target/package/{name}/")),
+        ] {
+            if !read(&root().join(file)).lines().any(|line| line.starts_with(start) && line.contains(&wanted)) {
+                problems.push(format!("{file} does not name the function {name}"));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+/// Whether a line of Rust has a comment: two slashes outside a text, so that those of a URL are none.
+fn has_comment(line: &str) -> bool {
+    let is_outside = |at: usize| line[..at].matches('"').count().is_multiple_of(2) && !line[..at].ends_with(':');
+    line.match_indices("//").any(|(at, _)| is_outside(at))
+}
+
+#[test]
+fn comments_fit_into_the_line_width() {
+    let mut problems = Vec::new();
+    for path in rust_files() {
+        for (index, line) in read(&path).lines().enumerate() {
+            let width = line.chars().count();
+            if width > LINE_WIDTH && has_comment(line) {
+                problems.push(format!("{}:{} has {width} columns", shown(&path), index + 1));
+            }
+        }
+    }
+    assert_none(&problems);
+}

@@ -1,0 +1,21 @@
+//! The credentials that the sandbox accepts, and those that it signs its callbacks with. `tests/stack/stack.py` repeats
+//! them.
+
+/// Calendly's bearer token.
+pub const CALENDLY: &str = "sandbox-token";
+/// `EngageLab`'s Basic authentication: `dev_key:dev_secret`.
+pub const ENGAGELAB: &str = "sandbox-key:sandbox-secret";
+/// User name and secret for the signature of `EngageLab`'s callbacks.
+pub const ENGAGELAB_CALLBACK: &str = "sandbox-callback-user:sandbox-callback-secret";
+/// The `Authorization` header of `EngageLab`'s callbacks.
+pub const ENGAGELAB_CALLBACK_AUTHORIZATION: &str = "Bearer sandbox-callback-auth";
+/// Twilio's account: the user name of its Basic authentication.
+pub const TWILIO_ACCOUNT: &str = "AC00000000000000000000000000000001";
+/// Twilio's auth token: the password of its Basic authentication, and the key of its webhook signatures.
+pub const TWILIO_TOKEN: &str = "sandbox-twilio-token";
+/// Brevo's `api-key`.
+pub const BREVO: &str = "sandbox-brevo-key";
+/// The bearer token of Brevo's webhooks.
+pub const BREVO_BEARER: &str = "sandbox-brevo-bearer";
+/// The VAI Portal's bearer key.
+pub const VAI: &str = "sandbox-vai-key";
