@@ -1,4 +1,4 @@
-"""What a booking costs: the schedule function's release build over the emulator's table and the sandbox's Calendly.
+"""Measures a booking: the schedule function's release build with the emulator's table and the sandbox's Calendly.
 
     make build FUNCTIONS=schedule && python3 tests/bench/book.py
 """
@@ -20,14 +20,14 @@ sys.path.insert(0, str(HERE.parent / "stack"))
 import tools
 from stack import CREDENTIALS, REGION, STACK, TARGET, Failed, Stack
 
-# What of the template a booking writes to. No other function runs, so nobody else is at the emulator.
+# The resources of the template that a booking writes to. No other function uses the emulator.
 RESOURCES = ["Table", "DueQueue", "DueDlq"]
 RELEASE = TARGET / "release"
 PREFIX = f"{STACK}/"
 
 
-class Outside(Stack):
-    """As much of the local stack as a booking reaches, its Calendly a release build."""
+class BookingStack(Stack):
+    """The part of the local stack that a booking needs, with a release build of the sandbox."""
 
     def build(self):
         build("--release", "-p", "bench", "-p", "sandbox")
@@ -43,7 +43,7 @@ class Outside(Stack):
                 break
             time.sleep(0.1)
         else:
-            raise Failed(f"the table and its queues did not come: {described}")
+            raise Failed(f"the table and its queues were not created: {described}")
         [table] = self.aws("dynamodb", "DynamoDB_20120810.ListTables")["TableNames"]
         self.env = {"TABLE_NAME": table, "SECRET_PREFIX": PREFIX, "CALENDLY_API_URL": self.sandbox + "/calendly"}
 
@@ -53,7 +53,7 @@ class Outside(Stack):
         self.post("/control/settings", {"requests_per_minute": 1_000_000})
 
     def connect(self):
-        # Not by `operator connect`: that would subscribe to webhooks, and there is nobody to take them.
+        # Not by `operator connect`, which would subscribe to webhooks that nothing receives.
         name, secret = PREFIX + "default/providers", json.dumps(CREDENTIALS)
         self.aws("secretsmanager", "secretsmanager.CreateSecret", Name=name, SecretString=secret)
         self.operator("settings", "--file", str(HERE / "settings.toml"))
@@ -91,10 +91,10 @@ def main():
     tools.require()
     sys.stdout.reconfigure(line_buffering=True)
     try:
-        with Outside(f"bench-{os.getpid()}") as outside:
-            outside.measure()
-        shutil.rmtree(outside.folder)  # kept when something failed: its logs say why
-        outside.folder.with_suffix(".lock").unlink()
+        with BookingStack(f"bench-{os.getpid()}") as stack:
+            stack.measure()
+        shutil.rmtree(stack.folder)  # kept when something failed: its logs say why
+        stack.folder.with_suffix(".lock").unlink()
     except KeyboardInterrupt:
         sys.exit(130)
     except Failed as failure:

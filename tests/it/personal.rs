@@ -4,9 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use domain::ConnectionName;
+use front::Input;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use schedule::Input;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 use wire::intake::{Envelope, Source};

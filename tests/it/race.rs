@@ -12,13 +12,14 @@ use calendly::Rest;
 use domain::scheduling::budget::Span;
 use domain::{BookingId, BookingState, Command, ConnectionName, FactKind, Settings, Token, uri_uuid};
 use engine::{Clock, PortError, World};
+use front::Input;
 use futures_util::future::{LocalBoxFuture, join, join_all};
 use jiff::civil::Weekday;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use reqwest::{Client, Url};
 use runtime::{ApiKeys, SecretError, Secrets, SystemClock};
 use sandbox::Sandbox;
-use schedule::{Api, Input, Ports, QueueState};
+use schedule::{Ports, QueueState, Schedule};
 use serde_json::{Value, json};
 use stand_in::Exchange;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -109,7 +110,7 @@ impl World for Arena {
 
 struct ArenaPorts<'a>(&'a Arena);
 
-impl Ports for ArenaPorts<'_> {
+impl front::Ports for ArenaPorts<'_> {
     type World = Arena;
 
     fn world(&self) -> &Arena {
@@ -124,19 +125,21 @@ impl Ports for ArenaPorts<'_> {
         None
     }
 
-    async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
-        Ok(Vec::new())
-    }
-
     fn public_url(&self) -> Option<&str> {
         None
+    }
+
+    fn count(&self, _: &str, _: &[(&str, &str)]) {}
+}
+
+impl Ports for ArenaPorts<'_> {
+    async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
+        Ok(Vec::new())
     }
 
     fn random(&self) -> Result<[u8; 16], PortError> {
         Ok(u128::from(self.0.roll(u64::MAX)).to_be_bytes())
     }
-
-    fn count(&self, _: &str, _: &[(&str, &str)]) {}
 }
 
 fn client(patience: Duration) -> Client {
@@ -373,7 +376,7 @@ fn instant(value: &Value) -> Timestamp {
 /// The callers, and the functions that they call.
 struct Stage<'a> {
     arena: &'a Arena,
-    offices: Vec<Api<ArenaPorts<'a>>>,
+    offices: Vec<Schedule<ArenaPorts<'a>>>,
     answers: RefCell<Vec<Answer>>,
     /// What was found to be otherwise than was told.
     lies: RefCell<Vec<String>>,
@@ -385,7 +388,7 @@ impl<'a> Stage<'a> {
     fn new(arena: &'a Arena) -> Self {
         Self {
             arena,
-            offices: (0..OFFICES).map(|_| Api::new(ArenaPorts(arena))).collect(),
+            offices: (0..OFFICES).map(|_| Schedule::new(ArenaPorts(arena))).collect(),
             answers: RefCell::default(),
             lies: RefCell::default(),
             killed: Cell::default(),

@@ -8,10 +8,11 @@ use std::task::{Context, Poll, Waker};
 use domain::settings::Topic;
 use domain::{BookingState, Phone};
 use engine::PortError;
+use front::Input;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use runtime::{ApiKeys, SecretError, Secrets};
-use schedule::{Api, Input, Ports, QueueState};
+use schedule::{Ports, QueueState, Schedule};
 use serde_json::{Value, json};
 
 use crate::payload::{EMAIL, NAME, NOTES, PHONE};
@@ -26,7 +27,7 @@ pub(crate) struct FakePorts<'a> {
     secrets: Secrets,
 }
 
-impl<'a> Ports for FakePorts<'a> {
+impl<'a> front::Ports for FakePorts<'a> {
     type World = WithoutMessaging<'a>;
 
     fn world(&self) -> &WithoutMessaging<'a> {
@@ -41,6 +42,14 @@ impl<'a> Ports for FakePorts<'a> {
         None
     }
 
+    fn public_url(&self) -> Option<&str> {
+        Some("https://hooks.example.com")
+    }
+
+    fn count(&self, _: &str, _: &[(&str, &str)]) {}
+}
+
+impl Ports for FakePorts<'_> {
     async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         Ok(vec![
             QueueState { name: "intake", waiting: 2, in_flight: 1, dead: 0 },
@@ -48,22 +57,16 @@ impl<'a> Ports for FakePorts<'a> {
         ])
     }
 
-    fn public_url(&self) -> Option<&str> {
-        Some("https://hooks.example.com")
-    }
-
     fn random(&self) -> Result<[u8; 16], PortError> {
         let number = self.world.0.state.borrow().calls.len() as u128;
         Ok(number.to_be_bytes())
     }
-
-    fn count(&self, _: &str, _: &[(&str, &str)]) {}
 }
 
-pub(crate) fn office(world: &Fake) -> Api<FakePorts<'_>> {
+pub(crate) fn office(world: &Fake) -> Schedule<FakePorts<'_>> {
     let keys = json!({"keys": [{"name": "vai-1", "connection": "default", "sha256": sha256(KEY)}]});
     let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
-    Api::new(FakePorts { world: WithoutMessaging(world), secrets: Secrets::fixed("t/", secrets) })
+    Schedule::new(FakePorts { world: WithoutMessaging(world), secrets: Secrets::fixed("t/", secrets) })
 }
 
 fn sha256(text: &str) -> String {
@@ -72,7 +75,7 @@ fn sha256(text: &str) -> String {
 }
 
 /// Asks for an operation by direct invocation; `None` when the function was killed.
-fn try_ask(office: &Api<FakePorts<'_>>, world: &Fake, operation: &str, input: &Value) -> Option<Value> {
+fn try_ask(office: &Schedule<FakePorts<'_>>, world: &Fake, operation: &str, input: &Value) -> Option<Value> {
     let event = json!({"operation": operation, "input": input});
     office.handle(Input::Direct(event), world.now.get() + SignedDuration::from_secs(29)).now_or_never()
 }
@@ -1119,7 +1122,7 @@ fn event(method: &str, path: &str, body: Option<&Value>, headers: &[(&str, &str)
     })
 }
 
-fn http(office: &Api<FakePorts<'_>>, world: &Fake, event: Value) -> (u64, Value, Value) {
+fn http(office: &Schedule<FakePorts<'_>>, world: &Fake, event: Value) -> (u64, Value, Value) {
     let input: Input = serde_json::from_value(event).expect("an event");
     assert!(matches!(input, Input::Http(_)));
     let response =
@@ -1128,7 +1131,13 @@ fn http(office: &Api<FakePorts<'_>>, world: &Fake, event: Value) -> (u64, Value,
     (response["statusCode"].as_u64().expect("a status"), body, response["headers"].clone())
 }
 
-fn post(office: &Api<FakePorts<'_>>, world: &Fake, path: &str, body: &Value, headers: &[(&str, &str)]) -> (u64, Value) {
+fn post(
+    office: &Schedule<FakePorts<'_>>,
+    world: &Fake,
+    path: &str,
+    body: &Value,
+    headers: &[(&str, &str)],
+) -> (u64, Value) {
     let (status, body, _) = http(office, world, event("POST", path, Some(body), headers));
     (status, body)
 }

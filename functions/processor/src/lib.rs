@@ -5,7 +5,7 @@ use domain::{Feedback, Verdict, error_chain};
 use engine::{CallLimiter, Clock, EngineError, Invocation, PortError, ReceivedFact, Store, UnhandledEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
-use wire::calendly::{Webhook, masked, parse_webhook};
+use wire::calendly::{Webhook, mask_values, parse_webhook};
 use wire::intake::{Envelope, Source};
 use wire::receipts;
 
@@ -67,7 +67,7 @@ async fn process_message<W: World>(
     let now = world.clock().now();
     telemetry::set_level(settings.logging.level_at(now));
     if settings.logging.webhooks_until.is_some_and(|until| now < until) {
-        tracing::info!(connection = %connection, webhook.shape = masked(&envelope.body), "webhook received");
+        tracing::info!(connection = %connection, webhook.shape = mask_values(&envelope.body), "webhook received");
     }
     let invocation = Invocation { world, limiter, connection, deadline };
     if envelope.source == Source::Calendly {

@@ -21,7 +21,7 @@ impl DeadLetters for IntakeDlq {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = ProcessorConfig::read(Environment::of_process())?;
+    let config = ProcessorConfig::read(Environment::process())?;
     telemetry::start(config.world.log_level, &config.world.function_name);
     let world = &AwsWorld::connect(&config.world, &config.messaging).await?;
     let dead_letters = &IntakeDlq(world.queue(config.intake_dlq_url));

@@ -8,7 +8,7 @@ use world::AwsWorld;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = ReminderConfig::read(Environment::of_process())?;
+    let config = ReminderConfig::read(Environment::process())?;
     telemetry::start(config.world.log_level, &config.world.function_name);
     let world = &AwsWorld::connect(&config.world, &config.messaging).await?;
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {

@@ -1,106 +1,88 @@
-//! What becomes of a booking: looked up, moved, canceled, marked.
+//! Changing a booking: moving it, canceling it, marking a no-show.
 
 use api::answer::{CancelView, MoveView, NoShowView};
 use api::request::{BookingIdRequest, CancelRequest, MoveBy, MoveRequest};
 use api::{Refusal, Why};
 use domain::scheduling::{Form, Person};
 use domain::{
-    Booking, BookingId, BookingState, CalendlyAction, ConnectionName, KeyOrigin, Language, Leg, NoShow, Phone, Reason,
-    Settings, State, Token, digest,
+    Booking, BookingId, BookingState, CalendlyAction, KeyOrigin, Leg, NoShow, Phone, Reason, Settings, State, Token,
+    digest, error_chain,
 };
 use engine::{
-    ApiStore, BookingRecord, BookingRequest, Calendly, CalendlyAccount, Identified, OriginalForm, ReceivedFact,
-    RequestDetails, RequestLookup, World,
+    BookingRecord, BookingRequest, Calendly, CalendlyAccount, Identified, OriginalForm, ReceivedFact, RequestDetails,
+    RequestLookup,
 };
+use front::Context;
 use jiff::Timestamp;
 
-use crate::book::{owner, shift, tracking};
-use crate::context::{Api, Caller, Ports};
-use crate::phrases::Locale;
-use crate::resolve::{instant, invalid};
+use crate::form::tracking;
+use crate::requests::owner;
+use crate::resolve::instant;
+use crate::schedule::{Ports, Schedule};
+use crate::slots::shift;
 use crate::view;
 
-impl<D: Ports> Api<D> {
-    /// A booking by any of its ids.
-    pub(crate) async fn booking_record(
-        &self,
-        connection: &ConnectionName,
-        id: &str,
-        locale: &Locale,
-    ) -> Result<BookingRecord, Refusal> {
-        let found = self.store().find_bookings(connection, id).await.map_err(|error| locale.unavailable(&error))?;
-        let [booking] = found.as_slice() else {
-            return Err(match found.len() {
-                0 => locale.refuse(Why::BookingUnknown),
-                _ => invalid("booking", "leads to several bookings: use one booking's own id"),
-            });
-        };
-        let story =
-            self.store().booking_record(connection, booking).await.map_err(|error| locale.unavailable(&error))?;
-        story.ok_or_else(|| locale.refuse(Why::BookingUnknown))
-    }
-
-    /// Moves a booking: books the new slot, then has the old one canceled; or hands out the invitee's own link.
-    pub(crate) async fn move_booking(&self, caller: &Caller, request: &MoveRequest) -> Result<MoveView, Refusal> {
-        let connection = &caller.connection;
-        let settings = self.settings(connection).await?;
-        let early = Locale::for_person(request.language.as_deref(), &settings.fallback_zone, &settings);
-        let BookingRecord { booking, .. } = self.booking_record(connection, &request.booking, &early).await?;
-        let zone = self.zone_of(connection, request.timezone.as_deref(), &booking, &settings, &early).await?;
-        let locale = locale_for(&booking, request.language.as_deref(), zone, &settings);
-        let leg = booking.current_leg().ok_or_else(|| not_yet(&booking, &locale))?.clone();
+impl<P: Ports> Schedule<P> {
+    /// Moves a booking: books the new slot, then has the old one canceled; or returns the invitee's own link.
+    pub(crate) async fn move_booking(&self, context: &Context, request: &MoveRequest) -> Result<MoveView, Refusal> {
+        let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
+        let context = &self.context_of_booking(context, request.timezone.as_deref(), &booking).await?;
+        let locale = &context.locale;
+        let leg = booking.current_leg().ok_or_else(|| not_changeable_yet(context, &booking))?.clone();
         let wish = match request.preferred_time.filter(|_| request.by != Some(MoveBy::Link)) {
             Some(wish) => instant(wish, &locale.tz(), "preferredTime")?,
-            None => return by_link(&booking, self.on(&booking, None, &locale)?, &locale),
+            None => return by_link(context, &booking, self.changeable_leg(context, &booking, None)?),
         };
 
         let same = digest(&[&wish.to_string(), &format!("{:?}", request.max_shift)]);
-        let key = MoveKey { caller, booking: &booking.id, wish };
+        let key = MoveKey { context, booking: &booking.id, wish };
         if let Some(before) = booking.before(&leg).filter(|_| booking.was_booked_by_us(&leg)) {
-            // The same wish a second time finds the booking where it asked for; another under its key is refused.
+            // The same move made again finds the booking where it asked for. Another move under its key is refused.
             let token = key.token(before);
-            let is_it = leg.token.as_ref() == Some(&token);
-            if is_it && booking.request_for(&token).is_some_and(|it| it.digest != same) {
+            let is_same_key = leg.token.as_ref() == Some(&token);
+            if is_same_key && booking.request_for(&token).is_some_and(|it| it.digest != same) {
                 return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() }));
             }
-            if is_it && leg.canceled.is_none() && !booking.cancel_requests().contains_key(&leg.invitee) {
-                return Ok(moved(&booking, &leg, &locale));
+            if is_same_key && leg.canceled.is_none() && !booking.cancel_requests().contains_key(&leg.invitee) {
+                return Ok(moved(context, &booking, &leg));
             }
         }
         let token = key.token(&leg);
-        self.on(&booking, Some(&token), &locale)?;
+        self.changeable_leg(context, &booking, Some(&token))?;
         if leg.details.start == wish {
-            return Ok(moved(&booking, &leg, &locale));
+            return Ok(moved(context, &booking, &leg));
         }
 
-        let original_form = self.original_form(caller, &leg, &locale).await?;
-        let catalog = self.remembered_catalog(connection, &locale).await?;
+        let original_form = self.fetch_original_form(context, &leg).await?;
+        let catalog = self.remembered_catalog(context).await?;
         let event_type = leg.details.event_type.as_ref().and_then(|uri| catalog.find(uri.as_str(), None).ok());
-        // What is no longer on offer can't be booked anew; on Calendly's own page it can be moved all the same.
-        let Some(event_type) = event_type else { return by_link(&booking, &leg, &locale) };
-        let identify = || BookingRequest {
+        // An event type that is no longer offered can't be booked, but on Calendly's own page the meeting can be moved.
+        let Some(event_type) = event_type else { return by_link(context, &booking, &leg) };
+        let identified = || BookingRequest {
             booking: booking.id.clone(),
             token: token.clone(),
             digest: same.clone(),
             email: leg.details.email.clone(),
             owner: owner(event_type).to_owned(),
-            key_origin: key.of(),
+            key_origin: key.origin(),
             stage: Identified,
         };
-        let as_moved = |booking: &Booking| moved(booking, booking.leg_of(&token).unwrap_or(&leg), &locale);
-        let new = match self.begun(caller, identify(), &locale).await? {
+        let as_moved = |booking: &Booking| moved(context, booking, booking.leg_of(&token).unwrap_or(&leg));
+        let new = match self.look_up_request(context, identified()).await? {
             RequestLookup::Booked(booking) => return Ok(as_moved(&booking)),
             RequestLookup::New(new) => *new,
-            RequestLookup::InProgress(until) => return Err(self.in_progress(until, &locale)),
-            RequestLookup::KeyReused => return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() })),
+            RequestLookup::InProgress(until) => return Err(self.in_progress(context, until)),
+            RequestLookup::KeyReused => {
+                return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() }));
+            }
         };
-        let slot = match self.free_slot(connection, event_type, wish, shift(request.max_shift), &locale).await {
+        let slot = match self.find_slot(context, event_type, wish, shift(request.max_shift)).await {
             Ok(slot) => slot,
-            // Perhaps by this very move, asked for twice at once.
+            // The same move, made concurrently, may have taken the slot.
             Err(refusal) => {
-                return match self.begun(caller, identify(), &locale).await? {
+                return match self.look_up_request(context, identified()).await? {
                     RequestLookup::Booked(booking) => Ok(as_moved(&booking)),
-                    RequestLookup::InProgress(until) => Err(self.in_progress(until, &locale)),
+                    RequestLookup::InProgress(until) => Err(self.in_progress(context, until)),
                     RequestLookup::New(_) | RequestLookup::KeyReused => Err(refusal),
                 };
             }
@@ -111,221 +93,197 @@ impl<D: Ports> Api<D> {
             event_name: event_type.name.clone(),
             start: slot.start,
             end: slot.end,
-            person: person(&leg, &original_form, &settings),
+            person: person(&leg, &original_form, &context.settings),
             meeting: original_form.meeting.filter(|_| !event_type.is_round_robin),
             answers: original_form.answers,
             guests: original_form.guests,
             tracking: tracking(token.clone(), agent_type),
         };
-        let details =
-            RequestDetails { form, metadata: None, replaces: Some(leg.clone()), limits: settings.booking.limits() };
-        let booking = self.make(caller, event_type, new.complete(details), &locale).await?;
-        // The old event goes now, if there is time; else whoever comes next sees to it.
-        self.carry_on(caller, &booking).await;
+        let limits = context.settings.booking.limits();
+        let details = RequestDetails { form, metadata: None, replaces: Some(leg.clone()), limits };
+        let booking = self.submit_request(context, event_type, new.complete(details)).await?;
+        // The old event is canceled now, if there is time; otherwise by the recheck.
+        self.resume(context, &booking).await;
         Ok(as_moved(&booking))
     }
 
-    /// Cancels a booking. Canceling it again is no different.
-    pub(crate) async fn cancel(&self, caller: &Caller, request: &CancelRequest) -> Result<CancelView, Refusal> {
-        let connection = &caller.connection;
-        let settings = self.settings(connection).await?;
-        let early = Locale::for_person(request.language.as_deref(), &settings.fallback_zone, &settings);
-        let BookingRecord { booking, .. } = self.booking_record(connection, &request.booking, &early).await?;
-        let zone = self.zone_of(connection, None, &booking, &settings, &early).await?;
-        let locale = locale_for(&booking, request.language.as_deref(), zone, &settings);
+    /// Cancels a booking. Canceling it again changes nothing.
+    pub(crate) async fn cancel(&self, context: &Context, request: &CancelRequest) -> Result<CancelView, Refusal> {
+        let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
+        let context = &self.context_of_booking(context, None, &booking).await?;
+        let locale = &context.locale;
         if let Some(BookingState::Canceled(leg, _)) = booking.state() {
             return Ok(CancelView {
-                booking: view::booking(&booking, leg, &locale),
+                booking: view::booking(&booking, leg, locale),
                 message: locale.canceled(&leg.details.event_name, leg.details.start),
             });
         }
-        let leg = self.on(&booking, None, &locale)?.clone();
-        self.original_form(caller, &leg, &locale).await?;
+        let leg = self.changeable_leg(context, &booking, None)?.clone();
+        self.fetch_original_form(context, &leg).await?;
         let reason = request.reason.clone().filter(|it| !it.expose().trim().is_empty());
-        let written = self.invocation(caller).request_cancellation(&booking.id, reason).await;
-        if !written.map_err(|error| locale.trouble(&error))? {
+        let requested = self.invocation(context).request_cancellation(&booking.id, reason).await;
+        if !requested.map_err(|error| locale.unfinished(&error))? {
             return Err(locale.refuse(Why::InProgress).after(2));
         }
-        self.carry_on(caller, &booking).await;
+        self.resume(context, &booking).await;
 
-        let story =
-            self.store().booking_record(connection, &booking.id).await.map_err(|error| locale.unavailable(&error))?;
-        let BookingRecord { booking, commands, .. } = story.ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
+        let record = self.load_record(context, &booking.id, locale).await?;
+        let BookingRecord { booking, commands, .. } = record;
         let is_canceled = matches!(booking.state(), Some(BookingState::Canceled(..)));
-        let errand =
-            commands.iter().find(|it| it.action == CalendlyAction::CancelEvent.into() && it.leg == leg.invitee);
-        match errand.map(|it| &it.state) {
-            Some(State::Failed { reason: Reason::SharedEvent }) => Err(shared(&leg, &locale)),
+        let is_cancellation = |action| action == &CalendlyAction::CancelEvent.into();
+        let command = commands.iter().find(|it| is_cancellation(&it.action) && it.leg == leg.invitee);
+        match command.map(|it| &it.state) {
+            Some(State::Failed { reason: Reason::SharedEvent }) => Err(shared_event(context, &leg)),
             Some(State::Failed { .. }) => Err(locale.refuse(Why::CalendlyRefused)),
             Some(State::Skipped { reason: Reason::PastStart }) => Err(locale.refuse(Why::BookingOver)),
             state => {
-                // A leg that has followed meanwhile is another meeting, and stands.
-                let is_last = booking.current_leg().is_some_and(|it| it.invitee == leg.invitee);
-                let is_done = is_canceled || is_last && matches!(state, Some(State::Done { .. }));
+                // If the booking has moved on meanwhile, that leg is another meeting, and stays.
+                let is_current = booking.current_leg().is_some_and(|it| it.invitee == leg.invitee);
+                let is_done = is_canceled || is_current && matches!(state, Some(State::Done { .. }));
                 let (event, start) = (&leg.details.event_name, leg.details.start);
                 let message = if is_done { locale.canceled(event, start) } else { locale.canceling(event, start) };
                 let leg = booking.leg(&leg.invitee).unwrap_or(&leg);
-                Ok(CancelView { booking: view::booking(&booking, leg, &locale), message })
+                Ok(CancelView { booking: view::booking(&booking, leg, locale), message })
             }
         }
     }
 
-    /// Marks an invitee as not having come, or takes that back; Calendly is told, and tells everybody else.
+    /// Marks an invitee as a no-show, or removes the mark, at Calendly.
     pub(crate) async fn set_no_show(
         &self,
-        caller: &Caller,
+        context: &Context,
         request: &BookingIdRequest,
         is_no_show: bool,
     ) -> Result<NoShowView, Refusal> {
-        let connection = &caller.connection;
-        let settings = self.settings(connection).await?;
-        let locale = Locale::from_settings(&settings);
-        let BookingRecord { booking, .. } = self.booking_record(connection, &request.booking, &locale).await?;
+        let (connection, locale) = (&context.connection, &context.locale);
+        let BookingRecord { booking, .. } = self.find_record(context, &request.booking, locale).await?;
         let leg = match booking.state() {
             Some(BookingState::Active(leg)) => leg,
             Some(BookingState::Canceled(..)) => return Err(locale.refuse(Why::BookingOver)),
-            Some(BookingState::Moving(_)) | None => return Err(not_yet(&booking, &locale)),
+            Some(BookingState::Moving(_)) | None => return Err(not_changeable_yet(context, &booking)),
         };
         let set = self.calendly().set_no_show(connection, &leg.invitee, is_no_show).await;
         set.map_err(|error| locale.calendly_error(&error, Why::BookingUnknown))?;
-        // Its webhook will tell as well. A follow-up that is due meanwhile should know.
-        let world = self.ports.world();
-        let mut word = NoShow { at: self.now(), marked: is_no_show };
-        if let Ok(Some(mut fact)) = world.calendly().fetch_invitee(connection, &leg.invitee).await {
-            // That a mark is gone is told by nothing: it is what we have just brought about.
-            word = fact.leg.no_show.filter(|_| is_no_show).unwrap_or(word);
-            fact.leg.no_show = Some(word);
+        // Its webhook will say so as well. A follow-up that is due meanwhile should know.
+        let mut mark = NoShow { at: self.now(), marked: is_no_show };
+        if let Ok(Some(mut fact)) = self.calendly().fetch_invitee(connection, &leg.invitee).await {
+            // Calendly does not say that a mark was removed. It is what we have just done.
+            mark = fact.leg.no_show.filter(|_| is_no_show).unwrap_or(mark);
+            fact.leg.no_show = Some(mark);
             let received = ReceivedFact { fact, at: self.now(), payload: Vec::new() };
-            let learned = self.invocation(caller).process_fact(&received).await;
-            if let Err(error) = learned {
-                tracing::warn!(booking.id = %booking.id, error = %error, "a no-show waits for its webhook");
+            if let Err(error) = self.invocation(context).process_fact(&received).await {
+                let error = error_chain(&error);
+                tracing::warn!(booking.id = %booking.id, error, "no-show not processed, its webhook will bring it");
             }
         }
-        Ok(NoShowView { booking: booking.id.to_string(), no_show: is_no_show, at: Some(word.at) })
+        Ok(NoShowView { booking: booking.id.to_string(), no_show: is_no_show, at: Some(mark.at) })
     }
 
-    /// Whether the invitee came, by the host's word.
-    pub(crate) async fn no_show(&self, caller: &Caller, request: &BookingIdRequest) -> Result<NoShowView, Refusal> {
-        let settings = self.settings(&caller.connection).await?;
-        let locale = Locale::from_settings(&settings);
-        let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &locale).await?;
-        let leg = booking.current_leg().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
-        let word = leg.no_show;
-        Ok(NoShowView { booking: booking.id.to_string(), no_show: leg.is_no_show(), at: word.map(|it| it.at) })
+    /// Whether the invitee is marked as a no-show.
+    pub(crate) async fn no_show(&self, context: &Context, request: &BookingIdRequest) -> Result<NoShowView, Refusal> {
+        let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
+        let leg = booking.current_leg().ok_or_else(|| context.locale.refuse(Why::BookingUnknown))?;
+        let at = leg.no_show.map(|it| it.at);
+        Ok(NoShowView { booking: booking.id.to_string(), no_show: leg.is_no_show(), at })
     }
 
-    /// The leg of a meeting that is on and ahead, and of which nothing is under way but what carries `own`.
-    fn on<'a>(&self, booking: &'a Booking, own: Option<&Token>, locale: &Locale) -> Result<&'a Leg, Refusal> {
+    /// The leg of an active meeting that is to come, of which no request is open but the one with `own` token.
+    fn changeable_leg<'a>(
+        &self,
+        context: &Context,
+        booking: &'a Booking,
+        own: Option<&Token>,
+    ) -> Result<&'a Leg, Refusal> {
         let is_busy = booking.open_requests().any(|(token, _)| Some(token) != own);
-        // To cancel again what is being canceled is no different; to move it is.
+        // A meeting that is being canceled may be canceled again, but not moved.
         let is_given_up = |leg: &Leg| own.is_some() && booking.cancel_requests().contains_key(&leg.invitee);
         match booking.state() {
             Some(BookingState::Active(leg)) if leg.details.start <= self.now() || is_given_up(leg) => {
-                Err(locale.refuse(Why::BookingOver))
+                Err(context.locale.refuse(Why::BookingOver))
             }
             Some(BookingState::Active(leg)) if !is_busy => Ok(leg),
-            Some(BookingState::Canceled(..)) => Err(locale.refuse(Why::BookingOver)),
-            Some(BookingState::Active(_) | BookingState::Moving(_)) | None => Err(not_yet(booking, locale)),
+            Some(BookingState::Canceled(..)) => Err(context.locale.refuse(Why::BookingOver)),
+            Some(BookingState::Active(_) | BookingState::Moving(_)) | None => Err(not_changeable_yet(context, booking)),
         }
     }
 
-    /// What a booking was made with, by Calendly's present word. It cancels whole events, so one that others are in is left
-    /// to the invitee; and what the invitee has changed there meanwhile is taken in first.
-    async fn original_form(&self, caller: &Caller, leg: &Leg, locale: &Locale) -> Result<OriginalForm, Refusal> {
-        let connection = &caller.connection;
+    /// Reads back the form that a booking was made with. An event that others are in too is left to the invitee, because
+    /// Calendly cancels whole events. What the invitee has changed at Calendly meanwhile is processed first.
+    async fn fetch_original_form(&self, context: &Context, leg: &Leg) -> Result<OriginalForm, Refusal> {
+        let (connection, locale) = (&context.connection, &context.locale);
         let original_form = self.calendly().fetch_original_form(connection, &leg.invitee).await;
         let original_form = original_form.map_err(|error| locale.calendly_error(&error, Why::BookingUnknown))?;
         if original_form.is_canceled {
-            let world = self.ports.world();
-            if let Ok(Some(fact)) = world.calendly().fetch_invitee(connection, &leg.invitee).await {
+            if let Ok(Some(fact)) = self.calendly().fetch_invitee(connection, &leg.invitee).await {
                 let received = ReceivedFact { fact, at: self.now(), payload: Vec::new() };
-                if let Err(error) = self.invocation(caller).process_fact(&received).await {
-                    tracing::warn!(error = %error, "what the invitee has changed waits for its webhook");
+                if let Err(error) = self.invocation(context).process_fact(&received).await {
+                    let error = error_chain(&error);
+                    tracing::warn!(error, "invitee's change not processed, its webhook will bring it");
                 }
             }
             return Err(locale.refuse(Why::InProgress).after(2));
         }
-        if original_form.seats > 1 { Err(shared(leg, locale)) } else { Ok(original_form) }
+        if original_form.seats > 1 { Err(shared_event(context, leg)) } else { Ok(original_form) }
     }
 
-    /// Carries out what a booking wants done, as far as time allows.
-    async fn carry_on(&self, caller: &Caller, booking: &Booking) {
-        let resumed = self.invocation(caller).resume_booking(&booking.id).await;
-        if let Err(error) = resumed {
-            tracing::info!(booking.id = %booking.id, error = %error, "the rest is left to whoever comes next");
-        }
-    }
-
-    /// The zone of a booking's invitee, unless another is named.
-    pub(crate) async fn zone_of(
-        &self,
-        connection: &ConnectionName,
-        named: Option<&str>,
-        booking: &Booking,
-        settings: &Settings,
-        locale: &Locale,
-    ) -> Result<String, Refusal> {
-        match booking.current_leg().and_then(|leg| leg.details.zone.clone()) {
-            Some(own) if named.is_none() => Ok(own),
-            _ => self.zone(connection, named, None, settings, locale).await,
+    /// Executes the open commands of a booking, as far as time allows.
+    async fn resume(&self, context: &Context, booking: &Booking) {
+        if let Err(error) = self.invocation(context).resume_booking(&booking.id).await {
+            let error = error_chain(&error);
+            tracing::info!(booking.id = %booking.id, error, "booking not resumed, the recheck will do it");
         }
     }
 }
 
-/// The voice for a booking's invitee: what is asked for now goes before what was said when it was booked.
-pub(crate) fn locale_for(booking: &Booking, language: Option<&str>, zone: String, settings: &Settings) -> Locale {
-    let told = booking.metadata.as_ref().and_then(|it| it.language.as_deref());
-    let fixed = booking.current_leg().and_then(|leg| settings.language_of(leg)).map(Language::tag);
-    Locale::for_person(language.or(fixed).or(told), &zone, settings)
-}
-
+/// The person of the new form. The phone number is the original form's, else the first that Calendly has.
 fn person(leg: &Leg, original_form: &OriginalForm, settings: &Settings) -> Person {
     let details = &leg.details;
-    let told = details.phones.iter().filter_map(|it| Phone::parse(it.text.expose()).ok());
+    let known = details.phones.iter().find_map(|it| Phone::parse(it.text.expose()).ok());
     Person {
         name: details.name.clone(),
         email: details.email.clone(),
         zone: details.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
-        phone: original_form.phone.clone().or_else(|| told.into_iter().next()),
+        phone: original_form.phone.clone().or(known),
     }
 }
 
-fn shared(leg: &Leg, locale: &Locale) -> Refusal {
+fn shared_event(context: &Context, leg: &Leg) -> Refusal {
     let (cancel_url, reschedule_url) = (leg.details.cancel_url.clone(), leg.details.reschedule_url.clone());
-    locale.refuse(Why::SharedEvent { cancel_url, reschedule_url })
+    context.locale.refuse(Why::SharedEvent { cancel_url, reschedule_url })
 }
 
-/// What a move is known again by.
+/// What a move is recognised by.
 struct MoveKey<'a> {
-    caller: &'a Caller,
+    context: &'a Context,
     booking: &'a BookingId,
     wish: Timestamp,
 }
 
 impl MoveKey<'_> {
-    /// The token of a move from a leg. To move there again from elsewhere is another move.
+    /// The token of a move from a leg. To move to the same time from another leg is another move.
     fn token(&self, from: &Leg) -> Token {
         let wish = self.wish.to_string();
-        let parts = match &self.caller.idempotency_key {
+        let parts = match &self.context.caller.idempotency_key {
             Some(key) => ["move-given", self.booking.as_str(), key],
             None => ["move", from.invitee.as_str(), &wish],
         };
-        Token::from_key(&self.caller.connection, &digest(&parts))
+        Token::from_key(&self.context.connection, &digest(&parts))
     }
 
-    fn of(&self) -> KeyOrigin {
-        if self.caller.idempotency_key.is_some() { KeyOrigin::Caller } else { KeyOrigin::Request }
+    fn origin(&self) -> KeyOrigin {
+        if self.context.caller.idempotency_key.is_some() { KeyOrigin::Caller } else { KeyOrigin::Request }
     }
 }
 
-/// Why a booking can't be changed now: where it will come to stand is not known yet, or it never stood anywhere.
-fn not_yet(booking: &Booking, locale: &Locale) -> Refusal {
-    let is_under_way = booking.state().is_some() || booking.open_requests().next().is_some();
-    if is_under_way { locale.refuse(Why::InProgress).after(10) } else { locale.refuse(Why::BookingUnknown) }
+/// Refuses a change of a booking whose next position is not known yet, or that was never made.
+fn not_changeable_yet(context: &Context, booking: &Booking) -> Refusal {
+    let is_known = booking.state().is_some() || booking.open_requests().next().is_some();
+    if is_known { context.locale.refuse(Why::InProgress).after(10) } else { context.locale.refuse(Why::BookingUnknown) }
 }
 
 /// The link on which the invitee moves the meeting.
-fn by_link(booking: &Booking, leg: &Leg, locale: &Locale) -> Result<MoveView, Refusal> {
+fn by_link(context: &Context, booking: &Booking, leg: &Leg) -> Result<MoveView, Refusal> {
+    let locale = &context.locale;
     let link = leg.details.reschedule_url.clone();
     Ok(MoveView {
         moved: false,
@@ -335,11 +293,11 @@ fn by_link(booking: &Booking, leg: &Leg, locale: &Locale) -> Result<MoveView, Re
     })
 }
 
-fn moved(booking: &Booking, leg: &Leg, locale: &Locale) -> MoveView {
+fn moved(context: &Context, booking: &Booking, leg: &Leg) -> MoveView {
     MoveView {
         moved: true,
-        booking: view::booking(booking, leg, locale),
+        booking: view::booking(booking, leg, &context.locale),
         reschedule_url: None,
-        message: locale.moved(&leg.details.event_name, leg.details.start),
+        message: context.locale.moved(&leg.details.event_name, leg.details.start),
     }
 }

@@ -1,22 +1,23 @@
 //! The schedule function: VAI's backend calls it over HTTP with a key, or invokes it directly by IAM.
 
 use engine::{NoMessaging, PortError};
+use front::Input;
 use futures_util::future::try_join_all;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runtime::config::{Environment, ScheduleConfig};
 use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
-use schedule::{Api, Input, Ports, QueueState};
+use schedule::{Ports, QueueState, Schedule};
 use world::AwsWorld;
 
-/// The live world, and what of it only this function asks.
+/// The real world, and what only this function needs of it.
 struct AwsPorts {
     world: AwsWorld<NoMessaging>,
-    /// By name: the queue, where there is one, and the dead-letter queue of what could not be delivered.
+    /// By name: the queue, where there is one, and its dead-letter queue.
     queues: Vec<(&'static str, Option<Queue>, Queue)>,
     public_url: Option<String>,
 }
 
-impl Ports for AwsPorts {
+impl front::Ports for AwsPorts {
     type World = AwsWorld<NoMessaging>;
 
     fn world(&self) -> &AwsWorld<NoMessaging> {
@@ -31,6 +32,16 @@ impl Ports for AwsPorts {
         self.world.secrets().reread_api_keys().await
     }
 
+    fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref()
+    }
+
+    fn count(&self, metric: &str, dimensions: &[(&str, &str)]) {
+        telemetry::count(engine::Clock::now(engine::World::clock(&self.world)), metric, dimensions);
+    }
+}
+
+impl Ports for AwsPorts {
     async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         let states = self.queues.iter().map(async |(name, queue, dead)| {
             let waiting = async {
@@ -43,30 +54,21 @@ impl Ports for AwsPorts {
             let dead = dead.waiting + dead.in_flight;
             Ok(QueueState { name, waiting: depth.waiting, in_flight: depth.in_flight, dead })
         });
-        try_join_all(states)
-            .await
-            .map_err(|error: QueueError| PortError::unavailable_because("a queue's depth can't be read", error))
-    }
-
-    fn public_url(&self) -> Option<&str> {
-        self.public_url.as_deref()
+        let states = try_join_all(states).await;
+        states.map_err(|error: QueueError| PortError::unavailable_because("a queue's depth can't be read", error))
     }
 
     fn random(&self) -> Result<[u8; 16], PortError> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| PortError::unavailable(format!("the system gives no randomness: {error}")))?;
+        let filled = getrandom::fill(&mut bytes);
+        filled.map_err(|error| PortError::unavailable(format!("the system gives no randomness: {error}")))?;
         Ok(bytes)
-    }
-
-    fn count(&self, metric: &str, dimensions: &[(&str, &str)]) {
-        telemetry::count(engine::Clock::now(engine::World::clock(&self.world)), metric, dimensions);
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = ScheduleConfig::read(Environment::of_process())?;
+    let config = ScheduleConfig::read(Environment::process())?;
     telemetry::start(config.world.log_level, &config.world.function_name);
     let world = AwsWorld::connect_without_messaging(&config.world).await?;
     let queues = vec![
@@ -74,13 +76,13 @@ async fn main() -> Result<(), Error> {
         ("due", Some(world.queue(config.world.due_queue_url.clone())), world.queue(config.due_dlq_url)),
         ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
-    let office = Api::new(AwsPorts { world, queues, public_url: config.public_url });
-    // Init runs at full speed: the handshakes are had, and the newcomer's settings read, before the first request.
-    office.warm().await;
-    let office = &office;
+    let schedule = Schedule::new(AwsPorts { world, queues, public_url: config.public_url });
+    // Init runs at full speed: connections are opened and settings are read before the first request.
+    schedule.warm().await;
+    let schedule = &schedule;
     run(service_fn(move |event: LambdaEvent<Input>| async move {
         let deadline = batch::deadline(event.context.deadline);
-        Ok::<_, Error>(office.handle(event.payload, deadline).await)
+        Ok::<_, Error>(schedule.handle(event.payload, deadline).await)
     }))
     .await
 }

@@ -1,30 +1,25 @@
 //! Messages shown, not sent.
 
-use api::Refusal;
 use api::answer::{CostView, MessagesView, OffersView, ProblemView, ShownView, TransliteratedView};
 use api::request::{ChannelName, PreviewRequest, WordingToTry};
 use domain::Language;
 use domain::settings::{Channel, Wording};
+use front::Context;
 use notify::preview::{Cost, Shown, preview};
 
-use crate::context::{Api, Caller, Ports};
-
-impl<D: Ports> Api<D> {
-    /// Shows messages in the connection's wording, or in one that is to be tried.
-    pub(crate) async fn preview(&self, caller: &Caller, request: &PreviewRequest) -> Result<MessagesView, Refusal> {
-        let settings = self.settings(&caller.connection).await?;
-        let preview = preview(&wanted(request), &settings);
-        let offers = preview.offers.into_iter().map(|(message, offers)| OffersView {
-            message: message.to_owned(),
-            always: offers.always.iter().map(|it| (*it).to_owned()).collect(),
-            optional: offers.optional.iter().map(|it| (*it).to_owned()).collect(),
-        });
-        let problems = preview.problems.into_iter().map(|it| ProblemView { path: it.path, problem: it.problem });
-        Ok(MessagesView {
-            shown: preview.shown.into_iter().map(shown).collect(),
-            offers: offers.collect(),
-            problems: problems.collect(),
-        })
+/// Shows messages in the connection's wording, or in one that is to be tried. Sends nothing.
+pub(crate) fn preview_templates(context: &Context, request: &PreviewRequest) -> MessagesView {
+    let preview = preview(&wanted(request), &context.settings);
+    let offers = preview.offers.into_iter().map(|(message, offers)| OffersView {
+        message: message.to_owned(),
+        always: offers.always.iter().map(|it| (*it).to_owned()).collect(),
+        optional: offers.optional.iter().map(|it| (*it).to_owned()).collect(),
+    });
+    let problems = preview.problems.into_iter().map(|it| ProblemView { path: it.path, problem: it.problem });
+    MessagesView {
+        shown: preview.shown.into_iter().map(shown).collect(),
+        offers: offers.collect(),
+        problems: problems.collect(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is on record: bookings, their stories, what VAI noted down, and how the whole stands.
+//! What is stored: bookings, their timelines, VAI's metadata, and the state of the whole.
 
 use std::collections::BTreeMap;
 
@@ -9,43 +9,78 @@ use api::answer::{
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
 use domain::scheduling::form;
-use domain::{ConnectionName, Private, timeline, uri_uuid};
+use domain::{BookingId, ConnectionName, Private, timeline, uri_uuid};
 use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Store};
+use front::{Context, Locale, invalid};
 use jiff::{SignedDuration, Unit};
 
-use crate::book::of_invitee;
-use crate::change::locale_for;
-use crate::context::{Api, Caller, Ports};
-use crate::phrases::Locale;
+use crate::resolve::read_invitee;
+use crate::schedule::{Ports, Schedule};
+use crate::view;
 
-/// How far ahead is looked when nothing else is asked for.
+/// How many days ahead are listed, unless the request says so.
 const DAYS_AHEAD: u32 = 7;
 
-impl<D: Ports> Api<D> {
-    /// A booking.
-    pub(crate) async fn booking(&self, caller: &Caller, request: &BookingIdRequest) -> Result<BookingView, Refusal> {
-        let settings = self.settings(&caller.connection).await?;
-        let early = Locale::from_settings(&settings);
-        let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &early).await?;
-        let zone = self.zone_of(&caller.connection, None, &booking, &settings, &early).await?;
-        let locale = locale_for(&booking, None, zone, &settings);
-        let leg = booking.current_leg().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
-        Ok(crate::view::booking(&booking, leg, &locale))
+/// The path that Calendly delivers to.
+const WEBHOOKS: &str = "/webhooks/calendly";
+
+impl<P: Ports> Schedule<P> {
+    /// Finds a booking by any of its ids.
+    pub(crate) async fn find_record(
+        &self,
+        context: &Context,
+        id: &str,
+        locale: &Locale,
+    ) -> Result<BookingRecord, Refusal> {
+        let found = self.store().find_bookings(&context.connection, id).await;
+        match found.map_err(|error| locale.unavailable(&error))?.as_slice() {
+            [] => Err(locale.refuse(Why::BookingUnknown)),
+            [booking] => self.load_record(context, booking, locale).await,
+            _ => Err(invalid("booking", "leads to several bookings: use one booking's own id")),
+        }
     }
 
-    /// A booking's story.
-    pub(crate) async fn timeline(&self, caller: &Caller, request: &BookingIdRequest) -> Result<TimelineView, Refusal> {
-        let BookingRecord { booking, facts, commands } =
-            self.booking_record(&caller.connection, &request.booking, &Locale::english()).await?;
+    /// Reads everything that is stored of a booking.
+    pub(crate) async fn load_record(
+        &self,
+        context: &Context,
+        booking: &BookingId,
+        locale: &Locale,
+    ) -> Result<BookingRecord, Refusal> {
+        let record = self.store().booking_record(&context.connection, booking).await;
+        let record = record.map_err(|error| locale.unavailable(&error))?;
+        record.ok_or_else(|| locale.refuse(Why::BookingUnknown))
+    }
+
+    /// Returns a booking.
+    pub(crate) async fn booking(&self, context: &Context, request: &BookingIdRequest) -> Result<BookingView, Refusal> {
+        let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
+        let context = &self.context_of_booking(context, None, &booking).await?;
+        let leg = booking.current_leg().ok_or_else(|| context.locale.refuse(Why::BookingUnknown))?;
+        Ok(view::booking(&booking, leg, &context.locale))
+    }
+
+    /// Returns a booking's timeline.
+    pub(crate) async fn timeline(
+        &self,
+        context: &Context,
+        request: &BookingIdRequest,
+    ) -> Result<TimelineView, Refusal> {
+        let record = self.find_record(context, &request.booking, &Locale::english()).await?;
+        let BookingRecord { booking, facts, commands } = record;
         let lines = timeline(&booking, &facts, &commands).into_iter();
         let lines = lines.map(|it| LineView { at: it.at, what: it.what, happened: it.happened });
         Ok(TimelineView { booking: booking.id.to_string(), lines: lines.collect() })
     }
 
-    /// What VAI noted down with a booking.
-    pub(crate) async fn metadata(&self, caller: &Caller, request: &BookingIdRequest) -> Result<MetadataView, Refusal> {
+    /// Returns what VAI wrote down with a booking.
+    pub(crate) async fn metadata(
+        &self,
+        context: &Context,
+        request: &BookingIdRequest,
+    ) -> Result<MetadataView, Refusal> {
         let locale = Locale::english();
-        let BookingRecord { booking, .. } = self.booking_record(&caller.connection, &request.booking, &locale).await?;
+        let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &locale).await?;
         let metadata = booking.metadata.clone().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;
         let leg = booking.current_leg();
         Ok(MetadataView {
@@ -67,14 +102,16 @@ impl<D: Ports> Api<D> {
         })
     }
 
-    /// An invitee's meetings ahead, by Calendly's own word; ours are told by our own ids.
-    pub(crate) async fn upcoming(&self, caller: &Caller, request: &UpcomingRequest) -> Result<UpcomingAnswer, Refusal> {
-        let connection = &caller.connection;
-        let settings = self.settings(connection).await?;
-        let early = Locale::for_person(request.language.as_deref(), &settings.fallback_zone, &settings);
-        let email = of_invitee("userEmail", &request.user_email, form::email, &early)?;
-        let zone = self.zone(connection, None, Some(&email), &settings, &early).await?;
-        let locale = Locale::for_person(request.language.as_deref(), &zone, &settings);
+    /// Lists an invitee's meetings to come, as Calendly has them. Those that we know have our own ids.
+    pub(crate) async fn upcoming(
+        &self,
+        context: &Context,
+        request: &UpcomingRequest,
+    ) -> Result<UpcomingAnswer, Refusal> {
+        let email = read_invitee("userEmail", &request.user_email, form::email, context)?;
+        let zone = self.resolve_zone(context, None, Some(&email)).await?;
+        let context = &context.in_zone(&zone);
+        let (connection, locale) = (&context.connection, &context.locale);
         let now = self.now();
         let until = now + SignedDuration::from_hours(24 * i64::from(request.days.unwrap_or(DAYS_AHEAD)));
         let found = self.calendly().list_appointments(connection, &email, now, until).await;
@@ -87,16 +124,16 @@ impl<D: Ports> Api<D> {
             let known = self.store().aliases(connection, &invitees, None).await;
             known.map_err(|error| locale.unavailable(&error))?
         };
-        let names: BTreeMap<_, _> = match self.catalog(connection, &locale).await {
+        let names: BTreeMap<_, _> = match self.catalog(context).await {
             Ok(catalog) => catalog.event_types.iter().map(|it| (it.uri.clone(), it.name.clone())).collect(),
-            // The events' own names do.
+            // Then the events' own names are used.
             Err(_) => BTreeMap::new(),
         };
         let events: Vec<_> = found
             .into_iter()
             .map(|it| {
                 let invitee_uuid = uri_uuid(it.invitee.as_str()).to_owned();
-                // What we have never heard of is known by Calendly's id, which leads to it as soon as we have.
+                // A meeting that we don't know has Calendly's id, which leads to it once we do.
                 let id = known.invitees.get(&it.invitee).map_or_else(|| invitee_uuid.clone(), ToString::to_string);
                 UpcomingEvent {
                     id,
@@ -122,7 +159,7 @@ impl<D: Ports> Api<D> {
         Ok(UpcomingAnswer { success: True, message: locale.upcoming(events.len()), events })
     }
 
-    /// Whether a subscription delivers to this connection, here: another stack's may be alive while ours is not.
+    /// Whether a subscription delivers to this connection and this stack: another stack may have one of its own.
     fn is_ours(&self, callback_url: &str, connection: &ConnectionName) -> bool {
         let url = callback_url.split('?').next().unwrap_or_default().trim_end_matches('/');
         let path = if *connection == ConnectionName::default() {
@@ -130,24 +167,24 @@ impl<D: Ports> Api<D> {
         } else {
             format!("{WEBHOOKS}/{connection}")
         };
-        match self.ports.public_url() {
+        match front::Ports::public_url(self.ports()) {
             Some(public) => url == format!("{}{path}", public.trim_end_matches('/')),
             None => url.ends_with(&path),
         }
     }
 
-    /// How the whole stands, and what of it needs a person.
-    pub(crate) async fn status(&self, caller: &Caller) -> Result<StatusView, Refusal> {
-        let (connection, locale) = (&caller.connection, Locale::english());
+    /// Returns the state of the whole, and what needs a person's attention.
+    pub(crate) async fn status(&self, context: &Context) -> Result<StatusView, Refusal> {
+        let (connection, locale) = (&context.connection, &Locale::english());
         let last_webhook = self.store().last_webhook(connection).await.map_err(|error| locale.unavailable(&error))?;
         let totals =
             self.store().count_bookings(connection, self.now()).await.map_err(|error| locale.unavailable(&error))?;
-        let queues = self.ports.queues().await.map_err(|error| locale.unavailable(&error))?;
+        let queues = self.ports().queues().await.map_err(|error| locale.unavailable(&error))?;
         let mut problems = Vec::new();
         let subscription = match self.calendly().list_subscriptions(connection).await {
             Ok(all) => {
                 let ours = all.into_iter().filter(|it| self.is_ours(&it.callback_url, connection));
-                // Of several, one that delivers speaks for all.
+                // Of several, the one that delivers counts.
                 let best = ours.max_by_key(|it| (it.state == "active", it.retry_started_at.is_none()));
                 Some(best.map_or_else(missing, |it| SubscriptionView {
                     state: it.state,
@@ -173,7 +210,7 @@ impl<D: Ports> Api<D> {
             problems.push(format!("The {} dead-letter queue holds {} messages.", queue.name, queue.dead));
         }
         Ok(StatusView {
-            // It is noted once a minute at most: more than seconds would promise what is not there.
+            // It is written once a minute at most: a fraction of a second would mean nothing.
             last_webhook: last_webhook.map(|at| at.round(Unit::Second).unwrap_or(at)),
             totals: TotalsView {
                 upcoming: totals.upcoming,
@@ -195,9 +232,6 @@ impl<D: Ports> Api<D> {
         })
     }
 }
-
-/// Where Calendly delivers to.
-const WEBHOOKS: &str = "/webhooks/calendly";
 
 fn missing() -> SubscriptionView {
     SubscriptionView { state: "missing".to_owned(), callback_url: None, retry_started_at: None }

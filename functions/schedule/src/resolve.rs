@@ -1,44 +1,60 @@
-//! What is to be booked, out of an agent's words: an event type, found by its name or by a topic; a zone; a moment.
+//! From the words of a request to what they mean: an event type, a host, a time zone, an instant, the invitee.
 
 use std::sync::Arc;
 
 use api::refusal::Candidate;
-use api::{Fault, Refusal, When, Why};
+use api::request::BookRequest;
+use api::{Refusal, When, Why};
 use domain::scheduling::catalog::NoMatch;
-use domain::scheduling::{Catalog, EventType, Host};
-use domain::{ConnectionName, Private, Settings};
+use domain::scheduling::{Catalog, EventType, Host, Person, form};
+use domain::{Booking, Language, Private};
 use engine::{ApiStore, CalendlyAccount};
+use front::{Context, invalid};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::context::{Api, Ports};
-use crate::phrases::Locale;
+use crate::schedule::{Ports, Schedule};
 
-/// The words that an event type is asked for with.
+/// The words that name an event type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a> {
     /// Its name, slug or URI.
     pub(crate) event_type: Option<&'a str>,
     /// What the invitee wants to talk about.
     pub(crate) topic: Option<&'a str>,
-    /// With whom.
+    /// The host.
     pub(crate) host: Option<&'a str>,
 }
 
-/// The event type that is meant, by its name where one is given, else by the settings' topics.
+impl<'a> Words<'a> {
+    pub(crate) fn of_booking(request: &'a BookRequest) -> Self {
+        Self {
+            event_type: request.event_type.as_deref(),
+            topic: request.topic.as_deref(),
+            host: exposed(&request.host),
+        }
+    }
+}
+
+/// A private text, for a look-up.
+pub(crate) fn exposed(text: &Option<Private<String>>) -> Option<&str> {
+    text.as_ref().map(|it| it.expose().as_str())
+}
+
+/// Finds an event type: by its name where one is given, else by the settings' topics.
 pub(crate) fn event_type<'a>(
     catalog: &'a Catalog,
     words: Words<'_>,
-    settings: &Settings,
-    locale: &Locale,
+    context: &Context,
 ) -> Result<&'a EventType, Refusal> {
+    let locale = &context.locale;
     let host = match words.host {
-        Some(asked) => Some(host(catalog, asked, locale)?),
+        Some(name) => Some(host(catalog, name, context)?),
         None => None,
     };
     let found = match (words.event_type, words.topic) {
-        (Some(asked), _) => catalog.find(asked, host),
-        (None, Some(topic)) => catalog.by_topic(&settings.topics, topic, host),
+        (Some(name), _) => catalog.find(name, host),
+        (None, Some(topic)) => catalog.by_topic(&context.settings.topics, topic, host),
         (None, None) => return Err(invalid("eventType", "or topic is needed")),
     };
     found.map_err(|no_match| match no_match {
@@ -55,65 +71,101 @@ pub(crate) fn event_type<'a>(
     })
 }
 
-/// The host that is meant.
-pub(crate) fn host<'a>(catalog: &'a Catalog, asked: &str, locale: &Locale) -> Result<&'a Host, Refusal> {
-    catalog.find_host(asked).map_err(|near| locale.refuse(Why::HostUnknown { near }))
+fn host<'a>(catalog: &'a Catalog, name: &str, context: &Context) -> Result<&'a Host, Refusal> {
+    catalog.find_host(name).map_err(|near| context.locale.refuse(Why::HostUnknown { near }))
 }
 
-/// One fault of the request.
-pub(crate) fn invalid(path: &str, problem: &str) -> Refusal {
-    invalid_request(vec![Fault::new(path, problem)])
-}
-
-/// Everything that is wrong with a request. It is told in English: whoever wrote the caller reads it.
-pub(crate) fn invalid_request(details: Vec<Fault>) -> Refusal {
-    let list: Vec<_> = details.iter().map(|it| format!("{} {}", it.path, it.problem)).collect();
-    let message = format!("The request is not as it must be: {}.", list.join("; "));
-    Refusal::new(Why::InvalidRequest { details }, message)
-}
-
-/// The instant that is meant. A local time that the clocks skip or show twice is the later, or the first, of its kind.
+/// Reads a time as an instant. A local time that the clocks skip is the hour after; of one that they show twice, the first.
 pub(crate) fn instant(when: When, zone: &TimeZone, path: &str) -> Result<Timestamp, Refusal> {
     when.instant(zone).ok_or_else(|| invalid(path, "is no moment that there is"))
 }
 
-impl<D: Ports> Api<D> {
-    /// The zone of an invitee: the one that is named, else that of their earlier bookings, else the settings'.
-    pub(crate) async fn zone(
+/// Reads a field of the request about the invitee.
+pub(crate) fn read_invitee<T>(
+    field: &str,
+    given: &Private<String>,
+    read: impl FnOnce(&str) -> Option<T>,
+    context: &Context,
+) -> Result<T, Refusal> {
+    read(given.expose()).ok_or_else(|| invitee_invalid(field, context))
+}
+
+/// Refuses a field about the invitee.
+pub(crate) fn invitee_invalid(field: &str, context: &Context) -> Refusal {
+    Refusal::new(Why::InviteeInvalid { field: field.to_owned() }, context.locale.invitee(field))
+}
+
+impl<P: Ports> Schedule<P> {
+    /// The invitee of a booking request, and the context in their time zone.
+    pub(crate) async fn resolve_invitee(
         &self,
-        connection: &ConnectionName,
+        context: &Context,
+        request: &BookRequest,
+    ) -> Result<(Person, Context), Refusal> {
+        let early = match &request.timezone {
+            Some(zone) => context.in_zone(zone),
+            None => context.clone(),
+        };
+        let email = read_invitee("inviteeEmail", &request.invitee_email, form::email, &early)?;
+        let name = read_invitee("inviteeName", &request.invitee_name, form::name, &early)?;
+        let phone = request.phone.as_ref().map(|it| read_invitee("phone", it, form::phone, &early)).transpose()?;
+        let zone = self.resolve_zone(&early, request.timezone.as_deref(), Some(&email)).await?;
+        let context = context.in_zone(&zone);
+        Ok((Person { name, email, zone, phone }, context))
+    }
+
+    /// The time zone of an invitee: the one that the request names, else that of their latest booking, else the settings'.
+    pub(crate) async fn resolve_zone(
+        &self,
+        context: &Context,
         named: Option<&str>,
         email: Option<&Private<String>>,
-        settings: &Settings,
-        locale: &Locale,
     ) -> Result<String, Refusal> {
         if let Some(named) = named {
             let zone = TimeZone::get(named.trim()).ok().and_then(|tz| tz.iana_name().map(str::to_owned));
-            return zone.ok_or_else(|| locale.refuse(Why::TimezoneUnknown));
+            return zone.ok_or_else(|| context.locale.refuse(Why::TimezoneUnknown));
         }
         if let Some(email) = email {
-            let known = self.store().find_zone(connection, email).await;
-            if let Some(zone) = known.map_err(|error| locale.unavailable(&error))? {
+            let known = self.store().find_zone(&context.connection, email).await;
+            if let Some(zone) = known.map_err(|error| context.locale.unavailable(&error))? {
                 return Ok(zone);
             }
         }
-        Ok(settings.fallback_zone.clone())
+        Ok(context.settings.fallback_zone.clone())
     }
 
-    /// The host that is meant, `me` being the token's owner: URI and zone.
-    pub(crate) async fn host(
+    /// The context in which a booking's invitee is answered: in their time zone, unless the request names another; in the
+    /// event type's language or the one that VAI named, unless the request asks for another.
+    pub(crate) async fn context_of_booking(
         &self,
-        connection: &ConnectionName,
-        asked: &str,
-        locale: &Locale,
+        context: &Context,
+        named_zone: Option<&str>,
+        booking: &Booking,
+    ) -> Result<Context, Refusal> {
+        let leg = booking.current_leg();
+        let zone = match leg.and_then(|leg| leg.details.zone.clone()) {
+            Some(own) if named_zone.is_none() => own,
+            _ => self.resolve_zone(context, named_zone, None).await?,
+        };
+        let from_vai = booking.metadata.as_ref().and_then(|it| it.language.as_deref());
+        let language = leg.and_then(|leg| context.settings.language_of(leg));
+        Ok(context.in_zone_and_language(&zone, language.or(from_vai.and_then(Language::parse))))
+    }
+
+    /// A host, `me` being the token's owner: the URI and the time zone.
+    pub(crate) async fn resolve_host(
+        &self,
+        context: &Context,
+        name: &str,
     ) -> Result<(String, Option<String>), Refusal> {
-        if asked.trim().eq_ignore_ascii_case("me") {
-            let me = self.calendly().fetch_user(connection).await;
-            let me = me.map_err(|error| locale.calendly_error(&error, Why::HostUnknown { near: Vec::new() }))?;
-            return Ok((me.uri, me.zone));
+        if name.trim().eq_ignore_ascii_case("me") {
+            let user = self.calendly().fetch_user(&context.connection).await;
+            let unknown = Why::HostUnknown { near: Vec::new() };
+            let user = user.map_err(|error| context.locale.calendly_error(&error, unknown))?;
+            return Ok((user.uri, user.zone));
         }
-        let catalog: Arc<Catalog> = self.catalog(connection, locale).await?;
-        let host = host(&catalog, asked, locale)?;
+        let catalog: Arc<Catalog> = self.catalog(context).await?;
+        let host = host(&catalog, name, context)?;
         Ok((host.uri.clone(), host.zone.clone()))
     }
 }

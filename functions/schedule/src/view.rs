@@ -3,9 +3,8 @@
 use api::answer::{BookingView, DayView, InviteeView, SlotView, Status};
 use domain::scheduling::Slot;
 use domain::{Booking, BookingState, Leg, Private, uri_uuid};
+use front::Locale;
 use jiff::civil::Date;
-
-use crate::phrases::Locale;
 
 /// A free slot.
 pub(crate) fn slot(slot: &Slot, locale: &Locale) -> SlotView {
@@ -17,7 +16,7 @@ pub(crate) fn slot(slot: &Slot, locale: &Locale) -> SlotView {
     }
 }
 
-/// Slots by their days, in order.
+/// Slots grouped by day, in order.
 pub(crate) fn days<'a>(slots: impl IntoIterator<Item = &'a Slot>, locale: &Locale) -> Vec<DayView> {
     let tz = locale.tz();
     let mut days: Vec<DayView> = Vec::new();
@@ -31,14 +30,14 @@ pub(crate) fn days<'a>(slots: impl IntoIterator<Item = &'a Slot>, locale: &Local
     days
 }
 
-/// A booking at one of its legs.
+/// A booking, at one of its legs.
 pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingView {
     let details = &leg.details;
     let location = details.join_url.as_deref().map(Private::from).or_else(|| details.location.clone());
     let status = match booking.state() {
         Some(BookingState::Canceled(head, _)) if head.invitee == leg.invitee => Status::Canceled,
         Some(BookingState::Moving(_)) => Status::Moving,
-        // An earlier leg of a booking that has moved on.
+        // An earlier leg of a booking that was moved.
         _ if leg.canceled.is_some() => Status::Canceled,
         _ => Status::Active,
     };

@@ -42,7 +42,7 @@ impl Ports for Aws {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = WebhookConfig::read(Environment::of_process())?;
+    let config = WebhookConfig::read(Environment::process())?;
     telemetry::start(config.log_level, &config.function_name);
     let sdk = aws::config(Timeouts::QUICK).await;
     let ports = Aws {

@@ -113,7 +113,7 @@ fn verify_engagelab(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCa
     let tolerance = call.tolerance_seconds.min(LONGEST_FOR_ENGAGELAB);
     let nonce = engagelab::verify(header, username, &keys.secret, call.now, tolerance)?;
     if let Some(agreed) = &keys.authorization {
-        shared_secret::whole(call.header(shared_secret::HEADER), agreed)?;
+        shared_secret::verify_header(call.header(shared_secret::HEADER), agreed)?;
     }
     Ok(VerifiedCall { nonce: Some(nonce), query: None })
 }
@@ -132,7 +132,7 @@ fn verify_twilio(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall,
 
 fn verify_brevo(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, SignatureError> {
     let token = keys.brevo.as_ref().ok_or(SignatureError::NoKey)?;
-    shared_secret::bearer(call.header(shared_secret::HEADER), token)?;
+    shared_secret::verify_bearer(call.header(shared_secret::HEADER), token)?;
     Ok(VerifiedCall::default())
 }
 

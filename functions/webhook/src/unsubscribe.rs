@@ -24,7 +24,7 @@ impl UnsubscribeLink {
         if parts.next().is_some() {
             return None;
         }
-        Some(Self { connection: ConnectionName::parse(connection)?, of: Unsubscribe::of(booking, command)? })
+        Some(Self { connection: ConnectionName::parse(connection)?, of: Unsubscribe::from_link(booking, command)? })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The operations: one table that routes calls, and that the `OpenAPI` document and the tools are made of.
 
+use domain::Scope;
 use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ pub struct Route {
     pub method: Method,
     /// The path, with at most one `{parameter}`.
     pub path: &'static str,
+    /// What a key must permit.
+    pub scope: Scope,
     /// The codes of refusals that are its own.
     refusals: &'static [Code],
     lines: &'static [&'static str],
@@ -74,7 +77,8 @@ macro_rules! operations {
     ($(
         $(#[doc = $doc:literal])+
         $name:ident($request:ty) -> $answer:ty =
-            $text:literal $method:ident $path:literal [$($trait:ident)*] refuses [$($code:ident)*];
+            $text:literal $method:ident $path:literal needs $scope:ident [$($trait:ident)*]
+            refuses [$($code:ident)*];
     )*) => {
         /// What can be asked for.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -88,6 +92,7 @@ macro_rules! operations {
             name: $text,
             method: Method::$method,
             path: $path,
+            scope: Scope::$scope,
             refusals: &[$(Code::$code,)*],
             lines: &[$($doc,)+],
             traits: &[$(Trait::$trait,)*],
@@ -103,6 +108,11 @@ macro_rules! operations {
             /// Its operation.
             pub fn operation(&self) -> Operation {
                 match self { $(Self::$name(_) => Operation::$name,)* }
+            }
+
+            /// The language that the request asks for, a BCP 47 tag.
+            pub fn language(&self) -> Option<&str> {
+                match self { $(Self::$name(request) => request.language(),)* }
             }
 
             fn read(operation: Operation, body: Value, params: &[(String, String)]) -> Result<Self, Vec<Fault>> {
@@ -135,13 +145,13 @@ operations! {
     /// Begin here, unless you know already what is on offer. Each event type has a name, a duration, its hosts, the
     /// questions its form asks and the ways to meet. Use names and questions letter by letter in later calls.
     EventTypes(EventTypesRequest) -> EventTypesView =
-        "event_types" Get "/api/calendly/event-types" [Tool] refuses [EventTypeUnknown TopicAmbiguous];
+        "event_types" Get "/api/calendly/event-types" needs Read [Tool] refuses [EventTypeUnknown TopicAmbiguous];
 
     /// Lists the free times of an event type, by day.
     ///
     /// Offer only times that this or `alternatives` told: never make one up. A free time may be gone a moment later.
     AvailableTimes(AvailableTimesRequest) -> TimesView =
-        "available_times" Get "/api/calendly/available-times" [Tool]
+        "available_times" Get "/api/calendly/available-times" needs Read [Tool]
         refuses [EventTypeUnknown TopicAmbiguous HostUnknown TimezoneUnknown];
 
     /// Lists free times near the time that a person would like best.
@@ -149,7 +159,7 @@ operations! {
     /// Use it before booking, when the person has no fixed time in mind, or has refused one. Tell the person the `localTime` of
     /// a few; book with the `startTime` of the one they choose.
     Alternatives(AlternativesRequest) -> TimesView =
-        "alternatives" Get "/api/calendly/alternatives" [Tool]
+        "alternatives" Get "/api/calendly/alternatives" needs Read [Tool]
         refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown NoSlot InviteeInvalid TimezoneUnknown];
 
     /// Books a meeting.
@@ -169,7 +179,7 @@ operations! {
     /// - `key_reused`: look at `error.booking`.
     /// - any other with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.
     Book(BookRequest) -> BookAnswer =
-        "book" Post "/api/calendly/schedule" [Vai Keyed Tool]
+        "book" Post "/api/calendly/schedule" needs Book [Vai Keyed Tool]
         refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
             LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
@@ -179,7 +189,7 @@ operations! {
     /// agree, call `confirm` with the `hold` of the answer before `expiresAt`. The time is not reserved meanwhile. Refusals
     /// are those of `book`.
     Hold(BookRequest) -> HoldView =
-        "hold" Post "/api/calendly/hold" [Tool]
+        "hold" Post "/api/calendly/hold" needs Book [Tool]
         refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
             LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
@@ -190,7 +200,7 @@ operations! {
     /// new hold; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call after
     /// `error.retryAfterSeconds`.
     Confirm(ConfirmRequest) -> BookAnswer =
-        "confirm" Post "/api/calendly/confirm" [Tool]
+        "confirm" Post "/api/calendly/confirm" needs Book [Tool]
         refuses [HoldUnknown HoldExpired SlotTaken NoSlot EventTypeUnknown BudgetExhausted InviteeInvalid LocationInvalid
             PastTime InProgress KeyReused];
 
@@ -199,19 +209,19 @@ operations! {
     /// Use it to find the `id` of a booking that the person wants to cancel or move. Only ever list the meetings of the person
     /// you are talking to.
     Upcoming(UpcomingRequest) -> UpcomingAnswer =
-        "upcoming" Get "/api/calendly/upcoming/{userEmail}" [Vai Tool] refuses [InviteeInvalid];
+        "upcoming" Get "/api/calendly/upcoming/{userEmail}" needs Read [Vai Tool] refuses [InviteeInvalid];
 
     /// Tells how a booking stands.
     Booking(BookingIdRequest) -> BookingView =
-        "booking" Get "/api/calendly/bookings/{booking}" [] refuses [BookingUnknown];
+        "booking" Get "/api/calendly/bookings/{booking}" needs Read [] refuses [BookingUnknown];
 
     /// Tells a booking's story: what happened, what was sent and what was not, and why.
     Timeline(BookingIdRequest) -> TimelineView =
-        "timeline" Get "/api/calendly/bookings/{booking}/timeline" [] refuses [BookingUnknown];
+        "timeline" Get "/api/calendly/bookings/{booking}/timeline" needs Read [] refuses [BookingUnknown];
 
     /// Tells what VAI wrote down with a booking.
     Metadata(BookingIdRequest) -> MetadataView =
-        "metadata" Get "/api/calendly/metadata/{booking}" [] refuses [BookingUnknown];
+        "metadata" Get "/api/calendly/metadata/{booking}" needs Read [] refuses [BookingUnknown];
 
     /// Cancels a booking.
     ///
@@ -219,7 +229,7 @@ operations! {
     /// the person `error.cancelUrl`. On `booking_over` tell them that there is nothing to cancel; on `booking_unknown` look
     /// the booking up with `upcoming`; if `error.retryable` is true, repeat the call after `error.retryAfterSeconds`.
     Cancel(CancelRequest) -> CancelView =
-        "cancel" Post "/api/calendly/bookings/{booking}/cancel" [Tool]
+        "cancel" Post "/api/calendly/bookings/{booking}/cancel" needs Change [Tool]
         refuses [BookingUnknown BookingOver SharedEvent InProgress];
 
     /// Moves a booking to another time.
@@ -229,60 +239,61 @@ operations! {
     /// `error.alternatives`; on `shared_event` give the person `error.rescheduleUrl`; on `booking_over` book anew; on
     /// `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
     Move(MoveRequest) -> MoveView =
-        "move" Post "/api/calendly/bookings/{booking}/move" [Keyed Tool]
+        "move" Post "/api/calendly/bookings/{booking}/move" needs Change [Keyed Tool]
         refuses [BookingUnknown BookingOver SharedEvent EventTypeUnknown SlotTaken NoSlot BudgetExhausted PastTime
             TimezoneUnknown InviteeInvalid LocationInvalid InProgress KeyReused];
 
     /// Marks the person as not having come.
     MarkNoShow(BookingIdRequest) -> NoShowView =
-        "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" []
+        "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" needs Change []
         refuses [BookingUnknown BookingOver InProgress];
 
     /// Takes back that the person did not come.
     UnmarkNoShow(BookingIdRequest) -> NoShowView =
-        "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" []
+        "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" needs Change []
         refuses [BookingUnknown BookingOver InProgress];
 
     /// Tells whether the person came, by the host's word.
     NoShow(BookingIdRequest) -> NoShowView =
-        "no_show" Get "/api/calendly/bookings/{booking}/no-show" [] refuses [BookingUnknown];
+        "no_show" Get "/api/calendly/bookings/{booking}/no-show" needs Read [] refuses [BookingUnknown];
 
     /// Makes a link on which a person books once.
     Link(LinkRequest) -> LinkView =
-        "link" Post "/api/calendly/links" []
+        "link" Post "/api/calendly/links" needs Book []
         refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown InviteeInvalid];
 
     /// Lists a host's hours at work.
     Availability(HostRequest) -> AvailabilityView =
-        "availability" Get "/api/calendly/hosts/{host}/availability" [] refuses [HostUnknown];
+        "availability" Get "/api/calendly/hosts/{host}/availability" needs Read [] refuses [HostUnknown];
 
     /// Lists when a host is busy.
     BusyTimes(BusyTimesRequest) -> BusyView =
-        "busy_times" Get "/api/calendly/hosts/{host}/busy" [] refuses [HostUnknown];
+        "busy_times" Get "/api/calendly/hosts/{host}/busy" needs Read [] refuses [HostUnknown];
 
     /// Tells whose token Calendly is asked with.
-    Me(Nothing) -> MeView = "me" Get "/api/calendly/me" [] refuses [];
+    Me(Nothing) -> MeView = "me" Get "/api/calendly/me" needs Read [] refuses [];
 
     /// Tells how the whole stands: the last webhook, the bookings, the queues, the subscription, and what needs a person's eye.
-    Status(Nothing) -> StatusView = "status" Get "/api/status" [] refuses [];
+    Status(Nothing) -> StatusView = "status" Get "/api/status" needs Read [] refuses [];
 
     /// Shows messages as people would get them, without sending any.
     ///
     /// Each message in each language by each channel, with made-up bookings: one that has all there can be, and one that lacks
     /// all that may be missing; of an SMS also its segments, its encoding and its price.
-    PreviewTemplates(PreviewRequest) -> MessagesView = "preview_templates" Post "/api/templates/preview" [] refuses [];
+    PreviewTemplates(PreviewRequest) -> MessagesView = "preview_templates" Post "/api/templates/preview" needs Read [] refuses [];
 
     /// Lists the tools for function-calling models.
-    Tools(Nothing) -> Value = "tools" Get "/api/tools" [] refuses [];
+    Tools(Nothing) -> Value = "tools" Get "/api/tools" needs Read [] refuses [];
 
     /// Tells this document.
-    OpenApi(Nothing) -> Value = "openapi" Get "/api/openapi.json" [] refuses [];
+    OpenApi(Nothing) -> Value = "openapi" Get "/api/openapi.json" needs Read [] refuses [];
 }
 
 impl Route {
     /// The codes of all its refusals.
     pub fn codes(&self) -> Vec<Code> {
-        let everywhere = [Code::InvalidRequest, Code::Unauthorized, Code::RateLimited, Code::Unavailable];
+        let everywhere =
+            [Code::InvalidRequest, Code::Unauthorized, Code::Forbidden, Code::RateLimited, Code::Unavailable];
         let asks_calendly = self.path.starts_with("/api/calendly/");
         let of_calendly = [Code::CalendlyUnavailable, Code::CalendlyRefused].into_iter().filter(|_| asks_calendly);
         everywhere.into_iter().chain(of_calendly).chain(self.refusals.iter().copied()).collect()

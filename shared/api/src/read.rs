@@ -29,6 +29,11 @@ pub trait Request: DeserializeOwned + JsonSchema {
     fn check(&self) -> Vec<Fault> {
         Vec::new()
     }
+
+    /// The language that it asks for, a BCP 47 tag.
+    fn language(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// More than these help nobody.

@@ -83,6 +83,11 @@ refusals! {
     };
     /// The bearer key is missing or wrong.
     Unauthorized = "unauthorized" 401 Caller;
+    /// The bearer key does not permit this: it lacks the `scope`.
+    Forbidden = "forbidden" 403 Caller {
+        /// The scope that the operation needs.
+        scope: String,
+    };
     /// There is nothing at this path.
     NotFound = "not_found" 404 Caller;
     /// The path does not take this method.

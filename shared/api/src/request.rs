@@ -421,9 +421,17 @@ impl From<&CustomAnswers> for Given {
 impl Request for Nothing {}
 impl Request for EventTypesRequest {}
 impl Request for ConfirmRequest {}
-impl Request for UpcomingRequest {}
+impl Request for UpcomingRequest {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+}
 impl Request for BookingIdRequest {}
-impl Request for CancelRequest {}
+impl Request for CancelRequest {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+}
 impl Request for HostRequest {}
 
 impl Request for PreviewRequest {
@@ -441,6 +449,10 @@ impl Request for PreviewRequest {
 
 // Without an offset the time is on the booking's own clocks.
 impl Request for MoveRequest {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
     fn check(&self) -> Vec<Fault> {
         let is_needed = self.preferred_time.is_none() && self.by.unwrap_or_default() == MoveBy::Rebook;
         Vec::from_iter(is_needed.then(|| Fault::new("preferredTime", "is needed, unless by is link")))
@@ -448,6 +460,10 @@ impl Request for MoveRequest {
 }
 
 impl Request for AvailableTimesRequest {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
     fn check(&self) -> Vec<Fault> {
         let mut faults = span(self.from, self.until);
         faults.extend(zone_needed([self.from, self.until], self.timezone.as_ref()));
@@ -456,6 +472,10 @@ impl Request for AvailableTimesRequest {
 }
 
 impl Request for AlternativesRequest {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
     fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::from_iter(subject(self.event_type.as_ref(), self.topic.as_ref()));
         faults.extend(zone_needed([self.preferred_time, None], self.timezone.as_ref()));
@@ -464,6 +484,10 @@ impl Request for AlternativesRequest {
 }
 
 impl Request for BookRequest {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
     fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::from_iter(subject(self.event_type.as_ref(), self.topic.as_ref()));
         faults.extend(zone_needed([Some(self.preferred_time), None], self.timezone.as_ref()));
@@ -472,6 +496,10 @@ impl Request for BookRequest {
 }
 
 impl Request for LinkRequest {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
     fn check(&self) -> Vec<Fault> {
         Vec::from_iter(subject(self.event_type.as_ref(), self.topic.as_ref()))
     }

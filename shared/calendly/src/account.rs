@@ -1,4 +1,4 @@
-//! One call, and a list of pages of them.
+//! Calls with one token: single resources, and lists page by page.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use tokio::time::Instant;
 use crate::error::{Error, reset_seconds};
 use crate::user::User;
 
-/// The most that Calendly gives at once.
+/// The largest page that Calendly returns.
 const PAGE: &str = "100";
 
-/// More pages than this are a loop.
+/// The most pages of a list. More would mean a loop.
 const MOST_PAGES: usize = 20;
 
-/// A success.
+/// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
-    /// How many more calls of this kind Calendly takes before its limit starts anew.
+    /// How many calls of this kind are left before the rate limit resets.
     pub(crate) remaining: Option<u32>,
-    /// In how many seconds it does.
+    /// The seconds until the rate limit resets.
     pub(crate) reset_seconds: Option<u32>,
 }
 
 #[derive(Deserialize)]
-struct One<T> {
+struct Wrapped<T> {
     resource: T,
 }
 
@@ -48,8 +48,8 @@ struct Pagination {
 }
 
 impl Pagination {
-    /// The token of the next page; older answers have it in that page's address only.
-    fn next(self) -> Option<String> {
+    /// Returns the token of the next page. Older answers have it only in the page's URL.
+    fn into_next_token(self) -> Option<String> {
         self.next_page_token.or_else(|| {
             let url = Url::parse(&self.next_page?).ok()?;
             url.query_pairs().find(|(key, _)| key == "page_token").map(|(_, token)| token.into_owned())
@@ -57,44 +57,44 @@ impl Pagination {
     }
 }
 
-/// Calendly, as one token sees it. Each call has eight seconds.
+/// An account of Calendly, by its token. Each call has a time-out of eight seconds.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub(crate) client: Client,
     pub(crate) base_url: String,
     pub(crate) token: Private<String>,
-    /// When the last of its calls must have ended, where several have a time together.
-    pub(crate) until: Option<Instant>,
+    /// The deadline of all its calls together, if they have one.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Account {
-    /// `base_url` is without its trailing slash.
+    /// `base_url` has no trailing slash.
     pub fn new(client: Client, base_url: impl Into<String>, token: Private<String>) -> Self {
-        Self { client, base_url: base_url.into(), token, until: None }
+        Self { client, base_url: base_url.into(), token, deadline: None }
     }
 
-    /// The same account, whose calls from now on must all have ended within `patience`.
-    pub(crate) fn within(&self, patience: Duration) -> Self {
-        let until = Instant::now() + patience;
-        Self { until: Some(self.until.map_or(until, |already| already.min(until))), ..self.clone() }
+    /// Returns the same account, with a deadline for all calls from now on together.
+    pub(crate) fn within(&self, timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout;
+        Self { deadline: Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline))), ..self.clone() }
     }
 
-    /// A resource.
+    /// Gets a resource.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        one(&self.bytes(path, &[]).await?)
+        parse_resource(&self.bytes(path, &[]).await?)
     }
 
-    /// A resource as it comes.
+    /// Gets the body of an answer.
     pub(crate) async fn bytes(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
         Ok(self.call(Method::GET, path, params, None::<&()>).await?.body)
     }
 
-    /// What is posted, once it is made.
-    pub(crate) async fn make<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
-        one(&self.call(Method::POST, path, &[], Some(body)).await?.body)
+    /// Posts a body; returns the resource that was created.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
+        parse_resource(&self.call(Method::POST, path, &[], Some(body)).await?.body)
     }
 
-    /// Deletes. What is not there is deleted.
+    /// Deletes a resource. One that does not exist is a success.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
         match self.call(Method::DELETE, path, &[], None::<&()>).await {
             Err(error) if !error.is_not_found() => Err(error),
@@ -102,22 +102,22 @@ impl Account {
         }
     }
 
-    /// A list that Calendly gives in one piece.
-    pub(crate) async fn whole_list(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<Value>, Error> {
-        let page: Page = read(&self.bytes(path, params).await?)?;
+    /// Gets a list that has no pages.
+    pub(crate) async fn list_unpaged(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<Value>, Error> {
+        let page: Page = parse(&self.bytes(path, params).await?)?;
         Ok(page.collection)
     }
 
-    /// A list, to its last page.
+    /// Gets all pages of a list.
     pub(crate) async fn list(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<Value>, Error> {
         let mut all = Vec::new();
         let mut next: Option<String> = None;
         for _ in 0..MOST_PAGES {
             let mut params = [params, &[("count", PAGE)]].concat();
             params.extend(next.as_deref().map(|token| ("page_token", token)));
-            let page: Page = read(&self.bytes(path, &params).await?)?;
+            let page: Page = parse(&self.bytes(path, &params).await?)?;
             all.extend(page.collection);
-            next = page.pagination.next();
+            next = page.pagination.into_next_token();
             if next.is_none() {
                 return Ok(all);
             }
@@ -125,8 +125,13 @@ impl Account {
         Err(Error::Unreadable(format!("a list of more than {MOST_PAGES} pages")))
     }
 
-    /// A list of the whole organization's; where the token may not see that, of its owner's own.
-    pub(crate) async fn list_of(&self, owner: &User, path: &str, params: &[(&str, &str)]) -> Result<Vec<Value>, Error> {
+    /// Gets a list of the organization, or of the owner only when the token may not see the organization's.
+    pub(crate) async fn list_in_organization(
+        &self,
+        owner: &User,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Vec<Value>, Error> {
         let organization = [&[("organization", owner.current_organization.as_str())], params].concat();
         match self.list(path, &organization).await {
             Err(error) if error.is_forbidden() => {
@@ -144,15 +149,15 @@ impl Account {
         body: Option<&impl Serialize>,
     ) -> Result<Answer, Error> {
         let mut url =
-            Url::parse(&format!("{}{path}", self.base_url)).map_err(|_| Error::Unsent("its address is no URL"))?;
+            Url::parse(&format!("{}{path}", self.base_url)).map_err(|_| Error::Unsent("the URL is invalid"))?;
         if !params.is_empty() {
             url.query_pairs_mut().extend_pairs(params);
         }
-        let patience = self.until.map_or(CALL_TIMEOUT, |until| until.saturating_duration_since(Instant::now()));
-        if patience.is_zero() {
+        let timeout = self.deadline.map_or(CALL_TIMEOUT, |deadline| deadline.saturating_duration_since(Instant::now()));
+        if timeout.is_zero() {
             return Err(Error::Unsent("no time was left"));
         }
-        let mut request = self.client.request(method, url).timeout(patience).bearer_auth(self.token.expose());
+        let mut request = self.client.request(method, url).timeout(timeout).bearer_auth(self.token.expose());
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -168,30 +173,35 @@ impl Account {
     }
 }
 
-/// What stands under `resource`.
-pub(crate) fn one<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
-    let One { resource } = read(answer)?;
+/// Parses what is under `resource`.
+pub(crate) fn parse_resource<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
+    let Wrapped { resource } = parse(answer)?;
     Ok(resource)
 }
 
-/// serde's own words would quote the value.
-fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
+/// Parses a body. The error names the position only, since serde's text would quote the value.
+fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(answer)
         .map_err(|error| Error::Unreadable(format!("line {}, column {}", error.line(), error.column())))
 }
 
-/// Each item of a list, which must all be readable.
-pub(crate) fn all<T: DeserializeOwned>(items: Vec<Value>) -> Result<Vec<T>, Error> {
+/// Parses the items of a list.
+pub(crate) fn parse_all<T: DeserializeOwned>(items: Vec<Value>) -> Result<Vec<T>, Error> {
     let each = items.into_iter().enumerate();
     each.map(|(at, item)| serde_json::from_value(item).map_err(|_| Error::Unreadable(format!("item {at}")))).collect()
 }
 
-/// The items of a list that can be read: an odd one must not hide the others.
-pub(crate) fn readable<T: DeserializeOwned>(items: Vec<Value>, what: &'static str) -> Vec<T> {
+/// Parses the items of a list and leaves out those that can not be parsed, so that one bad item does not hide the
+/// others.
+pub(crate) fn parse_valid<T: DeserializeOwned>(items: Vec<Value>, what: &'static str) -> Vec<T> {
     let count = items.len();
-    let read: Vec<T> = items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect();
-    if read.len() < count {
-        tracing::warn!(count = count - read.len(), what, "Calendly listed what could not be read; it is left out");
+    let valid: Vec<T> = items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect();
+    if valid.len() < count {
+        tracing::warn!(
+            count = count - valid.len(),
+            what,
+            "items of a Calendly list could not be parsed and were left out"
+        );
     }
-    read
+    valid
 }

@@ -1,4 +1,4 @@
-//! The schedule function's questions, asked with the connection's stored token.
+//! [`CalendlyAccount`], the port of the schedule function, with the connection's stored token.
 
 use domain::scheduling::{Catalog, EventType, Slot};
 use domain::{ConnectionName, InviteeUri, Private, uri_uuid};
@@ -11,14 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::account::{all, readable};
-use crate::meetings::{self, AT_ONCE};
+use crate::account::{parse_all, parse_valid};
+use crate::meetings::{self, MAX_CONCURRENT_CALLS};
 use crate::paths::InviteePath;
 use crate::resources::{self, AvailableTime, Rule};
 use crate::rest::Rest;
 use crate::{catalog, original_form};
 
-/// The longest span that Calendly tells a host's busy times of.
+/// The longest span of one request for a host's busy times.
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The body of `POST /invitee_no_shows`.
@@ -31,7 +31,7 @@ impl CalendlyAccount for Rest {
     async fn list_event_types(&self, connection: &ConnectionName) -> Result<Catalog, CalendlyError> {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
-        Ok(catalog::catalog(&account, &owner).await?)
+        Ok(catalog::read_catalog(&account, &owner).await?)
     }
 
     async fn list_available_times(
@@ -44,9 +44,9 @@ impl CalendlyAccount for Rest {
         let account = self.account(connection).await?;
         let (from, until) = (format!("{from:.0}"), format!("{until:.0}"));
         let params = [("event_type", event_type.uri.as_str()), ("start_time", &from), ("end_time", &until)];
-        let listed = account.whole_list("/event_type_available_times", &params).await?;
+        let listed = account.list_unpaged("/event_type_available_times", &params).await?;
         let lasts = SignedDuration::from_mins(event_type.minutes.into());
-        let free = readable::<AvailableTime>(listed, "available times").into_iter().filter_map(|it| {
+        let free = parse_valid::<AvailableTime>(listed, "available times").into_iter().filter_map(|it| {
             let remaining = it.invitees_remaining.map_or(1, |seats| seats as u32);
             let is_free = remaining > 0 && it.status.is_none_or(|status| status == "available");
             let end = it.start_time.checked_add(lasts).ok()?;
@@ -77,7 +77,7 @@ impl CalendlyAccount for Rest {
         let location = InviteePath::parse(invitee).ok_or(CalendlyError::NotFound)?;
         let account = self.account(connection).await?;
         let (invitee, event) = tokio::try_join!(account.get(&location.invitee), account.get(&location.event))?;
-        Ok(original_form::original_form(&invitee, &event))
+        Ok(original_form::parse_original_form(&invitee, &event))
     }
 
     async fn set_no_show(
@@ -91,7 +91,7 @@ impl CalendlyAccount for Rest {
         let found: resources::Invitee = account.get(&location.invitee).await?;
         match found.no_show {
             None if is_no_show => {
-                let _: Value = account.make("/invitee_no_shows", &NoShow { invitee }).await?;
+                let _: Value = account.post("/invitee_no_shows", &NoShow { invitee }).await?;
             }
             Some(mark) if !is_no_show => account.delete(&format!("/invitee_no_shows/{}", uri_uuid(&mark.uri))).await?,
             _ => {}
@@ -105,12 +105,12 @@ impl CalendlyAccount for Rest {
         host: &str,
     ) -> Result<Vec<AvailabilitySchedule>, CalendlyError> {
         let account = self.account(connection).await?;
-        let listed = account.whole_list("/user_availability_schedules", &[("user", host)]).await?;
-        let read = all::<resources::AvailabilitySchedule>(listed)?.into_iter().map(|it| AvailabilitySchedule {
+        let listed = account.list_unpaged("/user_availability_schedules", &[("user", host)]).await?;
+        let read = parse_all::<resources::AvailabilitySchedule>(listed)?.into_iter().map(|it| AvailabilitySchedule {
             name: it.name,
             is_default: it.default,
             zone: it.timezone,
-            rules: it.rules.into_iter().filter_map(rule).collect(),
+            rules: it.rules.into_iter().filter_map(parse_rule).collect(),
         });
         Ok(read.collect())
     }
@@ -123,17 +123,17 @@ impl CalendlyAccount for Rest {
         until: Timestamp,
     ) -> Result<Vec<BusyTime>, CalendlyError> {
         let account = &self.account(connection).await?;
-        let each = stream::iter(weeks(from, until)).map(async |(from, until)| {
+        let each = stream::iter(split_into_weeks(from, until)).map(async |(from, until)| {
             let (from, until) = (from.to_string(), until.to_string());
             let params = [("user", host), ("start_time", from.as_str()), ("end_time", until.as_str())];
-            all::<resources::BusyTime>(account.whole_list("/user_busy_times", &params).await?)
+            parse_all::<resources::BusyTime>(account.list_unpaged("/user_busy_times", &params).await?)
         });
-        let weeks: Vec<_> = each.buffered(AT_ONCE).try_collect().await?;
+        let weeks: Vec<_> = each.buffered(MAX_CONCURRENT_CALLS).try_collect().await?;
         let spans = weeks.into_iter().flatten();
         let mut busy: Vec<_> =
             spans.map(|it| BusyTime { kind: it.kind, start: it.start_time, end: it.end_time }).collect();
         busy.sort_by(|a, b| (a.start, a.end, &a.kind).cmp(&(b.start, b.end, &b.kind)));
-        // What lies across the end of a week is told twice.
+        // A span across the end of a week is in both answers.
         busy.dedup();
         Ok(busy)
     }
@@ -162,8 +162,8 @@ impl CalendlyAccount for Rest {
     }
 }
 
-/// The spans of at most a week that make up `from..until`, in whole seconds.
-fn weeks(from: Timestamp, until: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+/// Splits `from..until` into spans of at most a week, in whole seconds.
+fn split_into_weeks(from: Timestamp, until: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
     let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
     let (from, until) = (whole(from), whole(until));
     let end = move |start: Timestamp| start.checked_add(WEEK).map_or(until, |end| end.min(until));
@@ -172,15 +172,15 @@ fn weeks(from: Timestamp, until: Timestamp) -> impl Iterator<Item = (Timestamp, 
         .map(move |start| (start, end(start)))
 }
 
-fn rule(read: Rule) -> Option<AvailabilityRule> {
-    // A rule has both at times; its type says which is meant.
-    let day = if read.kind.as_deref() == Some("date") { padded(&read.date?) } else { read.wday? };
+fn parse_rule(read: Rule) -> Option<AvailabilityRule> {
+    // A rule may have both; its type says which applies.
+    let day = if read.kind.as_deref() == Some("date") { pad_date(&read.date?) } else { read.wday? };
     let intervals = read.intervals.into_iter().filter_map(|it| Some((it.from?, it.to?)));
     Some(AvailabilityRule { day, intervals: intervals.collect() })
 }
 
-/// Calendly may leave a date's zeros out.
-fn padded(date: &str) -> String {
+/// Adds the leading zeros that Calendly may omit in a date.
+fn pad_date(date: &str) -> String {
     let parts: Vec<_> = date.split('-').map(|part| format!("{part:0>2}")).collect();
     parts.join("-")
 }
@@ -192,11 +192,10 @@ mod tests {
     use domain::EventTypeUri;
     use engine::Calendly;
     use serde_json::json;
-
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, ME, event, invitee, made, none, ok, page, resource, with};
+    use crate::fixtures::{self, ME, event, invitee, made, none, ok, page, resource, with};
 
     const INVITEE: &str = "https://api.calendly.com/scheduled_events/E1/invitees/I1";
     const GET_INVITEE: &str = "GET /scheduled_events/E1/invitees/I1 ";
@@ -212,8 +211,8 @@ mod tests {
 
     fn start(answers: Vec<(&'static str, Answer)>) -> (Rest, StandIn, ConnectionName) {
         let calendly = StandIn::with_rules(answers);
-        let mut rest = fake::rest(calendly.url());
-        rest.patience = Duration::from_millis(500);
+        let mut rest = fixtures::rest(calendly.url());
+        rest.timeout = Duration::from_millis(500);
         (rest, calendly, ConnectionName::default())
     }
 
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn free_slots_have_an_end_and_come_in_order() {
+    async fn free_slots_have_an_end_and_are_sorted() {
         let (rest, calendly, connection) = start(vec![(
             "GET /event_type_available_times?",
             all_of(json!([
@@ -249,9 +248,9 @@ mod tests {
         )]);
         let (from, until) = (instant("2127-01-11T08:00:00.25Z"), instant("2127-02-11T08:00:00Z"));
         let slots = rest.list_available_times(&connection, &event_type(), from, until).await.expect("slots");
-        let told: Vec<_> = slots.iter().map(|it| (it.start.to_string(), it.end.to_string(), it.remaining)).collect();
+        let found: Vec<_> = slots.iter().map(|it| (it.start.to_string(), it.end.to_string(), it.remaining)).collect();
         assert_eq!(
-            told,
+            found,
             [
                 ("2127-01-11T09:00:00Z".to_owned(), "2127-01-11T09:30:00Z".to_owned(), 1),
                 ("2127-01-11T10:00:00Z".to_owned(), "2127-01-11T10:30:00Z".to_owned(), 2),
@@ -308,17 +307,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn particulars_are_read_off_the_invitee_and_its_event() {
+    async fn the_original_form_is_read_from_the_invitee_and_its_event() {
         let (rest, _calendly, connection) =
             start(vec![(GET_INVITEE, resource(&invitee("I1"))), ("GET /scheduled_events/E1 ", resource(&event()))]);
-        let found = rest.fetch_original_form(&connection, &InviteeUri::new(INVITEE)).await.expect("particulars");
+        let found = rest.fetch_original_form(&connection, &InviteeUri::new(INVITEE)).await.expect("a form");
         assert_eq!((found.seats, found.meeting.map(|it| it.kind).as_deref()), (1, Some("zoom_conference")));
         let odd = rest.fetch_original_form(&connection, &InviteeUri::new("I1")).await;
         assert_eq!(odd, Err(CalendlyError::NotFound));
     }
 
     #[tokio::test]
-    async fn a_hosts_hours_are_read_with_their_exceptions() {
+    async fn the_availability_of_a_host_has_weekdays_and_dates() {
         let (rest, calendly, connection) = start(vec![(
             "GET /user_availability_schedules?",
             all_of(json!([
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn busy_times_are_asked_for_week_by_week_and_told_once() {
+    async fn busy_times_are_requested_by_week_and_deduplicated() {
         let across = json!({
             "type": "external", "start_time": "2127-01-17T23:00:00.000000Z", "end_time": "2127-01-18T11:00:00.000000Z",
         });
@@ -369,14 +368,14 @@ mod tests {
         let (from, until) = (instant("2127-01-11T00:00:00.7Z"), instant("2127-01-25T00:00:00.2Z"));
         let busy = rest.list_busy_times(&connection, ME, from, until).await.expect("busy times");
         assert_eq!(busy.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>(), ["calendly", "external"]);
-        let mut asked: Vec<_> = calendly
+        let mut weeks: Vec<_> = calendly
             .requests()
             .iter()
             .map(|request| request.query_fields()[1..].iter().map(|it| it.1.clone()).collect::<Vec<_>>())
             .collect();
-        asked.sort();
+        weeks.sort();
         assert_eq!(
-            asked,
+            weeks,
             [["2127-01-11T00:00:00Z", "2127-01-18T00:00:00Z"], ["2127-01-18T00:00:00Z", "2127-01-25T00:00:00Z"],]
         );
         assert_eq!(rest.list_busy_times(&connection, ME, until, from).await.expect("nothing"), []);
@@ -384,13 +383,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_owner_is_asked_for_once_in_a_while() {
+    async fn the_owner_is_cached() {
         let subscription = json!({
             "uri": "…", "callback_url": "https://hooks.example.com", "state": "disabled", "events": [],
             "created_at": "2127-01-02T03:04:05Z", "retry_started_at": "2127-01-03T03:04:05Z",
         });
         let (rest, calendly, connection) =
-            start(vec![fake::me(), ("GET /webhook_subscriptions?", page(json!([subscription]), None))]);
+            start(vec![fixtures::me(), ("GET /webhook_subscriptions?", page(json!([subscription]), None))]);
         for _ in 0..2 {
             let found = rest.list_subscriptions(&connection).await.expect("subscriptions");
             assert_eq!((found[0].state.as_str(), found[0].retry_started_at.is_some()), ("disabled", true));
@@ -401,11 +400,14 @@ mod tests {
         );
         let me = rest.fetch_user(&connection).await.expect("the owner");
         assert_eq!((me.uri.as_str(), me.zone.as_deref()), (ME, Some("Europe/Bucharest")));
-        assert_eq!((me.organization.as_str(), me.email.expose().as_str()), (fake::ORGANIZATION, "maria@example.com"));
+        assert_eq!(
+            (me.organization.as_str(), me.email.expose().as_str()),
+            (fixtures::ORGANIZATION, "maria@example.com")
+        );
     }
 
     #[tokio::test]
-    async fn what_is_denied_says_whether_it_may_work_later() {
+    async fn each_failure_says_whether_a_retry_may_work() {
         let refused = |text: &str| CalendlyError::Refused(text.to_owned());
         let unavailable = |text: &str| CalendlyError::Unavailable(text.to_owned());
         for (answer, expected) in [
@@ -440,7 +442,7 @@ mod tests {
         }
         let (rest, ..) = start(Vec::new());
         let empty = ConnectionName::parse("empty").expect("a name");
-        let told = unavailable("the connection's secret has no Calendly token");
-        assert_eq!(rest.fetch_user(&empty).await, Err(told));
+        let expected = unavailable("the connection's secret has no Calendly token");
+        assert_eq!(rest.fetch_user(&empty).await, Err(expected));
     }
 }

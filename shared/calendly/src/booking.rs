@@ -1,4 +1,4 @@
-//! The booking form, sent, and what Calendly made of it.
+//! Sends the booking form and reads the result.
 
 use std::time::Duration;
 
@@ -10,20 +10,18 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::account::Account;
-use crate::account::one;
-use crate::error::Error;
-use crate::error::{Meaning, USUAL_RESET_SECONDS};
-use crate::meetings::fact;
-use crate::paths::path_of_event;
+use crate::account::{Account, parse_resource};
+use crate::error::{Error, ErrorClass, USUAL_RESET_SECONDS};
+use crate::meetings::build_fact;
+use crate::paths::event_path;
 
-/// How long the event is waited for once it is booked: whoever booked wants to hear of it.
-const PATIENCE_WITH_EVENT: Duration = Duration::from_secs(3);
+/// The time-out for reading the event after it was booked: the caller waits for the answer.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An account of ours is older than any of Calendly's own.
+/// How much older than Calendly's own data a booking made of the form counts.
 const OLDER: SignedDuration = SignedDuration::from_micros(1);
 
-/// The body of `POST /invitees`. What is not said is left out, except in the tracking.
+/// The body of `POST /invitees`. Missing values are left out, except in the tracking.
 #[derive(Serialize)]
 struct Body<'a> {
     event_type: &'a EventTypeUri,
@@ -61,7 +59,7 @@ struct Answer<'a> {
     position: u32,
 }
 
-/// Calendly refuses a tracking that lacks a key.
+/// The tracking. Calendly refuses one without all keys.
 #[derive(Serialize)]
 struct Tracking<'a> {
     utm_campaign: Option<&'a str>,
@@ -73,7 +71,7 @@ struct Tracking<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn of(form: &'a Form) -> Self {
+    fn new(form: &'a Form) -> Self {
         let (person, tracking) = (&form.person, &form.tracking);
         Self {
             event_type: &form.event_type,
@@ -106,14 +104,14 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Books, and learns what was booked.
+/// Books, and reads what was booked.
 pub(crate) async fn book(account: &Account, form: &Form) -> BookOutcome {
-    let answer = match account.call(Method::POST, "/invitees", &[], Some(&Body::of(form))).await {
+    let answer = match account.call(Method::POST, "/invitees", &[], Some(&Body::new(form))).await {
         Ok(answer) => answer,
-        Err(error) => return not_booked(&error),
+        Err(error) => return outcome_of_error(&error),
     };
-    let booked = match one::<Value>(&answer.body) {
-        Ok(invitee) => booked(account, &invitee, form).await,
+    let booked = match parse_resource::<Value>(&answer.body) {
+        Ok(invitee) => read_booking(account, &invitee, form).await,
         Err(error) => Err(error),
     };
     match booked {
@@ -122,44 +120,44 @@ pub(crate) async fn book(account: &Account, form: &Form) -> BookOutcome {
             closed_for_seconds: (answer.remaining == Some(0))
                 .then_some(answer.reset_seconds.unwrap_or(USUAL_RESET_SECONDS)),
         },
-        // Something was booked; what it was will be found by its token.
+        // There is a booking; the engine finds it by its token.
         Err(error) => BookOutcome::Unknown { detail: error.to_string() },
     }
 }
 
-async fn booked(account: &Account, invitee: &Value, form: &Form) -> Result<Fact, Error> {
+async fn read_booking(account: &Account, invitee: &Value, form: &Form) -> Result<Fact, Error> {
     let event_uri = invitee["event"].as_str().unwrap_or_default();
-    let event: Result<Value, Error> = match path_of_event(event_uri) {
-        Some(path) => account.within(PATIENCE_WITH_EVENT).get(&path).await,
-        None => return Err(Error::Unreadable("resource.event: is not of the known form".to_owned())),
+    let event: Result<Value, Error> = match event_path(event_uri) {
+        Some(path) => account.within(EVENT_TIMEOUT).get(&path).await,
+        None => return Err(Error::Unreadable("resource.event: is not of the expected form".to_owned())),
     };
-    if let Ok(told) = event.and_then(|event| fact(invitee, &event)) {
-        return Ok(told);
+    if let Ok(fact) = event.and_then(|event| build_fact(invitee, &event)) {
+        return Ok(fact);
     }
-    // The form says what was booked. It knows neither host nor link, so anything Calendly says of it outranks it.
+    // The form says what was booked, but not the host or the link. So any data of Calendly's must replace it.
     let event = json!({
         "uri": event_uri, "name": form.event_name, "start_time": form.start, "end_time": form.end,
         "event_type": form.event_type,
     });
-    let mut told = fact(invitee, &event)?;
-    let as_of = &mut told.leg.details.as_of;
+    let mut fact = build_fact(invitee, &event)?;
+    let as_of = &mut fact.leg.details.as_of;
     *as_of = as_of.saturating_sub(OLDER).unwrap_or(*as_of);
-    Ok(told)
+    Ok(fact)
 }
 
-fn not_booked(error: &Error) -> BookOutcome {
+fn outcome_of_error(error: &Error) -> BookOutcome {
     let detail = error.to_string();
-    match error.meaning() {
+    match error.classify() {
         _ if error.has_code("already_filled") => BookOutcome::Filled,
-        Meaning::Limited(reset_seconds) => BookOutcome::Limited { reset_seconds },
-        Meaning::Misconfigured => {
+        ErrorClass::Limited(reset_seconds) => BookOutcome::Limited { reset_seconds },
+        ErrorClass::Misconfigured => {
             BookOutcome::Refused { reason: Reason::Misconfigured, detail, parameters: Vec::new() }
         }
-        Meaning::Refused | Meaning::Missing => {
+        ErrorClass::Refused | ErrorClass::NotFound => {
             BookOutcome::Refused { reason: Reason::ProviderRefused, detail, parameters: error.parameters() }
         }
-        Meaning::Unasked(_) => BookOutcome::Unsent { detail },
-        Meaning::Doubtful => BookOutcome::Unknown { detail },
+        ErrorClass::NotSent(_) => BookOutcome::Unsent { detail },
+        ErrorClass::Unknown => BookOutcome::Unknown { detail },
     }
 }
 
@@ -168,11 +166,10 @@ mod tests {
     use domain::scheduling::{Meeting, Person, QuestionAnswered, Tracking};
     use domain::{ConnectionName, Phone, Token};
     use engine::Calendly;
-
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, TOKEN, invitee, made, resource, with};
+    use crate::fixtures::{self, TOKEN, invitee, made, resource, with};
 
     const POST: &str = "POST /invitees ";
     const EVENT: &str = "GET /scheduled_events/E1 ";
@@ -205,13 +202,13 @@ mod tests {
 
     async fn book(answers: Vec<(&'static str, Answer)>) -> BookOutcome {
         let calendly = StandIn::with_rules(answers);
-        let mut rest = fake::rest(calendly.url());
-        rest.patience = Duration::from_millis(500);
+        let mut rest = fixtures::rest(calendly.url());
+        rest.timeout = Duration::from_millis(500);
         rest.create_booking(&ConnectionName::default(), &form()).await
     }
 
     fn body(form: &Form) -> Value {
-        serde_json::to_value(Body::of(form)).expect("JSON")
+        serde_json::to_value(Body::new(form)).expect("JSON")
     }
 
     #[test]
@@ -231,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_form_says_all_there_is() {
+    fn a_complete_form_has_every_field() {
         let mut whole = form();
         whole.person.phone = Phone::parse("+40 712 345 678").ok();
         whole.meeting = Some(Meeting { kind: "outbound_call".to_owned(), location: Some("+40712345678".into()) });
@@ -269,9 +266,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_booking_is_told_with_its_event() {
-        let calendly = StandIn::with_rules(vec![(POST, made(&invitee("I1"))), (EVENT, resource(&fake::event()))]);
-        let booked = fake::rest(calendly.url()).create_booking(&ConnectionName::default(), &form()).await;
+    async fn a_booking_has_the_data_of_its_event() {
+        let calendly = StandIn::with_rules(vec![(POST, made(&invitee("I1"))), (EVENT, resource(&fixtures::event()))]);
+        let booked = fixtures::rest(calendly.url()).create_booking(&ConnectionName::default(), &form()).await;
         let BookOutcome::Booking { fact, closed_for_seconds: None } = booked else { panic!("{booked:?}") };
         assert_eq!(fact.leg.token, Some(form().tracking.token));
         assert_eq!(fact.leg.details.join_url.as_deref(), Some("https://zoom.example/1"));
@@ -281,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_booking_whose_event_cannot_be_had_is_told_by_the_form() {
+    async fn a_booking_whose_event_is_unavailable_has_the_data_of_the_form() {
         for event in [Answer::json(502, json!("<html>")), Answer::never_answers(), resource(&json!({"uri": "…"}))] {
             let booked = book(vec![(POST, made(&invitee("I1"))), (EVENT, event)]).await;
             let BookOutcome::Booking { fact, .. } = booked else { panic!("{booked:?}") };
@@ -293,29 +290,30 @@ mod tests {
             );
             assert_eq!(
                 (details.event.as_str(), details.host.as_ref()),
-                (fake::event()["uri"].as_str().expect("a URI"), None)
+                (fixtures::event()["uri"].as_str().expect("a URI"), None)
             );
-            let told = fake::invitee("I1")["updated_at"].as_str().expect("an instant").parse().expect("an instant");
-            assert!(details.as_of < told, "Calendly's own account must outrank the form's");
+            let updated_at =
+                fixtures::invitee("I1")["updated_at"].as_str().expect("an instant").parse().expect("an instant");
+            assert!(details.as_of < updated_at, "Calendly's own data must replace the form's");
         }
     }
 
     #[tokio::test]
-    async fn the_last_booking_of_a_limit_says_how_long_it_is_closed() {
+    async fn the_last_booking_before_the_rate_limit_says_when_it_resets() {
         let booked = |remaining: u32| made(&invitee("I1")).header("x-ratelimit-remaining", remaining);
         for (answer, closed) in [
             (booked(0).header("x-ratelimit-reset", 42), Some(42)),
             (booked(0), Some(60)),
             (booked(1).header("x-ratelimit-reset", 42), None),
         ] {
-            let booked = book(vec![(POST, answer), (EVENT, resource(&fake::event()))]).await;
+            let booked = book(vec![(POST, answer), (EVENT, resource(&fixtures::event()))]).await;
             let BookOutcome::Booking { closed_for_seconds, .. } = booked else { panic!("{booked:?}") };
             assert_eq!(closed_for_seconds, closed);
         }
     }
 
     #[tokio::test]
-    async fn every_refusal_means_what_it_means() {
+    async fn every_refusal_has_its_outcome() {
         let filled = json!({
             "title": "Invalid Argument", "message": "The supplied parameters are invalid.",
             "details": [{"parameter": "event.start_time", "message": "That start time has been filled", "code": "already_filled"}],
@@ -327,7 +325,7 @@ mod tests {
                 "code": "invalid_location_choice",
             }],
         });
-        // The words that tell of a filled slot, without the code, mean nothing.
+        // The text of a filled slot without its code counts as any refusal.
         let words = json!({"title": "Invalid Argument", "message": "already_filled", "details": [{"message": "already_filled"}]});
         let scope =
             json!({"title": "Insufficient scope", "message": "…", "required_scopes": ["scheduled_events:write"]});
@@ -366,29 +364,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_have_been_booked_is_unknown_and_what_certainly_was_not_is_unsent() {
+    async fn a_possible_booking_is_unknown_and_an_impossible_one_is_unsent() {
         let no_event = with(invitee("I1"), &json!({"event": null}));
-        for (told, doubt) in [
+        for (answer, detail) in [
             (Answer::json(502, json!("<html>Ana Pop</html>")), "Calendly answered 502 Bad Gateway"),
             (Answer::json(500, json!({})), "Calendly answered 500 Internal Server Error"),
             (Answer::never_answers(), "Calendly could not be reached: no answer in time"),
             (Answer::closes_connection(), "Calendly could not be reached: the connection broke"),
             (Answer::new(201, "<html>"), "Calendly's answer could not be read: line 1, column 1"),
-            (made(&no_event), "Calendly's answer could not be read: resource.event: is not of the known form"),
+            (made(&no_event), "Calendly's answer could not be read: resource.event: is not of the expected form"),
         ] {
-            assert_eq!(book(vec![(POST, told)]).await, BookOutcome::Unknown { detail: doubt.to_owned() });
+            assert_eq!(book(vec![(POST, answer)]).await, BookOutcome::Unknown { detail: detail.to_owned() });
         }
         let unsent = async |connection: &str, url: &str| {
             let connection = ConnectionName::parse(connection).expect("a name");
-            match fake::rest(url).create_booking(&connection, &form()).await {
+            match fixtures::rest(url).create_booking(&connection, &form()).await {
                 BookOutcome::Unsent { detail } => detail,
                 other => panic!("{other:?}"),
             }
         };
-        let nobody = stand_in::unused_url();
-        assert_eq!(unsent("default", &nobody).await, "Calendly could not be reached: no connection");
-        assert_eq!(unsent("default", "no URL").await, "Calendly could not be reached: its address is no URL");
-        assert_eq!(unsent("empty", &nobody).await, "the connection's secret has no Calendly token");
-        assert!(unsent("unheard-of", &nobody).await.contains("there is no secret"));
+        let unused_url = stand_in::unused_url();
+        assert_eq!(unsent("default", &unused_url).await, "Calendly could not be reached: no connection");
+        assert_eq!(unsent("default", "no URL").await, "Calendly could not be reached: the URL is invalid");
+        assert_eq!(unsent("empty", &unused_url).await, "the connection's secret has no Calendly token");
+        assert!(unsent("unheard-of", &unused_url).await.contains("there is no secret"));
     }
 }

@@ -1,4 +1,4 @@
-//! A cancellation. Calendly cancels whole events only, whoever else is in them.
+//! Cancels an event. Calendly cancels only whole events, for all invitees.
 
 use domain::{Outcome, Reason};
 use jiff::Timestamp;
@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::error::Error;
-use crate::error::Meaning;
+use crate::error::ErrorClass;
 use crate::paths::InviteePath;
 use crate::resources::{Invitee, ScheduledEvent};
 
-/// Calendly takes no longer reason.
+/// The longest reason that Calendly accepts, in characters.
 const LONGEST_REASON: usize = 10_000;
 
 const DONE: Outcome = Outcome::Done { provider_id: None };
@@ -22,16 +22,16 @@ struct Body {
     reason: String,
 }
 
-/// Cancels an invitee's event, if nobody else is in it and it is still ahead.
+/// Cancels an invitee's event, if it has no other invitee and has not begun.
 pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &str, now: Timestamp) -> Outcome {
-    let asked =
+    let answers =
         tokio::try_join!(account.get::<Invitee>(&location.invitee), account.get::<ScheduledEvent>(&location.event));
-    let (invitee, event) = match asked {
+    let (invitee, event) = match answers {
         Ok(found) => found,
-        // Nothing was to change yet: no answer is as good as a refused connection.
-        Err(error) => return unless_done(&error, |detail| unsent(Reason::Unreachable, None, detail)),
+        // These calls only read, so no answer is as harmless as a refused connection.
+        Err(error) => return outcome_of_error(&error, |detail| unsent(Reason::Unreachable, None, detail)),
     };
-    // Who has left a group event is out of it; the event is the others'.
+    // An invitee who left a group event is done; the event belongs to the others.
     if invitee.is_canceled() || event.is_canceled() {
         return DONE;
     }
@@ -45,32 +45,32 @@ pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &s
     let path = format!("{}/cancellation", location.event);
     match account.call(Method::POST, &path, &[], Some(&body)).await {
         Ok(_) => DONE,
-        // Already canceled, begun, or not allowed: which of them, only its words say, and those change.
+        // Already canceled, begun, or not allowed: only the message says which, and messages change.
         Err(error) if error.is_forbidden() => match account.get::<ScheduledEvent>(&location.event).await {
             Ok(event) if event.is_canceled() => DONE,
             Ok(event) if event.start_time <= now => refused(Reason::PastStart, error.to_string()),
             _ => unsent(Reason::Misconfigured, None, error.to_string()),
         },
-        Err(error) => unless_done(&error, |detail| Outcome::Unknown { detail }),
+        Err(error) => outcome_of_error(&error, |detail| Outcome::Unknown { detail }),
     }
 }
 
-fn unless_done(error: &Error, in_doubt: impl FnOnce(String) -> Outcome) -> Outcome {
+fn outcome_of_error(error: &Error, when_unknown: impl FnOnce(String) -> Outcome) -> Outcome {
     let detail = error.to_string();
-    match error.meaning() {
-        Meaning::Unasked(reason) => unsent(reason, None, detail),
-        // Somebody may be changing the token just now.
-        Meaning::Misconfigured => unsent(Reason::Misconfigured, None, detail),
-        Meaning::Limited(seconds) => unsent(Reason::RateLimited, Some(seconds), detail),
-        Meaning::Missing => refused(Reason::NotFound, detail),
-        Meaning::Refused => refused(Reason::ProviderRefused, detail),
-        Meaning::Doubtful => in_doubt(detail),
+    match error.classify() {
+        ErrorClass::NotSent(reason) => unsent(reason, None, detail),
+        // Retried, since an operator may be changing the token just now.
+        ErrorClass::Misconfigured => unsent(Reason::Misconfigured, None, detail),
+        ErrorClass::Limited(seconds) => unsent(Reason::RateLimited, Some(seconds), detail),
+        ErrorClass::NotFound => refused(Reason::NotFound, detail),
+        ErrorClass::Refused => refused(Reason::ProviderRefused, detail),
+        ErrorClass::Unknown => when_unknown(detail),
     }
 }
 
-/// What a cancellation comes to when the token can't be had.
-pub(crate) fn without_token(error: &Error) -> Outcome {
-    unless_done(error, |detail| Outcome::Unknown { detail })
+/// Returns the outcome of a cancellation without a token.
+pub(crate) fn outcome_without_token(error: &Error) -> Outcome {
+    outcome_of_error(error, |detail| Outcome::Unknown { detail })
 }
 
 fn refused(reason: Reason, detail: String) -> Outcome {
@@ -88,31 +88,30 @@ mod tests {
     use domain::{ConnectionName, InviteeUri};
     use engine::Calendly;
     use serde_json::{Value, json};
-
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, event, invitee, made, resource, with};
+    use crate::fixtures::{self, event, invitee, made, resource, with};
 
     const INVITEE: &str = "GET /scheduled_events/E1/invitees/I1 ";
     const EVENT: &str = "GET /scheduled_events/E1 ";
     const POST: &str = "POST /scheduled_events/E1/cancellation ";
 
     async fn ask(calendly: &StandIn, reason: &str) -> Outcome {
-        let mut rest = fake::rest(calendly.url());
-        rest.patience = Duration::from_millis(500);
+        let mut rest = fixtures::rest(calendly.url());
+        rest.timeout = Duration::from_millis(500);
         let invitee = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
         rest.cancel_event(&ConnectionName::default(), &invitee, reason).await
     }
 
-    /// What comes of it, and whether Calendly was asked to cancel.
+    /// Returns the outcome, and whether Calendly was asked to cancel.
     async fn cancel(answers: Vec<(&'static str, Answer)>) -> (Outcome, bool) {
         let calendly = StandIn::with_rules(answers);
         let outcome = ask(&calendly, "no time").await;
         (outcome, calendly.methods_and_paths().contains(&"POST /scheduled_events/E1/cancellation".to_owned()))
     }
 
-    fn is(event: Value, answer: Answer) -> Vec<(&'static str, Answer)> {
+    fn answers(event: Value, answer: Answer) -> Vec<(&'static str, Answer)> {
         vec![(INVITEE, resource(&invitee("I1"))), (EVENT, resource(&event)), (POST, answer)]
     }
 
@@ -121,8 +120,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_of_one_that_lies_ahead_is_canceled() {
-        let calendly = StandIn::with_rules(is(event(), canceled()));
+    async fn a_coming_event_of_one_invitee_is_canceled() {
+        let calendly = StandIn::with_rules(answers(event(), canceled()));
         assert_eq!(ask(&calendly, " no time ").await, DONE);
         assert_eq!(calendly.requests()[2].json(), json!({"reason": "no time"}));
         assert_eq!(ask(&calendly, "").await, DONE);
@@ -132,26 +131,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_over_shared_or_past_is_left_alone() {
+    async fn a_canceled_shared_or_past_event_is_not_canceled() {
         let group = || with(event(), &json!({"invitees_counter": {"active": 2, "limit": 10, "total": 2}}));
         let past = || with(event(), &json!({"start_time": "2020-01-11T09:00:00.000000Z"}));
         let over = || with(event(), &json!({"status": "canceled"}));
-        assert_eq!(cancel(is(over(), canceled())).await, (DONE, false));
-        let (outcome, was_asked) = cancel(is(group(), canceled())).await;
+        assert_eq!(cancel(answers(over(), canceled())).await, (DONE, false));
+        let (outcome, was_asked) = cancel(answers(group(), canceled())).await;
         assert!(matches!(outcome, Outcome::Refused { reason: Reason::SharedEvent, .. }) && !was_asked, "{outcome:?}");
-        let (outcome, was_asked) = cancel(is(past(), canceled())).await;
+        let (outcome, was_asked) = cancel(answers(past(), canceled())).await;
         assert!(matches!(outcome, Outcome::Refused { reason: Reason::PastStart, .. }) && !was_asked, "{outcome:?}");
-        // The one who is still in the event is somebody else.
+        // The other invitee is still in the event.
         let left = with(invitee("I1"), &json!({"status": "canceled"}));
         let answers = vec![(INVITEE, resource(&left)), (EVENT, resource(&event())), (POST, canceled())];
         assert_eq!(cancel(answers).await, (DONE, false));
     }
 
     #[tokio::test]
-    async fn a_refusal_is_read_off_the_event() {
+    async fn a_refusal_is_explained_by_the_event() {
         let no = || Answer::json(403, json!({"title": "Permission Denied", "message": "Event is already canceled"}));
         let then = |changes: &Value| {
-            let mut answers = is(event(), no());
+            let mut answers = answers(event(), no());
             answers[1].1 = resource(&event()).once();
             answers.push((EVENT, resource(&with(event(), changes))));
             answers
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_failure_means_what_it_means() {
+    async fn every_failure_has_its_outcome() {
         let unsent =
             |reason, after_seconds, detail: &str| Outcome::Unsent { reason, after_seconds, detail: detail.to_owned() };
         let refused = |reason, detail: &str| Outcome::Refused { reason, detail: detail.to_owned() };
@@ -188,12 +187,12 @@ mod tests {
                 unsent(
                     Reason::RateLimited,
                     Some(37),
-                    "Calendly answered 429 Too Many Requests; its limit starts anew in 37 s",
+                    "Calendly answered 429 Too Many Requests; the rate limit resets in 37 s",
                 ),
                 unsent(
                     Reason::RateLimited,
                     Some(37),
-                    "Calendly answered 429 Too Many Requests; its limit starts anew in 37 s",
+                    "Calendly answered 429 Too Many Requests; the rate limit resets in 37 s",
                 ),
             ),
             (
@@ -212,19 +211,19 @@ mod tests {
                 refused(Reason::ProviderRefused, "Calendly answered 400 Invalid Argument"),
             ),
         ] {
-            assert_eq!(cancel(is(event(), answer.clone())).await, (after, true));
+            assert_eq!(cancel(answers(event(), answer.clone())).await, (after, true));
             let answers = vec![(INVITEE, resource(&invitee("I1"))), (EVENT, answer), (POST, canceled())];
             assert_eq!(cancel(answers).await, (before, false));
         }
     }
 
     #[tokio::test]
-    async fn who_cannot_be_asked_is_asked_later() {
-        let nobody = stand_in::unused_url();
+    async fn an_unreachable_calendly_is_asked_later() {
+        let unused_url = stand_in::unused_url();
         let invitee = InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1");
         let ask = async |connection: &str| {
             let connection = ConnectionName::parse(connection).expect("a name");
-            fake::rest(&nobody).cancel_event(&connection, &invitee, "").await
+            fixtures::rest(&unused_url).cancel_event(&connection, &invitee, "").await
         };
         let unsent = |outcome: Outcome| match outcome {
             Outcome::Unsent { reason, after_seconds: None, .. } => reason,
@@ -232,7 +231,8 @@ mod tests {
         };
         assert_eq!(unsent(ask("default").await), Reason::Unreachable);
         assert_eq!(unsent(ask("empty").await), Reason::Misconfigured);
-        let odd = fake::rest(&nobody).cancel_event(&ConnectionName::default(), &InviteeUri::new("I1"), "").await;
+        let odd =
+            fixtures::rest(&unused_url).cancel_event(&ConnectionName::default(), &InviteeUri::new("I1"), "").await;
         assert!(matches!(odd, Outcome::Refused { reason: Reason::NotFound, .. }), "{odd:?}");
     }
 }

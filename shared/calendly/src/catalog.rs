@@ -1,4 +1,4 @@
-//! The event types that a token may see, and who their hosts are.
+//! The event types that a token may see, and their hosts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,40 +8,43 @@ use domain::scheduling::{Catalog, EventType, Host, LocationOption, Question, Que
 use futures_util::{StreamExt, stream};
 
 use crate::account::Account;
-use crate::account::readable;
+use crate::account::parse_valid;
 use crate::error::Error;
-use crate::meetings::AT_ONCE;
+use crate::meetings::MAX_CONCURRENT_CALLS;
 use crate::resources::{self, EventTypeMembership, Member, OrganizationMembership};
 use crate::user::User;
 
-/// A team's hosts are good to know, and nobody is kept waiting for them.
-const PATIENCE_WITH_TEAMS: Duration = Duration::from_secs(3);
+/// The time-out for reading the hosts of teams, which are optional.
+const TEAM_HOSTS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Reads the whole catalogue.
-pub(crate) async fn catalog(account: &Account, owner: &User) -> Result<Catalog, Error> {
-    let (listed, hosts) =
-        tokio::try_join!(account.list_of(owner, "/event_types", &[("active", "true")]), members(account, owner))?;
-    let bookable =
-        readable::<resources::EventType>(listed, "event types").into_iter().filter_map(|it| event_type(it, owner));
-    let hurried = account.within(PATIENCE_WITH_TEAMS);
-    let each = stream::iter(bookable).map(async |(mut event_type, is_teams)| {
-        event_type.hosts = if is_teams {
-            hosts_of_team(&hurried, &event_type.uri).await
+/// Reads the catalogue.
+pub(crate) async fn read_catalog(account: &Account, owner: &User) -> Result<Catalog, Error> {
+    let (listed, hosts) = tokio::try_join!(
+        account.list_in_organization(owner, "/event_types", &[("active", "true")]),
+        list_members(account, owner)
+    )?;
+    let bookable = parse_valid::<resources::EventType>(listed, "event types")
+        .into_iter()
+        .filter_map(|it| convert_event_type(it, owner));
+    let account_for_teams = account.within(TEAM_HOSTS_TIMEOUT);
+    let each = stream::iter(bookable).map(async |(mut event_type, is_of_team)| {
+        event_type.hosts = if is_of_team {
+            list_team_hosts(&account_for_teams, &event_type.uri).await
         } else {
             hosts.get(&event_type.owner).cloned().into_iter().collect()
         };
         event_type
     });
-    let mut event_types: Vec<_> = each.buffered(AT_ONCE).collect().await;
+    let mut event_types: Vec<_> = each.buffered(MAX_CONCURRENT_CALLS).collect().await;
     event_types.sort_by_cached_key(|it| (it.name.to_lowercase(), it.uri.clone()));
     Ok(Catalog { event_types })
 }
 
-/// Everybody in the organization, by URI; where the token may not see them, its owner.
-async fn members(account: &Account, owner: &User) -> Result<BTreeMap<String, Host>, Error> {
+/// Lists the members of the organization, by URI; only the owner when the token may not see the others.
+async fn list_members(account: &Account, owner: &User) -> Result<BTreeMap<String, Host>, Error> {
     let params = [("organization", owner.current_organization.as_str())];
     let mut hosts: Vec<_> = match account.list("/organization_memberships", &params).await {
-        Ok(listed) => readable::<OrganizationMembership>(listed, "members").into_iter().map(|it| it.user).collect(),
+        Ok(listed) => parse_valid::<OrganizationMembership>(listed, "members").into_iter().map(|it| it.user).collect(),
         Err(error) if error.is_forbidden() => Vec::new(),
         Err(error) => return Err(error),
     };
@@ -53,32 +56,34 @@ async fn members(account: &Account, owner: &User) -> Result<BTreeMap<String, Hos
             timezone: owner.timezone.clone(),
         });
     }
-    Ok(hosts.into_iter().map(|it| (it.uri.clone(), host(it))).collect())
+    Ok(hosts.into_iter().map(|it| (it.uri.clone(), convert_host(it))).collect())
 }
 
-/// None where Calendly doesn't say.
-async fn hosts_of_team(account: &Account, event_type: &EventTypeUri) -> Vec<Host> {
+/// Lists the hosts of a team; empty when Calendly does not return them.
+async fn list_team_hosts(account: &Account, event_type: &EventTypeUri) -> Vec<Host> {
     match account.list("/event_type_memberships", &[("event_type", event_type.as_str())]).await {
-        Ok(listed) => readable::<EventTypeMembership>(listed, "hosts").into_iter().map(|it| host(it.member)).collect(),
+        Ok(listed) => {
+            parse_valid::<EventTypeMembership>(listed, "hosts").into_iter().map(|it| convert_host(it.member)).collect()
+        }
         Err(error) => {
-            tracing::debug!(event_type = %event_type, error = %error, "a team's hosts are not known");
+            tracing::debug!(event_type = %event_type, error = %error, "the hosts of a team could not be read");
             Vec::new()
         }
     }
 }
 
-fn host(member: Member) -> Host {
+fn convert_host(member: Member) -> Host {
     let Member { uri, name, email, timezone } = member;
     Host { uri, name, email, zone: timezone }
 }
 
-/// An event type without its hosts, and whether they are a team's. `None` when it can't be booked.
-fn event_type(read: resources::EventType, owner: &User) -> Option<(EventType, bool)> {
+/// Converts an event type without its hosts; returns too whether a team owns it. `None` when it can't be booked.
+fn convert_event_type(read: resources::EventType, owner: &User) -> Option<(EventType, bool)> {
     let is_bookable =
         read.active != Some(false) && read.deleted_at.is_none() && read.booking_method.as_deref() != Some("poll");
     let name = read.name.filter(|name| is_bookable && !name.trim().is_empty())?;
     let profile = read.profile.unwrap_or_default();
-    let is_teams = profile.kind.as_deref() == Some("Team");
+    let is_of_team = profile.kind.as_deref() == Some("Team");
     let event_type = EventType {
         uri: EventTypeUri::new(read.uri),
         name,
@@ -91,7 +96,7 @@ fn event_type(read: resources::EventType, owner: &User) -> Option<(EventType, bo
         // Old event types have no profile. Whatever they count against, the token's owner is who books.
         owner: profile.owner.unwrap_or_else(|| owner.uri.clone()),
         hosts: Vec::new(),
-        questions: questions(read.custom_questions),
+        questions: convert_questions(read.custom_questions),
         locations: read
             .locations
             .into_iter()
@@ -100,11 +105,11 @@ fn event_type(read: resources::EventType, owner: &User) -> Option<(EventType, bo
             })
             .collect(),
     };
-    Some((event_type, is_teams))
+    Some((event_type, is_of_team))
 }
 
-/// Those that are switched on, by position.
-fn questions(read: Vec<resources::Question>) -> Vec<Question> {
+/// Converts the enabled questions, sorted by position.
+fn convert_questions(read: Vec<resources::Question>) -> Vec<Question> {
     let each = (0..).zip(read).filter(|(_, it)| it.enabled != Some(false));
     let mut questions: Vec<_> = each
         .filter_map(|(at, it)| {
@@ -132,11 +137,10 @@ mod tests {
     use domain::ConnectionName;
     use engine::{CalendlyAccount, CalendlyError};
     use serde_json::{Value, json};
-
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, ME, page, with};
+    use crate::fixtures::{self, ME, page, with};
 
     const LIST: &str = "GET /event_types?organization=";
     const MEMBERS: &str = "GET /organization_memberships?organization=";
@@ -167,19 +171,19 @@ mod tests {
     }
 
     async fn ask(calendly: &StandIn) -> Result<Catalog, CalendlyError> {
-        fake::rest(calendly.url()).list_event_types(&ConnectionName::default()).await
+        fixtures::rest(calendly.url()).list_event_types(&ConnectionName::default()).await
     }
 
     async fn read(event_types: Value) -> Vec<EventType> {
-        let calendly = StandIn::with_rules(vec![fake::me(), (LIST, page(event_types, None)), members()]);
+        let calendly = StandIn::with_rules(vec![fixtures::me(), (LIST, page(event_types, None)), members()]);
         ask(&calendly).await.expect("a catalogue").event_types
     }
 
     #[tokio::test]
-    async fn every_page_is_read_and_sorted_by_name_with_its_hosts() {
+    async fn every_page_is_read_and_event_types_are_sorted_by_name() {
         let lars = json!({"name": "Demo", "profile": {"type": "User", "owner": "https://api.calendly.com/users/U2"}});
         let calendly = StandIn::with_rules(vec![
-            fake::me(),
+            fixtures::me(),
             (LIST, page(json!([solo("b"), solo("C")]), Some("p2")).once()),
             (LIST, page(json!([with(solo("A"), &lars)]), None)),
             members(),
@@ -212,13 +216,13 @@ mod tests {
             .requests()
             .into_iter()
             .find(|request| request.method_and_path() == "GET /event_types")
-            .expect("asked")
+            .expect("a request")
             .query_fields();
         assert_eq!(query[1..], [("active".to_owned(), "true".to_owned()), ("count".to_owned(), "100".to_owned())]);
     }
 
     #[tokio::test]
-    async fn what_cannot_be_booked_or_read_is_left_out() {
+    async fn an_event_type_that_can_not_be_booked_or_parsed_is_left_out() {
         let changed = |changes: Value| with(solo("x"), &changes);
         let found = read(json!([
             changed(json!({"active": false})),
@@ -234,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_left_out_or_new_is_no_fault() {
+    async fn missing_and_unknown_values_are_accepted() {
         let bare = json!({
             "uri": "https://api.calendly.com/event_types/bare", "name": "Bare", "duration": 22.5,
             "scheduling_url": "https://calendly.com/maria/bare", "profile": null, "locations": null,
@@ -284,17 +288,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_teams_hosts_are_asked_for_and_not_waited_for() {
+    async fn the_hosts_of_a_team_are_optional() {
         let team = json!({"profile": {"type": "Team", "name": "Sales", "owner": "https://api.calendly.com/teams/T1"}});
         let hosts = async |answer: Answer| {
             let calendly = StandIn::with_rules(vec![
-                fake::me(),
+                fixtures::me(),
                 (LIST, page(json!([with(solo("Team"), &team)]), None)),
                 members(),
                 (HOSTS, answer),
             ]);
-            let mut rest = fake::rest(calendly.url());
-            rest.patience = Duration::from_millis(500);
+            let mut rest = fixtures::rest(calendly.url());
+            rest.timeout = Duration::from_millis(500);
             let found = rest.list_event_types(&ConnectionName::default()).await.expect("a catalogue").event_types;
             assert_eq!(found[0].owner, "https://api.calendly.com/teams/T1");
             found[0].hosts.iter().map(|host| host.name.clone()).collect::<Vec<_>>()
@@ -307,10 +311,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_the_right_to_see_more_there_is_the_owner() {
+    async fn without_permission_the_owner_is_the_only_host() {
         let denied = || Answer::json(403, json!({"title": "Permission Denied"}));
         let calendly = StandIn::with_rules(vec![
-            fake::me(),
+            fixtures::me(),
             (LIST, denied()),
             ("GET /event_types?user=", page(json!([solo("Mine")]), None)),
             (MEMBERS, denied()),
@@ -318,7 +322,7 @@ mod tests {
         let found = ask(&calendly).await.expect("a catalogue").event_types;
         assert_eq!((found[0].hosts[0].uri.as_str(), found[0].hosts[0].name.as_str()), (ME, "Maria Host"));
         let calendly = StandIn::with_rules(vec![
-            fake::me(),
+            fixtures::me(),
             (LIST, page(json!([]), None)),
             (MEMBERS, Answer::json(500, json!({}))),
         ]);

@@ -1,4 +1,4 @@
-//! What can go wrong with a call, without a word about any person, and what that means to the engine.
+//! The errors of calls, without personal data, and their meaning to the engine.
 
 use domain::Reason;
 use engine::{CalendlyError, PortError};
@@ -7,48 +7,48 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-/// Calendly's titles are a few words; a proxy's may be anything.
+/// The longest title that is kept, in characters. Calendly's titles are short; a proxy's may be anything.
 const LONGEST_TITLE: usize = 60;
 
-/// The same of the names of parameters, codes and scopes, and of how many there are.
+/// The longest name of a parameter, code or scope, and the most of each that are kept.
 const LONGEST_NAME: usize = 80;
 const MOST_NAMES: usize = 8;
 
-/// How long a limit lasts when Calendly doesn't say: its shortest is counted by the minute.
+/// The wait when Calendly does not say when its rate limit resets: its shortest limit is per minute.
 pub(crate) const USUAL_RESET_SECONDS: u32 = 60;
 
-/// Why a call did not work.
+/// Why a call failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Error {
-    /// Calendly answered, and not with success.
-    #[error("Calendly answered {status} {title}{}{}", list(faults), advice(required_scopes, *reset_seconds))]
+    /// Calendly answered with an error.
+    #[error("Calendly answered {status} {title}{}{}", format_faults(faults), format_advice(required_scopes, *reset_seconds))]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Calendly's title of it, else the status's own name.
+        /// Calendly's title of the error, else the name of the status.
         title: String,
-        /// What is wrong with the request, as far as Calendly says so in names.
+        /// What is wrong with the request, by parameter and code.
         faults: Vec<Fault>,
-        /// The scopes that the token would need, where Calendly names them.
+        /// The scopes that the token would need, if Calendly names them.
         required_scopes: Vec<String>,
-        /// In how many seconds the rate limit starts anew, where that is the trouble.
+        /// The seconds until the rate limit resets, if it was exceeded.
         reset_seconds: Option<u32>,
     },
-    /// The connection's token can't be had, so nothing was asked.
+    /// The connection's token could not be read, so no call was made.
     #[error("{problem}")]
     NoToken {
-        /// Why not; never its value.
+        /// Why; never its value.
         problem: String,
-        /// Whether somebody must set it up, rather than wait.
+        /// Whether an operator must set it up; otherwise a retry may work.
         is_missing: bool,
     },
-    /// Nothing left this machine.
+    /// The request was not sent.
     #[error("Calendly could not be reached: {0}")]
     Unsent(&'static str),
-    /// There was no answer; whether the call had an effect is not known.
+    /// There was no answer. The call may have had its effect.
     #[error("Calendly could not be reached: {0}")]
     Unreachable(&'static str),
-    /// The answer is not what it should be.
+    /// The answer is not of the expected form.
     #[error("Calendly's answer could not be read: {0}")]
     Unreadable(String),
 }
@@ -56,33 +56,33 @@ pub enum Error {
 /// One thing that is wrong with a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// Where, for example `event.start_time`.
+    /// The parameter, for example `event.start_time`.
     pub parameter: Option<String>,
-    /// What, for example `already_filled`.
+    /// The code, for example `already_filled`.
     pub code: Option<String>,
 }
 
-/// What an error means to whoever wanted something done.
+/// The meaning of an error for the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Meaning {
-    /// Nothing was asked, so nothing was done.
-    Unasked(Reason),
-    /// The token, its scopes, the plan or our base URL: somebody must look.
+pub(crate) enum ErrorClass {
+    /// No call was made.
+    NotSent(Reason),
+    /// The token, its scopes, the plan or our base URL is wrong: an operator must act.
     Misconfigured,
-    /// There is no such thing.
-    Missing,
-    /// Not before so many seconds have passed.
+    /// The resource does not exist.
+    NotFound,
+    /// The rate limit was exceeded; it resets in this many seconds.
     Limited(u32),
-    /// Not done, and it will not be.
+    /// Refused for good.
     Refused,
-    /// Nobody can tell whether it was done.
-    Doubtful,
+    /// The call may have had its effect.
+    Unknown,
 }
 
 impl Error {
     pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         #[derive(Default, Deserialize)]
-        struct Told {
+        struct Body {
             title: Option<String>,
             #[serde(default)]
             details: Vec<Detail>,
@@ -95,48 +95,48 @@ impl Error {
             code: Option<String>,
         }
         // A 502 may carry HTML.
-        let told: Told = serde_json::from_slice(body).unwrap_or_default();
+        let body: Body = serde_json::from_slice(body).unwrap_or_default();
         let name = || status.canonical_reason().unwrap_or_default().to_owned();
         let is_limited = status == StatusCode::TOO_MANY_REQUESTS;
-        let faults = told.details.into_iter().map(|it| Fault {
+        let faults = body.details.into_iter().map(|it| Fault {
             parameter: it.parameter.filter(|name| is_name(name)),
             code: it.code.filter(|name| is_name(name)),
         });
         Self::Refused {
             status: status.as_u16(),
-            title: told.title.map_or_else(name, |title| title.chars().take(LONGEST_TITLE).collect()),
+            title: body.title.map_or_else(name, |title| title.chars().take(LONGEST_TITLE).collect()),
             faults: faults.filter(|it| it.parameter.is_some() || it.code.is_some()).take(MOST_NAMES).collect(),
-            required_scopes: told.required_scopes.into_iter().filter(|it| is_name(it)).take(MOST_NAMES).collect(),
+            required_scopes: body.required_scopes.into_iter().filter(|it| is_name(it)).take(MOST_NAMES).collect(),
             reset_seconds: if is_limited { reset_seconds(headers) } else { None },
         }
     }
 
-    /// Whether the call certainly had no effect: else whatever was to be made may have been made.
+    /// Whether the call certainly had no effect.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { status: 400..=499, .. } | Self::NoToken { .. } | Self::Unsent(_))
     }
 
-    /// Whether there is no such thing.
+    /// Whether the resource does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether there is one already.
+    /// Whether the resource exists already.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: 409, .. })
     }
 
-    /// Whether the token is no good.
+    /// Whether the token is invalid.
     pub fn is_unauthenticated(&self) -> bool {
         matches!(self, Self::Refused { status: 401, .. })
     }
 
-    /// Whether the token may not do that, for whatever reason.
+    /// Whether the token may not do that, for any reason.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Refused { status: 403, .. })
     }
 
-    /// What Calendly finds fault with, in its own names.
+    /// Returns the parameters that Calendly found wrong, by its names.
     pub(crate) fn parameters(&self) -> Vec<String> {
         match self {
             Self::Refused { faults, .. } => faults.iter().filter_map(|it| it.parameter.clone()).collect(),
@@ -149,7 +149,7 @@ impl Error {
         matches!(self, Self::Refused { faults, .. } if faults.iter().any(|it| it.code.as_deref() == Some(code)))
     }
 
-    /// The scopes that the token lacks, when that is the trouble.
+    /// Returns the scopes that the token lacks, when that is the cause.
     pub fn missing_scopes(&self) -> Option<&[String]> {
         match self {
             Self::Refused { status: 403, title, required_scopes, .. } if title == "Insufficient scope" => {
@@ -159,20 +159,20 @@ impl Error {
         }
     }
 
-    pub(crate) fn meaning(&self) -> Meaning {
+    pub(crate) fn classify(&self) -> ErrorClass {
         match self {
-            Self::NoToken { is_missing: true, .. } => Meaning::Unasked(Reason::Misconfigured),
-            Self::NoToken { .. } | Self::Unsent(_) => Meaning::Unasked(Reason::Unreachable),
-            Self::Unreachable(_) | Self::Unreadable(_) => Meaning::Doubtful,
+            Self::NoToken { is_missing: true, .. } => ErrorClass::NotSent(Reason::Misconfigured),
+            Self::NoToken { .. } | Self::Unsent(_) => ErrorClass::NotSent(Reason::Unreachable),
+            Self::Unreachable(_) | Self::Unreadable(_) => ErrorClass::Unknown,
             Self::Refused { status, reset_seconds, .. } => match status {
-                // A redirect is a wrong base URL: none is followed.
-                300..=399 | 401 | 403 => Meaning::Misconfigured,
-                404 => Meaning::Missing,
-                // Some proxy between us lost patience; what lies behind it may have acted.
-                408 => Meaning::Doubtful,
-                429 => Meaning::Limited(reset_seconds.unwrap_or(USUAL_RESET_SECONDS)),
-                400..=499 => Meaning::Refused,
-                _ => Meaning::Doubtful,
+                // The client follows no redirects, so a redirect means a wrong base URL.
+                300..=399 | 401 | 403 => ErrorClass::Misconfigured,
+                404 => ErrorClass::NotFound,
+                // A proxy timed out; Calendly behind it may have acted.
+                408 => ErrorClass::Unknown,
+                429 => ErrorClass::Limited(reset_seconds.unwrap_or(USUAL_RESET_SECONDS)),
+                400..=499 => ErrorClass::Refused,
+                _ => ErrorClass::Unknown,
             },
         }
     }
@@ -182,7 +182,7 @@ impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         match error {
             CallError::NoConnection(_) => Self::Unsent("no connection"),
-            CallError::InvalidRequest(_) => Self::Unsent("its address is no URL"),
+            CallError::InvalidRequest(_) => Self::Unsent("the URL is invalid"),
             CallError::Timeout => Self::Unreachable("no answer in time"),
             CallError::Broken(_) => Self::Unreachable("the connection broke"),
         }
@@ -191,11 +191,11 @@ impl From<CallError> for Error {
 
 impl From<Error> for CalendlyError {
     fn from(error: Error) -> Self {
-        match error.meaning() {
-            Meaning::Missing => Self::NotFound,
-            Meaning::Limited(seconds) => Self::Limited(seconds),
-            Meaning::Misconfigured | Meaning::Refused => Self::Refused(error.to_string()),
-            Meaning::Unasked(_) | Meaning::Doubtful => Self::Unavailable(error.to_string()),
+        match error.classify() {
+            ErrorClass::NotFound => Self::NotFound,
+            ErrorClass::Limited(seconds) => Self::Limited(seconds),
+            ErrorClass::Misconfigured | ErrorClass::Refused => Self::Refused(error.to_string()),
+            ErrorClass::NotSent(_) | ErrorClass::Unknown => Self::Unavailable(error.to_string()),
         }
     }
 }
@@ -211,21 +211,21 @@ pub(crate) fn reset_seconds(headers: &HeaderMap) -> Option<u32> {
     header_number(headers, "x-ratelimit-reset")
 }
 
-/// Whether a text is the name of something in Calendly's API. Whatever is not may quote the person.
+/// Whether a text has the form of a name in Calendly's API. Other text may quote the person.
 fn is_name(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-' | b'[' | b']' | b'/');
     (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(fits)
 }
 
-fn list(faults: &[Fault]) -> String {
+fn format_faults(faults: &[Fault]) -> String {
     let each = faults.iter().map(|it| [it.parameter.as_deref(), it.code.as_deref()].into_iter().flatten());
     let each: Vec<_> = each.map(|names| names.collect::<Vec<_>>().join(" ")).collect();
     if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
 }
 
-fn advice(scopes: &[String], reset_seconds: Option<u32>) -> String {
+fn format_advice(scopes: &[String], reset_seconds: Option<u32>) -> String {
     match reset_seconds {
-        Some(seconds) => format!("; its limit starts anew in {seconds} s"),
+        Some(seconds) => format!("; the rate limit resets in {seconds} s"),
         None if !scopes.is_empty() => format!("; it needs {}", scopes.join(", ")),
         None => String::new(),
     }
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_kept_and_words_are_not() {
+    fn names_are_kept_and_messages_are_not() {
         let filled = refused(
             400,
             &json!({
@@ -269,21 +269,21 @@ mod tests {
     }
 
     #[test]
-    fn a_status_says_what_became_of_it() {
-        for (status, meaning) in [
-            (302, Meaning::Misconfigured),
-            (400, Meaning::Refused),
-            (401, Meaning::Misconfigured),
-            (403, Meaning::Misconfigured),
-            (404, Meaning::Missing),
-            (408, Meaning::Doubtful),
-            (409, Meaning::Refused),
-            (424, Meaning::Refused),
-            (429, Meaning::Limited(60)),
-            (500, Meaning::Doubtful),
-            (502, Meaning::Doubtful),
+    fn each_status_has_its_class() {
+        for (status, class) in [
+            (302, ErrorClass::Misconfigured),
+            (400, ErrorClass::Refused),
+            (401, ErrorClass::Misconfigured),
+            (403, ErrorClass::Misconfigured),
+            (404, ErrorClass::NotFound),
+            (408, ErrorClass::Unknown),
+            (409, ErrorClass::Refused),
+            (424, ErrorClass::Refused),
+            (429, ErrorClass::Limited(60)),
+            (500, ErrorClass::Unknown),
+            (502, ErrorClass::Unknown),
         ] {
-            assert_eq!(refused(status, &json!("<html>")).meaning(), meaning, "{status}");
+            assert_eq!(refused(status, &json!("<html>")).classify(), class, "{status}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Calendly's REST API, as far as we call it.
 //!
-//! [`Rest`] answers the engine's questions with the connection's stored token. [`Account`] is what one token may see and
-//! do: for setting a connection up and looking after it.
+//! [`Rest`] implements the engine's ports with the connection's stored token. [`Account`] makes calls with one token;
+//! the operator uses it to set up and check a connection.
 //!
-//! What an answer means is read off its status, its title and the codes of its details, never off its message, which
-//! changes; nothing but those and the names of parameters and scopes is told on, since messages may quote the person.
+//! The meaning of an answer depends on its status, its title and the codes of its details, never on its message, which
+//! changes. Only these and the names of parameters and scopes are logged or returned: a message may quote the person.
 //!
-//! A question of the engine's ends within eight seconds, however many calls it takes.
+//! Each method of a port ends within eight seconds, however many calls it makes.
 
 mod account;
 mod account_port;
@@ -25,7 +25,7 @@ mod subscriptions;
 mod user;
 
 #[cfg(test)]
-mod fake;
+mod fixtures;
 
 pub use account::Account;
 pub use error::{Error, Fault};

@@ -1,4 +1,4 @@
-//! An invitee's meetings. Calendly lists events without their invitees, who are asked for event by event.
+//! An invitee's meetings. Calendly lists events without their invitees, so these are read event by event.
 
 use domain::{Fact, Private};
 use engine::{Appointment, BookingQuery};
@@ -9,30 +9,30 @@ use wire::calendly::parse_looked_up;
 
 use crate::account::Account;
 use crate::error::Error;
-use crate::paths::path_of_event;
+use crate::paths::event_path;
 use crate::user::User;
 
-/// How many calls go side by side.
-pub(crate) const AT_ONCE: usize = 8;
+/// How many calls are made concurrently.
+pub(crate) const MAX_CONCURRENT_CALLS: usize = 8;
 
-/// How far from the wanted start the booking is looked for: Calendly's filter need not include its own ends.
-const NEAR: SignedDuration = SignedDuration::from_mins(1);
+/// The span searched before and after the start: Calendly's filter may exclude its own ends.
+const SEARCH_MARGIN: SignedDuration = SignedDuration::from_mins(1);
 
-/// The booking that carries the token. One that is canceled meanwhile was made, too: it is found unless one is on.
+/// Finds the booking with the token. Returns a canceled booking only when there is no active one.
 pub(crate) async fn find(account: &Account, owner: &User, wanted: &BookingQuery) -> Result<Option<Fact>, Error> {
-    let (from, until) = (wanted.start.saturating_sub(NEAR), wanted.start.saturating_add(NEAR));
+    let (from, until) = (wanted.start.saturating_sub(SEARCH_MARGIN), wanted.start.saturating_add(SEARCH_MARGIN));
     let (from, until) = (from.unwrap_or(wanted.start), until.unwrap_or(wanted.start));
     let mut found = Vec::new();
-    for meeting in meetings(account, owner, &wanted.email, from, until, &[]).await? {
+    for meeting in list_meetings(account, owner, &wanted.email, from, until, &[]).await? {
         if meeting.invitee["tracking"]["utm_content"] == wanted.token.as_str() {
-            found.push(meeting.fact()?);
+            found.push(meeting.to_fact()?);
         }
     }
     found.sort_by_key(|fact| fact.leg.canceled.is_some());
     Ok(found.into_iter().next())
 }
 
-/// The meetings that are on and begin within `from..until`, in order.
+/// Lists the active meetings that begin within `from..until`, by start.
 pub(crate) async fn list_appointments(
     account: &Account,
     owner: &User,
@@ -42,13 +42,13 @@ pub(crate) async fn list_appointments(
 ) -> Result<Vec<Appointment>, Error> {
     let filter = [("status", "active"), ("sort", "start_time:asc")];
     let mut all = Vec::new();
-    for meeting in meetings(account, owner, email, from, until, &filter).await? {
+    for meeting in list_meetings(account, owner, email, from, until, &filter).await? {
         let location_kind = meeting.event["location"]["type"].as_str().map(str::to_owned);
-        let leg = meeting.fact()?.leg;
-        let (is_on, details) = (leg.canceled.is_none(), leg.details);
-        // Were Calendly's filter to say yes too often, nobody may see another's meeting.
+        let leg = meeting.to_fact()?.leg;
+        let (is_active, details) = (leg.canceled.is_none(), leg.details);
+        // Even if Calendly's filter returned too much, no caller may see another person's meeting.
         let is_theirs = details.email.expose().eq_ignore_ascii_case(email.expose().trim());
-        if is_on && is_theirs && (from..until).contains(&details.start) {
+        if is_active && is_theirs && (from..until).contains(&details.start) {
             all.push(Appointment {
                 event: details.event,
                 invitee: leg.invitee,
@@ -69,20 +69,20 @@ pub(crate) async fn list_appointments(
     Ok(all)
 }
 
-/// An event and one invitee in it, as Calendly answers them.
+/// An event and one of its invitees, as Calendly returns them.
 struct Meeting {
     event: Value,
     invitee: Value,
 }
 
 impl Meeting {
-    fn fact(&self) -> Result<Fact, Error> {
-        fact(&self.invitee, &self.event)
+    fn to_fact(&self) -> Result<Fact, Error> {
+        build_fact(&self.invitee, &self.event)
     }
 }
 
-/// The events in which this address is, each with each of its invitees of that address.
-async fn meetings(
+/// Lists the events with an invitee of this address, once for each such invitee.
+async fn list_meetings(
     account: &Account,
     owner: &User,
     email: &Private<String>,
@@ -93,12 +93,12 @@ async fn meetings(
     let (from, until) = (format!("{from:.0}"), format!("{until:.0}"));
     let email = email.expose().as_str();
     let span = [("invitee_email", email), ("min_start_time", from.as_str()), ("max_start_time", until.as_str())];
-    let events = account.list_of(owner, "/scheduled_events", &[&span, filter].concat()).await?;
+    let events = account.list_in_organization(owner, "/scheduled_events", &[&span, filter].concat()).await?;
     let each = stream::iter(events).map(async |event| {
-        let path = event["uri"].as_str().and_then(path_of_event);
-        let path = path.ok_or_else(|| Error::Unreadable("an event's URI is not of the known form".to_owned()))?;
+        let path = event["uri"].as_str().and_then(event_path);
+        let path = path.ok_or_else(|| Error::Unreadable("an event's URI is not of the expected form".to_owned()))?;
         match account.list(&format!("{path}/invitees"), &[("email", email)]).await {
-            // It was there when events were listed: it is gone since.
+            // The event was deleted after it was listed.
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             Err(error) => Err(error),
             Ok(invitees) => {
@@ -106,12 +106,12 @@ async fn meetings(
             }
         }
     });
-    let each: Vec<_> = each.buffered(AT_ONCE).try_collect().await?;
+    let each: Vec<_> = each.buffered(MAX_CONCURRENT_CALLS).try_collect().await?;
     Ok(each.into_iter().flatten().collect())
 }
 
-/// What an invitee and its event say together.
-pub(crate) fn fact(invitee: &Value, event: &Value) -> Result<Fact, Error> {
+/// Builds the fact of an invitee and its event.
+pub(crate) fn build_fact(invitee: &Value, event: &Value) -> Result<Fact, Error> {
     let one = |resource: &Value| json!({"resource": resource}).to_string();
     parse_looked_up(one(invitee).as_bytes(), one(event).as_bytes())
         .map_err(|malformed| Error::Unreadable(malformed.to_string()))
@@ -121,11 +121,10 @@ pub(crate) fn fact(invitee: &Value, event: &Value) -> Result<Fact, Error> {
 mod tests {
     use domain::{ConnectionName, Token};
     use engine::{Calendly, CalendlyAccount, CalendlyError};
-
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, ME, ORGANIZATION, TOKEN, event, invitee, page, with};
+    use crate::fixtures::{self, ME, ORGANIZATION, TOKEN, event, invitee, page, with};
 
     const LIST: &str = "GET /scheduled_events?organization=";
     const INVITEES: &str = "GET /scheduled_events/E1/invitees?";
@@ -134,27 +133,27 @@ mod tests {
         text.parse().expect("an instant")
     }
 
-    async fn look(calendly: &StandIn) -> Option<Fact> {
+    async fn find(calendly: &StandIn) -> Option<Fact> {
         let token = Token::parse(TOKEN).expect("a token");
         let wanted = BookingQuery { token, email: "ana@example.com".into(), start: instant("2127-01-11T09:00:00Z") };
-        fake::rest(calendly.url()).find_booking(&ConnectionName::default(), &wanted).await.expect("an answer")
+        fixtures::rest(calendly.url()).find_booking(&ConnectionName::default(), &wanted).await.expect("an answer")
     }
 
-    async fn looked(answers: Vec<(&'static str, Answer)>) -> Option<Fact> {
-        look(&StandIn::with_rules([vec![fake::me()], answers].concat())).await
+    async fn find_among(answers: Vec<(&'static str, Answer)>) -> Option<Fact> {
+        find(&StandIn::with_rules([vec![fixtures::me()], answers].concat())).await
     }
 
     #[tokio::test]
-    async fn a_booking_is_found_by_its_token_among_the_meetings_of_its_minute() {
+    async fn a_booking_is_found_by_its_token_near_its_start() {
         let others = with(invitee("I0"), &json!({"tracking": {"utm_content": "spring"}}));
         let none = with(invitee("I2"), &json!({"tracking": null}));
         let calendly = StandIn::with_rules(vec![
-            fake::me(),
+            fixtures::me(),
             (LIST, page(json!([event()]), Some("p2")).once()),
             (LIST, page(json!([]), None)),
             (INVITEES, page(json!([others, none, invitee("I1")]), None)),
         ]);
-        let found = look(&calendly).await.expect("a booking");
+        let found = find(&calendly).await.expect("a booking");
         assert_eq!(found.leg.invitee.as_str(), "https://api.calendly.com/scheduled_events/E1/invitees/I1");
         let requests = calendly.requests();
         let query = |at: usize| {
@@ -175,35 +174,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_may_not_see_the_organization_sees_their_own() {
+    async fn without_permission_for_the_organization_own_events_are_searched() {
         let calendly = StandIn::with_rules(vec![
-            fake::me(),
+            fixtures::me(),
             (LIST, Answer::json(403, json!({"title": "Permission Denied"}))),
             ("GET /scheduled_events?user=", page(json!([event()]), None)),
             (INVITEES, page(json!([invitee("I1")]), None)),
         ]);
-        assert!(look(&calendly).await.is_some());
+        assert!(find(&calendly).await.is_some());
         assert_eq!(calendly.requests()[2].query_fields()[0], ("user".to_owned(), ME.to_owned()));
     }
 
     #[tokio::test]
-    async fn a_booking_that_was_canceled_since_was_made() {
+    async fn a_canceled_booking_is_found_when_none_is_active() {
         let over = with(invitee("I0"), &json!({"status": "canceled"}));
         let list = || (LIST, page(json!([event()]), None));
-        let both = looked(vec![list(), (INVITEES, page(json!([over, invitee("I1")]), None))]).await.expect("one");
+        let both = find_among(vec![list(), (INVITEES, page(json!([over, invitee("I1")]), None))]).await.expect("one");
         assert!(both.leg.canceled.is_none());
-        let one = looked(vec![list(), (INVITEES, page(json!([over]), None))]).await.expect("one");
+        let one = find_among(vec![list(), (INVITEES, page(json!([over]), None))]).await.expect("one");
         assert!(one.leg.canceled.is_some());
     }
 
     #[tokio::test]
-    async fn nothing_that_carries_the_token_is_none_and_an_event_that_is_gone_is_no_failure() {
-        assert!(looked(vec![(LIST, page(json!([]), None))]).await.is_none());
-        assert!(looked(vec![(LIST, page(json!([event()]), None))]).await.is_none());
+    async fn without_the_token_there_is_no_booking_and_a_deleted_event_is_no_failure() {
+        assert!(find_among(vec![(LIST, page(json!([]), None))]).await.is_none());
+        assert!(find_among(vec![(LIST, page(json!([event()]), None))]).await.is_none());
     }
 
     #[tokio::test]
-    async fn appointments_are_those_that_are_on_in_order_and_nobody_elses() {
+    async fn appointments_are_active_sorted_and_of_the_invitee_only() {
         let at = |id: &str, start: &str| {
             let uri = format!("https://api.calendly.com/scheduled_events/{id}");
             with(event(), &json!({"uri": uri, "start_time": start, "name": id}))
@@ -214,17 +213,17 @@ mod tests {
             at("E2", "2127-01-12T09:00:00Z"),
             at("E4", "2127-01-18T00:00:00Z"),
         ]);
-        let of = |changes: &Value| page(json!([with(invitee("I1"), changes)]), None);
+        let invitees = |changes: &Value| page(json!([with(invitee("I1"), changes)]), None);
         let calendly = StandIn::with_rules(vec![
-            fake::me(),
+            fixtures::me(),
             (LIST, page(listed, None)),
-            (INVITEES, of(&json!({"email": "Ana@Example.com"}))),
-            ("GET /scheduled_events/E2/invitees?", of(&json!({"email": "bo@example.com"}))),
-            ("GET /scheduled_events/E3/invitees?", of(&json!({}))),
-            ("GET /scheduled_events/E4/invitees?", of(&json!({}))),
+            (INVITEES, invitees(&json!({"email": "Ana@Example.com"}))),
+            ("GET /scheduled_events/E2/invitees?", invitees(&json!({"email": "bo@example.com"}))),
+            ("GET /scheduled_events/E3/invitees?", invitees(&json!({}))),
+            ("GET /scheduled_events/E4/invitees?", invitees(&json!({}))),
         ]);
         let (from, until) = (instant("2127-01-11T00:00:00.5Z"), instant("2127-01-18T00:00:00Z"));
-        let rest = fake::rest(calendly.url());
+        let rest = fixtures::rest(calendly.url());
         let found = rest.list_appointments(&ConnectionName::default(), &"ana@example.com".into(), from, until).await;
         let found = found.expect("appointments");
         assert_eq!(found.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["E1", "E3"]);
@@ -240,15 +239,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_event_that_cannot_be_asked_about_makes_no_half_list() {
+    async fn a_failed_call_fails_the_whole_list() {
         let answers = vec![
-            fake::me(),
+            fixtures::me(),
             (LIST, page(json!([event()]), None)),
             (INVITEES, Answer::json(429, json!({})).header("x-ratelimit-reset", 12)),
         ];
         let calendly = StandIn::with_rules(answers);
         let (from, until) = (instant("2127-01-11T00:00:00Z"), instant("2127-01-18T00:00:00Z"));
-        let rest = fake::rest(calendly.url());
+        let rest = fixtures::rest(calendly.url());
         let found = rest.list_appointments(&ConnectionName::default(), &"ana@example.com".into(), from, until).await;
         assert_eq!(found, Err(CalendlyError::Limited(12)));
     }

@@ -1,4 +1,4 @@
-//! What a booking was made with, read back in the form's words.
+//! The values that a booking was made with, in the terms of the booking form.
 
 use domain::scheduling::{Meeting, QuestionAnswered};
 use domain::{Phone, Private};
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::resources::{Invitee, ScheduledEvent};
 
-/// Reads it off an invitee and its event.
-pub(crate) fn original_form(invitee: &Invitee, event: &ScheduledEvent) -> OriginalForm {
+/// Reads the form from an invitee and its event.
+pub(crate) fn parse_original_form(invitee: &Invitee, event: &ScheduledEvent) -> OriginalForm {
     let answers = (0..).zip(items(&invitee.questions_and_answers)).filter_map(|(at, it)| {
         let position = it["position"].as_u64().and_then(|position| u32::try_from(position).ok());
         Some(QuestionAnswered {
@@ -23,16 +23,16 @@ pub(crate) fn original_form(invitee: &Invitee, event: &ScheduledEvent) -> Origin
         answers: answers.collect(),
         phone: invitee.text_reminder_number.as_deref().and_then(|number| Phone::parse(number).ok()),
         guests: items(&event.event_guests).filter_map(|guest| text(&guest["email"])).collect(),
-        meeting: meeting(&event.location),
+        meeting: parse_meeting(&event.location),
     }
 }
 
-/// Where to meet, if the form can say so again.
-fn meeting(location: &Value) -> Option<Meeting> {
+/// Returns the place to meet, if the form accepts it again.
+fn parse_meeting(location: &Value) -> Option<Meeting> {
     let (kind, location) = match location["type"].as_str()? {
-        // These say where, and the form must say it again.
+        // The form needs the location of these again.
         kind @ ("physical" | "outbound_call" | "ask_invitee" | "custom") => (kind, Some(text(&location["location"])?)),
-        // These don't: what stands there is the host's own number, or a link made for that one meeting.
+        // The location of these is the host's own number, or a link made for this meeting: the form takes none.
         "zoom" => ("zoom_conference", None),
         "gotomeeting" => ("gotomeeting_conference", None),
         kind if kind == "inbound_call" || kind.ends_with("_conference") => (kind, None),
@@ -64,25 +64,25 @@ mod tests {
             "event_guests": guests, "location": location,
         });
         let invitee = serde_json::from_value(invitee).expect("an invitee");
-        original_form(&invitee, &serde_json::from_value(event).expect("an event"))
+        parse_original_form(&invitee, &serde_json::from_value(event).expect("an event"))
     }
 
     #[test]
-    fn a_booking_is_read_back_as_the_form_would_say_it() {
+    fn a_booking_is_read_in_the_terms_of_the_form() {
         let answers = json!([
             {"question": "Company", "answer": "Acme", "position": 3}, {"question": "Topic", "answer": "  "},
             {"question": "Role", "answer": "Owner"}, {"answer": "lost"}, "odd",
         ]);
         let found = read(answers, json!([{"email": "bo@example.com"}, {}]), json!({"type": "zoom", "join_url": "…"}));
-        let told: Vec<_> =
+        let found_answers: Vec<_> =
             found.answers.iter().map(|it| (it.question.as_str(), it.answer.expose().as_str(), it.position)).collect();
-        assert_eq!(told, [("Company", "Acme", 3), ("Role", "Owner", 2)]);
+        assert_eq!(found_answers, [("Company", "Acme", 3), ("Role", "Owner", 2)]);
         assert_eq!((found.seats, found.guests), (2, vec!["bo@example.com".into()]));
         assert_eq!(found.phone.map(|it| it.expose().to_owned()).as_deref(), Some("+4520123456"));
     }
 
     #[test]
-    fn a_place_is_told_again_where_the_form_takes_it() {
+    fn a_location_is_read_when_the_form_accepts_it() {
         let read_back = |location: Value| {
             let meeting = read(json!(null), json!(null), location).meeting?;
             Some((meeting.kind, meeting.location.map(|it| it.expose().clone())))

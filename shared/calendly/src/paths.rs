@@ -1,4 +1,4 @@
-//! Where an invitee and its event stand: Calendly's URIs, as paths.
+//! The paths of Calendly's URIs.
 
 use domain::InviteeUri;
 
@@ -10,7 +10,7 @@ pub(crate) struct InviteePath {
 }
 
 impl InviteePath {
-    /// Reads `…/scheduled_events/{event}/invitees/{invitee}`. The host is not looked at: it is the base URL's to say.
+    /// Parses `…/scheduled_events/{event}/invitees/{invitee}`. The host is ignored: calls go to the base URL.
     pub(crate) fn parse(invitee: &InviteeUri) -> Option<Self> {
         let mut segments = invitee.as_str().trim_end_matches('/').rsplit('/');
         let (id, invitees, event_id, events) = (segments.next()?, segments.next()?, segments.next()?, segments.next()?);
@@ -21,15 +21,15 @@ impl InviteePath {
     }
 }
 
-/// The path of a scheduled event: of `…/scheduled_events/{event}`.
-pub(crate) fn path_of_event(uri: &str) -> Option<String> {
+/// Returns the path of a scheduled event, of `…/scheduled_events/{event}`.
+pub(crate) fn event_path(uri: &str) -> Option<String> {
     let mut segments = uri.trim_end_matches('/').rsplit('/');
     let (id, events) = (segments.next()?, segments.next()?);
     (events == "scheduled_events" && is_id(id)).then(|| format!("/scheduled_events/{id}"))
 }
 
-/// The path of a user: of `…/users/{user}`.
-pub(crate) fn path_of_user(uri: &str) -> Option<String> {
+/// Returns the path of a user, of `…/users/{user}`.
+pub(crate) fn user_path(uri: &str) -> Option<String> {
     let mut segments = uri.trim_end_matches('/').rsplit('/');
     let (id, users) = (segments.next()?, segments.next()?);
     (users == "users" && is_id(id)).then(|| format!("/users/{id}"))
@@ -44,9 +44,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_known_form_of_uri_is_asked_about() {
+    fn only_a_uri_of_the_expected_form_has_a_path() {
         let location = InviteePath::parse(&InviteeUri::new("https://api.calendly.com/scheduled_events/E1/invitees/I1"));
-        let location = location.expect("a place");
+        let location = location.expect("a path");
         assert_eq!(
             (location.invitee.as_str(), location.event.as_str()),
             ("/scheduled_events/E1/invitees/I1", "/scheduled_events/E1")

@@ -1,16 +1,16 @@
-//! Calendly's resources, as far as we read them. Whatever can be left out or be null may be; every enumeration is open.
+//! Calendly's resources, as far as we read them. Optional fields may be missing or null; every enumeration is open.
 
 use domain::Private;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// `null` is as good as nothing.
+/// Deserializes `null` as the default.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Somebody who hosts meetings.
+/// A user who hosts meetings.
 #[derive(Deserialize)]
 pub(crate) struct Member {
     pub(crate) uri: String,
@@ -33,7 +33,7 @@ pub(crate) struct EventTypeMembership {
     pub(crate) member: Member,
 }
 
-/// An event type. Those that can't be booked have less.
+/// An event type. One that can't be booked has fewer fields.
 #[derive(Deserialize)]
 pub(crate) struct EventType {
     pub(crate) uri: String,
@@ -55,7 +55,7 @@ pub(crate) struct EventType {
     pub(crate) locations: Vec<Location>,
 }
 
-/// Whose page an event type is on.
+/// The owner of an event type.
 #[derive(Default, Deserialize)]
 pub(crate) struct Profile {
     #[serde(rename = "type")]
@@ -77,14 +77,14 @@ pub(crate) struct Question {
     pub(crate) include_other: Option<bool>,
 }
 
-/// A way to meet.
+/// A location to meet at.
 #[derive(Deserialize)]
 pub(crate) struct Location {
     pub(crate) kind: Option<String>,
     pub(crate) location: Option<String>,
 }
 
-/// A start that is free.
+/// A free start.
 #[derive(Deserialize)]
 pub(crate) struct AvailableTime {
     pub(crate) status: Option<String>,
@@ -102,7 +102,7 @@ pub(crate) struct BusyTime {
     pub(crate) end_time: Timestamp,
 }
 
-/// A host's hours.
+/// A host's availability schedule.
 #[derive(Deserialize)]
 pub(crate) struct AvailabilitySchedule {
     #[serde(default, deserialize_with = "or_default")]
@@ -133,7 +133,7 @@ pub(crate) struct Interval {
     pub(crate) to: Option<String>,
 }
 
-/// A link that books once.
+/// A single-use link.
 #[derive(Deserialize)]
 pub(crate) struct SchedulingLink {
     pub(crate) booking_url: String,
@@ -145,7 +145,7 @@ pub(crate) struct ScheduledEvent {
     pub(crate) status: Option<String>,
     pub(crate) start_time: Timestamp,
     invitees_counter: InviteesCounter,
-    /// Seen in more forms than are documented, so read only where it is needed.
+    /// Captured answers have more forms than the documentation, so it is parsed only where needed.
     #[serde(default)]
     pub(crate) location: Value,
     #[serde(default)]
@@ -157,7 +157,7 @@ impl ScheduledEvent {
         self.status.as_deref() == Some("canceled")
     }
 
-    /// How many invitees are in it.
+    /// Returns the number of active invitees.
     pub(crate) fn seats(&self) -> u32 {
         self.invitees_counter.active as u32
     }
@@ -184,7 +184,7 @@ impl Invitee {
     }
 }
 
-/// A mark for not having come.
+/// A mark that the invitee did not come.
 #[derive(Deserialize)]
 pub(crate) struct NoShow {
     pub(crate) uri: String,

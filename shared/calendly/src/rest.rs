@@ -1,4 +1,4 @@
-//! The engine's questions, asked with the connection's stored token.
+//! [`Calendly`], the port of the engine, with the connection's stored token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use wire::calendly::parse_looked_up;
 use crate::account::Account;
 use crate::error::Error;
 use crate::owners::{Owners, Zones};
-use crate::paths::{InviteePath, path_of_user};
+use crate::paths::{InviteePath, user_path};
 use crate::user::User;
 use crate::{booking, cancel, meetings, scheduling_link};
 
@@ -27,12 +27,12 @@ pub struct Rest {
     secrets: Arc<Secrets>,
     owners: Arc<Owners>,
     zones: Arc<Zones>,
-    /// How long one question may take, with all of its calls.
-    pub(crate) patience: Duration,
+    /// The time-out of one method of a port, with all its calls.
+    pub(crate) timeout: Duration,
 }
 
 impl Rest {
-    /// `base_url` is without its trailing slash. The token is each connection's own.
+    /// `base_url` has no trailing slash. Each connection has its own token.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
         Self {
             client,
@@ -40,11 +40,11 @@ impl Rest {
             secrets,
             owners: Arc::default(),
             zones: Arc::default(),
-            patience: CALL_TIMEOUT,
+            timeout: CALL_TIMEOUT,
         }
     }
 
-    /// The connection's account, for one question.
+    /// Returns the connection's account, for one method of a port.
     pub(crate) async fn account(&self, connection: &ConnectionName) -> Result<Account, Error> {
         let providers = self.secrets.providers(connection).await.map_err(|error| Error::NoToken {
             problem: error.to_string(),
@@ -54,10 +54,10 @@ impl Rest {
             problem: "the connection's secret has no Calendly token".to_owned(),
             is_missing: true,
         })?;
-        Ok(Account::new(self.client.clone(), &self.base_url, token).within(self.patience))
+        Ok(Account::new(self.client.clone(), &self.base_url, token).within(self.timeout))
     }
 
-    /// Whose account it is: asked once in a while.
+    /// Returns the owner of the account, from the cache or from Calendly.
     pub(crate) async fn owner(&self, connection: &ConnectionName, account: &Account) -> Result<User, Error> {
         if let Some(known) = self.owners.get(connection, &account.token) {
             return Ok(known);
@@ -75,13 +75,13 @@ impl Calendly for Rest {
         invitee: &InviteeUri,
     ) -> Result<Option<Fact>, PortError> {
         let Some(location) = InviteePath::parse(invitee) else {
-            tracing::warn!("an invitee's URI is not of the known form, so nobody can be asked about it");
+            tracing::warn!("an invitee's URI is not of the expected form; it is not looked up");
             return Ok(None);
         };
         let account = self.account(connection).await?;
-        // Side by side: both together must end within the time that one call has.
-        let asked = tokio::try_join!(account.bytes(&location.invitee, &[]), account.bytes(&location.event, &[]));
-        match asked {
+        // Concurrent calls: both together must end within the time-out of one.
+        let answers = tokio::try_join!(account.bytes(&location.invitee, &[]), account.bytes(&location.event, &[]));
+        match answers {
             Ok((invitee, event)) => match parse_looked_up(&invitee, &event) {
                 Ok(fact) => Ok(Some(fact)),
                 Err(malformed) => Err(Error::Unreadable(malformed.to_string()).into()),
@@ -110,17 +110,17 @@ impl Calendly for Rest {
 
     async fn cancel_event(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
         let Some(location) = InviteePath::parse(invitee) else {
-            let detail = "the invitee's URI is not of the known form".to_owned();
+            let detail = "the invitee's URI is not of the expected form".to_owned();
             return Outcome::Refused { reason: Reason::NotFound, detail };
         };
         match self.account(connection).await {
             Ok(account) => cancel::cancel(&account, &location, reason, SystemClock.now()).await,
-            Err(error) => cancel::without_token(&error),
+            Err(error) => cancel::outcome_without_token(&error),
         }
     }
 
     async fn fetch_host_zone(&self, connection: &ConnectionName, host: &str) -> Result<Option<String>, PortError> {
-        let Some(path) = path_of_user(host) else { return Ok(None) };
+        let Some(path) = user_path(host) else { return Ok(None) };
         if let Some(known) = self.zones.get(connection, host) {
             return Ok(known);
         }
@@ -139,7 +139,7 @@ impl Calendly for Rest {
         connection: &ConnectionName,
         event_type: &EventTypeUri,
     ) -> Result<String, CalendlyError> {
-        Ok(scheduling_link::link(&self.account(connection).await?, event_type).await?)
+        Ok(scheduling_link::create_link(&self.account(connection).await?, event_type).await?)
     }
 }
 
@@ -147,24 +147,23 @@ impl Calendly for Rest {
 mod tests {
     use domain::FactKind;
     use serde_json::json;
-
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, ok, resource};
+    use crate::fixtures::{self, ok, resource};
 
     const INVITEE: &str = "https://api.calendly.com/scheduled_events/E1/invitees/I1";
 
     fn found() -> Vec<(&'static str, Answer)> {
         vec![
-            ("GET /scheduled_events/E1/invitees/I1 ", resource(&fake::invitee("I1"))),
-            ("GET /scheduled_events/E1 ", resource(&fake::event())),
+            ("GET /scheduled_events/E1/invitees/I1 ", resource(&fixtures::invitee("I1"))),
+            ("GET /scheduled_events/E1 ", resource(&fixtures::event())),
         ]
     }
 
     async fn ask(connection: &str, base_url: &str) -> Result<Option<Fact>, PortError> {
         let connection = ConnectionName::parse(connection).expect("a name");
-        fake::rest(base_url).fetch_invitee(&connection, &InviteeUri::new(INVITEE)).await
+        fixtures::rest(base_url).fetch_invitee(&connection, &InviteeUri::new(INVITEE)).await
     }
 
     async fn ask_for(answers: Vec<(&'static str, Answer)>) -> Result<Option<Fact>, PortError> {
@@ -183,15 +182,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_invitee_that_calendly_does_not_know_is_none() {
+    async fn an_unknown_invitee_is_none() {
         let gone = || Answer::json(404, json!({"title": "Resource Not Found", "message": "…"}));
         let answers = vec![("GET /scheduled_events/E1/invitees/I1 ", gone()), ("GET /scheduled_events/E1 ", gone())];
         assert_eq!(ask_for(answers).await.expect("an answer"), None);
     }
 
     #[tokio::test]
-    async fn a_refusal_is_told_by_status_and_title_only() {
-        for (status, body, told) in [
+    async fn a_refusal_is_described_by_status_and_title_only() {
+        for (status, body, description) in [
             (
                 401,
                 json!({"title": "Unauthenticated", "message": "no, Ana Pop"}),
@@ -205,33 +204,33 @@ mod tests {
             (
                 429,
                 json!({"title": "Too Many Requests", "message": "Ana Pop"}),
-                "Calendly answered 429 Too Many Requests; its limit starts anew in 37 s",
+                "Calendly answered 429 Too Many Requests; the rate limit resets in 37 s",
             ),
             (502, json!("<html>Ana Pop</html>"), "Calendly answered 502 Bad Gateway"),
         ] {
             let mut answers = found();
             answers[0].1 = Answer::json(status, body).header("x-ratelimit-reset", 37);
-            assert_eq!(ask_for(answers).await.expect_err("a refusal").to_string(), told);
+            assert_eq!(ask_for(answers).await.expect_err("a refusal").to_string(), description);
         }
     }
 
     #[tokio::test]
-    async fn what_is_missing_or_unreadable_is_unavailable() {
+    async fn an_unreadable_answer_or_a_missing_token_is_unavailable() {
         let mut answers = found();
         answers[1].1 =
             ok(&json!({"resource": {"uri": "https://api.calendly.com/scheduled_events/E1", "start_time": "Ana Pop"}}));
-        let told = ask_for(answers).await.expect_err("unreadable").to_string();
-        assert!(told.contains("start_time") && !told.contains("Ana"), "{told}");
+        let description = ask_for(answers).await.expect_err("unreadable").to_string();
+        assert!(description.contains("start_time") && !description.contains("Ana"), "{description}");
 
-        let nobody = stand_in::unused_url();
+        let unused_url = stand_in::unused_url();
         assert_eq!(
-            ask("default", &nobody).await.expect_err("nobody").to_string(),
+            ask("default", &unused_url).await.expect_err("no connection").to_string(),
             "Calendly could not be reached: no connection"
         );
         assert_eq!(
-            ask("empty", &nobody).await.expect_err("no token").to_string(),
+            ask("empty", &unused_url).await.expect_err("no token").to_string(),
             "the connection's secret has no Calendly token"
         );
-        assert!(ask("unheard-of", &nobody).await.is_err());
+        assert!(ask("unheard-of", &unused_url).await.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Links that book once.
+//! Single-use links to a booking page.
 
 use domain::EventTypeUri;
 use serde::Serialize;
@@ -15,9 +15,9 @@ struct Link<'a> {
     owner_type: &'static str,
 }
 
-/// A new link for one booking.
-pub(crate) async fn link(account: &Account, event_type: &EventTypeUri) -> Result<String, Error> {
+/// Creates a link for one booking.
+pub(crate) async fn create_link(account: &Account, event_type: &EventTypeUri) -> Result<String, Error> {
     let body = Link { max_event_count: 1, owner: event_type, owner_type: "EventType" };
-    let link: SchedulingLink = account.make("/scheduling_links", &body).await?;
+    let link: SchedulingLink = account.post("/scheduling_links", &body).await?;
     Ok(link.booking_url)
 }

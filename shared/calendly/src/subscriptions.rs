@@ -1,14 +1,15 @@
-//! What one token may see, and its webhook subscriptions.
+//! What a token may access, and the organization's webhook subscriptions.
 
 use domain::{Private, uri_uuid};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Account, all};
+use crate::account::{Account, parse_all};
 use crate::error::Error;
 use crate::user::User;
 
-/// The events we take. They need the scopes `scheduled_events:read` and `event_types:read`, and no plan feature.
+/// The events that we subscribe to. They need the scopes `scheduled_events:read` and `event_types:read`, and no plan
+/// feature.
 pub const EVENTS: [&str; 7] = [
     "invitee.created",
     "invitee.canceled",
@@ -19,18 +20,18 @@ pub const EVENTS: [&str; 7] = [
     "event_type.deleted",
 ];
 
-/// A user's place in an organization.
+/// A user's membership in an organization.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Membership {
-    /// The organization.
+    /// The URI of the organization.
     pub organization: String,
-    /// `owner`, `admin`, `user`, or what Calendly may add.
+    /// `owner`, `admin` or `user`; Calendly may add others.
     pub role: String,
 }
 
 impl Membership {
     /// Whether the role allows subscriptions to the whole organization.
-    pub fn leads(&self) -> bool {
+    pub fn is_admin(&self) -> bool {
         matches!(self.role.as_str(), "owner" | "admin")
     }
 }
@@ -40,13 +41,13 @@ impl Membership {
 pub struct Subscription {
     /// Its URI.
     pub uri: String,
-    /// Where it delivers to.
+    /// The URL that it delivers to.
     pub callback_url: String,
-    /// `active` or `disabled`; a disabled one must be made anew.
+    /// `active` or `disabled`. A disabled subscription must be created again.
     pub state: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Since when deliveries fail, if they do. After 24 hours Calendly disables the subscription and tells nobody.
+    /// Since when deliveries fail, if they do. After 24 hours Calendly disables the subscription without notice.
     pub retry_started_at: Option<Timestamp>,
     /// Its events.
     #[serde(default)]
@@ -59,52 +60,54 @@ impl Subscription {
         self.state == "active"
     }
 
-    /// The events we take and this subscription doesn't bring.
-    pub fn lacks(&self) -> Vec<&'static str> {
+    /// Returns the events of [`EVENTS`] that this subscription lacks.
+    pub fn missing_events(&self) -> Vec<&'static str> {
         EVENTS.into_iter().filter(|event| !self.events.iter().any(|has| has == event)).collect()
     }
 }
 
-/// A subscription to be made, for the whole organization and for [`EVENTS`].
+/// A subscription to create, for the whole organization and for [`EVENTS`].
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// Where to deliver to. There can be one subscription for it.
+    /// The URL to deliver to. Calendly allows one subscription for each URL.
     pub url: &'a str,
     /// The organization.
     pub organization: &'a str,
-    /// What deliveries are signed with. Calendly never gives it back.
+    /// The key that signs deliveries. Calendly never returns it.
     pub signing_key: &'a Private<String>,
 }
 
 impl Account {
-    /// The token's owner.
+    /// Gets the token's owner.
     ///
     /// # Errors
-    /// See [`Error`]; a token that is no good is [`Error::is_unauthenticated`].
+    /// See [`Error`]; an invalid token is [`Error::is_unauthenticated`].
     pub async fn me(&self) -> Result<User, Error> {
         self.get("/users/me").await
     }
 
-    /// A user's places in organizations.
+    /// Lists a user's memberships.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn memberships(&self, user: &str) -> Result<Vec<Membership>, Error> {
-        all(self.list("/organization_memberships", &[("user", user)]).await?)
+        parse_all(self.list("/organization_memberships", &[("user", user)]).await?)
     }
 
-    /// The subscriptions to the whole organization.
+    /// Lists the subscriptions to the whole organization.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn subscriptions(&self, organization: &str) -> Result<Vec<Subscription>, Error> {
-        all(self.list("/webhook_subscriptions", &[("organization", organization), ("scope", "organization")]).await?)
+        parse_all(
+            self.list("/webhook_subscriptions", &[("organization", organization), ("scope", "organization")]).await?,
+        )
     }
 
-    /// Makes a subscription.
+    /// Creates a subscription.
     ///
     /// # Errors
-    /// See [`Error`]; [`Error::is_conflict`] when there is one for this URL, in whatever scope.
+    /// See [`Error`]; [`Error::is_conflict`] when there is one for this URL, in any scope.
     pub async fn subscribe(&self, order: Order<'_>) -> Result<Subscription, Error> {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -121,10 +124,10 @@ impl Account {
             scope: "organization",
             signing_key: order.signing_key.expose(),
         };
-        self.make("/webhook_subscriptions", &body).await
+        self.post("/webhook_subscriptions", &body).await
     }
 
-    /// Deletes a subscription. None of that URI is success.
+    /// Deletes a subscription. One that does not exist is a success.
     ///
     /// # Errors
     /// See [`Error`].
@@ -132,11 +135,11 @@ impl Account {
         self.delete(&format!("/webhook_subscriptions/{}", uri_uuid(subscription))).await
     }
 
-    /// The scopes that the token lacks, found out by trying what we read. Those for writing can't be tried without
-    /// doing; no call tells what a token may do.
+    /// Finds the scopes that the token lacks, by trying each call that reads. Scopes for writing can't be tried without
+    /// an effect, and Calendly has no call that lists a token's scopes.
     ///
     /// # Errors
-    /// See [`Error`]; what Calendly denies for another reason than scopes is none here.
+    /// See [`Error`]. A call that Calendly denies for another reason than a scope is no error.
     pub async fn missing_scopes(&self, user: &User) -> Result<Vec<String>, Error> {
         let (own, organization) = (("user", user.uri.as_str()), ("organization", user.current_organization.as_str()));
         let one = ("count", "1");
@@ -151,7 +154,7 @@ impl Account {
         for (path, params) in tries {
             match self.bytes(path, params).await {
                 Ok(_) => {}
-                // Denied for another reason, such as the role: that is told elsewhere.
+                // Denied for a missing scope, or for another reason, such as the role, which is reported elsewhere.
                 Err(error @ Error::Refused { status: 403, .. }) => {
                     missing.extend(error.missing_scopes().into_iter().flatten().cloned());
                 }
@@ -167,11 +170,10 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, made, none, ok, page};
+    use crate::fixtures::{self, made, none, ok, page};
 
     const USER: &str = "https://api.calendly.com/users/U1";
     const ORGANIZATION: &str = "https://api.calendly.com/organizations/O1";
@@ -179,7 +181,7 @@ mod tests {
 
     fn account(answers: Vec<(&'static str, Answer)>) -> (Account, StandIn) {
         let calendly = StandIn::with_rules(answers);
-        (Account::new(fake::client(), calendly.url(), "a-token".into()), calendly)
+        (Account::new(fixtures::client(), calendly.url(), "a-token".into()), calendly)
     }
 
     fn subscription(uuid: &str) -> Value {
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_tells_its_owner_and_role() {
+    async fn the_owner_and_the_role_of_a_token_are_read() {
         let membership = json!([{"uri": "…", "role": "admin", "organization": ORGANIZATION, "user": {"uri": USER}}]);
         let (account, calendly) = account(vec![
             (
@@ -207,7 +209,7 @@ mod tests {
         let me = account.me().await.expect("a user");
         assert_eq!((me.uri.as_str(), me.current_organization.as_str(), me.name.as_str()), (USER, ORGANIZATION, "Ana"));
         let memberships = account.memberships(&me.uri).await.expect("memberships");
-        assert!(memberships[0].leads() && memberships[0].organization == ORGANIZATION);
+        assert!(memberships[0].is_admin() && memberships[0].organization == ORGANIZATION);
         assert!(calendly.requests().iter().all(|request| request.header("authorization") == Some("Bearer a-token")));
         assert!(!format!("{account:?}").contains("a-token"));
     }
@@ -223,19 +225,19 @@ mod tests {
         ]);
         let found = account.subscriptions(ORGANIZATION).await.expect("subscriptions");
         assert_eq!(found.iter().map(|it| uri_uuid(&it.uri)).collect::<Vec<_>>(), ["S1", "S2"]);
-        assert_eq!(found[0].lacks(), EVENTS[2..]);
+        assert_eq!(found[0].missing_events(), EVENTS[2..]);
         assert_eq!(calendly.requests().len(), 2);
     }
 
     #[tokio::test]
-    async fn a_subscription_is_made_for_the_organization_and_deleted() {
+    async fn a_subscription_is_created_for_the_organization_and_deleted() {
         let (account, calendly) = account(vec![
             ("POST /webhook_subscriptions ", made(&subscription("S1"))),
             ("DELETE /webhook_subscriptions/S1 ", none()),
         ]);
         let order = Order { url: URL, organization: ORGANIZATION, signing_key: &"key".into() };
-        let made = account.subscribe(order).await.expect("a subscription");
-        account.unsubscribe(&made.uri).await.expect("deleted");
+        let created = account.subscribe(order).await.expect("a subscription");
+        account.unsubscribe(&created.uri).await.expect("deleted");
         account.unsubscribe("https://api.calendly.com/webhook_subscriptions/gone").await.expect("nothing to delete");
         let expected = json!({
             "url": URL, "events": EVENTS, "organization": ORGANIZATION, "scope": "organization", "signing_key": "key",
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refusals_are_told_apart() {
+    async fn refusals_are_classified() {
         let order = Order { url: URL, organization: ORGANIZATION, signing_key: &"key".into() };
         let refusal = async |status: u16, body: Value| {
             let (account, _calendly) = account(vec![("POST ", Answer::json(status, body))]);

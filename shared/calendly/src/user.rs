@@ -3,21 +3,21 @@
 use domain::Private;
 use serde::Deserialize;
 
-/// A token's owner.
+/// A user, such as the owner of a token.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct User {
-    /// The user.
+    /// The URI.
     pub uri: String,
-    /// The user's organization.
+    /// The URI of the user's organization.
     pub current_organization: String,
     /// The name.
     #[serde(default)]
     pub name: String,
-    /// The address.
+    /// The e-mail address.
     #[serde(default)]
     pub email: Private<String>,
-    /// IANA time zone.
+    /// The IANA time zone.
     pub timezone: Option<String>,
-    /// The user's page.
+    /// The URL of the user's page.
     pub scheduling_url: Option<String>,
 }

@@ -22,6 +22,7 @@ pub mod quiet;
 mod reason;
 mod request;
 pub mod scheduling;
+mod scope;
 pub mod settings;
 pub mod time;
 mod timeline;
@@ -49,5 +50,6 @@ pub use request::{
     ASK_AGAIN_AFTER, CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestCheck, RequestState,
     RequestStatus,
 };
+pub use scope::Scope;
 pub use settings::Settings;
 pub use timeline::{FactRecord, Line, timeline};

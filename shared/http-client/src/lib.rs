@@ -101,7 +101,8 @@ pub fn header_number(headers: &HeaderMap, name: impl AsRef<str>) -> Option<u32> 
     headers.get(name.as_ref())?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Returns the seconds in `Retry-After`. A date in it is ignored: that needs a clock, and our own backoff serves as well.
+/// Returns the seconds in `Retry-After`. A date in it is ignored: that needs a clock, and our own backoff serves as
+/// well.
 pub fn retry_after(headers: &HeaderMap) -> Option<u32> {
     header_number(headers, RETRY_AFTER)
 }

@@ -1,12 +1,12 @@
 //! E-mail by Brevo, in our own wording.
 //!
-//! Sources: developers.brevo.com (send a transactional e-mail; idempotent requests; rate limits). A calendar file goes along
-//! as a mere attachment, for its media type can't be given a method there.
+//! Sources: developers.brevo.com (send a transactional e-mail; idempotent requests; rate limits). A calendar file is
+//! sent as an attachment only, since Brevo does not let us set the method of its media type.
 //!
-//! Brevo knows an idempotency key, for 30 minutes. A lost answer is in doubt all the same: an adapter can't know which try
-//! this is, nor when the first one was, and past the half hour a further try could be a second reminder. What the engine
-//! does of a doubt is what the key is good for: it tries a confirmation once more, as a rule within a minute, and finds the
-//! key used; a reminder it leaves, and Brevo's webhook tells what became of it.
+//! Brevo remembers an idempotency key for 30 minutes. A lost answer still has an unknown outcome: an adapter does not
+//! know when the first try was, and after 30 minutes another try could send a reminder twice. The engine retries a
+//! confirmation once, usually within a minute, and finds the key used. It does not retry a reminder: Brevo's webhook
+//! reports the result.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use reqwest::{Client, Response, StatusCode};
 use runtime::Secrets;
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::{Envelope, Party};
+use crate::envelope::{Envelope, Mailbox};
 use crate::links::Links;
 use crate::outcome;
 
-/// Longer names are refused.
+/// The longest name that Brevo accepts, in characters.
 const LONGEST_NAME: usize = 70;
 
 /// Brevo's API.
@@ -36,7 +36,7 @@ pub struct Brevo {
 }
 
 impl Brevo {
-    /// `base_url` is without its trailing slash. The key is each connection's own.
+    /// `base_url` has no trailing slash. Each connection has its own key.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>, links: Links) -> Self {
         Self { client, base_url: base_url.into(), secrets, links }
     }
@@ -95,18 +95,18 @@ struct Attachment {
 }
 
 impl<'a> Address<'a> {
-    fn new(party: &'a Party) -> Self {
-        let name = party.name.as_deref().map(|it| it.chars().take(LONGEST_NAME).collect());
-        Self { email: &party.email, name }
+    fn new(mailbox: &'a Mailbox) -> Self {
+        let name = mailbox.name.as_deref().map(|it| it.chars().take(LONGEST_NAME).collect());
+        Self { email: &mailbox.email, name }
     }
 }
 
 impl<'a> Body<'a> {
     fn new(key: &CommandId, order: &EmailOrder, envelope: &'a Envelope) -> Self {
         let mut headers = BTreeMap::from([
-            // In the body and not in the request's headers: so their guide.
-            ("idempotencyKey", uuid(key)),
-            // Told back in their webhooks.
+            // Their guide puts the key into the body, not into the request's headers.
+            ("idempotencyKey", idempotency_key(key)),
+            // Their webhooks return it.
             ("X-Mailin-custom", format!("{}/{key}", order.booking)),
         ]);
         if let Some(link) = &envelope.unsubscribe {
@@ -132,8 +132,9 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A command's id as a UUID, which is what Brevo wants of a key. Shaped like a version 5, a hash of a name; the hash is ours.
-fn uuid(key: &CommandId) -> String {
+/// Makes a UUID of a command's id, as Brevo requires. It has the form of version 5 (a hash of a name), with our own
+/// hash.
+fn idempotency_key(key: &CommandId) -> String {
     let hex = digest(&["brevo-idempotency", key.as_str()]);
     let variant = match hex.as_bytes()[16] {
         b'0' | b'4' | b'8' | b'c' => '8',
@@ -161,15 +162,15 @@ async fn read_outcome(response: Response) -> Outcome {
     if status.is_success() {
         return Outcome::Done { provider_id: answer.message_id };
     }
-    // Their codes are words of a list, but anything might stand there.
+    // Their codes are words of a list, but any text might be there.
     let is_word = |it: &String| it.len() <= 40 && it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
     let code = answer.code.filter(is_word);
-    let told = code.as_ref().map(|it| format!(", code {it}")).unwrap_or_default();
-    let detail = format!("Brevo answered HTTP {}{told}", status.as_u16());
+    let suffix = code.as_ref().map(|it| format!(", code {it}")).unwrap_or_default();
+    let detail = format!("Brevo answered HTTP {}{suffix}", status.as_u16());
     match (status, code.as_deref()) {
-        // An earlier try of this very message was accepted.
+        // An earlier try of this message was accepted.
         (StatusCode::BAD_REQUEST, Some("duplicate_parameter")) => Outcome::Done { provider_id: None },
-        // No credit left, or the account is still being looked at: a person must act.
+        // The account has no credit left, or is not approved yet: a person must act.
         (StatusCode::PAYMENT_REQUIRED, _) => outcome::misconfigured(detail),
         (status, Some("unauthorized" | "permission_denied" | "not_enough_credits" | "account_under_validation"))
             if status.is_client_error() =>
@@ -188,19 +189,19 @@ mod tests {
     use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fake::{self, Class, assert_nothing_personal, refused, unsent};
+    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, refused, unsent};
     use crate::{calendar, wording};
 
     fn order(message: Message) -> EmailOrder {
-        fake::own_mail(Provider::Brevo, message)
+        fixtures::own_mail(Provider::Brevo, message)
     }
 
     fn brevo(base_url: &str) -> Brevo {
-        Brevo::new(fake::client(), base_url, fake::secrets(), fake::links())
+        Brevo::new(fixtures::client(), base_url, fixtures::secrets(), fixtures::links())
     }
 
     async fn send(brevo: &Brevo, connection: &str, order: &EmailOrder) -> Outcome {
-        brevo.send(&fake::connection(connection), &fake::key(), order).await
+        brevo.send(&fixtures::connection(connection), &fixtures::key(), order).await
     }
 
     async fn send_to_stand_in(answer: Answer, order: &EmailOrder) -> (Outcome, Request) {
@@ -224,18 +225,18 @@ mod tests {
         assert_eq!(outcome, Outcome::Done { provider_id: Some("<1@relay.example.com>".to_owned()) });
         assert_eq!(request.method_and_target(), "POST /v3/smtp/email");
         assert_eq!(request.header("api-key"), Some("xkeysib-key"));
-        let rendered = wording::mail(Message::Confirmation, &fake::content(), None).expect("wording");
+        let rendered = wording::render_email(Message::Confirmation, &fixtures::content(), None).expect("wording");
         assert_eq!(
             request.json(),
             json!({
                 "sender": {"email": "meetings@vai.example", "name": "VAI întâlniri"},
-                "to": [{"email": fake::EMAIL, "name": fake::NAME}],
+                "to": [{"email": fixtures::EMAIL, "name": fixtures::NAME}],
                 "replyTo": {"email": "maria@vai.example"},
                 "subject": rendered.subject,
                 "htmlContent": rendered.html,
                 "textContent": rendered.text,
                 "headers": {
-                    "idempotencyKey": uuid(&fake::key()),
+                    "idempotencyKey": idempotency_key(&fixtures::key()),
                     "X-Mailin-custom": "bk-0123/sms-confirmation-0123",
                 },
                 "tags": ["confirmation"],
@@ -245,17 +246,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_calendar_file_is_attached() {
-        let order = EmailOrder { calendar: Some(fake::calendar(CalendarFile::Publish)), ..order(Message::Move) };
+        let order = EmailOrder { calendar: Some(fixtures::calendar(CalendarFile::Publish)), ..order(Message::Move) };
         let (_, request) = send_to_stand_in(created(), &order).await;
         let attachment = &request.json()["attachment"][0];
         let content = attachment["content"].as_str().expect("a file");
         let content = BASE64_STANDARD.decode(content).expect("base64");
-        assert_eq!(String::from_utf8(content).ok(), calendar::file(&order));
+        assert_eq!(String::from_utf8(content).ok(), calendar::build_file(&order));
         assert_eq!(attachment["name"], "invite.ics");
     }
 
     #[tokio::test]
-    async fn only_follow_ups_can_be_unsubscribed_from() {
+    async fn only_follow_ups_have_unsubscribe_headers() {
         for message in Message::SAMPLES {
             let (_, request) = send_to_stand_in(created(), &order(message)).await;
             let headers = &request.json()["headers"];
@@ -275,9 +276,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_commands_own_and_a_uuid() {
+    fn a_key_is_a_uuid_of_its_command() {
         let all: std::collections::BTreeSet<_> =
-            (0..64).map(|it| uuid(&CommandId::new(format!("mail-confirmation-{it}")))).collect();
+            (0..64).map(|it| idempotency_key(&CommandId::new(format!("mail-confirmation-{it}")))).collect();
         assert_eq!(all.len(), 64);
         for uuid in &all {
             let lengths: Vec<_> = uuid.split('-').map(str::len).collect();
@@ -285,13 +286,13 @@ mod tests {
             assert_eq!(uuid.as_bytes()[14], b'5', "{uuid}");
             assert!(matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{uuid}");
         }
-        assert_eq!(uuid(&fake::key()), uuid(&fake::key()));
+        assert_eq!(idempotency_key(&fixtures::key()), idempotency_key(&fixtures::key()));
     }
 
     #[tokio::test]
-    async fn each_answer_has_its_class() {
+    async fn each_answer_has_its_outcome() {
         use Reason::{Misconfigured, ProviderRefused};
-        let cases: [(u16, &str, Class<'_>); 14] = [
+        let cases: [(u16, &str, ExpectedOutcome<'_>); 14] = [
             (400, "invalid_parameter", &refused(ProviderRefused)),
             (400, "missing_parameter", &refused(ProviderRefused)),
             (400, "out_of_range", &refused(ProviderRefused)),
@@ -308,14 +309,14 @@ mod tests {
             (500, "internal_error", &|detail| Outcome::Unknown { detail }),
         ];
         for (status, code, expected) in cases {
-            let body = json!({"code": code, "message": format!("{} is not valid", fake::EMAIL)});
+            let body = json!({"code": code, "message": format!("{} is not valid", fixtures::EMAIL)});
             let outcome = sent(Answer::json(status, body)).await;
             assert_eq!(outcome, expected(format!("Brevo answered HTTP {status}, code {code}")));
         }
     }
 
     #[tokio::test]
-    async fn a_key_that_was_used_is_a_message_that_was_sent() {
+    async fn a_used_key_means_that_the_message_was_sent() {
         let duplicate = r#"{"code":"duplicate_parameter","message":"Duplicate idempotency key"}"#;
         assert_eq!(sent(Answer::json(400, duplicate)).await, Outcome::Done { provider_id: None });
         let elsewhere = sent(Answer::json(502, duplicate)).await;
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_limit_says_when_it_ends() {
+    async fn a_rate_limit_says_when_it_ends() {
         for (header, seconds) in [("x-sib-ratelimit-reset", Some(42)), ("retry-after", Some(42)), ("x-other", None)] {
             let outcome = sent(Answer::new(429, "").header(header, 42)).await;
             let detail = "Brevo answered HTTP 429".to_owned();
@@ -332,21 +333,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn accepted_without_a_name_is_accepted() {
+    async fn an_accepted_message_without_id_is_done() {
         for body in ["", "{}", r#"{"messageIds":["<1@r>"]}"#] {
             assert_eq!(sent(Answer::json(202, body)).await, Outcome::Done { provider_id: None });
         }
     }
 
     #[tokio::test]
-    async fn what_is_told_in_words_is_not_told_on() {
+    async fn the_text_of_an_answer_is_not_kept() {
         let outcome = sent(Answer::json(400, json!({"code": "Ana Pop is not valid"}))).await;
         let detail = "Brevo answered HTTP 400".to_owned();
         assert_eq!(outcome, Outcome::Refused { reason: Reason::ProviderRefused, detail });
     }
 
     #[tokio::test]
-    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+    async fn no_answer_is_unknown_and_no_connection_is_unsent() {
         assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
         assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
         let outcome = send(&brevo(&stand_in::unused_url()), "default", &order(Message::Confirmation)).await;
@@ -355,16 +356,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_secret_or_sender_is_misconfigured() {
-        let nobody = brevo(&stand_in::unused_url());
+        let unreachable = brevo(&stand_in::unused_url());
         for connection in ["unheard-of", "empty", "broken"] {
-            let outcome = send(&nobody, connection, &order(Message::Confirmation)).await;
+            let outcome = send(&unreachable, connection, &order(Message::Confirmation)).await;
             assert!(
                 matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
                 "{connection}: {outcome:?}"
             );
         }
         let order = EmailOrder { from: None, ..order(Message::Confirmation) };
-        let outcome = send(&nobody, "default", &order).await;
+        let outcome = send(&unreachable, "default", &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }
 }

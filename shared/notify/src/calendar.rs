@@ -1,10 +1,10 @@
-//! The calendar file of a confirmation, a move or a cancellation: RFC 5545 (the format), RFC 5546 (what each method needs).
+//! The calendar file of a confirmation, move or cancellation, by RFC 5545 (format) and RFC 5546 (methods).
 //!
-//! The UID is our booking's, which survives moves: the file of a move takes the place of the first. Calendly sends an
-//! invitation of its own, so an invitation of ours is the settings' choice.
+//! The UID is made of the booking's id, which survives moves, so the file of a move replaces the first. Calendly sends
+//! its own invitation; the settings decide whether we send one too.
 //!
-//! The crate escapes texts and folds lines, by octets and between letters; it escapes neither names nor links, and no line
-//! break but the one. So no value of a person's gets there with more than one line.
+//! The crate `icalendar` escapes texts and folds lines. It escapes neither names nor links, and of the line breaks only
+//! `\n`. So every value that people write is put into one line here.
 
 use domain::settings::CalendarFile;
 use domain::{Calendar, EmailOrder, Language};
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::header_text::{is_address, one_line};
 
-/// What the file is for. Who organises it must be known before an answer can be asked for, or a meeting be called off.
+/// Returns the method of the file. `REQUEST` and `CANCEL` need an organizer.
 pub(crate) fn method(calendar: &Calendar) -> &'static str {
     match (organizer(calendar), calendar.kind) {
         (None, _) => "PUBLISH",
@@ -23,8 +23,8 @@ pub(crate) fn method(calendar: &Calendar) -> &'static str {
     }
 }
 
-/// The file, where there is to be one.
-pub fn file(order: &EmailOrder) -> Option<String> {
+/// Builds the file. `None` when the order has none.
+pub fn build_file(order: &EmailOrder) -> Option<String> {
     let calendar = order.calendar.as_ref().filter(|it| it.kind != CalendarFile::Off)?;
     let content = &order.content;
     let method = method(calendar);
@@ -57,7 +57,7 @@ pub fn file(order: &EmailOrder) -> Option<String> {
     if let Some(address) = organizer(calendar) {
         event.append_property(person("ORGANIZER", address, content.host.as_deref()));
     }
-    // What is published is for nobody in particular.
+    // A published event has no attendees.
     if method != "PUBLISH" && is_address(order.to.expose()) {
         let mut attendee = person("ATTENDEE", order.to.expose(), Some(content.invitee.expose()));
         if method == "REQUEST" {
@@ -75,12 +75,12 @@ pub fn file(order: &EmailOrder) -> Option<String> {
     Some(file.to_string())
 }
 
-/// The host's address, if it is one.
+/// Returns the host's address, if it is valid.
 fn organizer(calendar: &Calendar) -> Option<&str> {
     calendar.organizer.as_ref().map(|it| it.expose().as_str()).filter(|it| is_address(it))
 }
 
-/// A person's property. The crate puts a name into quotation marks where it needs them, and escapes nothing in it.
+/// Builds the property of a person. The crate quotes a name where needed, but escapes nothing in it.
 fn person(property: &str, address: &str, name: Option<&str>) -> Property {
     let mut person = Property::new(property, format!("mailto:{address}"));
     let name = name.map(|it| one_line(it).replace('"', "'")).filter(|it| !it.is_empty());
@@ -90,17 +90,17 @@ fn person(property: &str, address: &str, name: Option<&str>) -> Property {
     person
 }
 
-/// The crate writes a URL as it stands.
+/// Whether a URL can be written as it is: the crate does not escape it.
 fn is_link(text: &str) -> bool {
     (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(char::is_whitespace)
 }
 
-/// `20260329T121500Z`: an instant needs no zone of the file's own.
+/// Formats an instant, such as `20260329T121500Z`. In UTC the file needs no zone definition.
 fn utc(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// What stands before the links to join, to move and to cancel.
+/// Returns the labels of the links to join, to move and to cancel.
 fn labels(language: Language) -> [&'static str; 3] {
     match language {
         Language::English => ["Join", "Change time", "Cancel"],
@@ -117,14 +117,17 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::fake;
+    use crate::fixtures;
 
     fn order(kind: CalendarFile) -> EmailOrder {
-        EmailOrder { calendar: Some(fake::calendar(kind)), ..fake::own_mail(Provider::Ses, Message::Confirmation) }
+        EmailOrder {
+            calendar: Some(fixtures::calendar(kind)),
+            ..fixtures::own_mail(Provider::Ses, Message::Confirmation)
+        }
     }
 
     fn text(order: &EmailOrder) -> String {
-        let text = file(order).expect("a file");
+        let text = build_file(order).expect("a file");
         assert!(text.ends_with("END:VCALENDAR\r\n"), "{text}");
         for line in text.trim_end_matches("\r\n").split("\r\n") {
             assert!(line.len() <= 75, "{} octets: {line}", line.len());
@@ -133,7 +136,7 @@ mod tests {
         text
     }
 
-    /// The file as its readers see it, by the crate's own parser.
+    /// Parses the file as a mail program would.
     fn read(text: &str) -> Event {
         let calendar: icalendar::Calendar = text.parse().expect("a calendar");
         assert_eq!(calendar.events().count(), 1, "{text}");
@@ -169,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_is_for_nobody_in_particular() {
+    fn a_published_event_has_no_attendee() {
         let text = text(&order(CalendarFile::Publish));
         assert!(text.contains("METHOD:PUBLISH\r\n") && text.contains("ORGANIZER"), "{text}");
         assert!(!text.contains("ATTENDEE"), "{text}");
     }
 
     #[test]
-    fn a_cancellation_calls_off_what_was_asked_or_published() {
+    fn a_cancellation_has_the_uid_and_a_higher_sequence() {
         for kind in [CalendarFile::Request, CalendarFile::Publish] {
             let mut order = order(kind);
             order.calendar = order.calendar.map(|it| Calendar { is_canceled: true, sequence: 3, ..it });
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_organizer_nothing_is_asked() {
+    fn without_an_organizer_the_event_is_published() {
         for organizer in [None, Some("maria".into()), Some("maria@example.com\r\nX:y".into())] {
             let mut order = order(CalendarFile::Request);
             order.calendar = order.calendar.map(|it| Calendar { organizer, ..it });
@@ -198,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_to_be_none_there_is_none() {
-        assert_eq!(file(&order(CalendarFile::Off)), None);
-        assert_eq!(file(&fake::own_mail(Provider::Ses, Message::Confirmation)), None);
+    fn without_a_calendar_setting_there_is_no_file() {
+        assert_eq!(build_file(&order(CalendarFile::Off)), None);
+        assert_eq!(build_file(&fixtures::own_mail(Provider::Ses, Message::Confirmation)), None);
     }
 
     #[test]
-    fn lines_are_folded_by_octets_and_letters_stay_whole() {
+    fn lines_are_folded_between_letters() {
         for (event, location) in [
             ("產品示範與導入說明會".repeat(12), "台北市信義區市府路45號 ".repeat(9)),
             ("Ținută și mâncăruri ".repeat(11), "ø".repeat(300)),
@@ -221,25 +224,25 @@ mod tests {
     }
 
     #[test]
-    fn what_people_wrote_stays_in_its_line() {
+    fn values_can_not_add_lines() {
         let mut order = order(CalendarFile::Request);
-        let wild = "a\\b;c,d:e\"f\"\r\nATTENDEE:mailto:eve@example.com\r\nEND:VEVENT\n\u{2028}g";
-        let tame = "a\\b;c,d:e\"f\" ATTENDEE:mailto:eve@example.com END:VEVENT g";
-        order.content.event = wild.to_owned();
-        order.content.location = Some(wild.into());
-        order.content.invitee = wild.into();
-        order.content.host = Some(wild.to_owned());
+        let malicious = "a\\b;c,d:e\"f\"\r\nATTENDEE:mailto:eve@example.com\r\nEND:VEVENT\n\u{2028}g";
+        let one_line = "a\\b;c,d:e\"f\" ATTENDEE:mailto:eve@example.com END:VEVENT g";
+        order.content.event = malicious.to_owned();
+        order.content.location = Some(malicious.into());
+        order.content.invitee = malicious.into();
+        order.content.host = Some(malicious.to_owned());
         order.content.cancel_url = Some("https://c.example/\r\nX:y".to_owned());
         order.content.join_url = Some("https://z.example/\r\nX:y".to_owned());
         let text = text(&order);
         assert!(!text.contains("\r\nX:") && text.matches("END:VEVENT\r\n").count() == 1, "{text}");
         let event = read(&text);
-        assert_eq!(event.get_summary(), Some(tame));
-        assert_eq!(event.get_location(), Some(tame));
+        assert_eq!(event.get_summary(), Some(one_line));
+        assert_eq!(event.get_location(), Some(one_line));
         assert_eq!(event.get_url(), None, "a link with a space in it is none");
         let attendees = event.get_attendees();
         assert_eq!(attendees.len(), 1, "{text}");
         let unfolded = text.replace("\r\n ", "");
-        assert!(unfolded.contains(&format!("CN=\"{}\"", tame.replace('"', "'"))), "{text}");
+        assert!(unfolded.contains(&format!("CN=\"{}\"", one_line.replace('"', "'"))), "{text}");
     }
 }

@@ -1,5 +1,6 @@
-//! What we send, held against what each provider publishes of its API: cut down to the one operation, and closed, so that a
-//! field that it doesn't know fails here and not at the provider. What no schema can say is in each adapter's tests.
+//! Checks what we send against the schema that each provider publishes. The schemas are reduced to one operation and
+//! closed, so an unknown field fails here and not at the provider. Each adapter's tests cover what a schema can't
+//! express.
 
 use domain::settings::{CalendarFile, Provider};
 use domain::{EmailOrder, Language, Message, SmsOrder};
@@ -7,7 +8,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use stand_in::{Answer, StandIn};
 
-use crate::fake;
+use crate::fixtures;
 use crate::{Brevo, Engagelab, Twilio};
 
 const TWILIO: &str = include_str!("../tests/contracts/twilio.json");
@@ -20,22 +21,22 @@ fn contract(schema: &str) -> Validator {
     jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
 }
 
-fn assert_keeps(contract: &Validator, body: &Value) {
+fn assert_valid(contract: &Validator, body: &Value) {
     let errors: Vec<_> = contract.iter_errors(body).map(|it| format!("{}: {it}", it.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}\n{body:#}");
 }
 
-/// Every message in every language, with everything in it that may be there and with nothing.
+/// Visits every message in every language, with all optional values and with none.
 fn contents(mut visit: impl FnMut(Message, domain::MessageContent)) {
     for message in Message::SAMPLES {
         for language in Language::ALL {
             let full = domain::MessageContent {
                 language,
-                old_start: Some(fake::at("2026-03-28T10:00:00Z")),
+                old_start: Some(fixtures::at("2026-03-28T10:00:00Z")),
                 location: Some("台北市信義區市府路45號".into()),
                 survey_url: Some("https://survey.example/1".to_owned()),
                 booking_url: Some("https://calendly.com/d/1".to_owned()),
-                ..fake::content()
+                ..fixtures::content()
             };
             let bare = domain::MessageContent {
                 name: "".into(),
@@ -45,7 +46,7 @@ fn contents(mut visit: impl FnMut(Message, domain::MessageContent)) {
                 reschedule_url: None,
                 host: None,
                 language,
-                ..fake::content()
+                ..fixtures::content()
             };
             visit(message, full);
             visit(message, bare);
@@ -58,57 +59,57 @@ fn sms(provider: Provider) -> Vec<SmsOrder> {
     let mut orders = Vec::new();
     contents(|message, content| {
         let sender = Some(senders[orders.len() % senders.len()].to_owned());
-        orders.push(SmsOrder { provider, sender, content, ..fake::text(message) });
+        orders.push(SmsOrder { provider, sender, content, ..fixtures::text(message) });
     });
     orders
 }
 
 #[tokio::test]
-async fn twilio_knows_every_field_that_it_gets() {
-    let (contract, client, secrets) = (contract(TWILIO), fake::client(), fake::secrets());
+async fn twilio_gets_only_known_fields() {
+    let (contract, client, secrets) = (contract(TWILIO), fixtures::client(), fixtures::secrets());
     for order in sms(Provider::Twilio) {
         let provider = StandIn::with_answer(Answer::json(201, r#"{"sid":"SM1"}"#));
-        let twilio = Twilio::new(client.clone(), provider.url(), secrets.clone(), fake::links());
-        twilio.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
-        assert_keeps(&contract, &provider.only_request().json());
+        let twilio = Twilio::new(client.clone(), provider.url(), secrets.clone(), fixtures::links());
+        twilio.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
+        assert_valid(&contract, &provider.only_request().json());
     }
 }
 
 #[tokio::test]
-async fn engagelab_knows_every_field_that_it_gets() {
-    let (contract, client, secrets) = (contract(ENGAGELAB), fake::client(), fake::secrets());
+async fn engagelab_gets_only_known_fields() {
+    let (contract, client, secrets) = (contract(ENGAGELAB), fixtures::client(), fixtures::secrets());
     for order in sms(Provider::Engagelab) {
         let provider = StandIn::with_answer(Answer::json(200, r#"{"message_id":"1"}"#));
-        let engagelab = Engagelab::new(client.clone(), provider.url(), secrets.clone(), fake::links());
-        engagelab.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
-        assert_keeps(&contract, &provider.only_request().json());
+        let engagelab = Engagelab::new(client.clone(), provider.url(), secrets.clone(), fixtures::links());
+        engagelab.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
+        assert_valid(&contract, &provider.only_request().json());
     }
 }
 
 #[tokio::test]
-async fn brevo_knows_every_field_that_it_gets() {
-    let (contract, client, secrets) = (contract(BREVO), fake::client(), fake::secrets());
+async fn brevo_gets_only_known_fields() {
+    let (contract, client, secrets) = (contract(BREVO), fixtures::client(), fixtures::secrets());
     let mut orders = Vec::new();
     contents(|message, content| {
         for kind in [CalendarFile::Off, CalendarFile::Request] {
-            let order = fake::own_mail(Provider::Brevo, message);
-            orders.push(EmailOrder { calendar: Some(fake::calendar(kind)), content: content.clone(), ..order });
+            let order = fixtures::own_mail(Provider::Brevo, message);
+            orders.push(EmailOrder { calendar: Some(fixtures::calendar(kind)), content: content.clone(), ..order });
         }
     });
     for order in orders {
         let provider = StandIn::with_answer(Answer::json(201, "{}"));
-        let brevo = Brevo::new(client.clone(), provider.url(), secrets.clone(), fake::links());
-        brevo.send(&fake::connection("default"), &fake::key(), &order).await;
-        assert_keeps(&contract, &provider.only_request().json());
+        let brevo = Brevo::new(client.clone(), provider.url(), secrets.clone(), fixtures::links());
+        brevo.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
+        assert_valid(&contract, &provider.only_request().json());
     }
 }
 
-/// A contract that lets everything pass holds nothing.
+/// Proves that the schemas refuse something.
 #[test]
-fn what_a_provider_does_not_know_fails() {
+fn an_unknown_field_is_refused() {
     let (to, from) = ("+40712345678", "+14155552345");
     let twilio = contract(TWILIO);
-    assert_keeps(&twilio, &json!({"To": to, "From": from, "Body": "x"}));
+    assert_valid(&twilio, &json!({"To": to, "From": from, "Body": "x"}));
     for bad in [
         json!({"From": from, "Body": "x"}),
         json!({"To": to, "Body": "x"}),
@@ -132,7 +133,7 @@ fn what_a_provider_does_not_know_fails() {
     }
     let brevo = contract(BREVO);
     let good = json!({"sender": {"email": "a@b.example"}, "to": [{"email": "c@d.example"}], "subject": "x", "textContent": "x"});
-    assert_keeps(&brevo, &good);
+    assert_valid(&brevo, &good);
     for (name, value) in [
         ("sender", json!({"email": "nobody"})),
         ("to", json!([])),

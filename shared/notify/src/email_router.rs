@@ -1,4 +1,4 @@
-//! Everybody who sends e-mail.
+//! The providers of e-mail.
 
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, EmailOrder, Outcome};
@@ -14,7 +14,7 @@ pub struct EmailRouter {
 }
 
 impl EmailRouter {
-    /// Puts them together.
+    /// Combines the adapters.
     pub fn new(vai: VaiClient, ses: Ses, brevo: Brevo) -> Self {
         Self { vai, ses, brevo }
     }
@@ -26,7 +26,7 @@ impl engine::Email for EmailRouter {
             Provider::Vai => self.vai.send(connection, key, order).await,
             Provider::Ses => self.ses.send(connection, key, order).await,
             Provider::Brevo => self.brevo.send(connection, key, order).await,
-            // The settings are checked for this.
+            // The check of the settings refuses this.
             Provider::Engagelab | Provider::Twilio => {
                 outcome::misconfigured(format!("{} sends no e-mail", order.provider.title()))
             }
@@ -41,14 +41,14 @@ mod tests {
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake;
+    use crate::fixtures;
 
     fn email_router(base_url: &str) -> EmailRouter {
-        let (client, secrets) = (fake::client(), fake::secrets());
+        let (client, secrets) = (fixtures::client(), fixtures::secrets());
         EmailRouter::new(
             VaiClient::new(client.clone(), base_url, secrets.clone()),
-            fake::ses(base_url),
-            Brevo::new(client, base_url, secrets, fake::links()),
+            fixtures::ses(base_url),
+            Brevo::new(client, base_url, secrets, fixtures::links()),
         )
     }
 
@@ -61,8 +61,9 @@ mod tests {
         ] {
             let stand_in = StandIn::with_answer(Answer::json(200, "{}"));
             let template = Some("calendly_confirmation".to_owned());
-            let order = EmailOrder { template, ..fake::own_mail(provider, Message::Confirmation) };
-            let outcome = email_router(stand_in.url()).send(&fake::connection("default"), &fake::key(), &order).await;
+            let order = EmailOrder { template, ..fixtures::own_mail(provider, Message::Confirmation) };
+            let outcome =
+                email_router(stand_in.url()).send(&fixtures::connection("default"), &fixtures::key(), &order).await;
             assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
             let request = stand_in.only_request();
             assert_eq!(request.method_and_target(), format!("POST {path}"));
@@ -70,11 +71,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_sends_no_e_mail_sends_none() {
+    async fn a_provider_without_e_mail_sends_no_e_mail() {
         let email_router = email_router(&stand_in::unused_url());
         for provider in [Provider::Engagelab, Provider::Twilio] {
-            let order = fake::own_mail(provider, Message::Confirmation);
-            let outcome = email_router.send(&fake::connection("default"), &fake::key(), &order).await;
+            let order = fixtures::own_mail(provider, Message::Confirmation);
+            let outcome = email_router.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
             assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
         }
     }

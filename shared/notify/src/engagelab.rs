@@ -1,8 +1,8 @@
-//! SMS by EngageLab: approved templates, filled in.
+//! SMS by EngageLab, in approved templates.
 //!
-//! Sources: DevEngageLab/engagelab-skills (the vendor's error table) and engagelab.com/docs/sms/api/send-message. No
-//! idempotency is documented, so a call without an answer stays in doubt. Their schedule can't be taken back; reminders
-//! are timed by us.
+//! Sources: DevEngageLab/engagelab-skills (the vendor's error table) and engagelab.com/docs/sms/api/send-message. They
+//! document no idempotency, so the outcome of a call without an answer is unknown. A message scheduled with them can't
+//! be withdrawn, so we time reminders ourselves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +16,9 @@ use crate::links::Links;
 use crate::outcome;
 use crate::wording::params;
 
-/// What EngageLab files our messages under.
+/// The plan that EngageLab lists our messages under.
 const PLAN: &str = "vai-calendly";
-/// How long the same template is held back from the same person after EngageLab said that it came too soon (its period
-/// is not documented).
+/// The delay after EngageLab refused the same template to the same person as too soon. Its period is not documented.
 const TOO_SOON_SECONDS: u32 = 900;
 
 /// EngageLab's API.
@@ -32,7 +31,7 @@ pub struct Engagelab {
 }
 
 impl Engagelab {
-    /// `base_url` is without its trailing slash. The key pair is each connection's own.
+    /// `base_url` has no trailing slash. Each connection has its own key pair.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>, links: Links) -> Self {
         Self { client, base_url: base_url.into(), secrets, links }
     }
@@ -79,7 +78,7 @@ struct Template<'a> {
     params: BTreeMap<&'static str, String>,
 }
 
-/// Told back in delivery receipts.
+/// Delivery receipts return these.
 #[derive(Serialize)]
 struct CustomArgs<'a> {
     command_id: &'a CommandId,
@@ -87,17 +86,17 @@ struct CustomArgs<'a> {
     connection: &'a ConnectionName,
 }
 
-/// EngageLab's answer, good or bad; which of the two, `code` says, whatever the status.
+/// EngageLab's answer. `code` tells success from failure, whatever the status is.
 #[derive(PartialEq, Default, Deserialize)]
 #[serde(default)]
 struct Answer {
-    /// Absent or 0 on success, as far as their documents go.
+    /// Absent or 0 on success, by their documents.
     code: Option<i64>,
     message_id: Option<Id>,
     accepted_count: Option<u64>,
 }
 
-/// An id, written as text or as a number. Numbers go beyond 2^53: never a float.
+/// An id, as text or as a number. Numbers exceed 2^53, so they are no floats.
 #[derive(PartialEq, Deserialize)]
 #[serde(untagged)]
 enum Id {
@@ -113,16 +112,16 @@ async fn read_outcome(response: Response) -> Outcome {
     }
     let body = outcome::read_body(response).await;
     match serde_json::from_slice::<Answer>(&body) {
-        Ok(answer) if answer != Answer::default() => answered(answer, status, by_status),
-        Ok(_) | Err(_) if status.is_success() => Outcome::Unknown {
-            detail: format!("EngageLab answered HTTP {} without saying what became of it", status.as_u16()),
-        },
+        Ok(answer) if answer != Answer::default() => from_code(answer, status, by_status),
+        Ok(_) | Err(_) if status.is_success() => {
+            Outcome::Unknown { detail: format!("EngageLab answered HTTP {} without a result", status.as_u16()) }
+        }
         Ok(_) | Err(_) => by_status,
     }
 }
 
-/// The vendor's table of codes.
-fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
+/// Returns the outcome of a code, by the vendor's table.
+fn from_code(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
     let code = answer.code.unwrap_or(0);
     let detail = format!("EngageLab answered HTTP {}, code {code}", status.as_u16());
     match code {
@@ -134,17 +133,16 @@ fn answered(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
                 Id::Number(number) => number.to_string(),
             }),
         },
-        // An internal error: it may have been sent.
+        // An internal error: the message may have been sent.
         1000 => Outcome::Unknown { detail },
-        // Key wrong, key expired, no permission, template not found or not approved. Somebody may mend it: the next try
-        // composes the message anew, with the keys and settings of then.
+        // Key wrong, key expired, no permission, template not found or not approved. An operator may correct it: the
+        // next try composes the message anew, with the keys and settings of that time.
         2001 | 2002 | 2004 | 4001 => outcome::misconfigured(detail),
-        // Not JSON, bad parameters, against their rules.
+        // Not JSON, bad parameters, or against their rules.
         3001..=3003 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
-        // The same template to the same person too soon. It waits; at its hour the booking is asked whether it still
-        // holds.
+        // The same template to the same person too soon. The retry checks again whether the booking still needs it.
         3004 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(TOO_SOON_SECONDS), detail },
-        // Their sending failed.
+        // EngageLab could not send it.
         5001 => Outcome::Unsent { reason: Reason::ProviderRefused, after_seconds: None, detail },
         _ if status.is_success() => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         _ => by_status,
@@ -159,19 +157,19 @@ mod tests {
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, assert_nothing_personal};
+    use crate::fixtures::{self, assert_nothing_personal};
 
     fn engagelab(base_url: &str) -> Engagelab {
-        Engagelab::new(fake::client(), base_url, fake::secrets(), fake::links())
+        Engagelab::new(fixtures::client(), base_url, fixtures::secrets(), fixtures::links())
     }
 
     async fn send(engagelab: &Engagelab, connection: &str, order: &SmsOrder) -> Outcome {
-        engagelab.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
+        engagelab.send(&fixtures::connection(connection), &fixtures::key(), &fixtures::phone(), order).await
     }
 
     async fn sent(answer: Answer) -> Outcome {
         let provider = StandIn::with_answer(answer);
-        let outcome = send(&engagelab(provider.url()), "default", &fake::text(Message::Confirmation)).await;
+        let outcome = send(&engagelab(provider.url()), "default", &fixtures::text(Message::Confirmation)).await;
         provider.only_request();
         assert_nothing_personal(&format!("{outcome:?}"));
         outcome
@@ -180,8 +178,8 @@ mod tests {
     #[tokio::test]
     async fn the_request() {
         let provider = StandIn::with_answer(Answer::json(200, r#"{"message_id":"1"}"#));
-        let mut order = fake::text(Message::Move);
-        order.content.old_start = Some(fake::at("2026-03-28T10:00:00Z"));
+        let mut order = fixtures::text(Message::Move);
+        order.content.old_start = Some(fixtures::at("2026-03-28T10:00:00Z"));
         send(&engagelab(provider.url()), "default", &order).await;
         let request = provider.only_request();
         assert_eq!(request.method_and_target(), "POST /v1/messages");
@@ -222,14 +220,14 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_template_nothing_is_sent() {
-        let mut order = fake::text(Message::Confirmation);
+        let mut order = fixtures::text(Message::Confirmation);
         order.template = None;
         let outcome = send(&engagelab(&stand_in::unused_url()), "default", &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }
 
     #[tokio::test]
-    async fn done_names_the_message() {
+    async fn a_success_has_the_message_id() {
         let done = |id: Option<&str>| Outcome::Done { provider_id: id.map(str::to_owned) };
         for (body, id) in [
             (
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_code_has_its_class() {
+    async fn each_code_has_its_outcome() {
         use Reason::{Misconfigured, ProviderRefused, RateLimited};
         let detail = |status: u16, code: i64| format!("EngageLab answered HTTP {status}, code {code}");
         for (code, status) in [
@@ -260,9 +258,9 @@ mod tests {
             (4001, 400),
             (5001, 400),
         ] {
-            // Their errors come with a status of their own, or in a 200.
+            // An error may come with an error status or with 200.
             for status in [status, 200] {
-                let outcome = sent(Answer::json(status, json!({"code": code, "message": fake::PHONE}))).await;
+                let outcome = sent(Answer::json(status, json!({"code": code, "message": fixtures::PHONE}))).await;
                 let detail = detail(status, code);
                 let expected = match code {
                     1000 => Outcome::Unknown { detail },
@@ -277,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_table_does_not_know() {
+    async fn an_unknown_code_is_judged_by_its_status() {
         let code = |status| sent(Answer::json(status, r#"{"code":9999,"message":"Ana"}"#));
         assert!(matches!(code(200).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
         assert!(matches!(code(400).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn statuses_without_json() {
+    async fn an_answer_without_json_is_judged_by_its_status() {
         let html = |status| sent(Answer::new(status, "<h1>Ana Pop</h1>").header("content-type", "text/html"));
         assert_eq!(html(502).await, Outcome::Unknown { detail: "EngageLab answered HTTP 502".to_owned() });
         assert!(matches!(html(200).await, Outcome::Unknown { .. }));
@@ -304,12 +302,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+    async fn no_answer_is_unknown_and_no_connection_is_unsent() {
         assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
         assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
 
-        let nobody = engagelab(&stand_in::unused_url());
-        let outcome = send(&nobody, "default", &fake::text(Message::Confirmation)).await;
+        let unreachable = engagelab(&stand_in::unused_url());
+        let outcome = send(&unreachable, "default", &fixtures::text(Message::Confirmation)).await;
         assert_eq!(
             outcome,
             Outcome::Unsent {
@@ -322,9 +320,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_secret_is_tried_again() {
-        let nobody = engagelab(&stand_in::unused_url());
+        let unreachable = engagelab(&stand_in::unused_url());
         for connection in ["unheard-of", "empty", "broken"] {
-            let outcome = send(&nobody, connection, &fake::text(Message::Confirmation)).await;
+            let outcome = send(&unreachable, connection, &fixtures::text(Message::Confirmation)).await;
             assert!(
                 matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
                 "{connection}: {outcome:?}"
@@ -334,8 +332,8 @@ mod tests {
 
     #[test]
     fn an_order_prints_nothing_personal() {
-        let mut order = fake::text(Message::Confirmation);
-        order.content.location = Some(fake::PHONE.into());
+        let mut order = fixtures::text(Message::Confirmation);
+        order.content.location = Some(fixtures::PHONE.into());
         assert_nothing_personal(&format!("{order:?}"));
     }
 }

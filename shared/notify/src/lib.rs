@@ -1,8 +1,7 @@
-//! Messages to people and news for VAI: SMS by EngageLab or Twilio; e-mail by VAI, Amazon SES or Brevo; all else by VAI; each
-//! instant told in the recipient's language and zone.
+//! Sends messages to people (SMS by EngageLab or Twilio; e-mail by VAI, Amazon SES or Brevo) and news to VAI.
 //!
-//! An adapter makes one call per order and says what became of it; it never retries and keeps nothing. Its outcomes name
-//! statuses and codes only: what a provider says in words may quote the person.
+//! An adapter makes one call per order and returns its outcome. It never retries and stores nothing. An outcome names
+//! statuses and codes only, since the text of a provider's answer may quote the person.
 
 mod brevo;
 pub mod calendar;
@@ -11,9 +10,11 @@ mod engagelab;
 mod envelope;
 mod header_text;
 mod links;
+pub mod local_time;
 mod mime;
 pub mod numbers;
 mod outcome;
+mod phrases;
 pub mod preview;
 mod samples;
 mod ses;
@@ -21,14 +22,12 @@ pub mod sms;
 mod sms_router;
 mod twilio;
 mod vai;
-pub mod when;
 pub mod wording;
-mod words;
 
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
-mod fake;
+mod fixtures;
 
 pub use brevo::Brevo;
 pub use email_router::EmailRouter;

@@ -1,25 +1,25 @@
-//! Links of ours that go out with a message: below the public URL, so without one there are none.
+//! Our own links in messages. They begin with the public URL; without one there are none.
 //!
-//! What stands in their paths is ours and needs no escaping: names of connections, and ids of `[0-9a-zA-Z-_.]`.
+//! Their paths need no escaping: they hold names of connections, and ids of `[0-9a-zA-Z-_.]`.
 
 use std::sync::Arc;
 
 use domain::{BookingId, CommandId, ConnectionName, Message, MessageContent};
 
-/// Makes them.
+/// Builds the links.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     public_url: Option<Arc<str>>,
 }
 
 impl Links {
-    /// `public_url` is where the webhook function is reached, without a trailing slash.
+    /// `public_url` is the base URL of the webhook function, without a trailing slash.
     pub fn new(public_url: Option<String>) -> Self {
         Self { public_url: public_url.map(Into::into) }
     }
 
-    /// Where the reader of a follow-up ends follow-ups. No other message has such a link: what is about a meeting that is
-    /// to come ends with the meeting.
+    /// Returns the link that ends follow-ups. Only follow-ups have it: messages about a coming meeting end with the
+    /// meeting.
     pub(crate) fn unsubscribe(
         &self,
         connection: &ConnectionName,
@@ -32,7 +32,7 @@ impl Links {
         Some(format!("{url}/unsubscribe/{connection}/{booking}/{key}?l={}", content.language.tag()))
     }
 
-    /// Where Twilio tells what became of a message.
+    /// Returns the URL for Twilio's status callbacks.
     pub(crate) fn twilio_status(
         &self,
         connection: &ConnectionName,
@@ -47,13 +47,14 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake;
+    use crate::fixtures;
 
     #[test]
-    fn only_follow_ups_can_be_unsubscribed_from_and_only_with_a_public_url() {
-        let (connection, key, booking) = (fake::connection("default"), fake::key(), BookingId::new("bk-0123"));
-        let link = |links: &Links, message| links.unsubscribe(&connection, &key, message, &booking, &fake::content());
-        let links = fake::links();
+    fn only_follow_ups_have_an_unsubscribe_link_and_only_with_a_public_url() {
+        let (connection, key, booking) = (fixtures::connection("default"), fixtures::key(), BookingId::new("bk-0123"));
+        let link =
+            |links: &Links, message| links.unsubscribe(&connection, &key, message, &booking, &fixtures::content());
+        let links = fixtures::links();
         for message in Message::SAMPLES {
             assert_eq!(link(&links, message).is_some(), message.is_follow_up(), "{message:?}");
             assert_eq!(link(&Links::default(), message), None);

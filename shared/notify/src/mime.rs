@@ -1,7 +1,7 @@
-//! An e-mail as bytes, for whoever takes no parts: RFC 5322, 2045 to 2047, 6047 (the calendar), 8058 (one-click).
+//! An e-mail as bytes, by RFC 5322, 2045 to 2047, 6047 (calendar) and 8058 (one-click unsubscribe).
 //!
-//! It has no `Date` and no `Message-ID`: Amazon SES overrides both (docs.aws.amazon.com/ses/latest/dg/header-fields.html),
-//! and so the bytes depend on nothing but the order.
+//! It has no `Date` and no `Message-ID`, since Amazon SES overwrites both
+//! (docs.aws.amazon.com/ses/latest/dg/header-fields.html). So the bytes depend on the order only.
 
 use domain::digest;
 use mail_builder::headers::Header;
@@ -12,10 +12,10 @@ use mail_builder::headers::text::Text;
 use mail_builder::headers::url::URL;
 use mail_builder::mime::{BodyPart, MimePart};
 
-use crate::envelope::{Envelope, Party};
+use crate::envelope::{Envelope, Mailbox};
 
-/// The whole message.
-pub(crate) fn message(envelope: &Envelope) -> Vec<u8> {
+/// Builds the whole message.
+pub(crate) fn build_message(envelope: &Envelope) -> Vec<u8> {
     let mut bytes = Vec::new();
     header(&mut bytes, "From", &address(&envelope.from));
     header(&mut bytes, "To", &address(&envelope.to));
@@ -27,7 +27,7 @@ pub(crate) fn message(envelope: &Envelope) -> Vec<u8> {
         header(&mut bytes, "List-Unsubscribe", &URL::new(link.as_str()));
         header(&mut bytes, "List-Unsubscribe-Post", &Raw::new("List-Unsubscribe=One-Click"));
     }
-    // No machine should answer it.
+    // Asks autoresponders not to answer (RFC 3834).
     header(&mut bytes, "Auto-Submitted", &Raw::new("auto-generated"));
     header(&mut bytes, "MIME-Version", &Raw::new("1.0"));
     body(envelope).write_part(&mut bytes);
@@ -40,12 +40,12 @@ fn header(bytes: &mut Vec<u8>, name: &str, value: &impl Header) {
     value.write_header(bytes, name.len() + 2);
 }
 
-fn address(party: &Party) -> Address<'_> {
-    Address::new_address(party.name.as_deref(), party.email.as_str())
+fn address(mailbox: &Mailbox) -> Address<'_> {
+    Address::new_address(mailbox.name.as_deref(), mailbox.email.as_str())
 }
 
-/// The calendar file is there twice: mail programs offer what to answer by the alternative, and everybody can open the
-/// attachment.
+/// Builds the body. The calendar file is in it twice: mail programs show buttons for the alternative, and every reader
+/// can open the attachment.
 fn body(envelope: &Envelope) -> MimePart<'_> {
     let rendered = &envelope.rendered;
     let mut alternatives =
@@ -60,7 +60,7 @@ fn body(envelope: &Envelope) -> MimePart<'_> {
     multipart("multipart/mixed", envelope, parts)
 }
 
-/// The boundary is made of what it bounds, so nobody can have written it into it.
+/// Builds a multipart body. The boundary is a hash of the parts, so no part can contain it.
 fn multipart<'a>(kind: &'static str, envelope: &Envelope, parts: Vec<MimePart<'a>>) -> MimePart<'a> {
     let rendered = &envelope.rendered;
     let calendar = envelope.calendar.as_ref().map_or("", |(_, text)| text);
@@ -75,11 +75,11 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::fake;
+    use crate::fixtures;
     use crate::wording::Rendered;
 
     fn envelope(order: &EmailOrder) -> Envelope {
-        let envelope = Envelope::new(&fake::connection("default"), &fake::key(), order, &fake::links());
+        let envelope = Envelope::new(&fixtures::connection("default"), &fixtures::key(), order, &fixtures::links());
         envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))
     }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn read(envelope: &Envelope) -> String {
-        let text = String::from_utf8(message(envelope)).expect("ASCII");
+        let text = String::from_utf8(build_message(envelope)).expect("ASCII");
         assert!(text.is_ascii(), "{text}");
         for line in text.split("\r\n") {
             assert!(line.len() <= 998 && !line.contains(['\r', '\n']), "{line:?}");
@@ -101,15 +101,14 @@ mod tests {
         head.split("\r\n").map(str::to_owned).collect()
     }
 
-    /// The media types in the order in which they stand there.
+    /// Returns the media types, in their order.
     fn kinds(text: &str) -> Vec<&str> {
         text.lines().filter_map(|it| it.strip_prefix("Content-Type: ")?.split(';').next()).collect()
     }
 
-    /// Whatever our wording is.
     #[test]
-    fn names_and_subjects_are_told_in_ascii() {
-        let mut envelope = envelope(&fake::own_mail(Provider::Ses, Message::Confirmation));
+    fn names_and_subjects_are_encoded_in_ascii() {
+        let mut envelope = envelope(&fixtures::own_mail(Provider::Ses, Message::Confirmation));
         envelope.rendered = Rendered {
             subject: "預約確認：產品示範".to_owned(),
             text: "Salut, ne vedem duminică.\n".to_owned(),
@@ -150,8 +149,8 @@ mod tests {
             (CalendarFile::Publish, false, "PUBLISH"),
             (CalendarFile::Request, true, "CANCEL"),
         ] {
-            let mut order = fake::own_mail(Provider::Ses, Message::Confirmation);
-            order.calendar = Some(domain::Calendar { is_canceled: canceled, ..fake::calendar(kind) });
+            let mut order = fixtures::own_mail(Provider::Ses, Message::Confirmation);
+            order.calendar = Some(domain::Calendar { is_canceled: canceled, ..fixtures::calendar(kind) });
             let text = text(&order);
             assert_eq!(
                 kinds(&text),
@@ -172,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn only_follow_ups_can_be_unsubscribed_from() {
+    fn only_follow_ups_have_unsubscribe_headers() {
         for message in Message::SAMPLES {
-            let head = head(&text(&fake::own_mail(Provider::Ses, message)));
+            let head = head(&text(&fixtures::own_mail(Provider::Ses, message)));
             let has = |line: &str| head.iter().any(|it| it == line);
             let link = "https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro";
             assert_eq!(has(&format!("List-Unsubscribe: <{link}>")), message.is_follow_up(), "{head:?}");
@@ -185,12 +184,12 @@ mod tests {
 
     #[test]
     fn no_value_becomes_a_header() {
-        let mut order = fake::own_mail(Provider::Ses, Message::NoShow);
-        let wild = "Ana\r\nBcc: eve@example.com\r\n\r\n--=_x\r\nContent-Type: text/html\r\n\r\n<b>\u{2028}";
-        order.content.invitee = wild.into();
-        order.content.name = wild.into();
-        order.content.event = wild.to_owned();
-        order.from_name = Some(wild.to_owned());
+        let mut order = fixtures::own_mail(Provider::Ses, Message::NoShow);
+        let malicious = "Ana\r\nBcc: eve@example.com\r\n\r\n--=_x\r\nContent-Type: text/html\r\n\r\n<b>\u{2028}";
+        order.content.invitee = malicious.into();
+        order.content.name = malicious.into();
+        order.content.event = malicious.to_owned();
+        order.from_name = Some(malicious.to_owned());
         order.reply_to = Some("maria@vai.example\r\nX: y".to_owned());
         let text = text(&order);
         let names: Vec<_> = head(&text).iter().map(|it| it.split(':').next().unwrap_or_default().to_owned()).collect();
@@ -211,11 +210,11 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_depend_on_the_order_alone() {
+    fn equal_orders_give_equal_bytes() {
         let order = EmailOrder {
-            calendar: Some(fake::calendar(CalendarFile::Request)),
-            ..fake::own_mail(Provider::Ses, Message::Confirmation)
+            calendar: Some(fixtures::calendar(CalendarFile::Request)),
+            ..fixtures::own_mail(Provider::Ses, Message::Confirmation)
         };
-        assert_eq!(message(&envelope(&order)), message(&envelope(&order)));
+        assert_eq!(build_message(&envelope(&order)), build_message(&envelope(&order)));
     }
 }

@@ -1,20 +1,19 @@
-//! Phone numbers as people write them, by the rules of the telephone network.
+//! Phone numbers as people write them.
 //!
-//! Source: the metadata of Google's libphonenumber, as the crate `phonenumber` carries it. Which numbers are a mobile's is
-//! plain in most countries; in North America nobody can tell, and they pass.
+//! Source: the metadata of Google's libphonenumber, in the crate `phonenumber`. Most countries number mobiles apart;
+//! North America does not, so every number there may be texted.
 
 use domain::{Phone, Reason};
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, Type};
 
-/// Nobody writes a number longer than that, with all its ornaments.
+/// The longest input, in bytes, with spaces and punctuation.
 const LONGEST: usize = 64;
 
-/// Reads a number that can be texted. `region` is the country (two letters) of one without country code.
+/// Parses a number that can be texted. `region` is the country (two letters) of a number without country code.
 ///
 /// # Errors
-/// [`Reason::PhoneInvalid`] for what is no number, or one that no network has; [`Reason::Landline`] for one that can't be
-/// texted.
+/// [`Reason::PhoneInvalid`] when it is not a valid number; [`Reason::Landline`] when it can't be texted.
 pub fn read(text: &str, region: Option<&str>) -> Result<Phone, Reason> {
     let text = text.trim();
     if text.len() > LONGEST {
@@ -22,7 +21,7 @@ pub fn read(text: &str, region: Option<&str>) -> Result<Phone, Reason> {
     }
     let region = region.and_then(|it| it.parse().ok());
     let number = phonenumber::parse(region, text).map_err(|_| Reason::PhoneInvalid)?;
-    // Whoever is behind an extension has no mobile.
+    // A number with an extension is not a mobile.
     if !number.is_valid() || number.extension().is_some() {
         return Err(Reason::PhoneInvalid);
     }
@@ -32,7 +31,8 @@ pub fn read(text: &str, region: Option<&str>) -> Result<Phone, Reason> {
     Phone::parse(&number.format().mode(Mode::E164).to_string()).map_err(|_| Reason::PhoneInvalid)
 }
 
-/// Networks give personal and internet numbers to people who may well be texted; a provider says if not.
+/// Whether a number of this kind can be texted. Personal and internet numbers often can; otherwise the provider refuses
+/// them.
 fn can_be_texted(kind: Type) -> bool {
     matches!(kind, Type::Mobile | Type::FixedLineOrMobile | Type::PersonalNumber | Type::Voip)
 }
@@ -52,7 +52,7 @@ mod tests {
             ("0912-345-678", Some("TW"), Ok("+886912345678")),
             ("923700056581", Some("PK"), Ok("+923700056581")),
             ("+40 712 345 678", None, Ok("+40712345678")),
-            // A country code outdoes the region.
+            // A country code overrides the region.
             ("+40 712 345 678", Some("DK"), Ok("+40712345678")),
             ("+1 (404) 555-1234", None, Ok("+14045551234")),
             ("+44 7400 123456", Some("nowhere"), Ok("+447400123456")),
@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_is_read_or_refused(
+        fn any_text_is_parsed_or_refused(
             text in "\\PC{0,40}|[+0-9 ().;=a-z-]{0,40}|(tel:)?[+0-9]{0,16}(;(phone-context|ext)=[+0-9é]{0,5})?",
             region in proptest::option::of("[A-Z]{2}|\\PC{0,3}|RO|US|001"),
         ) {

@@ -29,8 +29,8 @@ pub(crate) async fn read_body(response: Response) -> Vec<u8> {
     http_client::read_body(response).await.unwrap_or_default()
 }
 
-/// Returns the outcome that a status alone means, when it is not a success. The detail holds the status only: the text of
-/// an answer may quote the person.
+/// Returns the outcome that a status alone means, when it is not a success. The detail holds the status only: the text
+/// of an answer may quote the person.
 pub(crate) fn from_response(provider: &str, response: &Response) -> Outcome {
     let status = response.status();
     let detail = format!("{provider} answered HTTP {}", status.as_u16());
@@ -51,7 +51,8 @@ pub(crate) fn from_status(status: StatusCode, after_seconds: Option<u32>, detail
     }
 }
 
-/// Returns the outcome of a call whose secret could not be read. It is retried: an operator may be running `make connect`.
+/// Returns the outcome of a call whose secret could not be read. It is retried, since an operator may be running
+/// `make connect`.
 pub(crate) fn from_secret_error(error: &SecretError) -> Outcome {
     match error {
         SecretError::Unknown(_) | SecretError::Malformed { .. } => misconfigured(error.to_string()),

@@ -1,4 +1,4 @@
-//! Every message as people would get it, without sending any: made-up letters, filled in by the settings' wording.
+//! Every message as people would get it, without sending any: sample messages in the wording of the settings.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +7,33 @@ use domain::{InviteeUri, Language, Leg, Message, MessageContent};
 use serde::{Deserialize, Serialize};
 
 use crate::sms::{Encoding, measure, transliterate};
-use crate::wording::{self, Broken, Offers, Piece, check_wording, offers, params, pieces, samples_of};
-use crate::{samples, words};
+use crate::wording::{self, Broken, Offers, Piece, check_wording, messages_named, offers, params, parse_pieces};
+use crate::{phrases, samples};
 
-/// What to show. What is left empty stands for all, or for what the wording is for.
+/// The messages to show. An empty list means all, or those that `wording` is for.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PreviewRequest {
-    /// These messages, by name.
+    /// The messages, by name.
     pub messages: Vec<String>,
-    /// In these languages.
+    /// The languages.
     pub languages: Vec<Language>,
-    /// By these channels.
+    /// The channels.
     pub channels: Vec<Channel>,
-    /// As for this event type, by the name or id that the settings use.
+    /// The event type, by the name or id that the settings use.
     pub event_type: Option<String>,
-    /// With this wording, which need not be saved.
+    /// A wording to use that need not be saved.
     pub wording: Option<Wording>,
 }
 
-/// What there is to see.
+/// The answer to a [`PreviewRequest`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Preview {
-    /// Each message, language and channel, in the order in which they are listed to people.
+    /// One entry for each message, language, channel and variant, in the order of their lists.
     pub shown: Vec<Shown>,
-    /// What each of these messages may speak of.
+    /// The variables of each of these messages.
     pub offers: BTreeMap<&'static str, Offers>,
-    /// What is wrong with the wording of the request.
+    /// The problems of the request's wording.
     pub problems: Vec<Problem>,
 }
 
@@ -52,7 +52,7 @@ impl From<SettingsError> for Problem {
     }
 }
 
-/// How much the sample has of what may be missing.
+/// Which of the optional values the sample has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variant {
@@ -75,20 +75,21 @@ impl Variant {
 /// One message as a person would get it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Shown {
-    /// Which message, by name.
+    /// The name of the message.
     pub message: &'static str,
-    /// What a host is told of.
+    /// The kind of a notice to a host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<&'static str>,
-    /// In which language.
+    /// The language.
     pub language: Language,
-    /// By which channel.
+    /// The channel.
     pub channel: Channel,
-    /// With all that may be missing, or with none of it.
+    /// Which of the optional values it has.
     pub variant: Variant,
-    /// Who would send it so. Of wording, nobody may: the settings name providers with templates of their own only.
+    /// The providers that would send it so. Our wording may have none: when all providers of the settings use
+    /// templates.
     pub providers: Vec<Provider>,
-    /// The provider's template, where it is none of our wording.
+    /// The provider's template, when it is not our wording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// An e-mail's subject.
@@ -100,10 +101,10 @@ pub struct Shown {
     /// The e-mail's HTML document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
-    /// What the SMS costs.
+    /// The cost of the SMS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
-    /// The SMS without its diacritics, where that costs less.
+    /// The SMS without diacritics, when that costs less.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transliterated: Option<Transliterated>,
     /// Why there is nothing to show.
@@ -111,33 +112,33 @@ pub struct Shown {
     pub problem: Option<String>,
 }
 
-/// What an SMS costs.
+/// The cost of an SMS.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Cost {
-    /// How it is encoded.
+    /// The encoding.
     pub encoding: Encoding,
-    /// How long it is, in units of the encoding.
+    /// The length, in units of the encoding.
     pub units: usize,
-    /// How many segments are sent, and paid for.
+    /// The number of segments that are sent and paid for.
     pub segments: usize,
-    /// The characters for whose sake a segment holds 70 of them and not 160: `ă, ș`.
+    /// The characters outside GSM-7, because of which a segment holds 70 characters and not 160: `ă, ș`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub culprits: String,
-    /// The price of it, where the settings name one.
+    /// The price, when the settings name one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
 }
 
-/// An SMS without its diacritics.
+/// An SMS without diacritics.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Transliterated {
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// What it costs.
+    /// The cost of it.
     pub cost: Cost,
 }
 
-/// Shows messages. Nothing is asked of anybody: the same request and settings show the same.
+/// Renders the messages of a request. Makes no call: equal requests and settings give equal previews.
 pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
     let (messages, mut problems) = messages(request);
     let languages = languages(request);
@@ -147,8 +148,8 @@ pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
         for language in &languages {
             for channel in &channels {
                 for variant in [Variant::Full, Variant::Bare] {
-                    let one = One { request, settings, message: *message, language: *language, variant };
-                    shown.extend(one.shown(*channel));
+                    let sample = Sample { request, settings, message: *message, language: *language, variant };
+                    shown.extend(sample.render(*channel));
                 }
             }
         }
@@ -160,11 +161,11 @@ pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
 }
 
 fn messages(request: &PreviewRequest) -> (Vec<Message>, Vec<Problem>) {
-    let of_wording = request.wording.as_ref().map(|it| samples_of(&it.message)).unwrap_or_default();
+    let of_wording = request.wording.as_ref().map(|it| messages_named(&it.message)).unwrap_or_default();
     if request.messages.is_empty() {
         return (some_or(&of_wording, &Message::SAMPLES), Vec::new());
     }
-    let unknown = request.messages.iter().enumerate().filter(|(_, it)| samples_of(it).is_empty());
+    let unknown = request.messages.iter().enumerate().filter(|(_, it)| messages_named(it).is_empty());
     let problems = unknown.map(|(at, _)| Problem {
         path: format!("messages[{at}]"),
         problem: format!("is no message; there are: {}", Message::NAMES.join(", ")),
@@ -182,8 +183,8 @@ fn some_or<T: Clone>(given: &[T], otherwise: &[T]) -> Vec<T> {
     if given.is_empty() { otherwise.to_vec() } else { given.to_vec() }
 }
 
-/// A message in a language.
-struct One<'a> {
+/// A message, language and variant.
+struct Sample<'a> {
     request: &'a PreviewRequest,
     settings: &'a Settings,
     message: Message,
@@ -191,75 +192,76 @@ struct One<'a> {
     variant: Variant,
 }
 
-impl One<'_> {
-    /// By a channel: in our wording, and in each template that the settings name.
-    fn shown(&self, channel: Channel) -> Vec<Shown> {
+impl Sample<'_> {
+    /// Renders it for a channel: in our wording, and in each template that the settings name.
+    fn render(&self, channel: Channel) -> Vec<Shown> {
         let providers = self.settings.providers_of(self.message, channel);
         let (templated, worded): (Vec<Provider>, Vec<Provider>) = providers.iter().partition(|it| it.has_templates());
-        let mut shown = vec![self.worded(channel, worded)];
-        shown.extend(templated.into_iter().filter_map(|provider| self.templated(channel, provider)));
+        let mut shown = vec![self.render_wording(channel, worded)];
+        shown.extend(templated.into_iter().filter_map(|provider| self.render_template(channel, provider)));
         shown
     }
 
-    fn worded(&self, channel: Channel, providers: Vec<Provider>) -> Shown {
-        let nothing = Shown { providers, ..self.nothing(channel) };
+    fn render_wording(&self, channel: Channel, providers: Vec<Provider>) -> Shown {
+        let empty = Shown { providers, ..self.empty(channel) };
         let content = self.content();
         let shown = match channel {
             Channel::Sms => {
                 let plain = self.settings.transliterate.contains(&self.language);
-                wording::sms(self.message, &content, self.unsubscribe(), plain).map(|text| self.sms(text, &nothing))
+                wording::render_sms(self.message, &content, self.unsubscribe(), plain)
+                    .map(|text| self.sms(text, &empty))
             }
-            Channel::Email => wording::mail(self.message, &content, self.unsubscribe()).map(|mail| Shown {
+            Channel::Email => wording::render_email(self.message, &content, self.unsubscribe()).map(|mail| Shown {
                 subject: Some(mail.subject),
                 text: Some(mail.text),
                 html: Some(mail.html),
-                ..nothing.clone()
+                ..empty.clone()
             }),
         };
-        shown.unwrap_or_else(|Broken(problem)| Shown { problem: Some(problem), ..nothing })
+        shown.unwrap_or_else(|Broken(problem)| Shown { problem: Some(problem), ..empty })
     }
 
-    /// `None` where the settings name no template.
-    fn templated(&self, channel: Channel, provider: Provider) -> Option<Shown> {
+    /// `None` when the settings name no template.
+    fn render_template(&self, channel: Channel, provider: Provider) -> Option<Shown> {
         let id = self.settings.template_of(self.message, provider, self.language, &self.leg())?;
-        let nothing = Shown { providers: vec![provider], template: Some(id.to_owned()), ..self.nothing(channel) };
-        let told = self.settings.templates.iter().filter(|it| it.provider == provider && it.id == id);
-        let text = told.filter(|it| it.message == self.message.name()).find_map(|it| it.text.as_deref());
+        let empty = Shown { providers: vec![provider], template: Some(id.to_owned()), ..self.empty(channel) };
+        let matching = self.settings.templates.iter().filter(|it| it.provider == provider && it.id == id);
+        let text = matching.filter(|it| it.message == self.message.name()).find_map(|it| it.text.as_deref());
         let content = self.content();
         Some(match (text, channel) {
-            (Some(text), Channel::Sms) => self.sms(self.filled(text, &content), &nothing),
+            (Some(text), Channel::Sms) => self.sms(self.fill(text, &content), &empty),
             (_, Channel::Email) => {
-                let subject = words::subject(self.message, self.language, &content.event);
+                let subject = phrases::subject(self.message, self.language, &content.event);
                 let problem = format!("{} knows what the template says", provider.title());
-                Shown { subject: Some(subject), problem: Some(problem), ..nothing }
+                Shown { subject: Some(subject), problem: Some(problem), ..empty }
             }
             (None, Channel::Sms) => {
                 let problem = format!("{} knows what the template says: add its `text` to see it", provider.title());
-                Shown { problem: Some(problem), ..nothing }
+                Shown { problem: Some(problem), ..empty }
             }
         })
     }
 
-    /// A provider's text with its variables filled in; a variable that is none stays, as it would.
-    fn filled(&self, text: &str, content: &MessageContent) -> String {
+    /// Fills in the variables of a provider's text. An unknown variable stays, as it would at the provider.
+    fn fill(&self, text: &str, content: &MessageContent) -> String {
         let params = params(self.message, content, self.unsubscribe());
         let piece = |piece| match piece {
             Piece::Words(words) => words.to_owned(),
             Piece::Variable(name, written) => params.get(name).cloned().unwrap_or_else(|| written.to_owned()),
         };
-        pieces(text).into_iter().map(piece).collect()
+        parse_pieces(text).into_iter().map(piece).collect()
     }
 
-    fn sms(&self, text: String, nothing: &Shown) -> Shown {
+    fn sms(&self, text: String, empty: &Shown) -> Shown {
         let price = self.settings.sms_price.as_ref();
         let own = cost(&text, price);
         let plain = transliterate(&text);
-        let less = Transliterated { cost: cost(&plain, price), text: plain };
-        let transliterated = (less.cost.segments < own.segments).then_some(less);
-        Shown { text: Some(text), cost: Some(own), transliterated, ..nothing.clone() }
+        let cheaper = Transliterated { cost: cost(&plain, price), text: plain };
+        let transliterated = (cheaper.cost.segments < own.segments).then_some(cheaper);
+        Shown { text: Some(text), cost: Some(own), transliterated, ..empty.clone() }
     }
 
-    fn nothing(&self, channel: Channel) -> Shown {
+    fn empty(&self, channel: Channel) -> Shown {
         let notice = match self.message {
             Message::HostNotice(notice) => Some(notice.name()),
             _ => None,
@@ -293,7 +295,7 @@ impl One<'_> {
         (self.variant == Variant::Full).then_some(samples::UNSUBSCRIBE)
     }
 
-    /// The settings' wording, with the parts of the request's in place of theirs.
+    /// Returns the settings' wording, with the parts of the request's wording in place of theirs.
     fn wording(&self) -> Wording {
         let saved = self.settings.wording_of(self.message, self.language, &self.leg());
         let fits = |it: &&Wording| {
@@ -309,7 +311,7 @@ impl One<'_> {
         }
     }
 
-    /// A leg of the event type in question: what settings are chosen by.
+    /// Returns a leg of the event type, by which settings are chosen.
     fn leg(&self) -> Leg {
         let content = samples::bare(self.message, self.language);
         let event = self.request.event_type.as_deref().unwrap_or(samples::event(self.language));
@@ -317,7 +319,7 @@ impl One<'_> {
     }
 }
 
-/// So many are worth looking at; a text that has more is of another script.
+/// The most characters in [`Cost::culprits`]: a text with more is in another script.
 const MOST_CULPRITS: usize = 12;
 
 fn cost(text: &str, price: Option<&Price>) -> Cost {
@@ -350,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_shown_when_nothing_is_asked_for() {
+    fn an_empty_request_shows_everything() {
         let preview = shown(json!({}), &Settings::default());
         let worded = preview.shown.iter().filter(|it| it.template.is_none());
         assert_eq!(worded.count(), Message::SAMPLES.len() * Language::ALL.len() * 2 * 2);
@@ -360,20 +362,21 @@ mod tests {
     }
 
     #[test]
-    fn an_sms_says_what_it_costs_and_how_it_would_cost_less() {
+    fn an_sms_has_its_cost_and_a_cheaper_variant() {
         let settings = settings(json!({"sms_price": "0.045 EUR"}));
         let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
         let full = &preview.shown[0];
-        let (cost, less) = (full.cost.as_ref().expect("a cost"), full.transliterated.as_ref().expect("less"));
+        let (cost, cheaper) =
+            (full.cost.as_ref().expect("a cost"), full.transliterated.as_ref().expect("a cheaper one"));
         assert_eq!(cost.encoding, Encoding::Ucs2);
         assert!(cost.culprits.starts_with("ă, Î"), "{cost:?}");
-        assert!(less.cost.segments < cost.segments);
-        assert_eq!(less.cost.encoding, Encoding::Gsm7);
+        assert!(cheaper.cost.segments < cost.segments);
+        assert_eq!(cheaper.cost.encoding, Encoding::Gsm7);
         assert_eq!(cost.price, Some(settings.sms_price.as_ref().expect("a price").times(cost.segments)));
 
         let settings = Settings { transliterate: vec![Language::Romanian], ..settings };
         let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
-        assert_eq!(preview.shown[0].text.as_ref(), Some(&less.text));
+        assert_eq!(preview.shown[0].text.as_ref(), Some(&cheaper.text));
         assert_eq!(preview.shown[0].transliterated, None);
     }
 
@@ -410,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn wording_that_is_not_saved_is_shown_and_checked() {
+    fn unsaved_wording_is_shown_and_checked() {
         let settings = settings(json!({"wording": [
             {"message": "no_show", "language": "en", "sms": "Saved", "subject": "Saved"},
             {"message": "no_show", "event_type": "Sales", "text": "Sales"},
@@ -428,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_said() {
+    fn an_unknown_message_is_a_problem() {
         let preview = shown(json!({"messages": ["reminder", "farewell"]}), &Settings::default());
         assert_eq!(preview.problems[0].path, "messages[1]");
         assert!(preview.shown.iter().all(|it| it.message == "reminder"));

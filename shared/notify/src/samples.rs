@@ -1,15 +1,15 @@
-//! Letters as they might be, for previews and to try wording on: everything in them is made up and always the same.
+//! Sample messages for previews and for the check of wording. Their values are made up and always the same.
 
 use domain::settings::Wording;
 use domain::{Language, Message, MessageContent};
 use jiff::Timestamp;
 
-/// Thursday, 15 October 2026, 07:30 UTC: while Europe has summer time.
+/// Thursday, 15 October 2026, 07:30 UTC, when Europe has summer time.
 const START: i64 = 1_792_049_400;
 const HALF_AN_HOUR: i64 = 1800;
 const TWO_DAYS: i64 = 2 * 86_400;
 
-/// Who meets whom, where and about what.
+/// The values of a sample in one language.
 struct Meeting {
     first_name: &'static str,
     invitee: &'static str,
@@ -60,12 +60,12 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// The event that all letters of a language are about.
+/// Returns the event of all samples in a language.
 pub(crate) fn event(language: Language) -> &'static str {
     meeting(language).event
 }
 
-/// A letter that has all that a message may speak of.
+/// Returns a sample with every optional value.
 pub(crate) fn full(message: Message, language: Language) -> MessageContent {
     let link = |text: &str| Some(text.to_owned());
     MessageContent {
@@ -86,7 +86,7 @@ pub(crate) fn full(message: Message, language: Language) -> MessageContent {
 /// The link that ends follow-ups.
 pub(crate) const UNSUBSCRIBE: &str = "https://vai.example/u/Zm9sbG93LXVwcyBhcmUgb3Zlcg";
 
-/// A letter that has nothing but what every message has.
+/// Returns a sample without any optional value.
 pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
     let meeting = meeting(language);
     let to_host = match message {
@@ -111,7 +111,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         booking_url: None,
         link_for: None,
         by_invitee: false,
-        // What is not there yet is said to come.
+        // Without a link to join, the message says that one follows.
         link_follows: true,
         by_phone: false,
         notice: to_host,
@@ -123,7 +123,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
 #[cfg(test)]
 pub(crate) use odd::{odd, odd_text};
 
-/// For tests: letters as nobody wants them.
+/// For tests: samples with malicious and malformed values.
 #[cfg(test)]
 mod odd {
     use proptest::option;
@@ -132,8 +132,8 @@ mod odd {
 
     use super::*;
 
-    /// What people, and who wish them no good, may write.
-    fn written() -> impl Strategy<Value = String> {
+    /// Texts that people or attackers may write.
+    fn text() -> impl Strategy<Value = String> {
         let odd = select(vec![
             "",
             " ",
@@ -168,17 +168,17 @@ mod odd {
             " ",
             "https://c.example/{{x}}",
         ]);
-        prop_oneof![4 => odd.prop_map(str::to_owned), 1 => written()]
+        prop_oneof![4 => odd.prop_map(str::to_owned), 1 => text()]
     }
 
-    /// A link, or what was given for one.
+    /// A valid or invalid link, or none.
     pub(crate) fn odd_text() -> impl Strategy<Value = Option<String>> {
         option::of(link())
     }
 
-    /// A letter of which anything may be missing, blank or odd.
+    /// A sample of which any value may be missing, blank or malformed.
     pub(crate) fn odd() -> impl Strategy<Value = MessageContent> {
-        let texts = (written(), written(), written(), option::of(written()), option::of(written()));
+        let texts = (text(), text(), text(), option::of(text()), option::of(text()));
         let links = proptest::array::uniform5(odd_text());
         (select(&Language::ALL[..]), texts, links, any::<bool>(), any::<bool>()).prop_map(
             |(language, (name, invitee, event, host, location), links, moved, by_invitee)| {

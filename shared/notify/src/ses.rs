@@ -1,7 +1,6 @@
-//! E-mail by Amazon SES, in our own wording, as bytes of our own making: only so can the calendar file be an invitation.
+//! E-mail by Amazon SES, in our own wording, as a raw message: only there can the calendar file be an invitation.
 //!
-//! Sources: the SES API v2 (`SendEmail` and its errors). It knows no idempotency token, so a message is tried once: the SDK's
-//! own retries are off.
+//! Source: the SES API v2 (`SendEmail` and its errors). It has no idempotency token, so the SDK's retries are off.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -29,27 +28,27 @@ use crate::{mime, outcome};
 pub struct Ses {
     sdk: SdkConfig,
     endpoint: Option<String>,
-    patience: Duration,
-    /// Made when it is first needed: most connections never do.
+    timeout: Duration,
+    /// Built on first use: most connections never use it.
     client: OnceLock<Client>,
     links: Links,
 }
 
 impl Ses {
-    /// `endpoint` is for a sandbox; without it, the SDK's own.
+    /// `endpoint` is for a sandbox; without it, the SDK chooses.
     pub fn new(sdk: SdkConfig, endpoint: Option<String>, links: Links) -> Self {
-        Self { sdk, endpoint, patience: http_client::CALL_TIMEOUT, client: OnceLock::new(), links }
+        Self { sdk, endpoint, timeout: http_client::CALL_TIMEOUT, client: OnceLock::new(), links }
     }
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
-            let patience = TimeoutConfig::builder()
+            let timeouts = TimeoutConfig::builder()
                 .connect_timeout(http_client::CONNECT_TIMEOUT)
-                .operation_attempt_timeout(self.patience)
-                .operation_timeout(self.patience);
+                .operation_attempt_timeout(self.timeout)
+                .operation_timeout(self.timeout);
             let mut config = aws_sdk_sesv2::config::Builder::from(&self.sdk)
                 .retry_config(RetryConfig::disabled())
-                .timeout_config(patience.build());
+                .timeout_config(timeouts.build());
             if let Some(endpoint) = &self.endpoint {
                 config = config.endpoint_url(endpoint);
             }
@@ -65,7 +64,7 @@ impl Ses {
         };
         let tags =
             [("booking", order.booking.as_str()), ("command", key.as_str()), ("connection", connection.as_str())];
-        let Ok(raw) = RawMessage::builder().data(Blob::new(mime::message(&envelope))).build() else {
+        let Ok(raw) = RawMessage::builder().data(Blob::new(mime::build_message(&envelope))).build() else {
             return outcome::misconfigured("the request could not be built");
         };
         let call = self
@@ -78,35 +77,35 @@ impl Ses {
             .set_configuration_set_name(order.configuration_set.clone());
         match call.send().await {
             Ok(answer) => Outcome::Done { provider_id: answer.message_id },
-            Err(error) => failed(&error),
+            Err(error) => from_error(&error),
         }
     }
 }
 
-/// Told back in SES's events. One that SES would refuse, and the message with it, is left out; ours all fit.
+/// Builds a tag, which SES's events return. `None` for a value that SES would refuse, together with the message.
 fn tag(name: &str, value: &str) -> Option<MessageTag> {
-    let fits = (1..=256).contains(&value.len())
+    let is_valid = (1..=256).contains(&value.len())
         && value.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_' || it == b'-');
-    if fits { MessageTag::builder().name(name).value(value).build().ok() } else { None }
+    if is_valid { MessageTag::builder().name(name).value(value).build().ok() } else { None }
 }
 
-fn failed(error: &SdkError<SendEmailError, HttpResponse>) -> Outcome {
+fn from_error(error: &SdkError<SendEmailError, HttpResponse>) -> Outcome {
     match error {
         SdkError::ConstructionFailure(_) => outcome::misconfigured("the request could not be built"),
         SdkError::TimeoutError(_) => Outcome::Unknown { detail: "no answer in time".to_owned() },
-        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|it| never_connected(it)) => {
+        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|it| is_connect_failure(it)) => {
             Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: "no connection".to_owned() }
         }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             Outcome::Unknown { detail: "no answer in time".to_owned() }
         }
-        SdkError::ServiceError(answer) => refused(answer.err().code(), answer.raw().status().as_u16()),
+        SdkError::ServiceError(answer) => from_code(answer.err().code(), answer.raw().status().as_u16()),
         _ => Outcome::Unknown { detail: "the connection broke".to_owned() },
     }
 }
 
-/// Whether no connection was ever made, so that nothing can have been sent. What is not known to be so may have been.
-fn never_connected(error: &(dyn Error + 'static)) -> bool {
+/// Whether no connection was made, so that nothing was sent. Any other failure may have happened after sending.
+fn is_connect_failure(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
@@ -114,7 +113,7 @@ fn never_connected(error: &(dyn Error + 'static)) -> bool {
             kind,
             Some(ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
         );
-        // The words of the HTTP client; its type is not ours to name.
+        // The text of the SDK's HTTP client, whose error type is private.
         if is_refusal || error.to_string() == "client error (Connect)" {
             return true;
         }
@@ -123,16 +122,16 @@ fn never_connected(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// What SES says by its error's name, or by the status where that is no error of `SendEmail`'s own.
-fn refused(code: Option<&str>, status: u16) -> Outcome {
+/// Returns the outcome of an error, by its name, or by the status when the name is unknown.
+fn from_code(code: Option<&str>, status: u16) -> Outcome {
     let code = code.filter(|it| it.bytes().all(|it| it.is_ascii_alphanumeric()));
-    let told = code.map(|it| format!(", code {it}")).unwrap_or_default();
-    let detail = format!("Amazon SES answered HTTP {status}{told}");
+    let suffix = code.map(|it| format!(", code {it}")).unwrap_or_default();
+    let detail = format!("Amazon SES answered HTTP {status}{suffix}");
     match code.unwrap_or_default() {
-        // What was said of this message; an address that is not verified, in SES's own sandbox.
+        // About this message; or, in SES's sandbox, an address that is not verified.
         "MessageRejected" | "BadRequestException" => Outcome::Refused { reason: Reason::ProviderRefused, detail },
-        // The account is stopped, the sender's domain is not set up, there is no such configuration set; or our role may
-        // not send.
+        // The account is suspended, the sender's domain is not set up, the configuration set does not exist, or our
+        // role may not send.
         "AccountSuspendedException"
         | "SendingPausedException"
         | "MailFromDomainNotVerifiedException"
@@ -159,21 +158,21 @@ mod tests {
     use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fake::{self, Class, assert_nothing_personal, refused, unsent};
+    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, refused, unsent};
 
     fn ses(endpoint: &str) -> Ses {
-        Ses { patience: Duration::from_millis(300), ..fake::ses(endpoint) }
+        Ses { timeout: Duration::from_millis(300), ..fixtures::ses(endpoint) }
     }
 
     async fn send_to_stand_in(answer: Answer, order: &EmailOrder) -> (Outcome, Request) {
         let provider = StandIn::with_answer(answer);
-        let outcome = ses(provider.url()).send(&fake::connection("default"), &fake::key(), order).await;
+        let outcome = ses(provider.url()).send(&fixtures::connection("default"), &fixtures::key(), order).await;
         assert_nothing_personal(&format!("{outcome:?}"));
         (outcome, provider.only_request())
     }
 
     fn order() -> EmailOrder {
-        fake::own_mail(Provider::Ses, Message::Confirmation)
+        fixtures::own_mail(Provider::Ses, Message::Confirmation)
     }
 
     async fn sent(answer: Answer) -> Outcome {
@@ -189,14 +188,14 @@ mod tests {
         let mut body = request.json();
         let raw = body["Content"]["Raw"]["Data"].take();
         let raw = BASE64_STANDARD.decode(raw.as_str().expect("a message")).expect("base64");
-        let links = fake::links();
-        let envelope = Envelope::new(&fake::connection("default"), &fake::key(), &order, &links);
-        assert_eq!(raw, mime::message(&envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))));
+        let links = fixtures::links();
+        let envelope = Envelope::new(&fixtures::connection("default"), &fixtures::key(), &order, &links);
+        assert_eq!(raw, mime::build_message(&envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))));
         assert_eq!(
             body,
             json!({
                 "FromEmailAddress": "meetings@vai.example",
-                "Destination": {"ToAddresses": [fake::EMAIL]},
+                "Destination": {"ToAddresses": [fixtures::EMAIL]},
                 "Content": {"Raw": {"Data": Value::Null}},
                 "ConfigurationSetName": "vai",
                 "EmailTags": [
@@ -209,9 +208,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_error_has_its_class_and_none_is_retried() {
+    async fn each_error_has_its_outcome_and_none_is_retried() {
         use Reason::{Misconfigured, ProviderRefused, RateLimited};
-        let cases: [(u16, &str, Class<'_>); 12] = [
+        let cases: [(u16, &str, ExpectedOutcome<'_>); 12] = [
             (400, "MessageRejected", &refused(ProviderRefused)),
             (400, "BadRequestException", &refused(ProviderRefused)),
             (400, "MailFromDomainNotVerifiedException", &unsent(Misconfigured, None)),
@@ -226,18 +225,19 @@ mod tests {
             (503, "ServiceUnavailable", &|detail| Outcome::Unknown { detail }),
         ];
         for (status, code, expected) in cases {
-            let body = json!({"__type": code, "message": format!("{} is not verified", fake::EMAIL)});
+            let body = json!({"__type": code, "message": format!("{} is not verified", fixtures::EMAIL)});
             let outcome = sent(Answer::json(status, body)).await;
             assert_eq!(outcome, expected(format!("Amazon SES answered HTTP {status}, code {code}")));
         }
     }
 
     #[tokio::test]
-    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+    async fn no_answer_is_unknown_and_no_connection_is_unsent() {
         assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
         let broken = sent(Answer::closes_connection()).await;
         assert!(matches!(broken, Outcome::Unknown { .. }), "{broken:?}");
-        let outcome = ses(&stand_in::unused_url()).send(&fake::connection("default"), &fake::key(), &order()).await;
+        let outcome =
+            ses(&stand_in::unused_url()).send(&fixtures::connection("default"), &fixtures::key(), &order()).await;
         assert_eq!(
             outcome,
             Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: "no connection".to_owned() }
@@ -245,19 +245,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_sender_no_client_is_made() {
+    async fn without_a_sender_no_client_is_built() {
         let ses = ses(&stand_in::unused_url());
         let order = EmailOrder { from: None, ..order() };
-        let outcome = ses.send(&fake::connection("default"), &fake::key(), &order).await;
+        let outcome = ses.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
         assert!(ses.client.get().is_none());
     }
 
     #[test]
-    fn tags_are_what_ses_takes() {
+    fn tags_have_only_characters_that_ses_accepts() {
         assert!(tag("booking", "bk-0123_x").is_some());
-        for unfit in ["", "a b", "ă", "a.b", &"x".repeat(257)] {
-            assert!(tag("booking", unfit).is_none(), "{unfit}");
+        for invalid in ["", "a b", "ă", "a.b", &"x".repeat(257)] {
+            assert!(tag("booking", invalid).is_none(), "{invalid}");
         }
     }
 }

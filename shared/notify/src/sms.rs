@@ -1,8 +1,8 @@
-//! What an SMS costs: how it is encoded and into how many segments it is cut.
+//! The encoding of an SMS and its number of segments, which decide its cost.
 //!
-//! Source: GSM 03.38 (3GPP TS 23.038) for the alphabet, 3GPP TS 23.040 for the 6 octets that each part of a longer message
-//! gives up for its header. A text outside the GSM alphabet, by one character, is UCS-2 as a whole, of which a segment
-//! holds less than half.
+//! Sources: GSM 03.38 (3GPP TS 23.038) for the alphabet; 3GPP TS 23.040 for the header of 6 octets in each segment of a
+//! longer message. One character outside the GSM alphabet makes the whole text UCS-2, which needs more than twice as
+//! many segments.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// What people call it.
+    /// Returns its usual name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gsm7 => "GSM-7",
@@ -25,15 +25,15 @@ impl Encoding {
         }
     }
 
-    /// How many units a message of one segment holds, and each segment of a longer one.
-    fn room(self) -> (usize, usize) {
+    /// Returns how many units a message of one segment holds, and each segment of a longer one.
+    fn capacity(self) -> (usize, usize) {
         match self {
             Self::Gsm7 => (160, 153),
             Self::Ucs2 => (70, 67),
         }
     }
 
-    /// How many units a character takes, which no segment's end may part.
+    /// Returns how many units a character takes. A segment never ends within a character.
     fn units(self, c: char) -> usize {
         match self {
             Self::Gsm7 if EXTENSION.contains(c) => 2,
@@ -43,39 +43,39 @@ impl Encoding {
     }
 }
 
-/// What a text becomes as an SMS.
+/// The measure of a text as an SMS.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Measure {
-    /// How it is encoded.
+    /// The encoding.
     pub encoding: Encoding,
-    /// How long it is, in units of the encoding.
+    /// The length, in units of the encoding.
     pub units: usize,
-    /// How many segments are sent, and paid for.
+    /// The number of segments that are sent and paid for.
     pub segments: usize,
-    /// Where each segment but the first begins, in bytes of the text.
+    /// The start of each segment but the first, in bytes of the text.
     pub breaks: Vec<usize>,
-    /// The characters for whose sake it is UCS-2, each once.
+    /// The characters outside GSM-7, each once.
     pub culprits: Vec<char>,
 }
 
-/// The basic alphabet but for the escape, which is no character.
+/// The basic alphabet, without the escape.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿\
                      abcdefghijklmnopqrstuvwxyzäöñüà";
-/// What is written with an escape before it.
+/// The characters that are written with an escape.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
 /// Measures a text.
 pub fn measure(text: &str) -> Measure {
-    let culprits = culprits(text);
+    let culprits = find_culprits(text);
     let encoding = if culprits.is_empty() { Encoding::Gsm7 } else { Encoding::Ucs2 };
     let units = text.chars().map(|c| encoding.units(c)).sum();
-    let (alone, of_several) = encoding.room();
-    let breaks = if units <= alone { Vec::new() } else { breaks(text, encoding, of_several) };
+    let (alone, of_several) = encoding.capacity();
+    let breaks = if units <= alone { Vec::new() } else { find_breaks(text, encoding, of_several) };
     let segments = if text.is_empty() { 0 } else { breaks.len() + 1 };
     Measure { encoding, units, segments, breaks, culprits }
 }
 
-fn culprits(text: &str) -> Vec<char> {
+fn find_culprits(text: &str) -> Vec<char> {
     let mut culprits = Vec::new();
     for c in text.chars().filter(|c| !BASIC.contains(*c) && !EXTENSION.contains(*c)) {
         if !culprits.contains(&c) {
@@ -85,12 +85,12 @@ fn culprits(text: &str) -> Vec<char> {
     culprits
 }
 
-fn breaks(text: &str, encoding: Encoding, room: usize) -> Vec<usize> {
+fn find_breaks(text: &str, encoding: Encoding, capacity: usize) -> Vec<usize> {
     let mut breaks = Vec::new();
     let mut used = 0;
     for (at, c) in text.char_indices() {
         let units = encoding.units(c);
-        if used + units > room {
+        if used + units > capacity {
             breaks.push(at);
             used = 0;
         }
@@ -99,8 +99,8 @@ fn breaks(text: &str, encoding: Encoding, room: usize) -> Vec<usize> {
     breaks
 }
 
-/// Romanian without its diacritics, and typographic quotes, dashes and ellipses as a typewriter has them, so that an SMS
-/// stays within the GSM alphabet. Nothing else changes: where another letter would need it, much would be lost.
+/// Replaces Romanian diacritics, and typographic quotes, dashes and ellipses, so that an SMS stays within the GSM
+/// alphabet. Nothing else changes: other scripts would become unreadable.
 pub fn transliterate(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_are_those_of_the_standard() {
+    fn segments_follow_the_standard() {
         for (text, count, encoding, segments) in [
             ("", 0, Encoding::Gsm7, 0),
             ("a", 160, Encoding::Gsm7, 1),
@@ -154,16 +154,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_parted() {
-        // 152 units are used, and € needs two: it begins the next segment.
-        let parted = measure(&format!("{}€{}", "a".repeat(152), "a".repeat(20)));
-        assert_eq!((parted.units, parted.segments, parted.breaks), (174, 2, vec![152]));
-        let parted = measure(&format!("{}😀{}", "ă".repeat(66), "ă".repeat(10)));
-        assert_eq!((parted.units, parted.segments, parted.breaks), (78, 2, vec![132]));
+    fn no_character_is_split() {
+        // 152 units are used and € needs two, so it begins the next segment.
+        let measured = measure(&format!("{}€{}", "a".repeat(152), "a".repeat(20)));
+        assert_eq!((measured.units, measured.segments, measured.breaks), (174, 2, vec![152]));
+        let measured = measure(&format!("{}😀{}", "ă".repeat(66), "ă".repeat(10)));
+        assert_eq!((measured.units, measured.segments, measured.breaks), (78, 2, vec![132]));
     }
 
     #[test]
-    fn culprits_are_named_once() {
+    fn each_culprit_is_listed_once() {
         assert_eq!(measure("Bună, Ana! Îți amintim: întâlnire").culprits, ['ă', 'Î', 'ț', 'î', 'â']);
         assert!(measure("Hej Søren, 5€ [~]").culprits.is_empty());
     }
@@ -174,14 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn romanian_goes_without_its_diacritics() {
+    fn romanian_loses_its_diacritics() {
         assert_eq!(transliterate("ăâîșțşţ ĂÂÎȘȚŞŢ"), "aaistst AAISTST");
         assert_eq!(transliterate("„Demo” – l’a “fost”… ‘da’ — nu‑i"), "\"Demo\" - l'a \"fost\"... 'da' - nu-i");
         assert_eq!(transliterate("æøå é 王小明 😀 €"), "æøå é 王小明 😀 €");
     }
 
-    /// The same by way of the encoded units: cut where a segment is full, or one before, should that part a pair.
-    fn by_units(text: &str) -> (usize, usize) {
+    /// Counts units and segments of the encoded text. A segment ends when it is full, or one unit earlier when that
+    /// would split a pair.
+    fn count_encoded(text: &str) -> (usize, usize) {
         let septets = |c: char| match (BASIC.find(c), EXTENSION.find(c)) {
             (Some(at), _) => Some(vec![1000 + at]),
             (_, Some(at)) => Some(vec![27, 2000 + at]),
@@ -206,15 +207,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_measure_is_that_of_the_encoded_units(text in "[a-zA-Zæøå€^{}\\[\\]|~\u{c}\n @£]{0,500}|[ a€ăș😀王\u{1b}]{0,300}|\\PC{0,200}") {
+        fn a_measure_agrees_with_the_encoded_text(text in "[a-zA-Zæøå€^{}\\[\\]|~\u{c}\n @£]{0,500}|[ a€ăș😀王\u{1b}]{0,300}|\\PC{0,200}") {
             let measure = measure(&text);
-            prop_assert_eq!((measure.units, measure.segments), by_units(&text));
+            prop_assert_eq!((measure.units, measure.segments), count_encoded(&text));
             prop_assert!(measure.breaks.iter().all(|at| text.is_char_boundary(*at)));
             prop_assert_eq!(measure.culprits.is_empty(), measure.encoding == Encoding::Gsm7);
         }
 
         #[test]
-        fn transliterating_twice_is_transliterating(text in "\\PC{0,60}") {
+        fn transliteration_is_idempotent(text in "\\PC{0,60}") {
             let once = transliterate(&text);
             prop_assert_eq!(transliterate(&once), once.clone());
             prop_assert!(measure(&once).segments <= measure(&text).segments.max(1) * 3);

@@ -1,4 +1,4 @@
-//! Everybody who sends SMS.
+//! The providers of SMS.
 
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
@@ -13,7 +13,7 @@ pub struct SmsRouter {
 }
 
 impl SmsRouter {
-    /// Puts them together.
+    /// Combines the adapters.
     pub fn new(engagelab: Engagelab, twilio: Twilio) -> Self {
         Self { engagelab, twilio }
     }
@@ -28,7 +28,7 @@ impl engine::Sms for SmsRouter {
         match order.provider {
             Provider::Engagelab => self.engagelab.send(connection, key, to, order).await,
             Provider::Twilio => self.twilio.send(connection, key, to, order).await,
-            // The settings are checked for this.
+            // The check of the settings refuses this.
             Provider::Vai | Provider::Ses | Provider::Brevo => {
                 outcome::misconfigured(format!("{} sends no SMS", order.provider.title()))
             }
@@ -43,20 +43,21 @@ mod tests {
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake;
+    use crate::fixtures;
 
     #[tokio::test]
     async fn each_order_goes_to_its_provider() {
         for (provider, path) in [(Provider::Engagelab, "/v1/messages"), (Provider::Twilio, "/2010-04-01/Accounts/AC")] {
             let stand_in = StandIn::with_answer(Answer::json(200, r#"{"message_id":"1","sid":"SM1"}"#));
-            let (client, secrets, links) = (fake::client(), fake::secrets(), fake::links());
+            let (client, secrets, links) = (fixtures::client(), fixtures::secrets(), fixtures::links());
             let sms_router = SmsRouter::new(
                 Engagelab::new(client.clone(), stand_in.url(), secrets.clone(), links.clone()),
                 Twilio::new(client, stand_in.url(), secrets, links),
             );
             let sender = Some("VAI".to_owned());
-            let order = SmsOrder { provider, sender, ..fake::text(Message::Confirmation) };
-            let outcome = sms_router.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
+            let order = SmsOrder { provider, sender, ..fixtures::text(Message::Confirmation) };
+            let outcome =
+                sms_router.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
             assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
             let request = stand_in.only_request();
             assert!(
@@ -68,16 +69,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_sends_no_sms_sends_none() {
+    async fn a_provider_without_sms_sends_no_sms() {
         let (client, secrets, links, unused_url) =
-            (fake::client(), fake::secrets(), fake::links(), stand_in::unused_url());
+            (fixtures::client(), fixtures::secrets(), fixtures::links(), stand_in::unused_url());
         let sms_router = SmsRouter::new(
             Engagelab::new(client.clone(), unused_url.clone(), secrets.clone(), links.clone()),
             Twilio::new(client, unused_url, secrets, links),
         );
         for provider in [Provider::Vai, Provider::Ses, Provider::Brevo] {
-            let order = SmsOrder { provider, ..fake::text(Message::Confirmation) };
-            let outcome = sms_router.send(&fake::connection("default"), &fake::key(), &fake::phone(), &order).await;
+            let order = SmsOrder { provider, ..fixtures::text(Message::Confirmation) };
+            let outcome =
+                sms_router.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
             assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
         }
         assert!(sms_router.parse_number("+40 712 345 678", None).is_ok());

@@ -1,8 +1,8 @@
 //! SMS by Twilio, in our own wording.
 //!
 //! Sources: twilio/twilio-oai (the operation and its fields), twilio.com/docs/api/errors (the codes). Sending has no
-//! idempotency, so a call without an answer stays in doubt until its status callback comes. Twilio could be asked for what
-//! it sent to a number, but what is in doubt is not tried again here: a reminder never, all else once by the engine.
+//! idempotency, so the outcome of a call without an answer is unknown until its status callback comes. We do not ask
+//! Twilio what it sent to a number: the engine retries a message of unknown outcome once, and a reminder never.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::links::Links;
 use crate::{outcome, wording};
 
-/// How long a sender's full queue is given to empty.
+/// The delay after a sender's queue was full.
 const FULL_QUEUE_SECONDS: u32 = 60;
 
 /// Twilio's API.
@@ -30,7 +30,7 @@ pub struct Twilio {
 }
 
 impl Twilio {
-    /// `base_url` is without its trailing slash. The account is each connection's own.
+    /// `base_url` has no trailing slash. Each connection has its own account.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>, links: Links) -> Self {
         Self { client, base_url: base_url.into(), secrets, links }
     }
@@ -50,9 +50,9 @@ impl Twilio {
         let providers = self.secrets.providers(connection).await.map_err(|error| outcome::from_secret_error(&error))?;
         let keys =
             providers.twilio.ok_or_else(|| outcome::misconfigured("the connection's secret has no Twilio keys"))?;
-        // It stands in the path.
+        // It is part of the path.
         let is_sid = !keys.account_sid.is_empty() && keys.account_sid.bytes().all(|it| it.is_ascii_alphanumeric());
-        if is_sid { Ok(keys) } else { Err(outcome::misconfigured("the secret's Twilio account is no account SID")) }
+        if is_sid { Ok(keys) } else { Err(outcome::misconfigured("the secret's Twilio account is not an account SID")) }
     }
 
     async fn post(&self, connection: &ConnectionName, form: String) -> Result<Response, Outcome> {
@@ -72,7 +72,7 @@ impl Twilio {
         let sender =
             order.sender.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no Twilio sender"))?;
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
-        let body = wording::sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
+        let body = wording::render_sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
             .map_err(|broken| outcome::from_broken_wording(&broken))?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", to.expose());
@@ -100,28 +100,28 @@ async fn read_outcome(response: Response) -> Outcome {
     match answer {
         Answer { sid: Some(sid), .. } if status.is_success() => Outcome::Done { provider_id: Some(sid) },
         _ if status.is_success() => {
-            Outcome::Unknown { detail: format!("Twilio answered HTTP {} without naming the message", status.as_u16()) }
+            Outcome::Unknown { detail: format!("Twilio answered HTTP {} without a message id", status.as_u16()) }
         }
-        Answer { code: Some(code), .. } => refused(code, status, wait, by_status),
+        Answer { code: Some(code), .. } => from_code(code, status, wait, by_status),
         Answer { code: None, .. } => by_status,
     }
 }
 
-/// Twilio's table of codes.
-fn refused(code: u32, status: StatusCode, wait: Option<u32>, by_status: Outcome) -> Outcome {
+/// Returns the outcome of a code, by Twilio's table.
+fn from_code(code: u32, status: StatusCode, wait: Option<u32>, by_status: Outcome) -> Outcome {
     let detail = format!("Twilio answered HTTP {}, code {code}", status.as_u16());
     match code {
-        // Account or token wrong; a sender that is none, can't send SMS or isn't there; a trial account, which sends to
-        // verified numbers only.
+        // Account or token wrong; an invalid or unknown sender, or one that can't send SMS; a trial account, which
+        // sends to verified numbers only.
         20003 | 21212 | 21603 | 21604 | 21606 | 21608 => outcome::misconfigured(detail),
-        // Too many at a time: such a request is never processed, and may safely be made again.
+        // Too many requests at a time: Twilio does not process such a request, so a retry is safe.
         20429 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: wait, detail },
         21611 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(FULL_QUEUE_SECONDS), detail },
         21211 | 21217 => Outcome::Refused { reason: Reason::PhoneInvalid, detail },
         21614 | 21635 => Outcome::Refused { reason: Reason::Landline, detail },
-        // The person has texted STOP to this sender.
+        // The person texted STOP to this sender.
         21610 => Outcome::Refused { reason: Reason::OptedOut, detail },
-        // A country that the account does not send to, a number that can't be reached from this sender, a text that is too
+        // A country that the account may not send to, a number that this sender can't reach, or a text that is too
         // long.
         21408 | 21612 | 21617 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         _ => by_status,
@@ -136,7 +136,7 @@ mod tests {
     use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fake::{self, Class, assert_nothing_personal, refused, unsent};
+    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, refused, unsent};
 
     const SERVICE: &str = "MG0123456789abcdef0123456789ABCDEF";
 
@@ -145,16 +145,16 @@ mod tests {
             provider: Provider::Twilio,
             template: None,
             sender: Some("+14155552345".to_owned()),
-            ..fake::text(message)
+            ..fixtures::text(message)
         }
     }
 
     fn twilio(base_url: &str, links: Links) -> Twilio {
-        Twilio::new(fake::client(), base_url, fake::secrets(), links)
+        Twilio::new(fixtures::client(), base_url, fixtures::secrets(), links)
     }
 
     async fn send(twilio: &Twilio, connection: &str, order: &SmsOrder) -> Outcome {
-        twilio.send(&fake::connection(connection), &fake::key(), &fake::phone(), order).await
+        twilio.send(&fixtures::connection(connection), &fixtures::key(), &fixtures::phone(), order).await
     }
 
     async fn send_to_stand_in(answer: Answer, order: &SmsOrder, links: Links) -> (Outcome, Request) {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     async fn sent(answer: Answer) -> Outcome {
-        send_to_stand_in(answer, &order(Message::Confirmation), fake::links()).await.0
+        send_to_stand_in(answer, &order(Message::Confirmation), fixtures::links()).await.0
     }
 
     fn created() -> Answer {
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_request() {
-        let (outcome, request) = send_to_stand_in(created(), &order(Message::Confirmation), fake::links()).await;
+        let (outcome, request) = send_to_stand_in(created(), &order(Message::Confirmation), fixtures::links()).await;
         assert_eq!(outcome, Outcome::Done { provider_id: Some("SM1".to_owned()) });
         let path = "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json";
         assert_eq!(request.method_and_target(), format!("POST {path}"));
@@ -182,11 +182,11 @@ mod tests {
         let basic = "Basic QUMwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjp0b2tlbg==";
         assert_eq!(request.header("authorization"), Some(basic));
         let order = order(Message::Confirmation);
-        let body = wording::sms(order.message, &order.content, None, false).expect("wording");
+        let body = wording::render_sms(order.message, &order.content, None, false).expect("wording");
         assert_eq!(
             request.json(),
             json!({
-                "To": fake::PHONE,
+                "To": fixtures::PHONE,
                 "From": "+14155552345",
                 "Body": body,
                 "StatusCallback":
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_messaging_service_chooses_the_number_and_without_a_public_url_nothing_is_told_back() {
+    async fn a_messaging_service_is_named_as_such_and_without_a_public_url_there_is_no_callback() {
         for (sender, field) in
             [(SERVICE, "MessagingServiceSid"), ("VAI", "From"), ("MG 12", "From"), (&SERVICE[..33], "From")]
         {
@@ -208,9 +208,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_code_has_its_class() {
+    async fn each_code_has_its_outcome() {
         use Reason::{Landline, Misconfigured, OptedOut, PhoneInvalid, ProviderRefused, RateLimited};
-        let cases: [(u32, u16, Class<'_>); 17] = [
+        let cases: [(u32, u16, ExpectedOutcome<'_>); 17] = [
             (20003, 401, &unsent(Misconfigured, None)),
             (20429, 429, &unsent(RateLimited, None)),
             (21211, 400, &refused(PhoneInvalid)),
@@ -232,7 +232,7 @@ mod tests {
         for (code, status, expected) in cases {
             let body = json!({
                 "code": code,
-                "message": format!("The number {} is not", fake::PHONE),
+                "message": format!("The number {} is not", fixtures::PHONE),
                 "more_info": format!("https://www.twilio.com/docs/errors/{code}"),
                 "status": status,
             });
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_table_does_not_know() {
+    async fn an_unknown_code_is_judged_by_its_status() {
         let code = |status| sent(Answer::json(status, r#"{"code":99999,"message":"Ana"}"#));
         assert!(matches!(code(400).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
         assert!(matches!(code(404).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
@@ -258,26 +258,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+    async fn no_answer_is_unknown_and_no_connection_is_unsent() {
         assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
         assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
-        let nobody = twilio(&stand_in::unused_url(), fake::links());
-        let outcome = send(&nobody, "default", &order(Message::Confirmation)).await;
+        let unreachable = twilio(&stand_in::unused_url(), fixtures::links());
+        let outcome = send(&unreachable, "default", &order(Message::Confirmation)).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn a_missing_secret_or_sender_is_misconfigured() {
-        let nobody = twilio(&stand_in::unused_url(), fake::links());
+        let unreachable = twilio(&stand_in::unused_url(), fixtures::links());
         for connection in ["unheard-of", "empty", "broken"] {
-            let outcome = send(&nobody, connection, &order(Message::Confirmation)).await;
+            let outcome = send(&unreachable, connection, &order(Message::Confirmation)).await;
             assert!(
                 matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
                 "{connection}: {outcome:?}"
             );
         }
         let order = SmsOrder { sender: None, ..order(Message::Confirmation) };
-        let outcome = send(&nobody, "default", &order).await;
+        let outcome = send(&unreachable, "default", &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }
 }

@@ -1,7 +1,7 @@
-//! VAI's backend: e-mail, news of its bookings, offers of help, analytics.
+//! VAI's backend: e-mail, news about bookings, offers of help, analytics.
 //!
-//! Its answers are opaque: any 2xx is success. No idempotency is documented; each call carries our command id as
-//! `Idempotency-Key` all the same.
+//! Any 2xx is a success; the body of an answer is ignored. VAI documents no idempotency, but each call has our command
+//! id as `Idempotency-Key`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use runtime::Secrets;
 use serde::Serialize;
 use wire::vai;
 
-use crate::{outcome, when, words};
+use crate::{local_time, outcome, phrases};
 
 /// VAI's API.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct VaiClient {
 }
 
 impl VaiClient {
-    /// `base_url` is without its trailing slash. The key is each connection's own.
+    /// `base_url` has no trailing slash. Each connection has its own key.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
         Self { client, base_url: base_url.into(), secrets }
     }
@@ -61,8 +61,9 @@ impl VaiClient {
             return outcome::misconfigured("the settings name no template of VAI's");
         }
         let content = &order.content;
-        let subject = words::subject(order.message, content.language, &content.event);
-        let [start, end] = [content.start, content.end].map(|at| when::tell(at, &content.zone, content.language));
+        let subject = phrases::subject(order.message, content.language, &content.event);
+        let [start, end] =
+            [content.start, content.end].map(|at| local_time::format_long(at, &content.zone, content.language));
         self.post(connection, key, vai::EMAIL, &vai::Email::new(order, &subject, &start, &end)).await
     }
 }
@@ -91,7 +92,7 @@ impl engine::Vai for VaiClient {
         order: &VaiOrder,
         at: Timestamp,
     ) -> Outcome {
-        let body = vai::FollowUp::new(order, at, words::help(order.language));
+        let body = vai::FollowUp::new(order, at, phrases::help_offer(order.language));
         self.post(connection, key, vai::FOLLOW_UP, &body).await
     }
 
@@ -115,14 +116,14 @@ mod tests {
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fake::{self, assert_nothing_personal};
+    use crate::fixtures::{self, assert_nothing_personal};
 
     const NOW: &str = "2026-03-27T09:00:00Z";
 
-    /// Starts VAI and a client of it.
+    /// Starts a stand-in for VAI and a client of it.
     fn vai(answer: Answer) -> (VaiClient, StandIn) {
         let provider = StandIn::with_answer(answer);
-        (VaiClient::new(fake::client(), provider.url(), fake::secrets()), provider)
+        (VaiClient::new(fixtures::client(), provider.url(), fixtures::secrets()), provider)
     }
 
     fn done() -> Outcome {
@@ -132,7 +133,13 @@ mod tests {
     async fn send_news(answer: Answer) -> Outcome {
         let (vai, provider) = vai(answer);
         let outcome = vai
-            .send_news(&fake::connection("default"), &fake::key(), News::Canceled, &fake::news(), fake::at(NOW))
+            .send_news(
+                &fixtures::connection("default"),
+                &fixtures::key(),
+                News::Canceled,
+                &fixtures::news(),
+                fixtures::at(NOW),
+            )
             .await;
         provider.only_request();
         assert_nothing_personal(&format!("{outcome:?}"));
@@ -140,9 +147,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn mail_tells_times_as_text() {
+    async fn an_e_mail_has_its_times_as_text() {
         let (vai, provider) = vai(Answer::json(202, ""));
-        assert_eq!(vai.send(&fake::connection("default"), &fake::key(), &fake::mail()).await, done());
+        assert_eq!(vai.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::mail()).await, done());
         let request = provider.only_request();
         assert_eq!(request.method_and_target(), "POST /email/send");
         assert_eq!(request.header("authorization"), Some("Bearer vai-key"));
@@ -166,10 +173,10 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_template_nothing_is_sent() {
-        let vai = VaiClient::new(fake::client(), stand_in::unused_url(), fake::secrets());
-        let mut order = fake::mail();
+        let vai = VaiClient::new(fixtures::client(), stand_in::unused_url(), fixtures::secrets());
+        let mut order = fixtures::mail();
         order.template = None;
-        let outcome = vai.send(&fake::connection("default"), &fake::key(), &order).await;
+        let outcome = vai.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
     }
 
@@ -182,11 +189,11 @@ mod tests {
             (News::Rescheduled, "/calendly/rescheduled", "old_start_time"),
         ] {
             let (vai, provider) = vai(Answer::json(200, "anything"));
-            let (connection, order) = (fake::connection("default"), fake::news());
-            assert_eq!(vai.send_news(&connection, &fake::key(), news, &order, fake::at(NOW)).await, done());
+            let (connection, order) = (fixtures::connection("default"), fixtures::news());
+            assert_eq!(vai.send_news(&connection, &fixtures::key(), news, &order, fixtures::at(NOW)).await, done());
             let request = provider.only_request();
             assert_eq!(request.method_and_target(), format!("POST {path}"));
-            assert_eq!(request.header("idempotency-key"), Some(fake::key().as_str()));
+            assert_eq!(request.header("idempotency-key"), Some(fixtures::key().as_str()));
             assert!(request.json()[field].is_string(), "{}", request.json());
         }
     }
@@ -194,8 +201,11 @@ mod tests {
     #[tokio::test]
     async fn help_is_offered_in_the_invitees_language() {
         let (vai, provider) = vai(Answer::json(200, "{}"));
-        let at = fake::at("2026-03-28T09:00:00Z");
-        assert_eq!(vai.offer_help(&fake::connection("default"), &fake::key(), &fake::news(), at).await, done());
+        let at = fixtures::at("2026-03-28T09:00:00Z");
+        assert_eq!(
+            vai.offer_help(&fixtures::connection("default"), &fixtures::key(), &fixtures::news(), at).await,
+            done()
+        );
         let request = provider.only_request();
         assert_eq!(request.method_and_target(), "POST /followup/schedule");
         assert_eq!(request.json()["scheduled_for"], "2026-03-28T09:00:00Z");
@@ -206,15 +216,15 @@ mod tests {
     async fn facts_are_logged_with_their_payload() {
         let (vai, provider) = vai(Answer::json(200, "{}"));
         let body = br#"{"event":"invitee.created","payload":{"name":"Ana Pop"}}"#;
-        let (connection, what) = (fake::connection("default"), Analytics::InviteeCreated);
-        assert_eq!(vai.log_fact(&connection, &fake::key(), what, body, fake::at(NOW)).await, done());
+        let (connection, what) = (fixtures::connection("default"), Analytics::InviteeCreated);
+        assert_eq!(vai.log_fact(&connection, &fixtures::key(), what, body, fixtures::at(NOW)).await, done());
         let request = provider.only_request();
         assert_eq!(request.method_and_target(), "POST /analytics/log");
         assert_eq!(request.json()["data"], serde_json::json!({"name": "Ana Pop"}));
     }
 
     #[tokio::test]
-    async fn statuses_have_their_class() {
+    async fn each_status_has_its_outcome() {
         let status = |status| send_news(Answer::new(status, "Ana Pop"));
         assert_eq!(status(204).await, done());
         for refused in [400, 404, 409, 422] {
@@ -233,19 +243,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_answer_is_in_doubt_and_no_connection_is_not() {
+    async fn no_answer_is_unknown_and_no_connection_is_unsent() {
         assert!(matches!(send_news(Answer::never_answers()).await, Outcome::Unknown { .. }));
         assert!(matches!(send_news(Answer::closes_connection()).await, Outcome::Unknown { .. }));
-        let vai = VaiClient::new(fake::client(), stand_in::unused_url(), fake::secrets());
-        let outcome = vai.send(&fake::connection("default"), &fake::key(), &fake::mail()).await;
+        let vai = VaiClient::new(fixtures::client(), stand_in::unused_url(), fixtures::secrets());
+        let outcome = vai.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::mail()).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn a_missing_secret_is_tried_again() {
-        let vai = VaiClient::new(fake::client(), stand_in::unused_url(), fake::secrets());
+        let vai = VaiClient::new(fixtures::client(), stand_in::unused_url(), fixtures::secrets());
         for connection in ["unheard-of", "empty", "broken"] {
-            let outcome = vai.send(&fake::connection(connection), &fake::key(), &fake::mail()).await;
+            let outcome = vai.send(&fixtures::connection(connection), &fixtures::key(), &fixtures::mail()).await;
             assert!(
                 matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }),
                 "{connection}: {outcome:?}"
@@ -255,6 +265,6 @@ mod tests {
 
     #[test]
     fn orders_print_nothing_personal() {
-        assert_nothing_personal(&format!("{:?} {:?}", fake::mail(), fake::news()));
+        assert_nothing_personal(&format!("{:?} {:?}", fixtures::mail(), fixtures::news()));
     }
 }

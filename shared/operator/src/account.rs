@@ -55,7 +55,7 @@ fn scopes(missing: &[String]) -> Finding {
 
 fn role(own: Option<&Membership>) -> Finding {
     match own {
-        Some(own) if own.leads() => ok("role", format!("{} of the organization", own.role)),
+        Some(own) if own.is_admin() => ok("role", format!("{} of the organization", own.role)),
         Some(own) => fail(
             "role",
             format!(
@@ -113,7 +113,7 @@ pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
             ),
         );
     }
-    match found.lacks()[..] {
+    match found.missing_events()[..] {
         [] => ok(TOPIC, format!("active, for {}", found.callback_url)),
         ref lacks => {
             warn(TOPIC, format!("active, without {}: `make connect ROTATE=1` takes them in", lacks.join(", ")))

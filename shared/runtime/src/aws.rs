@@ -1,4 +1,4 @@
-//! The one SDK configuration of a process: one set of credentials, one patience. Each client has its own connections.
+//! The SDK configuration of a process: one set of credentials and time-outs. Each client has its own connections.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,49 +7,49 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
-/// How long calls of AWS may take and how often they are tried.
+/// Time-outs and retries of calls to AWS.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// One try.
+    /// The time-out of one attempt.
     pub attempt: Duration,
-    /// All tries together.
+    /// The time-out of all attempts together.
     pub operation: Duration,
-    /// How many tries.
+    /// The most attempts.
     pub attempts: u32,
 }
 
 impl Timeouts {
-    /// For the webhook function, which must answer Calendly within two seconds: its one call fits into 1.5 seconds, and
-    /// past that Calendly is told to come again.
+    /// For the webhook function, which must answer Calendly within two seconds. Its one call has 1.5 seconds; after
+    /// that the answer is 503, and Calendly retries.
     pub const QUICK: Self =
         Self { attempt: Duration::from_millis(600), operation: Duration::from_millis(1_500), attempts: 3 };
-    /// For work that a queue will bring back.
+    /// For work that a queue repeats when it fails.
     pub const STEADY: Self = Self { attempt: Duration::from_secs(3), operation: Duration::from_secs(8), attempts: 3 };
 }
 
-/// Loads the configuration: region, credentials and endpoint as the environment gives them.
-pub async fn config(patience: Timeouts) -> SdkConfig {
-    // The version is named and not `latest()`: retry and time-out behaviour must not change under us.
+/// Loads the configuration. Region, credentials and endpoint come from the environment.
+pub async fn config(timeouts: Timeouts) -> SdkConfig {
+    // A fixed version, not `latest()`, so that an update does not change retries and time-outs.
     #[expect(clippy::disallowed_methods, reason = "the one place where the SDK is configured")]
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(
             RetryConfig::standard()
-                .with_max_attempts(patience.attempts)
+                .with_max_attempts(timeouts.attempts)
                 .with_initial_backoff(Duration::from_millis(50))
                 .with_max_backoff(Duration::from_millis(400)),
         )
         .timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(patience.attempt)
-                .operation_attempt_timeout(patience.attempt)
-                .operation_timeout(patience.operation)
+                .connect_timeout(timeouts.attempt)
+                .operation_attempt_timeout(timeouts.attempt)
+                .operation_timeout(timeouts.operation)
                 .build(),
         )
         .load()
         .await
 }
 
-/// An SDK error with its causes on one line; the SDK's own `Display` says little more than "service error".
+/// Formats an error with its causes on one line. The `Display` of an SDK error is little more than "service error".
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

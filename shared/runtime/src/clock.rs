@@ -1,4 +1,4 @@
-//! The real clock.
+//! The machine's clock.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 pub struct SystemClock;
 
 impl SystemClock {
-    /// Now.
+    /// Returns the current time.
     #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
     pub fn now(self) -> Timestamp {
         Timestamp::now()

@@ -1,20 +1,18 @@
-//! A function's configuration, read whole from the environment at init: every problem is named at once, and with any the
-//! function does not start. A missing secret is no problem of configuration.
+//! A function's configuration, read from the environment at init. The error lists every problem at once, and the
+//! function does not start. A missing secret is not an error here.
 
 use std::fmt;
 
-use domain::Private;
-
-/// Everything wrong with the environment.
+/// The problems of the environment.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment is not as it must be: {}", .0.join("; "))]
+#[error("the environment is invalid: {}", .0.join("; "))]
 pub struct ConfigError(Vec<String>);
 
-/// Reads variables and remembers what was wrong.
+/// Reads variables and collects their problems.
 pub struct Environment {
     get: fn(&str) -> Option<String>,
     problems: Vec<String>,
-    /// The variables whose URL leads to this machine: to a sandbox.
+    /// The variables whose URL is on this machine, as those of a sandbox are.
     loopback: Vec<String>,
 }
 
@@ -25,18 +23,18 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// The process's environment.
-    pub fn of_process() -> Self {
+    /// Reads the process's environment.
+    pub fn process() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
         Self::from(|name| std::env::var(name).ok())
     }
 
-    /// Any other source, for tests.
+    /// Reads another source, for tests.
     pub fn from(get: fn(&str) -> Option<String>) -> Self {
         Self { get, problems: Vec::new(), loopback: Vec::new() }
     }
 
-    /// A variable that must be there and not be empty.
+    /// Reads a variable that must not be empty.
     pub fn required(&mut self, name: &str) -> String {
         match (self.get)(name).filter(|value| !value.trim().is_empty()) {
             Some(value) => value,
@@ -47,7 +45,7 @@ impl Environment {
         }
     }
 
-    /// A base URL: `http(s)://…`, without its trailing slash.
+    /// Reads a base URL, `http(s)://…`, and removes its trailing slash.
     pub fn url(&mut self, name: &str, default: Option<&str>) -> String {
         match (self.optional_url(name), default) {
             (Some(url), _) => url,
@@ -56,7 +54,7 @@ impl Environment {
         }
     }
 
-    /// A base URL that may be left out.
+    /// Reads an optional base URL.
     pub fn optional_url(&mut self, name: &str) -> Option<String> {
         let value = (self.get)(name).filter(|value| !value.trim().is_empty())?;
         let loopback = is_loopback(&value);
@@ -69,7 +67,7 @@ impl Environment {
         Some(value.trim_end_matches('/').to_owned())
     }
 
-    /// A whole number in a range.
+    /// Reads a whole number in a range.
     pub fn number(&mut self, name: &str, default: u32, range: std::ops::RangeInclusive<u32>) -> u32 {
         let Some(value) = (self.get)(name).filter(|value| !value.trim().is_empty()) else { return default };
         match value.trim().parse() {
@@ -81,25 +79,26 @@ impl Environment {
         }
     }
 
-    /// `STAGE`: `dev` (the default) or `prod`, in which no API is one on this machine. Read after the URLs.
+    /// Reads `STAGE`: `dev` (the default) or `prod`. In `prod`, no API may be on this machine. Called after the URLs
+    /// were read.
     pub fn stage(&mut self) {
         match (self.get)("STAGE").unwrap_or_default().trim() {
             "" | "dev" => {}
             "prod" => {
                 for name in self.loopback.iter().filter(|it| it.ends_with("_API_URL")) {
-                    self.problems.push(format!("{name} is a sandbox's, and STAGE is prod"));
+                    self.problems.push(format!("{name} is on this machine, but STAGE is prod"));
                 }
             }
             _ => self.problems.push("STAGE must be dev or prod".to_owned()),
         }
     }
 
-    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets.
+    /// Reads `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets.
     pub fn function_name(&mut self) -> String {
         (self.get)("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "local".to_owned())
     }
 
-    /// `LOG_LEVEL`: error, warn, info (the default), debug or trace.
+    /// Reads `LOG_LEVEL`: error, warn, info (the default), debug or trace.
     pub fn log_level(&mut self) -> tracing::Level {
         let value = (self.get)("LOG_LEVEL").unwrap_or_default();
         if value.trim().is_empty() {
@@ -111,21 +110,21 @@ impl Environment {
         })
     }
 
-    /// Ends the reading.
+    /// Returns the configuration, if there was no problem.
     ///
     /// # Errors
-    /// Everything that was wrong.
+    /// Every problem.
     pub fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() { Ok(config) } else { Err(ConfigError(self.problems)) }
     }
 }
 
-/// Whether a URL leads to this machine.
+/// Whether the host of a URL is this machine.
 fn is_loopback(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
-        // What stands before it is no host.
+        // The text before `@` is not the host.
         return false;
     }
     let host = match authority.strip_prefix('[') {
@@ -144,7 +143,7 @@ pub struct WebhookConfig {
     pub secret_prefix: String,
     /// `SIGNATURE_TOLERANCE_SECONDS`: how old a signature may be. 300, at most 26 hours.
     pub signature_tolerance_seconds: u32,
-    /// `PUBLIC_URL`: where callers reach the function. Twilio signs it, so without it Twilio's calls can't be checked.
+    /// `PUBLIC_URL`: the base URL of the function. Twilio signs it, so without it Twilio's calls can't be verified.
     pub public_url: Option<String>,
     /// `LOG_LEVEL`.
     pub log_level: tracing::Level,
@@ -156,7 +155,7 @@ impl WebhookConfig {
     /// Reads it.
     ///
     /// # Errors
-    /// Everything that is wrong with the environment.
+    /// Every problem of the environment.
     pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
         let config = Self {
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
@@ -326,17 +325,12 @@ impl ScheduleConfig {
     }
 }
 
-/// A key as it came from a secret, ready for a header.
-pub fn bearer(token: &Private<String>) -> String {
-    format!("Bearer {}", token.expose())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_is_named_at_once() {
+    fn every_problem_is_listed_at_once() {
         let env = Environment::from(|name| match name {
             "INTAKE_QUEUE_URL" => Some(String::new()),
             "SIGNATURE_TOLERANCE_SECONDS" => Some("100000".to_owned()),
@@ -346,7 +340,7 @@ mod tests {
         let error = WebhookConfig::read(env).expect_err("problems").to_string();
         assert_eq!(
             error,
-            "the environment is not as it must be: INTAKE_QUEUE_URL is missing; SECRET_PREFIX is missing; \
+            "the environment is invalid: INTAKE_QUEUE_URL is missing; SECRET_PREFIX is missing; \
              SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 93600; \
              LOG_LEVEL must be one of error, warn, info, debug, trace"
         );
@@ -366,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn providers_have_their_own_addresses_unless_told_otherwise() {
+    fn the_urls_of_providers_have_defaults() {
         let given = |name: &str| match name {
             "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
             "SES_API_URL" => Some("http://127.0.0.1:4570/ses/".to_owned()),
@@ -382,14 +376,14 @@ mod tests {
     }
 
     #[test]
-    fn in_production_no_api_is_a_sandbox() {
+    fn in_production_no_api_is_on_this_machine() {
         fn given(name: &str) -> Option<String> {
             match name {
                 "CALENDLY_API_URL" => Some("http://127.0.0.1:4570/calendly".to_owned()),
                 "TWILIO_API_URL" => Some("http://localhost:4570/twilio".to_owned()),
                 "SES_API_URL" => Some("https://[::1]:4570/ses".to_owned()),
                 "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
-                // Where we are reached is no API of a provider's.
+                // Our own URL is not the API of a provider.
                 "PUBLIC_URL" => Some("http://127.0.0.1:4566".to_owned()),
                 name if name.ends_with("_API_URL") || name == "LOG_LEVEL" => None,
                 "STAGE" => Some("prod".to_owned()),
@@ -399,8 +393,8 @@ mod tests {
         let error = ReminderConfig::read(Environment::from(given)).expect_err("a sandbox").to_string();
         assert_eq!(
             error,
-            "the environment is not as it must be: CALENDLY_API_URL is a sandbox's, and STAGE is prod; \
-             TWILIO_API_URL is a sandbox's, and STAGE is prod; SES_API_URL is a sandbox's, and STAGE is prod"
+            "the environment is invalid: CALENDLY_API_URL is on this machine, but STAGE is prod; \
+             TWILIO_API_URL is on this machine, but STAGE is prod; SES_API_URL is on this machine, but STAGE is prod"
         );
         let dev = |name: &str| if name == "STAGE" { Some("dev".to_owned()) } else { given(name) };
         ReminderConfig::read(Environment::from(dev)).expect("a configuration");
@@ -410,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schedule_function_needs_the_world_and_three_more_queues() {
+    fn the_schedule_function_needs_four_more_queues() {
         let given = |name: &str| match name {
             "LOG_LEVEL" | "STAGE" => None,
             "PUBLIC_URL" => Some("https://api.example.com/".to_owned()),

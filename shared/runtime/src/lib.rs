@@ -1,5 +1,5 @@
-//! What every function shares with its surroundings: configuration, AWS, secrets, queues, telemetry, the clock.
-//! The only crate that reads the environment or the clock.
+//! The runtime of every function: configuration, AWS, secrets, queues, telemetry, the clock. It is the only crate that
+//! reads the environment or the clock.
 
 pub mod aws;
 mod clock;

@@ -1,28 +1,28 @@
-//! An SQS queue to send to.
+//! Sending to an SQS queue.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 
-/// A queue did not take a message, or did not tell how full it is.
+/// A call to SQS failed.
 #[derive(Debug, thiserror::Error)]
-#[error("the queue can't be used: {0}")]
+#[error("the call to SQS failed: {0}")]
 pub struct QueueError(String);
 
 impl QueueError {
-    /// With what went wrong.
+    /// Makes it of a description.
     pub fn new(problem: impl Into<String>) -> Self {
         Self(problem.into())
     }
 }
 
-/// How full a queue is, about: SQS counts on several machines.
+/// The approximate length of a queue: SQS counts on several machines.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Depth {
     /// Messages that wait to be received.
     pub waiting: u64,
-    /// Messages that somebody is at work on.
+    /// Messages that are being processed.
     pub in_flight: u64,
 }
 
@@ -34,20 +34,20 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue at a URL.
+    /// Makes a queue of its URL.
     pub fn new(client: aws_sdk_sqs::Client, url: impl Into<String>) -> Self {
         Self { client, url: url.into() }
     }
 
-    /// Opens the connection, so that the first message doesn't wait for a TLS handshake. Its outcome doesn't matter.
+    /// Opens the connection, so that the first message doesn't wait for a TLS handshake. A failure is only logged.
     pub async fn warm(&self) {
-        let asked = self
+        let answer = self
             .client
             .get_queue_attributes()
             .queue_url(&self.url)
             .attribute_names(QueueAttributeName::QueueArn)
             .send();
-        if let Err(error) = asked.await {
+        if let Err(error) = answer.await {
             tracing::warn!(error = crate::aws::error_chain(&error), "the queue could not be reached at init");
         }
     }
@@ -55,7 +55,7 @@ impl Queue {
     /// Sends a message now.
     ///
     /// # Errors
-    /// When SQS did not accept it within the client's patience.
+    /// SQS did not accept it within the client's time-outs.
     pub async fn send(&self, body: impl Into<String>) -> Result<(), QueueError> {
         self.send_with(body, &[], Duration::ZERO).await
     }
@@ -63,7 +63,7 @@ impl Queue {
     /// Sends a message with text attributes, to be delivered after a delay of at most 15 minutes.
     ///
     /// # Errors
-    /// When SQS did not accept it within the client's patience.
+    /// SQS did not accept it within the client's time-outs.
     pub async fn send_with(
         &self,
         body: impl Into<String>,
@@ -79,6 +79,7 @@ impl Queue {
                 .map_err(|error| QueueError(error.to_string()))?;
             attribute_map.insert((*name).to_owned(), value);
         }
+        // SQS delays a message by at most 15 minutes.
         let seconds = i32::try_from(delay.as_secs().min(900)).unwrap_or(900);
         self.client
             .send_message()
@@ -92,24 +93,24 @@ impl Queue {
             .map_err(|error| QueueError(crate::aws::error_chain(&error)))
     }
 
-    /// How full it is.
+    /// Returns the approximate length.
     ///
     /// # Errors
-    /// When SQS did not tell within the client's patience.
+    /// SQS did not answer within the client's time-outs, or without a count.
     pub async fn depth(&self) -> Result<Depth, QueueError> {
         use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible};
-        let asked = self
+        let answer = self
             .client
             .get_queue_attributes()
             .queue_url(&self.url)
             .attribute_names(ApproximateNumberOfMessages)
             .attribute_names(ApproximateNumberOfMessagesNotVisible)
             .send();
-        let told = asked.await.map_err(|error| QueueError(crate::aws::error_chain(&error)))?;
+        let attributes = answer.await.map_err(|error| QueueError(crate::aws::error_chain(&error)))?;
         let count = |name: QueueAttributeName| {
-            let text = told.attributes().and_then(|all| all.get(&name));
+            let text = attributes.attributes().and_then(|all| all.get(&name));
             let count = text.and_then(|text| text.parse().ok());
-            count.ok_or_else(|| QueueError(format!("{name} is not told")))
+            count.ok_or_else(|| QueueError(format!("{name} is missing")))
         };
         Ok(Depth {
             waiting: count(ApproximateNumberOfMessages)?,

@@ -1,72 +1,74 @@
-//! Secrets from AWS Secrets Manager: a connection's, and the keys to our own API.
+//! Secrets from AWS Secrets Manager: those of each connection, and the keys to our own API.
 //!
-//! Found ones are cached five minutes and served stale while Secrets Manager fails; an unknown one is remembered for 60
-//! seconds, so that a stranger guessing connection names costs us one call a minute each.
+//! A secret is cached for five minutes, and served stale while Secrets Manager fails. A missing secret is remembered
+//! for 60 seconds, so that a caller who guesses names of connections costs one call a minute for each name.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{ConnectionName, Private};
+use domain::{ConnectionName, Private, Scope};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
+/// How long a secret is fresh.
 const FRESH: Duration = Duration::from_secs(300);
+/// How long a missing secret is remembered.
 const UNKNOWN: Duration = Duration::from_secs(60);
 
-/// A stale secret at hand is not held up for long by a slow Secrets Manager: the webhook function has 1.5 seconds in all.
-const REFRESH: Duration = Duration::from_millis(300);
+/// The time-out of a refresh when a stale secret is at hand: the webhook function has 1.5 seconds in all.
+const REFRESH_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Keys are read anew, for a signature or a key that none of them fits, no more often than this.
-const ANEW: Duration = Duration::from_secs(10);
+/// The shortest time between two reads of keys because a signature or a key matched none of them.
+const MIN_REREAD_INTERVAL: Duration = Duration::from_secs(10);
 
-/// And for so long a failed refresh is not tried again.
-const STALE: Duration = Duration::from_secs(30);
+/// How long a stale secret is used after a failed refresh, until the next try.
+const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The name of the secret that holds the keys to our API.
 const API_KEYS: &str = "api-keys";
 
-/// Past this many, the unknown names are forgotten: they are a stranger's, and cost memory.
-const MOST_CACHED: usize = 1_000;
+/// The most cached secrets. Beyond it, missing ones are forgotten: their names were guessed, and cost memory.
+const MAX_CACHED: usize = 1_000;
 
-/// `…/signing`: all that the webhook function may read.
+/// `…/signing`: the only secret that the webhook function may read.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Signing {
-    /// Calendly's signing keys: the current one, and those still in use while it is replaced.
+    /// Calendly's signing keys: the current one, and the old one during a rotation.
     #[serde(default)]
     pub calendly: Vec<Private<String>>,
-    /// What EngageLab's callbacks are signed with.
+    /// The values that sign EngageLab's callbacks.
     #[serde(default)]
     pub engagelab: Option<EngagelabCallback>,
     /// Twilio's primary auth token, which signs its webhooks.
     #[serde(default)]
     pub twilio: Option<Private<String>>,
-    /// The bearer token that Brevo's webhooks show.
+    /// The bearer token of Brevo's webhooks.
     #[serde(default)]
     pub brevo: Option<Private<String>>,
 }
 
-/// What is entered for a callback in EngageLab's console.
+/// The values of a callback in EngageLab's console.
 #[derive(Clone, Debug, Deserialize)]
 pub struct EngagelabCallback {
-    /// Its user name, which is signed.
+    /// The user name, which is signed.
     pub username: Private<String>,
-    /// The secret that signs.
+    /// The key of the signature.
     pub secret: Private<String>,
-    /// The whole of the `Authorization` header that calls carry besides, if one is set: the body isn't signed, and this is
-    /// one thing more that whoever would forge a call must know.
+    /// The whole `Authorization` header of the calls, if one is set. The body isn't signed, so this makes forging
+    /// harder.
     #[serde(default)]
     pub authorization: Option<Private<String>>,
 }
 
-/// `…/providers`: what the other functions need to call out.
+/// `…/providers`: the keys of the APIs that the other functions call.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Providers {
-    /// A personal access token of Calendly's.
+    /// A personal access token of Calendly.
     #[serde(default)]
     pub calendly_token: Option<Private<String>>,
     /// EngageLab's key pair.
@@ -95,71 +97,79 @@ pub struct EngagelabKeys {
 /// Twilio's account and its token, for HTTP Basic.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TwilioKeys {
-    /// `AC` and 32 hex digits. No secret, but it stands in the path of every call.
+    /// `AC` and 32 hex digits. It is not secret: it is part of the path of every call.
     pub account_sid: String,
     /// The token.
     pub auth_token: Private<String>,
 }
 
-/// `api-keys`: who may call our API. Several, so that a key can be replaced without a gap.
+/// `api-keys`: the keys to our API. There may be several, so that a key can be replaced without a gap.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ApiKeys {
     #[serde(default)]
     keys: Vec<ApiKey>,
 }
 
-/// A key to our API, of which only the hash is kept.
+/// A key to our API, stored as its hash.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct ApiKey {
-    /// What people call it: `vai-1`.
+    /// Its name for people, such as `vai-1`.
     pub name: String,
-    /// The one connection that it opens.
+    /// The connection that it gives access to.
     pub connection: ConnectionName,
-    /// SHA-256 of the key; it has 256 bits of its own, so it needs no salt and no slow hash.
+    /// SHA-256 of the key. The key has 256 random bits, so it needs no salt and no slow hash.
     #[serde(deserialize_with = "hex::serde::deserialize")]
     sha256: [u8; 32],
+    /// What it permits; [`Scope::DEFAULT`] where the secret names nothing.
+    #[serde(default)]
+    pub scopes: Option<Vec<Scope>>,
+}
+
+impl ApiKey {
+    /// Whether it permits operations that need a scope.
+    pub fn permits(&self, scope: Scope) -> bool {
+        self.scopes.as_deref().unwrap_or(&Scope::DEFAULT).contains(&scope)
+    }
 }
 
 impl ApiKeys {
-    /// The key that was presented, if it is one of ours.
-    ///
-    /// The time it takes depends on neither what was presented nor which key it fits: each is compared, to its end.
+    /// Finds the key that was presented, in constant time: every key is compared to its end.
     pub fn find_key(&self, presented: &str) -> Option<&ApiKey> {
         let hash: [u8; 32] = Sha256::digest(presented).into();
         self.keys.iter().fold(None, |found, key| if key.sha256.ct_eq(&hash).into() { Some(key) } else { found })
     }
 
-    /// All keys, in the order of the secret.
+    /// Returns all keys, in the order of the secret.
     pub fn iter(&self) -> impl Iterator<Item = &ApiKey> {
         self.keys.iter()
     }
 }
 
-/// Why a secret can't be had.
+/// Why a secret can't be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretError {
-    /// There is none of that name.
-    #[error("there is no secret {0}; `make {maker}` writes it", maker = maker(.0))]
+    /// There is no secret of that name.
+    #[error("there is no secret {0}; `make {target}` writes it", target = make_target(.0))]
     Unknown(String),
-    /// There is one, and it isn't what it should be.
+    /// The secret can't be parsed.
     #[error("the secret {name} is malformed: {problem}")]
     Malformed {
         /// Its name.
         name: String,
-        /// What is wrong with it; never its value.
+        /// What is wrong; never the value.
         problem: String,
     },
-    /// Secrets Manager can't be reached or refuses.
+    /// Secrets Manager can't be reached, or refuses.
     #[error("the secret {name} can't be read: {problem}")]
     Unavailable {
         /// Its name.
         name: String,
-        /// What Secrets Manager said.
+        /// The error of Secrets Manager.
         problem: String,
     },
 }
 
-fn maker(name: &str) -> &'static str {
+fn make_target(name: &str) -> &'static str {
     if name.ends_with(API_KEYS) { "api-key" } else { "connect" }
 }
 
@@ -174,7 +184,7 @@ struct Cached {
     found: Option<Arc<str>>,
 }
 
-/// The secrets of every connection, read when they are needed.
+/// The secrets of every connection, read on first use.
 pub struct Secrets {
     source: Source,
     prefix: String,
@@ -193,12 +203,12 @@ impl Secrets {
         Self { source: Source::SecretsManager(client), prefix: prefix.into(), cache: Mutex::default() }
     }
 
-    /// Secrets that are given, by full name: for tests.
+    /// Uses the given secrets, by full name; for tests.
     pub fn fixed(prefix: impl Into<String>, secrets: BTreeMap<String, String>) -> Self {
         Self { source: Source::Fixed(secrets), prefix: prefix.into(), cache: Mutex::default() }
     }
 
-    /// What the webhook function may know of a connection.
+    /// Reads the keys that sign the calls of a connection.
     ///
     /// # Errors
     /// See [`SecretError`].
@@ -206,7 +216,7 @@ impl Secrets {
         self.read(&self.name(connection, "signing")).await
     }
 
-    /// What the other functions need to call out for a connection.
+    /// Reads the keys of the APIs that are called for a connection.
     ///
     /// # Errors
     /// See [`SecretError`].
@@ -214,7 +224,7 @@ impl Secrets {
         self.read(&self.name(connection, "providers")).await
     }
 
-    /// The keys to our API.
+    /// Reads the keys to our API.
     ///
     /// # Errors
     /// See [`SecretError`].
@@ -222,14 +232,14 @@ impl Secrets {
         self.read(&format!("{}{API_KEYS}", self.prefix)).await
     }
 
-    /// What the webhook function may know, read anew, for a signature that the known ones did not make: they may just have been rotated.
-    /// `None` when they were read a moment ago, so that forged calls don't become calls of ours.
+    /// Reads the signing keys again after a wrong signature: they may have been rotated. `None` within ten seconds of
+    /// the last read, so that forged calls don't cause calls to Secrets Manager.
     pub async fn reread_signing(&self, connection: &ConnectionName) -> Option<Signing> {
         self.reread(&self.name(connection, "signing")).await
     }
 
-    /// The keys to our API read anew, for one that is not known: it may just have been made. `None` when they were read a
-    /// moment ago, so that guessed keys don't become calls of ours.
+    /// Reads the keys to our API again after an unknown key: it may be new. `None` within ten seconds of the last read,
+    /// so that guessed keys don't cause calls to Secrets Manager.
     pub async fn reread_api_keys(&self) -> Option<ApiKeys> {
         self.reread(&format!("{}{API_KEYS}", self.prefix)).await
     }
@@ -241,22 +251,22 @@ impl Secrets {
     async fn reread<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = cache.get_mut(name).filter(|it| it.at.elapsed() >= ANEW)?;
+            let entry = cache.get_mut(name).filter(|it| it.at.elapsed() >= MIN_REREAD_INTERVAL)?;
             entry.fresh_for = Duration::ZERO;
         }
         self.read(name).await.ok()
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, SecretError> {
-        let text = self.text(name).await?.ok_or_else(|| SecretError::Unknown(name.to_owned()))?;
-        // serde_json's own words would quote the value.
+        let text = self.read_text(name).await?.ok_or_else(|| SecretError::Unknown(name.to_owned()))?;
+        // serde_json's text would quote the value.
         serde_json::from_str(&text).map_err(|error| SecretError::Malformed {
             name: name.to_owned(),
             problem: format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()),
         })
     }
 
-    async fn text(&self, name: &str) -> Result<Option<Arc<str>>, SecretError> {
+    async fn read_text(&self, name: &str) -> Result<Option<Arc<str>>, SecretError> {
         let cached = {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             cache.get(name).map(|it| (it.at.elapsed() < it.fresh_for, it.found.clone()))
@@ -266,7 +276,7 @@ impl Secrets {
         }
         let has_stale = matches!(cached, Some((_, Some(_))));
         let fetched = if has_stale {
-            tokio::time::timeout(REFRESH, self.fetch(name))
+            tokio::time::timeout(REFRESH_TIMEOUT, self.fetch(name))
                 .await
                 .unwrap_or_else(|_| Err("no answer in time".to_owned()))
         } else {
@@ -276,7 +286,7 @@ impl Secrets {
             Ok(found) => {
                 let found: Option<Arc<str>> = found.map(Into::into);
                 let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-                if cache.len() >= MOST_CACHED {
+                if cache.len() >= MAX_CACHED {
                     cache.retain(|_, it| it.found.is_some());
                 }
                 let fresh_for = if found.is_some() { FRESH } else { UNKNOWN };
@@ -287,13 +297,13 @@ impl Secrets {
                 Some((_, Some(stale))) => {
                     let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(entry) = cache.get_mut(name) {
-                        entry.fresh_for = STALE;
+                        entry.fresh_for = RETRY_INTERVAL;
                         entry.at = Instant::now();
                     }
                     tracing::warn!(
                         secret.name = name,
                         error = problem,
-                        "Secrets Manager fails; a stale secret is used"
+                        "a secret could not be refreshed; the stale one is used"
                     );
                     Ok(Some(stale))
                 }
@@ -309,10 +319,13 @@ impl Secrets {
                 Ok(answer) => Ok(answer.secret_string),
                 Err(error) => {
                     let error = error.into_service_error();
-                    // To a role that may read only what exists, IAM says of what doesn't that it may not be read.
+                    // IAM answers so for a missing secret too, when the role may read existing ones only.
                     let is_denied = error.meta().code() == Some("AccessDeniedException");
                     if is_denied {
-                        tracing::warn!(secret.name = name, "there is no such secret, or this function may not read it");
+                        tracing::warn!(
+                            secret.name = name,
+                            "the secret does not exist, or this function may not read it"
+                        );
                     }
                     if is_denied || error.is_resource_not_found_exception() {
                         Ok(None)
@@ -329,7 +342,7 @@ impl Secrets {
 mod tests {
     use super::*;
 
-    /// The SHA-256 of `one`, as `printf one | sha256sum` tells it.
+    /// The SHA-256 of `one`, by `printf one | sha256sum`.
     const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
     const TWO: &str = "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3";
 
@@ -338,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_is_known_by_its_hash_and_opens_one_connection() {
+    async fn a_key_is_found_by_its_hash_and_has_one_connection() {
         let keys = stored(&format!(
             r#"{{"keys":[{{"name":"vai-1","connection":"default","sha256":"{ONE}"}},
                          {{"name":"vai-2","connection":"acme","sha256":"{TWO}"}}]}}"#
@@ -347,14 +360,14 @@ mod tests {
         let holder = |presented: &str| keys.find_key(presented).map(|it| (it.name.as_str(), it.connection.as_str()));
         assert_eq!(holder("one"), Some(("vai-1", "default")));
         assert_eq!(holder("two"), Some(("vai-2", "acme")));
-        for stranger in ["", "One", "one ", ONE] {
-            assert_eq!(holder(stranger), None, "{stranger:?}");
+        for unknown in ["", "One", "one ", ONE] {
+            assert_eq!(holder(unknown), None, "{unknown:?}");
         }
         assert!(ApiKeys::default().find_key("one").is_none());
     }
 
     #[tokio::test]
-    async fn a_malformed_or_missing_secret_says_so_without_its_value() {
+    async fn the_error_of_a_secret_does_not_quote_its_value() {
         let entry = |connection: &str, sha256: &str| {
             format!(r#"{{"keys":[{{"name":"vai-1","connection":"{connection}","sha256":"{sha256}"}}]}}"#)
         };
@@ -367,12 +380,12 @@ mod tests {
             assert!(!text.contains("hush") && text.contains("stack/api-keys"), "{text}");
         }
         let nothing = Secrets::fixed("stack/", BTreeMap::new());
-        let told = [
+        let errors = [
             nothing.api_keys().await.expect_err("unknown").to_string(),
             nothing.signing(&ConnectionName::default()).await.expect_err("unknown").to_string(),
         ];
         assert_eq!(
-            told,
+            errors,
             [
                 "there is no secret stack/api-keys; `make api-key` writes it",
                 "there is no secret stack/default/signing; `make connect` writes it",
@@ -381,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_has_the_keys_of_those_providers_that_it_uses() {
+    async fn every_provider_is_optional() {
         let signing = async |text: &str| {
             let secrets = Secrets::fixed("stack/", [("stack/default/signing".to_owned(), text.to_owned())].into());
             secrets.signing(&ConnectionName::default()).await
@@ -404,12 +417,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unknown_key_has_the_secret_read_anew_at_most_every_ten_seconds() {
+    async fn an_unknown_key_rereads_the_secret_at_most_every_ten_seconds() {
         let secrets = stored(r#"{"keys":[]}"#);
         assert!(secrets.reread_api_keys().await.is_none(), "nothing was read yet: api_keys reads it");
         secrets.api_keys().await.expect("keys");
         assert!(secrets.reread_api_keys().await.is_none());
-        tokio::time::advance(ANEW).await;
+        tokio::time::advance(MIN_REREAD_INTERVAL).await;
         assert!(secrets.reread_api_keys().await.is_some());
         assert!(secrets.reread_api_keys().await.is_none());
     }

@@ -1,4 +1,4 @@
-//! Logs as JSON lines, metrics as CloudWatch embedded metrics in the same stream. Nothing personal enters either.
+//! Logs as JSON lines, and metrics as CloudWatch embedded metrics in the same stream. Neither holds personal data.
 
 use std::sync::OnceLock;
 
@@ -16,10 +16,10 @@ pub const NAMESPACE: &str = "VaiCalendly";
 static LEVEL: OnceLock<(reload::Handle<Targets, Registry>, tracing::Level)> = OnceLock::new();
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
-/// Starts logging to standard output at a level; metrics carry the function's name. The second call does nothing.
+/// Starts logging to standard output at a level, and sets the function's name in metrics. A second call does nothing.
 pub fn start(level: tracing::Level, function: &str) {
     let _ = FUNCTION.set(function.to_owned());
-    let (filter, handle) = reload::Layer::new(ours_at(level));
+    let (filter, handle) = reload::Layer::new(targets_at(level));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -31,15 +31,15 @@ pub fn start(level: tracing::Level, function: &str) {
     }
 }
 
-/// Sets the level that a connection's settings ask for; `None` goes back to the function's own.
+/// Sets the level of a connection's settings; `None` restores the function's own.
 pub fn set_level(level: Option<&str>) {
     if let Some((handle, own)) = LEVEL.get() {
         let level = level.and_then(|it| it.parse().ok()).unwrap_or(*own);
-        let _ = handle.modify(|filter| *filter = ours_at(level));
+        let _ = handle.modify(|filter| *filter = targets_at(level));
     }
 }
 
-/// Our own crates, which mask what is personal. Others print whole requests and answers below `warn`.
+/// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
 const OURS: [&str; 13] = [
     "api",
     "calendly",
@@ -56,13 +56,12 @@ const OURS: [&str; 13] = [
     "world",
 ];
 
-fn ours_at(level: tracing::Level) -> Targets {
+fn targets_at(level: tracing::Level) -> Targets {
     Targets::new().with_default(level.min(tracing::Level::WARN)).with_targets(OURS.map(|name| (name, level)))
 }
 
-/// Counts one occurrence of something, with its dimensions, by the embedded metric format.
-///
-/// Each metric is written with `Function` alone (what the alarms watch) and with all dimensions (what people look into).
+/// Counts one occurrence, in the embedded metric format. Each metric is written with `Function` only, for the alarms,
+/// and with all dimensions, for people.
 #[expect(clippy::print_stdout, reason = "CloudWatch reads embedded metrics from standard output, as bare JSON lines")]
 pub fn count(now: Timestamp, metric: &str, dimensions: &[(&str, &str)]) {
     let function = FUNCTION.get().map_or("local", String::as_str);
@@ -97,18 +96,18 @@ mod tests {
     #[test]
     fn only_our_own_crates_log_below_warn() {
         use tracing::Level;
-        let filter = ours_at(Level::TRACE);
+        let filter = targets_at(Level::TRACE);
         for ours in ["engine::execute", "schedule", "api::request"] {
             assert!(filter.would_enable(ours, &Level::TRACE), "{ours}");
         }
         for other in ["aws_smithy_runtime", "lambda_runtime", "hyper", "reqwest", "rustls"] {
             assert!(filter.would_enable(other, &Level::WARN) && !filter.would_enable(other, &Level::INFO), "{other}");
         }
-        assert!(!ours_at(Level::ERROR).would_enable("hyper", &Level::WARN));
+        assert!(!targets_at(Level::ERROR).would_enable("hyper", &Level::WARN));
     }
 
     #[test]
-    fn a_metric_is_one_embedded_line() {
+    fn a_metric_is_one_line() {
         let line = embedded_metric(Timestamp::UNIX_EPOCH, "webhook", "Refused", &[("Reason", "stale")]);
         let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(value["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Function"], ["Function", "Reason"]]));

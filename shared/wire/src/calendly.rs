@@ -1,7 +1,7 @@
-//! Calendly's JSON: webhook bodies and REST resources, to facts.
+//! Parses Calendly's webhook bodies and REST resources into facts.
 //!
-//! Everything is optional that can be, every enumeration is open and unknown keys are ignored: captured traffic differs
-//! from the published schema (`zoom` for `zoom_conference`, names left out, numbers for ids).
+//! As many fields as possible are optional, every enumeration is open and unknown keys are ignored: captured traffic
+//! differs from the published schema (`zoom` for `zoom_conference`, missing names, numbers for ids).
 
 use domain::{
     CanceledBy, Cancellation, Details, EventHost, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg,
@@ -14,26 +14,26 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use crate::malformed::Malformed;
-use crate::malformed::{self, read};
+use crate::malformed::{self, parse_json};
 
-/// A webhook's body, read.
+/// A parsed webhook.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Webhook {
     /// A fact about an invitee.
     Fact(Box<Fact>),
     /// An unhandled event, known to Calendly or not.
     Other {
-        /// Its name, at most 64 characters of it.
+        /// The first 64 characters of its name.
         name: String,
-        /// Equal for each delivery of the same body.
+        /// The id, equal for each delivery of the same body.
         id: FactId,
     },
 }
 
-/// Reads a webhook's body.
+/// Parses a webhook's body.
 ///
 /// # Errors
-/// The first thing in it that can't be understood.
+/// The first part that can't be parsed.
 pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
     #[derive(Deserialize)]
     struct Heading {
@@ -44,12 +44,12 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
     struct Body {
         payload: Invitee,
     }
-    let text = malformed::text(body)?;
-    // serde would take an array for a struct.
+    let text = malformed::decode_text(body)?;
+    // serde accepts an array for a struct.
     if text.trim_start().starts_with('[') {
         return Err(Malformed::new("the body", "is not of the expected form"));
     }
-    let heading: Heading = read(text)?;
+    let heading: Heading = parse_json(text)?;
     let kind = match heading.event.as_str() {
         "invitee.created" => FactKind::Created,
         "invitee.canceled" => FactKind::Canceled,
@@ -61,28 +61,28 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
             return Ok(Webhook::Other { name, id });
         }
     };
-    let Body { payload } = read(text)?;
+    let Body { payload } = parse_json(text)?;
     let event =
         payload.scheduled_event.as_ref().ok_or_else(|| Malformed::new("payload.scheduled_event", "is missing"))?;
-    Ok(Webhook::Fact(Box::new(fact(kind, &payload, event, heading.created_at))))
+    Ok(Webhook::Fact(Box::new(build_fact(kind, &payload, event, heading.created_at))))
 }
 
-/// Puts an invitee and its scheduled event, as the REST API answers them (`{"resource": …}` each), together.
+/// Parses an invitee and its scheduled event, as the REST API returns them (each `{"resource": …}`), into one fact.
 ///
 /// # Errors
-/// The first thing in them that can't be understood.
+/// The first part that can't be parsed.
 pub fn parse_looked_up(invitee: &[u8], event: &[u8]) -> Result<Fact, Malformed> {
     #[derive(Deserialize)]
-    struct One<T> {
+    struct Wrapped<T> {
         resource: T,
     }
-    let invitee: One<Invitee> = read(malformed::text(invitee)?)?;
-    let event: One<ScheduledEvent> = read(malformed::text(event)?)?;
-    Ok(fact(FactKind::LookedUp, &invitee.resource, &event.resource, None))
+    let invitee: Wrapped<Invitee> = parse_json(malformed::decode_text(invitee)?)?;
+    let event: Wrapped<ScheduledEvent> = parse_json(malformed::decode_text(event)?)?;
+    Ok(build_fact(FactKind::LookedUp, &invitee.resource, &event.resource, None))
 }
 
-/// A document's shape with every value masked: what may be logged of a webhook.
-pub fn masked(body: &[u8]) -> String {
+/// Returns the structure of a document with every value masked, for logs.
+pub fn mask_values(body: &[u8]) -> String {
     fn mask(value: &Value) -> Value {
         match value {
             Value::Null => Value::Null,
@@ -178,22 +178,22 @@ struct Membership {
     user_name: Option<String>,
 }
 
-/// `told_at`: when Calendly made the webhook. Only the end of a no-show has no other time.
-fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, told_at: Option<Timestamp>) -> Fact {
+/// Builds a fact. `sent_at` is the time of the webhook; only the removal of a no-show has no other time.
+fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at: Option<Timestamp>) -> Fact {
     let updated_at = invitee.updated_at.unwrap_or(invitee.created_at);
-    let canceled = cancellation(kind, invitee, event, updated_at);
+    let canceled = build_cancellation(kind, invitee, event, updated_at);
     let no_show = match kind {
-        FactKind::NoShowRemoved => Some(NoShow { at: told_at.unwrap_or(updated_at), marked: false }),
+        FactKind::NoShowRemoved => Some(NoShow { at: sent_at.unwrap_or(updated_at), marked: false }),
         FactKind::NoShow | FactKind::Created | FactKind::Canceled | FactKind::LookedUp | FactKind::Booked => {
-            let marked_at = invitee.no_show.as_ref().map(|it| it.created_at.or(told_at).unwrap_or(updated_at));
-            let marked_at = marked_at.or((kind == FactKind::NoShow).then_some(told_at.unwrap_or(updated_at)));
+            let marked_at = invitee.no_show.as_ref().map(|it| it.created_at.or(sent_at).unwrap_or(updated_at));
+            let marked_at = marked_at.or((kind == FactKind::NoShow).then_some(sent_at.unwrap_or(updated_at)));
             marked_at.map(|at| NoShow { at, marked: true })
         }
     };
     let occurred_at = match kind {
         FactKind::Created => invitee.created_at,
-        FactKind::Canceled => canceled.as_ref().map_or(updated_at, |end| end.at),
-        FactKind::NoShow | FactKind::NoShowRemoved => no_show.map_or(updated_at, |word| word.at),
+        FactKind::Canceled => canceled.as_ref().map_or(updated_at, |it| it.at),
+        FactKind::NoShow | FactKind::NoShowRemoved => no_show.map_or(updated_at, |mark| mark.at),
         FactKind::LookedUp | FactKind::Booked => updated_at,
     };
     Fact {
@@ -205,7 +205,7 @@ fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, told_at: Opti
             token: invitee.tracking.as_ref().and_then(|it| it.utm_content.as_deref()).and_then(Token::parse),
             previous: invitee.old_invitee.clone(),
             next: invitee.new_invitee.clone(),
-            details: details(invitee, event, updated_at),
+            details: build_details(invitee, event, updated_at),
             canceled,
             no_show,
             heard_created: false,
@@ -214,39 +214,41 @@ fn fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, told_at: Opti
     }
 }
 
-fn cancellation(
+fn build_cancellation(
     kind: FactKind,
     invitee: &Invitee,
     event: &ScheduledEvent,
     updated_at: Timestamp,
 ) -> Option<Cancellation> {
-    let is_over = kind == FactKind::Canceled || invitee.status.as_deref() == Some("canceled");
-    if !is_over {
+    let is_canceled = kind == FactKind::Canceled || invitee.status.as_deref() == Some("canceled");
+    if !is_canceled {
         return None;
     }
-    let told = invitee.cancellation.as_ref().or(event.cancellation.as_ref());
-    let by = match told.and_then(|it| it.canceler_type.as_deref()) {
+    let cancellation = invitee.cancellation.as_ref().or(event.cancellation.as_ref());
+    let by = match cancellation.and_then(|it| it.canceler_type.as_deref()) {
         Some("invitee") => CanceledBy::Invitee,
         Some("host") => CanceledBy::Host,
         _ => CanceledBy::Other,
     };
     Some(Cancellation {
-        at: told.and_then(|it| it.created_at).unwrap_or(updated_at),
+        at: cancellation.and_then(|it| it.created_at).unwrap_or(updated_at),
         by,
-        reason: told.and_then(|it| it.reason.clone()).filter(|it| !it.trim().is_empty()).map(Private::new),
+        reason: cancellation.and_then(|it| it.reason.clone()).filter(|it| !it.trim().is_empty()).map(Private::new),
         rescheduled: invitee.rescheduled.unwrap_or(false) || invitee.new_invitee.is_some(),
     })
 }
 
-fn host(membership: &Membership) -> Option<EventHost> {
+fn parse_host(membership: &Membership) -> Option<EventHost> {
     let email = membership.user_email.as_deref().map(str::trim).filter(|it| !it.is_empty())?;
     Some(EventHost { user: membership.user.clone(), name: membership.user_name.clone(), email: email.into() })
 }
 
-fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Details {
-    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
-    let first_name = given(&invitee.first_name);
-    let names = || [given(&invitee.first_name), given(&invitee.last_name)].into_iter().flatten().collect::<Vec<_>>();
+fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Details {
+    let non_blank =
+        |text: &Option<String>| text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
+    let first_name = non_blank(&invitee.first_name);
+    let names =
+        || [non_blank(&invitee.first_name), non_blank(&invitee.last_name)].into_iter().flatten().collect::<Vec<_>>();
     let text_at = |key: &str| event.location.get(key).and_then(Value::as_str).filter(|it| !it.trim().is_empty());
     let location_kind = text_at("type").unwrap_or_default();
     let is_call_to_invitee = location_kind == "outbound_call";
@@ -254,23 +256,27 @@ fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Detai
         as_of,
         event: event.uri.clone(),
         event_type: event.event_type.clone(),
-        event_name: given(&event.name).unwrap_or_default(),
+        event_name: non_blank(&event.name).unwrap_or_default(),
         start: event.start_time,
         end: event.end_time,
-        name: Private::new(given(&invitee.name).unwrap_or_else(|| names().join(" "))),
+        name: Private::new(non_blank(&invitee.name).unwrap_or_else(|| names().join(" "))),
         first_name: first_name.map(Private::new),
         email: Private::new(invitee.email.trim().to_owned()),
-        zone: invitee.timezone.as_deref().and_then(zone),
+        zone: invitee.timezone.as_deref().and_then(parse_zone),
         join_url: text_at("join_url").map(str::to_owned),
         location: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
-        cancel_url: given(&invitee.cancel_url),
-        reschedule_url: given(&invitee.reschedule_url),
+        cancel_url: non_blank(&invitee.cancel_url),
+        reschedule_url: non_blank(&invitee.reschedule_url),
         in_person: matches!(location_kind, "physical" | "ask_invitee"),
         online: location_kind.ends_with("_conference"),
         by_phone: is_call_to_invitee,
-        host: event.event_memberships.as_ref().and_then(|hosts| hosts.first()).and_then(|host| given(&host.user_name)),
-        hosts: event.event_memberships.iter().flatten().filter_map(host).collect(),
-        phones: phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
+        host: event
+            .event_memberships
+            .as_ref()
+            .and_then(|hosts| hosts.first())
+            .and_then(|host| non_blank(&host.user_name)),
+        hosts: event.event_memberships.iter().flatten().filter_map(parse_host).collect(),
+        phones: list_phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
         reconfirmation: invitee
             .reconfirmation
             .as_ref()
@@ -283,15 +289,15 @@ fn details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Detai
     }
 }
 
-/// A zone's name, if it is one that exists.
-fn zone(name: &str) -> Option<String> {
+/// Returns the IANA name of a zone that exists.
+fn parse_zone(name: &str) -> Option<String> {
     TimeZone::get(name.trim()).ok()?.iana_name().map(str::to_owned)
 }
 
-/// Longer answers are prose, not phone numbers.
+/// The longest answer that may be a phone number, in characters.
 const LONGEST_PHONE_ANSWER: usize = 40;
 
-fn phones(invitee: &Invitee, called_at: Option<&str>) -> Vec<PhoneCandidate> {
+fn list_phones(invitee: &Invitee, called_number: Option<&str>) -> Vec<PhoneCandidate> {
     let mut phones = Vec::new();
     if let Some(number) = invitee.text_reminder_number.as_deref().filter(|it| !it.trim().is_empty()) {
         phones.push(PhoneCandidate { source: PhoneSource::TextReminderNumber, question: None, text: number.into() });
@@ -305,7 +311,7 @@ fn phones(invitee: &Invitee, called_at: Option<&str>) -> Vec<PhoneCandidate> {
             phones.push(PhoneCandidate { source: PhoneSource::Question, question, text: text.as_str().into() });
         }
     }
-    if let Some(number) = called_at {
+    if let Some(number) = called_number {
         phones.push(PhoneCandidate { source: PhoneSource::OutboundCall, question: None, text: number.into() });
     }
     phones

@@ -1,32 +1,32 @@
-//! The message that brings a booking back: the input of an EventBridge schedule, or a delayed message on the `due` queue.
-//! It holds ids only, so that nothing personal lies in a schedule.
+//! The message of a due timer: the input of an EventBridge schedule, or a delayed message on the `due` queue. It holds
+//! ids only, so that a schedule has no personal data.
 
 use domain::{BookingId, CommandId, ConnectionName};
 use serde::{Deserialize, Serialize};
 
-/// "Look at this booking again." Every open command of it is resumed; `commands` says which one the timer was for.
+/// A request to resume all open commands of a booking. `commands` says which of them the timer was for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "v")]
 pub enum Due {
-    /// The first form.
+    /// Version 1.
     #[serde(rename = "due.v1")]
     V1 {
-        /// Whose booking.
+        /// The connection.
         connection: ConnectionName,
-        /// Which booking.
+        /// The booking.
         booking: BookingId,
-        /// The commands whose hour it is; empty to resume whatever is open.
+        /// The commands that are due; empty when the timer was for none in particular.
         commands: Vec<CommandId>,
     },
 }
 
 impl Due {
-    /// As it is sent.
+    /// Serializes it.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|never| unreachable!("a Due is always JSON: {never}"))
     }
 
-    /// Reads a message's body.
+    /// Parses a message's body.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn its_form_is_fixed() {
+    fn its_serialized_form_is_fixed() {
         let due = Due::V1 {
             connection: ConnectionName::default(),
             booking: BookingId::new("bk-1"),

@@ -1,4 +1,4 @@
-//! The intake queue's message: a call as it was received, its sender made sure of, and nothing read into it.
+//! The message on the intake queue: a call as it was received. Its signature was verified; its body was not parsed.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -7,26 +7,26 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Whose call it is.
+/// The sender of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Calendly.
     Calendly,
-    /// EngageLab: what became of an SMS, and replies.
+    /// EngageLab: receipts of SMS, and replies.
     Engagelab,
-    /// Twilio: the same.
+    /// Twilio: receipts of SMS, and replies.
     Twilio,
-    /// Brevo: what became of an e-mail.
+    /// Brevo: receipts of e-mails.
     Brevo,
-    /// Amazon SES: the same, by way of EventBridge.
+    /// Amazon SES: receipts of e-mails, through EventBridge.
     Ses,
-    /// A person who followed the link that ends messages.
+    /// A person who used the unsubscribe link.
     Unsubscribe,
 }
 
 impl Source {
-    /// The name that is counted and queued.
+    /// Returns the name in metrics and queue messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Calendly => "calendly",
@@ -39,54 +39,54 @@ impl Source {
     }
 }
 
-/// A call on its way to the processor.
+/// The serialized form of an [`Envelope`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "v")]
 pub enum Intake {
-    /// The first form.
+    /// Version 1.
     #[serde(rename = "intake.v1")]
     V1 {
-        /// Whose it is.
+        /// The sender.
         source: Source,
-        /// For which connection.
+        /// The connection.
         connection: ConnectionName,
-        /// When it was received.
+        /// The time of receipt.
         received_at: Timestamp,
         /// The raw body in base 64: SQS refuses some characters, and a body need not be text.
         body: String,
-        /// EngageLab's nonce: a second call with it is a copy, under whatever body.
+        /// EngageLab's nonce. A second call with it is a replay, even with another body.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
-        /// The raw query, where the signature covers it: Twilio tells our ids back in it.
+        /// The raw query, if the signature covers it. Twilio returns our ids in it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         query: Option<String>,
     },
 }
 
-/// An intake message, unpacked.
+/// A call on its way to the processor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
-    /// Whose it is.
+    /// The sender.
     pub source: Source,
-    /// For which connection.
+    /// The connection.
     pub connection: ConnectionName,
-    /// When it was received.
+    /// The time of receipt.
     pub received_at: Timestamp,
     /// The raw body.
     pub body: Vec<u8>,
-    /// EngageLab's nonce: a second call with it is a copy, under whatever body.
+    /// EngageLab's nonce. A second call with it is a replay, even with another body.
     pub nonce: Option<String>,
-    /// The raw query, where the signature covers it: Twilio tells our ids back in it.
+    /// The raw query, if the signature covers it. Twilio returns our ids in it.
     pub query: Option<String>,
 }
 
 impl Envelope {
-    /// An envelope with nothing but a body.
+    /// Makes an envelope without nonce and query.
     pub fn new(source: Source, connection: ConnectionName, received_at: Timestamp, body: Vec<u8>) -> Self {
         Self { source, connection, received_at, body, nonce: None, query: None }
     }
 
-    /// As it is queued.
+    /// Serializes it.
     pub fn to_json(&self) -> String {
         let intake = Intake::V1 {
             source: self.source,
@@ -99,17 +99,18 @@ impl Envelope {
         serde_json::to_string(&intake).unwrap_or_else(|never| unreachable!("an Intake is always JSON: {never}"))
     }
 
-    /// Reads a message's body: one of our own, or an event of Amazon SES's as an EventBridge rule puts it on the queue.
+    /// Parses a message: our own, or an event of Amazon SES that an EventBridge rule put on the queue.
     ///
     /// # Errors
     /// What is wrong with it, without its content.
     pub fn parse(message: &str) -> Result<Self, String> {
-        let of_ours = serde_json::from_str(message);
-        let Intake::V1 { source, connection, received_at, body, nonce, query } = match of_ours {
+        let parsed = serde_json::from_str(message);
+        let Intake::V1 { source, connection, received_at, body, nonce, query } = match parsed {
             Ok(intake) => intake,
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
-                return of_ses(message).ok_or_else(|| format!("not an intake message (line {line}, column {column})"));
+                return parse_ses_event(message)
+                    .ok_or_else(|| format!("not an intake message (line {line}, column {column})"));
             }
         };
         let body = BASE64_STANDARD.decode(body).map_err(|_| "the body is not base 64".to_owned())?;
@@ -117,9 +118,9 @@ impl Envelope {
     }
 }
 
-/// An event of Amazon SES's. EventBridge lets nobody but AWS name a source `aws.…`, and only its rule may put messages
-/// beside ours on the queue.
-fn of_ses(message: &str) -> Option<Envelope> {
+/// Parses an event of Amazon SES. It is genuine: only AWS can use an EventBridge source `aws.…`, and only we and our
+/// rule may send to the queue.
+fn parse_ses_event(message: &str) -> Option<Envelope> {
     #[derive(Deserialize)]
     struct Event {
         source: String,
@@ -130,7 +131,7 @@ fn of_ses(message: &str) -> Option<Envelope> {
     if source != "aws.ses" {
         return None;
     }
-    // Mail that isn't ours has no such tag, or one that means something else.
+    // Mail of another program has no such tag, or one with another meaning.
     let tag = detail.pointer("/mail/tags/connection/0").and_then(Value::as_str);
     let connection = tag.and_then(ConnectionName::parse).unwrap_or_default();
     Some(Envelope::new(Source::Ses, connection, time, detail.to_string().into_bytes()))
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn its_form_is_fixed_and_takes_any_bytes() {
+    fn its_serialized_form_is_fixed_and_holds_any_bytes() {
         let received_at = at("2026-11-20T15:00:00Z");
         let envelope = Envelope::new(Source::Calendly, ConnectionName::default(), received_at, vec![0, 0xff, b'{']);
         let json = envelope.to_json();
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_and_a_query_are_there_when_they_are_needed() {
+    fn a_nonce_and_a_query_are_optional() {
         let bare = Envelope::new(Source::Twilio, ConnectionName::default(), at("2026-11-20T15:00:00Z"), vec![]);
         let envelope = Envelope { nonce: Some("abc123".to_owned()), query: Some("booking=bk-1".to_owned()), ..bare };
         let json = envelope.to_json();
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_amazon_ses_is_an_envelope_too() {
+    fn an_event_of_amazon_ses_becomes_an_envelope() {
         let event = include_str!("../../../events/receipts/ses_bounce.json");
         let envelope = Envelope::parse(event).expect("an envelope");
         assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Ses, "acme"));
@@ -187,16 +188,16 @@ mod tests {
         let detail: Value = serde_json::from_slice(&envelope.body).expect("JSON");
         assert_eq!(detail, serde_json::from_str::<Value>(event).expect("JSON")["detail"]);
 
-        let mut nobodys: Value = serde_json::from_str(event).expect("JSON");
+        let mut foreign: Value = serde_json::from_str(event).expect("JSON");
         for tags in
             [Value::Null, serde_json::json!({"connection": ["Not A Name"]}), serde_json::json!({"connection": 1})]
         {
-            nobodys["detail"]["mail"]["tags"] = tags;
-            let envelope = Envelope::parse(&nobodys.to_string()).expect("an envelope");
+            foreign["detail"]["mail"]["tags"] = tags;
+            let envelope = Envelope::parse(&foreign.to_string()).expect("an envelope");
             assert_eq!(envelope.connection.as_str(), "default");
         }
-        for of_another in [event.replace("aws.ses", "aws.s3"), event.replace("\"detail\"", "\"details\"")] {
-            let error = Envelope::parse(&of_another).expect_err("none of ours");
+        for other in [event.replace("aws.ses", "aws.s3"), event.replace("\"detail\"", "\"details\"")] {
+            let error = Envelope::parse(&other).expect_err("not an intake message");
             assert!(error.starts_with("not an intake message"), "{error}");
         }
     }

@@ -1,6 +1,7 @@
-//! Bytes to typed values and back. Pure: no I/O, no clock.
+//! Parses bytes to typed values and serializes them. Pure: no I/O, no clock.
 //!
-//! The JSON names of Calendly, VAI and the providers of messages live here and nowhere else; the rest of the program sees the domain's words.
+//! It knows the JSON of webhooks, receipts, queue messages and VAI's API, and how each sender signs. The adapters know
+//! the JSON of the calls that they make.
 
 pub mod calendly;
 pub mod due;

@@ -1,21 +1,21 @@
-//! The bodies that VAI's API takes, as its documents show them; its answers are opaque.
+//! The request bodies of VAI's API, as its documents show them.
 //!
-//! `booking_id` is our own stable id. `event_uuid` and `invitee_uuid`, Calendly's, stand beside it: after a move they are
-//! those of the new time. Instants are RFC 3339, UTC. What is about a person stays [`Private`] up to the wire, so these
-//! bodies may be printed.
+//! `booking_id` is our own id and never changes. `event_uuid` and `invitee_uuid` are Calendly's: after a move they are
+//! those of the new time. Instants are RFC 3339 in UTC. Personal values are [`Private`], so `Debug` prints none of
+//! them.
 
 use domain::{Analytics, EmailOrder, MessageContent, Private, VaiOrder, uri_uuid};
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use serde_json::Value;
 
-/// `POST /calendly/notify`: an agent's booking was made.
+/// `POST /calendly/notify`: an agent booked.
 pub const NOTIFY: &str = "/calendly/notify";
 /// `POST /calendly/confirmed`: Calendly confirms a booking that VAI made.
 pub const CONFIRMED: &str = "/calendly/confirmed";
-/// `POST /calendly/canceled`: a booking that VAI made is off.
+/// `POST /calendly/canceled`: a booking that VAI made was canceled.
 pub const CANCELED: &str = "/calendly/canceled";
-/// `POST /calendly/rescheduled`: a booking that VAI made has moved.
+/// `POST /calendly/rescheduled`: a booking that VAI made was moved.
 pub const RESCHEDULED: &str = "/calendly/rescheduled";
 /// `POST /email/send`.
 pub const EMAIL: &str = "/email/send";
@@ -24,7 +24,7 @@ pub const FOLLOW_UP: &str = "/followup/schedule";
 /// `POST /analytics/log`.
 pub const ANALYTICS: &str = "/analytics/log";
 
-/// Which booking a call is about.
+/// The booking that a call is about.
 #[derive(Clone, Debug, Serialize)]
 pub struct About<'a> {
     booking_id: &'a str,
@@ -56,13 +56,13 @@ pub struct Booked<'a> {
     start_time: Timestamp,
     end_time: Timestamp,
     event_type: &'a str,
-    /// `null` while Calendly is still making the link.
+    /// `null` while Calendly is still creating the link.
     meeting_url: Option<Private<&'a str>>,
     timestamp: Timestamp,
 }
 
 impl<'a> Booked<'a> {
-    /// Told at `now`.
+    /// `now` is the time of the call.
     pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
         let details = &order.leg.details;
         Self {
@@ -73,7 +73,7 @@ impl<'a> Booked<'a> {
             end_time: details.end,
             event_type: &order.event_type,
             meeting_url: details.join_url.as_deref().map(Private::new),
-            timestamp: stamp(now),
+            timestamp: round_to_millis(now),
         }
     }
 }
@@ -91,7 +91,7 @@ pub struct Confirmed<'a> {
 }
 
 impl<'a> Confirmed<'a> {
-    /// Told at `now`.
+    /// `now` is the time of the call.
     pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
         let details = &order.leg.details;
         Self {
@@ -100,7 +100,7 @@ impl<'a> Confirmed<'a> {
             start_time: details.start,
             end_time: details.end,
             event_type: &order.event_type,
-            timestamp: stamp(now),
+            timestamp: round_to_millis(now),
         }
     }
 }
@@ -110,16 +110,16 @@ impl<'a> Confirmed<'a> {
 pub struct Canceled<'a> {
     #[serde(flatten)]
     about: About<'a>,
-    /// In the person's own words; empty when none were given.
+    /// The person's text; empty when there is none.
     cancel_reason: Private<&'a str>,
     timestamp: Timestamp,
 }
 
 impl<'a> Canceled<'a> {
-    /// Told at `now`.
+    /// `now` is the time of the call.
     pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
         let reason = order.leg.canceled.as_ref().and_then(|end| end.reason.as_ref());
-        Self { about: About::new(order), cancel_reason: text(reason), timestamp: stamp(now) }
+        Self { about: About::new(order), cancel_reason: text_or_empty(reason), timestamp: round_to_millis(now) }
     }
 }
 
@@ -128,7 +128,7 @@ impl<'a> Canceled<'a> {
 pub struct Rescheduled<'a> {
     #[serde(flatten)]
     about: About<'a>,
-    /// `null` when the time before the move was never heard of.
+    /// `null` when the time before the move is unknown.
     old_start_time: Option<Timestamp>,
     new_start_time: Timestamp,
     new_end_time: Timestamp,
@@ -136,14 +136,14 @@ pub struct Rescheduled<'a> {
 }
 
 impl<'a> Rescheduled<'a> {
-    /// Told at `now`.
+    /// `now` is the time of the call.
     pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
         Self {
             about: About::new(order),
             old_start_time: order.old_start,
             new_start_time: order.leg.details.start,
             new_end_time: order.leg.details.end,
-            timestamp: stamp(now),
+            timestamp: round_to_millis(now),
         }
     }
 }
@@ -157,7 +157,7 @@ pub struct Email<'a> {
     data: EmailData<'a>,
 }
 
-/// What VAI's template is filled with. A template can't print `null`, so what isn't there is an empty text.
+/// The values for VAI's template. A template can't print `null`, so a missing value is an empty text.
 #[derive(Clone, Debug, Serialize)]
 struct EmailData<'a> {
     event_name: &'a str,
@@ -169,7 +169,7 @@ struct EmailData<'a> {
 }
 
 impl<'a> Email<'a> {
-    /// `start` and `end` are told in the recipient's zone and language, as is `subject`.
+    /// `subject`, `start` and `end` are texts in the recipient's language, the times in the recipient's zone.
     pub fn new(order: &'a EmailOrder, subject: &'a str, start: &'a str, end: &'a str) -> Self {
         let MessageContent { event, join_url, location, .. } = &order.content;
         Self {
@@ -180,8 +180,8 @@ impl<'a> Email<'a> {
                 event_name: event,
                 start_time: start,
                 end_time: end,
-                meeting_url: join_url.as_deref().map_or_else(|| text(location.as_ref()), Private::new),
-                conversation_context: text(order.notes.as_ref()),
+                meeting_url: join_url.as_deref().map_or_else(|| text_or_empty(location.as_ref()), Private::new),
+                conversation_context: text_or_empty(order.notes.as_ref()),
                 agent_type: order.agent_type.as_deref().unwrap_or_default(),
             },
         }
@@ -199,13 +199,13 @@ pub struct FollowUp<'a> {
 }
 
 impl<'a> FollowUp<'a> {
-    /// An offer of help to find another time, to be made at `at`; `message` is in the invitee's language.
+    /// An offer of help to find another time. VAI makes it at `at`; `message` is in the invitee's language.
     pub fn new(order: &'a VaiOrder, at: Timestamp, message: &'a str) -> Self {
         Self {
             user_email: &order.leg.details.email,
             conversation_id: &order.conversation_id,
             followup_type: "reschedule_assistance",
-            scheduled_for: stamp(at),
+            scheduled_for: round_to_millis(at),
             message,
         }
     }
@@ -221,8 +221,8 @@ pub struct Logged {
 }
 
 impl Logged {
-    /// Logs a fact, told at `now`, with what Calendly's webhook said: the `payload` of its envelope, or the whole body
-    /// when it has none. A body that isn't JSON, which nothing stores, would go as text.
+    /// Logs a fact with the `payload` of Calendly's webhook, or its whole body when it has none. A body that isn't JSON
+    /// is sent as text; none is stored. `now` is the time of the call.
     pub fn new(what: Analytics, body: &[u8], now: Timestamp) -> Self {
         let mut whole =
             serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
@@ -231,17 +231,17 @@ impl Logged {
             event_type: what.name(),
             platform: "calendly",
             data: Private::new(payload.unwrap_or(whole)),
-            timestamp: stamp(now),
+            timestamp: round_to_millis(now),
         }
     }
 }
 
-fn text(value: Option<&Private<String>>) -> Private<&str> {
+fn text_or_empty(value: Option<&Private<String>>) -> Private<&str> {
     Private::new(value.map_or("", |it| it.expose()))
 }
 
-/// Milliseconds: a JavaScript date, which is what VAI reads, has nothing finer.
-fn stamp(now: Timestamp) -> Timestamp {
+/// Rounds to milliseconds, the resolution of the JavaScript dates that VAI reads.
+fn round_to_millis(now: Timestamp) -> Timestamp {
     now.round(Unit::Millisecond).unwrap_or(now)
 }
 
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn canceled_without_a_word() {
+    fn canceled_without_a_reason() {
         let mut order = order();
         order.leg.canceled = None;
         let body = serde_json::to_value(Canceled::new(&order, at(NOW))).expect("JSON");
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn an_email_names_the_place_when_there_is_no_link() {
+    fn an_email_without_a_link_has_the_place() {
         let mut order = mail();
         order.content.join_url = None;
         let url = |order: &EmailOrder| {
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_an_envelope_is_logged_whole() {
+    fn a_body_without_payload_is_logged_whole() {
         let data = |body: &[u8]| {
             serde_json::to_value(Logged::new(Analytics::InviteeCanceled, body, at(NOW))).expect("JSON")["data"].clone()
         };

@@ -1,4 +1,4 @@
-//! Every documented body of `events/receipts/`, parsed and shown as what is heard in it. Personal values print masked.
+//! Parses every documented body of `events/receipts/` and prints the feedback. Personal values print masked.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wire::intake::{Envelope, Source};
 use wire::receipts::{self, brevo, engagelab, ses, twilio, unsubscribe};
 
-/// What a status callback's URL carries.
+/// The query of a status callback's URL.
 const QUERY: &str =
     "booking=bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f&command=sms-confirmation-1a2b3c4d5e6f708192a3b4c5d6e7f809";
 
@@ -22,7 +22,7 @@ fn example(name: &str) -> String {
     fs::read_to_string(path).expect("an example").trim_end().to_owned()
 }
 
-/// An example as the queue holds it.
+/// An example, as it is queued.
 fn envelope(name: &str) -> Envelope {
     let of = |source| Envelope::new(source, ConnectionName::default(), now(), example(name).into_bytes());
     match name.split(['_', '.']).next() {
@@ -35,48 +35,48 @@ fn envelope(name: &str) -> Envelope {
 }
 
 #[test]
-fn documented_bodies_are_heard() {
+fn documented_bodies_are_parsed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/receipts");
     let mut seen = 0;
     for entry in fs::read_dir(folder).expect("events/receipts/") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().and_then(|it| it.to_str()).expect("a name");
-        let heard = receipts::parse(&envelope(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        insta::assert_debug_snapshot!(path.file_stem().and_then(|it| it.to_str()).expect("a name"), heard);
+        let feedback = receipts::parse(&envelope(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        insta::assert_debug_snapshot!(path.file_stem().and_then(|it| it.to_str()).expect("a name"), feedback);
         seen += 1;
     }
     assert!(seen >= 20, "only {seen} examples");
 }
 
 #[test]
-fn what_providers_say_in_words_is_not_taken_over() {
+fn the_free_text_of_a_provider_is_not_kept() {
     for name in ["engagelab_many.json", "brevo_hard_bounce.json", "ses_bounce.json", "ses_rendering_failure.json"] {
-        let heard = format!("{:?}", receipts::parse(&envelope(name)).expect("receipts"));
+        let feedback = format!("{:?}", receipts::parse(&envelope(name)).expect("receipts"));
         for personal in ["Ana", "ana.ionescu", "40712345678", "unknown", "Attribute"] {
-            assert!(!heard.contains(personal), "{name}: {heard}");
+            assert!(!feedback.contains(personal), "{name}: {feedback}");
         }
     }
 }
 
 #[test]
-fn a_reply_is_of_its_number_with_a_plus_or_without() {
+fn the_number_of_a_reply_may_lack_its_plus() {
     let replies = receipts::parse(&envelope("engagelab_reply.json")).expect("replies");
-    let said: Vec<_> = replies
+    let texts: Vec<_> = replies
         .iter()
         .map(|it| match it {
             Feedback::Reply(reply) => (reply.from.expose(), reply.text.expose().as_str()),
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(said, [("+40712345678", "STOP"), ("+40712345678", "Da, mulțumesc")]);
-    let heard = receipts::parse(&envelope("twilio_reply.txt")).expect("a reply");
-    let [Feedback::Reply(reply)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert_eq!(texts, [("+40712345678", "STOP"), ("+40712345678", "Da, mulțumesc")]);
+    let feedback = receipts::parse(&envelope("twilio_reply.txt")).expect("a reply");
+    let [Feedback::Reply(reply)] = feedback.as_slice() else { panic!("{feedback:?}") };
     assert_eq!((reply.from.expose(), reply.text.expose().as_str()), ("+40712345678", "Stop"));
 }
 
-/// What is heard in it, in short.
-fn short(heard: &Feedback) -> String {
-    match heard {
+/// Prints feedback in short.
+fn print(feedback: &Feedback) -> String {
+    match feedback {
         Feedback::Receipt(it) => {
             let delivery = it.delivery.map_or("-", |it| it.name());
             let objection = it.objection.map_or_else(String::new, |it| format!(" {it:?}"));
@@ -88,15 +88,15 @@ fn short(heard: &Feedback) -> String {
     }
 }
 
-fn only(heard: &[Feedback]) -> String {
-    let [heard] = heard else { panic!("one: {heard:?}") };
-    short(heard)
+fn print_only(feedback: &[Feedback]) -> String {
+    let [feedback] = feedback else { panic!("not one: {feedback:?}") };
+    print(feedback)
 }
 
 #[test]
-fn every_status_of_engagelab_has_a_meaning() {
+fn every_status_of_engagelab_has_its_effect() {
     let mut row: Value = serde_json::from_str(&example("engagelab_delivered.json")).expect("JSON");
-    for (status, meaning) in [
+    for (status, effect) in [
         ("plan", "other plan"),
         ("target_valid", "other target_valid"),
         ("target_invalid", "undelivered 4001"),
@@ -110,14 +110,14 @@ fn every_status_of_engagelab_has_a_meaning() {
     ] {
         row["rows"][0]["status"]["message_status"] = status.into();
         row["rows"][0]["status"]["error_code"] = 4001.into();
-        let heard = engagelab::parse(row.to_string().as_bytes(), now()).expect("a receipt");
-        assert_eq!(only(&heard), meaning, "{status}");
+        let feedback = engagelab::parse(row.to_string().as_bytes(), now()).expect("a receipt");
+        assert_eq!(print_only(&feedback), effect, "{status}");
     }
 }
 
 #[test]
-fn every_status_of_twilio_has_a_meaning() {
-    for (status, code, meaning) in [
+fn every_status_of_twilio_has_its_effect() {
+    for (status, code, effect) in [
         ("accepted", "", "other accepted"),
         ("scheduled", "", "other scheduled"),
         ("queued", "", "other queued"),
@@ -133,15 +133,15 @@ fn every_status_of_twilio_has_a_meaning() {
         ("undelivered", "21610", "undelivered 21610 (Everything, Provider)"),
     ] {
         let form = format!("MessageSid=SM1&MessageStatus={status}&ErrorCode={code}&Body=&From=%2B15005550006");
-        let heard = twilio::parse(form.as_bytes(), Some(QUERY), now()).expect("a receipt");
-        assert_eq!(only(&heard), meaning, "{status}");
+        let feedback = twilio::parse(form.as_bytes(), Some(QUERY), now()).expect("a receipt");
+        assert_eq!(print_only(&feedback), effect, "{status}");
     }
 }
 
 #[test]
-fn every_event_of_brevo_has_a_meaning() {
+fn every_event_of_brevo_has_its_effect() {
     let mut event: Value = serde_json::from_str(&example("brevo_delivered.json")).expect("JSON");
-    for (name, meaning) in [
+    for (name, effect) in [
         ("request", "other request"),
         ("deferred", "other deferred"),
         ("opened", "other opened"),
@@ -157,16 +157,16 @@ fn every_event_of_brevo_has_a_meaning() {
         ("unsubscribed", "- - (FollowUps, Link)"),
     ] {
         event["event"] = name.into();
-        let heard = brevo::parse(event.to_string().as_bytes(), now()).expect("a receipt");
-        assert_eq!(only(&heard), meaning, "{name}");
+        let feedback = brevo::parse(event.to_string().as_bytes(), now()).expect("a receipt");
+        assert_eq!(print_only(&feedback), effect, "{name}");
     }
 }
 
 #[test]
-fn every_event_of_amazon_ses_has_a_meaning() {
+fn every_event_of_amazon_ses_has_its_effect() {
     let bounce = |kind: &str| json!({"bounceType": kind, "bounceSubType": "General"});
     let complaint = |kind: &str| json!({"complaintFeedbackType": kind});
-    for (kind, more, meaning) in [
+    for (kind, more, effect) in [
         ("Send", ("send", json!({})), "sent -"),
         ("Delivery", ("delivery", json!({})), "delivered -"),
         ("Bounce", ("bounce", bounce("Permanent")), "undelivered General (Everything, Bounce)"),
@@ -186,66 +186,70 @@ fn every_event_of_amazon_ses_has_a_meaning() {
         let tags = json!({"booking": ["bk-1"], "command": ["mail-1"]});
         let mut detail = json!({"eventType": kind, "mail": {"messageId": "m", "tags": tags}});
         detail[more.0] = more.1;
-        let heard = ses::parse(detail.to_string().as_bytes(), now()).expect("a receipt");
-        assert_eq!(only(&heard), meaning, "{detail}");
+        let feedback = ses::parse(detail.to_string().as_bytes(), now()).expect("a receipt");
+        assert_eq!(print_only(&feedback), effect, "{detail}");
     }
 }
 
 #[test]
 fn a_receipt_without_our_ids_is_only_counted() {
-    let of_engagelab = |custom: &Value| {
+    let print_engagelab = |custom: &Value| {
         let row = json!({"rows": [{"custom_args": custom, "status": {"message_status": "delivered"}}]});
-        only(&engagelab::parse(row.to_string().as_bytes(), now()).expect("a receipt"))
+        print_only(&engagelab::parse(row.to_string().as_bytes(), now()).expect("a receipt"))
     };
     let foreign = [json!(null), json!({}), json!({"booking_id": "bk-1"}), json!("text"), json!([1])];
-    let unfit = ["", "bk#1", "bk 1", &"x".repeat(65)].map(|id| json!({"booking_id": id, "command_id": "sms-1"}));
-    for custom in foreign.iter().chain(&unfit) {
-        assert_eq!(of_engagelab(custom), "other delivered_without_our_ids", "{custom}");
+    let invalid = ["", "bk#1", "bk 1", &"x".repeat(65)].map(|id| json!({"booking_id": id, "command_id": "sms-1"}));
+    for custom in foreign.iter().chain(&invalid) {
+        assert_eq!(print_engagelab(custom), "other delivered_without_our_ids", "{custom}");
     }
     for query in [None, Some(""), Some("booking=bk-1"), Some("booking=&command=sms-1"), Some("booking=a%23b&command=c")]
     {
-        let heard = twilio::parse(b"MessageStatus=failed", query, now()).expect("a receipt");
-        assert_eq!(only(&heard), "other failed_without_our_ids", "{query:?}");
+        let feedback = twilio::parse(b"MessageStatus=failed", query, now()).expect("a receipt");
+        assert_eq!(print_only(&feedback), "other failed_without_our_ids", "{query:?}");
     }
     for custom in ["", "bk-1", "bk-1/", "/mail-1", "bk-1/mail-1/x"] {
         let event = json!({"event": "spam", "X-Mailin-custom": custom}).to_string();
-        assert_eq!(only(&brevo::parse(event.as_bytes(), now()).expect("a receipt")), "other spam_without_our_ids");
+        assert_eq!(
+            print_only(&brevo::parse(event.as_bytes(), now()).expect("a receipt")),
+            "other spam_without_our_ids"
+        );
     }
     let detail = br#"{"eventType":"Delivery","mail":{"tags":{"booking":"bk-1","command":["mail-1"]}}}"#;
-    assert_eq!(only(&ses::parse(detail, now()).expect("a receipt")), "other Delivery_without_our_ids");
+    assert_eq!(print_only(&ses::parse(detail, now()).expect("a receipt")), "other Delivery_without_our_ids");
 }
 
 #[test]
-fn what_is_left_out_or_new_is_no_error() {
+fn missing_and_unknown_fields_are_accepted() {
     for rows in
         [json!([null, 1, "x", {}]), json!([{"status": null}]), json!([{"response": {"event": "uplink_message"}}])]
     {
         let body = json!({"rows": rows}).to_string();
-        let heard = engagelab::parse(body.as_bytes(), now()).expect("others");
-        assert!(heard.iter().all(|it| matches!(it, Feedback::Other(_))), "{body}: {heard:?}");
+        let feedback = engagelab::parse(body.as_bytes(), now()).expect("others");
+        assert!(feedback.iter().all(|it| matches!(it, Feedback::Other(_))), "{body}: {feedback:?}");
     }
     for (body, name) in [("{\"news\":1}", "other without_rows"), ("{\"rows\":[{}]}", "other without_status")] {
-        assert_eq!(only(&engagelab::parse(body.as_bytes(), now()).expect("another")), name);
+        assert_eq!(print_only(&engagelab::parse(body.as_bytes(), now()).expect("another")), name);
     }
     let number = r#"{"rows":[{"message_id":18446744073709551615,"itime":99999999999999,
         "custom_args":{"booking_id":"bk-1","command_id":"sms-1"},"status":{"message_status":"sent"}}]}"#;
-    let heard = engagelab::parse(number.as_bytes(), now()).expect("a receipt");
-    let [Feedback::Receipt(receipt)] = heard.as_slice() else { panic!("{heard:?}") };
+    let feedback = engagelab::parse(number.as_bytes(), now()).expect("a receipt");
+    let [Feedback::Receipt(receipt)] = feedback.as_slice() else { panic!("{feedback:?}") };
     assert_eq!(receipt.provider_id.as_deref(), Some("18446744073709551615"), "no digit is lost");
-    assert_eq!(receipt.at, now(), "a time that can't be is not the provider's");
+    assert_eq!(receipt.at, now(), "an impossible time is ignored");
     for (form, name) in [
         ("From=whatsapp%3A%2B15005550006&Body=x", "other reply_without_number"),
         ("SmsSid=SM1&SmsStatus=sent", "other without_status"),
     ] {
-        assert_eq!(only(&twilio::parse(form.as_bytes(), None, now()).expect("another")), name);
+        assert_eq!(print_only(&twilio::parse(form.as_bytes(), None, now()).expect("another")), name);
     }
-    assert_eq!(only(&brevo::parse(b"{}", now()).expect("another")), "other without_event");
-    assert_eq!(only(&ses::parse(b"{\"mail\":1}", now()).expect("another")), "other without_event");
+    assert_eq!(print_only(&brevo::parse(b"{}", now()).expect("another")), "other without_event");
+    assert_eq!(print_only(&ses::parse(b"{\"mail\":1}", now()).expect("another")), "other without_event");
 }
 
 #[test]
-fn only_what_is_not_as_documented_is_malformed() {
-    let problem = |heard: Result<Vec<Feedback>, wire::calendly::Malformed>| heard.expect_err("malformed").to_string();
+fn a_body_that_is_not_as_documented_is_malformed() {
+    let problem =
+        |feedback: Result<Vec<Feedback>, wire::calendly::Malformed>| feedback.expect_err("malformed").to_string();
     for (body, expected) in [
         (&b""[..], "the body: is empty"),
         (b"\xff", "the body: is not UTF-8"),
@@ -271,12 +275,12 @@ fn only_what_is_not_as_documented_is_malformed() {
 }
 
 #[test]
-fn a_link_that_ends_messages_is_queued_in_a_fixed_form() {
-    let link = unsubscribe::Unsubscribe::of("bk-1", "mail-follow-up-60m-2").expect("ids");
+fn the_serialized_form_of_an_unsubscribe_link_is_fixed() {
+    let link = unsubscribe::Unsubscribe::from_link("bk-1", "mail-follow-up-60m-2").expect("ids");
     let json = link.to_json();
     assert_eq!(json, r#"{"booking":"bk-1","command":"mail-follow-up-60m-2"}"#);
-    assert_eq!(only(&unsubscribe::parse(json.as_bytes()).expect("heard")), "unsubscribed");
+    assert_eq!(print_only(&unsubscribe::parse(json.as_bytes()).expect("feedback")), "unsubscribed");
     for (booking, command) in [("", "c"), ("b", ""), ("b#", "c"), ("b", "%63")] {
-        assert_eq!(unsubscribe::Unsubscribe::of(booking, command), None);
+        assert_eq!(unsubscribe::Unsubscribe::from_link(booking, command), None);
     }
 }

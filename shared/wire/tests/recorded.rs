@@ -1,5 +1,4 @@
-//! Every recorded and hand-made payload of `events/`, parsed and shown as the typed event the program sees.
-//! Personal values print masked.
+//! Parses every recorded and hand-made payload of `events/` and prints the typed event. Personal values print masked.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +31,7 @@ fn with(change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_understood_is_named_without_its_content() {
+fn an_error_names_the_path_and_quotes_no_value() {
     let remove = |pointer: &'static str, key: &'static str| {
         with(move |body| {
             body.pointer_mut(pointer).and_then(|it| it.as_object_mut()).expect("an object").remove(key);

@@ -1,6 +1,6 @@
-//! What a booking costs besides Calendly: the schedule function, called as VAI's backend calls it, over a table and a Calendly
-//! that are really there, with lines to both. Of each answer's time it is told what the function waited for, by service, and
-//! what is left: its own, with what the lines cost, too.
+//! Measures a booking: the schedule function, called as VAI's backend calls it, with the emulator's table and the
+//! sandbox's Calendly behind recording proxies. For each answer it prints the time that the function waited for each
+//! service, and the rest, which includes the cost of the proxies.
 
 use std::error::Error;
 use std::time::Instant;
@@ -10,32 +10,34 @@ use serde_json::{Value, json};
 
 use crate::event;
 use crate::function::{Function, Program};
-use crate::line::{Call, Line};
-use crate::report::{Unit, machine, verdict};
+use crate::recording_proxy::{Call, RecordingProxy};
+use crate::report::{Unit, describe_machine, format_verdict};
 use crate::stand_in::{Answer, StandIn};
 
-/// Calls of each kind that are not counted, and those that are.
+/// Calls of each kind before the measurement, and those that are measured.
 const WARM_UP: usize = 20;
 const CALLS: usize = 200;
 
-/// Bookings are spread over so many days, a quarter of an hour apart, so that each day's free times stay many.
+/// The number of days over which the bookings are spread, a quarter of an hour apart, so that each day keeps many free
+/// times.
 const DAYS: usize = 28;
 
-/// What is asked for, and the kind's name in two lines.
-type Kind = (fn(usize) -> Ask, [&'static str; 2]);
+/// How to make a request, and the kind's name in two lines.
+type Kind = (fn(usize) -> ApiRequest, [&'static str; 2]);
 
-/// By turns, so that none has the emptier table. No booking names a time zone, which costs it one more read.
+/// The kinds, which alternate, so that all have an equally full table. No booking names a time zone, which costs one
+/// more read.
 const KINDS: [Kind; 3] = [
-    (|number| Ask::book(2 * number, Some(0)), ["book,", "exactly then"]),
-    (|number| Ask::book(2 * number + 1, None), ["book,", "that day"]),
-    (|_| Ask::alternatives(), ["alternatives,", "14 days"]),
+    (|number| ApiRequest::book(2 * number, Some(0)), ["book,", "exactly then"]),
+    (|number| ApiRequest::book(2 * number + 1, None), ["book,", "that day"]),
+    (|_| ApiRequest::alternatives(), ["alternatives,", "14 days"]),
 ];
 
-/// How many of the kinds are bookings.
+/// The number of kinds that are bookings.
 const BOOKINGS: usize = 2;
 
-/// A call of our API.
-struct Ask {
+/// A request to our API.
+struct ApiRequest {
     method: &'static str,
     path: &'static str,
     query: String,
@@ -43,8 +45,8 @@ struct Ask {
     is_done: fn(&Value) -> bool,
 }
 
-impl Ask {
-    /// For a slot of its own; by the sandbox's Calendly, whose Quick Consultation begins at any minute.
+impl ApiRequest {
+    /// Books a slot that no other request wants. The sandbox's Quick Consultation may begin at any minute.
     fn book(number: usize, max_shift: Option<u32>) -> Self {
         let mut body = json!({
             "eventType": "Quick Consultation",
@@ -72,7 +74,7 @@ impl Ask {
         }
     }
 
-    /// Of a host whom the bookings leave alone.
+    /// Lists alternatives of a host who gets none of the bookings.
     fn alternatives() -> Self {
         let query = format!("eventType=Technical%20Support&preferredTime={}&language=ro", midnight(9));
         Self {
@@ -85,17 +87,17 @@ impl Ask {
     }
 }
 
-/// How one call went.
+/// The measurement of one call.
 struct Sample {
-    /// From handing out the event to the answer.
+    /// Seconds from the event to the answer.
     whole: f64,
-    /// Of that, with a call of Calendly's API under way.
+    /// Seconds of it with a call to Calendly's API under way.
     calendly: f64,
     table: f64,
     queue: f64,
-    /// With none under way.
+    /// Seconds of it with no call under way.
     own: f64,
-    /// The function's time at work.
+    /// CPU seconds of the function's main thread.
     worked: f64,
     table_calls: usize,
     queue_calls: usize,
@@ -104,30 +106,30 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(whole: f64, worked: f64, calls: &[Call]) -> Self {
-        let of = |service: &'static str| calls.iter().filter(move |it| it.name.starts_with(service));
+    fn new(whole: f64, worked: f64, calls: &[Call]) -> Self {
+        let calls_to = |service: &'static str| calls.iter().filter(move |it| it.name.starts_with(service));
         let calendly = || calls.iter().filter(|it| it.name.contains('/'));
         Self {
             whole,
-            calendly: waited(calendly()),
-            table: waited(of("DynamoDB.")),
-            queue: waited(of("SQS.")),
-            own: whole - waited(calls.iter()),
+            calendly: seconds_waited(calendly()),
+            table: seconds_waited(calls_to("DynamoDB.")),
+            queue: seconds_waited(calls_to("SQS.")),
+            own: whole - seconds_waited(calls.iter()),
             worked,
-            table_calls: of("DynamoDB.").count(),
-            queue_calls: of("SQS.").count(),
+            table_calls: calls_to("DynamoDB.").count(),
+            queue_calls: calls_to("SQS.").count(),
             calendly_calls: calendly().count(),
             calendly_bytes: calendly().map(|it| it.bytes).sum(),
         }
     }
 }
 
-/// For how long at least one of these calls, which are in the order of their beginnings, was under way.
-fn waited<'a>(calls: impl Iterator<Item = &'a Call>) -> f64 {
+/// Returns for how many seconds at least one of these calls was under way. They are sorted by their start.
+fn seconds_waited<'a>(calls: impl Iterator<Item = &'a Call>) -> f64 {
     let mut covered: Option<Instant> = None;
     let mut seconds = 0.0;
     for call in calls {
-        let from = covered.map_or(call.asked, |until| until.max(call.asked));
+        let from = covered.map_or(call.started, |until| until.max(call.started));
         seconds += call.answered.saturating_duration_since(from).as_secs_f64();
         covered = Some(covered.map_or(call.answered, |until| until.max(call.answered)));
     }
@@ -144,9 +146,9 @@ struct Row {
 
 enum Target {
     None,
-    /// Of both kinds of booking: at most so much.
+    /// The most for both kinds of booking.
     Booking(f64, &'static str),
-    /// Of alternatives.
+    /// The most for alternatives.
     Alternatives(f64, &'static str),
 }
 
@@ -177,23 +179,24 @@ const UNDER_30_MS: Target = Target::Booking(0.030, "a booking at most 30 ms");
 const FOUR_CALLS: Target = Target::Booking(4.0, "a booking at most 4");
 const TWO_QUESTIONS: Target = Target::Alternatives(2.0, "alternatives at most 2");
 
-/// Measures and prints. The environment is the function's, and `API_KEY` lets us in.
+/// Measures and prints. `environment` is for the function; `API_KEY` in it is the key to our API.
 pub(crate) fn run(environment: &[(String, String)]) -> Result<(), Box<dyn Error>> {
-    let given = |name: &str| {
+    let value_of = |name: &str| {
         let value = environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         value.ok_or_else(|| format!("{name}=… is missing"))
     };
-    let key = given("API_KEY")?;
-    let (aws, calendly) = (Line::to(given("AWS_ENDPOINT_URL")?)?, Line::to(given("CALENDLY_API_URL")?)?);
+    let key = value_of("API_KEY")?;
+    let (aws, calendly) =
+        (RecordingProxy::start(value_of("AWS_ENDPOINT_URL")?)?, RecordingProxy::start(value_of("CALENDLY_API_URL")?)?);
     let mut environment = environment.to_vec();
-    environment.extend([("AWS_ENDPOINT_URL", &aws), ("CALENDLY_API_URL", &calendly)].map(|(name, line)| {
-        // The later one counts.
-        (name.to_owned(), line.url().to_owned())
+    environment.extend([("AWS_ENDPOINT_URL", &aws), ("CALENDLY_API_URL", &calendly)].map(|(name, proxy)| {
+        // The last value of a variable applies.
+        (name.to_owned(), proxy.url().to_owned())
     }));
     let calls = || {
         let mut calls = aws.calls();
         calls.extend(calendly.calls());
-        calls.sort_by_key(|it| it.asked);
+        calls.sort_by_key(|it| it.started);
         calls
     };
 
@@ -202,21 +205,22 @@ pub(crate) fn run(environment: &[(String, String)]) -> Result<(), Box<dyn Error>
     let function = Function::start(&program, stand_in.address(), &environment)?;
     let mut waiting = stand_in.ready()?;
     let ready = waiting.since(function.started());
-    let in_init = calls().len();
+    let calls_in_init = calls().len();
 
     let mut samples = KINDS.map(|_| Vec::with_capacity(CALLS));
     let (mut first, mut names) = (None, Vec::new());
     for number in 0..WARM_UP + CALLS {
-        for ((ask, _), samples) in KINDS.iter().zip(&mut samples) {
-            let ask = ask(number);
-            let event = event::call(ask.method, ask.path, &ask.query, key, ask.body.as_deref())?;
-            let worked_before = function.worked()?;
+        for ((make_request, _), samples) in KINDS.iter().zip(&mut samples) {
+            let request = make_request(number);
+            let event =
+                event::build_request(request.method, request.path, &request.query, key, request.body.as_deref())?;
+            let worked_before = function.main_thread_seconds()?;
             let (answer, next) = stand_in.invoke(waiting, &event)?;
             waiting = next;
-            let worked = function.worked()? - worked_before;
+            let worked = function.main_thread_seconds()? - worked_before;
             let Answer { status, body, seconds } = answer;
-            if !serde_json::from_str(&body).is_ok_and(|it| (ask.is_done)(&it)) {
-                return Err(format!("{} {} got {status}: {body}", ask.method, ask.path).into());
+            if !serde_json::from_str(&body).is_ok_and(|it| (request.is_done)(&it)) {
+                return Err(format!("{} {} got {status}: {body}", request.method, request.path).into());
             }
             let calls = calls();
             first.get_or_insert(seconds);
@@ -224,46 +228,46 @@ pub(crate) fn run(environment: &[(String, String)]) -> Result<(), Box<dyn Error>
                 names = calls.iter().map(|it| it.name.clone()).collect();
             }
             if number >= WARM_UP {
-                samples.push(Sample::of(seconds, worked, &calls));
+                samples.push(Sample::new(seconds, worked, &calls));
             }
         }
     }
 
     print(&samples);
-    tell(&format!("\nA booking's calls: {}.", names.join(", ")));
-    tell(&format!(
-        "Ready {} after its start, with {in_init} calls; the first booking, which reads the event types too, {}; peak memory \
+    print_line(&format!("\nA booking's calls: {}.", names.join(", ")));
+    print_line(&format!(
+        "Ready {} after its start, with {calls_in_init} calls; the first booking, which reads the event types too, {}; peak memory \
          {}, binary {}.",
-        Unit::Time.text(ready),
-        Unit::Time.text(first.unwrap_or_default()),
-        Unit::Size.text(function.peak_memory()? as f64),
-        Unit::Size.text(program.size as f64),
+        Unit::Time.format(ready),
+        Unit::Time.format(first.unwrap_or_default()),
+        Unit::Size.format(function.peak_memory()? as f64),
+        Unit::Size.format(program.size as f64),
     ));
     Ok(())
 }
 
 fn print(samples: &[Vec<Sample>; KINDS.len()]) {
-    tell(&machine());
-    tell(&format!(
+    print_line(&describe_machine());
+    print_line(&format!(
         "The schedule function over the emulator's table and the sandbox's Calendly: {CALLS} calls of each kind by turns.\n"
     ));
     for (line, end) in ["", "  target"].into_iter().enumerate() {
         let names = KINDS.map(|(_, name)| format!("{:>15}", name[line])).concat();
-        tell(&format!("{:29}{names}{end}", ""));
+        print_line(&format!("{:29}{names}{end}", ""));
     }
     for Row { name, percent, unit, of, target } in &ROWS {
         let values = samples.each_ref().map(|it| percentile(it, *percent, *of));
-        let texts = values.map(|it| format!("{:>15}", unit.text(it))).concat();
+        let texts = values.map(|it| format!("{:>15}", unit.format(it))).concat();
         let verdict = match target {
             Target::None => String::new(),
-            Target::Booking(most, text) => verdict(text, values[..BOOKINGS].iter().all(|it| it <= most)),
-            Target::Alternatives(most, text) => verdict(text, values[BOOKINGS..].iter().all(|it| it <= most)),
+            Target::Booking(most, text) => format_verdict(text, values[..BOOKINGS].iter().all(|it| it <= most)),
+            Target::Alternatives(most, text) => format_verdict(text, values[BOOKINGS..].iter().all(|it| it <= most)),
         };
-        tell(format!("{name:29}{texts}  {verdict}").trim_end());
+        print_line(format!("{name:29}{texts}  {verdict}").trim_end());
     }
 }
 
-/// Midnight, UTC, in so many days.
+/// Returns midnight, UTC, in this many days.
 fn midnight(days: usize) -> Timestamp {
     let today =
         Timestamp::now().to_zoned(TimeZone::UTC).start_of_day().map_or(Timestamp::UNIX_EPOCH, |it| it.timestamp());
@@ -277,6 +281,6 @@ fn percentile(samples: &[Sample], percent: usize, of: fn(&Sample) -> f64) -> f64
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
-fn tell(line: &str) {
+fn print_line(line: &str) {
     println!("{line}");
 }

@@ -1,4 +1,4 @@
-//! What API Gateway hands the functions: a webhook with a real payload, signed now, and calls of our API.
+//! Events of API Gateway: a webhook with a recorded payload, signed now, and requests to our API.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime, SystemTimeError};
@@ -7,13 +7,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// What Secrets Manager's stand-in gives out, too.
+/// The signing key, which the stand-in for Secrets Manager returns too.
 pub(crate) const SIGNING_KEY: &str = "a signing key of the benchmark's";
 
 const BODY: &str = include_str!("../../../events/invitee_created_vai.json");
 
-/// A webhook of Calendly's.
-pub(crate) fn signed_now() -> Result<String, Box<dyn Error>> {
+/// Builds the event of a webhook of Calendly, signed now.
+pub(crate) fn build_webhook() -> Result<String, Box<dyn Error>> {
     let seconds = now()?.as_secs();
     let mut mac = Hmac::<Sha256>::new_from_slice(SIGNING_KEY.as_bytes())?;
     mac.update(format!("{seconds}.{BODY}").as_bytes());
@@ -25,11 +25,11 @@ pub(crate) fn signed_now() -> Result<String, Box<dyn Error>> {
         "content-type": "application/json",
         "user-agent": "Calendly-Webhook",
     });
-    event("POST", "/webhooks/calendly", "", headers, Some(BODY))
+    build_event("POST", "/webhooks/calendly", "", headers, Some(BODY))
 }
 
-/// A call of our own API.
-pub(crate) fn call(
+/// Builds the event of a request to our API.
+pub(crate) fn build_request(
     method: &str,
     path: &str,
     query: &str,
@@ -42,11 +42,11 @@ pub(crate) fn call(
         "content-type": "application/json",
         "user-agent": "vai",
     });
-    event(method, path, query, headers, body)
+    build_event(method, path, query, headers, body)
 }
 
-/// As HTTP API tells it: payload 2.0.
-fn event(
+/// Builds an event in the payload format 2.0 of HTTP APIs.
+fn build_event(
     method: &str,
     path: &str,
     query: &str,

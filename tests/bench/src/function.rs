@@ -1,4 +1,4 @@
-//! A program run as Lambda runs a function, and what Linux says of its process.
+//! A program that runs as a function in Lambda, and Linux's statistics of its process.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Instant;
 
-/// `USER_HZ`, which is 100 on every machine that runs Lambda functions.
+/// `USER_HZ`, which is 100 on every machine type of Lambda.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A function's binary, and what is expected of it.
+/// A function's binary.
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     pub(crate) size: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `target/lambda/<name>/bootstrap`, where `make build` puts it.
+    /// Finds `target/lambda/<name>/bootstrap`, which `make build` writes.
     pub(crate) fn find(name: &'static str) -> Result<Self, String> {
         let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lambda").join(name).join("bootstrap");
         let size = fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
@@ -26,14 +26,14 @@ impl Program {
     }
 }
 
-/// A running function; it ends with this value.
+/// A running function; dropping it ends the process.
 pub(crate) struct Function {
     process: Child,
     started: Instant,
 }
 
 impl Function {
-    /// Starts a program in an environment like Lambda's, its log beside its binary.
+    /// Starts a program in an environment like Lambda's. Its log is beside its binary.
     pub(crate) fn start(program: &Program, stand_in: SocketAddr, extra: &[(String, String)]) -> io::Result<Self> {
         let log = File::create(program.binary.with_file_name("bench.log"))?;
         let mut command = Command::new(&program.binary);
@@ -57,7 +57,7 @@ impl Function {
                 ("LANG", "en_US.UTF-8"),
                 ("PATH", "/usr/local/bin:/usr/bin:/bin"),
                 ("TZ", ":UTC"),
-                // The template's.
+                // Those of the template.
                 ("INTAKE_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/000000000000/intake"),
                 ("LOG_LEVEL", "info"),
                 ("SECRET_PREFIX", "vai-calendly/"),
@@ -71,36 +71,36 @@ impl Function {
         Ok(Self { process: command.spawn()?, started })
     }
 
-    /// When its process was begun.
+    /// Returns when the process was started.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
-    /// User and system time so far.
+    /// Returns user and system time so far.
     pub(crate) fn cpu_seconds(&self) -> Result<f64, String> {
-        let stat = self.proc("stat")?;
+        let stat = self.read_proc("stat")?;
         // The second field is the program's name in brackets; utime and stime are the 14th and the 15th.
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
         let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
         if ticks.len() == 2 { Ok((ticks[0] + ticks[1]) / TICKS_PER_SECOND) } else { Err(format!("stat: {stat}")) }
     }
 
-    /// How long its main thread, on which a function does all its work, has been at work: to the nanosecond.
-    pub(crate) fn worked(&self) -> Result<f64, String> {
-        let stat = self.proc("schedstat")?;
+    /// Returns the CPU time of the main thread, which does all the work of a function, to the nanosecond.
+    pub(crate) fn main_thread_seconds(&self) -> Result<f64, String> {
+        let stat = self.read_proc("schedstat")?;
         let nanoseconds: Option<f64> = stat.split(' ').next().and_then(|it| it.parse().ok());
         nanoseconds.map(|it| it / 1e9).ok_or_else(|| format!("schedstat: {stat}"))
     }
 
-    /// The most memory that was resident, in bytes.
+    /// Returns the peak of the resident memory, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64, String> {
-        let status = self.proc("status")?;
+        let status = self.read_proc("status")?;
         let peak =
             status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
         peak.map(|kib: u64| kib * 1024).ok_or_else(|| format!("status: {status}"))
     }
 
-    fn proc(&self, file: &str) -> Result<String, String> {
+    fn read_proc(&self, file: &str) -> Result<String, String> {
         let path = format!("/proc/{}/{file}", self.process.id());
         fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
     }
@@ -108,7 +108,7 @@ impl Function {
 
 impl Drop for Function {
     fn drop(&mut self) {
-        // Lambda, too, ends functions without asking them. One that has ended by itself can't be killed, and needn't be.
+        // Lambda kills functions too. A process that has ended by itself can't be killed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,18 +1,18 @@
-//! As much of HTTP/1.1 as the SDK, the Lambda runtime and the services here speak: bodies have a length.
+//! The part of HTTP/1.1 that the SDK, the Lambda runtime and the services here use: every body has a `Content-Length`.
 
 use std::io::{self, BufRead};
 
 /// A request or a response.
 pub(crate) struct Message {
-    /// The whole of it, as it came.
+    /// All bytes, as received.
     pub(crate) bytes: Vec<u8>,
-    /// `X-Amz-Target`: which call of AWS it is.
+    /// `X-Amz-Target`, which names the call to AWS.
     pub(crate) target: String,
     body_at: usize,
 }
 
 impl Message {
-    /// Reads the next one; `None` when the other side has hung up.
+    /// Reads the next message. `None` when the connection was closed.
     pub(crate) fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
         let (mut bytes, mut target, mut length) = (Vec::new(), String::new(), 0);
         if reader.read_until(b'\n', &mut bytes)? == 0 {
@@ -36,7 +36,7 @@ impl Message {
         Ok(Some(Self { bytes, target, body_at }))
     }
 
-    /// A request's method and path, without its query.
+    /// Returns a request's method and path, without the query.
     pub(crate) fn method_and_path(&self) -> (&str, &str) {
         let line = self.bytes.split(|it| *it == b'\n').next().unwrap_or_default();
         let mut words = std::str::from_utf8(line).unwrap_or_default().split([' ', '?']);

@@ -1,9 +1,9 @@
-//! The webhook's table.
+//! The report about the webhook function.
 
 use std::fs;
 use std::thread;
 
-/// What one life of a program told, in seconds, bytes and counts.
+/// The measurements of one run of a program, in seconds, bytes and counts.
 pub(crate) struct Sample {
     pub(crate) ready: f64,
     pub(crate) first: f64,
@@ -16,7 +16,7 @@ pub(crate) struct Sample {
     pub(crate) calls_per_event: f64,
 }
 
-/// What a figure is counted in.
+/// The unit of a figure.
 pub(crate) enum Unit {
     Time,
     Size,
@@ -32,7 +32,7 @@ struct Row {
 
 enum Target {
     None,
-    /// At most so many times the empty function's.
+    /// At most this many times the empty function's figure.
     Times(f64),
     Exactly(f64),
 }
@@ -50,35 +50,36 @@ const ROWS: [Row; 10] = [
     Row { name: "AWS calls per event", unit: Unit::Count, of: |it| it.calls_per_event, target: Target::Exactly(1.0) },
 ];
 
-/// Prints the medians and how they keep to the targets.
+/// Prints the medians and whether they meet the targets.
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 pub(crate) fn print(webhook: &[Sample], empty: &[Sample]) {
-    println!("{}", machine());
+    println!("{}", describe_machine());
     println!("Medians of {} starts each, webhook and empty function by turns.\n", webhook.len());
     println!("{:30}{:>12}{:>12}{:>8}  target", "", "webhook", "empty", "ratio");
     for Row { name, unit, of, target } in &ROWS {
         let (ours, least) = (median(webhook, *of), median(empty, *of));
         let ratio = if least > 0.0 { format!("{:.1}x", ours / least) } else { String::new() };
-        let (ours_text, least_text) = (unit.text(ours), unit.text(least));
-        let line = format!("{name:30}{ours_text:>12}{least_text:>12}{ratio:>8}  {}", target.verdict(ours, least));
+        let (ours_text, least_text) = (unit.format(ours), unit.format(least));
+        let line =
+            format!("{name:30}{ours_text:>12}{least_text:>12}{ratio:>8}  {}", target.format_verdict(ours, least));
         println!("{}", line.trim_end());
     }
 }
 
 impl Target {
-    fn verdict(&self, ours: f64, least: f64) -> String {
+    fn format_verdict(&self, ours: f64, least: f64) -> String {
         let (is_met, wanted) = match self {
             Self::None => return String::new(),
             Self::Times(most) => (ours <= most * least, format!("at most {most}x")),
             Self::Exactly(count) => (ours == *count, format!("exactly {count}")),
         };
-        verdict(&wanted, is_met)
+        format_verdict(&wanted, is_met)
     }
 }
 
 impl Unit {
-    /// A figure as it is printed.
-    pub(crate) fn text(&self, value: f64) -> String {
+    /// Formats a figure.
+    pub(crate) fn format(&self, value: f64) -> String {
         match self {
             Self::Time => format!("{:.3} ms", value * 1e3),
             Self::Size if value < 1e5 => format!("{:.1} kB", value / 1e3),
@@ -88,8 +89,8 @@ impl Unit {
     }
 }
 
-/// A target, and whether it was met.
-pub(crate) fn verdict(wanted: &str, is_met: bool) -> String {
+/// Formats a target and whether it is met.
+pub(crate) fn format_verdict(wanted: &str, is_met: bool) -> String {
     format!("{wanted}: {}", if is_met { "met" } else { "MISSED" })
 }
 
@@ -99,8 +100,8 @@ fn median(samples: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     values[values.len() / 2]
 }
 
-/// The day and the machine.
-pub(crate) fn machine() -> String {
+/// Describes the day and the machine.
+pub(crate) fn describe_machine() -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     // Not every architecture names its model.

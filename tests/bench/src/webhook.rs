@@ -1,4 +1,4 @@
-//! What the webhook function costs beside a function that does nothing: both by turns, against stand-ins.
+//! Measures the webhook function and an empty function, alternating, against a stand-in.
 
 use std::error::Error;
 
@@ -7,10 +7,10 @@ use crate::function::{Function, Program};
 use crate::report::{self, Sample};
 use crate::stand_in::StandIn;
 
-/// Lives of each program. Odd, so that there is a middle one.
+/// The runs of each program. Odd, so that there is a median.
 const STARTS: usize = 15;
 
-/// Events in a life after the first: enough that the ticks of 10 ms in which Linux counts CPU time say something.
+/// The events of a run after the first: enough for Linux, which counts CPU time in ticks of 10 ms.
 const WARM_EVENTS: usize = 3_000;
 
 /// Measures and prints.
@@ -19,21 +19,21 @@ pub(crate) fn run(extra: &[(String, String)]) -> Result<(), Box<dyn Error>> {
     let stand_in = StandIn::start()?;
     let (mut webhook_samples, mut empty_samples) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
-        webhook_samples.push(live(&webhook, 1, &stand_in, extra)?);
-        empty_samples.push(live(&empty, 0, &stand_in, extra)?);
+        webhook_samples.push(run_once(&webhook, 1, &stand_in, extra)?);
+        empty_samples.push(run_once(&empty, 0, &stand_in, extra)?);
     }
     report::print(&webhook_samples, &empty_samples);
     Ok(())
 }
 
-/// One life of a program, which makes so many calls per event: start, first event, warm events.
-fn live(
+/// Measures one run of a program that makes `calls_per_event`: start, first event, warm events.
+fn run_once(
     program: &Program,
     calls_per_event: usize,
     stand_in: &StandIn,
     extra: &[(String, String)],
 ) -> Result<Sample, Box<dyn Error>> {
-    let event = event::signed_now()?;
+    let event = event::build_webhook()?;
     let calls_before = stand_in.calls();
     let function = Function::start(program, stand_in.address(), extra)?;
     let mut waiting = stand_in.ready()?;

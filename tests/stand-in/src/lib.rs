@@ -1,7 +1,7 @@
 //! For tests: an HTTP server on 127.0.0.1 in place of a provider.
 //!
-//! [`StandIn`] records each request and answers it by a script. [`listen`] hands each request to the test, which answers
-//! it itself. A server runs as long as the test's runtime.
+//! [`StandIn`] records each request and answers it by a script. [`listen`] hands each request to the test, which
+//! answers it itself. A server runs as long as the test's runtime.
 
 use std::collections::BTreeMap;
 use std::io;

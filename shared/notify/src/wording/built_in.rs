@@ -1,10 +1,11 @@
-//! Our own wording, compiled in: `templates/<message>/<language>/`. A new language or message is a folder and its name here.
+//! Our own wording, compiled in from `templates/<message>/<language>/`. A new language or message needs a folder there
+//! and its name here.
 
 use domain::{Language, Message};
 
 use super::part::Part;
 
-/// What stands around an e-mail's HTML.
+/// The document around an e-mail's HTML.
 pub(super) const LAYOUT: &str = include_str!("../../templates/layout.html");
 
 /// The four files of a message in a language.
@@ -23,7 +24,7 @@ macro_rules! file {
     };
 }
 
-macro_rules! files_of {
+macro_rules! message_files {
     ($message:literal: $($language:literal)*) => {
         &[$(Files {
             message: $message,
@@ -41,7 +42,7 @@ macro_rules! built_in {
         &[$(built_in!(@ $message $languages),)*]
     };
     (@ $message:literal [$($language:literal)*]) => {
-        files_of!($message: $($language)*)
+        message_files!($message: $($language)*)
     };
 }
 
@@ -58,7 +59,7 @@ static FILES: &[&[Files]] = built_in!(
     "not_booked"
 );
 
-/// Our wording of a part; `None` for a message or a language that was added to `domain` alone.
+/// Returns our wording of a part. `None` for a message or language that was added to `domain` only.
 pub(super) fn source(message: Message, language: Language, part: Part) -> Option<&'static str> {
     let mut files = FILES.iter().copied().flatten();
     let files = files.find(|it| it.message == message.name() && it.language == language.tag())?;

@@ -1,5 +1,5 @@
-//! Wording of a connection's own, looked over before it is saved: it is filled in with every combination of what may be
-//! missing, in every language it may be used in.
+//! The check of a connection's own wording, before it is saved. It renders the wording with every combination of
+//! missing values, in every language that it may be used in.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use minijinja::{Error, Value};
 
 use super::fill::{environment, parse, render, tidy};
 use super::part::Part;
-use super::variables::{Values, for_mail, for_sms, offers, param_names};
+use super::variables::{Values, email_values, offers, param_names, sms_values};
 use crate::{samples, sms};
 
-/// More segments than that are no text message.
+/// The most segments of an SMS.
 const MOST_SEGMENTS: usize = 10;
-/// Twilio takes no longer ones.
+/// The longest SMS that Twilio accepts, in characters.
 const LONGEST_SMS: usize = 1600;
 
-/// What is wrong with the settings' wording, and with the texts of the providers' templates.
+/// Returns the problems of the settings' wording, and of the texts of the providers' templates.
 pub fn check(settings: &Settings) -> Vec<SettingsError> {
     let own = settings.wording.iter().enumerate();
     let own = own.flat_map(|(at, wording)| check_wording(wording, &format!("wording[{at}]")));
@@ -26,9 +26,9 @@ pub fn check(settings: &Settings) -> Vec<SettingsError> {
     own.chain(templates).collect()
 }
 
-/// What is wrong with one wording, saved or not; `path` is where it stands.
+/// Returns the problems of one wording, saved or not. `path` is its position in the document.
 pub fn check_wording(wording: &Wording, path: &str) -> Vec<SettingsError> {
-    let messages = samples_of(&wording.message);
+    let messages = messages_named(&wording.message);
     if messages.is_empty() {
         let problem = format!("is no message; there are: {}", Message::NAMES.join(", "));
         return vec![SettingsError { path: format!("{path}.message"), problem }];
@@ -42,15 +42,15 @@ pub fn check_wording(wording: &Wording, path: &str) -> Vec<SettingsError> {
     problems.collect()
 }
 
-/// The messages of a name: those to hosts are three.
-pub(crate) fn samples_of(name: &str) -> Vec<Message> {
+/// Returns the messages of a name. `host_notice` has three.
+pub(crate) fn messages_named(name: &str) -> Vec<Message> {
     Message::SAMPLES.into_iter().filter(|it| it.name() == name).collect()
 }
 
-/// The first problem of a part: what comes after it may be its consequence.
+/// Returns the first problem of a part: the others may be its consequences.
 fn check_part(part: Part, source: &str, messages: &[Message], languages: &[Language]) -> Result<(), String> {
     let environment = environment();
-    let template = parse(&environment, part, source).map_err(|error| unreadable(&error))?;
+    let template = parse(&environment, part, source).map_err(|error| describe_error(&error))?;
     let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
     let offered: Vec<_> = offers(messages[0]).all().collect();
     if let Some(unknown) = used.iter().find(|it| !offered.contains(&it.as_str())) {
@@ -58,21 +58,25 @@ fn check_part(part: Part, source: &str, messages: &[Message], languages: &[Langu
     }
     for (message, language) in messages.iter().flat_map(|it| languages.iter().map(move |language| (*it, *language))) {
         let values = sample(part, message, language);
-        for missing in subsets(&optional(message, &used)) {
+        for missing in subsets(&optional_variables(message, &used)) {
             let mut values = values.clone();
             values.retain(|name, _| !missing.contains(name));
             let absent: Vec<_> = offered.iter().filter(|it| used.contains(**it) && !values.contains_key(*it)).collect();
-            let when = when(&absent, message, language);
+            let case = describe_case(&absent, message, language);
             let text = render(&template, &values).map_err(|error| match absent[..] {
-                [] => unreadable(&error),
+                [] => describe_error(&error),
                 _ => {
-                    format!("{}, which may be missing: it must stand inside an `if`{}", said(&absent), at_line(&error))
+                    format!(
+                        "{}, which may be missing: it must stand inside an `if`{}",
+                        list_printed(&absent),
+                        at_line(&error)
+                    )
                 }
             })?;
-            check_text(part, &text).map_err(|problem| format!("{problem}{when}"))?;
+            check_text(part, &text).map_err(|problem| format!("{problem}{case}"))?;
         }
         if part == Part::Html {
-            check_links(&render(&template, &scripts(&values)).map_err(|error| unreadable(&error))?)?;
+            check_links(&render(&template, &replace_by_scripts(&values)).map_err(|error| describe_error(&error))?)?;
         }
     }
     Ok(())
@@ -81,20 +85,20 @@ fn check_part(part: Part, source: &str, messages: &[Message], languages: &[Langu
 fn sample(part: Part, message: Message, language: Language) -> Values {
     let content = samples::full(message, language);
     match part {
-        Part::Sms => for_sms(message, &content, Some(samples::UNSUBSCRIBE)),
-        Part::Subject | Part::Text | Part::Html => for_mail(message, &content, Some(samples::UNSUBSCRIBE)),
+        Part::Sms => sms_values(message, &content, Some(samples::UNSUBSCRIBE)),
+        Part::Subject | Part::Text | Part::Html => email_values(message, &content, Some(samples::UNSUBSCRIBE)),
     }
 }
 
-/// What of the variables used may be missing. The two forms of the old time are missing together.
-fn optional(message: Message, used: &BTreeSet<String>) -> Vec<Vec<&'static str>> {
+/// Returns the used variables that may be missing. The two forms of the old time are missing together.
+fn optional_variables(message: Message, used: &BTreeSet<String>) -> Vec<Vec<&'static str>> {
     let (old, other): (Vec<_>, Vec<_>) =
         offers(message).optional.iter().filter(|it| used.contains(**it)).partition(|it| it.starts_with("old_"));
     let old = if old.is_empty() { Vec::new() } else { vec![old] };
     old.into_iter().chain(other.into_iter().map(|it| vec![it])).collect()
 }
 
-/// Every combination, the smaller ones first: the first that fails names who is to blame.
+/// Returns every combination, the smaller ones first, so that the first that fails names the fewest variables.
 fn subsets(optional: &[Vec<&'static str>]) -> Vec<Vec<&'static str>> {
     let chosen = |bits: u32| (0..optional.len()).filter(move |at| bits & (1 << at) != 0);
     let mut subsets: Vec<_> = (0..1_u32 << optional.len()).collect();
@@ -121,8 +125,8 @@ fn check_text(part: Part, text: &str) -> Result<(), String> {
     }
 }
 
-/// The values that people write, as scripts: where one of them begins an attribute, so could a script.
-fn scripts(values: &Values) -> Values {
+/// Replaces the values that people write by scripts: a value at the start of an attribute could be a script.
+fn replace_by_scripts(values: &Values) -> Values {
     let mut values = values.clone();
     for name in ["name", "invitee", "event", "host", "place"] {
         if let Some(value) = values.get_mut(name) {
@@ -139,7 +143,7 @@ fn check_links(html: &str) -> Result<(), String> {
     Err(format!("has {name} where an address belongs: only links may stand there"))
 }
 
-fn unreadable(error: &Error) -> String {
+fn describe_error(error: &Error) -> String {
     let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     format!("can't be filled in: {why}{}", at_line(error))
 }
@@ -148,12 +152,12 @@ fn at_line(error: &Error) -> String {
     error.line().map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
-fn said(absent: &[&&str]) -> String {
+fn list_printed(absent: &[&&str]) -> String {
     format!("says {}", absent.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" or "))
 }
 
-/// In which case it is so.
-fn when(absent: &[&&str], message: Message, language: Language) -> String {
+/// Describes the case in which a problem occurs.
+fn describe_case(absent: &[&&str], message: Message, language: Language) -> String {
     let names = absent.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" and ");
     let without = if names.is_empty() { String::new() } else { format!(", without {names}") };
     let notice = match message {
@@ -163,17 +167,17 @@ fn when(absent: &[&&str], message: Message, language: Language) -> String {
     format!(" ({}{notice}{without})", language.tag())
 }
 
-/// A part of a template's text.
+/// A piece of a template's text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Piece<'a> {
-    /// As it stands.
+    /// Plain text.
     Words(&'a str),
-    /// A variable's name, and how it is written.
+    /// A variable's name, and the whole text of it.
     Variable(&'a str, &'a str),
 }
 
-/// Reads EngageLab's text of a template. Its documents write variables as `{{name}}` and as `{name}`.
-pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
+/// Parses a template's text. EngageLab's documents write variables as `{{name}}` and as `{name}`.
+pub(crate) fn parse_pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('{') {
@@ -189,13 +193,13 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// A template's text, where settings tell it. EngageLab refuses some of it: what is approved can't hold that.
+/// Returns the problems of a template's text in the settings, such as characters that EngageLab does not approve.
 fn check_template(template: &Template, path: &str) -> Vec<SettingsError> {
     let text = template.text.as_deref().filter(|_| template.provider == Provider::Engagelab).unwrap_or_default();
     let mut problems = Vec::new();
-    if let Some(message) = samples_of(&template.message).first() {
+    if let Some(message) = messages_named(&template.message).first() {
         let names = param_names(*message);
-        problems.extend(pieces(text).into_iter().filter_map(|piece| match piece {
+        problems.extend(parse_pieces(text).into_iter().filter_map(|piece| match piece {
             Piece::Variable(name, _) if !names.contains(&name) => {
                 Some(format!("speaks of `{name}`, which there is not; there are: {}", names.join(", ")))
             }
@@ -256,14 +260,18 @@ mod tests {
             for language in Language::ALL {
                 for part in Part::ALL {
                     let source = super::super::built_in::source(message, language, part).expect("wording");
-                    assert_eq!(check_part(part, source, &samples_of(message.name()), &[language]), Ok(()), "{source}");
+                    assert_eq!(
+                        check_part(part, source, &messages_named(message.name()), &[language]),
+                        Ok(()),
+                        "{source}"
+                    );
                 }
             }
         }
     }
 
     #[test]
-    fn each_mistake_is_named_with_its_place() {
+    fn each_mistake_is_reported_with_its_path() {
         for (message, part, source, expected) in [
             (
                 "reminder",
@@ -339,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wording_for_one_language_is_tried_in_that_one() {
+    fn a_wording_for_one_language_is_checked_in_that_language() {
         // Within GSM-7 in English, and twice as many segments for a Chinese time.
         let long = format!("{{{{ short_time }}}} {}", "a".repeat(800));
         let mut wording = own("reminder", Part::Sms, &long);

@@ -1,4 +1,4 @@
-//! The template engine, as little of it as wording needs.
+//! The template engine, reduced to what wording needs.
 
 use std::fmt::Write;
 
@@ -8,16 +8,16 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Templa
 use super::part::Part;
 use super::variables::Values;
 
-/// Far more than wording of a sensible length needs, for it has no loops.
+/// The most steps of one rendering. Wording has no loops and needs far fewer.
 const FUEL: u64 = 10_000;
 
-/// Fills a part in.
+/// Renders the source of a part.
 pub(super) fn fill(part: Part, source: &str, values: &Values) -> Result<String, Error> {
     let environment = environment();
     render(&parse(&environment, part, source)?, values)
 }
 
-/// What wording may use: two tests, and nothing else by name.
+/// Builds the environment of wording: two tests, no filters, no functions.
 pub(super) fn environment<'source>() -> Environment<'source> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
@@ -33,13 +33,13 @@ pub(super) fn environment<'source>() -> Environment<'source> {
     environment
 }
 
-/// Reads wording.
+/// Parses wording.
 pub(super) fn parse<'env, 'source>(
     environment: &'env Environment<'source>,
     part: Part,
     source: &'source str,
 ) -> Result<Template<'env, 'source>, Error> {
-    if let Some(tag) = foreign_tag(source) {
+    if let Some(tag) = find_forbidden_tag(source) {
         return Err(Error::new(
             ErrorKind::SyntaxError,
             format!("`{{% {tag} %}}` is not understood; there is only `if`"),
@@ -48,14 +48,14 @@ pub(super) fn parse<'env, 'source>(
     environment.template_from_named_str(part.name(), source)
 }
 
-/// Fills in what was read.
+/// Renders parsed wording.
 pub(super) fn render(template: &Template<'_, '_>, values: &Values) -> Result<String, Error> {
     template.render(Value::from_pairs(values.iter().map(|(name, value)| (*name, value.clone()))))
 }
 
-/// The first tag that is none of an `if`: a loop or a variable of one's own can grow without end, and a block could
-/// switch escaping off.
-fn foreign_tag(source: &str) -> Option<&str> {
+/// Returns the first tag that does not belong to an `if`. A loop or an own variable can grow without end, and a block
+/// could switch escaping off.
+fn find_forbidden_tag(source: &str) -> Option<&str> {
     source.split("{%").skip(1).find_map(|rest| {
         let rest = rest.trim_start_matches(['-', '+']).trim_start();
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -64,7 +64,7 @@ fn foreign_tag(source: &str) -> Option<&str> {
     })
 }
 
-/// Writes a value. Like minijinja's own way, but `/` is not escaped in HTML: those who count clicks look for addresses.
+/// Writes a value as minijinja does, but leaves `/` in HTML as it is: click trackers look for URLs.
 fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     if value.is_undefined() || state.auto_escape() != &AutoEscape::Html || value.is_safe() {
         return minijinja::escape_formatter(out, state, value);
@@ -84,7 +84,7 @@ fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Erro
     Ok(())
 }
 
-/// Takes out the space that tags leave behind.
+/// Removes the blank space that tags leave behind.
 pub(super) fn tidy(part: Part, text: &str) -> String {
     match part {
         Part::Subject => text.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -101,36 +101,36 @@ pub(super) fn tidy(part: Part, text: &str) -> String {
 mod unit {
     use super::*;
 
-    fn filled(part: Part, source: &str) -> Result<String, String> {
+    fn fill_sample(part: Part, source: &str) -> Result<String, String> {
         let values = Values::from([("name", "O'Brien & <Co>/x".into()), ("by_invitee", true.into())]);
         fill(part, source, &values).map_err(|error| error.to_string())
     }
 
     #[test]
     fn values_are_escaped_in_html_and_nowhere_else() {
-        assert_eq!(filled(Part::Html, "{{ name }}"), Ok("O&#39;Brien &amp; &lt;Co&gt;/x".to_owned()));
+        assert_eq!(fill_sample(Part::Html, "{{ name }}"), Ok("O&#39;Brien &amp; &lt;Co&gt;/x".to_owned()));
         for part in [Part::Sms, Part::Subject, Part::Text] {
-            assert_eq!(filled(part, "{{ name }}"), Ok("O'Brien & <Co>/x".to_owned()));
+            assert_eq!(fill_sample(part, "{{ name }}"), Ok("O'Brien & <Co>/x".to_owned()));
         }
     }
 
     #[test]
-    fn what_is_missing_can_be_asked_for_and_not_be_said() {
+    fn a_missing_value_can_be_tested_and_not_printed() {
         for source in [
             "a{% if link %}{{ link }}{% endif %}",
             "{% if not link and not place %}a{% endif %}",
             "{% if link is defined %}b{% elif by_invitee %}a{% endif %}",
             "a{{ link if link }}",
         ] {
-            assert_eq!(filled(Part::Sms, source), Ok("a".to_owned()), "{source}");
+            assert_eq!(fill_sample(Part::Sms, source), Ok("a".to_owned()), "{source}");
         }
         for source in ["{{ link }}", "{{ link.x }}", "{{ 'a' ~ link }}"] {
-            assert!(filled(Part::Sms, source).is_err(), "{source}");
+            assert!(fill_sample(Part::Sms, source).is_err(), "{source}");
         }
     }
 
     #[test]
-    fn there_is_nothing_but_variables_and_if() {
+    fn only_variables_and_if_are_allowed() {
         for source in [
             "{% for c in name %}{{ c }}{% endfor %}",
             "{%- set x = name %}",
@@ -142,18 +142,18 @@ mod unit {
             "{{ range(9) }}",
             "{{ 'a' * 1000000000000 }}",
         ] {
-            assert!(filled(Part::Html, source).is_err(), "{source}");
+            assert!(fill_sample(Part::Html, source).is_err(), "{source}");
         }
     }
 
     #[test]
     fn fuel_is_limited() {
         let endless = "{% if name %}{% endif %}".repeat(10_000);
-        assert_eq!(filled(Part::Sms, &endless), Err("engine ran out of fuel (in sms:1)".to_owned()));
+        assert_eq!(fill_sample(Part::Sms, &endless), Err("engine ran out of fuel (in sms:1)".to_owned()));
     }
 
     #[test]
-    fn tags_leave_no_space_behind() {
+    fn blank_space_around_tags_is_removed() {
         assert_eq!(tidy(Part::Sms, "\n a \n\n \n\nb\n"), "a\n\nb");
         assert_eq!(tidy(Part::Subject, " a\n b "), "a b");
     }

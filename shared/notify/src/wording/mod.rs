@@ -1,12 +1,12 @@
-//! What we say: the wording of each message in each language, filled in.
+//! The wording of each message in each language, and its rendering.
 //!
-//! What may be missing is missing by rule, not by luck. [`offers`] says of each message which variables always have a value
-//! (a stand-in, where a booking lacks a name) and which may have none. One that has none is undefined, and undefined can
-//! be asked for in an `if` but not be said: wording that says it unasked is broken, here and, before that, in [`check()`].
-//! So no message ever has a gap, a "none" or a dead link in it; a blank value, or a link that is none, counts as missing.
+//! [`offers`] lists the variables of each message: those that always have a value (a fallback, where a booking lacks a
+//! name) and those that may have none. A variable without a value is undefined. Wording may test it in an `if`; wording
+//! that prints it is broken, which [`check()`] finds before it is saved. A blank value and an invalid link count as
+//! missing. So no message ever shows a gap, a "none" or a dead link.
 //!
-//! The language is that of minijinja without its filters, functions, loops and includes: `{{ variable }}` and
-//! `{% if %}`, `{% elif %}`, `{% else %}`, `{% endif %}`. Values are single lines, and escaped in HTML.
+//! The language is minijinja without filters, functions, loops and includes: `{{ variable }}` and `{% if %}`,
+//! `{% elif %}`, `{% else %}`, `{% endif %}`. Values are single lines, and escaped in HTML.
 
 mod built_in;
 mod check;
@@ -15,7 +15,7 @@ mod part;
 mod render;
 mod variables;
 
-pub(crate) use check::{Piece, pieces, samples_of};
+pub(crate) use check::{Piece, messages_named, parse_pieces};
 pub use check::{check, check_wording};
-pub use render::{Broken, Rendered, mail, sms};
+pub use render::{Broken, Rendered, render_email, render_sms};
 pub use variables::{Offers, offers, params};

@@ -1,8 +1,8 @@
-//! The parts of a message that have a wording of their own.
+//! The parts of a message, each with its own wording.
 
 use domain::settings::Wording;
 
-/// What a message is made of.
+/// A part of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Part {
     Sms,
@@ -14,7 +14,7 @@ pub(crate) enum Part {
 impl Part {
     pub(crate) const ALL: [Self; 4] = [Self::Sms, Self::Subject, Self::Text, Self::Html];
 
-    /// The name that settings use.
+    /// Returns the name that settings use.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sms => "sms",
@@ -24,7 +24,7 @@ impl Part {
         }
     }
 
-    /// The connection's own wording of it, if it has any.
+    /// Returns the connection's own wording of this part.
     pub(crate) fn own(self, wording: &Wording) -> Option<&str> {
         match self {
             Self::Sms => wording.sms.as_deref(),

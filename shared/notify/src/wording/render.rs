@@ -1,14 +1,14 @@
-//! A message in its wording, filled in.
+//! The rendering of a message.
 
 use domain::{Language, Message, MessageContent};
 
 use super::built_in;
 use super::fill::{fill, tidy};
 use super::part::Part;
-use super::variables::{Values, for_mail, for_sms};
-use crate::sms::transliterate as transliterated;
+use super::variables::{Values, email_values, sms_values};
+use crate::sms;
 
-/// An e-mail, ready to be sent.
+/// A rendered e-mail.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rendered {
     /// The subject, one line.
@@ -19,31 +19,31 @@ pub struct Rendered {
     pub html: String,
 }
 
-/// The wording can't be filled in: where and why, without the values.
+/// Wording that can't be rendered: where and why, without the values.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Broken(pub String);
 
-/// An SMS. `unsubscribe` is the link that ends follow-ups.
+/// Renders an SMS. `unsubscribe` is the link that ends follow-ups.
 ///
 /// # Errors
-/// The connection's own wording is broken, which checking it when it was saved should have found.
-pub fn sms(
+/// The connection's own wording is broken. The check before it was saved should have found that.
+pub fn render_sms(
     message: Message,
     content: &MessageContent,
     unsubscribe: Option<&str>,
     transliterate: bool,
 ) -> Result<String, Broken> {
-    let text = render(message, content, Part::Sms, &for_sms(message, content, unsubscribe))?;
-    Ok(if transliterate { transliterated(&text) } else { text })
+    let text = render(message, content, Part::Sms, &sms_values(message, content, unsubscribe))?;
+    Ok(if transliterate { sms::transliterate(&text) } else { text })
 }
 
-/// An e-mail. `unsubscribe` is the link that ends follow-ups.
+/// Renders an e-mail. `unsubscribe` is the link that ends follow-ups.
 ///
 /// # Errors
-/// The connection's own wording is broken, which checking it when it was saved should have found.
-pub fn mail(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Result<Rendered, Broken> {
-    let values = for_mail(message, content, unsubscribe);
+/// The connection's own wording is broken. The check before it was saved should have found that.
+pub fn render_email(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Result<Rendered, Broken> {
+    let values = email_values(message, content, unsubscribe);
     let part = |part| render(message, content, part, &values);
     let subject = part(Part::Subject)?;
     let body = part(Part::Html)?;
@@ -56,7 +56,7 @@ fn render(message: Message, content: &MessageContent, part: Part, values: &Value
         Broken(format!("wording of {}, {}, {}: {what}", message.name(), content.language.tag(), part.name()))
     };
     let source = part.own(&content.wording).or_else(|| built_in::source(message, content.language, part));
-    // The kind and the line, and not the details: those may quote a value.
+    // The kind and the line only: the details may quote a value.
     let text =
         fill(part, source.ok_or_else(|| broken("there is none"))?, values).map_err(|error| match error.line() {
             Some(line) => broken(&format!("{} in line {line}", error.kind())),
@@ -66,7 +66,7 @@ fn render(message: Message, content: &MessageContent, part: Part, values: &Value
     if text.is_empty() { Err(broken("it says nothing")) } else { Ok(text) }
 }
 
-/// The document around an e-mail's HTML.
+/// Puts an e-mail's HTML into its document.
 fn layout(language: Language, subject: &str, content: String) -> Result<String, minijinja::Error> {
     let content = minijinja::Value::from_safe_string(content);
     let values = [("lang", language.tag().into()), ("subject", subject.into()), ("content", content)].into();
@@ -85,30 +85,29 @@ mod tests {
     use super::*;
     use crate::samples::{self, UNSUBSCRIBE};
     use crate::sms::{Encoding, measure};
-    use crate::wording::samples_of;
+    use crate::wording::messages_named;
 
-    /// A message as it reads, by every channel.
-    fn told(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> String {
-        let text = sms(message, content, unsubscribe, false).expect("an SMS");
-        let measure = measure(&text);
-        let plain = crate::sms::measure(&sms(message, content, unsubscribe, true).expect("an SMS"));
-        let less =
-            if plain.segments < measure.segments { format!("; {} without", plain.segments) } else { String::new() };
-        let mail = mail(message, content, unsubscribe).expect("an e-mail");
-        let html = render(message, content, Part::Html, &for_mail(message, content, unsubscribe)).expect("HTML");
+    /// Prints a message in every channel.
+    fn print_message(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> String {
+        let text = render_sms(message, content, unsubscribe, false).expect("an SMS");
+        let own = measure(&text);
+        let plain = measure(&render_sms(message, content, unsubscribe, true).expect("an SMS"));
+        let less = if plain.segments < own.segments { format!("; {} without", plain.segments) } else { String::new() };
+        let mail = render_email(message, content, unsubscribe).expect("an e-mail");
+        let html = render(message, content, Part::Html, &email_values(message, content, unsubscribe)).expect("HTML");
         format!(
             "[{:?}, {} units, {} segments{less}]\n{text}\n\n[subject]\n{}\n\n[text]\n{}\n\n[html]\n{html}\n",
-            measure.encoding, measure.units, measure.segments, mail.subject, mail.text
+            own.encoding, own.units, own.segments, mail.subject, mail.text
         )
     }
 
-    /// One file for each message and language, to be read by people.
+    /// Writes one file for each message and language, for people to read.
     #[test]
-    fn every_message_reads_well() {
+    fn every_message_is_rendered() {
         for name in Message::NAMES {
             for language in Language::ALL {
                 let mut page = String::new();
-                for message in samples_of(name) {
+                for message in messages_named(name) {
                     let notice = match message {
                         Message::HostNotice(notice) => format!(" {}", notice.name()),
                         _ => String::new(),
@@ -117,8 +116,8 @@ mod tests {
                         ("full", samples::full(message, language), Some(UNSUBSCRIBE)),
                         ("bare", samples::bare(message, language), None),
                     ] {
-                        let told = told(message, &content, unsubscribe);
-                        write!(page, "===={notice} {variant} ====\n\n{told}\n").expect("written");
+                        let printed = print_message(message, &content, unsubscribe);
+                        write!(page, "===={notice} {variant} ====\n\n{printed}\n").expect("written");
                     }
                 }
                 assert_snapshot!(format!("{name}.{}", language.tag()), page);
@@ -127,16 +126,19 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_stands_around_the_html() {
+    fn the_html_is_put_into_the_layout() {
         let message = Message::NotBooked;
-        assert_snapshot!(mail(message, &samples::bare(message, Language::English), None).expect("an e-mail").html);
+        assert_snapshot!(
+            render_email(message, &samples::bare(message, Language::English), None).expect("an e-mail").html
+        );
     }
 
     #[test]
-    fn english_and_danish_need_no_second_alphabet_and_romanian_none_without_diacritics() {
+    fn english_danish_and_transliterated_romanian_fit_into_gsm_7() {
         for message in Message::SAMPLES {
             for language in Language::ALL {
-                let text = sms(message, &samples::full(message, language), Some(UNSUBSCRIBE), true).expect("an SMS");
+                let text =
+                    render_sms(message, &samples::full(message, language), Some(UNSUBSCRIBE), true).expect("an SMS");
                 let expected = match language {
                     Language::TraditionalChinese => Encoding::Ucs2,
                     _ => Encoding::Gsm7,
@@ -147,22 +149,22 @@ mod tests {
     }
 
     #[test]
-    fn own_parts_replace_ours_one_by_one() {
+    fn each_part_of_the_connections_wording_replaces_ours() {
         let message = Message::Confirmation;
         let mut content = samples::full(message, Language::English);
-        let ours = mail(message, &content, None).expect("an e-mail");
+        let ours = render_email(message, &content, None).expect("an e-mail");
         content.wording = Wording { subject: Some("Yes,\n {{ name }}!".to_owned()), ..Wording::default() };
-        let mixed = mail(message, &content, None).expect("an e-mail");
+        let mixed = render_email(message, &content, None).expect("an e-mail");
         assert_eq!(mixed.subject, "Yes, Emma!");
         assert_eq!(mixed.text, ours.text);
         assert!(mixed.html.contains("<title>Yes, Emma!</title>"), "{}", mixed.html);
         content.wording = Wording { sms: Some("{{ event }}".to_owned()), ..Wording::default() };
-        assert_eq!(sms(message, &content, None, false).as_deref(), Ok("Product demo"));
-        assert_eq!(mail(message, &content, None), Ok(ours));
+        assert_eq!(render_sms(message, &content, None, false).as_deref(), Ok("Product demo"));
+        assert_eq!(render_email(message, &content, None), Ok(ours));
     }
 
     #[test]
-    fn broken_wording_says_where_and_quotes_nobody() {
+    fn an_error_names_the_place_and_quotes_no_value() {
         let message = Message::Reminder { minutes_before: 60 };
         let mut content = samples::bare(message, Language::Danish);
         for (sms, expected) in [
@@ -172,7 +174,7 @@ mod tests {
             ("{% if link %}x{% endif %}", "wording of reminder, da, sms: it says nothing"),
         ] {
             content.wording = Wording { sms: Some(sms.to_owned()), ..Wording::default() };
-            let broken = super::sms(message, &content, None, false).expect_err("broken");
+            let broken = render_sms(message, &content, None, false).expect_err("broken");
             assert_eq!(broken.to_string(), expected);
         }
     }
@@ -182,12 +184,12 @@ mod tests {
         let message = Message::HostNotice(Notice::Booked);
         let mut content = samples::bare(message, Language::English);
         content.invitee = "Eve\r\nBcc: all@example.com <b>\"x\"".into();
-        let mail = mail(message, &content, None).expect("an e-mail");
+        let mail = render_email(message, &content, None).expect("an e-mail");
         assert_eq!(mail.subject, "New booking: Product demo with Eve Bcc: all@example.com <b>\"x\"");
         assert!(mail.html.contains("with Eve Bcc: all@example.com &lt;b&gt;&quot;x&quot;."), "{}", mail.html);
     }
 
-    /// What no reader should see; `values` are what people wrote themselves.
+    /// Asserts that a text shows no trace of the template. `values` are what people wrote themselves.
     fn assert_clean(text: &str, values: &[String]) {
         for mark in ["{{", "{%", "}}", "%}"] {
             assert!(!text.contains(mark) || values.iter().any(|it| it.contains(mark)), "{mark} in {text}");
@@ -208,8 +210,8 @@ mod tests {
         assert!(!html.lines().any(|line| line.trim().is_empty()), "{html}");
     }
 
-    /// Of the letter, what people wrote.
-    fn written(content: &MessageContent) -> Vec<String> {
+    /// Returns what people wrote of a message.
+    fn values_written_by_people(content: &MessageContent) -> Vec<String> {
         let texts = [content.name.expose(), content.invitee.expose(), &content.event].map(Clone::clone);
         texts
             .into_iter()
@@ -222,19 +224,19 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn nothing_that_is_missing_or_odd_shows(content in samples::odd(), unsubscribe in samples::odd_text()) {
-            let values = written(&content);
+        fn missing_and_odd_values_leave_no_trace(content in samples::odd(), unsubscribe in samples::odd_text()) {
+            let values = values_written_by_people(&content);
             for message in Message::SAMPLES {
                 for transliterate in [false, true] {
-                    let text = sms(message, &content, unsubscribe.as_deref(), transliterate).expect("an SMS");
+                    let text = render_sms(message, &content, unsubscribe.as_deref(), transliterate).expect("an SMS");
                     assert_clean(&text, &values);
                     prop_assert!(text.chars().count() < 1600, "{}", text);
                 }
-                let mail = mail(message, &content, unsubscribe.as_deref()).expect("an e-mail");
+                let mail = render_email(message, &content, unsubscribe.as_deref()).expect("an e-mail");
                 assert_clean(&mail.subject, &values);
                 prop_assert!(!mail.subject.contains('\n'));
                 assert_clean(&mail.text, &values);
-                let html = render(message, &content, Part::Html, &for_mail(message, &content, unsubscribe.as_deref()));
+                let html = render(message, &content, Part::Html, &email_values(message, &content, unsubscribe.as_deref()));
                 let html = html.expect("HTML");
                 assert_clean(&html, &values);
                 assert_clean_html(&html);

@@ -1,4 +1,4 @@
-//! What wording may speak of, and what each name stands for in a letter.
+//! The variables of wording, and their values for a message.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use domain::{Message, MessageContent, Notice};
 use minijinja::Value;
 use serde::Serialize;
 
-use crate::when;
-use crate::words::{self, Missing, stand_in};
+use crate::local_time;
+use crate::phrases::{self, Missing, fallback_text};
 
 /// The variables of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Offers {
-    /// These have a value, come what may.
+    /// These always have a value.
     pub always: &'static [&'static str],
-    /// These may be missing: they stand inside an `if`.
+    /// These may be missing, so wording prints them only inside an `if`.
     pub optional: &'static [&'static str],
 }
 
 impl Offers {
-    /// All of them.
+    /// Returns all of them.
     pub fn all(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.always.iter().chain(self.optional).copied()
     }
@@ -29,7 +29,7 @@ const ALWAYS: &[&str] = &["name", "invitee", "event", "host", "time", "short_tim
 const NO_HOST: &[&str] = &["name", "invitee", "event", "time", "short_time"];
 const NOTICE: &[&str] = &["name", "invitee", "event", "host", "time", "short_time", "notice"];
 
-/// What a message may speak of: the one table that rendering, checking and previews go by.
+/// Returns the variables of a message. Rendering, checks and previews all use this table.
 pub fn offers(message: Message) -> Offers {
     let (always, optional): (_, &[&str]) = match message {
         Message::Confirmation => (ALWAYS, &["link", "link_follows", "place", "cancel_link", "reschedule_link"]),
@@ -46,30 +46,30 @@ pub fn offers(message: Message) -> Offers {
     Offers { always, optional }
 }
 
-/// What a letter says, by variable. What it lacks is not in it.
+/// The values of a message, by variable; without those that are missing.
 pub(crate) type Values = BTreeMap<&'static str, Value>;
 
-/// A text in an SMS is cut there, so that a name of a thousand letters costs nobody ten segments.
+/// The longest value in an SMS, in characters. A name of a thousand letters would cost ten segments.
 const LONGEST_IN_SMS: usize = 160;
 
-/// The values for an SMS.
-pub(crate) fn for_sms(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Values {
+/// Returns the values for an SMS.
+pub(crate) fn sms_values(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Values {
     Source { message, content, unsubscribe, longest: LONGEST_IN_SMS }.values()
 }
 
-/// The values for an e-mail.
-pub(crate) fn for_mail(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Values {
+/// Returns the values for an e-mail.
+pub(crate) fn email_values(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> Values {
     Source { message, content, unsubscribe, longest: usize::MAX }.values()
 }
 
-/// What a provider's own template may speak of. It knows no `if`, and EngageLab sends a variable without a value as
-/// `{{name}}`: so each has a text here. Where to join, to cancel and to move may stand in any.
+/// Returns the values for a provider's own template. It has no `if`, and EngageLab sends a variable without a value as
+/// `{{name}}`, so each variable has a text here. The links to join, cancel and move are in every message's list.
 pub fn params(message: Message, content: &MessageContent, unsubscribe: Option<&str>) -> BTreeMap<&'static str, String> {
     let source = Source { message, content, unsubscribe, longest: LONGEST_IN_SMS };
     param_names(message).into_iter().map(|name| (name, source.param(name))).collect()
 }
 
-/// The names of [`params`].
+/// Returns the names of [`params`].
 pub(crate) fn param_names(message: Message) -> Vec<&'static str> {
     let anywhere = ["host", "link", "cancel_link", "reschedule_link"];
     let mut names: Vec<_> = offers(message).all().filter(|it| !["by_invitee", "link_follows"].contains(it)).collect();
@@ -77,7 +77,7 @@ pub(crate) fn param_names(message: Message) -> Vec<&'static str> {
     names
 }
 
-/// Where values are taken from.
+/// A message, as the source of its values.
 struct Source<'a> {
     message: Message,
     content: &'a MessageContent,
@@ -102,25 +102,25 @@ impl Source<'_> {
         }
     }
 
-    /// What a variable says in words.
+    /// Returns the text of a variable.
     fn text(&self, name: &str) -> Option<String> {
         let content = self.content;
         let to_host = matches!(self.message, Message::HostNotice(_));
-        let told = |at| when::tell(at, &content.zone, content.language);
-        let told_short = |at| when::tell_short(at, &content.zone, content.language);
+        let long = |at| local_time::format_long(at, &content.zone, content.language);
+        let short = |at| local_time::format_short(at, &content.zone, content.language);
         match name {
             "name" if to_host => Some(self.line_or(content.name.expose(), Missing::NameOfHost)),
             "name" => Some(self.line_or(content.name.expose(), Missing::Name)),
             "invitee" => Some(self.line_or(content.invitee.expose(), Missing::Invitee)),
             "event" => Some(self.line_or(&content.event, Missing::Event)),
             "host" => Some(self.line_or(content.host.as_deref().unwrap_or_default(), Missing::Host)),
-            "time" => Some(told(content.start)),
-            "short_time" => Some(told_short(content.start)),
-            "old_time" => self.old_start().map(told),
-            "old_short_time" => self.old_start().map(told_short),
+            "time" => Some(long(content.start)),
+            "short_time" => Some(short(content.start)),
+            "old_time" => self.old_start().map(long),
+            "old_short_time" => self.old_start().map(short),
             "link" => web(content.join_url.as_deref().filter(|_| self.takes_place())?),
             "place" if content.location.is_none() && content.by_phone && !to_host && self.takes_place() => {
-                Some(words::by_phone(content.language).to_owned())
+                Some(phrases::by_phone(content.language).to_owned())
             }
             "place" => line(content.location.as_ref().filter(|_| self.takes_place())?.expose(), self.longest),
             "cancel_link" => web(content.cancel_url.as_deref()?),
@@ -134,48 +134,48 @@ impl Source<'_> {
 
     fn param(&self, name: &str) -> String {
         if let ("notice", Message::HostNotice(notice)) = (name, self.message) {
-            return words::notice(notice, self.content.language).to_owned();
+            return phrases::notice_word(notice, self.content.language).to_owned();
         }
         let missing = match name {
             "link" | "place" => Missing::Link,
             "old_time" | "old_short_time" => Missing::OldTime,
-            "survey_link" | "unsubscribe_link" => Missing::Tell,
+            "survey_link" | "unsubscribe_link" => Missing::Contact,
             _ => Missing::SelfService,
         };
-        // Who reads "link" wants to know where to be, and so does who reads "place".
+        // Both name where to be, so each serves as the other where that one is missing.
         let other = match name {
             "link" => "place",
             "place" => "link",
             _ => name,
         };
         let text = self.text(name).or_else(|| self.text(other));
-        text.unwrap_or_else(|| stand_in(missing, self.content.language).to_owned())
+        text.unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
     }
 
     fn line_or(&self, text: &str, missing: Missing) -> String {
-        line(text, self.longest).unwrap_or_else(|| stand_in(missing, self.content.language).to_owned())
+        line(text, self.longest).unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
     }
 
-    /// A booking that was moved once has an old time for good; only news of the move speaks of it.
+    /// Returns the time before the move, in messages about the move only: a moved booking keeps its old time for good.
     fn old_start(&self) -> Option<jiff::Timestamp> {
         let is_of_a_move = matches!(self.message, Message::Move | Message::HostNotice(Notice::Moved));
         self.content.old_start.filter(|_| is_of_a_move)
     }
 
-    /// Nobody is to go, or to dial in, to what is canceled.
+    /// Whether the meeting takes place: notices of a canceled one name no place and no link to join.
     fn takes_place(&self) -> bool {
         self.message != Message::HostNotice(Notice::Canceled)
     }
 }
 
-/// A value in one line, without what can't be seen; `None` when nothing is left. Direction marks go too: they could turn
-/// what stands around the value.
+/// Returns a value in one line, without invisible characters; `None` when nothing is left. Direction marks are removed
+/// too: they could reverse the text around the value.
 fn line(text: &str, longest: usize) -> Option<String> {
     let is_hidden = |c: &char| {
         matches!(c, '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}')
             || ('\u{2060}'..='\u{206f}').contains(c)
     };
-    // These join what stands beside them, such as the parts of an emoji.
+    // These join their neighbours, such as the parts of an emoji.
     let is_joint = |c: char| matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}');
     let seen: String = text.chars().filter(|c| !is_hidden(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = seen.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -185,11 +185,11 @@ fn line(text: &str, longest: usize) -> Option<String> {
     if line.chars().count() <= longest {
         return Some(line);
     }
-    let kept: String = line.chars().take(longest.saturating_sub(3)).collect();
-    Some(format!("{}...", kept.trim_end()))
+    let start: String = line.chars().take(longest.saturating_sub(3)).collect();
+    Some(format!("{}...", start.trim_end()))
 }
 
-/// A link that may stand in an `href`: an address of the web, and nothing that a URI can't hold (RFC 3986).
+/// Returns a link that is safe in an `href`: an http or https URL of characters that a URI may hold (RFC 3986).
 fn web(url: &str) -> Option<String> {
     let url = url.trim();
     let (scheme, rest) = url.split_once("://")?;
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_of_the_web_are_links() {
+    fn only_web_urls_are_links() {
         for link in
             ["https://zoom.example/j/1?pwd=a'b", "HTTP://a.example", " https://[::1]/x ", "https://臺灣.example"]
         {
@@ -245,9 +245,9 @@ mod tests {
     }
 
     #[test]
-    fn the_old_time_is_told_of_a_move_and_where_it_is_of_what_takes_place() {
+    fn only_a_move_has_an_old_time_and_a_canceled_meeting_has_no_place() {
         let content = samples::full(Message::Move, Language::English);
-        let has = |message, name| for_sms(message, &content, None).contains_key(name);
+        let has = |message, name| sms_values(message, &content, None).contains_key(name);
         assert!(has(Message::Move, "old_time") && has(Message::HostNotice(Notice::Moved), "old_short_time"));
         assert!(!has(Message::HostNotice(Notice::Booked), "old_time"));
         assert!(has(Message::HostNotice(Notice::Booked), "link"));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_stands_in_for_the_link() {
+    fn the_place_replaces_a_missing_link() {
         let mut content = samples::bare(Message::Confirmation, Language::Romanian);
         assert_eq!(params(Message::Confirmation, &content, None)["link"], "linkul urmează");
         content.location = Some("Strada Lungă 1".into());

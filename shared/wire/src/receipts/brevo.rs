@@ -1,45 +1,46 @@
-//! Brevo's webhooks for transactional e-mail: one event, or an array of them where the webhook is `batched`. Our ids come
-//! back in `X-Mailin-custom`, as `<booking>/<command>`.
-//! Source: developers.brevo.com, "Transactional webhooks". Of its times only `ts_event` is certain to be UTC and seconds.
+//! Brevo's webhooks for transactional e-mail: one event, or an array of them when the webhook is `batched`. Our ids are
+//! in `X-Mailin-custom`, as `<booking>/<command>`.
+//! Source: developers.brevo.com, "Transactional webhooks". Of the times, only `ts_event` is certain to be UTC and
+//! seconds.
 
 use domain::{ConsentSource, Delivery, Feedback, Objection};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::fields::{json, seconds, text, unexpected};
-use super::ids::ours;
-use super::status::{Meaning, other, receipt};
+use super::fields::{get_seconds, get_text, parse_json, unexpected};
+use super::ids::parse_ids;
+use super::status::{StatusEffect, build_receipt, unhandled};
 use crate::malformed::Malformed;
 
-/// Reads a webhook.
+/// Parses a webhook.
 ///
 /// # Errors
-/// What is not as documented.
+/// The body is not as documented.
 pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Feedback>, Malformed> {
-    match json(body)? {
-        Value::Array(events) => Ok(events.iter().map(|event| heard(event, received_at)).collect()),
-        event @ Value::Object(_) => Ok(vec![heard(&event, received_at)]),
+    match parse_json(body)? {
+        Value::Array(events) => Ok(events.iter().map(|event| parse_event(event, received_at)).collect()),
+        event @ Value::Object(_) => Ok(vec![parse_event(&event, received_at)]),
         _ => Err(unexpected("the body")),
     }
 }
 
-fn heard(event: &Value, received_at: Timestamp) -> Feedback {
-    let Some(name) = text(event, "/event") else { return other("without_event") };
+fn parse_event(event: &Value, received_at: Timestamp) -> Feedback {
+    let Some(name) = get_text(event, "/event") else { return unhandled("without_event") };
     let custom = event.get("X-Mailin-custom").and_then(Value::as_str).and_then(|it| it.trim().split_once('/'));
-    let ours = custom.and_then(|(booking, command)| ours(Some(booking), Some(command)));
-    let at = seconds(event, "/ts_event").unwrap_or(received_at);
-    receipt(&name, meaning(&name), ours, text(event, "/message-id"), at)
+    let ids = custom.and_then(|(booking, command)| parse_ids(Some(booking), Some(command)));
+    let at = get_seconds(event, "/ts_event").unwrap_or(received_at);
+    build_receipt(&name, classify(&name), ids, get_text(event, "/message-id"), at)
 }
 
-fn meaning(event: &str) -> Option<Meaning> {
-    // Why, Brevo tells in words only: the code is the event's name.
-    let failed = || Meaning::failed(Some(event.to_owned()));
+fn classify(event: &str) -> Option<StatusEffect> {
+    // Brevo gives the cause as free text only, so the code is the event's name.
+    let failed = || StatusEffect::failed(Some(event.to_owned()));
     match event {
-        "delivered" => Some(Meaning::came(Delivery::Delivered)),
-        "hard_bounce" | "invalid_email" => Some(failed().objecting(Objection::Everything, ConsentSource::Bounce)),
+        "delivered" => Some(StatusEffect::delivery(Delivery::Delivered)),
+        "hard_bounce" | "invalid_email" => Some(failed().with_objection(Objection::Everything, ConsentSource::Bounce)),
         "soft_bounce" | "blocked" | "error" => Some(failed()),
-        "spam" => Some(Meaning::default().objecting(Objection::Everything, ConsentSource::Complaint)),
-        "unsubscribed" => Some(Meaning::default().objecting(Objection::FollowUps, ConsentSource::Link)),
+        "spam" => Some(StatusEffect::default().with_objection(Objection::Everything, ConsentSource::Complaint)),
+        "unsubscribed" => Some(StatusEffect::default().with_objection(Objection::FollowUps, ConsentSource::Link)),
         _ => None,
     }
 }

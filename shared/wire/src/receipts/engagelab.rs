@@ -1,73 +1,80 @@
-//! EngageLab's callbacks: `{"total": 1, "rows": […]}`, each row a status of a message, a person's reply, or news of the
-//! account. Our ids come back in `custom_args`.
-//! Source: engagelab.com/docs/sms/api/callback, and the OTP page for what a row looks like, whose examples say
+//! EngageLab's callbacks: `{"total": 1, "rows": […]}`. Each row is a status of a message, a reply, or a notification
+//! about the account. Our ids are in `custom_args`.
+//! Source: engagelab.com/docs/sms/api/callback; for the form of a row the OTP page, whose examples have
 //! `"server":"sms"`.
 
 use domain::{Delivery, Feedback, Phone, Private, Reply};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::fields::{json, seconds, text, unexpected};
-use super::ids::ours;
-use super::status::{Meaning, other, receipt};
+use super::fields::{get_seconds, get_text, parse_json, unexpected};
+use super::ids::parse_ids;
+use super::status::{StatusEffect, build_receipt, unhandled};
 use crate::malformed::Malformed;
 
-/// Reads a callback. The one that EngageLab tries an address with, `{}`, tells nothing.
+/// Parses a callback. `{}`, with which EngageLab tests a URL, has no feedback.
 ///
 /// # Errors
-/// What is not as documented.
+/// The body is not as documented.
 pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Feedback>, Malformed> {
-    let document = json(body)?;
+    let document = parse_json(body)?;
     match (document.get("rows"), document.as_object()) {
-        (Some(Value::Array(rows)), _) => Ok(rows.iter().map(|row| heard(row, received_at)).collect()),
+        (Some(Value::Array(rows)), _) => Ok(rows.iter().map(|row| parse_row(row, received_at)).collect()),
         (Some(_), _) => Err(unexpected("rows")),
         (None, Some(fields)) if fields.is_empty() => Ok(Vec::new()),
-        (None, Some(_)) => Ok(vec![other("without_rows")]),
+        (None, Some(_)) => Ok(vec![unhandled("without_rows")]),
         (None, None) => Err(unexpected("the body")),
     }
 }
 
-fn heard(row: &Value, received_at: Timestamp) -> Feedback {
-    let at = seconds(row, "/status/status_data/msg_time").or_else(|| seconds(row, "/itime")).unwrap_or(received_at);
-    if let Some(status) = text(row, "/status/message_status") {
+fn parse_row(row: &Value, received_at: Timestamp) -> Feedback {
+    let at =
+        get_seconds(row, "/status/status_data/msg_time").or_else(|| get_seconds(row, "/itime")).unwrap_or(received_at);
+    if let Some(status) = get_text(row, "/status/message_status") {
         let field = |name: &str| row.get("custom_args")?.get(name)?.as_str();
-        let id = text(row, "/message_id").or_else(|| text(row, "/status/status_data/message_id"));
-        return receipt(&status, meaning(&status, row), ours(field("booking_id"), field("command_id")), id, at);
+        let id = get_text(row, "/message_id").or_else(|| get_text(row, "/status/status_data/message_id"));
+        return build_receipt(
+            &status,
+            classify(&status, row),
+            parse_ids(field("booking_id"), field("command_id")),
+            id,
+            at,
+        );
     }
-    if let Some(event) = text(row, "/response/event") {
-        return reply(&event, row, at);
+    if let Some(event) = get_text(row, "/response/event") {
+        return parse_reply(&event, row, at);
     }
     ["notification", "system_event"]
         .into_iter()
-        .find_map(|kind| Some(other(&format!("{kind}.{}", text(row, &format!("/{kind}/event"))?))))
-        .unwrap_or_else(|| other("without_status"))
+        .find_map(|kind| Some(unhandled(&format!("{kind}.{}", get_text(row, &format!("/{kind}/event"))?))))
+        .unwrap_or_else(|| unhandled("without_status"))
 }
 
-fn meaning(status: &str, row: &Value) -> Option<Meaning> {
+fn classify(status: &str, row: &Value) -> Option<StatusEffect> {
     match status {
-        "sent" => Some(Meaning::came(Delivery::Sent)),
-        "delivered" => Some(Meaning::came(Delivery::Delivered)),
-        // The documents say `sent_failed`, their example `sent_fail`.
+        "sent" => Some(StatusEffect::delivery(Delivery::Sent)),
+        "delivered" => Some(StatusEffect::delivery(Delivery::Delivered)),
+        // The documents have `sent_failed`, their example `sent_fail`.
         "sent_failed" | "sent_fail" | "delivered_failed" | "target_invalid" => {
-            let code = text(row, "/status/error_code").filter(|code| code != "0");
-            Some(Meaning::failed(code))
+            let code = get_text(row, "/status/error_code").filter(|code| code != "0");
+            Some(StatusEffect::failed(code))
         }
         _ => None,
     }
 }
 
-fn reply(event: &str, row: &Value, at: Timestamp) -> Feedback {
-    let said = |name: &str| text(row, &format!("/response/response_data/{name}"));
-    let from = said("from").and_then(|from| phone(&from));
-    let id = said("message_sid");
-    match (event, from, said("body")) {
+fn parse_reply(event: &str, row: &Value, at: Timestamp) -> Feedback {
+    let field = |name: &str| get_text(row, &format!("/response/response_data/{name}"));
+    let from = field("from").and_then(|from| parse_phone(&from));
+    let id = field("message_sid");
+    match (event, from, field("body")) {
         ("uplink_message", Some(from), Some(body)) => Feedback::Reply(Reply { id, from, text: Private::new(body), at }),
-        ("uplink_message", ..) => other("uplink_message_without_text_or_number"),
-        _ => other(&format!("response.{event}")),
+        ("uplink_message", ..) => unhandled("uplink_message_without_text_or_number"),
+        _ => unhandled(&format!("response.{event}")),
     }
 }
 
-/// Numbers come with a plus and without.
-fn phone(text: &str) -> Option<Phone> {
+/// Parses a number with or without a plus.
+fn parse_phone(text: &str) -> Option<Phone> {
     Phone::parse(text).or_else(|_| Phone::parse(&format!("+{text}"))).ok()
 }

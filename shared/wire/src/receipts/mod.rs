@@ -1,7 +1,7 @@
-//! What providers tell of our messages, and people through them: one module for each provider.
+//! Receipts of our messages and replies to them, one module for each provider.
 //!
-//! Providers add fields and kinds without notice, so nothing is asked of a body but that it is JSON, or a form: what isn't
-//! known is [`Feedback::Other`]. What a provider says in words is never taken over, for it may quote the person.
+//! Providers add fields and kinds without notice, so a body needs only be JSON, or a form. An unknown kind is
+//! [`Feedback::Other`]. The free text of a provider is never kept, since it may quote the person.
 
 pub mod brevo;
 pub mod engagelab;

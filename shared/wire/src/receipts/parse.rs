@@ -1,4 +1,4 @@
-//! The reading of an envelope by its source.
+//! The parser for each source.
 
 use domain::Feedback;
 
@@ -6,10 +6,10 @@ use super::{brevo, engagelab, ses, twilio, unsubscribe};
 use crate::intake::{Envelope, Source};
 use crate::malformed::Malformed;
 
-/// Reads what an envelope brings, whoever it is of; of Calendly's, nothing is heard here.
+/// Parses the feedback in an envelope. One of Calendly has none.
 ///
 /// # Errors
-/// The first thing in it that can't be understood.
+/// The first part that can't be parsed.
 pub fn parse(envelope: &Envelope) -> Result<Vec<Feedback>, Malformed> {
     let Envelope { source, received_at, body, query, .. } = envelope;
     match source {

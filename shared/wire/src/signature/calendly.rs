@@ -1,5 +1,5 @@
-//! Calendly's webhook signature: `Calendly-Webhook-Signature: t=<unix seconds>,v1=<hex>`, where `v1` is HMAC-SHA256 under
-//! the signing key (its UTF-8 bytes) over `t`, a dot and the raw body.
+//! Calendly's webhook signature: `Calendly-Webhook-Signature: t=<unix seconds>,v1=<hex>`, where `v1` is HMAC-SHA256
+//! under the signing key (its UTF-8 bytes) over `t`, a dot and the raw body.
 //! Source: developer.calendly.com, "Webhook signatures".
 
 use domain::Private;
@@ -7,19 +7,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::check::{in_time, present};
+use super::check::{check_age, require_header};
 use super::error::SignatureError;
 
 /// The header's name.
 pub const HEADER: &str = "Calendly-Webhook-Signature";
 
-/// Checks a signature over the bytes as they were received, in constant time, under any of the keys.
+/// Verifies a signature of the bytes as they were received, in constant time, with any of the keys.
 ///
-/// Lenient about the header (order, spaces, unknown fields, several `v1`), strict about everything else. The age is looked
-/// at last, so that a stale but genuine call is counted as what it is.
+/// Lenient about the header (order, spaces, unknown fields, several `v1`), strict about everything else.
 ///
 /// # Errors
-/// Why the call is refused.
+/// The reason to refuse the call.
 pub fn verify(
     header: Option<&str>,
     body: &[u8],
@@ -27,15 +26,15 @@ pub fn verify(
     now: Timestamp,
     tolerance_seconds: i64,
 ) -> Result<(), SignatureError> {
-    let (stamp, signatures) = parse(present(header)?)?;
+    let (stamp, signatures) = parse(require_header(header)?)?;
     let seconds: i64 = stamp.parse().map_err(|_| SignatureError::Malformed)?;
-    if !keys.iter().any(|key| signatures.iter().any(|signature| is_made_by(key, stamp, body, signature))) {
+    if !keys.iter().any(|key| signatures.iter().any(|signature| matches(key, stamp, body, signature))) {
         return Err(SignatureError::Wrong);
     }
-    in_time(seconds, now, tolerance_seconds)
+    check_age(seconds, now, tolerance_seconds)
 }
 
-/// The stamp as it stands, for it is signed as it stands, and every `v1` that could be a signature.
+/// Parses the header. Returns the timestamp as text, since the text is signed, and every `v1` that can be a signature.
 fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
     let mut stamp = None;
     let mut signatures = Vec::new();
@@ -57,8 +56,8 @@ fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
     }
 }
 
-fn is_made_by(key: &Private<String>, stamp: &str, body: &[u8], signature: &[u8]) -> bool {
-    // An empty key would be nobody's secret.
+fn matches(key: &Private<String>, stamp: &str, body: &[u8], signature: &[u8]) -> bool {
+    // An empty key is no secret.
     if key.expose().is_empty() {
         return false;
     }
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vectors_verify_and_no_changed_byte_does() {
+    fn the_vectors_verify_and_a_changed_byte_does_not() {
         let vectors = vectors();
         assert_eq!(vectors.len(), 4);
         for vector in &vectors {
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_read_leniently() {
+    fn the_header_is_parsed_leniently() {
         let vector = &vectors()[1];
         let body = vector.raw_body.as_bytes();
         let (_, signature) = vector.header.split_once("v1=").expect("v1");

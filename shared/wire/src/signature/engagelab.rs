@@ -1,26 +1,26 @@
 //! EngageLab's callback signature: `X-CALLBACK-ID: timestamp=…;nonce=…;username=…;signature=…`, where `signature` is
-//! HMAC-SHA256 in hex, under the secret, over timestamp, nonce and username, one after the other.
+//! HMAC-SHA256 in hex, with the secret as key, of timestamp, nonce and username concatenated.
 //! Source: engagelab.com/docs/sms/api/callback, and the vendor's own script (DevEngageLab/engagelab-skills).
 //!
-//! **The body is not signed.** Whoever sees a header can put any body under it, so the window is all that this check can
-//! give; that a nonce is used once is for whoever has a table.
+//! **The body is not signed.** Anyone who sees a header can send any body with it, within the time window. The
+//! processor, which has a table, accepts each nonce once.
 
 use domain::Private;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::check::{in_time, present};
+use super::check::{check_age, require_header};
 use super::error::SignatureError;
-use super::shared_secret::same;
+use super::shared_secret::compare;
 
 /// The header's name.
 pub const HEADER: &str = "X-CALLBACK-ID";
 
-/// Checks a signature and gives its nonce.
+/// Verifies a signature; returns its nonce.
 ///
 /// # Errors
-/// Why the call is refused.
+/// The reason to refuse the call.
 pub fn verify(
     header: Option<&str>,
     username: &str,
@@ -28,19 +28,19 @@ pub fn verify(
     now: Timestamp,
     tolerance_seconds: i64,
 ) -> Result<String, SignatureError> {
-    let call = Call::read(present(header)?).ok_or(SignatureError::Malformed)?;
-    same(call.username, &Private::from(username))?;
-    if !call.is_made_by(secret) {
+    let call = Call::parse(require_header(header)?).ok_or(SignatureError::Malformed)?;
+    compare(call.username, &Private::from(username))?;
+    if !call.matches(secret) {
         return Err(SignatureError::Wrong);
     }
-    // Where the stamp ends and the nonce begins is not signed either; but of all the ways to cut the same text in two,
-    // only one gives a stamp of this hour.
-    in_time(call.seconds, now, tolerance_seconds)?;
+    // The border between timestamp and nonce is not signed either. But only one way to split the text gives a timestamp
+    // within the window.
+    check_age(call.seconds, now, tolerance_seconds)?;
     Ok(call.nonce.to_owned())
 }
 
 struct Call<'a> {
-    /// As it stands, for it is signed as it stands.
+    /// The timestamp as text, since the text is signed.
     stamp: &'a str,
     seconds: i64,
     nonce: &'a str,
@@ -50,7 +50,7 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// Lenient about order, spaces and unknown fields.
-    fn read(header: &'a str) -> Option<Self> {
+    fn parse(header: &'a str) -> Option<Self> {
         let field = |wanted| {
             header
                 .split(';')
@@ -70,8 +70,8 @@ impl<'a> Call<'a> {
         })
     }
 
-    fn is_made_by(&self, secret: &Private<String>) -> bool {
-        // An empty key would be nobody's secret.
+    fn matches(&self, secret: &Private<String>) -> bool {
+        // An empty key is no secret.
         if secret.expose().is_empty() {
             return false;
         }
@@ -87,7 +87,7 @@ impl<'a> Call<'a> {
 mod tests {
     use super::*;
 
-    /// The inputs of the vendor's script; the digest was computed by hand.
+    /// The inputs of the vendor's script; the digest was computed separately.
     const SECONDS: i64 = 1_701_234_567;
     const SIGNATURE: &str = "404794bf3409ad56077e11dac58f0f1d19e5a3b898b669360fb888a5efe4e729";
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vector_verifies_however_it_is_written() {
+    fn the_vector_verifies_in_any_notation() {
         for header in [
             header(),
             format!(" username = my_user ; nonce=abc123; signature={SIGNATURE}; timestamp={SECONDS} "),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_it_can_be_changed() {
+    fn a_changed_header_is_refused() {
         let header = header();
         for changed in [
             header.replace("abc123", "abc124"),
@@ -133,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn the_text_that_is_signed_cut_elsewhere_is_of_another_time() {
-        let cut = header().replace("1701234567;nonce=abc123", "170123456;nonce=7abc123");
-        assert_eq!(check(&cut, 0), Err(SignatureError::Stale));
+    fn another_split_of_the_signed_text_is_stale() {
+        let split = header().replace("1701234567;nonce=abc123", "170123456;nonce=7abc123");
+        assert_eq!(check(&split, 0), Err(SignatureError::Stale));
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_malformed() {
+    fn an_unreadable_header_is_malformed() {
         let header = header();
         for malformed in [
             "nonsense".to_owned(),

@@ -1,24 +1,24 @@
-//! Why a call is refused.
+//! The reasons to refuse a call.
 
-/// Why a call is not accepted as its provider's. The answer is the same for all; the metric tells them apart.
+/// Why a call is refused. The answer to the caller is the same for all; the metric has the reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SignatureError {
     /// There is no signature.
     Missing,
-    /// The header can't be read: something is left out of it, or is not what it should be.
+    /// The header can't be parsed.
     Malformed,
-    /// No current key made it, over these bytes.
+    /// No current key made this signature of these bytes.
     Wrong,
-    /// It is genuine and too old.
+    /// It is genuine, but too old.
     Stale,
-    /// It is genuine and from the future.
+    /// It is genuine, but from the future.
     Future,
-    /// We hold no key of this provider's, so nothing of its is genuine.
+    /// The connection has no key for this provider.
     NoKey,
 }
 
 impl SignatureError {
-    /// The name that is counted.
+    /// Returns the name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",

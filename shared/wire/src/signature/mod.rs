@@ -1,5 +1,5 @@
-//! How a call proves whose it is: one module for each way of the providers'. All compare in constant time, over the bytes
-//! as they were received, and none takes an empty key.
+//! The verification of calls, one module for each scheme. All compare in constant time, over the bytes as they were
+//! received, and refuse an empty key.
 
 pub mod calendly;
 mod check;

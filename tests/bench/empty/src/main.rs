@@ -1,4 +1,4 @@
-//! Answers 200 to everything: what `lambda_http` costs by itself.
+//! Answers 200 to every request, to measure the cost of `lambda_http` alone.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

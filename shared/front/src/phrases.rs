@@ -1,79 +1,14 @@
-//! What the invitee is told, in their language: one sentence for each answer, for an agent to read out.
+//! The sentences of answers and refusals, in each language: an agent reads them out to the invitee.
 
-use api::{Code, Refusal, Why};
-use domain::{Language, Settings, error_chain};
-use engine::{CalendlyError, EngineError, PortError};
+use api::Code;
+use domain::Language;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use notify::when;
 
 use Language::{Danish, English, Romanian, TraditionalChinese};
 
-/// To whom, and in which zone.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Locale {
-    /// The invitee's language.
-    pub(crate) language: Language,
-    /// The IANA time zone that times are told in.
-    pub(crate) zone: String,
-}
+use crate::locale::Locale;
 
 impl Locale {
-    /// The voice for a person in a zone: the language that was asked for, else the zone's likely one, else the default.
-    pub(crate) fn for_person(language: Option<&str>, zone: &str, settings: &Settings) -> Self {
-        let asked = language.and_then(Language::parse).or_else(|| Language::likely_in(zone));
-        Self { language: asked.unwrap_or(settings.default_language), zone: zone.to_owned() }
-    }
-
-    /// For whoever the settings speak to when nothing is known of a person.
-    pub(crate) fn from_settings(settings: &Settings) -> Self {
-        Self::for_person(None, &settings.fallback_zone, settings)
-    }
-
-    /// For those of whom nothing is known, and of whom there are no settings either.
-    pub(crate) fn english() -> Self {
-        Self { language: English, zone: "UTC".to_owned() }
-    }
-
-    /// The zone that times are told in.
-    pub(crate) fn tz(&self) -> TimeZone {
-        TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
-    }
-
-    /// A refusal, in words.
-    pub(crate) fn refuse(&self, why: Why) -> Refusal {
-        let message = self.refusal(why.code());
-        Refusal::new(why, message)
-    }
-
-    /// The table or a queue could not be asked.
-    pub(crate) fn unavailable(&self, error: &PortError) -> Refusal {
-        tracing::error!(error = error_chain(error), "a request could not be served");
-        self.refuse(Why::Unavailable).after(5)
-    }
-
-    /// A booking could not be worked on.
-    pub(crate) fn trouble(&self, error: &EngineError) -> Refusal {
-        tracing::error!(error = error_chain(error), "a request could not be served");
-        self.refuse(Why::Unavailable).after(5)
-    }
-
-    /// Calendly did not give what was asked for; `missing` is what it means that it knows nothing of it.
-    pub(crate) fn calendly_error(&self, error: &CalendlyError, missing: Why) -> Refusal {
-        tracing::warn!(error = %error, "Calendly did not give what was asked for");
-        match error {
-            CalendlyError::Unavailable(_) => self.refuse(Why::CalendlyUnavailable).after(5),
-            CalendlyError::Limited(seconds) => self.refuse(Why::CalendlyUnavailable).after(*seconds),
-            CalendlyError::NotFound => self.refuse(missing),
-            CalendlyError::Refused(_) => self.refuse(Why::CalendlyRefused),
-        }
-    }
-
-    /// An instant in words, the zone named.
-    pub(crate) fn when(&self, at: Timestamp) -> String {
-        when::tell(at, &self.zone, self.language)
-    }
-
     fn choose(&self, [english, romanian, danish, chinese]: [String; 4]) -> String {
         match self.language {
             English => english,
@@ -83,8 +18,8 @@ impl Locale {
         }
     }
 
-    /// A booking stands.
-    pub(crate) fn booked(&self, event: &str, start: Timestamp) -> String {
+    /// A booking is made.
+    pub fn booked(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
             format!("“{event}” is booked for {when}."),
@@ -94,8 +29,8 @@ impl Locale {
         ])
     }
 
-    /// A time that the invitee may say yes to. It is free, and not kept.
-    pub(crate) fn held(&self, event: &str, start: Timestamp) -> String {
+    /// A free time is offered to the invitee. It is not reserved.
+    pub fn held(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
             format!("I can book “{event}” for {when}. Shall I?"),
@@ -106,7 +41,7 @@ impl Locale {
     }
 
     /// A booking has moved.
-    pub(crate) fn moved(&self, event: &str, start: Timestamp) -> String {
+    pub fn moved(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
             format!("“{event}” has been moved to {when}."),
@@ -116,8 +51,8 @@ impl Locale {
         ])
     }
 
-    /// A booking is off.
-    pub(crate) fn canceled(&self, event: &str, start: Timestamp) -> String {
+    /// A booking is canceled.
+    pub fn canceled(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
             format!("“{event}” on {when} has been canceled."),
@@ -127,8 +62,8 @@ impl Locale {
         ])
     }
 
-    /// A booking will be off as soon as Calendly takes it.
-    pub(crate) fn canceling(&self, event: &str, start: Timestamp) -> String {
+    /// A booking is being canceled: Calendly has not confirmed it.
+    pub fn canceling(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
             format!("“{event}” on {when} is being canceled. The calendar has not confirmed it yet; I'll keep trying."),
@@ -142,8 +77,8 @@ impl Locale {
         ])
     }
 
-    /// Where the invitee picks another time.
-    pub(crate) fn pick(&self, event: &str) -> String {
+    /// A link on which the invitee chooses a time.
+    pub fn pick(&self, event: &str) -> String {
         self.choose([
             format!("Here is the link to choose a time for “{event}”."),
             format!("Iată linkul pentru a alege ora întâlnirii „{event}”."),
@@ -153,7 +88,7 @@ impl Locale {
     }
 
     /// Times to choose from.
-    pub(crate) fn choices(&self, event: &str) -> String {
+    pub fn choices(&self, event: &str) -> String {
         self.choose([
             format!("“{event}” is possible at any of these times. Which suits you best?"),
             format!("Întâlnirea „{event}” poate avea loc la oricare dintre aceste ore. Care ți se potrivește?"),
@@ -162,8 +97,8 @@ impl Locale {
         ])
     }
 
-    /// How many meetings are ahead.
-    pub(crate) fn upcoming(&self, count: usize) -> String {
+    /// How many meetings are to come.
+    pub fn upcoming(&self, count: usize) -> String {
         self.choose([
             match count {
                 0 => "There are no upcoming meetings.".to_owned(),
@@ -189,8 +124,8 @@ impl Locale {
         ])
     }
 
-    /// The slot that was wished for is not free; others may be.
-    pub(crate) fn taken(&self, wish: Timestamp, has_others: bool) -> String {
+    /// The slot is not free; others may be.
+    pub fn taken(&self, wish: Timestamp, has_others: bool) -> String {
         let when = self.when(wish);
         let taken = self.choose([
             format!("{when} is not free."),
@@ -208,7 +143,7 @@ impl Locale {
     }
 
     /// A time that has passed.
-    pub(crate) fn past(&self, wish: Timestamp) -> String {
+    pub fn past(&self, wish: Timestamp) -> String {
         let when = self.when(wish);
         self.choose([
             format!("{when} is in the past. What later time would suit you?"),
@@ -219,7 +154,7 @@ impl Locale {
     }
 
     /// Questions that must be answered first.
-    pub(crate) fn questions(&self, questions: &[&str]) -> String {
+    pub fn questions(&self, questions: &[&str]) -> String {
         let list = questions.join("; ");
         self.choose([
             format!("Before booking I need to know: {list}"),
@@ -230,7 +165,7 @@ impl Locale {
     }
 
     /// An answer that its question does not take.
-    pub(crate) fn answer(&self, question: &str) -> String {
+    pub fn answer(&self, question: &str) -> String {
         self.choose([
             format!("The form doesn't accept that answer to “{question}”."),
             format!("Formularul nu acceptă acest răspuns la „{question}”."),
@@ -239,8 +174,8 @@ impl Locale {
         ])
     }
 
-    /// The budget is spent; a link does instead.
-    pub(crate) fn busy(&self, event: &str, has_link: bool) -> String {
+    /// The budget is spent; a link may be offered.
+    pub fn busy(&self, event: &str, has_link: bool) -> String {
         if has_link {
             return self.choose([
                 format!("I can't book “{event}” for you right now. With this link you can choose a time yourself."),
@@ -257,8 +192,8 @@ impl Locale {
         ])
     }
 
-    /// Something about the invitee that does not work, by the field of the request.
-    pub(crate) fn invitee(&self, field: &str) -> String {
+    /// A field of the request about the invitee is not valid.
+    pub fn invitee(&self, field: &str) -> String {
         let [english, romanian, danish, chinese] = match field {
             "inviteeName" => ["name", "Numele", "Navnet", "姓名"],
             "phone" => ["phone number", "Numărul de telefon", "Telefonnummeret", "電話號碼"],
@@ -272,8 +207,8 @@ impl Locale {
         ])
     }
 
-    /// A way to meet that the event type does not offer, or that it needs to know more of.
-    pub(crate) fn location(&self, needs: Option<&str>) -> String {
+    /// The event type does not offer this location, or needs more about it.
+    pub fn location(&self, needs: Option<&str>) -> String {
         let told = match needs {
             Some("phone") => [
                 "For this meeting I need your phone number.",
@@ -298,7 +233,7 @@ impl Locale {
     }
 
     /// Any other refusal.
-    fn refusal(&self, code: Code) -> String {
+    pub(crate) fn refusal(&self, code: Code) -> String {
         let told = match code {
             Code::NoSlot => [
                 "There are no free times for this meeting around that date.",
@@ -390,9 +325,10 @@ impl Locale {
                 "Kalenderen tillader det ikke.",
                 "行事曆不允許這項操作。",
             ],
-            // Each of these has its own sentence, or speaks to whoever wrote the caller.
+            // Each of these has its own sentence, or addresses the developer of the caller.
             Code::InvalidRequest
             | Code::Unauthorized
+            | Code::Forbidden
             | Code::NotFound
             | Code::MethodNotAllowed
             | Code::SlotTaken

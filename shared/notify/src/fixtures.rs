@@ -1,4 +1,4 @@
-//! For tests: clients of a provider, and orders to send to it.
+//! For tests: orders, and clients to send them with.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ pub(crate) const NAME: &str = "Ana Pop";
 pub(crate) const EMAIL: &str = "ana@example.com";
 pub(crate) const PHONE: &str = "+40712345678";
 
-/// A client that does not wait long.
+/// A client with a short time-out.
 pub(crate) fn client() -> reqwest::Client {
     http_client::client_with_timeout(Duration::from_millis(300)).expect("a client")
 }
 
-/// Amazon SES, where `endpoint` is.
+/// An adapter of Amazon SES at `endpoint`.
 pub(crate) fn ses(endpoint: &str) -> Ses {
     let sdk = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
@@ -138,7 +138,7 @@ pub(crate) fn own_mail(provider: Provider, message: Message) -> EmailOrder {
     }
 }
 
-/// A calendar file's particulars.
+/// The order of a calendar file.
 pub(crate) fn calendar(kind: CalendarFile) -> Calendar {
     let organizer = Some("maria@vai.example".into());
     Calendar { kind, sequence: 1, is_canceled: false, at: at("2026-03-27T09:00:00Z"), organizer }
@@ -200,8 +200,8 @@ pub(crate) fn news() -> VaiOrder {
     }
 }
 
-/// The class of an answer: the outcome that it is, with that detail.
-pub(crate) type Class<'a> = &'a dyn Fn(String) -> Outcome;
+/// An expected outcome, without its detail.
+pub(crate) type ExpectedOutcome<'a> = &'a dyn Fn(String) -> Outcome;
 
 pub(crate) fn refused(reason: Reason) -> impl Fn(String) -> Outcome {
     move |detail| Outcome::Refused { reason, detail }
@@ -211,7 +211,7 @@ pub(crate) fn unsent(reason: Reason, after_seconds: Option<u32>) -> impl Fn(Stri
     move |detail| Outcome::Unsent { reason, after_seconds, detail }
 }
 
-/// Fails when something printed would name the invitee.
+/// Asserts that a printed text does not name the invitee.
 pub(crate) fn assert_nothing_personal(printed: &str) {
     for personal in [NAME, "Ana", EMAIL, PHONE, &PHONE[1..], "Nu am timp", "prețuri"] {
         assert!(!printed.contains(personal), "{personal} in {printed}");

@@ -1,4 +1,4 @@
-//! For tests: what Calendly answers.
+//! For tests: Calendly's answers, and an adapter that reads them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(crate) fn me() -> (&'static str, Answer) {
     ("GET /users/me ", resource(&me))
 }
 
-/// An invitee of the event `E1`, as Calendly answers it.
+/// An invitee of the event `E1`, as Calendly returns it.
 pub(crate) fn invitee(id: &str) -> Value {
     json!({
         "uri": format!("https://api.calendly.com/scheduled_events/E1/invitees/{id}"),
@@ -59,7 +59,7 @@ pub(crate) fn invitee(id: &str) -> Value {
 
 pub(crate) const TOKEN: &str = "vai1-abcdefghijklmnopqrstuvwxyz";
 
-/// The event `E1`, as Calendly answers it.
+/// The event `E1`, as Calendly returns it.
 pub(crate) fn event() -> Value {
     json!({
         "uri": "https://api.calendly.com/scheduled_events/E1", "name": "Intro call", "status": "active",
@@ -70,7 +70,7 @@ pub(crate) fn event() -> Value {
     })
 }
 
-/// The same with some of its keys changed.
+/// Returns a resource with some keys changed.
 pub(crate) fn with(resource: Value, changes: &Value) -> Value {
     let mut resource = resource;
     for (key, value) in changes.as_object().expect("an object") {

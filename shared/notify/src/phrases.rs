@@ -1,9 +1,9 @@
-//! What we say ourselves, beside the providers' templates.
+//! Fixed texts in each language: e-mail subjects for providers' templates, and fallbacks for missing values.
 
 use Language::{Danish, English, Romanian, TraditionalChinese};
 use domain::{Language, Message, Notice};
 
-/// An e-mail's subject. The Romanian confirmation is VAI's own.
+/// Returns an e-mail's subject. VAI wrote the Romanian confirmation.
 pub(crate) fn subject(message: Message, language: Language, event: &str) -> String {
     let what = match (message, language) {
         (Message::Confirmation, English) => "Booking confirmed",
@@ -59,8 +59,8 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
     format!("{what}{colon}{event}")
 }
 
-/// What VAI's agent says to an invitee whose cancellation was about time. The Romanian is VAI's own.
-pub(crate) fn help(language: Language) -> &'static str {
+/// Returns the offer of VAI's agent to an invitee who canceled for lack of time. VAI wrote the Romanian text.
+pub(crate) fn help_offer(language: Language) -> &'static str {
     match language {
         English => "I noticed that you canceled your booking. Can I help you find a more convenient time?",
         Romanian => "Am observat că ai anulat programarea. Pot să te ajut să găsim un moment mai convenabil?",
@@ -69,7 +69,7 @@ pub(crate) fn help(language: Language) -> &'static str {
     }
 }
 
-/// Where a meeting takes place when the host calls.
+/// Returns the place of a meeting in which the host calls.
 pub(crate) fn by_phone(language: Language) -> &'static str {
     match language {
         English => "by phone, we will call you",
@@ -79,8 +79,8 @@ pub(crate) fn by_phone(language: Language) -> &'static str {
     }
 }
 
-/// What a host is told of, in one word: a provider's template can't choose between sentences.
-pub(crate) fn notice(notice: Notice, language: Language) -> &'static str {
+/// Returns a notice to a host in one word: a provider's template can't choose between sentences.
+pub(crate) fn notice_word(notice: Notice, language: Language) -> &'static str {
     match (notice, language) {
         (Notice::Booked, English) => "booked",
         (Notice::Booked, Romanian) => "programată",
@@ -97,31 +97,31 @@ pub(crate) fn notice(notice: Notice, language: Language) -> &'static str {
     }
 }
 
-/// Something that wording speaks of and a booking may lack.
+/// A value that wording prints and a booking may lack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Missing {
     /// The name of the invitee who is written to.
     Name,
     /// The name of the host who is written to.
     NameOfHost,
-    /// The invitee's name, as a host is told it.
+    /// The invitee's name, in a message to a host.
     Invitee,
     /// The event's name.
     Event,
-    /// When it was before a move.
+    /// The time before a move.
     OldTime,
-    /// Where to join or to go.
+    /// The link to join, or the place.
     Link,
-    /// Where to cancel, to move or to book.
+    /// The link to cancel, to move or to book.
     SelfService,
-    /// Where to say how it was, or not to be written to any more.
-    Tell,
+    /// The link to a survey, or to end follow-ups.
+    Contact,
     /// The host's name.
     Host,
 }
 
-/// What stands in for it.
-pub(crate) fn stand_in(missing: Missing, language: Language) -> &'static str {
+/// Returns the text in place of a missing value.
+pub(crate) fn fallback_text(missing: Missing, language: Language) -> &'static str {
     match (missing, language) {
         (Missing::Name, English) => "guest",
         (Missing::Name, Romanian) => "invitat",
@@ -151,10 +151,10 @@ pub(crate) fn stand_in(missing: Missing, language: Language) -> &'static str {
         (Missing::SelfService, Romanian) => "întreabă gazda",
         (Missing::SelfService, Danish) => "spørg din vært",
         (Missing::SelfService, TraditionalChinese) => "請洽主辦人",
-        (Missing::Tell, English) => "please tell your host",
-        (Missing::Tell, Romanian) => "spune-i gazdei",
-        (Missing::Tell, Danish) => "skriv til din vært",
-        (Missing::Tell, TraditionalChinese) => "請告知主辦人",
+        (Missing::Contact, English) => "please tell your host",
+        (Missing::Contact, Romanian) => "spune-i gazdei",
+        (Missing::Contact, Danish) => "skriv til din vært",
+        (Missing::Contact, TraditionalChinese) => "請告知主辦人",
         (Missing::Host, English) => "your host",
         (Missing::Host, Romanian) => "gazda ta",
         (Missing::Host, Danish) => "din vært",

@@ -1,0 +1,111 @@
+//! Booking in two steps: a hold is prepared, the person agrees, and exactly that is booked.
+
+use api::answer::{BookAnswer, HoldView, InviteeView, PreviewView};
+use api::request::{BookRequest, ConfirmRequest};
+use api::{Refusal, Why};
+use domain::scheduling::{Form, Shift};
+use domain::{Language, Metadata};
+use engine::ApiStore;
+use front::{Context, Locale};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::book::{Wish, answer, read_wish};
+use crate::form::fill_form;
+use crate::links::NewLink;
+use crate::requests::{Identity, Key, Started, owner, request_digest};
+use crate::schedule::{Ports, Schedule};
+use crate::slots::shift;
+
+/// A hold, as it is stored until it is confirmed.
+#[derive(Serialize, Deserialize)]
+struct Hold {
+    /// The form, with the token that the booking would have had then.
+    form: Form,
+    metadata: Metadata,
+    digest: String,
+    key: Key,
+    language: Language,
+}
+
+impl<P: Ports> Schedule<P> {
+    /// Checks all that a booking would, and stores it under a name for a while. The slot is not reserved.
+    pub(crate) async fn hold(&self, context: &Context, request: &BookRequest) -> Result<HoldView, Refusal> {
+        let (person, context) = &self.resolve_invitee(context, request).await?;
+        let (connection, locale) = (&context.connection, &context.locale);
+        let catalog = self.catalog(context).await?;
+        let Wish { person, event_type, start } = read_wish(context, request, person, &catalog)?;
+        let slot = self.find_slot(context, event_type, start, shift(request.max_shift)).await?;
+        let identity = Identity {
+            key: Key::new(context, request, event_type, slot.start),
+            digest: request_digest(request, event_type, start),
+            email: person.email.clone(),
+            owner: owner(event_type).to_owned(),
+        };
+        let token = identity.key.token(connection, None);
+        let (form, metadata) = fill_form(context, request, person, event_type, &slot, token, self.now())?;
+        if let Started::New(new) = self.start_request(context, &identity).await?
+            && let Err(spent) = new.room(context.settings.booking.limits(), self.now())
+        {
+            let (name, email) = (Some(&form.person.name), Some(&form.person.email));
+            let link = NewLink { event_type, token: &new.token, metadata: &metadata, name, email };
+            let link = self.make_link(context, &link).await.ok();
+            return Err(self.budget_exhausted(context, event_type, spent, link));
+        }
+        let preview = PreviewView {
+            event_type: form.event_name.clone(),
+            start_time: form.start,
+            end_time: form.end,
+            timezone: locale.zone.clone(),
+            local_time: locale.when(form.start),
+            location: form.meeting.as_ref().map(|it| it.location.clone().unwrap_or_else(|| it.kind.as_str().into())),
+            invitee: InviteeView { email: form.person.email.clone(), name: form.person.name.clone() },
+        };
+        let message = locale.held(&form.event_name, form.start);
+        let minutes = i64::from(context.settings.booking.hold_minutes);
+        let expires_at = (self.now() + SignedDuration::from_mins(minutes)).min(form.start);
+        let Identity { key, digest, .. } = identity;
+        let hold = Hold { form, metadata, digest, key, language: locale.language };
+        let document = serde_json::to_string(&hold).map_err(|_| locale.refuse(Why::Unavailable))?;
+        let id = self.new_name("hold", context)?;
+        let stored = self.store().put_hold(connection, &id, &document, expires_at).await;
+        stored.map_err(|error| locale.unavailable(&error))?;
+        Ok(HoldView { hold: id, expires_at, message, booking: preview })
+    }
+
+    /// Books exactly what a hold says.
+    pub(crate) async fn confirm(&self, context: &Context, request: &ConfirmRequest) -> Result<BookAnswer, Refusal> {
+        let stored = self.store().load_hold(&context.connection, &request.hold).await;
+        let (document, expires_at) = stored
+            .map_err(|error| context.locale.unavailable(&error))?
+            .ok_or_else(|| context.locale.refuse(Why::HoldUnknown))?;
+        let Ok(Hold { mut form, metadata, digest, key, language }) = serde_json::from_str(&document) else {
+            return Err(context.locale.refuse(Why::HoldUnknown));
+        };
+        let context = &context.with_locale(Locale { language, zone: form.person.zone.clone() });
+        let catalog = self.remembered_catalog(context).await?;
+        let unknown = |_| context.locale.refuse(Why::EventTypeUnknown { near: Vec::new() });
+        let event_type = catalog.find(form.event_type.as_str(), None).map_err(unknown)?;
+        let (email, owner) = (form.person.email.clone(), owner(event_type).to_owned());
+        let identity = Identity { key, digest, email, owner };
+        let new = match self.start_request(context, &identity).await? {
+            Started::Booked(booking) => return answer(context, &booking),
+            Started::New(new) => *new,
+        };
+        if expires_at <= self.now() {
+            return Err(context.locale.refuse(Why::HoldExpired));
+        }
+        let exactly = Shift::Within(SignedDuration::ZERO);
+        let booking = match self.find_slot(context, event_type, form.start, exactly).await {
+            Ok(_) => {
+                form.tracking.token = new.token.clone();
+                self.book_form(context, event_type, new, form, metadata).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match booking {
+            Ok(booking) => answer(context, &booking),
+            Err(refusal) => answer(context, &*self.booked_concurrently(context, &identity, refusal).await?),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Single-use links that lead to the conversation that they were made in.
+
+use api::answer::LinkView;
+use api::request::LinkRequest;
+use api::{Refusal, Why};
+use domain::scheduling::{EventType, form};
+use domain::{BookingId, Metadata, Private, Token};
+use engine::{ApiStore, Calendly};
+use front::Context;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::form::{SOURCE, UTM_SOURCE, language_tag};
+use crate::resolve::{self, Words, exposed, read_invitee};
+use crate::schedule::{Ports, Schedule};
+
+/// The characters that are escaped in a query.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+/// What a single-use link is made for.
+pub(crate) struct NewLink<'a> {
+    pub(crate) event_type: &'a EventType,
+    pub(crate) token: &'a Token,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) name: Option<&'a Private<String>>,
+    pub(crate) email: Option<&'a Private<String>>,
+}
+
+impl<P: Ports> Schedule<P> {
+    /// Makes a link on which the invitee books once.
+    pub(crate) async fn link(&self, context: &Context, request: &LinkRequest) -> Result<LinkView, Refusal> {
+        let email = request.invitee_email.as_ref();
+        let email = email.map(|it| read_invitee("inviteeEmail", it, form::email, context)).transpose()?;
+        let name = request.invitee_name.as_ref();
+        let name = name.map(|it| read_invitee("inviteeName", it, form::name, context)).transpose()?;
+        let zone = self.resolve_zone(context, None, email.as_ref()).await?;
+        let phone = request.phone.as_ref().map(|it| read_invitee("phone", it, form::phone, context)).transpose()?;
+        let context = &context.in_zone(&zone);
+        let catalog = self.catalog(context).await?;
+        let words = Words {
+            event_type: request.event_type.as_deref(),
+            topic: request.topic.as_deref(),
+            host: exposed(&request.host),
+        };
+        let event_type = resolve::event_type(&catalog, words, context)?;
+        let token = Token::from_key(&context.connection, &self.new_name("link", context)?);
+        let metadata = Metadata {
+            conversation_id: request.conversation_id.clone(),
+            user_id: request.user_id.clone(),
+            agent_type: request.agent_type.clone(),
+            event_type: Some(request.event_type.clone().unwrap_or_else(|| event_type.name.clone())),
+            source: Some(SOURCE.to_owned()),
+            notes: request.notes.clone(),
+            phone: phone.map(|it| Private::from(it.expose())),
+            language: language_tag(request.language.as_deref()),
+            topic: request.topic.clone(),
+            qualification: request.qualification.clone(),
+            created_at: self.now(),
+        };
+        let new =
+            NewLink { event_type, token: &token, metadata: &metadata, name: name.as_ref(), email: email.as_ref() };
+        Ok(LinkView {
+            url: self.make_link(context, &new).await?,
+            event_type: event_type.name.clone(),
+            booking: BookingId::from_token(&context.connection, &token).to_string(),
+            message: context.locale.pick(&event_type.name),
+        })
+    }
+
+    /// Makes a single-use link with the form filled in. What VAI knows is written first, under the token in the link.
+    pub(crate) async fn make_link(&self, context: &Context, new: &NewLink<'_>) -> Result<String, Refusal> {
+        let (connection, locale) = (&context.connection, &context.locale);
+        let written = self.store().put_metadata(connection, new.token, new.metadata).await;
+        written.map_err(|error| locale.unavailable(&error))?;
+        let link = self.calendly().create_single_use_link(connection, &new.event_type.uri).await;
+        let unknown = Why::EventTypeUnknown { near: Vec::new() };
+        let link = link.map_err(|error| locale.calendly_error(&error, unknown))?;
+        let parameters = [
+            ("name", new.name.map(|it| it.expose().as_str())),
+            ("email", new.email.map(|it| it.expose().as_str())),
+            ("utm_source", Some(UTM_SOURCE)),
+            ("utm_content", Some(new.token.as_str())),
+        ];
+        let parameters: Vec<_> = parameters
+            .into_iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", utf8_percent_encode(value?, IN_QUERY))))
+            .collect();
+        let join = if link.contains('?') { '&' } else { '?' };
+        Ok(format!("{link}{join}{}", parameters.join("&")))
+    }
+
+    /// Makes a name that nobody can guess.
+    pub(crate) fn new_name(&self, prefix: &str, context: &Context) -> Result<String, Refusal> {
+        let random = self.ports().random().map_err(|error| context.locale.unavailable(&error))?;
+        Ok(format!("{prefix}-{:032x}", u128::from_be_bytes(random)))
+    }
+}

@@ -1,0 +1,136 @@
+//! The schedule function: its ports, its state, and which operation is done where.
+
+use std::sync::Arc;
+
+use api::{Call, Refusal, Why};
+use domain::scheduling::Catalog;
+use engine::{CalendlyAccount, CallLimiter, Invocation, PortError, World};
+use front::{Context, Front, Input, to_json};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::catalogs::Catalogs;
+use crate::preview::preview_templates;
+
+/// What the schedule function needs of the outside world, beyond what its [`Front`] does.
+#[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
+pub trait Ports: front::Ports<World: World<Calendly: CalendlyAccount>> {
+    /// Reads how full the queues are.
+    async fn queues(&self) -> Result<Vec<QueueState>, PortError>;
+
+    /// Makes 128 random bits.
+    fn random(&self) -> Result<[u8; 16], PortError>;
+}
+
+/// How full a queue is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QueueState {
+    /// `intake`, `due` or `scheduler`.
+    pub name: &'static str,
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Messages that are being processed.
+    pub in_flight: u64,
+    /// Messages in the dead-letter queue.
+    pub dead: u64,
+}
+
+/// The schedule function.
+#[derive(Debug)]
+pub struct Schedule<P> {
+    front: Front<P>,
+    limiter: CallLimiter,
+    catalogs: Catalogs,
+}
+
+impl<P: Ports> Schedule<P> {
+    /// A function that remembers nothing yet.
+    pub fn new(ports: P) -> Self {
+        Self { front: Front::new(ports), limiter: CallLimiter::default(), catalogs: Catalogs::default() }
+    }
+
+    /// Reads what the default connection's first request will need.
+    pub async fn warm(&self) {
+        self.front.warm().await;
+    }
+
+    /// Handles an invocation.
+    pub async fn handle(&self, input: Input, deadline: Timestamp) -> Value {
+        self.front
+            .handle(input, deadline, async |context: &Context, call: &Call| self.perform(context, call).await)
+            .await
+    }
+
+    async fn perform(&self, context: &Context, call: &Call) -> Result<Value, Refusal> {
+        match call {
+            Call::EventTypes(request) => to_json(self.event_types(context, request).await?),
+            Call::AvailableTimes(request) => to_json(self.available_times(context, request).await?),
+            Call::Alternatives(request) => to_json(self.alternatives(context, request).await?),
+            Call::Book(request) => to_json(self.book(context, request).await?),
+            Call::Hold(request) => to_json(self.hold(context, request).await?),
+            Call::Confirm(request) => to_json(self.confirm(context, request).await?),
+            Call::Upcoming(request) => to_json(self.upcoming(context, request).await?),
+            Call::Booking(request) => to_json(self.booking(context, request).await?),
+            Call::Timeline(request) => to_json(self.timeline(context, request).await?),
+            Call::Metadata(request) => to_json(self.metadata(context, request).await?),
+            Call::Cancel(request) => to_json(self.cancel(context, request).await?),
+            Call::Move(request) => to_json(self.move_booking(context, request).await?),
+            Call::MarkNoShow(request) => to_json(self.set_no_show(context, request, true).await?),
+            Call::UnmarkNoShow(request) => to_json(self.set_no_show(context, request, false).await?),
+            Call::NoShow(request) => to_json(self.no_show(context, request).await?),
+            Call::Link(request) => to_json(self.link(context, request).await?),
+            Call::Availability(request) => to_json(self.availability(context, request).await?),
+            Call::BusyTimes(request) => to_json(self.busy_times(context, request).await?),
+            Call::Me(_) => to_json(self.me(context).await?),
+            Call::Status(_) => to_json(self.status(context).await?),
+            Call::PreviewTemplates(request) => to_json(preview_templates(context, request)),
+            // The front answers these.
+            Call::Tools(_) | Call::OpenApi(_) => Err(Refusal::new(Why::NotFound, "There is nothing here.")),
+        }
+    }
+
+    pub(crate) fn ports(&self) -> &P {
+        self.front.ports()
+    }
+
+    pub(crate) fn world(&self) -> &P::World {
+        self.ports().world()
+    }
+
+    pub(crate) fn store(&self) -> &<P::World as World>::Store {
+        self.world().store()
+    }
+
+    pub(crate) fn calendly(&self) -> &<P::World as World>::Calendly {
+        self.world().calendly()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        engine::Clock::now(self.world().clock())
+    }
+
+    /// The engine, for a call.
+    pub(crate) fn invocation<'a>(&'a self, context: &'a Context) -> Invocation<'a, P::World> {
+        let (world, limiter) = (self.world(), &self.limiter);
+        Invocation { world, limiter, connection: &context.connection, deadline: context.caller.deadline }
+    }
+
+    /// The connection's event types: read at most once a minute, and again as soon as Calendly reports a change.
+    pub(crate) async fn catalog(&self, context: &Context) -> Result<Arc<Catalog>, Refusal> {
+        self.catalogs.current(self.world(), context).await
+    }
+
+    /// The connection's event types as they are remembered. To be used before [`Schedule::catalog_since`].
+    pub(crate) async fn remembered_catalog(&self, context: &Context) -> Result<Arc<Catalog>, Refusal> {
+        self.catalogs.remembered(self.world(), context).await
+    }
+
+    /// The event types, read after the given change.
+    pub(crate) async fn catalog_since(
+        &self,
+        context: &Context,
+        changed_at: Option<Timestamp>,
+    ) -> Result<Arc<Catalog>, Refusal> {
+        self.catalogs.since(self.world(), context, changed_at).await
+    }
+}

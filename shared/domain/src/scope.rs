@@ -1,0 +1,43 @@
+//! What an API key permits.
+
+use serde::{Deserialize, Serialize};
+
+/// What an API key permits. Each operation of the API needs one scope.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Look up event types, free times, bookings and messages.
+    Read,
+    /// Book meetings and make links.
+    Book,
+    /// Move and cancel bookings, and mark no-shows.
+    Change,
+    /// Report events.
+    Events,
+    /// Manage endpoints and connections.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Book, Self::Change, Self::Events, Self::Admin];
+
+    /// The scopes of a key that names none: what an agent needs.
+    pub const DEFAULT: [Self; 3] = [Self::Read, Self::Book, Self::Change];
+
+    /// The name that is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Book => "book",
+            Self::Change => "change",
+            Self::Events => "events",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+}

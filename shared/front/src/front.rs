@@ -1,0 +1,181 @@
+//! The front: from an invocation to a call with its context, and from an answer or a refusal back.
+
+use api::openapi::{KEY_HEADER, LONGEST_KEY};
+use api::{Call, Invocation, Operation, Refusal, RouteError, Why, is_vai_path, read_value};
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use domain::{ConnectionName, Settings, error_chain};
+use engine::{Store, World};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::answer::{body_of, invalid, invalid_request, respond};
+use crate::context::{Caller, Context};
+use crate::input::Input;
+use crate::keys::{Keys, check_scope};
+use crate::locale::Locale;
+use crate::ports::Ports;
+
+/// What a function that is called begins with.
+#[derive(Debug)]
+pub struct Front<P> {
+    ports: P,
+    keys: Keys,
+}
+
+impl<P: Ports> Front<P> {
+    /// A front that remembers nothing yet.
+    pub fn new(ports: P) -> Self {
+        Self { ports, keys: Keys::default() }
+    }
+
+    /// The function's ports.
+    pub fn ports(&self) -> &P {
+        &self.ports
+    }
+
+    /// Reads what the default connection's first request will need, and opens the connections. Failures don't matter yet.
+    pub async fn warm(&self) {
+        if let Err(error) = self.ports.world().store().load_settings(&ConnectionName::default()).await {
+            tracing::warn!(error = error_chain(&error), "settings not readable at init");
+        }
+        if let Err(error) = self.ports.api_keys().await {
+            tracing::warn!(error = error_chain(&error), "API keys not readable at init");
+        }
+    }
+
+    /// Handles an invocation: `perform` does the operation.
+    pub async fn handle(
+        &self,
+        input: Input,
+        deadline: Timestamp,
+        perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
+    ) -> Value {
+        match input {
+            Input::Http(request) => {
+                let response = self.handle_http(&request, deadline, perform).await;
+                serde_json::to_value(response).unwrap_or_default()
+            }
+            Input::Direct(event) => self.handle_direct(event, deadline, perform).await,
+        }
+    }
+
+    async fn handle_http(
+        &self,
+        request: &ApiGatewayV2httpRequest,
+        deadline: Timestamp,
+        perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
+    ) -> ApiGatewayV2httpResponse {
+        let path = request.raw_path.as_deref().unwrap_or_default();
+        let answer = match self.admit(request, path, deadline).await {
+            Ok((context, call)) => self.answer(&context, &call, perform).await,
+            Err(refusal) => Err(refusal),
+        };
+        match answer {
+            Ok(answer) => respond(200, &answer, None),
+            Err(refusal) if is_vai_path(path) => respond(refusal.vai_status(), &refusal.vai_body(), Some(&refusal)),
+            Err(refusal) => respond(refusal.status(), &refusal.body(), Some(&refusal)),
+        }
+    }
+
+    /// Authenticates a caller and reads the call. Without a key, a caller learns nothing, not even which paths exist.
+    async fn admit(
+        &self,
+        request: &ApiGatewayV2httpRequest,
+        path: &str,
+        deadline: Timestamp,
+    ) -> Result<(Context, Call), Refusal> {
+        let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
+        let key = Keys::authenticate(&self.ports, header("authorization").and_then(bearer_token)).await?;
+        let settings = self.settings(&key.connection).await?;
+        self.keys.take_permit(&self.ports, &key.name, &settings).await?;
+
+        let method = request.request_context.http.method.as_str();
+        let query = request.raw_query_string.as_deref().unwrap_or_default();
+        let call = Call::from_http(method, path, query, &body_of(request)?).map_err(|error| match error {
+            RouteError::NotFound => Refusal::new(Why::NotFound, "There is nothing here."),
+            RouteError::MethodNotAllowed { allowed } => {
+                let allowed: Vec<_> = allowed.into_iter().map(|it| it.name().to_owned()).collect();
+                let message = format!("This path takes {}.", allowed.join(", "));
+                Refusal::new(Why::MethodNotAllowed { allowed }, message)
+            }
+            RouteError::Faults { faults, .. } => invalid_request(faults),
+        })?;
+        check_scope(&key, call.operation().route())?;
+        let idempotency_key = header("idempotency-key").map(str::trim).filter(|it| !it.is_empty());
+        if idempotency_key.is_some_and(|it| it.len() > LONGEST_KEY) {
+            return Err(invalid(KEY_HEADER, "must be at most 255 characters long"));
+        }
+        let caller = Caller { idempotency_key: idempotency_key.map(str::to_owned), deadline };
+        Ok((Context::new(caller, key.connection, settings, call.language()), call))
+    }
+
+    async fn handle_direct(
+        &self,
+        event: Value,
+        deadline: Timestamp,
+        perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
+    ) -> Value {
+        let operation = event.get("operation").and_then(Value::as_str).and_then(Operation::parse);
+        let is_vai = operation.is_some_and(|it| it.route().is_vai());
+        let refused = |refusal: &Refusal| if is_vai { refusal.vai_body() } else { refusal.body() };
+        let read = read_value::<Invocation>(event).and_then(|it| {
+            let connection = it.connection.as_deref().unwrap_or("default");
+            let connection = ConnectionName::parse(connection)
+                .ok_or_else(|| vec![api::Fault::new("connection", "is 1 to 40 of a-z, 0-9 and -")])?;
+            Ok((Call::from_direct(&it.operation, it.input)?, connection, it.idempotency_key))
+        });
+        let (call, connection, idempotency_key) = match read {
+            Ok(read) => read,
+            Err(faults) => return refused(&invalid_request(faults)),
+        };
+        let settings = match self.settings(&connection).await {
+            Ok(settings) => settings,
+            Err(refusal) => return refused(&refusal),
+        };
+        let context = Context::new(Caller { idempotency_key, deadline }, connection, settings, call.language());
+        self.answer(&context, &call, perform).await.unwrap_or_else(|refusal| refused(&refusal))
+    }
+
+    async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Refusal> {
+        let settings = self.ports.world().store().load_settings(connection).await;
+        settings.map_err(|error| Locale::english().unavailable(&error))
+    }
+
+    /// Performs a call, and counts the outcome.
+    async fn answer(
+        &self,
+        context: &Context,
+        call: &Call,
+        perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
+    ) -> Result<Value, Refusal> {
+        let answer = match call {
+            Call::Tools(_) => Ok(api::tools::tools()),
+            Call::OpenApi(_) => Ok(self.openapi()),
+            // Boxed: the futures in it are nested deeply.
+            call => Box::pin(perform(context, call)).await,
+        };
+        let operation = call.operation().name();
+        let outcome = answer.as_ref().err().map_or("ok", |refusal| refusal.code().name());
+        let connection = &context.connection;
+        tracing::info!(connection = %connection, api.operation = operation, api.outcome = outcome, "call answered");
+        self.ports.count("Call", &[("Operation", operation), ("Outcome", outcome)]);
+        if answer.as_ref().is_err_and(|refusal| matches!(refusal.why, Why::CalendlyRefused | Why::Unavailable)) {
+            self.ports.count("Trouble", &[("Operation", operation), ("Outcome", outcome)]);
+        }
+        answer
+    }
+
+    fn openapi(&self) -> Value {
+        let mut document = api::openapi::document();
+        if let Some(url) = self.ports.public_url() {
+            document["servers"][0]["url"] = url.into();
+        }
+        document
+    }
+}
+
+/// The token of `Authorization: Bearer …`. The case of the scheme doesn't matter.
+fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,20 @@
+//! What every function that VAI calls has in common: reading an invocation, authentication, scopes and rate limits of keys,
+//! the context of a call, the locale of an answer, refusals, and the documents that describe the API.
+//!
+//! [`Front::handle`] does all of that and leaves only the operations to the function.
+
+mod answer;
+mod context;
+mod front;
+mod input;
+mod keys;
+mod locale;
+mod phrases;
+mod ports;
+
+pub use answer::{invalid, invalid_request, to_json};
+pub use context::{Caller, Context};
+pub use front::Front;
+pub use input::Input;
+pub use locale::Locale;
+pub use ports::Ports;
