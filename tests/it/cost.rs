@@ -1,5 +1,6 @@
-//! How many calls a fact costs: two reads and one transaction; claim, call and settle per effect; for a message, one read
-//! of what its recipient wishes, and for an SMS a note of it, which a reply is matched with; two calls for a duplicate.
+//! How many calls a fact costs: two reads and one transaction; claim, call and settle per effect; for a message, one
+//! read of what its recipient wishes, and for an SMS a note of it, which a reply is matched with; two calls for a
+//! duplicate.
 
 use crate::payload::Meeting;
 use crate::world::Fake;

@@ -1,5 +1,5 @@
-//! Who is told what by which way: providers that take over, e-mails in the place of SMS, quiet hours, objections, receipts,
-//! hosts, and the messages that are off unless the settings ask for them.
+//! Who is told what by which way: providers that take over, e-mails in the place of SMS, quiet hours, objections,
+//! receipts, hosts, and the messages that are off unless the settings ask for them.
 
 use domain::settings::{HostContact, MailFor, Provider, QuietHours, Settings, Template};
 use domain::{

@@ -1,5 +1,5 @@
-//! Any order, same world: the facts of one booking, permuted and duplicated, end in one state, and the same is told about
-//! the leg on which the booking ends.
+//! Any order, same world: the facts of one booking, permuted and duplicated, end in one state, and the same is told
+//! about the leg on which the booking ends.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,8 @@ impl History {
     }
 }
 
-/// What must not depend on the order: the booking, the open timers, all analytics, and whatever is told of the last leg.
+/// What must not depend on the order: the booking, the open timers, all analytics, and whatever is told of the last
+/// leg.
 fn essence(world: &Fake, last: &Meeting) -> (Booking, BTreeSet<String>, BTreeSet<String>) {
     let booking = world.booking();
     let timers = world.state.borrow().schedules.keys().cloned().collect();
@@ -143,8 +144,8 @@ proptest! {
 }
 
 proptest! {
-    /// Calendly makes chains. Whatever else arrives, forks, cycles and contradictions, nothing panics, the order does not
-    /// matter, and what is known already changes nothing.
+    /// Calendly makes chains. Whatever else arrives, forks, cycles and contradictions, nothing panics, the order does
+    /// not matter, and what is known already changes nothing.
     #[test]
     fn nonsense_is_folded_without_panic_and_in_any_order(
         nonsense in prop::collection::vec((0_u32..4, prop::option::of(0_u32..4), prop::option::of(0_u32..4), 0_u8..5, 0_i64..4), 1..7),

@@ -1,6 +1,6 @@
-//! Two hundred calls at once for twenty slots, against the sandbox's Calendly over real HTTP, while answers get lost, come
-//! late or never, webhooks go astray, the table fails and functions are killed: nobody is told what isn't so, and nothing
-//! is booked that nobody knows of.
+//! Two hundred calls at once for twenty slots, against the sandbox's Calendly over real HTTP, while answers get lost,
+//! come late or never, webhooks go astray, the table fails and functions are killed: nobody is told what isn't so, and
+//! nothing is booked that nobody knows of.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,8 +45,8 @@ const TRIES: usize = 3;
 const STORMY: usize = 6;
 const CALM: usize = 8;
 
-/// How long our side waits for Calendly, and how late Calendly acts or answers at times. It is done before the next round:
-/// what Calendly has not done by the end of a doubt, it never does.
+/// How long our side waits for Calendly, and how late Calendly acts or answers at times. It is done before the next
+/// round: what Calendly has not done by the end of a doubt, it never does.
 const PATIENCE: Duration = Duration::from_millis(800);
 const LATE_MS: u64 = 1_200;
 const BREATH: Duration = Duration::from_millis(500);
@@ -400,7 +400,8 @@ impl<'a> Stage<'a> {
         Box::pin(self.offices[office].handle(Input::Direct(event), self.arena.clock.now() + TIME_OUT))
     }
 
-    /// Everybody asks at once; whoever got no answer to go by asks again in the next round. Gives back who never got one.
+    /// Everybody asks at once; whoever got no answer to go by asks again in the next round. Gives back who never got
+    /// one.
     async fn play<'r>(&self, open: Vec<&'r Request>, rounds: usize, is_stormy: bool) -> Vec<&'r Request> {
         let mut open = open;
         for _ in 0..rounds {
@@ -472,8 +473,8 @@ impl<'a> Stage<'a> {
         self.lies.borrow_mut().push(lie);
     }
 
-    /// Plays it through the storm and after it, until everybody has an answer and what was left in doubt is settled; says
-    /// what went wrong how often.
+    /// Plays it through the storm and after it, until everybody has an answer and what was left in doubt is settled;
+    /// says what went wrong how often.
     async fn play_through(&self, requests: &[Request]) -> BTreeMap<String, u64> {
         for office in 0..OFFICES {
             self.invoke(office, json!({"operation": "event_types"})).await;
@@ -489,8 +490,8 @@ impl<'a> Stage<'a> {
         happened
     }
 
-    /// Compares what everybody was told with what Calendly holds in the end, and with our own table. Nobody cancels here:
-    /// what Calendly holds in the end says what it held at any time.
+    /// Compares what everybody was told with what Calendly holds in the end, and with our own table. Nobody cancels
+    /// here: what Calendly holds in the end says what it held at any time.
     fn check(&self, requests: &[Request], calendar: &Calendar) {
         let mut wrong = self.lies.borrow().clone();
         let events: Vec<_> = calendar.0.values().collect();

@@ -404,7 +404,7 @@ fn of_what_an_agent_cancels_the_host_is_told_though_calendly_takes_it_for_the_ho
     booked(&world);
     world.state.borrow_mut().settings.host_phone = Phone::parse("+4520123456").ok();
     ask(&world, "cancel", &json!({"booking": id_of(&world), "reason": "Nu mai am timp"}));
-    world.wait_until("2026-11-23T08:00:01Z");
+    world.wait_until("2026-11-23T08:11:00Z");
     assert!(
         world.told().iter().any(|it| it.starts_with("SMS to the host: canceled by the invitee")),
         "{:?}",

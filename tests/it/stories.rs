@@ -1,5 +1,5 @@
-//! Stories, each told as a person would and asserted on the world it leaves. Each is also told with every event delivered
-//! twice, which must leave the same world.
+//! Stories, each told as a person would and asserted on the world it leaves. Each is also told with every event
+//! delivered twice, which must leave the same world.
 
 use insta::assert_snapshot;
 

@@ -105,8 +105,8 @@ async fn process_webhook<W: World>(invocation: Invocation<'_, W>, envelope: &Env
     }
 }
 
-/// Processes what providers and people said of messages, each counted by its effect. If a number that may be used once was
-/// used for another body, a captured header stands above a forged body: nothing of it is believed.
+/// Processes what providers and people said of messages, each counted by its effect. If a number that may be used once
+/// was used for another body, a captured header stands above a forged body: nothing of it is believed.
 async fn process_feedback<W: World>(invocation: Invocation<'_, W>, envelope: &Envelope) -> Result<(), Failure> {
     let Invocation { world, connection, .. } = invocation;
     let Envelope { source, nonce, body, .. } = envelope;

@@ -207,8 +207,8 @@ impl<P: Ports> Schedule<P> {
         }
     }
 
-    /// Reads back the form that a booking was made with. An event that others are in too is left to the invitee, because
-    /// Calendly cancels whole events. What the invitee has changed at Calendly meanwhile is processed first.
+    /// Reads back the form that a booking was made with. An event that others are in too is left to the invitee,
+    /// because Calendly cancels whole events. What the invitee has changed at Calendly meanwhile is processed first.
     async fn fetch_original_form(&self, context: &Context, leg: &Leg) -> Result<OriginalForm, Refusal> {
         let (connection, locale) = (&context.connection, &context.locale);
         let original_form = self.calendly().fetch_original_form(connection, &leg.invitee).await;

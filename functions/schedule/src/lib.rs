@@ -1,7 +1,7 @@
 //! VAI's agents book, move and cancel: over HTTP with a key, or by direct invocation, with the same types and answers.
 //!
-//! Language models retry, race, invent ids and think in UTC. A request is checked as a whole before anything is done, is booked
-//! at most once however often it is made, and a refusal says what to do next.
+//! Language models retry, race, invent ids and think in UTC. A request is checked as a whole before anything is done,
+//! is booked at most once however often it is made, and a refusal says what to do next.
 
 mod book;
 mod catalogs;

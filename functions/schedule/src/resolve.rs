@@ -75,7 +75,8 @@ fn host<'a>(catalog: &'a Catalog, name: &str, context: &Context) -> Result<&'a H
     catalog.find_host(name).map_err(|near| context.locale.refuse(Why::HostUnknown { near }))
 }
 
-/// Reads a time as an instant. A local time that the clocks skip is the hour after; of one that they show twice, the first.
+/// Reads a time as an instant. A local time that the clocks skip is the hour after; of one that they show twice, the
+/// first.
 pub(crate) fn instant(when: When, zone: &TimeZone, path: &str) -> Result<Timestamp, Refusal> {
     when.instant(zone).ok_or_else(|| invalid(path, "is no moment that there is"))
 }
@@ -114,7 +115,8 @@ impl<P: Ports> Schedule<P> {
         Ok((Person { name, email, zone, phone }, context))
     }
 
-    /// The time zone of an invitee: the one that the request names, else that of their latest booking, else the settings'.
+    /// The time zone of an invitee: the one that the request names, else that of their latest booking, else the
+    /// settings'.
     pub(crate) async fn resolve_zone(
         &self,
         context: &Context,
@@ -134,8 +136,8 @@ impl<P: Ports> Schedule<P> {
         Ok(context.settings.fallback_zone.clone())
     }
 
-    /// The context in which a booking's invitee is answered: in their time zone, unless the request names another; in the
-    /// event type's language or the one that VAI named, unless the request asks for another.
+    /// The context in which a booking's invitee is answered: in their time zone, unless the request names another; in
+    /// the event type's language or the one that VAI named, unless the request asks for another.
     pub(crate) async fn context_of_booking(
         &self,
         context: &Context,

@@ -1,5 +1,5 @@
-//! Every call from outside that isn't VAI's: make sure whose it is over its raw bytes, queue it, answer. Nothing is read
-//! into a body here. `provider` has the providers, `unsubscribe` the link that people follow.
+//! Every call from outside that isn't VAI's: make sure whose it is over its raw bytes, queue it, answer. Nothing is
+//! read into a body here. `provider` has the providers, `unsubscribe` the link that people follow.
 
 mod provider;
 mod unsubscribe;
@@ -18,8 +18,8 @@ use wire::signature::SignatureError;
 use crate::provider::{InboundCall, Provider, VerifiedCall};
 use crate::unsubscribe::{Page, UnsubscribeLink, language, page};
 
-/// Calendly wants an answer soon, EngageLab within three seconds, and our own promise is two: whatever the outside takes
-/// longer for is a 503, upon which Calendly comes again.
+/// Calendly wants an answer soon, EngageLab within three seconds, and our own promise is two: whatever the outside
+/// takes longer for is a 503, upon which Calendly comes again.
 pub const BUDGET: Duration = Duration::from_millis(1_500);
 
 /// Calendly's bodies are a few KiB; so are the others'.
@@ -99,7 +99,7 @@ async fn receive_call(
         }
         Err(Rejection::BadSignature(why)) => {
             let (source, reason) = (provider.source().name(), why.name());
-            tracing::info!(connection = %connection, source, reason, "a call was refused");
+            tracing::info!(connection = %connection, source, reason, "webhook refused");
             ports.count("Refused", reason);
             refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
         }
@@ -171,8 +171,8 @@ async fn accept_call(
         verified = provider.verify_signature(call, &keys);
     }
     let VerifiedCall { nonce, query } = match verified {
-        // EngageLab asks whether anybody is there before it knows any secret. One that is signed is queued like any call, so
-        // that its header is used up.
+        // EngageLab asks whether anybody is there before it knows any secret. One that is signed is queued like any
+        // call, so that its header is used up.
         Err(Rejection::BadSignature(_)) if provider.is_probe(call.body) => return Ok("probe"),
         verified => verified?,
     };

@@ -71,7 +71,8 @@ impl Provider {
         }
     }
 
-    /// Whether it is EngageLab trying the address out, before it has been told what to sign with: `{}`, without meaning.
+    /// Whether it is EngageLab trying the address out, before it has been told what to sign with: `{}`, without
+    /// meaning.
     pub(crate) fn is_probe(self, body: &[u8]) -> bool {
         let is_empty_object = || {
             let inside = body.trim_ascii().strip_prefix(b"{")?.strip_suffix(b"}")?;

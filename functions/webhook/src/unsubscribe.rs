@@ -1,7 +1,8 @@
-//! The link that ends messages: `/unsubscribe/{connection}/{booking}/{command}`, in each message of ours that must have one.
+//! The link that ends messages: `/unsubscribe/{connection}/{booking}/{command}`, in each message of ours that must have
+//! one.
 //!
-//! Mail scanners follow links, so to follow it (GET) only shows a page with a button; what the button does (POST) is also
-//! what mail programs send by themselves when their own button is pressed (RFC 8058, one-click).
+//! Mail scanners follow links, so to follow it (GET) only shows a page with a button; what the button does (POST) is
+//! also what mail programs send by themselves when their own button is pressed (RFC 8058, one-click).
 
 use domain::{ConnectionName, Language};
 use lambda_http::http::{HeaderValue, StatusCode, header};

@@ -661,7 +661,8 @@ pub struct ShownView {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CostView {
-    /// `GSM-7`, of which a segment holds 160 characters, or `UCS-2`, of which it holds 70; 153 and 67 where there are several.
+    /// `GSM-7`, of which a segment holds 160 characters, or `UCS-2`, of which it holds 70; 153 and 67 where there are
+    /// several.
     pub encoding: String,
     /// Its length in units of the encoding.
     pub units: usize,

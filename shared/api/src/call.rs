@@ -156,19 +156,20 @@ operations! {
 
     /// Lists free times near the time that a person would like best.
     ///
-    /// Use it before booking, when the person has no fixed time in mind, or has refused one. Tell the person the `localTime` of
-    /// a few; book with the `startTime` of the one they choose.
+    /// Use it before booking, when the person has no fixed time in mind, or has refused one. Tell the person the
+    /// `localTime` of a few; book with the `startTime` of the one they choose.
     Alternatives(AlternativesRequest) -> TimesView =
         "alternatives" Get "/api/calendly/alternatives" needs Read [Tool]
         refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown NoSlot InviteeInvalid TimezoneUnknown];
 
     /// Books a meeting.
     ///
-    /// Only once the person has agreed to the time and given their name and e-mail address. It is booked when `success` is
-    /// true, and not before. The same call repeated books once: if an answer was lost, repeat it unchanged.
+    /// Only once the person has agreed to the time and given their name and e-mail address. It is booked when `success`
+    /// is true, and not before. The same call repeated books once: if an answer was lost, repeat it unchanged.
     ///
     /// If `success` is false, read out `message` and act on `error.code`:
-    /// - `slot_taken`: offer each `localTime` in `error.alternatives`; book with the `startTime` of the one they choose.
+    /// - `slot_taken`: offer each `localTime` in `error.alternatives`; book with the `startTime` of the one they
+    ///   choose.
     /// - `no_slot`: look in another week with `available_times`.
     /// - `question_missing`, `answer_invalid`: ask the person, and book again with `customAnswers`.
     /// - `invitee_invalid`: ask again for `error.field`.
@@ -185,9 +186,9 @@ operations! {
 
     /// Prepares a booking, to be confirmed by the person.
     ///
-    /// Takes the same input as `book` and checks all of it, but books nothing: read `message` to the person, and once they
-    /// agree, call `confirm` with the `hold` of the answer before `expiresAt`. The time is not reserved meanwhile. Refusals
-    /// are those of `book`.
+    /// Takes the same input as `book` and checks all of it, but books nothing: read `message` to the person, and once
+    /// they agree, call `confirm` with the `hold` of the answer before `expiresAt`. The time is not reserved meanwhile.
+    /// Refusals are those of `book`.
     Hold(BookRequest) -> HoldView =
         "hold" Post "/api/calendly/hold" needs Book [Tool]
         refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
@@ -195,10 +196,10 @@ operations! {
 
     /// Books what a hold prepared.
     ///
-    /// Only after the person has agreed. The same hold confirmed twice books once, so repeat the call if an answer was lost. On
-    /// `slot_taken` offer the times in `error.alternatives` and begin again; on `hold_expired` or `hold_unknown` prepare a
-    /// new hold; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call after
-    /// `error.retryAfterSeconds`.
+    /// Only after the person has agreed. The same hold confirmed twice books once, so repeat the call if an answer was
+    /// lost. On `slot_taken` offer the times in `error.alternatives` and begin again; on `hold_expired` or
+    /// `hold_unknown` prepare a new hold; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat
+    /// the call after `error.retryAfterSeconds`.
     Confirm(ConfirmRequest) -> BookAnswer =
         "confirm" Post "/api/calendly/confirm" needs Book [Tool]
         refuses [HoldUnknown HoldExpired SlotTaken NoSlot EventTypeUnknown BudgetExhausted InviteeInvalid LocationInvalid
@@ -206,8 +207,8 @@ operations! {
 
     /// Lists a person's meetings to come.
     ///
-    /// Use it to find the `id` of a booking that the person wants to cancel or move. Only ever list the meetings of the person
-    /// you are talking to.
+    /// Use it to find the `id` of a booking that the person wants to cancel or move. Only ever list the meetings of the
+    /// person you are talking to.
     Upcoming(UpcomingRequest) -> UpcomingAnswer =
         "upcoming" Get "/api/calendly/upcoming/{userEmail}" needs Read [Vai Tool] refuses [InviteeInvalid];
 
@@ -225,19 +226,21 @@ operations! {
 
     /// Cancels a booking.
     ///
-    /// Only once the person has said which one, and that they are sure. On `shared_event` others are in the same meeting: give
-    /// the person `error.cancelUrl`. On `booking_over` tell them that there is nothing to cancel; on `booking_unknown` look
-    /// the booking up with `upcoming`; if `error.retryable` is true, repeat the call after `error.retryAfterSeconds`.
+    /// Only once the person has said which one, and that they are sure. On `shared_event` others are in the same
+    /// meeting: give the person `error.cancelUrl`. On `booking_over` tell them that there is nothing to cancel; on
+    /// `booking_unknown` look the booking up with `upcoming`; if `error.retryable` is true, repeat the call after
+    /// `error.retryAfterSeconds`.
     Cancel(CancelRequest) -> CancelView =
         "cancel" Post "/api/calendly/bookings/{booking}/cancel" needs Change [Tool]
         refuses [BookingUnknown BookingOver SharedEvent InProgress];
 
     /// Moves a booking to another time.
     ///
-    /// Only once the person has agreed to the new time. The new time is booked before the old one is given up, so the person is
-    /// never left without a meeting. The same call made twice moves once. On `slot_taken` offer the times in
+    /// Only once the person has agreed to the new time. The new time is booked before the old one is given up, so the
+    /// person is never left without a meeting. The same call made twice moves once. On `slot_taken` offer the times in
     /// `error.alternatives`; on `shared_event` give the person `error.rescheduleUrl`; on `booking_over` book anew; on
-    /// `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
+    /// `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` give the person `error.link`; on
+    /// `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
     Move(MoveRequest) -> MoveView =
         "move" Post "/api/calendly/bookings/{booking}/move" needs Change [Keyed Tool]
         refuses [BookingUnknown BookingOver SharedEvent EventTypeUnknown SlotTaken NoSlot BudgetExhausted PastTime
@@ -273,13 +276,14 @@ operations! {
     /// Tells whose token Calendly is asked with.
     Me(Nothing) -> MeView = "me" Get "/api/calendly/me" needs Read [] refuses [];
 
-    /// Tells how the whole stands: the last webhook, the bookings, the queues, the subscription, and what needs a person's eye.
+    /// Tells how the whole stands: the last webhook, the bookings, the queues, the subscription, and what needs a
+    /// person's eye.
     Status(Nothing) -> StatusView = "status" Get "/api/status" needs Read [] refuses [];
 
     /// Shows messages as people would get them, without sending any.
     ///
-    /// Each message in each language by each channel, with made-up bookings: one that has all there can be, and one that lacks
-    /// all that may be missing; of an SMS also its segments, its encoding and its price.
+    /// Each message in each language by each channel, with made-up bookings: one that has all there can be, and one
+    /// that lacks all that may be missing; of an SMS also its segments, its encoding and its price.
     PreviewTemplates(PreviewRequest) -> MessagesView = "preview_templates" Post "/api/templates/preview" needs Read [] refuses [];
 
     /// Lists the tools for function-calling models.

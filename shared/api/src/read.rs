@@ -114,8 +114,8 @@ fn of_text(schema: &Map<String, Value>, name: &str, text: &str) -> Value {
     }
 }
 
-/// Holds a value to a schema, of which it knows the keywords that our requests' schemas use; a test asserts that there are
-/// no others. Every fault is told.
+/// Holds a value to a schema, of which it knows the keywords that our requests' schemas use; a test asserts that there
+/// are no others. Every fault is told.
 fn inspect(schema: &Map<String, Value>, value: &Value, path: &str, faults: &mut Vec<Fault>) {
     let mut fault = |problem: String| faults.push(Fault::new(if path.is_empty() { "body" } else { path }, problem));
     if !is_of_type(schema, value) {

@@ -114,8 +114,8 @@ refusals! {
         /// Topics that are like it.
         near: Vec<String>,
     };
-    /// Several event types fit: let the person choose among the `candidates`, and ask again with the `uri` of one, or with a
-    /// host.
+    /// Several event types fit: let the person choose among the `candidates`, and ask again with the `uri` of one, or
+    /// with a host.
     TopicAmbiguous = "topic_ambiguous" 409 Agent {
         /// The event types that fit.
         candidates: Vec<Candidate>,
@@ -185,8 +185,8 @@ refusals! {
     /// The same call is still being worked on, or its outcome is not known yet: make it again, unchanged, after
     /// `retryAfterSeconds`.
     InProgress = "in_progress" 409 Time;
-    /// The idempotency key, or this conversation and time, stands for another request: look at the `booking` it became, or
-    /// use a new key.
+    /// The idempotency key, or this conversation and time, stands for another request: look at the `booking` it became,
+    /// or use a new key.
     KeyReused = "key_reused" 409 Caller {
         /// The id of the booking that it stands for.
         booking: String,
@@ -391,6 +391,7 @@ mod tests {
         vec![
             InvalidRequest { details: vec![Fault::new("inviteeName", "is missing")] },
             Unauthorized,
+            Forbidden { scope: "bookings:write".to_owned() },
             NotFound,
             MethodNotAllowed { allowed: vec!["POST".to_owned()] },
             RateLimited,
@@ -447,6 +448,7 @@ mod tests {
             [
                 "invalid_request",
                 "unauthorized",
+                "forbidden",
                 "not_found",
                 "method_not_allowed",
                 "rate_limited",

@@ -1,7 +1,7 @@
 //! What is asked: one type per operation.
 //!
-//! The comments on these types and fields are what a language model reads as the description of its tools, and clients in
-//! the `OpenAPI` document: they are written for them.
+//! The comments on these types and fields are what a language model reads as the description of its tools, and clients
+//! in the `OpenAPI` document: they are written for them.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub struct Nothing {}
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventTypesRequest {
-    /// What to look for: a name or part of one, a slug, an event type's URI, or words about the topic of the meeting, such as
-    /// `demo`. Leave it out to list everything that can be booked.
+    /// What to look for: a name or part of one, a slug, an event type's URI, or words about the topic of the meeting,
+    /// such as `demo`. Leave it out to list everything that can be booked.
     #[schemars(length(min = 1, max = 200))]
     pub query: Option<String>,
 }
@@ -42,8 +42,8 @@ pub struct AvailableTimesRequest {
     pub from: Option<When>,
     /// Until when, told like `from`; at most a year later. Left out: seven days after `from`.
     pub until: Option<When>,
-    /// The IANA time zone, such as `Europe/Bucharest`, that the times are told in; `from` and `until` too where they have no
-    /// offset. Left out: the host's zone.
+    /// The IANA time zone, such as `Europe/Bucharest`, that the times are told in; `from` and `until` too where they
+    /// have no offset. Left out: the host's zone.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
     /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
@@ -58,19 +58,19 @@ pub struct AvailableTimesRequest {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlternativesRequest {
-    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or `topic` is
-    /// needed.
+    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or
+    /// `topic` is needed.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: Option<String>,
-    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or `eventType`
-    /// is needed.
+    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or
+    /// `eventType` is needed.
     #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,
-    /// The time the person would like best. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without
-    /// one, such as `2027-01-11T09:00`, and then `timezone` is needed. Left out: as soon as possible.
+    /// The time the person would like best. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or
+    /// without one, such as `2027-01-11T09:00`, and then `timezone` is needed. Left out: as soon as possible.
     pub preferred_time: Option<When>,
-    /// The person's IANA time zone, such as `Europe/Bucharest`: days and times are told in it. Left out: the zone of the
-    /// person's latest booking, or else the one that the settings name.
+    /// The person's IANA time zone, such as `Europe/Bucharest`: days and times are told in it. Left out: the zone of
+    /// the person's latest booking, or else the one that the settings name.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
     /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
@@ -91,12 +91,12 @@ pub struct AlternativesRequest {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BookRequest {
-    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or `topic` is
-    /// needed.
+    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or
+    /// `topic` is needed.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: Option<String>,
-    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or `eventType`
-    /// is needed.
+    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or
+    /// `eventType` is needed.
     #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,
     /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
@@ -108,8 +108,9 @@ pub struct BookRequest {
     /// The person's whole name, as they gave it.
     #[schemars(with = "String", length(min = 1, max = 200))]
     pub invitee_name: Private<String>,
-    /// When the meeting is to start. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without one, such
-    /// as `2027-01-11T09:00`, and then `timezone` is needed. Best a `startTime` out of an earlier answer, letter by letter.
+    /// When the meeting is to start. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without one,
+    /// such as `2027-01-11T09:00`, and then `timezone` is needed. Best a `startTime` out of an earlier answer, letter
+    /// by letter.
     pub preferred_time: When,
     /// The id of the conversation this booking is made in, as you were given it. Never invent one.
     #[schemars(length(min = 1, max = 512))]
@@ -120,36 +121,37 @@ pub struct BookRequest {
     /// What kind of agent you are, if you were told, such as `sales`.
     #[schemars(length(min = 1, max = 200))]
     pub agent_type: Option<String>,
-    /// The person's answers to the event type's questions: a list of question and answer, or an object with the questions as
-    /// keys. Repeat a question as `event_types` told it; where it has choices, the answer is one of them, or with `multi`
-    /// some, a line each. Answer only with what the person said.
+    /// The person's answers to the event type's questions: a list of question and answer, or an object with the
+    /// questions as keys. Repeat a question as `event_types` told it; where it has choices, the answer is one of them,
+    /// or with `multi` some, a line each. Answer only with what the person said.
     pub custom_answers: Option<CustomAnswers>,
     /// What the host should know of the conversation, in a few sentences. Up to 10,000 characters.
     #[schemars(with = "Option<String>", length(max = 10_000))]
     pub notes: Option<Private<String>>,
-    /// The person's IANA time zone, such as `Europe/Bucharest`. Needed where `preferredTime` has no offset; all that the
-    /// person is sent tells times in it. Left out: the zone of the person's latest booking, or else the one that the settings name.
+    /// The person's IANA time zone, such as `Europe/Bucharest`. Needed where `preferredTime` has no offset; all that
+    /// the person is sent tells times in it. Left out: the zone of the person's latest booking, or else the one that
+    /// the settings name.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
     /// The language the person speaks, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`. Messages are written in it.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
-    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days). Left out: at
-    /// the nearest free time of the same day.
+    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days). Left
+    /// out: at the nearest free time of the same day.
     #[schemars(range(max = 20_160))]
     pub max_shift: Option<u32>,
     /// E-mail addresses of others who are invited too, at most 10; those that the settings leave out don't count.
     #[schemars(with = "Vec<String>", length(max = 30), inner(length(min = 3, max = 320)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guests: Vec<Private<String>>,
-    /// The person's phone number with its country code, such as `+40712345678`: for the reminders, and where the host is to
-    /// call. Only as the person gave it.
+    /// The person's phone number with its country code, such as `+40712345678`: for the reminders, and where the host
+    /// is to call. Only as the person gave it.
     #[schemars(with = "Option<String>", length(min = 1, max = 64))]
     pub phone: Option<Private<String>>,
     /// Where to meet, if the event type offers a choice. Left out: its first way, or whatever Calendly chooses.
     pub location: Option<Location>,
-    /// What you found out about the person, kept with the booking, such as `{"budget": "10k", "team size": "5"}`. At most 50
-    /// entries.
+    /// What you found out about the person, kept with the booking, such as `{"budget": "10k", "team size": "5"}`. At
+    /// most 50 entries.
     #[schemars(with = "BTreeMap<String, Text<2_000>>", extend("maxProperties" = 50, "propertyNames" = json!({ "maxLength": 200 })))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
@@ -249,16 +251,16 @@ pub struct MoveRequest {
     /// The booking: its `id` out of an earlier answer, such as one of `upcoming`. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub booking: String,
-    /// When the meeting is to start instead; needed unless `by` is `link`. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without
-    /// one, such as `2027-01-11T09:00`, on the clocks of `timezone`, or else of the booking's own zone. Best a `startTime`
-    /// out of an earlier answer, letter by letter.
+    /// When the meeting is to start instead; needed unless `by` is `link`. Date and time with an offset, such as
+    /// `2027-01-11T09:00:00+02:00`; or without one, such as `2027-01-11T09:00`, on the clocks of `timezone`, or else of
+    /// the booking's own zone. Best a `startTime` out of an earlier answer, letter by letter.
     pub preferred_time: Option<When>,
-    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days). Left out: at
-    /// the nearest free time of the same day.
+    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days). Left
+    /// out: at the nearest free time of the same day.
     #[schemars(range(max = 20_160))]
     pub max_shift: Option<u32>,
-    /// How to move it. `rebook`: the new time is booked, then the old one is canceled. `link`: nothing is moved yet, and the
-    /// answer has the link on which the person chooses a new time. Left out: `rebook`.
+    /// How to move it. `rebook`: the new time is booked, then the old one is canceled. `link`: nothing is moved yet,
+    /// and the answer has the link on which the person chooses a new time. Left out: `rebook`.
     pub by: Option<MoveBy>,
     /// The person's IANA time zone, such as `Europe/Bucharest`. Left out: the booking's.
     #[schemars(length(min = 1, max = 64))]
@@ -283,12 +285,12 @@ pub enum MoveBy {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LinkRequest {
-    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or `topic` is
-    /// needed.
+    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or
+    /// `topic` is needed.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: Option<String>,
-    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or `eventType`
-    /// is needed.
+    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or
+    /// `eventType` is needed.
     #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,
     /// The person's whole name: the form is filled in with it.
@@ -525,7 +527,8 @@ fn zone_needed(times: [Option<When>; 2], zone: Option<&String>) -> Option<Fault>
 /// A year: Calendly books no further ahead without being told to.
 pub const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// A span goes forward, and not too far. Of one that is told half with and half without an offset, nothing is known here.
+/// A span goes forward, and not too far. Of one that is told half with and half without an offset, nothing is known
+/// here.
 fn span(from: Option<When>, until: Option<When>) -> Vec<Fault> {
     let length = match (from, until) {
         (Some(When::Instant(from)), Some(When::Instant(until))) => until.duration_since(from),

@@ -51,8 +51,8 @@ impl<const MOST: u32> JsonSchema for Text<MOST> {
     }
 }
 
-/// Takes `null` out of the types of what may be left out, and line breaks out of descriptions; a choice of constants becomes
-/// an enumeration, which more readers understand.
+/// Takes `null` out of the types of what may be left out, and line breaks out of descriptions; a choice of constants
+/// becomes an enumeration, which more readers understand.
 pub(crate) fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(tidy),

@@ -22,8 +22,8 @@ pub fn tools() -> Value {
     Value::Array(tools.collect())
 }
 
-/// Of several forms a model is shown the first. It is told no formats and no defaults: some models refuse those that they do
-/// not know, and the descriptions say the same.
+/// Of several forms a model is shown the first. It is told no formats and no defaults: some models refuse those that
+/// they do not know, and the descriptions say the same.
 fn simplify(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(simplify),

@@ -39,8 +39,8 @@ impl When {
         }
     }
 
-    /// The instant; a local time is one of `zone`'s. In the hour that clocks skip it is the hour after, in the one that they
-    /// repeat the first. `None` beyond the end of time.
+    /// The instant; a local time is one of `zone`'s. In the hour that clocks skip it is the hour after, in the one that
+    /// they repeat the first. `None` beyond the end of time.
     pub fn instant(self, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Instant(at) => Some(at),

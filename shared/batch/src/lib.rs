@@ -1,4 +1,5 @@
-//! A batch of SQS records: each is processed separately, and the answer names those that failed (partial batch response).
+//! A batch of SQS records: each is processed separately, and the answer names those that failed (partial batch
+//! response).
 
 use std::panic::AssertUnwindSafe;
 

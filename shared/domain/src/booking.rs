@@ -1,7 +1,7 @@
 //! A booking: the fold of every fact about one invitee's meeting, through all its moves.
 //!
-//! The fold is a join: it takes facts in any order, any number of times, and ends in the same state. What to do about that
-//! state is decided elsewhere.
+//! The fold is a join: it takes facts in any order, any number of times, and ends in the same state. What to do about
+//! that state is decided elsewhere.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,7 +126,8 @@ impl Booking {
         let leg = self.leg_of(token);
         let Some(request) = self.request_for(token) else {
             return match leg {
-                // Booked by a person, on a link that carried the token; perhaps by somebody whom the link was passed on to.
+                // Booked by a person, on a link that carried the token; perhaps by somebody whom the link was passed on
+                // to.
                 Some(leg) if leg.details.email.expose().eq_ignore_ascii_case(email.expose()) => RequestStatus::Booked,
                 Some(_) => RequestStatus::KeyReused,
                 None => RequestStatus::New,
@@ -142,8 +143,8 @@ impl Booking {
         }
     }
 
-    /// Whether a leg may be replaced by the request under a token: the booking is at this leg, nobody has asked to cancel
-    /// it, and no other request is open. Two at once would leave a meeting that nobody knows of.
+    /// Whether a leg may be replaced by the request under a token: the booking is at this leg, nobody has asked to
+    /// cancel it, and no other request is open. Two at once would leave a meeting that nobody knows of.
     pub fn may_replace(&self, leg: &Leg, token: &Token) -> bool {
         let is_current = matches!(self.state(), Some(BookingState::Active(current)) if current.invitee == leg.invitee);
         let is_alone = self.open_requests().all(|(other, _)| other == token);
@@ -160,7 +161,8 @@ impl Booking {
         self.legs().into_iter().find(|leg| leg.token.as_ref() == Some(token))
     }
 
-    /// The tokens by which others must find this booking: those of moves of ours. The first leg's token leads here anyway.
+    /// The tokens by which others must find this booking: those of moves of ours. The first leg's token leads here
+    /// anyway.
     pub fn move_tokens(&self) -> impl Iterator<Item = &Token> {
         self.requests.iter().filter(|(_, it)| it.replaces.is_some()).map(|(token, _)| token)
     }
@@ -197,7 +199,8 @@ impl Booking {
             .find_map(|(token, _)| self.leg_of(token))
     }
 
-    /// Whether a fact belongs to this booking's chain. An empty booking takes any, and one that waits for a leg takes that.
+    /// Whether a fact belongs to this booking's chain. An empty booking takes any, and one that waits for a leg takes
+    /// that.
     pub fn is_linked_to(&self, fact: &Fact) -> bool {
         let is_awaited = |token: &Token| self.requests.contains_key(token) && self.leg_of(token).is_none();
         self.legs.is_empty()
@@ -276,15 +279,16 @@ impl Booking {
         leg.previous.is_some() || self.before(leg).is_some()
     }
 
-    /// The end of the last meeting of this booking, or of the last that was asked for. The rows' expiry is counted from it.
+    /// The end of the last meeting of this booking, or of the last that was asked for. The rows' expiry is counted from
+    /// it.
     pub fn last_end(&self) -> Option<Timestamp> {
         let requested = self.requests.values().map(|it| it.start.max(it.at));
         self.legs.values().map(|leg| leg.details.end).chain(requested).max()
     }
 
-    /// The leg that the booking is at, or was at last: the one that no other leg follows. Calendly makes chains. If its data ever forks, or two moves of ours cross, an
-    /// active meeting goes before a canceled one, and then the newest account decides, so that every order of arrival
-    /// agrees.
+    /// The leg that the booking is at, or was at last: the one that no other leg follows. Calendly makes chains. If its
+    /// data ever forks, or two moves of ours cross, an active meeting goes before a canceled one, and then the newest
+    /// account decides, so that every order of arrival agrees.
     pub fn current_leg(&self) -> Option<&Leg> {
         let newest = |leg: &&Leg| (leg.canceled.is_none(), leg.details.as_of, leg.invitee.clone());
         self.legs

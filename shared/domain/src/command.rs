@@ -289,8 +289,8 @@ impl Command {
         self.history.first().is_some_and(|note| note.what == Change::ReplacesSms)
     }
 
-    /// Why an e-mail should replace this SMS, and since when: it can't be sent, was refused or did not arrive. An SMS that
-    /// may have been sent is not replaced.
+    /// Why an e-mail should replace this SMS, and since when: it can't be sent, was refused or did not arrive. An SMS
+    /// that may have been sent is not replaced.
     pub(crate) fn email_fallback(&self) -> Option<(Timestamp, Reason)> {
         let ended = match self.state {
             State::Skipped { reason } => {
@@ -319,7 +319,8 @@ impl Command {
         self.action.by_email().is_some() && self.email_fallback().is_some()
     }
 
-    /// Reopens a command that was withdrawn. With another hour it gets a timer of another name: the old one may still exist.
+    /// Reopens a command that was withdrawn. With another hour it gets a timer of another name: the old one may still
+    /// exist.
     pub(crate) fn reopen(mut self, not_before: Option<Timestamp>, now: Timestamp) -> Self {
         if self.not_before != not_before {
             self.postponed += 1;
@@ -336,8 +337,8 @@ impl Command {
         self.note(now, Change::Postponed, None, None)
     }
 
-    /// Settles a try by a provider, where another provider could take over: for what this one will never send, or can't for
-    /// reasons of its account. An opt-out or a number that can't be texted is not passed on.
+    /// Settles a try by a provider, where another provider could take over: for what this one will never send, or can't
+    /// for reasons of its account. An opt-out or a number that can't be texted is not passed on.
     pub fn settle_or_pass_on(
         mut self,
         outcome: Outcome,
@@ -361,8 +362,8 @@ impl Command {
         self.note(now, Change::PassedOver, Some(reason), Some(format!("{detail}; {} takes over", next.title())))
     }
 
-    /// Applies a provider's receipt. `None` when it says nothing new: it was overtaken, is about another message, or about
-    /// one that was never sent. A receipt of a message whose outcome was unknown settles it.
+    /// Applies a provider's receipt. `None` when it says nothing new: it was overtaken, is about another message, or
+    /// about one that was never sent. A receipt of a message whose outcome was unknown settles it.
     pub fn apply_receipt(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
         let delivery = receipt.delivery?;
         if !self.matches_receipt(receipt) || self.delivery >= Some(delivery) {
@@ -392,8 +393,8 @@ impl Command {
         }
     }
 
-    /// Adds an entry for a reply; `meaning` is our reading of it, no word of the person's. `None` when that reply has its
-    /// entry already, or there are too many.
+    /// Adds an entry for a reply; `meaning` is our reading of it, no word of the person's. `None` when that reply has
+    /// its entry already, or there are too many.
     pub fn record_reply(&self, meaning: &str, at: Timestamp) -> Option<Self> {
         let mut replies = self.history.iter().filter(|note| note.what == Change::Replied);
         let is_known = replies.clone().count() >= MOST_REPLIES || replies.any(|note| note.at == at);

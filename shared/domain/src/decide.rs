@@ -100,8 +100,8 @@ impl Decision {
     }
 }
 
-/// Applies facts to a booking and decides what follows. Total and pure: any facts, in any order, any number of times, and
-/// without any fact at all (a timer fired, or a function resumes what was left open).
+/// Applies facts to a booking and decides what follows. Total and pure: any facts, in any order, any number of times,
+/// and without any fact at all (a timer fired, or a function resumes what was left open).
 pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
     decide_change(snapshot, settings, now, |booking| {
         let mut commands = Vec::new();
@@ -132,8 +132,8 @@ pub fn record_request(
     })
 }
 
-/// Records an agent's request to cancel the active meeting, which becomes a command. One that had failed is begun again.
-/// `None` when there is no active meeting, or a move of it is open: it would end up elsewhere.
+/// Records an agent's request to cancel the active meeting, which becomes a command. One that had failed is begun
+/// again. `None` when there is no active meeting, or a move of it is open: it would end up elsewhere.
 pub fn record_cancellation(
     snapshot: &Snapshot,
     request: CancellationRequest,
@@ -260,8 +260,8 @@ fn analytics_command(booking: &Booking, fact: &Fact, settings: &Settings) -> Opt
     })
 }
 
-/// Why a command that has not been done should not be done any more; `None` when it stays. One that is still planned stays
-/// even when its hour has come: its execution decides about that.
+/// Why a command that has not been done should not be done any more; `None` when it stays. One that is still planned
+/// stays even when its hour has come: its execution decides about that.
 fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> Option<Reason> {
     let is_pending = matches!(row.state, State::Open | State::Waiting);
     if !is_pending || matches!(row.action, Action::Vai(VaiAction::LogFact(..))) {

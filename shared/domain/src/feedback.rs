@@ -8,8 +8,8 @@ use crate::message::Message;
 use crate::personal::{Phone, Private};
 use crate::reason::Reason;
 
-/// How far a message has come. It only moves forward, in this order, so a receipt that was overtaken changes nothing. An
-/// e-mail can bounce after it was delivered; the reverse does not happen.
+/// How far a message has come. It only moves forward, in this order, so a receipt that was overtaken changes nothing.
+/// An e-mail can bounce after it was delivered; the reverse does not happen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {

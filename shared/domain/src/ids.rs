@@ -56,8 +56,8 @@ identifier! {
     BookingId
 }
 identifier! {
-    /// A command's id: a readable slug and a hash of (booking, action, invitee URI, start). Also its idempotency key and
-    /// the name of its schedule, so at most 64 characters of `[0-9a-zA-Z-_.]`.
+    /// A command's id: a readable slug and a hash of (booking, action, invitee URI, start). Also its idempotency key
+    /// and the name of its schedule, so at most 64 characters of `[0-9a-zA-Z-_.]`.
     CommandId
 }
 identifier! {
@@ -121,8 +121,8 @@ impl Token {
     const PREFIX: &'static str = "vai1-";
     const LENGTH: usize = 26;
 
-    /// The token of an idempotency key: whoever comes with the same key comes to the same booking. It says nothing of what
-    /// the key was made of.
+    /// The token of an idempotency key: whoever comes with the same key comes to the same booking. It says nothing of
+    /// what the key was made of.
     pub fn from_key(connection: &ConnectionName, key: &str) -> Self {
         const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         let random = hash(&["token-of-key", connection.as_str(), key]);

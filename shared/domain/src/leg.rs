@@ -270,8 +270,8 @@ impl Leg {
 }
 
 impl Details {
-    /// Of two accounts of the same instant the one that knows more ranks higher: a link that Calendly was still making is
-    /// not lost again.
+    /// Of two accounts of the same instant the one that knows more ranks higher: a link that Calendly was still making
+    /// is not lost again.
     fn rank(&self) -> (Timestamp, usize, String) {
         let links = [&self.join_url, &self.cancel_url, &self.reschedule_url, &self.host, &self.zone];
         let known =

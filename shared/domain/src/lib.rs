@@ -1,11 +1,12 @@
 //! The decision core of vai-calendly.
 //!
-//! A booking is what is known of one meeting of one invitee, folded from the facts that Calendly sent, in whatever order
-//! they arrived. [`decide()`] adds a fact and says what must be done now. It reads no clock, does no I/O and cannot fail.
-//! Nothing here knows JSON payloads (crate `wire`), ports (crate `engine`) or AWS.
+//! A booking is what is known of one meeting of one invitee, folded from the facts that Calendly sent, in whatever
+//! order they arrived. [`decide()`] adds a fact and says what must be done now. It reads no clock, does no I/O and
+//! cannot fail. Nothing here knows JSON payloads (crate `wire`), ports (crate `engine`) or AWS.
 
 mod booking;
 mod command;
+mod connection;
 mod decide;
 mod destinations;
 mod error;
@@ -29,6 +30,7 @@ mod timeline;
 
 pub use booking::{Booking, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
+pub use connection::{CalendlyBinding, Connection, ConnectionStatus};
 pub use decide::{CommandWrite, Decision, Snapshot, Verdict, decide, record_cancellation, record_request};
 pub use destinations::{
     Action, Analytics, Calendar, CalendlyAction, CalendlyCall, Context, DeliveryGuarantee, EmailOrder, MessageAction,

@@ -102,8 +102,8 @@ impl Message {
         }
     }
 
-    /// Whether it is sent at an hour of ours rather than in answer to what somebody has just done. Such messages keep quiet
-    /// hours, and are not repeated when their outcome is unknown.
+    /// Whether it is sent at an hour of ours rather than in answer to what somebody has just done. Such messages keep
+    /// quiet hours, and are not repeated when their outcome is unknown.
     pub fn is_timed(self) -> bool {
         matches!(self, Self::Reminder { .. } | Self::FollowUp { .. } | Self::NoShow | Self::Reconfirmation { .. })
     }

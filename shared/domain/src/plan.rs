@@ -15,8 +15,8 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::time;
 
-/// Every command that the booking's present state calls for, each open, or skipped with its reason. Of the commands that
-/// exist (`known`), only what became of an SMS matters: an e-mail may have to replace it.
+/// Every command that the booking's present state calls for, each open, or skipped with its reason. Of the commands
+/// that exist (`known`), only what became of an SMS matters: an e-mail may have to replace it.
 pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
     let Some((leg, actions)) = planned_actions(booking, settings) else { return Vec::new() };
     let context = Context { booking, leg: &leg, passed_over: &[], settings, now };
@@ -145,8 +145,8 @@ fn plan_not_booked(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<Plan
     by_channel(Message::NotBooked, leg, settings).map(|action| (action, Some(at))).collect()
 }
 
-/// How long the new half of a move may take to arrive before Calendly is asked for it. Calendly sends both halves at once;
-/// one that comes later is a retry.
+/// How long the new half of a move may take to arrive before Calendly is asked for it. Calendly sends both halves at
+/// once; one that comes later is a retry.
 const FETCH_MISSING_HALF_AFTER_MINUTES: u32 = 10;
 
 /// A move of which only the old half is known. Nobody is told anything until the new half is.

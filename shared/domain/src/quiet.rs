@@ -34,8 +34,8 @@ impl QuietHours {
         }
     }
 
-    /// The hour at which a message may go out that was meant for `at`: that very hour, where nobody minds. `None` when there
-    /// is none that is still ahead of `now` and within its leeway.
+    /// The hour at which a message may go out that was meant for `at`: that very hour, where nobody minds. `None` when
+    /// there is none that is still ahead of `now` and within its leeway.
     pub fn hour_for(&self, at: Timestamp, tz: &TimeZone, leeway: Leeway, now: Timestamp) -> Option<Timestamp> {
         if !self.hold(at, tz) {
             return Some(at);

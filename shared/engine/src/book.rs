@@ -1,5 +1,5 @@
-//! Booking at Calendly, which takes no idempotency key. A request is written down before Calendly is asked, Calendly is asked
-//! once, and when its answer is lost it is asked what it did. Nothing is sent twice without knowing.
+//! Booking at Calendly, which takes no idempotency key. A request is written down before Calendly is asked, Calendly is
+//! asked once, and when its answer is lost it is asked what it did. Nothing is sent twice without knowing.
 //!
 //! A [`BookingRequest`] goes through stages: it is [`Identified`] by its token, looked up, found to be [`New`], and
 //! [`Complete`] with a form.
@@ -214,8 +214,8 @@ where
         Ok(New { snapshot, read_at })
     }
 
-    /// Books: reserves the budget and writes the request down, asks Calendly, writes down what it said. Two writes, unless a
-    /// bucket of the budget ends during the first.
+    /// Books: reserves the budget and writes the request down, asks Calendly, writes down what it said. Two writes,
+    /// unless a bucket of the budget ends during the first.
     ///
     /// # Errors
     /// The table can't be written before Calendly was asked. Afterwards every trouble has an outcome of its own.
@@ -292,8 +292,8 @@ where
         if !self.has_time_for_call() {
             return Ok(Err(SubmitOutcome::Unavailable(TOO_LATE.to_owned())));
         }
-        // In another bucket, what was booked in the last one may have grown since it was read. The booking itself must be
-        // unchanged: otherwise the same was asked for concurrently.
+        // In another bucket, what was booked in the last one may have grown since it was read. The booking itself must
+        // be unchanged: otherwise the same was asked for concurrently.
         let revision = new.snapshot.revision;
         let new = if buckets(now) == buckets(new.read_at) { new } else { self.load_new(request).await? };
         if new.snapshot.revision != revision {
@@ -417,8 +417,8 @@ where
         until
     }
 
-    /// Writes down an agent's request to cancel the active meeting. From here on it is carried out. Returns whether it was
-    /// written: not when there is no active meeting, or a move of it is open.
+    /// Writes down an agent's request to cancel the active meeting. From here on it is carried out. Returns whether it
+    /// was written: not when there is no active meeting, or a move of it is open.
     ///
     /// # Errors
     /// A port gave no result, or others kept writing the same booking.

@@ -66,8 +66,8 @@ fn stored_fact(fact: &Fact, received: Option<&ReceivedFact>, now: Timestamp) -> 
 }
 
 impl<W: World> Invocation<'_, W> {
-    /// Loads something, has `decide` say what is to be written and what the result is then, and writes it. Does so again
-    /// when somebody else wrote first.
+    /// Loads something, has `decide` say what is to be written and what the result is then, and writes it. Does so
+    /// again when somebody else wrote first.
     ///
     /// # Errors
     /// A port gave no result, or others kept writing first.

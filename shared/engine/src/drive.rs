@@ -1,4 +1,5 @@
-//! The loop that drives a booking: find or load it, decide, commit, execute, and decide again on what Calendly answered.
+//! The loop that drives a booking: find or load it, decide, commit, execute, and decide again on what Calendly
+//! answered.
 
 use domain::{BookingId, Fact, Settings, Snapshot, Verdict, decide};
 use jiff::Timestamp;
@@ -44,8 +45,8 @@ impl<W: World> Invocation<'_, W> {
         self.drive(committed, Some(received)).await
     }
 
-    /// Executes whatever is open of a booking: a timer fired, or an earlier invocation was cut off. A request whose outcome
-    /// is not known is settled first, by asking Calendly.
+    /// Executes whatever is open of a booking: a timer fired, or an earlier invocation was cut off. A request whose
+    /// outcome is not known is settled first, by asking Calendly.
     ///
     /// # Errors
     /// When the record must come back.
@@ -74,7 +75,8 @@ impl<W: World> Invocation<'_, W> {
         unsettled.map_or(Ok(progress), Err)
     }
 
-    /// Executes the commands of a booking, and decides again as long as Calendly answered something or an SMS was missed.
+    /// Executes the commands of a booking, and decides again as long as Calendly answered something or an SMS was
+    /// missed.
     async fn drive(&self, mut at: Committed, received: Option<&ReceivedFact>) -> Result<Progress, EngineError> {
         let mut verdict = at.verdict;
         for _ in 0..MOST_ROUNDS {

@@ -65,7 +65,8 @@ impl<W: World> Invocation<'_, W> {
             self.store_objection(&contact, objection, source).await?;
         }
         if delivery == Some(Delivery::Failed) {
-            // An e-mail may replace the SMS. A receipt that says nothing new may be one whose invocation was cut off here.
+            // An e-mail may replace the SMS. A receipt that says nothing new may be one whose invocation was cut off
+            // here.
             self.resume_booking(booking).await?;
         }
         Ok(match delivery.filter(|_| is_new) {
@@ -127,7 +128,8 @@ impl<W: World> Invocation<'_, W> {
         .await
     }
 
-    /// Ends follow-ups to every address at which the person was reached about this booking, and to their e-mail address.
+    /// Ends follow-ups to every address at which the person was reached about this booking, and to their e-mail
+    /// address.
     async fn unsubscribe(&self, booking: &BookingId, command: &CommandId) -> Result<&'static str, EngineError> {
         let snapshot = self.world.store().load_booking(self.connection, booking).await?;
         let Some(command) = snapshot.command(command) else { return Ok("unknown_message") };

@@ -10,8 +10,8 @@ use wire::due::Due;
 
 use crate::ports::{Clock, PortError, TimerKind, Timers, World};
 
-/// How long a claim holds. Claiming, reading a secret, the provider's call and settling end within 8 seconds each. The queue
-/// brings a record back after 180 seconds: by then the claim of a killed function has lapsed.
+/// How long a claim holds. Claiming, reading a secret, the provider's call and settling end within 8 seconds each. The
+/// queue brings a record back after 180 seconds: by then the claim of a killed function has lapsed.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The longest that one call of a port takes. No call begins that could not end before the function is stopped.
@@ -71,7 +71,8 @@ impl<W: World> Invocation<'_, W> {
         self.now() + LONGEST_CALL <= self.deadline
     }
 
-    /// Has a booking looked at again at an instant within 15 minutes. Done before anything that no queue would redeliver.
+    /// Has a booking looked at again at an instant within 15 minutes. Done before anything that no queue would
+    /// redeliver.
     ///
     /// # Errors
     /// The due queue could not be reached.

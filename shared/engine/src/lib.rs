@@ -1,8 +1,8 @@
 //! The loop that drives a booking (load, decide, commit, execute), and the ports through which it reaches the world.
 //!
-//! Everything is generic over [`World`], so the same code runs against AWS and the providers and against a fake world in
-//! memory. [`Invocation`] has what can be done: `process_fact`, `resume_booking`, `process_feedback`, `look_up_request`,
-//! `submit_request`, `request_cancellation`.
+//! Everything is generic over [`World`], so the same code runs against AWS and the providers and against a fake world
+//! in memory. [`Invocation`] has what can be done: `process_fact`, `resume_booking`, `process_feedback`,
+//! `look_up_request`, `submit_request`, `request_cancellation`.
 
 mod book;
 mod change;
@@ -18,7 +18,7 @@ pub use book::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDe
 pub use invocation::{CallLimiter, EngineError, Invocation, LEASE, Progress, ReceivedFact};
 pub use ports::{
     Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingQuery,
-    BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError, CalendlyUser, Clock, CommitError, Contact,
-    Email, Messaging, NoMessaging, OriginalForm, PortError, RequestSnapshot, ReserveError, Sms, Store, StoredFact,
-    Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
+    BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError, CalendlyUser, Clock, CommitError, Connections,
+    Contact, Email, Messaging, NoMessaging, OriginalForm, PortError, RequestSnapshot, ReserveError, Sms, Store,
+    StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
 };

@@ -5,12 +5,13 @@ use domain::{BookingId, Fact, InviteeUri, Snapshot};
 use crate::invocation::{EngineError, Invocation};
 use crate::ports::{Calendly, Store, World};
 
-/// The longest chain of moves that is walked. No invitee moves a meeting this often; a longer chain is a fault in the data.
+/// The longest chain of moves that is walked. No invitee moves a meeting this often; a longer chain is a fault in the
+/// data.
 const LONGEST_CHAIN: usize = 64;
 
 impl<W: World> Invocation<'_, W> {
-    /// Finds the booking that a fact belongs to, and the facts that are needed to link it there: by the aliases, else by our
-    /// token, else at the root of the chain, for which Calendly is asked. Two reads where nothing is missing.
+    /// Finds the booking that a fact belongs to, and the facts that are needed to link it there: by the aliases, else
+    /// by our token, else at the root of the chain, for which Calendly is asked. Two reads where nothing is missing.
     pub(crate) async fn locate_booking(&self, fact: &Fact) -> Result<(Snapshot, Vec<Fact>), EngineError> {
         let (store, connection) = (self.world.store(), self.connection);
         let chain: Vec<InviteeUri> = fact.chain().cloned().collect();

@@ -33,7 +33,8 @@ impl<P: Ports> Front<P> {
         &self.ports
     }
 
-    /// Reads what the default connection's first request will need, and opens the connections. Failures don't matter yet.
+    /// Reads what the default connection's first request will need, and opens the connections. Failures don't matter
+    /// yet.
     pub async fn warm(&self) {
         if let Err(error) = self.ports.world().store().load_settings(&ConnectionName::default()).await {
             tracing::warn!(error = error_chain(&error), "settings not readable at init");

@@ -11,8 +11,8 @@ use runtime::{ApiKey, SecretError};
 use crate::locale::Locale;
 use crate::ports::Ports;
 
-/// A key's calls are taken out of the table several at a time, so that not every request costs a write: twice as many each
-/// time, up to this share of a minute's limit. An instance that has just started must not take all of them.
+/// A key's calls are taken out of the table several at a time, so that not every request costs a write: twice as many
+/// each time, up to this share of a minute's limit. An instance that has just started must not take all of them.
 const LARGEST_SHARE: u32 = 8;
 
 /// The calls that this instance may still make for a key in a minute.

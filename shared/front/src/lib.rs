@@ -1,5 +1,5 @@
-//! What every function that VAI calls has in common: reading an invocation, authentication, scopes and rate limits of keys,
-//! the context of a call, the locale of an answer, refusals, and the documents that describe the API.
+//! What every function that VAI calls has in common: reading an invocation, authentication, scopes and rate limits of
+//! keys, the context of a call, the locale of an answer, refusals, and the documents that describe the API.
 //!
 //! [`Front::handle`] does all of that and leaves only the operations to the function.
 

@@ -9,14 +9,14 @@ use std::io::IsTerminal;
 use anyhow::{Context, bail};
 use calendly::{Account, Error, Order, Subscription, User};
 use clap::Args;
-use domain::{ConnectionName, Private};
+use domain::{CalendlyBinding, ConnectionName, Private};
 use runtime::aws::{Timeouts, config};
-use runtime::{Providers, Signing};
+use runtime::{Providers, Signing, SystemClock};
 use serde_json::{Map, Value};
 
 use crate::report::{Terminal, ok};
 use crate::secrets::{Kind, SecretStore};
-use crate::{CalendlyApi, SecretNames, account, callbacks};
+use crate::{CalendlyApi, Rows, SecretNames, account, callbacks, connection};
 
 /// Connects Calendly: checks the token, writes both secrets, makes the subscription. Can be repeated.
 ///
@@ -39,6 +39,8 @@ pub(crate) struct Options {
     public_url: Option<String>,
     #[command(flatten)]
     secrets: SecretNames,
+    #[command(flatten)]
+    rows: Rows,
     /// Replace an existing subscription and its signing key; the previous key stays valid for deliveries in flight
     #[arg(long)]
     rotate: bool,
@@ -104,6 +106,15 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         },
     };
     let is_well = terminal.report(&[account::subscription(Some(&subscription), &url)]);
+    let binding = CalendlyBinding {
+        organization: owner.current_organization.clone(),
+        user: owner.uri.clone(),
+        subscription: subscription.uri.clone(),
+    };
+    let table = options.rows.table().await;
+    let recorded = connection::record_connection(&table, connection, binding, SystemClock.now()).await;
+    let recorded = recorded.context("The connection works, but its row can't be written. Repeat `make connect`")?;
+    terminal.report(&[recorded]);
     if let Plan::Replace { old, .. } = &plan {
         terminal
             .say("      Running functions know the new key within five minutes; Calendly repeats what they refuse.");

@@ -7,11 +7,12 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use clap::Args;
 use domain::settings::{Channel, Provider, Template};
 use domain::{ConnectionName, Language, Message, Settings};
-use engine::Store;
+use engine::{Connections, Store};
 use runtime::aws::{Timeouts, config, error_chain};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing};
 use store::Table;
 
+use crate::connection::check_connections;
 use crate::report::{Finding, Terminal, fail, ok, warn};
 use crate::{CalendlyApi, Rows, SecretNames, account};
 
@@ -65,8 +66,10 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let mut tell = |findings: &[Finding]| is_well &= terminal.report(findings);
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
+    let table = Table::new(dynamodb.clone(), &options.rows.table_name);
+    tell(&check_connections(table.list_connections().await, connection));
     // Which keys there must be, the settings say.
-    let settings = Table::new(dynamodb.clone(), &options.rows.table_name).load_settings(connection).await;
+    let settings = table.load_settings(connection).await;
     let known = settings.as_ref().ok().cloned().unwrap_or_default();
 
     let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);

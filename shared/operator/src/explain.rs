@@ -7,10 +7,9 @@ use domain::{
     Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, Leg, Objection, Phone, PhoneSource,
     Settings, choose_phone, phone_candidates, timeline, uri_uuid,
 };
-use engine::Store;
+use engine::{BookingRecord, Store};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use store::BookingRecord;
 
 use crate::Rows;
 use crate::report::{Terminal, put};

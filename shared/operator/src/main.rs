@@ -7,6 +7,7 @@ mod account;
 mod api_key;
 mod callbacks;
 mod connect;
+mod connection;
 mod doctor;
 mod explain;
 mod preview;

@@ -7,199 +7,197 @@ use sha2::{Digest, Sha256};
 
 /// The booking itself.
 pub(crate) const BOOKING: &str = "1#booking";
-/// What VAI wrote down about it.
+/// VAI's metadata of it.
 pub(crate) const METADATA: &str = "1#meta";
-/// What sorts before this is what a decision needs; the facts come after.
+/// A decision needs the rows that sort before this; the facts sort after it.
 pub(crate) const FACTS: &str = "3";
-/// The alias of an invitee, or of a move's token.
+/// The alias of an invitee, or of the token of a move.
 pub(crate) const ALIAS: &str = "alias";
 /// An unhandled event.
-pub(crate) const UNKNOWN: &str = "unknown";
+pub(crate) const UNHANDLED_EVENT: &str = "unknown";
 /// The settings.
 pub(crate) const SETTINGS: &str = "settings";
-/// Until when Calendly takes no bookings, in the partition of an owner's budget.
+/// In the partition of an owner's budget: until when Calendly takes no bookings of the owner.
 pub(crate) const CLOSED: &str = "closed";
 /// When event types last changed.
 pub(crate) const EVENT_TYPES: &str = "event-types";
-/// When Calendly last told something new.
+/// When Calendly last sent something new.
 pub(crate) const PULSE: &str = "pulse";
-/// What a person objects to, in the partition of a contact.
+/// In the partition of a contact: what its owner objects to.
 pub(crate) const OBJECTION: &str = "objection";
-/// What last reached a person, in the partition of a contact.
+/// In the partition of a contact: which command last sent a message to it.
 pub(crate) const REACHED: &str = "reached";
-/// A number that may be used once.
+/// A nonce.
 pub(crate) const NONCE: &str = "nonce";
 /// A hold.
 pub(crate) const HOLD: &str = "hold";
 
-/// Bookings by their invitee's e-mail address and start, while the meeting is on, with the invitee's time zone; and [unhandled events
-/// yet](of_all_unknown) by their arrival, since they are too few for an index of their own.
+/// The partition of all connections. Every other partition contains `#`, so no connection's name can equal it.
+pub(crate) const CONNECTIONS: &str = "connections";
+
+/// The index of active bookings by their invitee's e-mail address and start, with the invitee's time zone. It also has
+/// the [unhandled events](unhandled_events_index) by their arrival: they are too few for an index of their own.
 pub(crate) const BY_INVITEE: &str = "by_invitee";
-/// Bookings by VAI's conversation and start.
+/// The index of bookings by VAI's conversation and start.
 pub(crate) const BY_CONVERSATION: &str = "by_conversation";
-/// Bookings by their standing and start.
+/// The index of bookings by their state and start.
 pub(crate) const BY_START: &str = "by_start";
 
-/// In [`BY_START`]: the meeting is on.
-pub(crate) const ON: &str = "on";
-/// In [`BY_START`]: the new half of a move is not known yet.
+/// In [`BY_START`]: active bookings.
+pub(crate) const ACTIVE: &str = "on";
+/// In [`BY_START`]: bookings of which only the old half of a move is known.
 pub(crate) const MOVING: &str = "moving";
-/// In [`BY_START`]: the meeting is off.
+/// In [`BY_START`]: canceled bookings.
 pub(crate) const CANCELED: &str = "canceled";
 
-/// No booking, hold, invitee or event has a longer id. What somebody asks for may be longer, but a key holds 2 KiB.
-const LONGEST_ID: usize = 1024;
+/// No id of a booking, hold, invitee or event is longer, in bytes. DynamoDB refuses partition keys over 2048 bytes.
+const MAX_ID_BYTES: usize = 1024;
 
-/// Whether an id that somebody asks for could be one of those.
+/// Whether an id from a caller is short enough for a key.
 pub(crate) fn is_key_length(id: &str) -> bool {
-    id.len() <= LONGEST_ID
+    id.len() <= MAX_ID_BYTES
 }
 
-/// The partition of a booking.
+/// Returns the partition of a booking.
 pub(crate) fn booking_partition(connection: &ConnectionName, booking: &BookingId) -> String {
     format!("{connection}#{booking}")
 }
 
-/// The booking whose partition this is.
+/// Returns the booking that a partition belongs to; `None` when it belongs to none of the connection.
 pub(crate) fn parse_booking_partition(connection: &ConnectionName, partition: &str) -> Option<BookingId> {
     Some(BookingId::new(partition.strip_prefix(connection.as_str())?.strip_prefix('#')?))
 }
 
-/// A command's place in its booking's partition.
+/// Returns the sort key of a command.
 pub(crate) fn command_sort_key(command: &CommandId) -> String {
     format!("2#cmd#{command}")
 }
 
-/// A fact's place in its booking's partition.
+/// Returns the sort key of a fact.
 pub(crate) fn fact_sort_key(fact: &FactId) -> String {
     format!("3#fact#{fact}")
 }
 
-/// The partition of what an invitee's or event's URI leads to, or a token. The last segment names it: VAI knows no more
-/// than that, and a token has one only.
+/// Returns the partition of the aliases of an invitee's or event's URI, or of a token. It has the last segment of the
+/// URI, because VAI knows only that. A token has one segment.
 pub(crate) fn alias_partition(connection: &ConnectionName, name: &str) -> String {
     format!("{connection}#alias#{}", uri_uuid(name))
 }
 
-/// The alias of an event. A group event leads to many bookings, so each has a row of its own.
+/// Returns the sort key of an event's alias. A group event has several bookings, and an alias for each.
 pub(crate) fn event_sort_key(booking: &BookingId) -> String {
     format!("event#{booking}")
 }
 
-/// The partition of an unhandled event.
+/// Returns the partition of an unhandled event.
 pub(crate) fn unhandled_event_partition(connection: &ConnectionName, event: &FactId) -> String {
     format!("{connection}#unknown#{event}")
 }
 
-/// All unhandled events, in [`BY_INVITEE`]. No invitee's partition there: those end in a hash.
+/// Returns the key of all unhandled events in [`BY_INVITEE`]. It differs from every invitee's: those end in a hash.
 pub(crate) fn unhandled_events_index(connection: &ConnectionName) -> String {
     format!("{connection}#unknown")
 }
 
-/// The event whose partition this is.
+/// Returns the unhandled event that a partition belongs to.
 pub(crate) fn unhandled_event_id(connection: &ConnectionName, partition: &str) -> Option<FactId> {
     let event = partition.strip_prefix(connection.as_str())?.strip_prefix("#unknown#")?;
     Some(FactId::new(event))
 }
 
-/// An unhandled event among the others, in the order of arrival. It has the name, so that a list needs the index
-/// alone.
+/// Returns the sort key of an unhandled event in [`BY_INVITEE`]: its arrival, and its name, so that a list needs no
+/// other read.
 pub(crate) fn arrival_sort_key(received_at: Timestamp, name: &str) -> String {
     format!("{}#{name}", instant_sort_key(received_at))
 }
 
-/// The arrival and the name in [`arrival_sort_key`].
+/// Parses the arrival and the name in an [`arrival_sort_key`].
 pub(crate) fn parse_arrival(sort: &str) -> Option<(Timestamp, &str)> {
     let (at, name) = sort.split_once('#')?;
     Some((at.parse().ok()?, name))
 }
 
-/// The partition of a person's address, which is hashed.
+/// Returns the partition of a phone number or an e-mail address, which is hashed.
 pub(crate) fn contact_partition(connection: &ConnectionName, contact: &ContactKey) -> String {
     format!("{connection}#contact#{}", contact.as_str())
 }
 
-/// The partition of a number that may be used once. It is a stranger's text, so it is hashed.
+/// Returns the partition of a nonce. It comes from outside and may be long, so it is hashed.
 pub(crate) fn nonce_partition(connection: &ConnectionName, nonce: &str) -> String {
     format!("{connection}#nonce#{}", digest(&["nonce", nonce]))
 }
 
-/// The partition of the settings.
+/// Returns the partition of a connection's settings.
 pub(crate) fn settings_partition(connection: &ConnectionName) -> String {
     format!("{connection}#settings")
 }
 
-/// The partition of an owner's budget.
+/// Returns the partition of an owner's budget.
 pub(crate) fn budget_partition(connection: &ConnectionName, owner: &str) -> String {
     format!("{connection}#budget#{}", uri_uuid(owner))
 }
 
-/// A bucket's place in its owner's budget.
+/// Returns the sort key of a bucket.
 pub(crate) fn bucket_sort_key(bucket: &Bucket) -> String {
     bucket.name()
 }
 
-/// The partition of the instant at which event types last changed.
+/// Returns the partition of the instant at which event types last changed.
 pub(crate) fn event_types_partition(connection: &ConnectionName) -> String {
     format!("{connection}#event-types")
 }
 
-/// The partition of the instant at which Calendly last told something new.
+/// Returns the partition of the instant at which Calendly last sent something new.
 pub(crate) fn pulse_partition(connection: &ConnectionName) -> String {
     format!("{connection}#pulse")
 }
 
-/// The partition of a hold.
+/// Returns the partition of a hold.
 pub(crate) fn hold_partition(connection: &ConnectionName, id: &str) -> String {
     format!("{connection}#hold#{id}")
 }
 
-/// The partition of a caller's permits. A caller is nobody's in particular: its key may serve several connections.
+/// Returns the partition of an API key's permits.
 pub(crate) fn permits_partition(key: &str) -> String {
     format!("permits#{key}")
 }
 
-/// A minute of a caller's permits.
+/// Returns the sort key of the permits of a minute.
 pub(crate) fn minute_sort_key(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%MZ").to_string()
 }
 
-/// The bookings of a standing in [`BY_START`].
+/// Returns the key of the bookings in a state, in [`BY_START`].
 pub(crate) fn state_index(connection: &ConnectionName, state: &str) -> String {
     format!("{connection}#{state}")
 }
 
-/// A standing's name in [`state_index`].
+/// Returns a state's name in [`state_index`].
 pub(crate) fn state_name(state: BookingState<'_>) -> &'static str {
     match state {
-        BookingState::Active(_) => ON,
+        BookingState::Active(_) => ACTIVE,
         BookingState::Moving(_) => MOVING,
         BookingState::Canceled(..) => CANCELED,
     }
 }
 
-/// An invitee in [`BY_INVITEE`]: hashed, so that no address stands in a key.
+/// Returns the key of an invitee in [`BY_INVITEE`]. The address is hashed: keys must not have personal data.
 pub(crate) fn invitee_index(connection: &ConnectionName, email: &str) -> String {
     format!("{connection}#{}", hex::encode(Sha256::digest(email.trim().to_lowercase())))
 }
 
-/// A conversation in [`BY_CONVERSATION`].
+/// Returns the key of a conversation in [`BY_CONVERSATION`].
 pub(crate) fn conversation_index(connection: &ConnectionName, conversation: &str) -> String {
-    // A key holds 2 KiB. VAI's ids are short; one that isn't must not keep its booking from being written.
+    // VAI's ids are short. DynamoDB refuses keys over 2048 bytes, and a long id must not prevent the booking's write.
     if conversation.len() > 512 {
         return format!("{connection}#{}", hex::encode(Sha256::digest(conversation)));
     }
     format!("{connection}#{conversation}")
 }
 
-/// An instant in a sort key: of one width, so that text sorts as time.
+/// Returns an instant for a sort key, to the second and in fixed width, so that text sorts as time.
 pub(crate) fn instant_sort_key(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// An instant to the nanosecond, of one width too: two within a second are told apart.
-pub(crate) fn moment_text(at: Timestamp) -> String {
-    format!("{at:.9}")
 }
 
 #[cfg(test)]
@@ -218,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arrival_has_its_instant_and_name() {
+    fn an_arrival_key_has_the_instant_and_the_name() {
         let at = "2026-11-20T18:00:00Z".parse().expect("an instant");
         assert_eq!(parse_arrival(&arrival_sort_key(at, "contact.created#2")), Some((at, "contact.created#2")));
         assert_eq!(parse_arrival("2026-11-20T18:00:00Z"), None);
@@ -229,13 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_found_however_it_is_written() {
+    fn case_and_spaces_of_an_address_do_not_matter() {
         let connection = ConnectionName::default();
         assert_eq!(invitee_index(&connection, " Ana@Example.com "), invitee_index(&connection, "ana@example.com"));
     }
 
     #[test]
-    fn a_budget_is_its_owners() {
+    fn a_budget_belongs_to_an_owner() {
         let connection = ConnectionName::default();
         assert_eq!(budget_partition(&connection, "https://api.calendly.com/users/U1"), "default#budget#U1");
         let bucket = Bucket::of(Span::Minute, "2026-11-21T11:10:27Z".parse().expect("an instant"));
@@ -243,7 +241,17 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_an_alias_of_its_own() {
+    fn the_partition_of_connections_differs_from_those_of_a_connection_with_that_name() {
+        let connection = ConnectionName::parse(CONNECTIONS).expect("a name");
+        let bookings = booking_partition(&connection, &BookingId::new(""));
+        for partition in [bookings, settings_partition(&connection), permits_partition(CONNECTIONS)] {
+            assert_ne!(partition, CONNECTIONS);
+        }
+        assert_eq!(ConnectionName::parse("permits#"), None);
+    }
+
+    #[test]
+    fn a_token_is_its_own_alias() {
         let connection = ConnectionName::default();
         let token = Token::from_key(&connection, "a key");
         assert_eq!(alias_partition(&connection, token.as_str()), format!("default#alias#{}", token.as_str()));
@@ -254,9 +262,6 @@ mod tests {
         let at = |text: &str| instant_sort_key(text.parse().expect("an instant"));
         assert_eq!(at("2026-11-20T18:00:00.000001Z"), "2026-11-20T18:00:00Z");
         assert!(at("2026-11-20T09:00:00Z") < at("2026-11-20T18:00:00+02:00"));
-        let moment = |text: &str| moment_text(text.parse().expect("an instant"));
-        assert_eq!(moment("2026-11-20T18:00:00Z"), "2026-11-20T18:00:00.000000000Z");
-        assert!(moment("2026-11-20T18:00:00Z") < moment("2026-11-20T18:00:00.25Z"));
         assert_eq!(minute_sort_key("2026-11-20T18:59:59.9Z".parse().expect("an instant")), "2026-11-20T18:59Z");
     }
 }

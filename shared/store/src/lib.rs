@@ -1,20 +1,27 @@
-//! The table in `DynamoDB`: everything that is kept.
+//! The table in `DynamoDB`, where everything is stored.
 //!
-//! One partition holds all of a booking: `1#booking` and `1#meta` (what VAI wrote down under the token), its commands
-//! (`2#cmd#…`) and the facts it was folded from (`3#fact#…`). Decisions need only what sorts before `3`, so loading is one
-//! query. Alias rows, unhandled events, the settings, and what the schedule function keeps (budgets, holds, when
-//! event types changed) have partitions of their own. Every partition's name begins with the connection, but for those of
-//! a caller's permits.
+//! One partition holds all of a booking: the booking (`1#booking`), VAI's metadata (`1#meta`), its commands (`2#cmd#…`)
+//! and its facts (`3#fact#…`). A decision needs only what sorts before `3`, so one query loads it. All other rows have
+//! partitions of their own; `docs/table.md` lists them. A partition's name begins with the connection, except for the
+//! permits of API keys and the list of connections.
 
+mod api;
+mod attributes;
+mod bookings;
 #[cfg(test)]
 mod calls;
+mod condition;
+mod connections;
+mod decision;
 #[cfg(test)]
 #[path = "../tests/fixtures/mod.rs"]
 mod fixtures;
 mod key;
-mod records;
+mod pulse;
 mod row;
+mod settings_cache;
+mod support;
 mod table;
 
-pub use engine::BookingRecord;
-pub use table::{Table, UnhandledEventEntry};
+pub use row::UnhandledEventEntry;
+pub use table::Table;

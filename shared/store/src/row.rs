@@ -1,43 +1,40 @@
-//! The rows: values to attributes and back. Pure.
+//! The rows: values to rows and back. Pure.
 //!
-//! Every row has `kind` (what it is, with its version), and most have `doc` (a JSON document, readable in a console), `rev`
-//! where they are written conditionally, and `expires_at` (epoch seconds, for the table's time to live). A row that only
-//! says when something was, or ends, has that in `instant`; one that only counts has `used`.
+//! Every row has `kind`: what it is, with the version of its form. Most rows have `doc`, a JSON document. Rows that are
+//! written conditionally have a revision, `rev`. Rows that expire have `expires_at`, in epoch seconds, for the table's
+//! time to live. A row that only says when something was, or ends, has `instant`; a row that only counts has `used`.
 
-use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::str::FromStr;
-
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Booking, BookingId, BookingState, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId,
-    FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token,
+    Booking, BookingId, BookingState, Command, CommandId, Connection, ConnectionName, ConsentSource, ContactKey,
+    Decision, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token, time,
 };
 use engine::{Contact, PortError, StoredFact, UnhandledEvent};
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jiff::{SignedDuration, Timestamp};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::attributes::{
+    Row, check_kind, compress, instant_text, json, key, number, read, revision, seconds, string, text, unknown_kind,
+};
 use crate::key;
-use crate::table::UnhandledEventEntry;
 
-/// A row's attributes.
-pub(crate) type Row = HashMap<String, AttributeValue>;
-
-/// Long enough for a no-show to be marked, a question to be asked, or an event to find its use in a later version.
+/// Long enough to mark a no-show or to answer a question. A later version may have a use for an unhandled event.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// What VAI wrote down waits for a booking that may never come. Half a year leaves no link in a conversation dangling; a
-/// booking that does come keeps a copy in its own row.
+/// VAI's metadata waits for a booking that may never be made: a link in a conversation stays usable for half a year. A
+/// booking has a copy in its own row.
 const METADATA_RETENTION: SignedDuration = SignedDuration::from_hours(180 * 24);
 
-/// What has ended may be asked for a little longer, and is told from what never was.
-const AFTERGLOW: SignedDuration = SignedDuration::from_hours(24);
+/// What has ended stays readable for a day, so that "ended" and "never existed" get different answers.
+const RETENTION_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
 
-/// The kinds of row. A form that changes gets the next version and keeps a reader for this one.
+/// People reply to old messages, most often to stop them.
+const REACHED_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// Longer than the age at which a signature is refused.
+const NONCE_RETENTION: SignedDuration = SignedDuration::from_hours(48);
+
+/// The kinds of row. If a form changes, it gets the next version, and a reader for the old one stays.
 pub(crate) mod kind {
     pub(crate) const BOOKING: &str = "booking.v1";
     pub(crate) const COMMAND: &str = "command.v1";
@@ -45,7 +42,7 @@ pub(crate) mod kind {
     pub(crate) const ALIAS: &str = "alias.v1";
     pub(crate) const METADATA: &str = "metadata.v1";
     pub(crate) const SETTINGS: &str = "settings.v1";
-    pub(crate) const UNKNOWN: &str = "unknown.v1";
+    pub(crate) const UNHANDLED_EVENT: &str = "unknown.v1";
     pub(crate) const BUDGET: &str = "budget.v1";
     pub(crate) const CLOSED: &str = "closed.v1";
     pub(crate) const EVENT_TYPES: &str = "event_types.v1";
@@ -55,24 +52,37 @@ pub(crate) mod kind {
     pub(crate) const OBJECTION: &str = "objection.v1";
     pub(crate) const REACHED: &str = "reached.v1";
     pub(crate) const NONCE: &str = "nonce.v1";
+    pub(crate) const CONNECTION: &str = "connection.v1";
 }
 
-/// The instant after which the rows of a decision may go: 90 days after the last of the meeting's end, the facts'
-/// arrival and the commands' own hours. The last two matter when a fact comes late, for a meeting long over.
-pub(crate) fn expiry(decision: &Decision, stored_facts: &[StoredFact]) -> Option<Timestamp> {
-    let arrivals = stored_facts.iter().map(|fact| fact.received_at);
-    let hours = decision.commands.iter().flat_map(|changed| {
+/// An unhandled event in a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnhandledEventEntry {
+    /// Calendly's name of it.
+    pub name: String,
+    /// When it reached us, to the second.
+    pub received_at: Timestamp,
+    /// The id by which [`Table::unhandled_event_body`](crate::Table::unhandled_event_body) finds it.
+    pub id: FactId,
+}
+
+/// Returns when the rows of a decision expire: 90 days after the last of the meeting's end, the arrival of the facts
+/// and the times of the commands. The last two count when a fact about a past meeting comes late.
+pub(crate) fn expiry(decision: &Decision, facts: &[StoredFact]) -> Option<Timestamp> {
+    let arrivals = facts.iter().map(|fact| fact.received_at);
+    let command_times = decision.commands.iter().flat_map(|changed| {
         let command = &changed.command;
         command.not_before.into_iter().chain(command.history.last().map(|note| note.at))
     });
-    arrivals.chain(hours).chain(decision.booking.last_end()).max().map(|last| after(last, RETENTION))
+    let last = arrivals.chain(command_times).chain(decision.booking.last_end()).max();
+    last.map(|last| time::add(last, RETENTION))
 }
 
-/// A booking. The attributes of the indexes stand here only: of [`key::BY_INVITEE`] while the meeting is on, of
-/// [`key::BY_CONVERSATION`] when VAI made it, of [`key::BY_START`] once Calendly has told of it.
+/// Returns a booking's row. It is in [`key::BY_INVITEE`] while it is active, in [`key::BY_CONVERSATION`] if VAI made
+/// it, and in [`key::BY_START`] once a leg is known.
 pub(crate) fn booking(booking: &Booking, revision: u64, expires: Option<Timestamp>) -> Row {
     let Booking { id, connection, metadata, .. } = booking;
-    let mut row = row(key::booking_partition(connection, id), key::BOOKING, kind::BOOKING, json(booking), expires);
+    let mut row = document_row(key::booking_partition(connection, id), key::BOOKING, kind::BOOKING, booking, expires);
     row.insert("rev".to_owned(), number(revision));
     let Some(state) = booking.state() else { return row };
     let (BookingState::Active(leg) | BookingState::Moving(leg) | BookingState::Canceled(leg, _)) = state;
@@ -91,7 +101,7 @@ pub(crate) fn booking(booking: &Booking, revision: u64, expires: Option<Timestam
     row
 }
 
-/// A command.
+/// Returns a command's row.
 pub(crate) fn command(
     connection: &ConnectionName,
     booking: &BookingId,
@@ -99,331 +109,15 @@ pub(crate) fn command(
     expires: Option<Timestamp>,
 ) -> Row {
     let partition = key::booking_partition(connection, booking);
-    let mut row = row(partition, &key::command_sort_key(&command.id), kind::COMMAND, json(command), expires);
+    let mut row = document_row(partition, &key::command_sort_key(&command.id), kind::COMMAND, command, expires);
     row.insert("rev".to_owned(), number(command.revision));
     row.insert("state".to_owned(), string(command.state.name()));
     row
 }
 
-/// A fact, with the payload that told it.
-pub(crate) fn fact(
-    connection: &ConnectionName,
-    booking: &BookingId,
-    fact: &StoredFact,
-    expires: Option<Timestamp>,
-) -> Row {
-    let doc = FactDoc {
-        id: fact.id.clone(),
-        kind: fact.kind.name().to_owned(),
-        invitee: fact.invitee.clone(),
-        occurred_at: fact.occurred_at,
-        received_at: fact.received_at,
-    };
-    let mut row = row(
-        key::booking_partition(connection, booking),
-        &key::fact_sort_key(&fact.id),
-        kind::FACT,
-        json(&doc),
-        expires,
-    );
-    row.insert("gz".to_owned(), compress(&fact.payload));
-    row
-}
-
-/// The aliases of an invitee's URI.
-pub(crate) fn invitee_alias(booking: &Booking, invitee: &InviteeUri, expires: Option<Timestamp>) -> Row {
-    let doc = json!({ "uri": invitee }).to_string();
-    alias(booking, invitee.as_str(), key::ALIAS, doc, expires)
-}
-
-/// The alias of a move's token.
-pub(crate) fn token_alias(booking: &Booking, token: &Token, expires: Option<Timestamp>) -> Row {
-    let doc = json!({ "token": token }).to_string();
-    alias(booking, token.as_str(), key::ALIAS, doc, expires)
-}
-
-/// The alias of a leg's event.
-pub(crate) fn event_alias(booking: &Booking, leg: &Leg, expires: Option<Timestamp>) -> Row {
-    let event = &leg.details.event;
-    let doc = json!({ "uri": event }).to_string();
-    alias(booking, event.as_str(), &key::event_sort_key(&booking.id), doc, expires)
-}
-
-fn alias(booking: &Booking, name: &str, sort: &str, doc: String, expires: Option<Timestamp>) -> Row {
-    let mut row = row(key::alias_partition(&booking.connection, name), sort, kind::ALIAS, doc, expires);
-    row.insert("booking".to_owned(), string(booking.id.as_str()));
-    row
-}
-
-/// What VAI wrote down about a booking to come.
-pub(crate) fn metadata(connection: &ConnectionName, booking: &BookingId, metadata: &Metadata) -> Row {
-    let expires = Some(after(metadata.created_at, METADATA_RETENTION));
-    row(key::booking_partition(connection, booking), key::METADATA, kind::METADATA, json(metadata), expires)
-}
-
-/// The settings. They never expire.
-pub(crate) fn settings(connection: &ConnectionName, settings: &Settings, version: u64) -> Row {
-    let mut row = row(key::settings_partition(connection), key::SETTINGS, kind::SETTINGS, json(settings), None);
-    row.insert("rev".to_owned(), number(version));
-    row
-}
-
-/// An unhandled event.
-pub(crate) fn unknown(connection: &ConnectionName, event: &UnhandledEvent) -> Row {
-    let doc = json!({ "name": event.name, "received_at": event.received_at }).to_string();
-    let expires = Some(after(event.received_at, RETENTION));
-    let mut row = row(key::unhandled_event_partition(connection, &event.id), key::UNKNOWN, kind::UNKNOWN, doc, expires);
-    row.insert("gz".to_owned(), compress(&event.payload));
-    row.insert("gsi1pk".to_owned(), string(key::unhandled_events_index(connection)));
-    row.insert("gsi1sk".to_owned(), string(key::arrival_sort_key(event.received_at, &event.name)));
-    row
-}
-
-/// Until when Calendly takes no bookings of an owner's.
-pub(crate) fn closed(connection: &ConnectionName, owner: &str, until: Timestamp) -> Row {
-    let expires = Some(after(until, AFTERGLOW));
-    instant_row(key::budget_partition(connection, owner), key::CLOSED, kind::CLOSED, until, expires)
-}
-
-/// When event types last changed. It never expires.
-pub(crate) fn event_types(connection: &ConnectionName, at: Timestamp) -> Row {
-    instant_row(key::event_types_partition(connection), key::EVENT_TYPES, kind::EVENT_TYPES, at, None)
-}
-
-/// When Calendly last told something new. It never expires.
-pub(crate) fn pulse(connection: &ConnectionName, at: Timestamp) -> Row {
-    instant_row(key::pulse_partition(connection), key::PULSE, kind::PULSE, at, None)
-}
-
-/// A hold, until an instant.
-pub(crate) fn hold(connection: &ConnectionName, id: &str, document: &str, until: Timestamp) -> Row {
-    let expires = Some(after(until, AFTERGLOW));
-    let mut row = instant_row(key::hold_partition(connection, id), key::HOLD, kind::HOLD, until, expires);
-    row.insert("doc".to_owned(), string(document));
-    row
-}
-
-/// What a person objects to by an address; none, where an objection was taken back. It never expires: a "no" is kept.
-pub(crate) fn objection(
-    connection: &ConnectionName,
-    contact: &ContactKey,
-    objection: Option<Objection>,
-    source: ConsentSource,
-    at: Timestamp,
-) -> Row {
-    let doc = json(&ObjectionDoc { objection, source });
-    let mut row = instant_row(key::contact_partition(connection, contact), key::OBJECTION, kind::OBJECTION, at, None);
-    row.insert("doc".to_owned(), string(doc));
-    row
-}
-
-#[derive(Serialize, Deserialize)]
-struct ObjectionDoc {
-    objection: Option<Objection>,
-    source: ConsentSource,
-}
-
-/// Which command last reached a person.
-pub(crate) fn reached(
-    connection: &ConnectionName,
-    contact: &ContactKey,
-    booking: &BookingId,
-    command: &CommandId,
-    at: Timestamp,
-) -> Row {
-    let doc = json(&ReachedDoc { booking: booking.clone(), command: command.clone() });
-    let expires = Some(after(at, REACHED_AGE));
-    let mut row = instant_row(key::contact_partition(connection, contact), key::REACHED, kind::REACHED, at, expires);
-    row.insert("doc".to_owned(), string(doc));
-    row
-}
-
-/// People reply to what they got long ago, above all when they want no more of it.
-const REACHED_AGE: SignedDuration = SignedDuration::from_hours(400 * 24);
-
-#[derive(Serialize, Deserialize)]
-struct ReachedDoc {
-    booking: BookingId,
-    command: CommandId,
-}
-
-/// A contact's rows.
-pub(crate) fn read_contact(rows: &[Row]) -> Result<Contact, PortError> {
-    let mut contact = Contact::default();
-    for row in rows {
-        match text(row, "sk")? {
-            key::OBJECTION => {
-                let doc: ObjectionDoc = read(row)?;
-                contact.objection = doc.objection.map(|objection| (objection, doc.source));
-            }
-            key::REACHED => {
-                let doc: ReachedDoc = read(row)?;
-                contact.last = Some((doc.booking, doc.command));
-            }
-            _ => {}
-        }
-    }
-    Ok(contact)
-}
-
-/// Longer than any signature may be old.
-const NONCE_AGE: SignedDuration = SignedDuration::from_hours(48);
-
-/// A number that was used, for a body of that digest.
-pub(crate) fn nonce(connection: &ConnectionName, nonce: &str, digest: &str, now: Timestamp) -> Row {
-    let expires = Some(after(now, NONCE_AGE));
-    let mut row = instant_row(key::nonce_partition(connection, nonce), key::NONCE, kind::NONCE, now, expires);
-    row.insert("digest".to_owned(), string(digest));
-    row
-}
-
-/// A row that says when.
-fn instant_row(partition: String, sort: &str, kind: &str, at: Timestamp, expires: Option<Timestamp>) -> Row {
-    let mut row = row_head(partition, sort, kind, expires);
-    row.insert("instant".to_owned(), string(key::moment_text(at)));
-    row
-}
-
-/// A row's key.
-pub(crate) fn key(partition: String, sort: &str) -> Row {
-    HashMap::from([("pk".to_owned(), string(partition)), ("sk".to_owned(), string(sort))])
-}
-
-/// A text attribute.
-pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(text.into())
-}
-
-/// A number attribute.
-pub(crate) fn number(value: u64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// A document as it is stored.
-pub(crate) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|never| unreachable!("its keys are strings: {never}"))
-}
-
-fn row(partition: String, sort: &str, kind: &str, doc: String, expires: Option<Timestamp>) -> Row {
-    let mut row = row_head(partition, sort, kind, expires);
-    row.insert("doc".to_owned(), string(doc));
-    row
-}
-
-fn row_head(partition: String, sort: &str, kind: &str, expires: Option<Timestamp>) -> Row {
-    let mut row = key(partition, sort);
-    row.insert("kind".to_owned(), string(kind));
-    row.extend(expires.map(|at| ("expires_at".to_owned(), seconds(at))));
-    row
-}
-
-/// An instant as the table's time to live takes it.
-pub(crate) fn seconds(at: Timestamp) -> AttributeValue {
-    AttributeValue::N(at.as_second().to_string())
-}
-
-/// An instant that much later.
-pub(crate) fn after(at: Timestamp, wait: SignedDuration) -> Timestamp {
-    at.saturating_add(wait).unwrap_or(Timestamp::MAX)
-}
-
-/// The text in an attribute.
-pub(crate) fn text<'a>(row: &'a Row, name: &str) -> Result<&'a str, PortError> {
-    row.get(name)
-        .and_then(|value| value.as_s().ok())
-        .map(String::as_str)
-        .ok_or_else(|| PortError::unreadable(format!("a row has no {name}")))
-}
-
-/// A row's revision.
-pub(crate) fn revision(row: &Row) -> Result<u64, PortError> {
-    count(row, "rev")
-}
-
-/// How often a row was drawn on.
-pub(crate) fn used(row: &Row) -> Result<u32, PortError> {
-    count(row, "used")
-}
-
-/// What a row says was, or ends, at an instant: that instant.
-pub(crate) fn instant(row: &Row) -> Result<Timestamp, PortError> {
-    text(row, "instant")?.parse().map_err(|_| PortError::unreadable("a row's instant is none".to_owned()))
-}
-
-fn count<T: FromStr>(row: &Row, name: &str) -> Result<T, PortError> {
-    let number = row.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
-    number.ok_or_else(|| PortError::unreadable(format!("a row has no {name}")))
-}
-
-/// A row's document. What is wrong with one is told by its place: the text itself may be personal.
-pub(crate) fn read<T: DeserializeOwned>(row: &Row) -> Result<T, PortError> {
-    serde_json::from_str(text(row, "doc")?).map_err(|error| {
-        let kind = text(row, "kind").unwrap_or("row");
-        PortError::unreadable(format!(
-            "a {kind} can't be read: column {} of its doc is not as expected",
-            error.column()
-        ))
-    })
-}
-
-/// The command in a row.
-pub(crate) fn read_command(row: &Row) -> Result<Command, PortError> {
-    Ok(Command { revision: revision(row)?, ..read(row)? })
-}
-
-/// The settings in a row. A key that is younger than the row has its default.
-pub(crate) fn read_settings(row: &Row) -> Result<Settings, PortError> {
-    let unreadable = |_| PortError::unreadable("the settings can't be read: write them again".to_owned());
-    let mut document = serde_json::to_value(Settings::default()).map_err(unreadable)?;
-    if let (Value::Object(all), Value::Object(written)) = (&mut document, read(row)?) {
-        all.extend(written);
-    }
-    serde_json::from_value(document).map_err(unreadable)
-}
-
-/// The fact in a row, without its payload.
-pub(crate) fn read_fact(row: &Row) -> Result<FactRecord, PortError> {
-    let FactDoc { kind, invitee, occurred_at, received_at, .. } = read(row)?;
-    let kind = FactKind::ALL.into_iter().find(|it| it.name() == kind).ok_or_else(|| unknown_kind(row))?;
-    Ok(FactRecord { kind, invitee, occurred_at, received_at })
-}
-
-/// A row that this version doesn't know. To leave it out could mean to do a thing twice.
-pub(crate) fn unknown_kind(row: &Row) -> PortError {
-    PortError::unreadable(format!(
-        "a row of kind {} is not known to this version",
-        text(row, "kind").unwrap_or("(none)")
-    ))
-}
-
-/// What an index knows of an unhandled event.
-pub(crate) fn read_unhandled_event(connection: &ConnectionName, row: &Row) -> Result<UnhandledEventEntry, PortError> {
-    let (id, arrival) =
-        (key::unhandled_event_id(connection, text(row, "pk")?), key::parse_arrival(text(row, "gsi1sk")?));
-    let ((received_at, name), id) = arrival
-        .zip(id)
-        .ok_or_else(|| PortError::unreadable("an index row of an unhandled event can't be read".to_owned()))?;
-    Ok(UnhandledEventEntry { name: name.to_owned(), received_at, id })
-}
-
-/// The payload in a row.
-pub(crate) fn payload(row: &Row) -> Result<Vec<u8>, PortError> {
-    let unreadable = || PortError::unreadable("a payload can't be read".to_owned());
-    let compress = row.get("gz").and_then(|value| value.as_b().ok()).ok_or_else(unreadable)?;
-    let mut payload = Vec::new();
-    GzDecoder::new(compress.as_ref()).read_to_end(&mut payload).map_err(|_| unreadable())?;
-    Ok(payload)
-}
-
-fn compress(payload: &[u8]) -> AttributeValue {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let compress = encoder.write_all(payload).and_then(|()| encoder.finish());
-    AttributeValue::B(Blob::new(compress.unwrap_or_else(|never| unreachable!("memory takes every byte: {never}"))))
-}
-
 /// A fact's document.
 #[derive(Serialize, Deserialize)]
-struct FactDoc {
+struct FactDocument {
     id: FactId,
     kind: String,
     invitee: InviteeUri,
@@ -431,19 +125,268 @@ struct FactDoc {
     received_at: Timestamp,
 }
 
+/// Returns a fact's row, with the payload that the fact was read from.
+pub(crate) fn fact(
+    connection: &ConnectionName,
+    booking: &BookingId,
+    fact: &StoredFact,
+    expires: Option<Timestamp>,
+) -> Row {
+    let document = FactDocument {
+        id: fact.id.clone(),
+        kind: fact.kind.name().to_owned(),
+        invitee: fact.invitee.clone(),
+        occurred_at: fact.occurred_at,
+        received_at: fact.received_at,
+    };
+    let partition = key::booking_partition(connection, booking);
+    let mut row = document_row(partition, &key::fact_sort_key(&fact.id), kind::FACT, &document, expires);
+    row.insert("gz".to_owned(), compress(&fact.payload));
+    row
+}
+
+/// Returns the alias row of an invitee's URI.
+pub(crate) fn invitee_alias(booking: &Booking, invitee: &InviteeUri, expires: Option<Timestamp>) -> Row {
+    alias(booking, invitee.as_str(), key::ALIAS, &json!({ "uri": invitee }), expires)
+}
+
+/// Returns the alias row of the token of a move.
+pub(crate) fn token_alias(booking: &Booking, token: &Token, expires: Option<Timestamp>) -> Row {
+    alias(booking, token.as_str(), key::ALIAS, &json!({ "token": token }), expires)
+}
+
+/// Returns the alias row of a leg's event.
+pub(crate) fn event_alias(booking: &Booking, leg: &Leg, expires: Option<Timestamp>) -> Row {
+    let event = &leg.details.event;
+    alias(booking, event.as_str(), &key::event_sort_key(&booking.id), &json!({ "uri": event }), expires)
+}
+
+fn alias(booking: &Booking, name: &str, sort: &str, document: &Value, expires: Option<Timestamp>) -> Row {
+    let partition = key::alias_partition(&booking.connection, name);
+    let mut row = document_row(partition, sort, kind::ALIAS, document, expires);
+    row.insert("booking".to_owned(), string(booking.id.as_str()));
+    row
+}
+
+/// Returns the row of VAI's metadata for a booking that is not made yet.
+pub(crate) fn metadata(connection: &ConnectionName, booking: &BookingId, metadata: &Metadata) -> Row {
+    let expires = Some(time::add(metadata.created_at, METADATA_RETENTION));
+    document_row(key::booking_partition(connection, booking), key::METADATA, kind::METADATA, metadata, expires)
+}
+
+/// Returns the row of a connection's settings. It never expires.
+pub(crate) fn settings(connection: &ConnectionName, settings: &Settings, version: u64) -> Row {
+    let mut row = document_row(key::settings_partition(connection), key::SETTINGS, kind::SETTINGS, settings, None);
+    row.insert("rev".to_owned(), number(version));
+    row
+}
+
+/// Returns the row of an unhandled event.
+pub(crate) fn unhandled_event(connection: &ConnectionName, event: &UnhandledEvent) -> Row {
+    let document = json!({ "name": event.name, "received_at": event.received_at });
+    let expires = Some(time::add(event.received_at, RETENTION));
+    let partition = key::unhandled_event_partition(connection, &event.id);
+    let mut row = document_row(partition, key::UNHANDLED_EVENT, kind::UNHANDLED_EVENT, &document, expires);
+    row.insert("gz".to_owned(), compress(&event.payload));
+    row.insert("gsi1pk".to_owned(), string(key::unhandled_events_index(connection)));
+    row.insert("gsi1sk".to_owned(), string(key::arrival_sort_key(event.received_at, &event.name)));
+    row
+}
+
+/// Returns the row that says until when Calendly takes no bookings of an owner.
+pub(crate) fn closed(connection: &ConnectionName, owner: &str, until: Timestamp) -> Row {
+    let expires = Some(time::add(until, RETENTION_AFTER_END));
+    instant_row(key::budget_partition(connection, owner), key::CLOSED, kind::CLOSED, until, expires)
+}
+
+/// Returns the row that says when event types last changed. It never expires.
+pub(crate) fn event_types(connection: &ConnectionName, at: Timestamp) -> Row {
+    instant_row(key::event_types_partition(connection), key::EVENT_TYPES, kind::EVENT_TYPES, at, None)
+}
+
+/// Returns the row that says when Calendly last sent something new. It never expires.
+pub(crate) fn pulse(connection: &ConnectionName, at: Timestamp) -> Row {
+    instant_row(key::pulse_partition(connection), key::PULSE, kind::PULSE, at, None)
+}
+
+/// Returns the row of a hold that ends at an instant.
+pub(crate) fn hold(connection: &ConnectionName, id: &str, document: &str, until: Timestamp) -> Row {
+    let expires = Some(time::add(until, RETENTION_AFTER_END));
+    let mut row = instant_row(key::hold_partition(connection, id), key::HOLD, kind::HOLD, until, expires);
+    row.insert("doc".to_owned(), string(document));
+    row
+}
+
+#[derive(Serialize, Deserialize)]
+struct ObjectionDocument {
+    objection: Option<Objection>,
+    source: ConsentSource,
+}
+
+/// Returns the row of what the owner of an address objects to; `None` when an objection was taken back. It never
+/// expires.
+pub(crate) fn objection(
+    connection: &ConnectionName,
+    contact: &ContactKey,
+    objection: Option<Objection>,
+    source: ConsentSource,
+    at: Timestamp,
+) -> Row {
+    let document = json(&ObjectionDocument { objection, source });
+    let mut row = instant_row(key::contact_partition(connection, contact), key::OBJECTION, kind::OBJECTION, at, None);
+    row.insert("doc".to_owned(), string(document));
+    row
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReachedDocument {
+    booking: BookingId,
+    command: CommandId,
+}
+
+/// Returns the row that says which command last sent a message to an address.
+pub(crate) fn reached(
+    connection: &ConnectionName,
+    contact: &ContactKey,
+    booking: &BookingId,
+    command: &CommandId,
+    at: Timestamp,
+) -> Row {
+    let document = json(&ReachedDocument { booking: booking.clone(), command: command.clone() });
+    let expires = Some(time::add(at, REACHED_RETENTION));
+    let mut row = instant_row(key::contact_partition(connection, contact), key::REACHED, kind::REACHED, at, expires);
+    row.insert("doc".to_owned(), string(document));
+    row
+}
+
+/// Returns the row of a nonce that was used for a body with this digest.
+pub(crate) fn nonce(connection: &ConnectionName, nonce: &str, digest: &str, now: Timestamp) -> Row {
+    let expires = Some(time::add(now, NONCE_RETENTION));
+    let mut row = instant_row(key::nonce_partition(connection, nonce), key::NONCE, kind::NONCE, now, expires);
+    row.insert("digest".to_owned(), string(digest));
+    row
+}
+
+/// Returns a connection's row. It never expires.
+pub(crate) fn connection(connection: &Connection, revision: u64) -> Row {
+    let partition = key::CONNECTIONS.to_owned();
+    let mut row = document_row(partition, connection.name.as_str(), kind::CONNECTION, connection, None);
+    row.insert("rev".to_owned(), number(revision));
+    row
+}
+
+fn document_row(
+    partition: String,
+    sort: &str,
+    kind: &str,
+    document: &impl Serialize,
+    expires: Option<Timestamp>,
+) -> Row {
+    let mut row = bare_row(partition, sort, kind, expires);
+    row.insert("doc".to_owned(), string(json(document)));
+    row
+}
+
+fn instant_row(partition: String, sort: &str, kind: &str, at: Timestamp, expires: Option<Timestamp>) -> Row {
+    let mut row = bare_row(partition, sort, kind, expires);
+    row.insert("instant".to_owned(), string(instant_text(at)));
+    row
+}
+
+fn bare_row(partition: String, sort: &str, kind: &str, expires: Option<Timestamp>) -> Row {
+    let mut row = key(partition, sort);
+    row.insert("kind".to_owned(), string(kind));
+    row.extend(expires.map(|at| ("expires_at".to_owned(), seconds(at))));
+    row
+}
+
+/// Reads a command's row.
+pub(crate) fn read_command(row: &Row) -> Result<Command, PortError> {
+    Ok(Command { revision: revision(row)?, ..read(row)? })
+}
+
+/// Reads the row of a fact, without its payload.
+pub(crate) fn read_fact(row: &Row) -> Result<FactRecord, PortError> {
+    let FactDocument { kind, invitee, occurred_at, received_at, .. } = read(row)?;
+    let kind = FactKind::ALL.into_iter().find(|it| it.name() == kind);
+    let kind = kind.ok_or_else(|| PortError::unreadable("this version does not know the kind of a stored fact"))?;
+    Ok(FactRecord { kind, invitee, occurred_at, received_at })
+}
+
+/// Reads the booking that an alias row leads to.
+pub(crate) fn read_alias(row: &Row) -> Result<BookingId, PortError> {
+    check_kind(row, kind::ALIAS)?;
+    text(row, "booking").map(BookingId::new)
+}
+
+/// Reads the booking that an index row belongs to.
+pub(crate) fn read_indexed_booking(connection: &ConnectionName, row: &Row) -> Result<BookingId, PortError> {
+    key::parse_booking_partition(connection, text(row, "pk")?)
+        .ok_or_else(|| PortError::unreadable("an index row does not name a booking of the connection"))
+}
+
+/// Reads the settings' row. A key that the row does not have yet has its default.
+pub(crate) fn read_settings(row: &Row) -> Result<Settings, PortError> {
+    // serde_json's error would quote a value, which may be a host's phone number.
+    let unreadable = |_| PortError::unreadable("the stored settings are malformed: write them again");
+    let written: Map<String, Value> = read(row)?;
+    let mut document = serde_json::to_value(Settings::default()).map_err(unreadable)?;
+    if let Value::Object(all) = &mut document {
+        all.extend(written);
+    }
+    serde_json::from_value(document).map_err(unreadable)
+}
+
+/// Reads the rows of a contact.
+pub(crate) fn read_contact(rows: &[Row]) -> Result<Contact, PortError> {
+    let mut contact = Contact::default();
+    for row in rows {
+        match text(row, "kind")? {
+            kind::OBJECTION => {
+                let document: ObjectionDocument = read(row)?;
+                contact.objection = document.objection.map(|objection| (objection, document.source));
+            }
+            kind::REACHED => {
+                let document: ReachedDocument = read(row)?;
+                contact.last = Some((document.booking, document.command));
+            }
+            _ => return Err(unknown_kind(row)),
+        }
+    }
+    Ok(contact)
+}
+
+/// Reads a connection's row.
+pub(crate) fn read_connection(row: &Row) -> Result<Connection, PortError> {
+    check_kind(row, kind::CONNECTION)?;
+    Ok(Connection { revision: revision(row)?, ..read(row)? })
+}
+
+/// Reads an unhandled event's row, as the index has it.
+pub(crate) fn read_unhandled_event(connection: &ConnectionName, row: &Row) -> Result<UnhandledEventEntry, PortError> {
+    let id = key::unhandled_event_id(connection, text(row, "pk")?);
+    let arrival = key::parse_arrival(text(row, "gsi1sk")?);
+    let ((received_at, name), id) =
+        arrival.zip(id).ok_or_else(|| PortError::unreadable("an index row of an unhandled event is malformed"))?;
+    Ok(UnhandledEventEntry { name: name.to_owned(), received_at, id })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
+    use aws_sdk_dynamodb::types::AttributeValue;
     use domain::settings::{Channel, EventTypeSettings, HostContact, Provider, Template};
     use domain::{BookingId, CanceledBy, Cancellation, Command, Language, Message, Phone, decide};
 
     use super::*;
+    use crate::attributes::{instant, payload};
     use crate::fixtures::{
-        asking, at, calendly_request, created, metadata as written_down, moved, snapshot, stored_facts, token,
+        at, calendly_request, created, metadata as vai_metadata, moved, requesting, snapshot, stored_fact, token,
     };
 
-    /// A row as text, sorted; of payloads the magic number only, since a compressor may change its mind.
+    /// Returns a row as sorted text. Of a payload it has the magic number only: the compressed bytes depend on the
+    /// version of the compressor.
     fn show(row: Row) -> String {
         let value = |value: AttributeValue| match value {
             AttributeValue::S(text) => text,
@@ -458,7 +401,7 @@ mod tests {
     fn booked() -> Booking {
         let mut booking = snapshot("bk-1").booking;
         booking.apply_fact(&created("I1", "2026-11-20T10:00:00Z"));
-        booking.metadata = Some(written_down());
+        booking.metadata = Some(vai_metadata());
         booking
     }
 
@@ -483,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_is_indexed_by_its_invitee_only_while_it_is_on() {
+    fn only_an_active_booking_is_indexed_by_its_invitee() {
         let mut booking = booked();
         let row = super::booking(&booking, 1, None);
         assert!(row.contains_key("gsi1pk") && row.contains_key("zone"));
@@ -496,30 +439,30 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_is_counted_by_its_standing() {
+    fn a_booking_is_indexed_by_its_state() {
         let state = |booking: &Booking| {
             let row = super::booking(booking, 1, None);
             ["gsi3pk", "gsi3sk"].map(|name| text(&row, name).ok().map(str::to_owned))
         };
         let start = Some("2026-11-20T10:00:00Z".to_owned());
-        let as_is = |name: &str| [Some(format!("default#{name}")), start.clone()];
+        let indexed = |name: &str| [Some(format!("default#{name}")), start.clone()];
         let mut booking = snapshot("bk-1").booking;
         assert_eq!(state(&booking), [None, None]);
         booking.apply_fact(&created("I1", "2026-11-20T10:00:00Z"));
-        assert_eq!(state(&booking), as_is("on"));
+        assert_eq!(state(&booking), indexed("on"));
         booking.apply_fact(&moved("I1", "2026-11-20T10:00:00Z", "I2"));
-        assert_eq!(state(&booking), as_is("moving"));
+        assert_eq!(state(&booking), indexed("moving"));
         let mut canceled = created("I2", "2026-11-20T10:00:00Z");
         let by = CanceledBy::Host;
         canceled.leg.canceled =
             Some(Cancellation { at: at("2026-11-03T08:00:00Z"), by, reason: None, rescheduled: false });
         booking.apply_fact(&canceled);
-        assert_eq!(state(&booking), as_is("canceled"));
+        assert_eq!(state(&booking), indexed("canceled"));
     }
 
     #[test]
     fn a_request_alone_is_in_no_index() {
-        let decision = asking(&snapshot("bk-1"), "k-1", calendly_request("2026-11-20T10:00:00Z", None));
+        let decision = requesting(&snapshot("bk-1"), "k-1", calendly_request("2026-11-20T10:00:00Z", None));
         let row = booking(&decision.booking, 1, expiry(&decision, &[]));
         assert_eq!(read::<Booking>(&row).expect("a booking"), decision.booking);
         insta::assert_snapshot!(show(row), @r#"
@@ -558,21 +501,21 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_fact_is_read_back() {
+    fn every_kind_of_fact_can_be_read_back() {
         for kind in FactKind::ALL {
-            let told = StoredFact { kind, ..stored_facts(&created("I1", "2026-11-20T10:00:00Z")) };
-            let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &told, None);
+            let stored = StoredFact { kind, ..stored_fact(&created("I1", "2026-11-20T10:00:00Z")) };
+            let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &stored, None);
             assert_eq!(read_fact(&row).expect("a fact").kind, kind);
         }
     }
 
     #[test]
     fn a_fact() {
-        let told = stored_facts(&created("I1", "2026-11-20T10:00:00Z"));
-        let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &told, Some(at("2027-02-18T10:30:00Z")));
-        assert_eq!(payload(&row).expect("a payload"), told.payload);
+        let stored = stored_fact(&created("I1", "2026-11-20T10:00:00Z"));
+        let row = fact(&ConnectionName::default(), &BookingId::new("bk-1"), &stored, Some(at("2027-02-18T10:30:00Z")));
+        assert_eq!(payload(&row).expect("a payload"), stored.payload);
         let record = read_fact(&row).expect("a fact");
-        assert_eq!((record.kind, record.received_at), (told.kind, told.received_at));
+        assert_eq!((record.kind, record.received_at), (stored.kind, stored.received_at));
         insta::assert_snapshot!(show(row), @r#"
         doc: {"id":"4e2c9bfe6e412533322234f2a790d7d2","kind":"invitee.created","invitee":"https://api.calendly.com/scheduled_events/E/invitees/I1","occurred_at":"2026-11-01T08:00:00Z","received_at":"2026-11-01T08:00:02Z"}
         expires_at: N 1802946600
@@ -612,9 +555,9 @@ mod tests {
     }
 
     #[test]
-    fn vais_metadata() {
-        let row = metadata(&ConnectionName::default(), &BookingId::new("bk-1"), &written_down());
-        assert_eq!(read::<Metadata>(&row).expect("metadata"), written_down());
+    fn metadata_of_vai() {
+        let row = metadata(&ConnectionName::default(), &BookingId::new("bk-1"), &vai_metadata());
+        assert_eq!(read::<Metadata>(&row).expect("metadata"), vai_metadata());
         insta::assert_snapshot!(show(row), @r#"
         doc: {"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"}
         expires_at: N 1809071940
@@ -663,17 +606,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_event() {
+    fn an_unhandled_event() {
         let event = UnhandledEvent {
             id: FactId::new("f-1"),
             name: "routing_form_submission.created".to_owned(),
             received_at: at("2026-11-01T08:00:00Z"),
             payload: b"{}".to_vec(),
         };
-        let row = unknown(&ConnectionName::default(), &event);
+        let row = unhandled_event(&ConnectionName::default(), &event);
         assert_eq!(payload(&row).expect("a payload"), b"{}");
-        let kept = UnhandledEventEntry { name: event.name, received_at: event.received_at, id: event.id };
-        assert_eq!(read_unhandled_event(&ConnectionName::default(), &row).expect("as it was kept"), kept);
+        let entry = UnhandledEventEntry { name: event.name, received_at: event.received_at, id: event.id };
+        assert_eq!(read_unhandled_event(&ConnectionName::default(), &row).expect("an entry"), entry);
         insta::assert_snapshot!(show(row), @r#"
         doc: {"name":"routing_form_submission.created","received_at":"2026-11-01T08:00:00Z"}
         expires_at: N 1801296000
@@ -687,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_say_when() {
+    fn rows_with_an_instant() {
         let connection = ConnectionName::default();
         let until = at("2026-11-20T10:00:00.5Z");
         let closed = closed(&connection, "https://api.calendly.com/users/U1", until);
@@ -722,25 +665,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_person() {
+    fn a_contact() {
         let connection = ConnectionName::default();
         let contact = ContactKey::for_email(&connection, "ana@example.com");
         let now = at("2026-11-20T10:00:00.5Z");
-        let no = objection(&connection, &contact, Some(Objection::FollowUps), ConsentSource::Link, now);
-        let last = reached(&connection, &contact, &BookingId::new("bk-1"), &CommandId::new("sms-reminder-60m-0"), now);
+        let objection_row = objection(&connection, &contact, Some(Objection::FollowUps), ConsentSource::Link, now);
+        let reached_row =
+            reached(&connection, &contact, &BookingId::new("bk-1"), &CommandId::new("sms-reminder-60m-0"), now);
         let known = Contact {
             objection: Some((Objection::FollowUps, ConsentSource::Link)),
             last: Some((BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"))),
         };
-        assert_eq!(read_contact(&[no.clone(), last.clone()]).expect("a contact"), known);
-        insta::assert_snapshot!(show(no), @r#"
+        assert_eq!(read_contact(&[objection_row.clone(), reached_row.clone()]).expect("a contact"), known);
+        insta::assert_snapshot!(show(objection_row), @r#"
         doc: {"objection":"follow_ups","source":"link"}
         instant: 2026-11-20T10:00:00.500000000Z
         kind: objection.v1
         pk: default#contact#ef4d434eeccb07c6cb2c7d15c78cc9f3
         sk: objection
         "#);
-        insta::assert_snapshot!(show(last), @r#"
+        insta::assert_snapshot!(show(reached_row), @r#"
         doc: {"booking":"bk-1","command":"sms-reminder-60m-0"}
         expires_at: N 1829728800
         instant: 2026-11-20T10:00:00.500000000Z
@@ -759,27 +703,42 @@ mod tests {
     }
 
     #[test]
+    fn a_connection() {
+        let connection = crate::fixtures::connection("acme");
+        let row = super::connection(&connection, 1);
+        assert_eq!(read_connection(&row).expect("a connection"), Connection { revision: 1, ..connection });
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"name":"acme","status":"active","created_at":"2026-11-01T07:59:00Z","calendly":{"organization":"https://api.calendly.com/organizations/O1","user":"https://api.calendly.com/users/U1","subscription":"https://api.calendly.com/webhook_subscriptions/S1"}}
+        kind: connection.v1
+        pk: connections
+        rev: N 1
+        sk: acme
+        "#);
+    }
+
+    #[test]
     fn rows_outlive_the_meeting_and_a_late_fact_by_90_days() {
         let fact = created("I1", "2026-11-20T10:00:00Z");
-        let mut told = stored_facts(&fact);
-        let decision = decide(&snapshot("bk-1"), &[fact], &Settings::default(), told.received_at);
-        assert!(expiry(&decision, std::slice::from_ref(&told)) >= Some(after(at("2026-11-20T10:30:00Z"), RETENTION)));
-        told.received_at = at("2027-06-01T00:00:00Z");
-        assert_eq!(expiry(&decision, &[told]), Some(at("2027-08-30T00:00:00Z")));
-        // A request that comes to nothing is a booking too.
-        let decision = asking(&snapshot("bk-1"), "k-1", calendly_request("2026-11-20T10:00:00Z", None));
+        let mut stored = stored_fact(&fact);
+        let decision = decide(&snapshot("bk-1"), &[fact], &Settings::default(), stored.received_at);
+        let end = at("2026-11-20T10:30:00Z");
+        assert!(expiry(&decision, std::slice::from_ref(&stored)) >= Some(time::add(end, RETENTION)));
+        stored.received_at = at("2027-06-01T00:00:00Z");
+        assert_eq!(expiry(&decision, &[stored]), Some(at("2027-08-30T00:00:00Z")));
+        // A request without a booking at Calendly is a booking too.
+        let decision = requesting(&snapshot("bk-1"), "k-1", calendly_request("2026-11-20T10:00:00Z", None));
         assert_eq!(expiry(&decision, &[]), Some(at("2027-02-18T10:00:00Z")));
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_told() {
+    fn an_error_does_not_quote_what_cannot_be_read() {
         let mut row = booking(&booked(), 1, None);
         row.insert("doc".to_owned(), string(r#"{"id": ["ana@example.com"]}"#));
         let error = read::<Booking>(&row).expect_err("no booking").to_string();
-        assert_eq!(error, "a booking.v1 can't be read: column 7 of its doc is not as expected");
+        assert_eq!(error, "the doc of a booking.v1 is malformed at column 7");
         let wrong = r#"{"help_after_minutes":"ana@example.com"}"#;
         row.insert("doc".to_owned(), string(wrong));
         let error = read_settings(&row).expect_err("no settings").to_string();
-        assert_eq!(error, "the settings can't be read: write them again");
+        assert_eq!(error, "the stored settings are malformed: write them again");
     }
 }

@@ -1,4 +1,5 @@
-//! The table against a real endpoint, given by `DYNAMODB_ENDPOINT_URL`; without one these tests say so and pass.
+//! The table against a real endpoint, which `DYNAMODB_ENDPOINT_URL` names. Without one, these tests print that they are
+//! skipped.
 
 #[path = "fixtures/mod.rs"]
 mod fixtures;
@@ -15,23 +16,26 @@ use aws_sdk_dynamodb::types::{
 use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Provider, Template};
 use domain::{
-    Booking, BookingId, Cancellation, Command, CommandId, CommandWrite, ConnectionName, ConsentSource, ContactKey,
-    Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token, VaiAction, Verdict, decide,
+    BookingId, Cancellation, Command, CommandId, CommandWrite, Connection, ConnectionName, ConnectionStatus,
+    ConsentSource, ContactKey, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token,
+    VaiAction, Verdict, decide,
 };
 use engine::{
-    Aliases, ApiStore, BookingCounts, CommitError, Contact, RequestSnapshot, ReserveError, Store, StoredFact,
-    UnhandledEvent,
+    Aliases, ApiStore, BookingCounts, CommitError, Connections, Contact, RequestSnapshot, ReserveError, Store,
+    StoredFact, UnhandledEvent,
 };
 use futures_util::future::join_all;
 use store::{Table, UnhandledEventEntry};
 
-use fixtures::{asking, at, calendly_request, created, invitee, metadata, moved, snapshot, stored_facts, token};
+use fixtures::{
+    at, calendly_request, connection, created, invitee, metadata, moved, requesting, snapshot, stored_fact, token,
+};
 
 const START: &str = "2026-11-20T10:00:00Z";
 const NOW: &str = "2026-11-20T08:00:27Z";
 const OWNER: &str = "https://api.calendly.com/users/U1";
 
-/// A table of the test's own, and a client to look at it from outside.
+/// A table for one test, and a client to look at its rows.
 struct World {
     client: Client,
     name: String,
@@ -41,13 +45,10 @@ struct World {
 
 impl World {
     async fn new(test: &str) -> Option<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "where the tests find their table is no configuration of the program"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the endpoint of the tests is not configuration of the program")]
         let endpoint = std::env::var("DYNAMODB_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
         let Some(endpoint) = endpoint else {
-            #[expect(clippy::print_stderr, reason = "a test that was skipped must not look like one that passed")]
+            #[expect(clippy::print_stderr, reason = "a skipped test must not look like one that passed")]
             {
                 eprintln!("{test}: skipped, DYNAMODB_ENDPOINT_URL is not set");
             }
@@ -61,7 +62,7 @@ impl World {
             .build();
         let client = Client::from_conf(config);
         let name = format!("{test}-{}", std::process::id());
-        // Left by an earlier process of the same id, perhaps.
+        // An earlier process with the same id may have left it.
         let _ = client.delete_table().table_name(&name).send().await;
         create(&client, &name).await;
         let table = Table::new(client.clone(), &name);
@@ -72,22 +73,22 @@ impl World {
         self.table.load_booking(&self.connection, &BookingId::new(booking)).await.expect("a snapshot")
     }
 
-    /// Decides on a fact and commits, as the loop does.
-    async fn tell(&self, booking: &str, fact: &Fact) -> Snapshot {
+    /// Decides on a fact and commits, as the engine does.
+    async fn apply(&self, booking: &str, fact: &Fact) -> Snapshot {
         let before = self.load_booking(booking).await;
-        let told = stored_facts(fact);
-        let decision = decide(&before, std::slice::from_ref(fact), &settings(), told.received_at);
-        self.table.commit_decision(&decision, &[told]).await.expect("a commit");
+        let stored = stored_fact(fact);
+        let decision = decide(&before, std::slice::from_ref(fact), &settings(), stored.received_at);
+        self.table.commit_decision(&decision, &[stored]).await.expect("a commit");
         before.after(&decision)
     }
 
-    /// What is known before a booking is requested.
+    /// Reads what a booking request needs.
     async fn load_request(&self, booking: &str) -> RequestSnapshot {
         let booking = BookingId::new(booking);
-        self.table.load_request(&self.connection, &booking, OWNER, &buckets(at(NOW))).await.expect("a prospect")
+        self.table.load_request(&self.connection, &booking, OWNER, &buckets(at(NOW))).await.expect("a snapshot")
     }
 
-    /// An attribute of a row, as it lies in the table.
+    /// Reads an attribute of a row from the table itself.
     async fn attribute(&self, pk: &str, sk: &str, name: &str) -> Option<AttributeValue> {
         let key = |text: &str| AttributeValue::S(text.to_owned());
         let request = self.client.get_item().table_name(&self.name).key("pk", key(pk)).key("sk", key(sk));
@@ -128,7 +129,7 @@ async fn create(client: &Client, name: &str) {
         .expect("a table");
 }
 
-/// The default settings, with a template, so that there is something to send.
+/// Returns the default settings with a template, so that there is a message to send.
 fn settings() -> Settings {
     let template = Template {
         message: "reminder".to_owned(),
@@ -141,13 +142,13 @@ fn settings() -> Settings {
     Settings { templates: vec![template], ..Settings::default() }
 }
 
-/// The buckets of an instant, from the shortest span to the longest, with what each may hold.
-fn caps(now: &str, most: [u32; 3]) -> [(Bucket, u32); 3] {
+/// Returns the buckets of an instant, from the shortest span to the longest, with their caps.
+fn caps(now: &str, caps: [u32; 3]) -> [(Bucket, u32); 3] {
     let spans = Span::ALL.map(|span| Bucket::of(span, at(now)));
-    std::array::from_fn(|which| (spans[which], most[which]))
+    std::array::from_fn(|at| (spans[at], caps[at]))
 }
 
-/// A decision that only adds a command.
+/// Returns a decision that only adds a command.
 fn adding(snapshot: &Snapshot, command: Command) -> Decision {
     Decision {
         booking: snapshot.booking.clone(),
@@ -165,10 +166,10 @@ fn long_command(number: usize, size: usize) -> Command {
 }
 
 #[tokio::test]
-async fn what_is_committed_is_loaded() {
+async fn a_committed_booking_can_be_loaded() {
     let Some(world) = World::new("round-trip").await else { return };
     assert_eq!(world.load_booking("bk-1").await, snapshot("bk-1"));
-    let mut expected = world.tell("bk-1", &created("I1", START)).await;
+    let mut expected = world.apply("bk-1", &created("I1", START)).await;
     expected.commands.sort_by(|a, b| a.id.cmp(&b.id));
     assert!(!expected.commands.is_empty());
     assert_eq!(world.load_booking("bk-1").await, expected);
@@ -185,25 +186,25 @@ async fn the_token_of_a_move_leads_to_its_booking() {
     let Some(world) = World::new("token").await else { return };
     let (first, second) = (token("k-1"), token("k-2"));
     let seen = snapshot("bk-1");
-    let decision = asking(&seen, "k-1", calendly_request(START, None));
+    let decision = requesting(&seen, "k-1", calendly_request(START, None));
     world.table.commit_decision(&decision, &[]).await.expect("a commit");
     let mut fact = created("I1", START);
     fact.leg.token = Some(first.clone());
-    let seen = world.tell("bk-1", &fact).await;
-    let decision = asking(&seen, "k-2", calendly_request("2026-11-25T10:00:00Z", Some("I1")));
+    let seen = world.apply("bk-1", &fact).await;
+    let decision = requesting(&seen, "k-2", calendly_request("2026-11-25T10:00:00Z", Some("I1")));
     world.table.commit_decision(&decision, &[]).await.expect("a commit");
 
-    let asked = async |invitees: &[InviteeUri], token: &Token| {
+    let aliases = async |invitees: &[InviteeUri], token: &Token| {
         world.table.aliases(&world.connection, invitees, Some(token)).await.expect("aliases")
     };
     let booking = BookingId::new("bk-1");
-    let known = asked(&[invitee("I1"), invitee("I9")], &second).await;
+    let known = aliases(&[invitee("I1"), invitee("I9")], &second).await;
     assert_eq!(known.invitees.into_iter().collect::<Vec<_>>(), [(invitee("I1"), booking.clone())]);
     assert_eq!(known.token, Some(booking.clone()));
-    assert_eq!(asked(&[], &second).await.token, Some(booking));
-    assert_eq!(asked(&[], &first).await, Aliases::default(), "the first leg's token names its booking itself");
+    assert_eq!(aliases(&[], &second).await.token, Some(booking));
+    assert_eq!(aliases(&[], &first).await, Aliases::default(), "the booking's id is made from the first leg's token");
 
-    let other = asking(&snapshot("bk-2"), "k-2", calendly_request(START, Some("I7")));
+    let other = requesting(&snapshot("bk-2"), "k-2", calendly_request(START, Some("I7")));
     assert!(
         matches!(world.table.commit_decision(&other, &[]).await, Err(CommitError::Conflict)),
         "it leads to one booking"
@@ -211,14 +212,14 @@ async fn the_token_of_a_move_leads_to_its_booking() {
 }
 
 #[tokio::test]
-async fn of_two_who_saw_the_same_revision_one_wins() {
+async fn of_two_commits_on_the_same_revision_one_succeeds() {
     let Some(world) = World::new("revision").await else { return };
     let fact = created("I1", START);
     let first = decide(&snapshot("bk-1"), std::slice::from_ref(&fact), &settings(), at("2026-11-01T08:00:00Z"));
-    world.table.commit_decision(&first, &[stored_facts(&fact)]).await.expect("the first");
-    assert!(matches!(world.table.commit_decision(&first, &[stored_facts(&fact)]).await, Err(CommitError::Conflict)));
+    world.table.commit_decision(&first, &[stored_fact(&fact)]).await.expect("the first");
+    assert!(matches!(world.table.commit_decision(&first, &[stored_fact(&fact)]).await, Err(CommitError::Conflict)));
 
-    // The second revision, and commands alone, need the booking as it was seen too.
+    // The second revision, and commands alone, need an unchanged booking too.
     let seen = world.load_booking("bk-1").await;
     let off = moved("I1", START, "I2");
     let second = decide(&seen, std::slice::from_ref(&off), &settings(), at("2026-11-02T08:00:00Z"));
@@ -232,9 +233,9 @@ async fn of_two_who_saw_the_same_revision_one_wins() {
 }
 
 #[tokio::test]
-async fn a_withdrawal_needs_the_command_as_it_was_seen() {
+async fn a_command_is_withdrawn_only_at_the_revision_that_was_read() {
     let Some(world) = World::new("withdrawal").await else { return };
-    let seen = world.tell("bk-1", &created("I1", START)).await;
+    let seen = world.apply("bk-1", &created("I1", START)).await;
     let (now, until) = (at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"));
     let next = {
         let mut fact = created("I2", "2026-11-25T10:00:00Z");
@@ -261,18 +262,18 @@ async fn a_withdrawal_needs_the_command_as_it_was_seen() {
 async fn an_invitee_leads_to_one_booking() {
     let Some(world) = World::new("alias").await else { return };
     let fact = created("I1", START);
-    world.tell("bk-1", &fact).await;
+    world.apply("bk-1", &fact).await;
     let other = decide(&snapshot("bk-2"), std::slice::from_ref(&fact), &settings(), fact.occurred_at);
     assert!(matches!(world.table.commit_decision(&other, &[]).await, Err(CommitError::Conflict)));
     assert_eq!(world.load_booking("bk-2").await, snapshot("bk-2"), "all or nothing");
     // The same event, another invitee: a group event.
-    world.tell("bk-2", &created("I2", START)).await;
+    world.apply("bk-2", &created("I2", START)).await;
 }
 
 #[tokio::test]
 async fn a_command_is_swapped_by_one() {
     let Some(world) = World::new("swap").await else { return };
-    let seen = world.tell("bk-1", &created("I1", START)).await;
+    let seen = world.apply("bk-1", &created("I1", START)).await;
     let open = seen.commands.iter().find(|it| it.state == State::Open).expect("an open command").clone();
     let (pk, sk) = ("default#bk-1", format!("2#cmd#{}", open.id));
     let expiry = world.attribute(pk, &sk, "expires_at").await.expect("an expiry");
@@ -284,7 +285,7 @@ async fn a_command_is_swapped_by_one() {
     let rival = open.claim(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None, None);
     assert!(swap(&claimed, 0).await);
     assert!(!swap(&rival, 0).await);
-    assert!(swap(&claimed, 0).await, "a try whose answer was lost");
+    assert!(swap(&claimed, 0).await, "a repeated call whose answer was lost");
     let done = claimed.clone().with_state(State::Done { provider_id: None }, at("2026-11-01T09:00:02Z"), None, None);
     assert!(swap(&done, 1).await);
     assert!(!swap(&rival, 0).await);
@@ -296,28 +297,27 @@ async fn a_command_is_swapped_by_one() {
 }
 
 #[tokio::test]
-async fn a_payload_is_kept_beside_its_fact() {
+async fn a_payload_is_stored_with_its_fact() {
     let Some(world) = World::new("payload").await else { return };
     let fact = created("I1", START);
-    let seen = world.tell("bk-1", &fact).await;
+    let seen = world.apply("bk-1", &fact).await;
     let payload =
         async |id: &FactId| world.table.load_payload(&world.connection, &seen.booking.id, id).await.expect("an answer");
-    assert_eq!(payload(&fact.id).await, Some(stored_facts(&fact).payload));
+    assert_eq!(payload(&fact.id).await, Some(stored_fact(&fact).payload));
     assert_eq!(payload(&FactId::new("other")).await, None);
 }
 
 #[tokio::test]
-async fn bookings_are_found_by_whatever_one_has() {
+async fn bookings_are_found_by_each_kind_of_id() {
     let Some(world) = World::new("find").await else { return };
     let token = Token::parse("vai1-abcdefghijklmnopqrstuvwxyz").expect("a token");
     world.table.put_metadata(&world.connection, &token, &metadata()).await.expect("written");
-    assert_eq!(world.table.metadata(&world.connection, &token).await.expect("an answer"), Some(metadata()));
     let first = BookingId::from_token(&world.connection, &token);
     let before = world.load_booking(first.as_str()).await;
     assert_eq!((before.revision, before.metadata), (0, Some(metadata())));
-    world.tell(first.as_str(), &created("I1", START)).await;
-    world.tell(first.as_str(), &moved("I1", START, "I3")).await;
-    world.tell("bk-2", &created("I2", START)).await;
+    world.apply(first.as_str(), &created("I1", START)).await;
+    world.apply(first.as_str(), &moved("I1", START, "I3")).await;
+    world.apply("bk-2", &created("I2", START)).await;
 
     let find = async |id: &str| world.table.find_bookings(&world.connection, id).await.expect("an answer");
     let second = BookingId::new("bk-2");
@@ -334,40 +334,18 @@ async fn bookings_are_found_by_whatever_one_has() {
     assert!(find(&"x".repeat(9_999)).await.is_empty());
     assert!(find("").await.is_empty());
 
-    let talked: Vec<Booking> = world.table.by_conversation(&world.connection, "conv-1").await.expect("an answer");
-    assert_eq!(talked.iter().map(|it| &it.id).collect::<Vec<_>>(), [&first]);
-
-    let story = world.table.booking_record(&world.connection, &first).await.expect("an answer").expect("a story");
+    let record = world.table.booking_record(&world.connection, &first).await.expect("an answer").expect("a record");
     let now = world.load_booking(first.as_str()).await;
-    assert_eq!((story.booking, story.commands), (now.booking, now.commands));
+    assert_eq!((record.booking, record.commands), (now.booking, now.commands));
     assert_eq!(
-        story.facts.iter().map(|it| it.kind.name()).collect::<Vec<_>>(),
+        record.facts.iter().map(|it| it.kind.name()).collect::<Vec<_>>(),
         ["invitee.created", "invitee.canceled"]
     );
     assert_eq!(world.table.booking_record(&world.connection, &BookingId::new("bk-9")).await.expect("an answer"), None);
 }
 
 #[tokio::test]
-async fn upcoming_meetings_are_those_that_are_on() {
-    let Some(world) = World::new("upcoming").await else { return };
-    world.tell("bk-2", &created("I2", "2026-11-21T10:00:00Z")).await;
-    world.tell("bk-1", &created("I1", START)).await;
-    world.tell("bk-3", &created("I3", "2026-11-22T10:00:00Z")).await;
-    let upcoming = async |from: &str, until: &str| {
-        let found =
-            world.table.upcoming(&world.connection, " ana@example.COM", at(from), at(until)).await.expect("an answer");
-        found.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(upcoming("2026-11-20T10:00:00Z", "2026-11-22T10:00:00Z").await, ["bk-1", "bk-2"]);
-    assert_eq!(upcoming("2026-11-20T10:00:01Z", "2026-12-22T10:00:00Z").await, ["bk-2", "bk-3"]);
-    world.tell("bk-2", &moved("I2", "2026-11-21T10:00:00Z", "I4")).await;
-    assert_eq!(upcoming("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z").await, ["bk-1", "bk-3"]);
-    let nobody = world.table.upcoming(&world.connection, "b@example.com", at(START), at("2027-01-01T00:00:00Z")).await;
-    assert!(nobody.expect("an answer").is_empty());
-}
-
-#[tokio::test]
-async fn settings_are_versioned_and_cached_and_outlive_an_outage() {
+async fn settings_are_versioned_and_cached_and_survive_an_outage() {
     let Some(world) = World::new("settings").await else { return };
     let other = Table::new(world.client.clone(), &world.name);
     let own = |minutes| Settings { help_after_minutes: minutes, ..Settings::default() };
@@ -381,7 +359,7 @@ async fn settings_are_versioned_and_cached_and_outlive_an_outage() {
     assert_eq!(seen(&other).await, Settings::default().help_after_minutes);
     assert_eq!(world.table.write_settings(&world.connection, &own(5)).await.expect("written"), 1);
     assert_eq!(world.table.write_settings(&world.connection, &own(6)).await.expect("written"), 2);
-    assert_eq!(seen(&world.table).await, 6, "the writer sees them at once");
+    assert_eq!(seen(&world.table).await, 6, "the writer sees its own change at once");
     assert_eq!(seen(&other).await, Settings::default().help_after_minutes, "cached");
     minute().await;
     assert_eq!(seen(&other).await, 6);
@@ -389,56 +367,56 @@ async fn settings_are_versioned_and_cached_and_outlive_an_outage() {
 
     world.client.delete_table().table_name(&world.name).send().await.expect("an outage");
     minute().await;
-    assert_eq!(seen(&world.table).await, 6, "stale, but better than none");
+    assert_eq!(seen(&world.table).await, 6, "stale settings are used");
     let fresh = Table::new(world.client.clone(), &world.name);
     assert!(fresh.load_settings(&world.connection).await.is_err());
 }
 
 #[tokio::test]
-async fn an_unknown_event_is_kept_once() {
-    let Some(world) = World::new("unknown").await else { return };
+async fn an_unhandled_event_is_stored_once() {
+    let Some(world) = World::new("unhandled-once").await else { return };
     let mut event = UnhandledEvent {
         id: FactId::new("f-1"),
         name: "routing_form_submission.created".to_owned(),
         received_at: at("2026-11-01T08:00:00Z"),
         payload: b"{}".to_vec(),
     };
-    world.table.store_unhandled_event(&world.connection, &event).await.expect("kept");
+    world.table.store_unhandled_event(&world.connection, &event).await.expect("stored");
     let expiry = world.attribute("default#unknown#f-1", "unknown", "expires_at").await;
     assert!(expiry.is_some());
     event.received_at = at("2026-11-02T08:00:00Z");
-    world.table.store_unhandled_event(&world.connection, &event).await.expect("kept already");
+    world.table.store_unhandled_event(&world.connection, &event).await.expect("stored already");
     assert_eq!(world.attribute("default#unknown#f-1", "unknown", "expires_at").await, expiry);
 }
 
 #[tokio::test]
-async fn kept_events_are_listed_newest_first_and_shown() {
-    let Some(world) = World::new("kept").await else { return };
+async fn unhandled_events_are_listed_newest_first_and_shown() {
+    let Some(world) = World::new("unhandled").await else { return };
     let acme = ConnectionName::parse("acme").expect("a name");
-    let keep = async |connection: &ConnectionName, id: &str, name: &str, received_at: &str| {
+    let store = async |connection: &ConnectionName, id: &str, name: &str, received_at: &str| {
         let payload = format!("{{\"event\":\"{name}\"}}").into_bytes();
         let event =
             UnhandledEvent { id: FactId::new(id), name: name.to_owned(), received_at: at(received_at), payload };
-        world.table.store_unhandled_event(connection, &event).await.expect("kept");
+        world.table.store_unhandled_event(connection, &event).await.expect("stored");
     };
-    keep(&world.connection, "f-1", "event_type.updated", "2026-11-01T08:00:00.25Z").await;
-    keep(&world.connection, "f-3", "contact.created", "2026-11-03T08:00:00Z").await;
-    keep(&world.connection, "f-2", "event_type.updated", "2026-11-02T08:00:00Z").await;
-    keep(&acme, "f-4", "contact.created", "2026-11-04T08:00:00Z").await;
-    world.tell("bk-1", &created("I1", START)).await;
+    store(&world.connection, "f-1", "event_type.updated", "2026-11-01T08:00:00.25Z").await;
+    store(&world.connection, "f-3", "contact.created", "2026-11-03T08:00:00Z").await;
+    store(&world.connection, "f-2", "event_type.updated", "2026-11-02T08:00:00Z").await;
+    store(&acme, "f-4", "contact.created", "2026-11-04T08:00:00Z").await;
+    world.apply("bk-1", &created("I1", START)).await;
 
-    let kept = async |since: &str, limit| {
-        let kept = world.table.list_unhandled_events(&world.connection, at(since), limit).await.expect("an answer");
-        kept.into_iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
+    let listed = async |since: &str, limit| {
+        let events = world.table.list_unhandled_events(&world.connection, at(since), limit).await.expect("an answer");
+        events.into_iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(kept("2026-11-01T08:00:00.25Z", 9).await, ["f-3", "f-2", "f-1"]);
-    assert_eq!(kept("2026-11-01T08:00:01Z", 9).await, ["f-3", "f-2"]);
-    assert_eq!(kept("2026-11-01T00:00:00Z", 2).await, ["f-3", "f-2"]);
-    assert!(kept("2026-11-01T00:00:00Z", 0).await.is_empty());
-    let of_acme = world.table.list_unhandled_events(&acme, at("2026-11-01T00:00:00Z"), 9).await.expect("an answer");
+    assert_eq!(listed("2026-11-01T08:00:00.25Z", 9).await, ["f-3", "f-2", "f-1"]);
+    assert_eq!(listed("2026-11-01T08:00:01Z", 9).await, ["f-3", "f-2"]);
+    assert_eq!(listed("2026-11-01T00:00:00Z", 2).await, ["f-3", "f-2"]);
+    assert!(listed("2026-11-01T00:00:00Z", 0).await.is_empty());
+    let events = world.table.list_unhandled_events(&acme, at("2026-11-01T00:00:00Z"), 9).await.expect("an answer");
     let received_at = at("2026-11-04T08:00:00Z");
     assert_eq!(
-        of_acme,
+        events,
         [UnhandledEventEntry { name: "contact.created".to_owned(), received_at, id: FactId::new("f-4") }]
     );
 
@@ -446,47 +424,47 @@ async fn kept_events_are_listed_newest_first_and_shown() {
         world.table.unhandled_event_body(&world.connection, &FactId::new(id)).await.expect("an answer")
     };
     assert_eq!(body("f-3").await.as_deref(), Some(&br#"{"event":"contact.created"}"#[..]));
-    assert_eq!(body("f-4").await, None, "another connection's");
+    assert_eq!(body("f-4").await, None, "it belongs to another connection");
 }
 
 #[tokio::test]
-async fn more_kept_events_than_a_page_holds_are_listed_to_the_end() {
-    let Some(world) = World::new("kept-pages").await else { return };
-    // An index row has its keys and nothing else: only long ones fill a page of 1 MB.
+async fn unhandled_events_are_listed_from_all_pages() {
+    let Some(world) = World::new("unhandled-pages").await else { return };
+    // An index row has only its keys. Long keys fill a page of 1 MB soonest.
     let name = "x".repeat(900);
     for number in 0..1300 {
         let id = FactId::new(format!("f-{number:04}"));
         let received_at = at("2026-11-01T08:00:00Z") + Duration::from_secs(number);
         let event = UnhandledEvent { id, name: name.clone(), received_at, payload: b"{}".to_vec() };
-        world.table.store_unhandled_event(&world.connection, &event).await.expect("kept");
+        world.table.store_unhandled_event(&world.connection, &event).await.expect("stored");
     }
     let page = world.client.query().table_name(&world.name).index_name("by_invitee");
     let page = page.key_condition_expression("gsi1pk = :pk");
     let page = page.expression_attribute_values(":pk", AttributeValue::S("default#unknown".to_owned())).send().await;
-    assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
-    let kept = world
+    assert!(page.expect("an answer").last_evaluated_key.is_some(), "the test needs more than one page");
+    let events = world
         .table
         .list_unhandled_events(&world.connection, at("2026-11-01T00:00:00Z"), 9_999)
         .await
         .expect("an answer");
-    assert_eq!((kept.len(), kept[0].id.as_str(), kept[1299].id.as_str()), (1300, "f-1299", "f-0000"));
+    assert_eq!((events.len(), events[0].id.as_str(), events[1299].id.as_str()), (1300, "f-1299", "f-0000"));
 }
 
 #[tokio::test]
-async fn a_large_partition_is_read_to_its_end() {
+async fn a_large_partition_is_read_from_all_pages() {
     let Some(world) = World::new("pages").await else { return };
-    let seen = world.tell("bk-1", &created("I1", START)).await;
+    let seen = world.apply("bk-1", &created("I1", START)).await;
     for number in 0..12 {
         let decision = adding(&seen, long_command(number, 200_000));
         world.table.commit_decision(&decision, &[]).await.expect("a commit");
     }
     let page = world.client.query().table_name(&world.name).key_condition_expression("pk = :pk");
     let page = page.expression_attribute_values(":pk", AttributeValue::S("default#bk-1".to_owned())).send().await;
-    assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
+    assert!(page.expect("an answer").last_evaluated_key.is_some(), "the test needs more than one page");
     assert_eq!(world.load_booking("bk-1").await.commands.len(), seen.commands.len() + 12);
-    let story =
-        world.table.booking_record(&world.connection, &seen.booking.id).await.expect("an answer").expect("a story");
-    assert_eq!((story.commands.len(), story.facts.len()), (seen.commands.len() + 12, 1));
+    let record =
+        world.table.booking_record(&world.connection, &seen.booking.id).await.expect("an answer").expect("a record");
+    assert_eq!((record.commands.len(), record.facts.len()), (seen.commands.len() + 12, 1));
 }
 
 #[tokio::test]
@@ -503,19 +481,19 @@ async fn a_chain_too_long_for_one_transaction_keeps_its_newest_aliases() {
     }
     let fact = created(&uuid(120), START);
     let decision = decide(&seen, std::slice::from_ref(&fact), &settings(), fact.occurred_at);
-    world.table.commit_decision(&decision, &[stored_facts(&fact)]).await.expect("a commit");
+    world.table.commit_decision(&decision, &[stored_fact(&fact)]).await.expect("a commit");
     let wanted: Vec<InviteeUri> = [0, 119, 120].map(|number| invitee(&uuid(number))).into();
     let known = world.table.aliases(&world.connection, &wanted, None).await.expect("aliases");
     assert_eq!(known.invitees.into_keys().collect::<Vec<_>>(), wanted[1..]);
 
-    // The token of a leg that is still awaited has room.
-    let awaited = asking(&world.load_booking("bk-1").await, "k-1", calendly_request(START, Some("C120")));
-    world.table.commit_decision(&awaited, &[]).await.expect("a commit");
+    // The token of an open request has room.
+    let open = requesting(&world.load_booking("bk-1").await, "k-1", calendly_request(START, Some("C120")));
+    world.table.commit_decision(&open, &[]).await.expect("a commit");
     let known = world.table.aliases(&world.connection, &[], Some(&token("k-1"))).await.expect("aliases");
     assert_eq!(known.token, Some(BookingId::new("bk-1")));
 
-    // So have buckets.
-    let again = asking(&world.load_booking("bk-1").await, "k-2", calendly_request(START, Some("C120")));
+    // The buckets have room too.
+    let again = requesting(&world.load_booking("bk-1").await, "k-2", calendly_request(START, Some("C120")));
     world.table.reserve_budget(&again, OWNER, &caps(NOW, [1, 1, 1])).await.expect("reserved");
 }
 
@@ -524,7 +502,7 @@ async fn a_reservation_is_all_or_nothing() {
     let Some(world) = World::new("reserve").await else { return };
     let [minute, hour, day] = caps(NOW, [0; 3]).map(|(bucket, _)| bucket);
     let spent = async || world.load_request("bk-1").await.spent;
-    let decision = |booking: &str| asking(&snapshot(booking), "k-1", calendly_request(START, None));
+    let decision = |booking: &str| requesting(&snapshot(booking), "k-1", calendly_request(START, None));
     let reserve =
         async |booking: &str, most| world.table.reserve_budget(&decision(booking), OWNER, &caps(NOW, most)).await;
 
@@ -535,7 +513,7 @@ async fn a_reservation_is_all_or_nothing() {
     let expiry = world.attribute("default#budget#U1", &hour.name(), "expires_at").await;
     assert_eq!(expiry, Some(AttributeValue::N(hour.expires().as_second().to_string())));
 
-    // One bucket that is full keeps the booking and the other buckets as they are, and is named; of two, the longer span's.
+    // If a bucket is full, nothing is written. The error names the bucket; of two, the one of the longer span.
     for (most, full) in [([1, 2, 2], minute), ([2, 1, 2], hour), ([2, 2, 1], day), ([1, 1, 2], hour), ([2, 0, 2], hour)]
     {
         let refused = reserve("bk-2", most).await;
@@ -544,26 +522,26 @@ async fn a_reservation_is_all_or_nothing() {
     assert_eq!(world.load_booking("bk-2").await, snapshot("bk-2"));
     assert_eq!(spent().await, once);
 
-    // Somebody else was first: the budget is not drawn on, and even a full one does not hide it.
+    // A conflict on the booking leaves the budget alone, and is reported even if the budget is full.
     for most in [[2, 2, 2], [1, 1, 1]] {
-        let beaten = reserve("bk-1", most).await;
-        assert!(matches!(beaten, Err(ReserveError::Commit(CommitError::Conflict))), "{beaten:?}");
+        let conflict = reserve("bk-1", most).await;
+        assert!(matches!(conflict, Err(ReserveError::Commit(CommitError::Conflict))), "{conflict:?}");
     }
     assert_eq!(spent().await, once);
     reserve("bk-2", [2, 2, 2]).await.expect("the last one");
     assert!(matches!(reserve("bk-3", [2, 9, 9]).await, Err(ReserveError::Spent(bucket)) if bucket == minute));
     let other =
         world.table.reserve_budget(&decision("bk-3"), "https://api.calendly.com/users/U2", &caps(NOW, [1, 1, 1])).await;
-    other.expect("another owner's budget is another");
+    other.expect("another owner has another budget");
 }
 
 #[tokio::test]
-async fn of_thirty_at_once_as_many_go_through_as_the_cap_says() {
+async fn of_thirty_concurrent_reservations_the_cap_lets_ten_through() {
     let Some(world) = World::new("reserve-rush").await else { return };
     let table = &world.table;
     let rush = (0..30).map(async |number| {
         let decision =
-            asking(&snapshot(&format!("bk-{number}")), &format!("k-{number}"), calendly_request(START, None));
+            requesting(&snapshot(&format!("bk-{number}")), &format!("k-{number}"), calendly_request(START, None));
         table.reserve_budget(&decision, OWNER, &caps(NOW, [10, 50, 100])).await
     });
     let outcomes = join_all(rush).await;
@@ -581,8 +559,8 @@ async fn of_thirty_at_once_as_many_go_through_as_the_cap_says() {
 }
 
 #[tokio::test]
-async fn a_prospect_has_all_there_is_to_know() {
-    let Some(world) = World::new("prospect").await else { return };
+async fn a_request_snapshot_has_booking_budget_and_event_types() {
+    let Some(world) = World::new("request-snapshot").await else { return };
     let empty = RequestSnapshot {
         booking: snapshot("bk-1").booking,
         revision: 0,
@@ -592,16 +570,12 @@ async fn a_prospect_has_all_there_is_to_know() {
     };
     assert_eq!(world.load_request("bk-1").await, empty);
 
-    let decision = asking(&snapshot("bk-1"), "k-1", calendly_request(START, None));
+    let decision = requesting(&snapshot("bk-1"), "k-1", calendly_request(START, None));
     let caps = caps(NOW, [9; 3]);
     world.table.reserve_budget(&decision, OWNER, &caps).await.expect("reserved");
     let until = at("2026-11-20T08:03:21.5Z");
     world.table.close_budget(&world.connection, OWNER, until).await.expect("closed");
-    world
-        .table
-        .close_budget(&world.connection, "https://api.calendly.com/users/U2", at(START))
-        .await
-        .expect("another's");
+    world.table.close_budget(&world.connection, "https://api.calendly.com/users/U2", at(START)).await.expect("closed");
     world.table.mark_event_types_changed(&world.connection, at("2026-11-20T07:00:00.25Z")).await.expect("written");
     let known = RequestSnapshot {
         booking: decision.booking,
@@ -611,10 +585,10 @@ async fn a_prospect_has_all_there_is_to_know() {
         event_types_changed_at: Some(at("2026-11-20T07:00:00.25Z")),
     };
     assert_eq!(world.load_request("bk-1").await, known);
-    world.tell("bk-1", &created("I1", START)).await;
+    world.apply("bk-1", &created("I1", START)).await;
     let twice = [buckets(at(NOW)), buckets(at(NOW))].concat();
     let request_snapshot = world.table.load_request(&world.connection, &BookingId::new("bk-1"), OWNER, &twice).await;
-    let request_snapshot = request_snapshot.expect("a prospect");
+    let request_snapshot = request_snapshot.expect("a snapshot");
     assert_eq!((request_snapshot.booking, request_snapshot.revision), (world.load_booking("bk-1").await.booking, 2));
     let expiry = world.attribute("default#budget#U1", "closed", "expires_at").await;
     assert_eq!(expiry, Some(AttributeValue::N((until.as_second() + 86_400).to_string())));
@@ -625,8 +599,9 @@ async fn the_latest_change_of_event_types_counts() {
     let Some(world) = World::new("event-types").await else { return };
     let changed_at = async || world.table.event_types_changed_at(&world.connection).await.expect("an answer");
     assert_eq!(changed_at().await, None);
-    for told in ["2026-11-20T07:00:00Z", "2026-11-20T07:00:00.5Z", "2026-11-20T07:00:00.25Z", "2026-11-20T06:59:59Z"] {
-        world.table.mark_event_types_changed(&world.connection, at(told)).await.expect("written");
+    for changed in ["2026-11-20T07:00:00Z", "2026-11-20T07:00:00.5Z", "2026-11-20T07:00:00.25Z", "2026-11-20T06:59:59Z"]
+    {
+        world.table.mark_event_types_changed(&world.connection, at(changed)).await.expect("written");
     }
     assert_eq!(changed_at().await, Some(at("2026-11-20T07:00:00.5Z")));
     let acme = ConnectionName::parse("acme").expect("a name");
@@ -634,7 +609,7 @@ async fn the_latest_change_of_event_types_counts() {
 }
 
 #[tokio::test]
-async fn an_invitee_has_the_zone_of_the_latest_meeting_that_is_on() {
+async fn an_invitee_has_the_zone_of_the_latest_active_meeting() {
     let Some(world) = World::new("zone").await else { return };
     let zone_of =
         async || world.table.find_zone(&world.connection, &" ana@example.COM".into()).await.expect("an answer");
@@ -644,13 +619,13 @@ async fn an_invitee_has_the_zone_of_the_latest_meeting_that_is_on() {
         fact.leg.details.zone = zone.map(str::to_owned);
         fact
     };
-    world.tell("bk-1", &in_zone("I1", START, Some("Asia/Taipei"))).await;
-    world.tell("bk-2", &in_zone("I2", "2026-11-19T10:00:00Z", Some("Europe/Bucharest"))).await;
+    world.apply("bk-1", &in_zone("I1", START, Some("Asia/Taipei"))).await;
+    world.apply("bk-2", &in_zone("I2", "2026-11-19T10:00:00Z", Some("Europe/Bucharest"))).await;
     assert_eq!(zone_of().await.as_deref(), Some("Asia/Taipei"));
-    world.tell("bk-1", &moved("I1", START, "I3")).await;
-    assert_eq!(zone_of().await.as_deref(), Some("Europe/Bucharest"), "the other is not on any more");
-    world.tell("bk-3", &in_zone("I4", "2026-11-21T10:00:00Z", None)).await;
-    assert_eq!(zone_of().await, None, "nobody knows");
+    world.apply("bk-1", &moved("I1", START, "I3")).await;
+    assert_eq!(zone_of().await.as_deref(), Some("Europe/Bucharest"), "the other is no longer active");
+    world.apply("bk-3", &in_zone("I4", "2026-11-21T10:00:00Z", None)).await;
+    assert_eq!(zone_of().await, None, "the latest has no zone");
 }
 
 #[tokio::test]
@@ -665,7 +640,7 @@ async fn permits_never_exceed_their_limit() {
     assert_eq!(take("a", 1, 10, "2026-11-20T08:00:30Z").await, 0);
     assert_eq!(take("a", 1, 5, "2026-11-20T08:00:30Z").await, 0, "the limit was lowered");
     assert_eq!(take("a", 4, 10, "2026-11-20T08:01:00Z").await, 4, "the next minute");
-    assert_eq!(take("b", 99, 10, "2026-11-20T08:00:00Z").await, 10, "another key, and more than there ever are");
+    assert_eq!(take("b", 99, 10, "2026-11-20T08:00:00Z").await, 10, "another key, and more than the limit");
     assert_eq!(take("c", 0, 10, "2026-11-20T08:00:00Z").await, 0);
     assert_eq!(take("c", 1, 0, "2026-11-20T08:00:00Z").await, 0);
     assert!(world.attribute("permits#a", "2026-11-20T08:00Z", "expires_at").await.is_some());
@@ -676,7 +651,7 @@ async fn permits_never_exceed_their_limit() {
 }
 
 #[tokio::test]
-async fn what_a_person_objects_to_is_kept_and_the_latest_word_counts() {
+async fn an_objection_is_stored_and_the_latest_one_counts() {
     let Some(world) = World::new("contact").await else { return };
     let key = ContactKey::for_email(&world.connection, "ana@example.com");
     let (table, connection) = (&world.table, &world.connection);
@@ -685,20 +660,20 @@ async fn what_a_person_objects_to_is_kept_and_the_latest_word_counts() {
 
     let (booking, command) = (BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"));
     table.record_reached(connection, &key, &booking, &command, at(NOW)).await.expect("written");
-    let object = async |objection, source, when: &str| {
+    let write = async |objection, source, when: &str| {
         table.write_objection(connection, &key, objection, source, at(when)).await.expect("written");
     };
-    object(Some(Objection::Everything), ConsentSource::Reply, "2026-11-20T09:00:00Z").await;
-    // A word that was overtaken changes nothing.
-    object(None, ConsentSource::Reply, "2026-11-20T08:59:59Z").await;
+    write(Some(Objection::Everything), ConsentSource::Reply, "2026-11-20T09:00:00Z").await;
+    // An older reply that arrives later changes nothing.
+    write(None, ConsentSource::Reply, "2026-11-20T08:59:59Z").await;
     let known = contact().await;
     assert_eq!(known.objection, Some((Objection::Everything, ConsentSource::Reply)));
     assert_eq!(known.last, Some((booking, command)));
     let pk = format!("default#contact#{}", key.as_str());
-    assert_eq!(world.attribute(&pk, "objection", "expires_at").await, None, "a no is kept");
+    assert_eq!(world.attribute(&pk, "objection", "expires_at").await, None, "an objection never expires");
     assert!(world.attribute(&pk, "reached", "expires_at").await.is_some());
 
-    object(None, ConsentSource::Reply, "2026-11-20T09:00:01Z").await;
+    write(None, ConsentSource::Reply, "2026-11-20T09:00:01Z").await;
     assert_eq!(contact().await.objection, None);
     let other = ConnectionName::parse("acme").expect("a name");
     assert_eq!(table.load_contact(&other, &key).await.expect("an answer"), Contact::default());
@@ -714,15 +689,15 @@ async fn a_number_is_used_once_and_its_redelivery_is_no_second_use() {
     assert!(used("n-1", "body").await, "the queue delivers it again");
     assert!(!used("n-1", "forged").await);
     assert!(used("n-2", "forged").await);
-    assert!(used(&"n".repeat(9_999), "body").await, "it is a stranger's text");
+    assert!(used(&"n".repeat(9_999), "body").await, "it may be of any length");
 }
 
 #[tokio::test]
-async fn a_hold_is_kept_with_its_end() {
+async fn a_hold_is_stored_with_its_end() {
     let Some(world) = World::new("hold").await else { return };
     let hold = async |id: &str| world.table.load_hold(&world.connection, id).await.expect("an answer");
     let until = at("2026-11-20T08:10:00.5Z");
-    world.table.put_hold(&world.connection, "h-1", r#"{"any":"text"}"#, until).await.expect("kept");
+    world.table.put_hold(&world.connection, "h-1", r#"{"any":"text"}"#, until).await.expect("stored");
     assert_eq!(hold("h-1").await, Some((r#"{"any":"text"}"#.to_owned(), until)));
     assert_eq!(hold("h-2").await, None);
     assert_eq!(hold("").await, None);
@@ -734,32 +709,32 @@ async fn a_hold_is_kept_with_its_end() {
 }
 
 #[tokio::test]
-async fn bookings_are_counted_by_their_standing() {
-    let Some(world) = World::new("totals").await else { return };
-    let totals = async |now: &str| world.table.count_bookings(&world.connection, at(now)).await.expect("an answer");
-    assert_eq!(totals(START).await, BookingCounts::default());
-    world.tell("bk-1", &created("I1", "2026-11-20T09:59:59Z")).await;
-    world.tell("bk-2", &created("I2", START)).await;
-    world.tell("bk-3", &created("I3", "2026-11-21T10:00:00Z")).await;
-    world.tell("bk-4", &moved("I4", START, "I5")).await;
+async fn bookings_are_counted_by_their_state() {
+    let Some(world) = World::new("counts").await else { return };
+    let counts = async |now: &str| world.table.count_bookings(&world.connection, at(now)).await.expect("an answer");
+    assert_eq!(counts(START).await, BookingCounts::default());
+    world.apply("bk-1", &created("I1", "2026-11-20T09:59:59Z")).await;
+    world.apply("bk-2", &created("I2", START)).await;
+    world.apply("bk-3", &created("I3", "2026-11-21T10:00:00Z")).await;
+    world.apply("bk-4", &moved("I4", START, "I5")).await;
     let mut canceled = moved("I6", START, "I7");
     canceled.leg.next = None;
     canceled.leg.canceled = canceled.leg.canceled.map(|end| Cancellation { rescheduled: false, ..end });
-    world.tell("bk-5", &canceled).await;
+    world.apply("bk-5", &canceled).await;
     world
         .table
-        .commit_decision(&asking(&snapshot("bk-6"), "k-1", calendly_request(START, None)), &[])
+        .commit_decision(&requesting(&snapshot("bk-6"), "k-1", calendly_request(START, None)), &[])
         .await
         .expect("a request alone");
-    assert_eq!(totals(START).await, BookingCounts { upcoming: 2, past: 1, canceled: 1, moving: 1 });
-    assert_eq!(totals("2027-01-01T00:00:00Z").await, BookingCounts { upcoming: 0, past: 3, canceled: 1, moving: 1 });
+    assert_eq!(counts(START).await, BookingCounts { upcoming: 2, past: 1, canceled: 1, moving: 1 });
+    assert_eq!(counts("2027-01-01T00:00:00Z").await, BookingCounts { upcoming: 0, past: 3, canceled: 1, moving: 1 });
     let acme = ConnectionName::parse("acme").expect("a name");
     assert_eq!(world.table.count_bookings(&acme, at(START)).await.expect("an answer"), BookingCounts::default());
 }
 
 #[tokio::test]
-async fn more_bookings_than_a_page_holds_are_counted_to_the_end() {
-    let Some(world) = World::new("totals-pages").await else { return };
+async fn bookings_are_counted_on_all_pages() {
+    let Some(world) = World::new("counts-pages").await else { return };
     let text = |text: String| AttributeValue::S(text);
     // Long keys fill a page soonest.
     let rows: Vec<_> = (0..1300)
@@ -779,31 +754,55 @@ async fn more_bookings_than_a_page_holds_are_counted_to_the_end() {
     let page = world.client.query().table_name(&world.name).index_name("by_start").select(Select::Count);
     let page = page.key_condition_expression("gsi3pk = :pk");
     let page = page.expression_attribute_values(":pk", text("default#on".to_owned())).send().await;
-    assert!(page.expect("an answer").last_evaluated_key.is_some(), "one page would prove nothing");
-    let totals = world.table.count_bookings(&world.connection, at(START)).await.expect("an answer");
-    assert_eq!(totals, BookingCounts { upcoming: 1300, ..BookingCounts::default() });
+    assert!(page.expect("an answer").last_evaluated_key.is_some(), "the test needs more than one page");
+    let counts = world.table.count_bookings(&world.connection, at(START)).await.expect("an answer");
+    assert_eq!(counts, BookingCounts { upcoming: 1300, ..BookingCounts::default() });
 }
 
 #[tokio::test]
-async fn what_a_webhook_told_is_felt() {
+async fn a_webhook_writes_the_pulse() {
     let Some(world) = World::new("pulse").await else { return };
     let other = Table::new(world.client.clone(), &world.name);
-    let felt = async || world.table.last_webhook(&world.connection).await.expect("an answer");
-    let told = async |table: &Table, booking: &str, received_at: &str, payload: &[u8]| {
+    let pulse = async || world.table.last_webhook(&world.connection).await.expect("an answer");
+    let commit = async |table: &Table, booking: &str, received_at: &str, payload: &[u8]| {
         let fact = created(&format!("I-{booking}"), START);
         let decision = decide(&snapshot(booking), std::slice::from_ref(&fact), &settings(), fact.occurred_at);
-        let told = StoredFact { received_at: at(received_at), payload: payload.to_vec(), ..stored_facts(&fact) };
-        table.commit_decision(&decision, &[told]).await.expect("a commit");
+        let stored = StoredFact { received_at: at(received_at), payload: payload.to_vec(), ..stored_fact(&fact) };
+        table.commit_decision(&decision, &[stored]).await.expect("a commit");
     };
-    told(&world.table, "bk-1", "2026-11-02T08:00:00Z", b"").await;
-    assert_eq!(felt().await, None, "Calendly was asked, and did not tell");
-    told(&world.table, "bk-2", "2026-11-02T08:00:01.5Z", b"{}").await;
-    assert_eq!(felt().await, Some(at("2026-11-02T08:00:01.5Z")));
-    told(&world.table, "bk-3", "2026-11-02T08:00:02Z", b"{}").await;
-    assert_eq!(felt().await, Some(at("2026-11-02T08:00:01.5Z")), "once a minute is enough");
-    told(&other, "bk-4", "2026-11-02T08:00:01Z", b"{}").await;
-    assert_eq!(felt().await, Some(at("2026-11-02T08:00:01.5Z")), "another instance knows nothing later");
+    commit(&world.table, "bk-1", "2026-11-02T08:00:00Z", b"").await;
+    assert_eq!(pulse().await, None, "an answer to our call is no webhook");
+    commit(&world.table, "bk-2", "2026-11-02T08:00:01.5Z", b"{}").await;
+    assert_eq!(pulse().await, Some(at("2026-11-02T08:00:01.5Z")));
+    commit(&world.table, "bk-3", "2026-11-02T08:00:02Z", b"{}").await;
+    assert_eq!(pulse().await, Some(at("2026-11-02T08:00:01.5Z")), "once a minute is enough");
+    commit(&other, "bk-4", "2026-11-02T08:00:01Z", b"{}").await;
+    assert_eq!(pulse().await, Some(at("2026-11-02T08:00:01.5Z")), "an earlier instant changes nothing");
     let third = Table::new(world.client.clone(), &world.name);
-    told(&third, "bk-5", "2026-11-02T08:00:03Z", b"{}").await;
-    assert_eq!(felt().await, Some(at("2026-11-02T08:00:03Z")));
+    commit(&third, "bk-5", "2026-11-02T08:00:03Z", b"{}").await;
+    assert_eq!(pulse().await, Some(at("2026-11-02T08:00:03Z")));
+}
+
+#[tokio::test]
+async fn connections_are_listed_by_name_and_written_at_the_revision_that_was_read() {
+    let Some(World { table, .. }) = World::new("connections").await else { return };
+    let load = async |name: &str| {
+        table.load_connection(&ConnectionName::parse(name).expect("a name")).await.expect("an answer")
+    };
+    assert_eq!(table.list_connections().await.expect("an answer"), []);
+    assert_eq!(load("acme").await, None);
+    let (acme, connections) = (connection("acme"), connection("connections"));
+    table.write_connection(&connections).await.expect("written");
+    table.write_connection(&acme).await.expect("written");
+    assert!(matches!(table.write_connection(&acme).await, Err(CommitError::Conflict)), "it is stored already");
+
+    let stored = load("acme").await.expect("a connection");
+    assert_eq!(stored, Connection { revision: 1, ..acme });
+    let disabled = Connection { status: ConnectionStatus::Disabled, ..stored.clone() };
+    table.write_connection(&disabled).await.expect("written");
+    assert!(matches!(table.write_connection(&stored).await, Err(CommitError::Conflict)), "it has changed");
+    let missing = Connection { revision: 1, ..connection("other") };
+    assert!(matches!(table.write_connection(&missing).await, Err(CommitError::Conflict)), "it is not stored");
+    let expected = [Connection { revision: 2, ..disabled }, Connection { revision: 1, ..connections }];
+    assert_eq!(table.list_connections().await.expect("an answer"), expected);
 }

@@ -119,8 +119,8 @@ impl<M: engine::Messaging> World for AwsWorld<M> {
         self.messaging.as_ref()
     }
 
-    /// Counts outcomes. Those that an alarm watches are counted once more: a message that did not reach its people, and a
-    /// provider that rejects our account or template.
+    /// Counts outcomes. Those that an alarm watches are counted once more: a message that did not reach its people, and
+    /// a provider that rejects our account or template.
     fn observe(&self, command: &Command) {
         let (now, state) = (self.clock.now(), &command.state);
         let reason = command.history.last().and_then(|it| it.reason);

@@ -1,5 +1,5 @@
-//! Timers: EventBridge Scheduler one-shots that put a message on the `due` queue and then delete themselves, and delayed
-//! messages for short waits.
+//! Timers: EventBridge Scheduler one-shots that put a message on the `due` queue and then delete themselves, and
+//! delayed messages for short waits.
 
 use std::time::Duration;
 

@@ -57,8 +57,8 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The invitee's language: the event type's in the settings, else the booking's (VAI names it), else the likely one of
-    /// the time zone, else the default.
+    /// The invitee's language: the event type's in the settings, else the booking's (VAI names it), else the likely one
+    /// of the time zone, else the default.
     pub fn language(&self) -> Language {
         let Self { booking, leg, settings, .. } = self;
         settings
@@ -80,8 +80,8 @@ pub(crate) trait Destination {
     /// suffixes of a retried timer it has at most 64 characters.
     fn slug(&self) -> String;
 
-    /// The command's id: a hash of the booking, the action, the invitee and the start. Nothing that a retry, another order
-    /// of arrival or another machine would see differently.
+    /// The command's id: a hash of the booking, the action, the invitee and the start. Nothing that a retry, another
+    /// order of arrival or another machine would see differently.
     fn command_id(&self, booking: &BookingId, leg: &InviteeUri, start: Timestamp) -> CommandId {
         let slug = self.slug();
         CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])

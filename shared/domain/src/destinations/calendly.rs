@@ -81,8 +81,8 @@ impl Destination for CalendlyAction {
     }
 }
 
-/// The reason that Calendly gives to the people of a canceled event. For a move it says where to, so that nobody takes it
-/// for the end.
+/// The reason that Calendly gives to the people of a canceled event. For a move it says where to, so that nobody takes
+/// it for the end.
 fn cancel_reason(context: &Context<'_>) -> Private<String> {
     let Context { booking, leg, settings, .. } = context;
     let Some(new) = booking.replacing(leg) else {

@@ -1,5 +1,5 @@
-//! The destinations: where commands act. Each module owns its actions' ids, guarantees, retries, composition and titles;
-//! [`Action`] joins them.
+//! The destinations: where commands act. Each module owns its actions' ids, guarantees, retries, composition and
+//! titles; [`Action`] joins them.
 
 mod action;
 mod base;

@@ -91,8 +91,8 @@ pub enum VaiCall {
     LogFact(Analytics, FactId),
 }
 
-/// When news of a past meeting is no longer sent. Well inside the 90 days after which a booking's commands may have expired
-/// from the table: an expired command must not be done again.
+/// When news of a past meeting is no longer sent. Well inside the 90 days after which a booking's commands may have
+/// expired from the table: an expired command must not be done again.
 const NEWS_LATENESS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl VaiAction {

@@ -114,8 +114,8 @@ impl EventType {
 }
 
 impl Catalog {
-    /// The event type that is asked for by its URI, UUID, scheduling URL, name or slug; only the host's, if one is given.
-    /// In names and slugs, case, accents, punctuation and spaces don't matter, unless they tell two apart.
+    /// The event type that is asked for by its URI, UUID, scheduling URL, name or slug; only the host's, if one is
+    /// given. In names and slugs, case, accents, punctuation and spaces don't matter, unless they tell two apart.
     ///
     /// # Errors
     /// None is meant, or several are.
@@ -158,8 +158,8 @@ impl Catalog {
         })
     }
 
-    /// The event types that a topic leads to: one, unless its event type or host is not (or no longer) in the catalogue,
-    /// or hosts have event types of the same name and the topic says no host.
+    /// The event types that a topic leads to: one, unless its event type or host is not (or no longer) in the
+    /// catalogue, or hosts have event types of the same name and the topic says no host.
     pub fn led_to(&self, topic: &Topic, host: Option<&Host>) -> Vec<&EventType> {
         let own = match topic.host.as_deref().map(|it| self.find_host(it)).transpose() {
             Ok(own) => own,

@@ -147,9 +147,9 @@ const LONGEST_EMAIL: usize = 254;
 /// Puts the answers under the exact texts of the form's questions.
 ///
 /// A question is known by its text, else by what is the same text to a person, else by what nearly is, if that leads to
-/// one question only; a second answer to a question is unmatched. An answer to a question with choices becomes the exact
-/// text of the choice. If the form asks for a phone number and none is given, the invitee's is: under the first question
-/// that the settings say is for it, else under the first that takes nothing but a phone number.
+/// one question only; a second answer to a question is unmatched. An answer to a question with choices becomes the
+/// exact text of the choice. If the form asks for a phone number and none is given, the invitee's is: under the first
+/// question that the settings say is for it, else under the first that takes nothing but a phone number.
 ///
 /// # Errors
 /// A required question has no answer, or an answer is not one that its question takes.
@@ -258,8 +258,8 @@ fn choice<'a>(choices: Vec<&'a String>, said: &str) -> Option<&'a str> {
 const SEPARATORS: [char; 3] = ['\n', ';', ','];
 
 /// Several choices, a line each. They are given with lines, semicolons or commas between them, and may hold such
-/// themselves: the longest run of parts that is a choice is one. What is no choice, up to the next that is, is one other
-/// answer.
+/// themselves: the longest run of parts that is a choice is one. What is no choice, up to the next that is, is one
+/// other answer.
 fn choices(question: &Question, said: &str) -> Option<String> {
     let separators = |text: &str| text.matches(SEPARATORS).count();
     let bare = |text: &'_ str| text.trim_matches(|c: char| c.is_whitespace() || SEPARATORS.contains(&c)).to_owned();
@@ -309,8 +309,8 @@ pub fn phone(text: &str) -> Option<Phone> {
 /// Where to meet, as Calendly is told.
 ///
 /// What is wanted is a kind, or what people call it ("Zoom", "phone call"), and what that needs to be told. Without a
-/// wish it is the first way to meet that needs nothing of the invitee, else a call to the invitee's phone. `None` leaves
-/// it to Calendly, which it wants for itself when it chooses the host.
+/// wish it is the first way to meet that needs nothing of the invitee, else a call to the invitee's phone. `None`
+/// leaves it to Calendly, which it wants for itself when it chooses the host.
 ///
 /// # Errors
 /// What is wanted is not offered, or needs something that is not known.
@@ -414,8 +414,8 @@ fn meant_by(words: &str) -> &'static [&'static str] {
     }
 }
 
-/// The guests that Calendly is told: each once, without the invitee and without `never`, which holds addresses and whole
-/// domains (`@example.com`).
+/// The guests that Calendly is told: each once, without the invitee and without `never`, which holds addresses and
+/// whole domains (`@example.com`).
 ///
 /// # Errors
 /// One is no address, or there are too many.

@@ -72,8 +72,8 @@ pub fn span_of_alternatives(wish: Timestamp, now: Timestamp, zone: &TimeZone, da
     (from, until)
 }
 
-/// The slot that is meant: of those that are near enough, the nearest. Of two just as near it is the later: somebody who
-/// is too early can wait, somebody who is too late has missed it.
+/// The slot that is meant: of those that are near enough, the nearest. Of two just as near it is the later: somebody
+/// who is too early can wait, somebody who is too late has missed it.
 pub fn chosen<'a>(slots: &'a [Slot], wish: Timestamp, shift: Shift, zone: &TimeZone) -> Option<&'a Slot> {
     let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
     let is_near_enough = |slot: &&Slot| match shift {

@@ -70,8 +70,8 @@ fn plain(c: char, word: &mut String) {
     word.push(plain);
 }
 
-/// All that `asked` names: those with that very name; if there are none, those that differ in case; if there are none of
-/// these either, those that are the same to a person.
+/// All that `asked` names: those with that very name; if there are none, those that differ in case; if there are none
+/// of these either, those that are the same to a person.
 pub(super) fn named<'a, T: ?Sized>(all: &[&'a T], name: impl Fn(&'a T) -> &'a str, asked: &str) -> Vec<&'a T> {
     let asked = asked.trim();
     for same in [is_equal, differs_in_case, is_same] {

@@ -85,8 +85,8 @@ pub struct Wording {
     pub html: Option<String>,
 }
 
-/// When nobody wants to be texted, by the recipient's clock: from the one time to the other, over midnight. The same time
-/// twice: never.
+/// When nobody wants to be texted, by the recipient's clock: from the one time to the other, over midnight. The same
+/// time twice: never.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QuietHours {
@@ -565,8 +565,8 @@ impl Settings {
         }
     }
 
-    /// What a reply says about being texted: `Some(true)` to be left alone, `Some(false)` to be texted again. Only a reply
-    /// that is nothing but such a word says so: "cancel my booking" is for somebody to read.
+    /// What a reply says about being texted: `Some(true)` to be left alone, `Some(false)` to be texted again. Only a
+    /// reply that is nothing but such a word says so: "cancel my booking" is for somebody to read.
     pub fn wants_to_stop(&self, reply: &str) -> Option<bool> {
         let bare = |text: &str| text.trim().trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         let reply = bare(reply);

@@ -37,8 +37,8 @@ impl<W: World> Run<'_, W> {
         self.world().calendly().fetch_invitee(self.invocation.connection, invitee).await.ok().flatten()
     }
 
-    /// Reads how Calendly sees a meeting now, before a reminder of it is sent: the link is often made after the booking, and
-    /// webhooks can be late. `None` when nothing is new, or Calendly can't be asked.
+    /// Reads how Calendly sees a meeting now, before a reminder of it is sent: the link is often made after the
+    /// booking, and webhooks can be late. `None` when nothing is new, or Calendly can't be asked.
     pub(super) async fn fetch_update(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
         let fetch = self.world().calendly().fetch_invitee(self.invocation.connection, invitee);
         let fact = self.invocation.limiter.run(fetch).await.ok().flatten()?;

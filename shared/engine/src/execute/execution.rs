@@ -67,15 +67,15 @@ pub(crate) async fn execute<W: World>(
             }
         }
     }
+    if is_left {
+        run.schedule_recheck(run.now()).await?;
+    }
     if open > 0 {
         return Err(EngineError::Unfinished(open));
     }
     if is_held {
         // By then the claims of the others are settled, or have lapsed.
         run.schedule_recheck(run.now() + LEASE + SignedDuration::from_secs(1)).await?;
-    }
-    if is_left {
-        run.schedule_recheck(run.now()).await?;
     }
     Ok(execution)
 }
@@ -149,8 +149,8 @@ impl<W: World> Run<'_, W> {
         CommandEnd::Finished
     }
 
-    /// Asks Calendly for the missing half of a move. A question needs no claim. Its answer is a fact like any other; once
-    /// that is committed, the question is no longer planned.
+    /// Asks Calendly for the missing half of a move. A question needs no claim. Its answer is a fact like any other;
+    /// once that is committed, the question is no longer planned.
     async fn ask_calendly(&self, command: &Command, now: Timestamp) -> CommandEnd {
         let outcome = match self.fetch_missing_half(command).await {
             Ok(fact) => return CommandEnd::Answered(Box::new(fact)),

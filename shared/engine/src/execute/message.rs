@@ -57,8 +57,8 @@ pub(super) enum NotSent {
 }
 
 impl<W: World> Run<'_, W> {
-    /// Finds out who gets a message and whether they opted out, and completes the message: a host's time zone, a new link.
-    /// Without these two it is sent all the same.
+    /// Finds out who gets a message and whether they opted out, and completes the message: a host's time zone, a new
+    /// link. Without these two it is sent all the same.
     pub(super) async fn address_message(
         &self,
         messaging: &W::Messaging,

@@ -70,7 +70,8 @@ pub trait ApiStore {
         buckets: &[Bucket],
     ) -> Result<RequestSnapshot, PortError>;
 
-    /// Commits a decision and takes one booking out of each bucket, unless a bucket has reached its cap. All or nothing.
+    /// Commits a decision and takes one booking out of each bucket, unless a bucket has reached its cap. All or
+    /// nothing.
     async fn reserve_budget(
         &self,
         decision: &Decision,
@@ -114,8 +115,8 @@ pub trait ApiStore {
     /// Takes up to `wanted` of a key's permits for the minute of `now`. Returns how many it got.
     async fn take_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError>;
 
-    /// Finds the bookings that an id leads to: our own id, the UUID or URI of an invitee or event, or a conversation. Up to
-    /// three calls.
+    /// Finds the bookings that an id leads to: our own id, the UUID or URI of an invitee or event, or a conversation.
+    /// Up to three calls.
     async fn find_bookings(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, PortError>;
 
     /// Reads everything that is stored of a booking; `None` when there is no such booking.

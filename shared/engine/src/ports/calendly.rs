@@ -19,8 +19,8 @@ pub trait Calendly {
     /// Looks for the booking that carries a token: what is asked after an answer was lost.
     async fn find_booking(&self, connection: &ConnectionName, query: &BookingQuery) -> Result<Option<Fact>, PortError>;
 
-    /// Cancels an invitee's whole event, unless others are in it too ([`Reason::SharedEvent`]) or it has begun. An event
-    /// that is canceled already is done.
+    /// Cancels an invitee's whole event, unless others are in it too ([`Reason::SharedEvent`]) or it has begun. An
+    /// event that is canceled already is done.
     async fn cancel_event(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome;
 
     /// Reads the IANA time zone of a host, by the host's URI; `None` when Calendly names none that exists. Cached.

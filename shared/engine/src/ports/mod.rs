@@ -6,6 +6,7 @@ mod api_store;
 mod calendly;
 mod calendly_account;
 mod clock;
+mod connections;
 mod error;
 mod message;
 mod no_messaging;
@@ -21,6 +22,7 @@ pub use calendly_account::{
     Subscription,
 };
 pub use clock::Clock;
+pub use connections::Connections;
 pub use error::{CalendlyError, CommitError, PortError};
 pub use message::{Email, Sms};
 pub use no_messaging::NoMessaging;

@@ -73,8 +73,8 @@ pub trait Store {
     /// Reads a booking with its commands and VAI's metadata, strongly consistent; empty when there is none. One read.
     async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError>;
 
-    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, those of the
-    /// tokens of its moves among them; its commands, each only if its row is as it was seen; the facts with their
+    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, those of
+    /// the tokens of its moves among them; its commands, each only if its row is as it was seen; the facts with their
     /// payloads. All or nothing.
     async fn commit_decision(&self, decision: &Decision, facts: &[StoredFact]) -> Result<(), CommitError>;
 
@@ -101,7 +101,8 @@ pub trait Store {
     /// Reads what is known of a phone number or an e-mail address. One read.
     async fn load_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError>;
 
-    /// Writes what the owner of an address objects to; `None` takes an objection back. The latest instant wins. One write.
+    /// Writes what the owner of an address objects to; `None` takes an objection back. The latest instant wins. One
+    /// write.
     async fn write_objection(
         &self,
         connection: &ConnectionName,
@@ -121,8 +122,8 @@ pub trait Store {
         at: Timestamp,
     ) -> Result<(), PortError>;
 
-    /// Claims a number that may be used once, for the body with this digest. Returns when it was claimed first (`now`, if
-    /// that is this call); `None` when that was for another body. Remembered for two days. One write.
+    /// Claims a number that may be used once, for the body with this digest. Returns when it was claimed first (`now`,
+    /// if that is this call); `None` when that was for another body. Remembered for two days. One write.
     async fn claim_nonce(
         &self,
         connection: &ConnectionName,

@@ -15,7 +15,8 @@ pub enum MessageAction {
     /// An e-mail to the invitee.
     #[serde(rename = "mail")]
     Email(Message),
-    /// An SMS to a host, named by the address at Calendly. The empty address stands for the settings' one phone for all.
+    /// An SMS to a host, named by the address at Calendly. The empty address stands for the settings' one phone for
+    /// all.
     #[serde(rename = "text_host")]
     SmsHost(Notice, Private<String>),
     /// An e-mail to a host.

@@ -1,7 +1,7 @@
 //! From a message to send to what the provider's adapter needs.
 //!
-//! A message is checked when it is planned and composed when it is sent, so that a reminder speaks of the booking as it is
-//! at its hour.
+//! A message is checked when it is planned and composed when it is sent, so that a reminder speaks of the booking as it
+//! is at its hour.
 
 use super::action::MessageAction;
 use super::content::{compose_content, compose_host_content, find_host};

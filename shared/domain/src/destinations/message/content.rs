@@ -83,8 +83,8 @@ pub(crate) fn find_host<'a>(leg: &'a Leg, address: &str, settings: &Settings) ->
     (host, settings.host(address).cloned().unwrap_or_default())
 }
 
-/// Whether it was the invitee who canceled, or moved the meeting here. VAI's agent acts for the invitee, though Calendly
-/// takes it for the host.
+/// Whether it was the invitee who canceled, or moved the meeting here. VAI's agent acts for the invitee, though
+/// Calendly takes it for the host.
 fn is_by_invitee(booking: &Booking, leg: &Leg) -> bool {
     let given_up = if leg.canceled.is_some() { Some(leg) } else { booking.before(leg) };
     given_up.is_some_and(|leg| {

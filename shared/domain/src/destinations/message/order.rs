@@ -25,8 +25,8 @@ pub struct MessageContent {
     pub end: Timestamp,
     /// The start before a move.
     pub old_start: Option<Timestamp>,
-    /// The IANA time zone of the times: the recipient's, or the host's for a meeting in person; where neither is known, the
-    /// settings' fallback.
+    /// The IANA time zone of the times: the recipient's, or the host's for a meeting in person; where neither is known,
+    /// the settings' fallback.
     pub zone: String,
     /// The host whose zone the times should be in, where Calendly has yet to be asked for it.
     pub zone_of: Option<String>,
@@ -60,7 +60,8 @@ pub struct MessageContent {
     pub wording: Wording,
 }
 
-/// A text that may be a phone number. The rules of the telephone network, which say whether it is one, are not known here.
+/// A text that may be a phone number. The rules of the telephone network, which say whether it is one, are not known
+/// here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Number {
     /// The text, as the person wrote it.
@@ -152,8 +153,8 @@ pub enum MessageOrder {
 }
 
 impl SmsOrder {
-    /// What the timeline says of it besides its outcome, without personal data: the provider, the language, and where the
-    /// number was found.
+    /// What the timeline says of it besides its outcome, without personal data: the provider, the language, and where
+    /// the number was found.
     pub fn detail(&self, number: PhoneSource) -> String {
         format!("{}, number from {}", detail(self.provider, &self.content), number.name())
     }

@@ -72,8 +72,8 @@ pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Ch
     }
 }
 
-/// When somebody who is marked as a no-show is written to: once the meeting is over, and the host has had time to remove
-/// the mark. `None` without a mark.
+/// When somebody who is marked as a no-show is written to: once the meeting is over, and the host has had time to
+/// remove the mark. `None` without a mark.
 pub(crate) fn no_show_hour(leg: &Leg, settings: &Settings) -> Option<Timestamp> {
     let mark = leg.no_show.filter(|mark| mark.marked)?;
     Some(time::minutes_after(mark.at.max(leg.details.end), settings.no_show_minutes))

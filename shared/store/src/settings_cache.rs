@@ -1,0 +1,37 @@
+//! The settings that an instance of a function has read.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::{ConnectionName, Settings};
+use tokio::time::Instant;
+
+/// A change takes effect within a minute, and settings are read at most once a minute.
+const FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// The last known settings of each connection.
+#[derive(Default, Debug)]
+pub(crate) struct SettingsCache {
+    entries: Mutex<HashMap<ConnectionName, (Settings, Instant)>>,
+}
+
+/// Settings from the cache.
+pub(crate) struct CachedSettings {
+    pub(crate) settings: Settings,
+    /// Whether they are younger than a minute.
+    pub(crate) is_fresh: bool,
+}
+
+impl SettingsCache {
+    pub(crate) fn get(&self, connection: &ConnectionName) -> Option<CachedSettings> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let (settings, read_at) = entries.get(connection)?;
+        Some(CachedSettings { settings: settings.clone(), is_fresh: read_at.elapsed() < FRESH_FOR })
+    }
+
+    pub(crate) fn insert(&self, connection: &ConnectionName, settings: &Settings) {
+        let entry = (settings.clone(), Instant::now());
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.clone(), entry);
+    }
+}
