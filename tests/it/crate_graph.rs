@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
+use runtime::telemetry::OUR_CRATES;
 
 struct Graph {
     names: BTreeMap<PackageId, String>,
@@ -59,10 +60,59 @@ fn is_lambda(name: &str) -> bool {
     name.starts_with("lambda_")
 }
 
+/// The map of ARCHITECTURE.md: every crate that is deployed, and the crates of ours that it may use directly.
+const MAP: [(&str, &[&str]); 18] = [
+    // Pure: no I/O, no clock, no randomness.
+    ("domain", &[]),
+    ("wire", &["domain"]),
+    ("api", &["domain"]),
+    ("local-time", &["domain"]),
+    // The loop and its ports.
+    ("engine", &["domain", "wire"]),
+    // What adapters and functions share.
+    ("runtime", &["domain"]),
+    ("http-client", &[]),
+    ("batch", &[]),
+    ("front", &["api", "domain", "engine", "local-time", "runtime"]),
+    // Adapters: what the ports are in production.
+    ("store", &["domain", "engine", "runtime"]),
+    ("calendly", &["domain", "engine", "http-client", "runtime", "wire"]),
+    ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "wire"]),
+    ("world", &["calendly", "domain", "engine", "http-client", "notify", "runtime", "store", "wire"]),
+    // Functions.
+    ("webhook", &["domain", "runtime", "wire"]),
+    ("processor", &["batch", "domain", "engine", "runtime", "wire", "world"]),
+    ("reminder", &["batch", "domain", "engine", "runtime", "wire", "world"]),
+    ("schedule", &["api", "batch", "domain", "engine", "front", "notify", "runtime", "world"]),
+    // The operator's program.
+    ("operator", &["calendly", "domain", "engine", "http-client", "notify", "runtime", "store"]),
+];
+
+/// The functions that are deployed.
+const FUNCTIONS: [&str; 4] = ["webhook", "processor", "reminder", "schedule"];
+
+/// Crates for development, which nothing that is deployed may reach.
+const FOR_DEVELOPMENT: [&str; 6] = ["bench", "empty", "faults", "sandbox", "stand-in", "tests"];
+
 #[test]
-fn the_core_is_pure() {
+fn the_crates_depend_on_each_other_as_the_map_says() {
     let graph = Graph::read();
-    for pure in ["domain", "wire", "api"] {
+    let members: BTreeSet<_> = graph.members.keys().cloned().collect();
+    let on_the_map = MAP.iter().map(|(name, _)| *name).chain(FOR_DEVELOPMENT).map(str::to_owned).collect();
+    assert_eq!(members, on_the_map, "every crate is on the map");
+    for (name, allowed) in MAP {
+        let used: BTreeSet<_> = graph.needs(name).intersection(&members).cloned().collect();
+        let allowed: BTreeSet<_> = allowed.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(used, allowed, "{name} uses what the map says");
+    }
+    let used_by_sandbox: BTreeSet<_> = graph.reaches("sandbox").intersection(&members).cloned().collect();
+    assert!(used_by_sandbox.is_empty(), "the sandbox is the outside world, which knows nothing of our crates");
+}
+
+#[test]
+fn the_core_has_no_io() {
+    let graph = Graph::read();
+    for pure in ["domain", "wire", "api", "local-time"] {
         graph.refuse(pure, |it| {
             is_aws(it) || ["tokio", "reqwest", "hyper", "tracing", "rand", "getrandom"].contains(&it)
         });
@@ -71,43 +121,37 @@ fn the_core_is_pure() {
 }
 
 #[test]
-fn the_webhook_reaches_wire_and_runtime_only() {
+fn the_webhook_starts_without_what_only_messages_need() {
+    // It answers within two seconds from a cold start.
     let graph = Graph::read();
-    let members: BTreeSet<_> = graph.members.keys().cloned().collect();
-    let reached: BTreeSet<_> = graph.reaches("webhook").intersection(&members).cloned().collect();
-    assert_eq!(reached, ["domain", "runtime", "wire"].map(str::to_owned).into());
-    // It answers within two seconds from a cold start: nothing that only messages need is in it.
-    let heavy = ["reqwest", "phonenumber", "minijinja", "icalendar", "mail-builder"];
-    graph.refuse("webhook", |it| heavy.contains(&it) || it == "aws-sdk-sesv2");
+    let heavy = ["reqwest", "phonenumber", "minijinja", "icalendar", "icu_datetime", "mail-builder", "aws-sdk-sesv2"];
+    graph.refuse("webhook", |it| heavy.contains(&it));
 }
 
 #[test]
-fn no_function_reaches_another_and_no_program_a_sandbox() {
+fn each_client_library_is_used_by_its_adapters_only() {
     let graph = Graph::read();
-    let functions = ["webhook", "processor", "reminder", "schedule"];
-    let members: BTreeSet<_> = graph.members.keys().cloned().collect();
-    assert!(graph.reaches("sandbox").is_disjoint(&members), "the outside world knows nothing of us");
-    for function in functions {
-        graph.refuse(function, |it| {
-            functions.contains(&it) && it != function || ["sandbox", "stand-in", "tests"].contains(&it)
-        });
+    for (library, adapters) in [
+        ("reqwest", ["calendly", "http-client", "notify"].as_slice()),
+        ("aws-sdk-dynamodb", &["store", "world", "operator"]),
+        ("aws-sdk-scheduler", &["world", "operator"]),
+        ("aws-sdk-sesv2", &["notify"]),
+        ("aws-sdk-sqs", &["operator", "runtime", "webhook", "world"]),
+        ("aws-sdk-secretsmanager", &["runtime", "operator"]),
+    ] {
+        for (member, _) in MAP.iter().filter(|(member, _)| !adapters.contains(member)) {
+            assert!(!graph.needs(member).contains(library), "{member} uses {library}");
+        }
     }
 }
 
 #[test]
-fn http_lives_in_the_adapters_and_aws_where_it_is_adapted() {
+fn every_crate_of_a_function_logs_at_the_functions_level() {
     let graph = Graph::read();
-    for member in graph.members.keys().filter(|it| !["sandbox", "tests"].contains(&it.as_str())) {
-        let needs = graph.needs(member);
-        let is_http_adapter = ["calendly", "http-client", "notify"].contains(&member.as_str());
-        assert!(is_http_adapter || !needs.contains("reqwest"), "{member} takes reqwest");
-        assert!(
-            member == "store" || member == "world" || member == "operator" || !needs.contains("aws-sdk-dynamodb"),
-            "{member}"
-        );
-        assert!(member == "world" || member == "operator" || !needs.contains("aws-sdk-scheduler"), "{member}");
-        assert!(member == "notify" || !needs.contains("aws-sdk-sesv2"), "{member}");
-    }
+    let members: BTreeSet<_> = graph.members.keys().cloned().collect();
+    let reached = FUNCTIONS.iter().flat_map(|it| graph.reaches(it)).chain(FUNCTIONS.map(str::to_owned));
+    let ours: BTreeSet<_> = reached.filter(|it| members.contains(it)).map(|it| it.replace('-', "_")).collect();
+    assert_eq!(ours, OUR_CRATES.map(str::to_owned).into());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod crashes;
 mod crate_graph;
 mod desk;
 mod documents;
+mod limits;
 mod messages;
 mod payload;
 mod personal;

@@ -585,36 +585,6 @@ fn a_host_without_a_phone_gets_e_mail_and_nobody_known_means_the_one_phone() {
 }
 
 #[test]
-fn the_most_that_settings_can_ask_for_is_one_transaction() {
-    let minutes = |most: u32| (1..=most).map(|it| it * 60).collect::<Vec<_>>();
-    let host = |number| format!("host{number}@example.com");
-    let contact = || HostContact { phone: Phone::parse("+4520123456").ok(), email: true, ..HostContact::default() };
-    let world = world(|settings| {
-        settings.reminder_minutes = minutes(6);
-        settings.follow_up_minutes = minutes(6);
-        settings.reconfirm_minutes = minutes(2);
-        let both = vec![domain::settings::Channel::Sms, domain::settings::Channel::Email];
-        settings.channels = domain::Message::NAMES.map(|it| (it.to_owned(), both.clone())).into();
-        settings.hosts = (0..20).map(|number| (host(number), contact())).collect();
-    });
-    world.vai_writes_metadata();
-    let hosts: Vec<_> = (0..20).map(|number| json!({"user_email": host(number), "user_name": "A host"})).collect();
-    let with_hosts = |body: Vec<u8>| {
-        let mut body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
-        body["payload"]["scheduled_event"]["event_memberships"] = json!(hosts);
-        body.to_string().into_bytes()
-    };
-    let first = Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z");
-    let second = first.moved(2, "2026-11-21T10:00:00Z", "2026-11-26T12:00:00Z");
-    world.webhook(&with_hosts(first.created()));
-    world.webhook(&with_hosts(second.created()));
-    let most = world.state.borrow().most_rows;
-    // The booking, its aliases and the facts come on top.
-    assert!((70..=90).contains(&most), "{most} commands in one transaction");
-    assert!(world.state.borrow().dead.is_empty());
-}
-
-#[test]
 fn whoever_confirmed_once_more_is_not_asked_again() {
     let asks = |settings: &mut Settings| {
         settings.reconfirm_minutes = vec![2880];

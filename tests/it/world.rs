@@ -79,8 +79,6 @@ pub(crate) struct State {
     pub(crate) landlines: Vec<String>,
     /// The hosts' zones, by their URI.
     pub(crate) host_zones: BTreeMap<String, String>,
-    /// The most commands that were written in one transaction.
-    pub(crate) most_rows: usize,
     /// The names of the port calls.
     pub(crate) calls: Vec<&'static str>,
     /// How many commits still find that somebody else wrote first.
@@ -114,7 +112,6 @@ impl State {
             self.aliases.extend(decision.booking.aliases().into_iter().map(|it| (it.clone(), id.clone())));
             self.token_aliases.extend(decision.booking.move_tokens().map(|it| (it.clone(), id.clone())));
         }
-        self.most_rows = self.most_rows.max(decision.commands.len());
         for changed in &decision.commands {
             self.commands.insert(changed.command.id.clone(), (id.clone(), changed.command.clone()));
         }

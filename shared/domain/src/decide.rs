@@ -78,6 +78,10 @@ pub struct CommandWrite {
     pub expected: Option<u64>,
 }
 
+/// The most commands in one decision. DynamoDB takes at most 100 rows in a transaction: 50 commands, a booking, 16
+/// facts and 13 aliases leave 20 rows free.
+pub const MOST_COMMANDS: usize = 50;
+
 /// What is to be committed, as one transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
@@ -87,8 +91,10 @@ pub struct Decision {
     pub booking_changed: bool,
     /// The snapshot's revision.
     pub revision: u64,
-    /// New commands, and those that are withdrawn or reopened.
+    /// New commands, and those that are withdrawn or reopened: at most [`MOST_COMMANDS`].
     pub commands: Vec<CommandWrite>,
+    /// Whether commands remain that should be withdrawn too. The next decision on the booking finds them.
+    pub is_partial: bool,
     /// Whether the facts said anything new.
     pub verdict: Verdict,
 }
@@ -182,7 +188,7 @@ fn decide_change(
 
     let known: BTreeMap<&CommandId, &Command> = snapshot.commands.iter().map(|it| (&it.id, it)).collect();
     let planned = plan_commands(&booking, &snapshot.commands, settings, now);
-    let mut commands: Vec<_> = snapshot
+    let mut withdrawals: Vec<_> = snapshot
         .commands
         .iter()
         .filter_map(|row| {
@@ -190,6 +196,7 @@ fn decide_change(
             Some(CommandWrite { command: row.clone().withdraw(reason, now), expected: Some(row.revision) })
         })
         .collect();
+    let mut commands = Vec::new();
     // An e-mail replaces only an SMS that is stored: one that is not belongs to what is no longer told.
     let replaces_stored_sms = |command: &Command| {
         let is_replaced =
@@ -217,8 +224,17 @@ fn decide_change(
     let new = further.into_iter().filter(|command| !known.contains_key(&command.id));
     commands.extend(new.map(|command| CommandWrite { command, expected: None }));
 
+    // New commands must be in this decision, since the position is new only once. Withdrawals can follow: a command
+    // that is due meanwhile is skipped by the check before it is executed. Those that are due first are withdrawn
+    // first.
+    withdrawals.sort_by_key(|write| write.command.not_before);
+    let room = MOST_COMMANDS.saturating_sub(commands.len());
+    let is_partial = withdrawals.len() > room;
+    withdrawals.truncate(room);
+    commands.extend(withdrawals);
+
     let verdict = if booking_changed { Verdict::New } else { Verdict::Duplicate };
-    Decision { booking, booking_changed, revision: snapshot.revision, commands, verdict }
+    Decision { booking, booking_changed, revision: snapshot.revision, commands, is_partial, verdict }
 }
 
 /// A booking's state and leg, as far as it matters for what people are told.

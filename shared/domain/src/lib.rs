@@ -31,7 +31,9 @@ mod timeline;
 pub use booking::{Booking, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus};
-pub use decide::{CommandWrite, Decision, Snapshot, Verdict, decide, record_cancellation, record_request};
+pub use decide::{
+    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, record_cancellation, record_request,
+};
 pub use destinations::{
     Action, Analytics, Calendar, CalendlyAction, CalendlyCall, Context, DeliveryGuarantee, EmailOrder, MessageAction,
     MessageContent, MessageOrder, News, Number, Order, RetrySchedule, SmsOrder, VaiAction, VaiCall, VaiOrder,

@@ -112,7 +112,8 @@ fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator
     })
 }
 
-/// How many hosts are notified. A decision is one transaction, of at most 100 rows.
+/// How many hosts are notified. With two channels each, the commands for a meeting fit into one decision: see
+/// `MOST_COMMANDS`.
 const MOST_HOSTS: usize = 6;
 
 /// The notices to the hosts that have a contact in the settings; where none has, to the one phone for all.

@@ -9,7 +9,7 @@ use crate::ports::{CommitError, Store, StoredFact, World};
 /// How often a change is decided again after somebody else wrote first.
 const MOST_ATTEMPTS: usize = 5;
 
-/// How many facts of a long chain that was fetched at once are stored: a transaction holds 100 rows.
+/// How many facts of a long chain that was fetched at once are stored. See `domain::MOST_COMMANDS`.
 const MOST_STORED_FACTS: usize = 16;
 
 /// What a change writes.

@@ -1,7 +1,7 @@
 //! The loop that drives a booking: find or load it, decide, commit, execute, and decide again on what Calendly
 //! answered.
 
-use domain::{BookingId, Fact, Settings, Snapshot, Verdict, decide};
+use domain::{BookingId, Decision, Fact, Settings, Snapshot, Verdict, decide};
 use jiff::Timestamp;
 
 use crate::change::Write;
@@ -18,6 +18,8 @@ struct Committed {
     snapshot: Snapshot,
     settings: Settings,
     verdict: Verdict,
+    /// Whether another decision must follow.
+    is_partial: bool,
 }
 
 fn commit(
@@ -28,7 +30,8 @@ fn commit(
     now: Timestamp,
 ) -> (Write, Committed) {
     let decision = decide(&snapshot, facts, &settings, now);
-    let committed = Committed { snapshot: snapshot.after(&decision), settings, verdict: decision.verdict };
+    let Decision { verdict, is_partial, .. } = decision;
+    let committed = Committed { snapshot: snapshot.after(&decision), settings, verdict, is_partial };
     (Write::received(decision, facts, received, now), committed)
 }
 
@@ -75,14 +78,14 @@ impl<W: World> Invocation<'_, W> {
         unsettled.map_or(Ok(progress), Err)
     }
 
-    /// Executes the commands of a booking, and decides again as long as Calendly answered something or an SMS was
-    /// missed.
+    /// Executes the commands of a booking, and decides again as long as Calendly answered something, an SMS was missed,
+    /// or the decision was partial.
     async fn drive(&self, mut at: Committed, received: Option<&ReceivedFact>) -> Result<Progress, EngineError> {
         let mut verdict = at.verdict;
         for _ in 0..MOST_ROUNDS {
             let execution = execute(*self, &at.snapshot, &at.settings, received).await?;
             let booking = at.snapshot.booking.id.clone();
-            if execution.is_finished() {
+            if execution.is_finished() && !at.is_partial {
                 return Ok(Progress { booking, verdict });
             }
             verdict = Verdict::New;

@@ -5,7 +5,6 @@ use domain::{Language, Settings, error_chain};
 use engine::{CalendlyError, EngineError, PortError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use notify::local_time;
 
 /// The language and the time zone of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]

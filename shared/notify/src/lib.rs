@@ -10,7 +10,6 @@ mod engagelab;
 mod envelope;
 mod header_text;
 mod links;
-pub mod local_time;
 mod mime;
 pub mod numbers;
 mod outcome;

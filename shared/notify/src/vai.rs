@@ -12,7 +12,7 @@ use runtime::Secrets;
 use serde::Serialize;
 use wire::vai;
 
-use crate::{local_time, outcome, phrases};
+use crate::{outcome, phrases};
 
 /// VAI's API.
 #[derive(Clone, Debug)]

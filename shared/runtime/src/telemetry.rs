@@ -40,11 +40,15 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
-const OURS: [&str; 13] = [
+pub const OUR_CRATES: [&str; 17] = [
     "api",
+    "batch",
     "calendly",
     "domain",
     "engine",
+    "front",
+    "http_client",
+    "local_time",
     "notify",
     "processor",
     "reminder",
@@ -57,7 +61,7 @@ const OURS: [&str; 13] = [
 ];
 
 fn targets_at(level: tracing::Level) -> Targets {
-    Targets::new().with_default(level.min(tracing::Level::WARN)).with_targets(OURS.map(|name| (name, level)))
+    Targets::new().with_default(level.min(tracing::Level::WARN)).with_targets(OUR_CRATES.map(|name| (name, level)))
 }
 
 /// Counts one occurrence, in the embedded metric format. Each metric is written with `Function` only, for the alarms,

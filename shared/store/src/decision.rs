@@ -13,8 +13,8 @@ use crate::key;
 use crate::row;
 use crate::table::Table;
 
-/// A transaction takes at most 100 items.
-pub(crate) const MAX_WRITES: usize = 100;
+/// The most rows in one transaction. DynamoDB takes 100; the rest is left free for rows that are added later.
+pub(crate) const MAX_WRITES: usize = 80;
 
 impl Table {
     /// Returns at most `max` writes, each with its condition. If a long chain of moves has too many aliases, the oldest

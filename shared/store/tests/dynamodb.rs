@@ -155,6 +155,7 @@ fn adding(snapshot: &Snapshot, command: Command) -> Decision {
         booking_changed: false,
         revision: snapshot.revision,
         commands: vec![CommandWrite { command, expected: None }],
+        is_partial: false,
         verdict: Verdict::Duplicate,
     }
 }

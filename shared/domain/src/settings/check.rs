@@ -33,7 +33,7 @@ const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 /// A year: Calendly books no further ahead than that without being told to.
 const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
-/// With two channels each, a move's commands and withdrawals stay well inside one transaction (100 items).
+/// With two channels each, the commands for a meeting fit into one decision: see `MOST_COMMANDS`.
 const MOST_OFFSETS: usize = 6;
 
 /// Who asks more often than that is a nuisance.

@@ -6,7 +6,6 @@ use domain::{Message, MessageContent, Notice};
 use minijinja::Value;
 use serde::Serialize;
 
-use crate::local_time;
 use crate::phrases::{self, Missing, fallback_text};
 
 /// The variables of a message.
