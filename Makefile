@@ -66,18 +66,18 @@ deploy: package ## Deploys to AWS; ENV=prod for prod. The first time: make deplo
 	  $(if $(VAI_API_URL),"VaiApiUrl=$(VAI_API_URL)") $(PARAMETERS)
 
 .PHONY: connect
-connect: ## Connects Calendly, with its and the providers' credentials on standard input; STACK=vai-calendly-dev for one on AWS, ROTATE=1
+connect: ## Connects Calendly; credentials on standard input (STACK=vai-calendly-dev for a stack on AWS, CONNECTION=… ROTATE=1)
 	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(PROGRAM) \
 	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate) \
 	  $(if $(CALENDLY_API_URL),--calendly-api-url $(CALENDLY_API_URL))'
 
 .PHONY: settings
-settings: ## Writes a connection's settings: make settings FILE=… [STACK=…] [CONNECTION=…]
+settings: ## Checks and writes a connection's settings: make settings FILE=… [STACK=…] [CONNECTION=…]
 	$(if $(FILE),,$(error say which: make settings FILE=…))
 	@$(OPERATOR) settings --file "$(FILE)" --connection $(CONNECTION)
 
 .PHONY: preview
-preview: ## Messages as people would get them, and their price (MESSAGE= LANGUAGE= CHANNEL= FILE= EVENT_TYPE= HTML=folder STACK=)
+preview: ## Shows messages as people would get them, with their price (MESSAGE= LANGUAGE= CHANNEL= FILE= EVENT_TYPE= HTML=folder STACK=)
 	@$(TOOLS)
 	@$(if $(filter file,$(origin STACK)),$(CARGO) run -q -p operator -- preview,$(OPERATOR) preview --deployed) \
 	  --connection $(CONNECTION) $(if $(FILE),--file "$(FILE)") $(if $(MESSAGE),--message "$(MESSAGE)") \
@@ -85,20 +85,20 @@ preview: ## Messages as people would get them, and their price (MESSAGE= LANGUAG
 	  $(if $(EVENT_TYPE),--event-type "$(EVENT_TYPE)") $(if $(HTML),--html "$(HTML)")
 
 .PHONY: api-key
-api-key: ## The keys to our API: make api-key lists them, NAME=vai-1 makes one for CONNECTION=…, REMOVE=vai-1 removes it
-	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)",list)) --connection $(CONNECTION)
+api-key: ## Lists the keys of our API; NAME=vai-1 [SCOPES=read,book] makes one, REMOVE=vai-1 removes it
+	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)"$(if $(SCOPES), --scopes "$(SCOPES)"),list)) --connection $(CONNECTION)
 
 .PHONY: doctor
-doctor: ## Looks a deployed stack over and says what to do: make doctor [STACK=…]
+doctor: ## Checks a deployed stack and says what to do: make doctor [STACK=…]
 	@$(OPERATOR) doctor --connection $(CONNECTION)
 
 .PHONY: explain
-explain: ## All that is known of a booking and why: make explain BOOKING=… [STACK=…]
+explain: ## Shows everything that is known of a booking: make explain BOOKING=… [STACK=…]
 	$(if $(BOOKING),,$(error say which: make explain BOOKING=…))
 	@$(OPERATOR) explain "$(BOOKING)" --connection $(CONNECTION)
 
 .PHONY: unhandled-events
-unhandled-events: ## Calendly's events that are not acted on: make unhandled-events [SINCE=7d] [STACK=…]; SHOW=id prints one: personal data
+unhandled-events: ## Lists Calendly's events that are not acted on ([SINCE=7d] [STACK=…]); SHOW=id prints one: personal data
 	@$(OPERATOR) unhandled-events --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
 
 .PHONY: invoke-schedule

@@ -50,7 +50,7 @@ impl Connection {
         Self { name, status: ConnectionStatus::Active, created_at: now, calendly, revision: 0 }
     }
 
-    /// Returns the connection after the customer has connected again. It is active, whatever it was before.
+    /// Returns the connection after the customer has connected again. It is active, whatever its status was.
     #[must_use]
     pub fn reconnected(&self, calendly: CalendlyBinding) -> Self {
         Self { status: ConnectionStatus::Active, calendly, ..self.clone() }

@@ -1,50 +1,49 @@
-//! What there is to say about a token, a subscription and the providers' keys: for connecting, and for the doctor.
+//! Findings about a token, a subscription and the providers' keys, for `connect` and `doctor`.
 
 use calendly::{Account, Error, Membership, Subscription, User};
-use domain::ConnectionName;
 use domain::settings::Provider;
+use domain::time;
 use jiff::SignedDuration;
 use runtime::{Providers, Signing};
 
-use crate::report::{Finding, fail, ok, warn};
+use crate::report::{Finding, Level, fail, ok, warn};
 
-/// After so long of failed deliveries Calendly disables a subscription.
-const CALENDLYS_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+/// Calendly disables a subscription after 24 hours of failed deliveries.
+const DISABLED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Looks at a token: is it good, has it the scopes, has its owner the role? The owner, if all three.
-pub(crate) async fn examine(account: &Account) -> (Vec<Finding>, Option<User>) {
+/// Checks a token: whether Calendly accepts it, its scopes, and its owner's role. Returns the owner if all is well.
+pub(crate) async fn check_token(account: &Account) -> (Vec<Finding>, Option<User>) {
     let me = match account.me().await {
         Ok(me) => me,
-        Err(error) => return (vec![fail("token", useless(&error))], None),
+        Err(error) => return (vec![fail("token", explain_token_error(&error))], None),
     };
-    let mut findings = vec![ok("token", "Calendly takes it")];
     let scopes = match account.missing_scopes(&me).await {
-        Ok(missing) => scopes(&missing),
+        Ok(missing) => check_scopes(&missing),
         Err(error) => fail("scopes", error.to_string()),
     };
     let role = match account.memberships(&me.uri).await {
-        Ok(all) => role(all.iter().find(|it| it.organization == me.current_organization)),
-        Err(error) => fail("role", format!("not known: {error}")),
+        Ok(all) => check_role(all.iter().find(|it| it.organization == me.current_organization)),
+        Err(error) => fail("role", format!("can't be read: {error}")),
     };
-    findings.extend([scopes, role]);
-    let is_fit = findings.iter().all(|it| it.level == crate::report::Level::Ok);
-    (findings, is_fit.then_some(me))
+    let findings = vec![ok("token", "Calendly accepts it"), scopes, role];
+    let is_valid = findings.iter().all(|it| it.level == Level::Ok);
+    (findings, is_valid.then_some(me))
 }
 
-fn useless(error: &Error) -> String {
+fn explain_token_error(error: &Error) -> String {
     if error.is_unauthenticated() {
-        "Calendly doesn't take it: it is mistyped or revoked. Make another (calendly.com, Integrations, API and webhooks), \
-         then `make connect`"
+        "Calendly does not accept it: it is mistyped or revoked. Make another (calendly.com, Integrations, API and \
+         webhooks), then `make connect`"
             .to_owned()
     } else {
         error.to_string()
     }
 }
 
-fn scopes(missing: &[String]) -> Finding {
+fn check_scopes(missing: &[String]) -> Finding {
     match missing {
         [] => {
-            ok("scopes", "it may read users, organizations, event types, availability, scheduled events and webhooks")
+            ok("scopes", "it can read users, organizations, event types, availability, scheduled events and webhooks")
         }
         _ => fail(
             "scopes",
@@ -53,13 +52,14 @@ fn scopes(missing: &[String]) -> Finding {
     }
 }
 
-fn role(own: Option<&Membership>) -> Finding {
+fn check_role(own: Option<&Membership>) -> Finding {
     match own {
         Some(own) if own.is_admin() => ok("role", format!("{} of the organization", own.role)),
         Some(own) => fail(
             "role",
             format!(
-                "{}: only an owner's or admin's token brings the whole organization's bookings. Have one of them make it",
+                "{}: only the token of an owner or admin sees the bookings of the whole organization. Ask one of them \
+                 to make a token",
                 own.role
             ),
         ),
@@ -67,28 +67,28 @@ fn role(own: Option<&Membership>) -> Finding {
     }
 }
 
-/// Our URL in its other form. The query means nothing to us; to Calendly it is another URL, and there it must be: one URL
-/// can't have two subscriptions, and the new one must be there before the old one goes.
-fn rotated(url: &str) -> String {
+/// Returns the second form of our URL. A replacement needs it: Calendly allows one subscription for each URL, and the
+/// new one must exist before the old one is deleted. We ignore the query.
+fn second_form(url: &str) -> String {
     format!("{url}?rotated=1")
 }
 
-/// The form of our URL that this subscription leaves free.
-pub(crate) fn free_form(url: &str, taken_by: &Subscription) -> String {
-    if taken_by.callback_url == url { rotated(url) } else { url.to_owned() }
+/// Returns the form of our URL that a subscription does not use.
+pub(crate) fn free_form(url: &str, used_by: &Subscription) -> String {
+    if used_by.callback_url == url { second_form(url) } else { url.to_owned() }
 }
 
-/// Our subscription among an organization's, and the one to be deleted that a replacement cut short has left.
-pub(crate) fn ours(all: Vec<Subscription>, url: &str) -> (Option<Subscription>, Option<Subscription>) {
-    let mut ours: Vec<_> =
-        all.into_iter().filter(|it| it.callback_url == url || it.callback_url == rotated(url)).collect();
-    // The newer one's key is the first that is stored; but a disabled one brings nothing, however new.
-    ours.sort_by_key(|it| (it.is_active(), it.created_at));
-    (ours.pop(), ours.pop())
+/// Finds our subscription among an organization's, and a second one of ours that an interrupted replacement has left.
+pub(crate) fn find_own(all: Vec<Subscription>, url: &str) -> (Option<Subscription>, Option<Subscription>) {
+    let mut own: Vec<_> =
+        all.into_iter().filter(|it| it.callback_url == url || it.callback_url == second_form(url)).collect();
+    // The first stored key belongs to the newest. A disabled one delivers nothing, however new it is.
+    own.sort_by_key(|it| (it.is_active(), it.created_at));
+    (own.pop(), own.pop())
 }
 
-/// What there is to say about our subscription.
-pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
+/// Checks our subscription.
+pub(crate) fn check_subscription(found: Option<&Subscription>, url: &str) -> Finding {
     const TOPIC: &str = "subscription";
     let Some(found) = found else {
         return fail(TOPIC, format!("there is none for {url}: `make connect` makes it"));
@@ -97,136 +97,129 @@ pub(crate) fn subscription(found: Option<&Subscription>, url: &str) -> Finding {
         return fail(
             TOPIC,
             format!(
-                "it is {}: Calendly gave up after a day of failed deliveries and drops what happens now. Mend the cause (see \
-                 the webhook function's log), then `make connect ROTATE=1`",
+                "it is {}: Calendly stopped after a day of failed deliveries, and events since then are lost. Find the \
+                 cause in the webhook function's log and correct it, then `make connect ROTATE=1`",
                 found.state
             ),
         );
     }
     if let Some(since) = found.retry_started_at {
-        let end = since.saturating_add(CALENDLYS_PATIENCE).unwrap_or(since);
+        let end = time::add(since, DISABLED_AFTER);
         return fail(
             TOPIC,
             format!(
-                "deliveries fail since {since:.0}: see the webhook function's log. If none succeeds until {end:.0}, Calendly \
-                 disables it"
+                "deliveries have failed since {since:.0}: see the webhook function's log. Calendly disables it at \
+                 {end:.0} unless a delivery succeeds before"
             ),
         );
     }
     match found.missing_events()[..] {
         [] => ok(TOPIC, format!("active, for {}", found.callback_url)),
-        ref lacks => {
-            warn(TOPIC, format!("active, without {}: `make connect ROTATE=1` takes them in", lacks.join(", ")))
-        }
+        ref lacks => warn(TOPIC, format!("active, without {}: `make connect ROTATE=1` adds them", lacks.join(", "))),
     }
 }
 
-/// The providers whom keys are stored for. Somebody has to send SMS: without any it is EngageLab's that are missing.
-pub(crate) fn provided(providers: &Providers) -> Vec<Provider> {
-    let texts = providers.twilio.is_some() && providers.engagelab.is_none();
-    let stored = [
-        (Provider::Engagelab, !texts),
+/// Returns the providers that have keys. If none for SMS has, EngageLab counts, so that its keys are reported as
+/// missing.
+pub(crate) fn providers_with_keys(providers: &Providers) -> Vec<Provider> {
+    let only_twilio = providers.twilio.is_some() && providers.engagelab.is_none();
+    let counts = [
+        (Provider::Engagelab, !only_twilio),
         (Provider::Twilio, providers.twilio.is_some()),
         (Provider::Vai, true),
         (Provider::Brevo, providers.brevo_api_key.is_some()),
     ];
-    stored.into_iter().filter(|(_, is)| *is).map(|(provider, _)| provider).collect()
+    counts.into_iter().filter(|(_, counts)| *counts).map(|(provider, _)| provider).collect()
 }
 
-/// What there is to say about the keys of the providers that are to send, and about VAI's: it is told of bookings.
-pub(crate) fn keys(providers: &Providers, signing: &Signing, senders: &[Provider]) -> Vec<Finding> {
+/// Checks the keys of the providers that send, and VAI's in any case: it gets news of bookings.
+pub(crate) fn check_keys(providers: &Providers, signing: &Signing, senders: &[Provider]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for provider in Provider::ALL {
         match provider {
-            Provider::Vai => findings.push(of_vai(providers, senders)),
+            Provider::Vai => findings.push(check_vai(providers, senders)),
             _ if !senders.contains(&provider) => {}
-            Provider::Engagelab => findings.extend(of_engagelab(providers, signing)),
-            Provider::Twilio => findings.extend(of_twilio(providers, signing)),
-            Provider::Brevo => findings.extend(of_brevo(providers, signing)),
-            // It is reached with the functions' own role.
+            Provider::Engagelab => findings.extend(check_engagelab(providers, signing)),
+            Provider::Twilio => findings.extend(check_twilio(providers, signing)),
+            Provider::Brevo => findings.extend(check_brevo(providers, signing)),
+            // The functions' own role gives access to it.
             Provider::Ses => {}
         }
     }
     findings
 }
 
-fn add(part: &str) -> String {
-    format!("add it: echo '{{{part}}}' | `make connect`")
+/// Returns the command that adds a key.
+fn add_command(key: &str) -> String {
+    format!("add it: echo '{{{key}}}' | `make connect`")
 }
 
-fn of_vai(providers: &Providers, senders: &[Provider]) -> Finding {
-    let without =
-        if senders.contains(&Provider::Vai) { "it sends no e-mail and hears nothing" } else { "it hears nothing" };
+fn check_vai(providers: &Providers, senders: &[Provider]) -> Finding {
+    let effect = if senders.contains(&Provider::Vai) {
+        "it sends no e-mail and gets no news of bookings"
+    } else {
+        "it gets no news of bookings"
+    };
     match providers.vai_api_key {
-        Some(_) => ok("vai", "the key is there"),
-        None => warn("vai", format!("no key, so {without}; {}", add(r#""vai_api_key":"…""#))),
+        Some(_) => ok("vai", "the key is stored"),
+        None => warn("vai", format!("no key, so {effect}; {}", add_command(r#""vai_api_key":"…""#))),
     }
 }
 
-fn of_engagelab(providers: &Providers, signing: &Signing) -> [Finding; 2] {
+fn check_engagelab(providers: &Providers, signing: &Signing) -> [Finding; 2] {
     const TOPIC: &str = "engagelab";
-    let calls = add(r#""engagelab":{"dev_key":"…","dev_secret":"…"}"#);
-    let callback = add(r#""engagelab":{"username":"…","secret":"…"}"#);
+    let add_keys = add_command(r#""engagelab":{"dev_key":"…","dev_secret":"…"}"#);
+    let add_callback = add_command(r#""engagelab":{"username":"…","secret":"…"}"#);
     [
         match providers.engagelab {
-            Some(_) => ok(TOPIC, "the key pair is there"),
-            None => warn(TOPIC, format!("no key pair, so it sends no SMS; {calls}")),
+            Some(_) => ok(TOPIC, "the key pair is stored"),
+            None => warn(TOPIC, format!("no key pair, so it sends no SMS; {add_keys}")),
         },
         match signing.engagelab {
-            Some(_) => ok(TOPIC, "its callback's user name and secret are there"),
+            Some(_) => ok(TOPIC, "user name and secret of its callback are stored"),
             None => warn(
                 TOPIC,
                 format!(
-                    "no user name and secret of its callback, so nobody hears what became of its SMS, nor that somebody \
-                     replied STOP; {callback}"
+                    "no user name and secret of its callback, so its receipts and replies such as STOP are refused; \
+                     {add_callback}"
                 ),
             ),
         },
     ]
 }
 
-fn of_twilio(providers: &Providers, signing: &Signing) -> Vec<Finding> {
+fn check_twilio(providers: &Providers, signing: &Signing) -> Vec<Finding> {
     const TOPIC: &str = "twilio";
-    let account = add(r#""twilio":{"account_sid":"AC…","auth_token":"…"}"#);
+    let add_account = add_command(r#""twilio":{"account_sid":"AC…","auth_token":"…"}"#);
     let Some(keys) = &providers.twilio else {
-        return vec![warn(TOPIC, format!("no account, so it sends no SMS; {account}"))];
+        return vec![warn(TOPIC, format!("no account, so it sends no SMS; {add_account}"))];
     };
-    let mut findings = vec![ok(TOPIC, "the account is there")];
+    let mut findings = vec![ok(TOPIC, "the account is stored")];
     if signing.twilio.as_ref() != Some(&keys.auth_token) {
-        let what = "its callbacks are not held against the account's token, so all are refused";
-        findings.push(warn(TOPIC, format!("{what}: give the account once more; {account}")));
+        let problem = "its callbacks are verified with another token than the account's, so they are refused";
+        findings.push(warn(TOPIC, format!("{problem}: give the account once more; {add_account}")));
     }
     findings
 }
 
-fn of_brevo(providers: &Providers, signing: &Signing) -> [Finding; 2] {
+fn check_brevo(providers: &Providers, signing: &Signing) -> [Finding; 2] {
     const TOPIC: &str = "brevo";
     [
         match providers.brevo_api_key {
-            Some(_) => ok(TOPIC, "the key is there"),
-            None => warn(TOPIC, format!("no key, so it sends no e-mail; {}", add(r#""brevo_api_key":"…""#))),
+            Some(_) => ok(TOPIC, "the key is stored"),
+            None => warn(TOPIC, format!("no key, so it sends no e-mail; {}", add_command(r#""brevo_api_key":"…""#))),
         },
         match signing.brevo {
-            Some(_) => ok(TOPIC, "its webhook's token is there"),
+            Some(_) => ok(TOPIC, "the token of its webhook is stored"),
             None => warn(
                 TOPIC,
                 format!(
-                    "no token of its webhook, so nobody hears of bounces and complaints; {}",
-                    add(r#""brevo_webhook_token":"…""#)
+                    "no token of its webhook, so its reports of bounces and complaints are refused; {}",
+                    add_command(r#""brevo_webhook_token":"…""#)
                 ),
             ),
         },
     ]
-}
-
-/// A connection's own webhook URL: `default` has the bare one, another has its name at the end.
-pub(crate) fn webhook_url(base: &str, connection: &ConnectionName) -> String {
-    let base = base.trim_end_matches('/');
-    if *connection == ConnectionName::default() || base.ends_with(&format!("/{connection}")) {
-        base.to_owned()
-    } else {
-        format!("{base}/{connection}")
-    }
 }
 
 #[cfg(test)]
@@ -234,7 +227,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::report::Level;
 
     const URL: &str = "https://hooks.example.com/webhooks/calendly";
 
@@ -250,101 +242,98 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_is_well_or_says_what_to_do() {
-        let say = |found: Option<Subscription>| {
-            let finding = subscription(found.as_ref(), URL);
+    fn a_problem_of_a_subscription_says_what_to_do() {
+        let check = |found: Option<Subscription>| {
+            let finding = check_subscription(found.as_ref(), URL);
             (finding.level, finding.to_string())
         };
-        assert_eq!(say(Some(active())).0, Level::Ok);
-        assert_eq!(say(Some(Subscription { events: vec!["invitee.created".to_owned()], ..active() })).0, Level::Warn);
-        let (level, text) = say(Some(Subscription { state: "disabled".to_owned(), ..active() }));
+        assert_eq!(check(Some(active())).0, Level::Ok);
+        assert_eq!(check(Some(Subscription { events: vec!["invitee.created".to_owned()], ..active() })).0, Level::Warn);
+        let (level, text) = check(Some(Subscription { state: "disabled".to_owned(), ..active() }));
         assert!(level == Level::Fail && text.contains("ROTATE=1"), "{text}");
         let since = "2026-11-20T10:00:00.5Z".parse().ok();
-        let (level, text) = say(Some(Subscription { retry_started_at: since, ..active() }));
+        let (level, text) = check(Some(Subscription { retry_started_at: since, ..active() }));
         assert!(
             level == Level::Fail && text.contains("2026-11-20T10:00:00Z") && text.contains("2026-11-21T10:00:00Z"),
             "{text}"
         );
-        assert_eq!(say(None).0, Level::Fail);
+        assert_eq!(check(None).0, Level::Fail);
     }
 
     #[test]
-    fn ours_are_those_at_either_form_of_our_url_and_the_newest_active_one_is_kept() {
+    fn own_subscriptions_use_either_form_of_our_url_and_the_newest_active_one_is_kept() {
         let at = |callback_url: &str, created_at: &str| Subscription {
             uri: callback_url.to_owned(),
             callback_url: callback_url.to_owned(),
             created_at: created_at.parse().expect("an instant"),
             ..active()
         };
-        let rotated_url = rotated(URL);
-        let (plain, rotated) = (at(URL, "2026-11-20T09:00:00Z"), at(&rotated_url, "2026-11-21T09:00:00Z"));
-        let strangers = [
+        let second_url = second_form(URL);
+        let (first, second) = (at(URL, "2026-11-20T09:00:00Z"), at(&second_url, "2026-11-21T09:00:00Z"));
+        let others = [
             at(&format!("{URL}/acme"), "2026-11-22T09:00:00Z"),
             at(&format!("{URL}?rotated=2"), "2026-11-22T09:00:00Z"),
         ];
-        let among_strangers =
-            |own: &[&Subscription]| ours(strangers.iter().chain(own.iter().copied()).cloned().collect(), URL);
-        assert_eq!(among_strangers(&[]), (None, None));
-        assert_eq!(among_strangers(&[&plain]), (Some(plain.clone()), None));
-        assert_eq!(among_strangers(&[&rotated]), (Some(rotated.clone()), None));
-        assert_eq!(among_strangers(&[&rotated, &plain]), (Some(rotated.clone()), Some(plain.clone())));
-        let disabled = Subscription { state: "disabled".to_owned(), ..rotated.clone() };
-        assert_eq!(among_strangers(&[&plain, &disabled]), (Some(plain.clone()), Some(disabled)));
-        assert_eq!((free_form(URL, &plain), free_form(URL, &rotated)), (rotated_url, URL.to_owned()));
+        let find_among_others =
+            |own: &[&Subscription]| find_own(others.iter().chain(own.iter().copied()).cloned().collect(), URL);
+        assert_eq!(find_among_others(&[]), (None, None));
+        assert_eq!(find_among_others(&[&first]), (Some(first.clone()), None));
+        assert_eq!(find_among_others(&[&second]), (Some(second.clone()), None));
+        assert_eq!(find_among_others(&[&second, &first]), (Some(second.clone()), Some(first.clone())));
+        let disabled = Subscription { state: "disabled".to_owned(), ..second.clone() };
+        assert_eq!(find_among_others(&[&first, &disabled]), (Some(first.clone()), Some(disabled)));
+        assert_eq!((free_form(URL, &first), free_form(URL, &second)), (second_url, URL.to_owned()));
     }
 
     fn secrets(providers: &serde_json::Value, signing: &serde_json::Value) -> (Providers, Signing) {
-        let read = "secrets";
-        (serde_json::from_value(providers.clone()).expect(read), serde_json::from_value(signing.clone()).expect(read))
+        let expected = "secrets";
+        (
+            serde_json::from_value(providers.clone()).expect(expected),
+            serde_json::from_value(signing.clone()).expect(expected),
+        )
     }
 
     #[test]
-    fn keys_are_missed_of_those_who_are_to_send() {
-        let lacking = |providers: serde_json::Value, signing: serde_json::Value, senders: &[Provider]| -> Vec<String> {
-            let (providers, signing) = secrets(&providers, &signing);
-            let findings = keys(&providers, &signing, senders).into_iter().filter(|it| it.level != Level::Ok);
-            findings.map(|it| it.to_string()).collect()
-        };
+    fn missing_keys_of_senders_are_reported() {
+        let warnings =
+            |providers: serde_json::Value, signing: serde_json::Value, senders: &[Provider]| -> Vec<String> {
+                let (providers, signing) = secrets(&providers, &signing);
+                let findings = check_keys(&providers, &signing, senders).into_iter().filter(|it| it.level != Level::Ok);
+                findings.map(|it| it.to_string()).collect()
+            };
         let nothing = || json!({});
-        let all = lacking(nothing(), nothing(), &Provider::ALL);
+        let all = warnings(nothing(), nothing(), &Provider::ALL);
         let topics: Vec<_> = all.iter().map(|it| it.split_whitespace().nth(1).expect("a topic")).collect();
         assert_eq!(topics, ["engagelab", "engagelab", "twilio", "vai", "brevo", "brevo"]);
         assert!(all.iter().all(|it| it.contains("| `make connect`")), "{all:?}");
-        assert_eq!(lacking(nothing(), nothing(), &[Provider::Ses]).len(), 1, "VAI is told in any case");
+        assert_eq!(warnings(nothing(), nothing(), &[Provider::Ses]).len(), 1, "VAI needs its key in any case");
 
-        let held = json!({"vai_api_key": "v", "engagelab": {"dev_key": "hush", "dev_secret": "hush"},
+        let all_keys = json!({"vai_api_key": "v", "engagelab": {"dev_key": "hush", "dev_secret": "hush"},
             "twilio": {"account_sid": "AC0", "auth_token": "hush"}, "brevo_api_key": "hush"});
-        let heard = json!({"engagelab": {"username": "u", "secret": "hush"}, "twilio": "hush", "brevo": "hush"});
-        assert_eq!(lacking(held.clone(), heard.clone(), &Provider::ALL), [""; 0]);
-        let (providers, signing) = secrets(&held, &heard);
-        assert!(keys(&providers, &signing, &Provider::ALL).iter().all(|it| !it.to_string().contains("hush")));
-        assert_eq!(lacking(held.clone(), nothing(), &Provider::ALL).len(), 3, "who hears nothing is told");
+        let all_signing = json!({"engagelab": {"username": "u", "secret": "hush"}, "twilio": "hush", "brevo": "hush"});
+        assert_eq!(warnings(all_keys.clone(), all_signing.clone(), &Provider::ALL), [""; 0]);
+        let (providers, signing) = secrets(&all_keys, &all_signing);
+        assert!(check_keys(&providers, &signing, &Provider::ALL).iter().all(|it| !it.to_string().contains("hush")));
+        assert_eq!(warnings(all_keys.clone(), nothing(), &Provider::ALL).len(), 3, "callbacks are refused");
         let other = json!({"engagelab": {"username": "u", "secret": "s"}, "twilio": "another", "brevo": "b"});
-        assert!(lacking(held, other, &Provider::ALL)[0].contains("give the account once more"));
+        assert!(warnings(all_keys, other, &Provider::ALL)[0].contains("give the account once more"));
     }
 
     #[test]
-    fn without_any_keys_for_sms_it_is_engagelabs_that_are_missing() {
-        let of = |providers: serde_json::Value| provided(&secrets(&providers, &json!({})).0);
+    fn without_keys_for_sms_those_of_engagelab_are_missing() {
+        let listed = |providers: serde_json::Value| providers_with_keys(&secrets(&providers, &json!({})).0);
         let twilio = json!({"account_sid": "AC0", "auth_token": "t"});
-        assert_eq!(of(json!({})), [Provider::Engagelab, Provider::Vai]);
-        assert_eq!(of(json!({"twilio": twilio})), [Provider::Twilio, Provider::Vai]);
+        assert_eq!(listed(json!({})), [Provider::Engagelab, Provider::Vai]);
+        assert_eq!(listed(json!({"twilio": twilio})), [Provider::Twilio, Provider::Vai]);
         let both = json!({"twilio": twilio, "engagelab": {"dev_key": "k", "dev_secret": "s"}, "brevo_api_key": "b"});
-        assert_eq!(of(both), [Provider::Engagelab, Provider::Twilio, Provider::Vai, Provider::Brevo]);
+        assert_eq!(listed(both), [Provider::Engagelab, Provider::Twilio, Provider::Vai, Provider::Brevo]);
     }
 
     #[test]
-    fn only_owners_and_admins_will_do() {
-        let level = |name: &str| role(Some(&Membership { organization: "O1".to_owned(), role: name.to_owned() })).level;
+    fn only_owners_and_admins_pass() {
+        let level =
+            |name: &str| check_role(Some(&Membership { organization: "O1".to_owned(), role: name.to_owned() })).level;
         assert_eq!(["owner", "admin", "user"].map(level), [Level::Ok, Level::Ok, Level::Fail]);
-        assert_eq!(role(None).level, Level::Fail);
-    }
-
-    #[test]
-    fn each_connection_has_its_own_url() {
-        let url = |name: &str| webhook_url(&format!("{URL}/"), &ConnectionName::parse(name).expect("a name"));
-        assert_eq!((url("default"), url("acme")), (URL.to_owned(), format!("{URL}/acme")));
-        let acme = ConnectionName::parse("acme").expect("a name");
-        assert_eq!(webhook_url(&format!("{URL}/acme"), &acme), format!("{URL}/acme"));
+        assert_eq!(check_role(None).level, Level::Fail);
     }
 }

@@ -1,128 +1,129 @@
-//! `connect`: from a token to a subscription whose deliveries we can verify.
+//! `connect`: checks a Calendly token and makes a subscription whose deliveries we can verify.
 //!
-//! It may be repeated: what is in place is reported and kept, what was cut short is finished. Secrets are written before
-//! the subscription is made, because the first delivery may come at once. An old subscription is deleted after the new
-//! one is there: what happens meanwhile comes twice, which changes nothing, where a gap would lose it.
+//! It may be repeated: what exists is reported and kept, and an interrupted run is completed. Secrets are written
+//! before the subscription is made, because the first delivery may come at once. An old subscription is deleted after
+//! the new one is made: events in between are delivered twice, which changes nothing. The other order would lose them.
 
 use std::io::IsTerminal;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use calendly::{Account, Error, Order, Subscription, User};
 use clap::Args;
 use domain::{CalendlyBinding, ConnectionName, Private};
-use runtime::aws::{Timeouts, config};
 use runtime::{Providers, Signing, SystemClock};
 use serde_json::{Map, Value};
 
+use crate::options::{CalendlyOptions, SecretOptions, TableOptions};
 use crate::report::{Terminal, ok};
-use crate::secrets::{Kind, SecretStore};
-use crate::{CalendlyApi, Rows, SecretNames, account, callbacks, connection};
+use crate::secrets::{Kind, random_bytes};
+use crate::{account, callbacks, connection};
 
-/// Connects Calendly: checks the token, writes both secrets, makes the subscription. Can be repeated.
+/// Connects Calendly: checks the token, writes both secrets, makes the subscription, writes the connection's row. Can
+/// be repeated.
 ///
 /// Standard input is a personal access token, or a JSON object with any of
 /// `{"calendly_token": "…", "vai_api_key": "…",
 /// "engagelab": {"dev_key": "…", "dev_secret": "…", "username": "…", "secret": "…", "authorization": "…"},
 /// "twilio": {"account_sid": "AC…", "auth_token": "…"}, "brevo_api_key": "…", "brevo_webhook_token": "…"}`.
-/// EngageLab's last three are what is entered for its callback: user name, secret and, if one is set, the whole of the
-/// `Authorization` header. `brevo_webhook_token` is the bearer token that Brevo's webhook shows.
-/// What it leaves out stays as it is stored; that is everything when it is empty. `"authorization": null` removes it.
+/// EngageLab's last three belong to its callback: user name, secret and, if one is set, the complete `Authorization`
+/// header. `brevo_webhook_token` is the bearer token that Brevo's webhook sends.
+/// What is left out stays as it is stored; empty input changes no key. `"authorization": null` removes that header.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    calendly: CalendlyApi,
-    /// Where Calendly is to deliver; for another connection than `default`, its name is added
-    #[arg(long, env = "WEBHOOK_URL")]
-    webhook_url: String,
-    /// Where the other providers reach us, without a path; left out, where Calendly does
+    calendly: CalendlyOptions,
+    /// The URL at which the other providers reach us, without a path; by default the host of the webhook URL
     #[arg(long, env = "PUBLIC_URL")]
     public_url: Option<String>,
     #[command(flatten)]
-    secrets: SecretNames,
+    secrets: SecretOptions,
     #[command(flatten)]
-    rows: Rows,
-    /// Replace an existing subscription and its signing key; the previous key stays valid for deliveries in flight
+    table: TableOptions,
+    /// Replace an existing subscription and its signing key; the previous key stays valid for webhooks on their way
     #[arg(long)]
     rotate: bool,
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
-    let url = account::webhook_url(&options.webhook_url, connection);
+    let url = options.calendly.webhook_url(connection);
     check_url(&url)?;
-    let given = credentials(&read_input(terminal)?)?;
+    let credentials = parse_credentials(&read_input(terminal)?)?;
 
-    let aws = config(Timeouts::STEADY).await;
-    let secrets = SecretStore::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix, connection);
+    let secrets = options.secrets.open(connection).await;
     let stored =
         Documents { providers: secrets.read(Kind::Providers).await?, signing: secrets.read(Kind::Signing).await? };
-    let held = keys_in(&stored.signing)?;
+    let stored_keys = signing_keys(&stored.signing)?;
     let mut documents = stored.clone();
-    documents.enter(given);
-    let (known, signing) = documents.read()?;
-    let Some(token) = known.calendly_token.clone() else {
+    documents.add(credentials);
+    let (providers, signing) = documents.parse()?;
+    let Some(token) = providers.calendly_token.clone() else {
         bail!("No Calendly token is stored yet: give one on standard input");
     };
 
     let account = options.calendly.account(token)?;
-    let (findings, owner) = account::examine(&account).await;
-    terminal.report(&findings);
+    let (findings, owner) = account::check_token(&account).await;
+    terminal.print_findings(&findings);
     let Some(owner) = owner else { bail!("Nothing was written.") };
-    let (existing, leftover) = account::ours(account.subscriptions(&owner.current_organization).await?, &url);
-    let plan = plan(&held, existing.as_ref(), options.rotate, new_key)?;
+    let (existing, leftover) = account::find_own(account.subscriptions(&owner.current_organization).await?, &url);
+    let change = choose_change(&stored_keys, existing.as_ref(), options.rotate, new_key)?;
 
     if documents.providers != stored.providers {
         secrets.write(Kind::Providers, &documents.providers).await?;
     }
-    // Before all else: another replacement needs the form of our URL that this one has.
+    // First of all: a further replacement needs the form of our URL that this subscription uses.
     if let Some(leftover) = &leftover {
-        delete(&account, leftover, terminal).await?;
+        delete_subscription(&account, leftover, terminal).await?;
     }
-    let before = documents.signing.clone();
-    if let Some(keys) = plan.keys() {
+    let previous_signing = documents.signing.clone();
+    if let Some(keys) = change.new_keys() {
         documents.signing.insert("calendly".to_owned(), keys.iter().map(|key| key.expose().as_str()).collect());
     }
     if documents.signing != stored.signing {
         secrets.write(Kind::Signing, &documents.signing).await?;
     }
-    terminal.report(&[ok("secrets", if documents == stored { "unchanged" } else { "written" })]);
-    let subscription = match &plan {
-        Plan::Keep(found) => found.clone(),
-        Plan::Make { keys, .. } => {
-            make(&account, &owner, &url, keys).await.context("There is no subscription now; the secrets are written")?
+    terminal.print_findings(&[ok("secrets", if documents == stored { "unchanged" } else { "written" })]);
+    let subscription = match &change {
+        SubscriptionChange::Keep(existing) => existing.clone(),
+        SubscriptionChange::Create { keys, .. } => create_subscription(&account, &owner, &url, keys)
+            .await
+            .context("There is no subscription now; the secrets are written")?,
+        SubscriptionChange::Replace { keys, old } => {
+            match create_subscription(&account, &owner, &account::free_form(&url, old), keys).await {
+                Ok(created) => created,
+                Err(error) if error.downcast_ref().is_some_and(Error::is_refusal) => {
+                    // The old subscription still signs with the old key. Further attempts would push it out of the
+                    // list.
+                    let restored = secrets.write(Kind::Signing, &previous_signing).await;
+                    restored.with_context(|| format!("{error:#}. The stored keys can't be restored"))?;
+                    return Err(error.context("The old subscription and its key are unchanged"));
+                }
+                Err(error) => {
+                    let unknown = "It is not known whether there is a new subscription. The old one is unchanged, and \
+                                   both keys are stored. Repeat `make connect ROTATE=1`";
+                    return Err(error.context(unknown));
+                }
+            }
         }
-        Plan::Replace { keys, old } => match make(&account, &owner, &account::free_form(&url, old), keys).await {
-            Ok(made) => made,
-            Err(error) if error.downcast_ref().is_some_and(Error::is_refusal) => {
-                // The old key's place is the first: repeated attempts would push it out, and it goes on signing.
-                let put_back = secrets.write(Kind::Signing, &before).await;
-                put_back.with_context(|| format!("{error:#}. The stored keys can't be put back"))?;
-                return Err(error.context("The old subscription and its key are as they were"));
-            }
-            Err(error) => {
-                let unsure = "Nobody knows whether there is a new subscription; the old one is as it was, and both keys \
-                              are stored. Repeat `make connect ROTATE=1`";
-                return Err(error.context(unsure));
-            }
-        },
     };
-    let is_well = terminal.report(&[account::subscription(Some(&subscription), &url)]);
+    let is_well = terminal.print_findings(&[account::check_subscription(Some(&subscription), &url)]);
     let binding = CalendlyBinding {
         organization: owner.current_organization.clone(),
         user: owner.uri.clone(),
         subscription: subscription.uri.clone(),
     };
-    let table = options.rows.table().await;
+    let table = options.table.open().await;
     let recorded = connection::record_connection(&table, connection, binding, SystemClock.now()).await;
-    let recorded = recorded.context("The connection works, but its row can't be written. Repeat `make connect`")?;
-    terminal.report(&[recorded]);
-    if let Plan::Replace { old, .. } = &plan {
-        terminal
-            .say("      Running functions know the new key within five minutes; Calendly repeats what they refuse.");
-        delete(&account, old, terminal).await?;
+    let recorded = recorded.context("Calendly is connected, but the row can't be written. Repeat `make connect`")?;
+    terminal.print_findings(&[recorded]);
+    if let SubscriptionChange::Replace { old, .. } = &change {
+        terminal.print(
+            "      Running functions read the new key within five minutes. Calendly repeats webhooks that they refuse.",
+        );
+        delete_subscription(&account, old, terminal).await?;
     }
-    terminal.report(&account::keys(&known, &signing, &account::provided(&known)));
+    terminal.print_findings(&account::check_keys(&providers, &signing, &account::providers_with_keys(&providers)));
     let public_url = callbacks::public_url(options.public_url.as_deref(), &url);
-    terminal.say(callbacks::told(public_url, connection, &known, &signing));
+    terminal.print(callbacks::describe_callbacks(public_url, connection, &providers, &signing));
     Ok(is_well)
 }
 
@@ -134,17 +135,17 @@ struct Documents {
 }
 
 impl Documents {
-    /// Puts what was given where it belongs: what we call out with, and what calls to us are held against. What was not
-    /// given stays.
-    fn enter(&mut self, given: Map<String, Value>) {
+    /// Adds credentials, each to its secret: `providers` has what we call with, `signing` what calls to us are verified
+    /// with. Other keys stay.
+    fn add(&mut self, credentials: Map<String, Value>) {
         let Self { providers, signing } = self;
-        for (key, value) in given {
+        for (key, value) in credentials {
             match (key.as_str(), value) {
                 (ENGAGELAB, Value::Object(parts)) => {
                     let (calls, callbacks): (Map<_, _>, Map<_, _>) =
                         parts.into_iter().partition(|(part, _)| part.starts_with("dev_"));
-                    merge(providers, calls);
-                    merge(signing, callbacks);
+                    add_engagelab(providers, calls);
+                    add_engagelab(signing, callbacks);
                 }
                 ("twilio", account) => {
                     signing.insert(key, account.get("auth_token").cloned().unwrap_or_default());
@@ -160,17 +161,20 @@ impl Documents {
         }
     }
 
-    /// What the functions will find in them.
-    fn read(&self) -> anyhow::Result<(Providers, Signing)> {
-        let unlike = |name: &str| anyhow::anyhow!("the secret …/{name} is not of the expected form: mend or delete it");
+    /// Parses both as the functions do.
+    fn parse(&self) -> anyhow::Result<(Providers, Signing)> {
         let providers = serde_json::from_value(Value::Object(self.providers.clone()));
         let signing = serde_json::from_value(Value::Object(self.signing.clone()));
-        Ok((providers.map_err(|_| unlike("providers"))?, signing.map_err(|_| unlike("signing"))?))
+        Ok((providers.map_err(|_| malformed("providers"))?, signing.map_err(|_| malformed("signing"))?))
     }
 }
 
-/// The parts of EngageLab's in one secret; one that is null is removed.
-fn merge(secret: &mut Map<String, Value>, parts: Map<String, Value>) {
+fn malformed(secret: &str) -> anyhow::Error {
+    anyhow!("the secret …/{secret} is malformed: correct or delete it")
+}
+
+/// Adds parts of EngageLab's credentials to a secret. A part that is null is removed.
+fn add_engagelab(secret: &mut Map<String, Value>, parts: Map<String, Value>) {
     if parts.is_empty() {
         return;
     }
@@ -185,80 +189,88 @@ fn merge(secret: &mut Map<String, Value>, parts: Map<String, Value>) {
 
 const ENGAGELAB: &str = "engagelab";
 
-/// What to do about the subscription.
+/// What happens to the subscription.
 #[derive(PartialEq, Eq, Debug)]
-enum Plan {
-    /// It is there, and so is its key.
+enum SubscriptionChange {
+    /// It exists, and its key is stored.
     Keep(Subscription),
-    /// Make one; deliveries are signed with the first key. `is_held` when it is the stored one.
-    Make { keys: Vec<Private<String>>, is_held: bool },
-    /// Make another at the other form of our URL, then delete the old one.
+    /// One is made. Deliveries are signed with the first key. `are_stored` if the keys are those of the secret.
+    Create { keys: Vec<Private<String>>, are_stored: bool },
+    /// Another is made at the other form of our URL, then the old one is deleted.
     Replace { keys: Vec<Private<String>>, old: Subscription },
 }
 
-impl Plan {
-    /// The keys to be stored.
-    fn keys(&self) -> Option<&[Private<String>]> {
+impl SubscriptionChange {
+    /// Returns the keys to store; `None` if they do not change.
+    fn new_keys(&self) -> Option<&[Private<String>]> {
         match self {
-            Self::Make { keys, is_held: false } | Self::Replace { keys, .. } => Some(keys),
-            Self::Keep(_) | Self::Make { .. } => None,
+            Self::Create { keys, are_stored: false } | Self::Replace { keys, .. } => Some(keys),
+            Self::Keep(_) | Self::Create { .. } => None,
         }
     }
 }
 
-fn plan(
-    held: &[Private<String>],
+fn choose_change(
+    stored_keys: &[Private<String>],
     existing: Option<&Subscription>,
     rotate: bool,
     new_key: impl FnOnce() -> anyhow::Result<Private<String>>,
-) -> anyhow::Result<Plan> {
-    // The previous key goes on verifying what is in flight or retried. It may be the second: the first is nobody's after an
-    // attempt that got no answer. Those before have no use any more.
-    let rotated = || anyhow::Ok([new_key()?].into_iter().chain(held.iter().take(2).cloned()).collect());
-    Ok(match (existing, held) {
-        (Some(old), _) if rotate => Plan::Replace { keys: rotated()?, old: old.clone() },
+) -> anyhow::Result<SubscriptionChange> {
+    // Webhooks on their way are signed with a previous key. It is the second stored one after an attempt without an
+    // answer, because then no subscription uses the first. Older keys are not needed.
+    let rotated = || anyhow::Ok([new_key()?].into_iter().chain(stored_keys.iter().take(2).cloned()).collect());
+    Ok(match (existing, stored_keys) {
+        (Some(old), _) if rotate => SubscriptionChange::Replace { keys: rotated()?, old: old.clone() },
         (Some(_), []) => bail!(
-            "Calendly has a subscription for this URL, and its signing key is not stored; Calendly never gives it back. \
-             Nothing was written. Replace it: `make connect ROTATE=1`"
+            "Calendly has a subscription for this URL, but its signing key is not stored, and Calendly does not return \
+             it. Nothing was written. Replace the subscription: `make connect ROTATE=1`"
         ),
-        (Some(found), _) => Plan::Keep(found.clone()),
-        // A run that was cut short has left its key.
-        (None, held) if !rotate && !held.is_empty() => Plan::Make { keys: held.to_vec(), is_held: true },
-        (None, _) => Plan::Make { keys: rotated()?, is_held: false },
+        (Some(existing), _) => SubscriptionChange::Keep(existing.clone()),
+        // An interrupted run has stored its key.
+        (None, stored) if !rotate && !stored.is_empty() => {
+            SubscriptionChange::Create { keys: stored.to_vec(), are_stored: true }
+        }
+        (None, _) => SubscriptionChange::Create { keys: rotated()?, are_stored: false },
     })
 }
 
-async fn make(account: &Account, owner: &User, url: &str, keys: &[Private<String>]) -> anyhow::Result<Subscription> {
+async fn create_subscription(
+    account: &Account,
+    owner: &User,
+    url: &str,
+    keys: &[Private<String>],
+) -> anyhow::Result<Subscription> {
     let signing_key = keys.first().context("a signing key")?;
     let order = Order { url, organization: &owner.current_organization, signing_key };
     account.subscribe(order).await.map_err(|error| {
-        let why = not_made(&error);
-        anyhow::Error::new(error).context(why)
+        let explanation = explain_creation_error(&error);
+        anyhow::Error::new(error).context(explanation)
     })
 }
 
-async fn delete(account: &Account, old: &Subscription, terminal: &Terminal) -> anyhow::Result<()> {
+async fn delete_subscription(account: &Account, old: &Subscription, terminal: &Terminal) -> anyhow::Result<()> {
     account.unsubscribe(&old.uri).await.context(
-        "The old subscription can't be deleted. Two deliver now, which changes nothing; `make connect` again deletes it",
+        "The old subscription can't be deleted. Both deliver now, which changes nothing. Repeat `make connect` to \
+         delete it",
     )?;
-    terminal.report(&[ok("subscription", format!("the old one is deleted, for {}", old.callback_url))]);
+    terminal.print_findings(&[ok("subscription", format!("the old one for {} is deleted", old.callback_url))]);
     Ok(())
 }
 
-fn not_made(error: &Error) -> String {
+fn explain_creation_error(error: &Error) -> String {
     if error.is_conflict() {
-        "this URL has a subscription already that the organization's list does not show: a single user's, or another \
+        "this URL already has a subscription that is not in the organization's list: a single user's, or another \
          organization's. Delete it at Calendly or use another URL"
             .to_owned()
     } else if let Some(scopes) = error.missing_scopes() {
         format!("the token lacks {}: make one that has them, then `make connect`", scopes.join(", "))
     } else {
-        "making it failed".to_owned()
+        "the subscription can't be made".to_owned()
     }
 }
 
-/// What was given. Its values are never quoted.
-fn credentials(input: &str) -> anyhow::Result<Map<String, Value>> {
+/// Parses standard input. Errors do not quote its values.
+fn parse_credentials(input: &str) -> anyhow::Result<Map<String, Value>> {
     let input = input.trim();
     if input.is_empty() {
         return Ok(Map::new());
@@ -269,15 +281,15 @@ fn credentials(input: &str) -> anyhow::Result<Map<String, Value>> {
         }
         return Ok(Map::from_iter([("calendly_token".to_owned(), input.into())]));
     }
-    let given: Map<String, Value> = serde_json::from_str(input).map_err(|error| {
-        anyhow::anyhow!("Standard input is no JSON object (line {}, column {})", error.line(), error.column())
+    let credentials: Map<String, Value> = serde_json::from_str(input).map_err(|error| {
+        anyhow!("Standard input is not a JSON object (line {}, column {})", error.line(), error.column())
     })?;
-    let problems: Vec<_> = given.iter().filter_map(|(key, value)| wrong(key, value)).collect();
-    if problems.is_empty() { Ok(given) } else { bail!("Standard input: {}", problems.join("; ")) }
+    let problems: Vec<_> = credentials.iter().filter_map(|(key, value)| find_problem(key, value)).collect();
+    if problems.is_empty() { Ok(credentials) } else { bail!("Standard input: {}", problems.join("; ")) }
 }
 
-fn wrong(key: &str, value: &Value) -> Option<String> {
-    let (is_fit, what) = match key {
+fn find_problem(key: &str, value: &Value) -> Option<String> {
+    let (is_valid, form) = match key {
         "calendly_token" | "vai_api_key" | "brevo_api_key" | "brevo_webhook_token" => {
             (is_key(value), "a text without spaces")
         }
@@ -289,21 +301,21 @@ fn wrong(key: &str, value: &Value) -> Option<String> {
         "twilio" => (is_twilio(value), "{\"account_sid\", \"auth_token\"}, the first AC and 32 hex digits"),
         _ => {
             return Some(format!(
-                "{key} is not known; there are: calendly_token, engagelab, twilio, brevo_api_key, brevo_webhook_token, \
+                "{key} is not known; known are calendly_token, engagelab, twilio, brevo_api_key, brevo_webhook_token, \
                  vai_api_key"
             ));
         }
     };
-    (!is_fit).then(|| format!("{key} must be {what}"))
+    (!is_valid).then(|| format!("{key} must be {form}"))
 }
 
-/// The pair that we call with, the one that its callbacks are signed with, or both.
+/// Whether this is the key pair for our calls, the credentials of its callback, or both.
 fn is_engagelab(value: &Value) -> bool {
     let Some(parts) = value.as_object() else { return false };
     let has = |part: &str| parts.contains_key(part);
-    let is_fit = |(part, value): (&String, &Value)| match part.as_str() {
+    let is_valid = |(part, value): (&String, &Value)| match part.as_str() {
         "dev_key" | "dev_secret" | "username" | "secret" => is_key(value),
-        // The whole header: `Basic …` has a space in it.
+        // The complete header: `Basic …` contains a space.
         "authorization" => value.is_null() || value.as_str().is_some_and(is_header),
         _ => false,
     };
@@ -311,7 +323,7 @@ fn is_engagelab(value: &Value) -> bool {
         && has("dev_key") == has("dev_secret")
         && has("username") == has("secret")
         && (has("username") || !has("authorization"))
-        && parts.iter().all(is_fit)
+        && parts.iter().all(is_valid)
 }
 
 fn is_header(text: &str) -> bool {
@@ -325,25 +337,25 @@ fn is_twilio(value: &Value) -> bool {
         && parts.get("auth_token").is_some_and(is_key)
 }
 
-/// Keys travel in headers, where spaces and control characters have no place.
+/// Whether this can be a key. Keys are sent in headers, which must not contain spaces or control characters.
 fn is_key(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))
 }
 
-/// The signing keys that are stored, the current one first.
-fn keys_in(signing: &Map<String, Value>) -> anyhow::Result<Vec<Private<String>>> {
+/// Returns the stored signing keys, the current one first.
+fn signing_keys(signing: &Map<String, Value>) -> anyhow::Result<Vec<Private<String>>> {
     match signing.get("calendly") {
         None => Ok(Vec::new()),
         Some(Value::Array(keys)) if keys.iter().all(Value::is_string) => {
             Ok(keys.iter().filter_map(Value::as_str).map(Private::from).collect())
         }
-        Some(_) => bail!("the secret …/signing is not of the expected form: mend or delete it"),
+        Some(_) => Err(malformed("signing")),
     }
 }
 
-/// 256 bits, as HMAC-SHA256 has use for, in characters that no form mangles.
+/// Makes a key of 256 bits, as long as HMAC-SHA256 uses. Hex digits need no escaping anywhere.
 fn new_key() -> anyhow::Result<Private<String>> {
-    Ok(Private::new(hex::encode(crate::secrets::random_bits()?)))
+    Ok(Private::new(hex::encode(random_bytes()?)))
 }
 
 fn check_url(url: &str) -> anyhow::Result<()> {
@@ -351,12 +363,12 @@ fn check_url(url: &str) -> anyhow::Result<()> {
         bail!("The webhook URL must end with its path: {url}");
     }
     let host = |rest: &str| rest.split(['/', '?', '#', ':']).next().unwrap_or_default().to_owned();
-    let is_fit = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+    let is_valid = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) => !host(rest).is_empty(),
         (None, Some(rest)) => matches!(host(rest).as_str(), "127.0.0.1" | "localhost"),
         (None, None) => false,
     };
-    if is_fit {
+    if is_valid {
         Ok(())
     } else {
         bail!("The webhook URL must begin with https:// (http:// is for loopback only): {url}")
@@ -366,7 +378,7 @@ fn check_url(url: &str) -> anyhow::Result<()> {
 fn read_input(terminal: &Terminal) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        terminal.complain("Paste the Calendly token (or the JSON object), then Enter and Ctrl-D:");
+        terminal.print_error("Paste the Calendly token (or the JSON object), then press Enter and Ctrl-D:");
     }
     std::io::read_to_string(stdin).context("standard input")
 }
@@ -388,9 +400,9 @@ mod tests {
         }
     }
 
-    fn planned(held: &[&str], existing: Option<&Subscription>, rotate: bool) -> anyhow::Result<Plan> {
-        let held: Vec<_> = held.iter().map(|key| Private::from(*key)).collect();
-        plan(&held, existing, rotate, || Ok("new".into()))
+    fn change(stored: &[&str], existing: Option<&Subscription>, rotate: bool) -> anyhow::Result<SubscriptionChange> {
+        let stored: Vec<_> = stored.iter().map(|key| Private::from(*key)).collect();
+        choose_change(&stored, existing, rotate, || Ok("new".into()))
     }
 
     fn keys(keys: &[&str]) -> Vec<Private<String>> {
@@ -398,46 +410,49 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_place_is_kept() {
+    fn an_existing_subscription_with_its_key_is_kept() {
         let found = existing();
-        let plan = planned(&["a", "b"], Some(&found), false).expect("a plan");
-        assert_eq!((plan.keys(), &plan), (None, &Plan::Keep(found)));
+        let kept = change(&["a", "b"], Some(&found), false).expect("a change");
+        assert_eq!((kept.new_keys(), &kept), (None, &SubscriptionChange::Keep(found)));
     }
 
     #[test]
-    fn a_first_connection_makes_a_key_and_an_interrupted_one_goes_on_with_its_own() {
-        let first = planned(&[], None, false).expect("a plan");
-        assert_eq!(first.keys(), Some(&keys(&["new"])[..]));
-        let again = planned(&["a", "b"], None, false).expect("a plan");
-        assert_eq!((again.keys(), &again), (None, &Plan::Make { keys: keys(&["a", "b"]), is_held: true }));
+    fn a_first_connection_makes_a_key_and_an_interrupted_one_uses_its_own() {
+        let first = change(&[], None, false).expect("a change");
+        assert_eq!(first.new_keys(), Some(&keys(&["new"])[..]));
+        let again = change(&["a", "b"], None, false).expect("a change");
+        assert_eq!(
+            (again.new_keys(), &again),
+            (None, &SubscriptionChange::Create { keys: keys(&["a", "b"]), are_stored: true })
+        );
     }
 
     #[test]
     fn rotation_keeps_the_two_previous_keys_and_no_older_one() {
         let found = existing();
-        let replaced = planned(&["a", "b", "c"], Some(&found), true).expect("a plan");
-        assert_eq!(replaced, Plan::Replace { keys: keys(&["new", "a", "b"]), old: found });
-        let made = planned(&["a"], None, true).expect("a plan");
-        assert_eq!(made.keys(), Some(&keys(&["new", "a"])[..]));
+        let replaced = change(&["a", "b", "c"], Some(&found), true).expect("a change");
+        assert_eq!(replaced, SubscriptionChange::Replace { keys: keys(&["new", "a", "b"]), old: found });
+        let made = change(&["a"], None, true).expect("a change");
+        assert_eq!(made.new_keys(), Some(&keys(&["new", "a"])[..]));
     }
 
     #[test]
-    fn a_subscription_whose_key_nobody_has_must_be_replaced() {
-        let error = planned(&[], Some(&existing()), false).expect_err("no plan").to_string();
+    fn a_subscription_without_a_stored_key_must_be_replaced() {
+        let error = change(&[], Some(&existing()), false).expect_err("an error").to_string();
         assert!(error.contains("ROTATE=1"), "{error}");
-        assert_eq!(planned(&[], Some(&existing()), true).expect("a plan").keys(), Some(&keys(&["new"])[..]));
+        assert_eq!(change(&[], Some(&existing()), true).expect("a change").new_keys(), Some(&keys(&["new"])[..]));
     }
 
     #[test]
     fn input_is_a_token_or_an_object() {
-        assert_eq!(credentials(" abc.def\n").expect("a token")["calendly_token"], "abc.def");
-        assert!(credentials("\n").expect("nothing").is_empty());
+        assert_eq!(parse_credentials(" abc.def\n").expect("a token")["calendly_token"], "abc.def");
+        assert!(parse_credentials("\n").expect("nothing").is_empty());
         let all = r#"{"calendly_token":"t","engagelab":{"dev_key":"k","dev_secret":"s"},"vai_api_key":"v"}"#;
-        assert_eq!(credentials(all).expect("an object").len(), 3);
-        for (bad, says) in [
+        assert_eq!(parse_credentials(all).expect("an object").len(), 3);
+        for (bad, expected) in [
             ("two words", "one token"),
             ("two\nlines", "one token"),
-            ("{\"calendly_token\":", "no JSON object (line 1"),
+            ("{\"calendly_token\":", "not a JSON object (line 1"),
             (r#"{"calendly_token":"hush hush"}"#, "calendly_token must be a text"),
             (r#"{"engagelab":"hush"}"#, "engagelab must be"),
             (r#"{"engagelab":{"dev_key":"hush"}}"#, "engagelab must be"),
@@ -452,8 +467,8 @@ mod tests {
             (r#"{"brevo_webhook_token":"hush hush"}"#, "brevo_webhook_token must be"),
             (r#"{"token":"hush"}"#, "token is not known"),
         ] {
-            let error = credentials(bad).expect_err(bad).to_string();
-            assert!(error.contains(says) && !error.contains("hush"), "{bad}: {error}");
+            let error = parse_credentials(bad).expect_err(bad).to_string();
+            assert!(error.contains(expected) && !error.contains("hush"), "{bad}: {error}");
         }
     }
 
@@ -462,13 +477,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_goes_where_it_belongs() {
-        let given = r#"{"calendly_token": "t", "vai_api_key": "v",
-            "engagelab": {"dev_key": "k", "dev_secret": "s", "username": "u", "secret": "c", "authorization": "Basic dg=="},
+    fn each_credential_goes_to_its_secret() {
+        let input = r#"{"calendly_token": "t", "vai_api_key": "v",
+            "engagelab": {"dev_key": "k", "dev_secret": "s",
+                          "username": "u", "secret": "c", "authorization": "Basic dg=="},
             "twilio": {"account_sid": "AC0123456789abcdef0123456789abcdef", "auth_token": "a"},
             "brevo_api_key": "b", "brevo_webhook_token": "w"}"#;
         let mut documents = Documents { providers: Map::new(), signing: map(json!({"calendly": ["one"]})) };
-        documents.enter(credentials(given).expect("an object"));
+        documents.add(parse_credentials(input).expect("an object"));
         let account = json!({"account_sid": "AC0123456789abcdef0123456789abcdef", "auth_token": "a"});
         let calls = json!({"dev_key": "k", "dev_secret": "s"});
         let callback = json!({"username": "u", "secret": "c", "authorization": "Basic dg=="});
@@ -479,39 +495,39 @@ mod tests {
             documents.signing,
             map(json!({"calendly": ["one"], "engagelab": callback, "twilio": "a", "brevo": "w"}))
         );
-        let (known, signing) = documents.read().expect("secrets");
-        assert_eq!(known.twilio.map(|it| it.auth_token), signing.twilio);
-        assert!(known.brevo_api_key.is_some() && signing.brevo.is_some());
+        let (providers, signing) = documents.parse().expect("secrets");
+        assert_eq!(providers.twilio.map(|it| it.auth_token), signing.twilio);
+        assert!(providers.brevo_api_key.is_some() && signing.brevo.is_some());
     }
 
     #[test]
-    fn what_is_not_given_stays() {
+    fn a_credential_that_is_left_out_stays() {
         let callback = json!({"username": "u", "secret": "c", "authorization": "Basic dg=="});
         let stored = Documents {
             providers: map(json!({"calendly_token": "t", "engagelab": {"dev_key": "k", "dev_secret": "s"}})),
             signing: map(json!({"calendly": ["one"], "engagelab": callback, "brevo": "w"})),
         };
-        let entered = |given: &str| {
+        let with = |input: &str| {
             let mut documents = stored.clone();
-            documents.enter(credentials(given).expect(given));
+            documents.add(parse_credentials(input).expect(input));
             documents
         };
-        assert!(entered("") == stored);
-        let keys = entered(r#"{"engagelab": {"dev_key": "k2", "dev_secret": "s2"}}"#);
+        assert!(with("") == stored);
+        let keys = with(r#"{"engagelab": {"dev_key": "k2", "dev_secret": "s2"}}"#);
         assert_eq!(keys.providers["engagelab"], json!({"dev_key": "k2", "dev_secret": "s2"}));
         assert_eq!(keys.signing, stored.signing);
-        let secret = entered(r#"{"engagelab": {"username": "u", "secret": "c2"}}"#);
+        let secret = with(r#"{"engagelab": {"username": "u", "secret": "c2"}}"#);
         assert_eq!(secret.providers, stored.providers);
         assert_eq!(
             secret.signing["engagelab"],
             json!({"username": "u", "secret": "c2", "authorization": "Basic dg=="})
         );
-        let without = entered(r#"{"engagelab": {"username": "u", "secret": "c", "authorization": null}}"#);
+        let without = with(r#"{"engagelab": {"username": "u", "secret": "c", "authorization": null}}"#);
         assert_eq!(without.signing["engagelab"], json!({"username": "u", "secret": "c"}));
     }
 
     #[test]
-    fn deliveries_are_encrypted_unless_they_stay_here() {
+    fn webhook_urls_use_https_except_on_loopback() {
         for good in ["https://a.example/webhooks/calendly", "http://127.0.0.1:4566/x", "http://localhost:1/x"] {
             check_url(good).expect(good);
         }
@@ -528,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_long_and_never_twice_the_same() {
+    fn keys_are_long_and_unique() {
         let (one, other) = (new_key().expect("a key"), new_key().expect("a key"));
         assert!(one.expose().len() == 64 && one != other);
     }

@@ -1,4 +1,4 @@
-//! `doctor`: looks a deployed stack over and says what to do.
+//! `doctor`: checks a deployed stack and says what to do.
 
 use std::collections::BTreeMap;
 
@@ -12,111 +12,109 @@ use runtime::aws::{Timeouts, config, error_chain};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing};
 use store::Table;
 
+use crate::account;
 use crate::connection::check_connections;
+use crate::options::{CalendlyOptions, SecretOptions, TableOptions};
 use crate::report::{Finding, Terminal, fail, ok, warn};
-use crate::{CalendlyApi, Rows, SecretNames, account};
 
-/// Looks a deployed stack over: secrets, keys, token, subscription, queues, schedules, table, settings.
+/// Checks a deployed stack: connections, secrets, keys, token, subscription, queues, schedules, table, settings.
 ///
-/// Each line says how it is and what to do; it ends with 1 when something doesn't work.
+/// Prints a line for each check, with what to do. The exit code is 1 if something does not work.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    calendly: CalendlyApi,
-    /// Where Calendly delivers to; for another connection than `default`, its name is added
-    #[arg(long, env = "WEBHOOK_URL")]
-    webhook_url: String,
+    calendly: CalendlyOptions,
     #[command(flatten)]
-    secrets: SecretNames,
+    secrets: SecretOptions,
     #[command(flatten)]
-    rows: Rows,
-    /// EventBridge Scheduler's group of our schedules
+    table: TableOptions,
+    /// The group of our schedules in EventBridge Scheduler
     #[arg(long, env = "SCHEDULE_GROUP")]
     schedule_group: String,
-    /// The queue of webhooks
+    /// The intake queue: webhooks
     #[arg(long, env = "INTAKE_QUEUE_URL")]
     intake_queue_url: String,
-    /// The queue of webhooks that could not be processed
+    /// The dead-letter queue of the intake queue
     #[arg(long, env = "INTAKE_DLQ_URL")]
     intake_dlq_url: String,
-    /// The queue of what has come due
+    /// The due queue: timers that have fired
     #[arg(long, env = "DUE_QUEUE_URL")]
     due_queue_url: String,
-    /// The queue of what came due and could not be done
+    /// The dead-letter queue of the due queue
     #[arg(long, env = "DUE_DLQ_URL")]
     due_dlq_url: Option<String>,
-    /// The queue of what EventBridge Scheduler could not put on the queue of what has come due
+    /// The dead-letter queue of EventBridge Scheduler: timers that it could not deliver to the due queue
     #[arg(long, env = "SCHEDULER_DLQ_ARN")]
     scheduler_dlq_arn: String,
 }
 
-/// What is to be done about a dead letter that a function has left.
-const REDRIVE: &str = "could not be dealt with: see their `reason` attribute or the function's log, mend the cause, then \
-                       redrive the queue (SQS, Start DLQ redrive)";
+/// What to do about dead letters of a function.
+const REDRIVE: &str = "could not be processed: see their `reason` attribute or the function's log, correct the cause, \
+                       then redrive the queue (SQS, Start DLQ redrive)";
 
-/// And about EventBridge Scheduler's: SQS redrives only what another queue has left.
-const LOST_TIMERS: &str = "could not be delivered by EventBridge Scheduler, a timer each: the `ERROR_CODE` attribute says \
-                           why, the body names the booking. Mend the cause and look with `make explain BOOKING=…` what \
-                           has not been done. SQS can't redrive these (Start DLQ redrive): delete them when done";
+/// What to do about dead letters of EventBridge Scheduler. SQS redrives only messages that came from another queue.
+const LOST_TIMERS: &str = "timers could not be delivered by EventBridge Scheduler: the `ERROR_CODE` attribute says \
+                           why, the body names the booking. Correct the cause, and see with `make explain BOOKING=…` what \
+                           has not been done. SQS can't redrive these messages: delete them afterwards";
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let aws = config(Timeouts::STEADY).await;
     let mut is_well = true;
-    // Printed part by part: a part that can't be reached takes its time.
-    let mut tell = |findings: &[Finding]| is_well &= terminal.report(findings);
+    // Printed part by part: a service that can't be reached takes seconds.
+    let mut print = |findings: &[Finding]| is_well &= terminal.print_findings(findings);
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
-    let table = Table::new(dynamodb.clone(), &options.rows.table_name);
-    tell(&check_connections(table.list_connections().await, connection));
-    // Which keys there must be, the settings say.
+    let table = Table::new(dynamodb.clone(), &options.table.table_name);
+    print(&check_connections(table.list_connections().await, connection));
+    // The settings say which keys are needed.
     let settings = table.load_settings(connection).await;
-    let known = settings.as_ref().ok().cloned().unwrap_or_default();
+    let current = settings.as_ref().ok().cloned().unwrap_or_default();
 
     let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);
-    let (findings, providers) = of_secrets(&secrets, connection, &known).await;
-    tell(&findings);
-    tell(&of_ses(&known));
-    tell(&[of_api_keys(secrets.api_keys().await, connection)]);
+    let (findings, providers) = check_secrets(&secrets, connection, &current).await;
+    print(&findings);
+    print(&check_ses(&current));
+    print(&[check_api_keys(secrets.api_keys().await, connection)]);
     if let Some(token) = providers.and_then(|it| it.calendly_token) {
-        let url = account::webhook_url(&options.webhook_url, connection);
-        tell(&of_calendly(&options.calendly.account(token)?, &url).await);
+        let url = options.calendly.webhook_url(connection);
+        print(&check_calendly(&options.calendly.account(token)?, &url).await);
     }
 
     let sqs = aws_sdk_sqs::Client::new(&aws);
-    tell(&[
-        of_queue(&sqs, "intake queue", &options.intake_queue_url).await,
-        of_dead_letters(&sqs, "intake DLQ", &options.intake_dlq_url, REDRIVE).await,
-        of_queue(&sqs, "due queue", &options.due_queue_url).await,
+    print(&[
+        check_queue(&sqs, "intake queue", &options.intake_queue_url).await,
+        check_dead_letters(&sqs, "intake DLQ", &options.intake_dlq_url, REDRIVE).await,
+        check_queue(&sqs, "due queue", &options.due_queue_url).await,
     ]);
     if let Some(url) = &options.due_dlq_url {
-        tell(&[of_dead_letters(&sqs, "due DLQ", url, REDRIVE).await]);
+        print(&[check_dead_letters(&sqs, "due DLQ", url, REDRIVE).await]);
     }
-    tell(&[of_lost_timers(&sqs, &options.scheduler_dlq_arn).await]);
-    tell(&[of_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
+    print(&[check_lost_timers(&sqs, &options.scheduler_dlq_arn).await]);
+    print(&[check_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
 
-    tell(&of_table(&dynamodb, &options.rows.table_name).await);
-    tell(&match settings {
-        Ok(settings) => of_settings(&settings),
-        Err(error) => vec![fail("settings", format!("can't be read: {error}"))],
+    print(&check_table(&dynamodb, &options.table.table_name).await);
+    print(&match settings {
+        Ok(settings) => check_settings(&settings),
+        Err(error) => vec![fail("settings", format!("can't be read: {}", error_chain(&error)))],
     });
     Ok(is_well)
 }
 
-async fn of_secrets(
+async fn check_secrets(
     secrets: &Secrets,
     connection: &ConnectionName,
     settings: &Settings,
 ) -> (Vec<Finding>, Option<Providers>) {
     let (mut findings, signing) = match secrets.signing(connection).await {
-        Ok(signing) => (vec![of_signing(&signing)], signing),
+        Ok(signing) => (vec![check_signing(&signing)], signing),
         Err(error) => (vec![fail("signing", error.to_string())], Signing::default()),
     };
     match secrets.providers(connection).await {
         Ok(providers) => {
             if providers.calendly_token.is_none() {
-                findings.push(fail("token", "none is stored: give `make connect` one"));
+                findings.push(fail("token", "none is stored: give one to `make connect`"));
             }
-            findings.extend(account::keys(&providers, &signing, &senders(settings)));
+            findings.extend(account::check_keys(&providers, &signing, &senders(settings)));
             (findings, Some(providers))
         }
         Err(error) => {
@@ -126,32 +124,32 @@ async fn of_secrets(
     }
 }
 
-/// Every provider that the settings name.
+/// Returns every provider that the settings name.
 fn senders(settings: &Settings) -> Vec<Provider> {
     let own = settings.providers.messages.values().flat_map(|it| [&it.sms, &it.email]).flatten();
     let named: Vec<_> = own.chain([&settings.providers.sms, &settings.providers.email]).flatten().collect();
     Provider::ALL.into_iter().filter(|it| named.contains(&it)).collect()
 }
 
-/// Amazon SES has no keys, and no callback: it tells those who listen to a configuration set.
-fn of_ses(settings: &Settings) -> Vec<Finding> {
+/// Amazon SES has no keys and no callback. Its events come through a configuration set.
+fn check_ses(settings: &Settings) -> Vec<Finding> {
     const TOPIC: &str = "ses";
     if !senders(settings).contains(&Provider::Ses) {
         return Vec::new();
     }
     vec![match &settings.senders.ses_configuration_set {
         Some(name) => {
-            ok(TOPIC, format!("its events come by the configuration set {name}, if that has EventBridge for one"))
+            ok(TOPIC, format!("events come through the configuration set {name} if it has an EventBridge destination"))
         }
         None => warn(
             TOPIC,
-            "the settings name no senders.ses_configuration_set, so nobody hears of bounces and complaints: make one with an \
-             EventBridge destination, then `make settings FILE=…`",
+            "the settings have no senders.ses_configuration_set, so bounces and complaints are not received: make one \
+             with an EventBridge destination, then `make settings FILE=…`",
         ),
     }]
 }
 
-fn of_api_keys(keys: Result<ApiKeys, SecretError>, connection: &ConnectionName) -> Finding {
+fn check_api_keys(keys: Result<ApiKeys, SecretError>, connection: &ConnectionName) -> Finding {
     const TOPIC: &str = "api keys";
     let names: Vec<_> = match &keys {
         Ok(keys) => keys.iter().filter(|it| it.connection == *connection).map(|it| it.name.as_str()).collect(),
@@ -159,162 +157,166 @@ fn of_api_keys(keys: Result<ApiKeys, SecretError>, connection: &ConnectionName) 
         Err(error) => return fail(TOPIC, error.to_string()),
     };
     if names.is_empty() {
-        warn(TOPIC, "none, so no agent can book by our API: `make api-key NAME=vai-1`")
+        warn(TOPIC, "none, so no agent can use the API: `make api-key NAME=vai-1`")
     } else {
         ok(TOPIC, names.join(", "))
     }
 }
 
-fn of_signing(signing: &Signing) -> Finding {
+fn check_signing(signing: &Signing) -> Finding {
     match signing.calendly.len() {
         0 => fail(
             "signing",
-            "no signing key, so every webhook is refused: `make connect`, with ROTATE=1 if it asks for it",
+            "no signing key, so every webhook is refused: `make connect`, with ROTATE=1 if it asks for that",
         ),
         1 => ok("signing", "one key"),
-        _ => ok("signing", "the key, and what came before it for deliveries in flight"),
+        _ => ok("signing", "the current key and earlier ones, for webhooks on their way"),
     }
 }
 
-async fn of_calendly(account: &calendly::Account, url: &str) -> Vec<Finding> {
-    let (mut findings, owner) = account::examine(account).await;
+async fn check_calendly(account: &calendly::Account, url: &str) -> Vec<Finding> {
+    let (mut findings, owner) = account::check_token(account).await;
     if let Some(owner) = owner {
         match account.subscriptions(&owner.current_organization).await {
-            Ok(all) => findings.extend(of_subscriptions(all, url)),
+            Ok(all) => findings.extend(check_subscriptions(all, url)),
             Err(error) => findings.push(fail("subscription", error.to_string())),
         }
     }
     findings
 }
 
-fn of_subscriptions(all: Vec<calendly::Subscription>, url: &str) -> Vec<Finding> {
-    let (found, leftover) = account::ours(all, url);
-    let mut findings = vec![account::subscription(found.as_ref(), url)];
+fn check_subscriptions(all: Vec<calendly::Subscription>, url: &str) -> Vec<Finding> {
+    let (found, leftover) = account::find_own(all, url);
+    let mut findings = vec![account::check_subscription(found.as_ref(), url)];
     findings.extend(leftover.map(|it| {
-        let what = "is left over from a replacement and may deliver as well, which changes nothing";
-        warn("subscription", format!("another, for {}, {what}: `make connect` deletes it", it.callback_url))
+        let text = "is left from a replacement. It delivers too, which changes nothing: `make connect` deletes it";
+        warn("subscription", format!("another, for {}, {text}", it.callback_url))
     }));
     findings
 }
 
-async fn of_queue(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str) -> Finding {
-    match waiting(sqs, url).await {
+async fn check_queue(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str) -> Finding {
+    match count_messages(sqs, url).await {
         Ok(messages) => ok(topic, format!("{messages} waiting")),
-        Err(why) => fail(topic, why),
+        Err(problem) => fail(topic, problem),
     }
 }
 
-async fn of_dead_letters(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str, advice: &str) -> Finding {
-    match waiting(sqs, url).await {
+async fn check_dead_letters(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str, advice: &str) -> Finding {
+    match count_messages(sqs, url).await {
         Ok(0) => ok(topic, "empty"),
         Ok(messages) => warn(topic, format!("{messages} {advice}")),
-        Err(why) => fail(topic, why),
+        Err(problem) => fail(topic, problem),
     }
 }
 
-async fn of_lost_timers(sqs: &aws_sdk_sqs::Client, arn: &str) -> Finding {
+async fn check_lost_timers(sqs: &aws_sdk_sqs::Client, arn: &str) -> Finding {
     const TOPIC: &str = "scheduler DLQ";
     let name = arn.rsplit(':').next().unwrap_or_default();
     match sqs.get_queue_url().queue_name(name).send().await {
-        Ok(found) => of_dead_letters(sqs, TOPIC, found.queue_url().unwrap_or_default(), LOST_TIMERS).await,
+        Ok(found) => check_dead_letters(sqs, TOPIC, found.queue_url().unwrap_or_default(), LOST_TIMERS).await,
         Err(error) => fail(TOPIC, format!("{name}: {}; deploy again", error_chain(&error))),
     }
 }
 
-/// How many messages wait, about.
-async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, String> {
+/// Returns the approximate number of waiting messages.
+async fn count_messages(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, String> {
     let attribute = QueueAttributeName::ApproximateNumberOfMessages;
-    let told = sqs.get_queue_attributes().queue_url(url).attribute_names(attribute.clone()).send().await;
-    let told = told.map_err(|error| format!("can't be reached: {}", error_chain(&error)))?;
-    let depth = told.attributes().and_then(|all| all.get(&attribute)).and_then(|text| text.parse().ok());
-    depth.ok_or_else(|| "does not tell its depth".to_owned())
+    let answer = sqs.get_queue_attributes().queue_url(url).attribute_names(attribute.clone()).send().await;
+    let answer = answer.map_err(|error| format!("can't be reached: {}", error_chain(&error)))?;
+    let count = answer.attributes().and_then(|all| all.get(&attribute)).and_then(|text| text.parse().ok());
+    count.ok_or_else(|| "SQS does not say how many messages wait".to_owned())
 }
 
-async fn of_schedules(scheduler: &aws_sdk_scheduler::Client, group: &str) -> Finding {
+async fn check_schedules(scheduler: &aws_sdk_scheduler::Client, group: &str) -> Finding {
     match scheduler.get_schedule_group().name(group).send().await {
-        Ok(_) => ok("schedules", format!("the group {group} is there")),
+        Ok(_) => ok("schedules", format!("the group {group} exists")),
         Err(error) => fail("schedules", format!("the group {group}: {}; deploy again", error_chain(&error))),
     }
 }
 
-async fn of_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Vec<Finding> {
+async fn check_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Vec<Finding> {
     let found = match dynamodb.describe_table().table_name(name).send().await {
         Ok(found) => found,
         Err(error) => return vec![fail("table", format!("{name}: {}; deploy again", error_chain(&error)))],
     };
     let status = found.table().and_then(|table| table.table_status());
-    let is_up = matches!(status, Some(TableStatus::Active | TableStatus::Updating));
+    let is_active = matches!(status, Some(TableStatus::Active | TableStatus::Updating));
     let expiry = dynamodb.describe_time_to_live().table_name(name).send().await;
-    let expires = expiry.as_ref().ok().and_then(|it| it.time_to_live_description()).is_some_and(|it| {
+    let has_expiry = expiry.as_ref().ok().and_then(|it| it.time_to_live_description()).is_some_and(|it| {
         matches!(it.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
     });
     let backups = dynamodb.describe_continuous_backups().table_name(name).send().await;
-    let recovers = backups.as_ref().ok().and_then(|it| it.continuous_backups_description()).is_some_and(|it| {
+    let has_recovery = backups.as_ref().ok().and_then(|it| it.continuous_backups_description()).is_some_and(|it| {
         it.continuous_backups_status() == &ContinuousBackupsStatus::Enabled
             && it.point_in_time_recovery_description().and_then(|it| it.point_in_time_recovery_status())
                 == Some(&PointInTimeRecoveryStatus::Enabled)
     });
     vec![
-        if is_up { ok("table", name) } else { fail("table", format!("{name} is not active: wait, or deploy again")) },
-        if expires {
-            ok("expiry", "old rows go by themselves")
+        if is_active {
+            ok("table", name)
         } else {
-            warn("expiry", "is off, so old rows stay: deploy again")
+            fail("table", format!("{name} is not active: wait, or deploy again"))
         },
-        if recovers {
-            ok("recovery", "to any second of the last weeks")
+        if has_expiry {
+            ok("expiry", "expired rows are deleted automatically")
         } else {
-            warn("recovery", "point-in-time recovery is off (the local stack has none): deploy again")
+            warn("expiry", "off, so expired rows are not deleted: deploy again")
+        },
+        if has_recovery {
+            ok("recovery", "point-in-time recovery is on")
+        } else {
+            warn("recovery", "point-in-time recovery is off (the local stack never has it): deploy again")
         },
     ]
 }
 
-fn of_settings(settings: &Settings) -> Vec<Finding> {
+fn check_settings(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![if *settings == Settings::default() {
-        warn("settings", "none but the default: it has no SMS templates. Write yours: `make settings FILE=…`")
+        warn("settings", "only the default, which has no SMS templates: write yours with `make settings FILE=…`")
     } else {
         ok("settings", "written")
     }];
-    // An older release may have taken what this one can't fill in.
+    // An older release may have accepted wording that this one can't render.
     findings.extend(notify::wording::check(settings).into_iter().map(|error| warn("wording", error.to_string())));
     let missing = missing_templates(settings);
     if missing.is_empty() {
         findings.push(ok("templates", "one for every message, channel and language"));
     }
     findings.extend(
-        missing.into_iter().map(|gap| warn("templates", format!("none for {gap}: it is skipped as no_template"))),
+        missing.into_iter().map(|it| warn("templates", format!("none for {it}: it is skipped as no_template"))),
     );
     findings
 }
 
-/// Messages that the settings ask for and have no template for, with their channel and languages. Event types are looked
-/// at only where they have channels or a language of their own.
+/// Lists the messages that the settings ask for without a template, with channel and languages. Event types are checked
+/// only if they have their own channels or language.
 fn missing_templates(settings: &Settings) -> Vec<String> {
-    let mut missing = gaps(settings, None, &settings.channels, &Language::ALL);
+    let mut missing = missing_for(settings, None, &settings.channels, &Language::ALL);
     for (key, own) in &settings.event_types {
         let languages = own.language.as_ref().map_or(&Language::ALL[..], std::slice::from_ref);
-        missing.extend(gaps(settings, Some(key), &own.channels, languages));
+        missing.extend(missing_for(settings, Some(key), &own.channels, languages));
     }
     missing
 }
 
-fn gaps(
+fn missing_for(
     settings: &Settings,
     event_type: Option<&str>,
     channels: &BTreeMap<String, Vec<Channel>>,
     languages: &[Language],
 ) -> Vec<String> {
-    // Whoever sends our own wording needs no template.
-    let has = |name: &str, channel: Channel, language: Language| {
+    // A provider that sends our wording needs no template.
+    let has_template = |name: &str, channel: Channel, language: Language| {
         let message = Message::SAMPLES.into_iter().find(|it| it.name() == name);
         let senders = message.map_or(&[][..], |it| settings.providers_of(it, channel));
-        let fits = |it: &Template| {
+        let matches = |it: &Template| {
             it.message == name
                 && senders.contains(&it.provider)
                 && it.language.is_none_or(|own| own == language)
                 && it.event_type.as_deref().is_none_or(|own| Some(own) == event_type)
         };
-        senders.iter().any(|it| !it.has_templates()) || settings.templates.iter().any(fits)
+        senders.iter().any(|it| !it.has_templates()) || settings.templates.iter().any(matches)
     };
     let is_sent = |message: &str| match message {
         "reminder" => !settings.reminder_minutes.is_empty() || event_type.is_some(),
@@ -323,22 +325,22 @@ fn gaps(
         "host_notice" => !settings.hosts.is_empty() || settings.host_phone.is_some(),
         _ => true,
     };
-    let mut gaps = Vec::new();
+    let mut missing = Vec::new();
     for (message, channels) in channels.iter().filter(|(message, _)| is_sent(message)) {
         for channel in channels {
-            let without: Vec<_> =
-                languages.iter().filter(|it| !has(message, *channel, **it)).map(|it| it.tag()).collect();
-            if !without.is_empty() {
-                let by = match channel {
+            let untranslated: Vec<_> =
+                languages.iter().filter(|it| !has_template(message, *channel, **it)).map(|it| it.tag()).collect();
+            if !untranslated.is_empty() {
+                let channel = match channel {
                     Channel::Sms => "SMS",
                     Channel::Email => "e-mail",
                 };
-                let of = event_type.map(|key| format!(" of {key:?}")).unwrap_or_default();
-                gaps.push(format!("{message}{of} by {by} in {}", without.join(", ")));
+                let event_type = event_type.map(|key| format!(" of {key:?}")).unwrap_or_default();
+                missing.push(format!("{message}{event_type} by {channel} in {}", untranslated.join(", ")));
             }
         }
     }
-    gaps
+    missing
 }
 
 #[cfg(test)]
@@ -359,7 +361,7 @@ mod tests {
             ["cancellation", "confirmation", "follow_up", "move", "no_show", "not_booked", "reminder"]
                 .map(|it| format!("{it} by SMS in en, ro, da, zh-Hant"))
         );
-        assert!(of_settings(&Settings::default()).iter().all(|it| it.level == Level::Warn));
+        assert!(check_settings(&Settings::default()).iter().all(|it| it.level == Level::Warn));
     }
 
     #[test]
@@ -370,7 +372,8 @@ mod tests {
             "follow_up_minutes": [],
             "channels": off,
             "templates": [
-                {"message": "confirmation", "provider": "engagelab", "id": "1"}, template("reminder", "ro"), template("reminder", "en"),
+                {"message": "confirmation", "provider": "engagelab", "id": "1"},
+                template("reminder", "ro"), template("reminder", "en"),
             ],
             "event_types": {"Sales Demo": {"language": "ro", "channels": {"reminder": ["sms", "email"]}}},
         }));
@@ -381,19 +384,19 @@ mod tests {
     }
 
     #[test]
-    fn who_sends_our_wording_needs_no_template() {
-        let named = |sms: &[&str]| {
+    fn a_provider_that_sends_our_wording_needs_no_template() {
+        let missing = |sms: &[&str]| {
             let providers = json!({"sms": sms, "messages": {"move": {"sms": ["engagelab"]}}});
             let document = json!({"providers": providers, "senders": {"twilio": "VAI"}});
             missing_templates(&settings(&document))
         };
-        assert_eq!(named(&["twilio"]), ["move by SMS in en, ro, da, zh-Hant"]);
-        assert_eq!(named(&["engagelab", "twilio"]), named(&["twilio"]));
-        assert_eq!(named(&["engagelab"]).len(), 7);
+        assert_eq!(missing(&["twilio"]), ["move by SMS in en, ro, da, zh-Hant"]);
+        assert_eq!(missing(&["engagelab", "twilio"]), missing(&["twilio"]));
+        assert_eq!(missing(&["engagelab"]).len(), 7);
     }
 
     #[test]
-    fn what_is_to_send_is_what_the_settings_name() {
+    fn the_senders_are_the_providers_in_the_settings() {
         assert_eq!(senders(&Settings::default()), [Provider::Engagelab, Provider::Vai]);
         let document = json!({
             "providers": {"sms": ["twilio"], "email": ["vai"], "messages": {"reminder": {"email": ["ses"]}}},
@@ -401,14 +404,14 @@ mod tests {
         });
         let mut settings = settings(&document);
         assert_eq!(senders(&settings), [Provider::Twilio, Provider::Vai, Provider::Ses]);
-        assert_eq!(of_ses(&Settings::default()), []);
-        assert_eq!(of_ses(&settings)[0].level, Level::Warn, "nobody hears of bounces");
+        assert_eq!(check_ses(&Settings::default()), []);
+        assert_eq!(check_ses(&settings)[0].level, Level::Warn, "bounces are not received");
         settings.senders.ses_configuration_set = Some("vai".to_owned());
-        assert_eq!(of_ses(&settings)[0].level, Level::Ok);
+        assert_eq!(check_ses(&settings)[0].level, Level::Ok);
     }
 
     #[test]
-    fn a_second_subscription_of_ours_is_told_of() {
+    fn a_second_subscription_of_ours_is_reported() {
         let at = |query: &str, created_at: &str| {
             serde_json::from_value::<calendly::Subscription>(json!({
                 "uri": "…", "callback_url": format!("https://hooks.example.com{query}"), "state": "active",
@@ -419,7 +422,7 @@ mod tests {
         let (old, new) = (at("", "2026-11-20T09:00:00Z"), at("?rotated=1", "2026-11-21T09:00:00Z"));
         let levels = |all: &[&calendly::Subscription]| -> Vec<_> {
             let all = all.iter().map(|it| (*it).clone()).collect();
-            of_subscriptions(all, "https://hooks.example.com").iter().map(|it| it.level).collect()
+            check_subscriptions(all, "https://hooks.example.com").iter().map(|it| it.level).collect()
         };
         assert_eq!(levels(&[]), [Level::Fail]);
         assert_eq!(levels(&[&new]), [Level::Ok]);
@@ -427,12 +430,12 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_has_keys_of_its_own_to_the_api() {
+    fn a_connection_needs_its_own_api_keys() {
         let keys = |connection: &str| {
             let entry = json!({"name": "vai-1", "connection": connection, "sha256": "0".repeat(64)});
             serde_json::from_value::<ApiKeys>(json!({"keys": [entry]})).expect("keys")
         };
-        let level = |keys| of_api_keys(keys, &ConnectionName::default()).level;
+        let level = |keys| check_api_keys(keys, &ConnectionName::default()).level;
         assert_eq!((level(Ok(keys("default"))), level(Ok(keys("acme")))), (Level::Ok, Level::Warn));
         assert_eq!(level(Err(SecretError::Unknown("api-keys".to_owned()))), Level::Warn);
         let malformed = SecretError::Malformed { name: "api-keys".to_owned(), problem: "…".to_owned() };
@@ -443,7 +446,7 @@ mod tests {
     fn a_connection_without_a_signing_key_fails() {
         let signing =
             |keys: &[&str]| Signing { calendly: keys.iter().map(|key| (*key).into()).collect(), ..Signing::default() };
-        let levels = [signing(&[]), signing(&["a"]), signing(&["a", "b"])].map(|it| of_signing(&it).level);
+        let levels = [signing(&[]), signing(&["a"]), signing(&["a", "b"])].map(|it| check_signing(&it).level);
         assert_eq!(levels, [Level::Fail, Level::Ok, Level::Ok]);
     }
 }

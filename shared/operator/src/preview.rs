@@ -1,4 +1,4 @@
-//! `preview`: every message as people would get it, to be read before anybody does.
+//! `preview`: shows every message as people would get it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,68 +13,72 @@ use notify::preview::{Cost, Preview, PreviewRequest, Shown, Transliterated, Vari
 use notify::wording;
 use serde_json::Value;
 
-use crate::report::{Terminal, put};
-use crate::{Rows, settings};
+use crate::options::TableOptions;
+use crate::report::{Terminal, print_text};
+use crate::settings;
 
-/// Shows messages as people would get them, and sends none: in every language, with all that may be missing and without.
+/// Shows messages as people would get them, in every language, with and without the optional values. Sends nothing.
 ///
-/// The settings are the default ones, those of a file, or those of a deployed stack; only for these is AWS asked.
+/// It uses the default settings, those of a file, or those of a deployed stack. Only the last needs AWS.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only these messages, with commas between them
-    #[arg(long = "message", value_name = "NAMES", value_delimiter = ',', value_parser = PossibleValuesParser::new(Message::NAMES))]
+    /// Only these messages, separated by commas
+    #[arg(
+        long = "message", value_name = "NAMES", value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Message::NAMES)
+    )]
     messages: Vec<String>,
     /// Only in these languages: en, ro, da, zh-Hant
-    #[arg(long = "language", value_name = "TAGS", value_delimiter = ',', value_parser = language)]
+    #[arg(long = "language", value_name = "TAGS", value_delimiter = ',', value_parser = parse_language)]
     languages: Vec<Language>,
     /// Only by these channels: sms, email
-    #[arg(long = "channel", value_name = "NAMES", value_delimiter = ',', value_parser = channel)]
+    #[arg(long = "channel", value_name = "NAMES", value_delimiter = ',', value_parser = parse_channel)]
     channels: Vec<Channel>,
-    /// As for this event type, by the name, URI or UUID that the settings use
+    /// As for this event type: the name, URI or UUID that the settings use
     #[arg(long, value_name = "NAME")]
     event_type: Option<String>,
-    /// The settings of this document: .toml or .json
+    /// Use the settings of this document: .toml or .json
     #[arg(long)]
     file: Option<PathBuf>,
-    /// The settings of the connection, as the deployed stack has them
+    /// Use the connection's settings in the deployed stack
     #[arg(long, conflicts_with = "file", requires = "table_name")]
     deployed: bool,
     /// The table's name
     #[arg(long, env = "TABLE_NAME")]
     table_name: Option<String>,
-    /// A folder that each e-mail's HTML goes into, for a browser
+    /// Write each e-mail's HTML into this folder, for a browser
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
 }
 
-fn language(text: &str) -> Result<Language, String> {
+fn parse_language(text: &str) -> Result<Language, String> {
     let tags = Language::ALL.map(Language::tag).join(", ");
     Language::ALL.into_iter().find(|it| it.tag() == text).ok_or_else(|| format!("is none of {tags}"))
 }
 
-fn channel(text: &str) -> Result<Channel, String> {
+fn parse_channel(text: &str) -> Result<Channel, String> {
     let all = [Channel::Sms, Channel::Email];
     all.into_iter().find(|it| it.name() == text).ok_or_else(|| "is neither sms nor email".to_owned())
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
-    let (settings, errors, whose) = match (&options.file, options.table_name) {
-        (Some(file), _) => match read(file)? {
-            Ok((settings, errors)) => (settings, errors, file.display().to_string()),
+    let (settings, errors, origin) = match (&options.file, options.table_name) {
+        (Some(file), _) => match read_settings(file)? {
+            Ok((settings, errors)) => (settings, errors, format!("the settings in {}", file.display())),
             Err(errors) => {
-                settings::complain(&errors, terminal);
-                let count = settings::count(errors.len());
-                terminal.complain(format_args!("{count} in {}: there is nothing to show.", file.display()));
+                settings::print_errors(&errors, terminal);
+                let count = settings::count_errors(errors.len());
+                terminal.print_error(format_args!("{count} in {}: nothing is shown.", file.display()));
                 return Ok(false);
             }
         },
         (None, Some(table_name)) if options.deployed => {
-            let settings = Rows { table_name }.table().await.load_settings(connection).await?;
+            let settings = TableOptions { table_name }.open().await.load_settings(connection).await?;
             let errors = wording::check(&settings);
             (settings, errors, format!("the settings of {connection}"))
         }
         (None, _) => {
-            (Settings::default(), Vec::new(), "the default settings; FILE=… or STACK=… is for others".to_owned())
+            (Settings::default(), Vec::new(), "the default settings; for others, give FILE=… or STACK=…".to_owned())
         }
     };
     let request = PreviewRequest {
@@ -85,19 +89,20 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         wording: None,
     };
     let preview = preview(&request, &settings);
-    put(&format!("As of {whose}\n\n{}", page(&preview, &settings)));
+    print_text(&format!("Messages with {origin}\n\n{}", format_page(&preview, &settings)));
     if let Some(folder) = &options.html {
-        put(&format!("\n{}\n", write_html(&preview, folder)?));
+        print_text(&format!("\n{}\n", write_html(&preview, folder)?));
     }
-    settings::complain(&errors, terminal);
+    settings::print_errors(&errors, terminal);
     Ok(errors.is_empty() && !preview.shown.iter().any(is_broken))
 }
 
-/// A file's settings and what is wrong with their wording, which can be shown all the same; or why it can't be read.
-type Read = Result<(Settings, Vec<SettingsError>), Vec<SettingsError>>;
+/// A file's settings with the errors of their wording, which can be shown all the same; or the errors that make the
+/// file unreadable.
+type FileSettings = Result<(Settings, Vec<SettingsError>), Vec<SettingsError>>;
 
-fn read(file: &Path) -> anyhow::Result<Read> {
-    let document: Value = settings::read(file)?;
+fn read_settings(file: &Path) -> anyhow::Result<FileSettings> {
+    let document: Value = settings::read_document(file)?;
     Ok(match Settings::check(&document) {
         Ok(settings) => {
             let errors = wording::check(&settings);
@@ -107,13 +112,13 @@ fn read(file: &Path) -> anyhow::Result<Read> {
     })
 }
 
-/// Whether our own wording, or the connection's, can't be filled in. What a provider keeps to itself is not broken.
+/// Whether our wording, or the connection's, can't be rendered. A template that only the provider knows is not broken.
 fn is_broken(shown: &Shown) -> bool {
     shown.template.is_none() && shown.problem.is_some()
 }
 
-/// All that is shown, message by message.
-fn page(preview: &Preview, settings: &Settings) -> String {
+/// Formats all messages.
+fn format_page(preview: &Preview, settings: &Settings) -> String {
     let mut page = String::new();
     let mut last: Option<&Shown> = None;
     for shown in &preview.shown {
@@ -121,11 +126,11 @@ fn page(preview: &Preview, settings: &Settings) -> String {
             && let Some(offers) = preview.offers.get(shown.message)
         {
             let _ = writeln!(page, "{}", shown.message);
-            let _ = writeln!(page, "  may speak of {}", offers.always.join(", "));
-            let _ = writeln!(page, "  and inside an `if` of {}\n", offers.optional.join(", "));
+            let _ = writeln!(page, "  can use {}", offers.always.join(", "));
+            let _ = writeln!(page, "  and, inside an `if`, {}\n", offers.optional.join(", "));
         }
-        if !preview.shown.iter().any(|it| is_said_already(it, shown)) {
-            let _ = writeln!(page, "  {}\n{}", heading(shown), body(shown));
+        if !preview.shown.iter().any(|it| is_repetition(it, shown)) {
+            let _ = writeln!(page, "  {}\n{}", format_heading(shown), format_body(shown));
         }
         last = Some(shown);
     }
@@ -133,43 +138,43 @@ fn page(preview: &Preview, settings: &Settings) -> String {
     if preview.shown.iter().any(|it| it.template.is_none() && it.providers.is_empty()) {
         let senders: Vec<_> = Provider::ALL.into_iter().filter(|it| !it.has_templates()).map(Provider::name).collect();
         notes.push(format!(
-            "Nobody sends our wording where the settings name only providers with templates of their own; {} do.",
+            "Our wording is sent by {} only. The settings name none of them for some of these messages.",
             senders.join(", ")
         ));
     }
     if settings.sms_price.is_none() && preview.shown.iter().any(|it| it.cost.is_some()) {
-        notes.push("Prices are told once the settings have `sms_price`.".to_owned());
+        notes.push("Prices are shown if the settings have `sms_price`.".to_owned());
     }
     page.push_str(&notes.join("\n"));
     page.trim_end().to_owned() + "\n"
 }
 
-/// Nothing in it may be missing: the message without it reads the same.
-fn is_said_already(full: &Shown, bare: &Shown) -> bool {
+/// Whether `bare` repeats `full`: the message has no optional values.
+fn is_repetition(full: &Shown, bare: &Shown) -> bool {
     let bare_as_full = Shown { variant: Variant::Full, html: full.html.clone(), ..bare.clone() };
     bare.variant == Variant::Bare && *full == bare_as_full
 }
 
-fn heading(shown: &Shown) -> String {
+fn format_heading(shown: &Shown) -> String {
     let notice = shown.notice.map(|it| format!(" ({it})")).unwrap_or_default();
-    let what = match shown.channel {
+    let channel = match shown.channel {
         Channel::Sms => "SMS",
         Channel::Email => "e-mail",
     };
     let titles: Vec<_> = shown.providers.iter().map(|it| it.title()).collect();
     let by = match &shown.template {
         Some(id) => format!("by {}, template {id}", titles.join(", ")),
-        None if titles.is_empty() => "in our wording, which nobody sends".to_owned(),
+        None if titles.is_empty() => "in our wording, which no provider sends".to_owned(),
         None => format!("by {}", titles.join(", ")),
     };
     let bare = match shown.variant {
         Variant::Full => "",
-        Variant::Bare => ", without what may be missing",
+        Variant::Bare => ", without optional values",
     };
-    format!("{}{notice}, {}, {what} {by}{bare}", shown.message, shown.language.tag())
+    format!("{}{notice}, {}, {channel} {by}{bare}", shown.message, shown.language.tag())
 }
 
-fn body(shown: &Shown) -> String {
+fn format_body(shown: &Shown) -> String {
     let mut body = String::new();
     if let Some(subject) = &shown.subject {
         let _ = writeln!(body, "    [{subject}]");
@@ -179,7 +184,7 @@ fn body(shown: &Shown) -> String {
         let _ = writeln!(body, "{indent}{line}");
     }
     if let Some(cost) = &shown.cost {
-        let _ = writeln!(body, "    -- {}", costs(cost, shown.transliterated.as_ref()));
+        let _ = writeln!(body, "    -- {}", format_cost(cost, shown.transliterated.as_ref()));
     }
     if let Some(problem) = &shown.problem {
         let mark = if is_broken(shown) { "PROBLEM: " } else { "" };
@@ -188,14 +193,14 @@ fn body(shown: &Shown) -> String {
     body
 }
 
-/// `2 segments of UCS-2 (ă, ș cost it): 0.09 EUR; without diacritics 1 segment, 0.045 EUR`.
-fn costs(cost: &Cost, less: Option<&Transliterated>) -> String {
-    let verb = if cost.culprits.contains(", ") { "cost" } else { "costs" };
-    let culprits = if cost.culprits.is_empty() { String::new() } else { format!(" ({} {verb} it)", cost.culprits) };
+/// Formats a cost: `2 segments of UCS-2 (because of ă, ș): 0.09 EUR; without diacritics 1 segment, 0.045 EUR`.
+fn format_cost(cost: &Cost, transliterated: Option<&Transliterated>) -> String {
+    let culprits = if cost.culprits.is_empty() { String::new() } else { format!(" (because of {})", cost.culprits) };
     let price = |before: &str, cost: &Cost| cost.price.as_ref().map(|it| format!("{before}{it}")).unwrap_or_default();
-    let less = less.map(|it| format!("; without diacritics {}{}", segments(&it.cost), price(", ", &it.cost)));
     let own = format!("{} of {}{culprits}{}", segments(cost), cost.encoding.name(), price(": ", cost));
-    own + &less.unwrap_or_default()
+    let other =
+        transliterated.map(|it| format!("; without diacritics {}{}", segments(&it.cost), price(", ", &it.cost)));
+    own + &other.unwrap_or_default()
 }
 
 fn segments(cost: &Cost) -> String {
@@ -204,7 +209,7 @@ fn segments(cost: &Cost) -> String {
 }
 
 fn write_html(preview: &Preview, folder: &Path) -> anyhow::Result<String> {
-    std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+    std::fs::create_dir_all(folder).with_context(|| format!("{} can't be created", folder.display()))?;
     let mut files = 0;
     for shown in &preview.shown {
         if let Some(html) = &shown.html {
@@ -214,8 +219,8 @@ fn write_html(preview: &Preview, folder: &Path) -> anyhow::Result<String> {
         }
     }
     Ok(match files {
-        0 => "There is no e-mail among these.".to_owned(),
-        1 => format!("One e-mail's HTML is in {}.", folder.display()),
+        0 => "There are no e-mails among these messages.".to_owned(),
+        1 => format!("The HTML of one e-mail is in {}.", folder.display()),
         _ => format!("The HTML of {files} e-mails is in {}.", folder.display()),
     })
 }
@@ -237,18 +242,18 @@ mod tests {
 
     use super::*;
 
-    fn of(document: &Value, request: Value) -> (Preview, Settings) {
+    fn preview_of(document: &Value, request: Value) -> (Preview, Settings) {
         let settings = Settings::check(document).expect("settings");
         (preview(&serde_json::from_value(request).expect("a request"), &settings), settings)
     }
 
     fn page_of(document: &Value, request: Value) -> String {
-        let (preview, settings) = of(document, request);
-        page(&preview, &settings)
+        let (preview, settings) = preview_of(document, request);
+        format_page(&preview, &settings)
     }
 
     #[test]
-    fn an_sms_is_followed_by_what_it_costs() {
+    fn an_sms_is_followed_by_its_cost() {
         let document = json!({
             "sms_price": "0.045 EUR", "senders": {"twilio": "VAI"},
             "providers": {"sms": ["twilio"]},
@@ -257,23 +262,23 @@ mod tests {
         let page = page_of(&document, json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}));
         let expected = [
             "reminder",
-            "  may speak of name, invitee, event, host, time, short_time",
-            "  and inside an `if` of link, place, cancel_link, reschedule_link",
+            "  can use name, invitee, event, host, time, short_time",
+            "  and, inside an `if`, link, place, cancel_link, reschedule_link",
             "",
             "  reminder, ro, SMS by Twilio",
             "    Bună, Ana! https://zoom.example/j/98765432101?pwd=Qk1sV2pJ",
-            "    -- 1 segment of UCS-2 (ă costs it): 0.045 EUR",
+            "    -- 1 segment of UCS-2 (because of ă): 0.045 EUR",
             "",
-            "  reminder, ro, SMS by Twilio, without what may be missing",
+            "  reminder, ro, SMS by Twilio, without optional values",
             "    Bună, Ana!",
-            "    -- 1 segment of UCS-2 (ă costs it): 0.045 EUR",
+            "    -- 1 segment of UCS-2 (because of ă): 0.045 EUR",
             "",
         ];
         assert_eq!(page, expected.join("\n"));
     }
 
     #[test]
-    fn what_diacritics_cost_is_told() {
+    fn the_cost_of_diacritics_is_shown() {
         let cost = |segments, culprits: &str, encoding, price: Option<&str>| Cost {
             encoding,
             units: 100,
@@ -282,51 +287,53 @@ mod tests {
             price: price.map(str::to_owned),
         };
         use notify::sms::Encoding::{Gsm7, Ucs2};
-        let less = |price| Transliterated { text: String::new(), cost: cost(1, "", Gsm7, price) };
+        let transliterated = |price| Transliterated { text: String::new(), cost: cost(1, "", Gsm7, price) };
         assert_eq!(
-            costs(&cost(2, "ă, ș", Ucs2, Some("0.09 EUR")), Some(&less(Some("0.045 EUR")))),
-            "2 segments of UCS-2 (ă, ș cost it): 0.09 EUR; without diacritics 1 segment, 0.045 EUR"
+            format_cost(&cost(2, "ă, ș", Ucs2, Some("0.09 EUR")), Some(&transliterated(Some("0.045 EUR")))),
+            "2 segments of UCS-2 (because of ă, ș): 0.09 EUR; without diacritics 1 segment, 0.045 EUR"
         );
         assert_eq!(
-            costs(&cost(2, "ă", Ucs2, None), Some(&less(None))),
-            "2 segments of UCS-2 (ă costs it); without diacritics 1 segment"
+            format_cost(&cost(2, "ă", Ucs2, None), Some(&transliterated(None))),
+            "2 segments of UCS-2 (because of ă); without diacritics 1 segment"
         );
-        assert_eq!(costs(&cost(1, "", Gsm7, Some("0.045 EUR")), None), "1 segment of GSM-7: 0.045 EUR");
+        assert_eq!(format_cost(&cost(1, "", Gsm7, Some("0.045 EUR")), None), "1 segment of GSM-7: 0.045 EUR");
     }
 
     #[test]
-    fn who_sends_what_is_told() {
+    fn each_message_names_its_providers() {
         let document = json!({
             "providers": {"sms": ["engagelab"], "email": ["ses"]}, "senders": {"email": "a@example.com"},
             "templates": [{"message": "host_notice", "provider": "engagelab", "id": "7"}],
         });
         let page = page_of(&document, json!({"messages": ["host_notice"], "languages": ["en"]}));
         for part in [
-            "host_notice (booked), en, SMS in our wording, which nobody sends\n",
+            "host_notice (booked), en, SMS in our wording, which no provider sends\n",
             "host_notice (moved), en, SMS by EngageLab, template 7\n    EngageLab knows what the template says",
             "host_notice (canceled), en, e-mail by Amazon SES\n    [",
-            "Nobody sends our wording where",
-            "twilio, ses, brevo do.\nPrices are told once",
+            "Our wording is sent by ",
+            "twilio, ses, brevo only. The settings name none of them for some of these messages.\nPrices are shown if",
         ] {
             assert!(page.contains(part), "{part:?} is not in:\n{page}");
         }
         assert!(!page.contains("PROBLEM"), "{page}");
-        assert_eq!(page.matches("template 7").count(), 3, "a template reads the same without what may be missing");
+        assert_eq!(page.matches("template 7").count(), 3, "a template is shown once");
     }
 
     #[test]
     fn broken_wording_is_shown_as_a_problem() {
         let document = json!({"wording": [{"message": "reminder", "sms": "{{ link }}"}]});
-        let (preview, settings) = of(&document, json!({"messages": ["reminder"], "channels": ["sms"]}));
+        let (preview, settings) = preview_of(&document, json!({"messages": ["reminder"], "channels": ["sms"]}));
         assert!(preview.shown.iter().any(is_broken));
-        assert!(page(&preview, &settings).contains("    PROBLEM: wording of reminder, ro, sms: undefined value"));
-        let (preview, _) = of(&json!({}), json!({}));
+        assert!(
+            format_page(&preview, &settings).contains("    PROBLEM: wording of reminder, ro, sms: undefined value")
+        );
+        let (preview, _) = preview_of(&json!({}), json!({}));
         assert!(!preview.shown.iter().any(is_broken));
     }
 
     #[test]
     fn each_e_mail_has_a_file_of_its_own() {
-        let (preview, _) = of(&json!({}), json!({}));
+        let (preview, _) = preview_of(&json!({}), json!({}));
         let mails: Vec<_> = preview.shown.iter().filter(|it| it.html.is_some()).map(file_name).collect();
         let names: BTreeSet<_> = mails.iter().collect();
         assert_eq!(names.len(), mails.len());

@@ -1,22 +1,22 @@
-//! What is said to the person at the terminal: findings one line each, and commands that fit their stack.
+//! Output on the terminal: findings, one on a line, and commands that fit the operator's connection and stack.
 
 use std::fmt::{self, Display};
 use std::io::{ErrorKind, Write};
 
 use domain::ConnectionName;
 
-/// How bad it is.
+/// How a finding is rated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Level {
     /// As it should be.
     Ok,
-    /// It works, and somebody should look.
+    /// It works, but needs attention.
     Warn,
-    /// It doesn't work.
+    /// It does not work.
     Fail,
 }
 
-/// One thing that was looked at, and what to do about it.
+/// The result of one check, with what to do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Finding {
     pub(crate) level: Level,
@@ -47,52 +47,52 @@ pub(crate) fn fail(topic: &'static str, text: impl Into<String>) -> Finding {
     Finding { level: Level::Fail, topic, text: text.into() }
 }
 
-/// The terminal of somebody at work on one connection of one stack.
+/// The terminal of an operator who works on one connection of one stack.
 pub(crate) struct Terminal {
-    /// What a command needs to be about that connection and stack: ` CONNECTION=acme STACK=vai-calendly-prod`.
-    whose: String,
+    /// What a `make` command needs to work on them: ` CONNECTION=acme STACK=vai-calendly-prod`.
+    suffix: String,
 }
 
 impl Terminal {
     pub(crate) fn new(connection: &ConnectionName, stack: Option<&str>) -> Self {
-        let mut whose = String::new();
+        let mut suffix = String::new();
         if *connection != ConnectionName::default() {
-            whose = format!(" CONNECTION={connection}");
+            suffix = format!(" CONNECTION={connection}");
         }
         if let Some(stack) = stack.filter(|it| *it != "local") {
-            whose = format!("{whose} STACK={stack}");
+            suffix = format!("{suffix} STACK={stack}");
         }
-        Self { whose }
+        Self { suffix }
     }
 
-    /// Prints findings and says whether none of them is a failure.
-    pub(crate) fn report(&self, findings: &[Finding]) -> bool {
+    /// Prints findings. Returns whether none of them is a failure.
+    pub(crate) fn print_findings(&self, findings: &[Finding]) -> bool {
         for finding in findings {
-            self.say(finding);
+            self.print(finding);
         }
         findings.iter().all(|it| it.level != Level::Fail)
     }
 
-    /// A line on standard output, where commands are completed.
-    pub(crate) fn say(&self, text: impl Display) {
-        put(&format!("{}\n", self.complete(&text.to_string())));
+    /// Prints a line to standard output, with its commands completed.
+    pub(crate) fn print(&self, text: impl Display) {
+        print_text(&format!("{}\n", self.complete_commands(&text.to_string())));
     }
 
-    /// A line on standard error, where commands are completed.
+    /// Prints a line to standard error, with its commands completed.
     #[expect(clippy::print_stderr, reason = "a command-line program talks to its terminal")]
-    pub(crate) fn complain(&self, text: impl Display) {
-        eprintln!("{}", self.complete(&text.to_string()));
+    pub(crate) fn print_error(&self, text: impl Display) {
+        eprintln!("{}", self.complete_commands(&text.to_string()));
     }
 
-    /// Completes each `` `make …` `` so that it is about this connection and stack.
-    fn complete(&self, text: &str) -> String {
+    /// Completes each `` `make …` `` so that it works on this connection and stack.
+    fn complete_commands(&self, text: &str) -> String {
         let mut complete = String::with_capacity(text.len());
-        // Every second part is between backticks, unless the last one is left open.
+        // Every second part is between backticks, unless the closing backtick is missing.
         let mut parts = text.split('`').enumerate().peekable();
         while let Some((number, part)) = parts.next() {
             complete.push_str(part);
             if number % 2 == 1 && part.starts_with("make ") && parts.peek().is_some() {
-                complete.push_str(&self.whose);
+                complete.push_str(&self.suffix);
             }
             if parts.peek().is_some() {
                 complete.push('`');
@@ -102,12 +102,12 @@ impl Terminal {
     }
 }
 
-/// Text on standard output as it is. Whoever reads only its head (`| head`) ends the program, quietly.
-pub(crate) fn put(text: &str) {
+/// Prints text to standard output as it is. Ends the program if the reader has closed the pipe, as `| head` does.
+pub(crate) fn print_text(text: &str) {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        // There is nobody else to tell.
+        // An error of standard output can't be reported anywhere else.
         Ok(()) | Err(_) => {}
     }
 }
@@ -117,18 +117,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_about_the_connection_and_stack_at_hand() {
-        let said = |connection: &str, stack: Option<&str>, text: &str| {
-            Terminal::new(&ConnectionName::parse(connection).expect("a name"), stack).complete(text)
+    fn commands_are_completed_with_connection_and_stack() {
+        let complete = |connection: &str, stack: Option<&str>, text: &str| {
+            Terminal::new(&ConnectionName::parse(connection).expect("a name"), stack).complete_commands(text)
         };
         let text = "the key is gone: `make connect ROTATE=1`, then `make doctor`; see `reason`";
-        assert_eq!(said("default", None, text), text);
-        assert_eq!(said("default", Some("local"), text), text);
+        assert_eq!(complete("default", None, text), text);
+        assert_eq!(complete("default", Some("local"), text), text);
         assert_eq!(
-            said("acme", Some("vai-calendly-prod"), text),
+            complete("acme", Some("vai-calendly-prod"), text),
             "the key is gone: `make connect ROTATE=1 CONNECTION=acme STACK=vai-calendly-prod`, then \
              `make doctor CONNECTION=acme STACK=vai-calendly-prod`; see `reason`"
         );
-        assert_eq!(said("acme", None, "left open: `make"), "left open: `make");
+        assert_eq!(complete("acme", None, "left open: `make"), "left open: `make");
     }
 }

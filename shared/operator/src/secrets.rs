@@ -1,26 +1,26 @@
-//! The secrets, to read and to write. The functions only read them.
+//! Reads and writes secrets. The functions only read them.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use aws_sdk_secretsmanager::Client;
 use domain::ConnectionName;
 use runtime::aws::error_chain;
 use serde_json::{Map, Value};
 
-/// 256 random bits, which is what a key is made of.
-pub(crate) fn random_bits() -> anyhow::Result<[u8; 32]> {
+/// Returns 256 random bits for a key.
+pub(crate) fn random_bytes() -> anyhow::Result<[u8; 32]> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system has no random numbers: {error}"))?;
     Ok(bytes)
 }
 
-/// Two secrets of a connection, and one of the whole stack.
+/// The kinds of secret: two for each connection, and one for the whole stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// What deliveries to us are signed with.
+    /// The keys that calls to us are verified with.
     Signing,
-    /// What we call out with.
+    /// The keys that we call Calendly and the providers with.
     Providers,
-    /// The keys to our API, of every connection.
+    /// The keys of our API, for all connections.
     ApiKeys,
 }
 
@@ -36,7 +36,7 @@ impl SecretStore {
         Self { client, prefix: secret_prefix.to_owned(), connection: connection.clone() }
     }
 
-    /// A secret's document; empty when there is none yet.
+    /// Reads a secret's document; empty when the secret does not exist.
     pub(crate) async fn read(&self, kind: Kind) -> anyhow::Result<Map<String, Value>> {
         let name = self.name(kind);
         let text = match self.client.get_secret_value().secret_id(&name).send().await {
@@ -49,12 +49,11 @@ impl SecretStore {
                 bail!("the secret {name} can't be read: {}", error_chain(&error));
             }
         };
-        // serde_json's own words would quote the value.
-        serde_json::from_str(&text)
-            .map_err(|_| anyhow::anyhow!("the secret {name} is no JSON object: mend or delete it"))
+        // serde_json's error would quote the value.
+        serde_json::from_str(&text).map_err(|_| anyhow!("the secret {name} is not a JSON object: correct or delete it"))
     }
 
-    /// Writes a secret's document, whether there was one or not.
+    /// Writes a secret's document. Creates the secret if it does not exist.
     pub(crate) async fn write(&self, kind: Kind, document: &Map<String, Value>) -> anyhow::Result<()> {
         let name = self.name(kind);
         let text = serde_json::to_string(document).context("a secret's document")?;
@@ -65,11 +64,8 @@ impl SecretStore {
         if !error.is_resource_not_found_exception() {
             bail!("the secret {name} can't be written: {}", error_chain(&error));
         }
-        let made = self.client.create_secret().name(&name).secret_string(text).send().await;
-        match made {
-            Ok(_) => Ok(()),
-            Err(error) => bail!("the secret {name} can't be made: {}", error_chain(&error)),
-        }
+        let created = self.client.create_secret().name(&name).secret_string(text).send().await;
+        created.map(drop).map_err(|error| anyhow!("the secret {name} can't be created: {}", error_chain(&error)))
     }
 
     fn name(&self, kind: Kind) -> String {

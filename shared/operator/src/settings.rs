@@ -1,4 +1,4 @@
-//! `settings`: checks a document whole, and writes it only then.
+//! `settings`: checks a settings document and writes it if it has no error.
 
 use std::path::{Path, PathBuf};
 
@@ -10,60 +10,59 @@ use engine::{CommitError, Store};
 use notify::wording;
 use serde_json::{Value, json};
 
-use crate::Rows;
-use crate::report::{Terminal, put};
+use crate::options::TableOptions;
+use crate::report::{Terminal, print_text};
 
-/// Writes a connection's settings, once they are without error; or shows those in force.
+/// Checks a connection's settings and writes them if they have no error; or shows the current ones.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    rows: Rows,
+    table: TableOptions,
     #[command(flatten)]
-    what: What,
+    action: Action,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct What {
-    /// The document: .toml or .json. What it leaves out has its default
+struct Action {
+    /// The document: .toml or .json. A missing key has its default
     #[arg(long)]
     file: Option<PathBuf>,
-    /// Show the settings in force
+    /// Show the current settings
     #[arg(long)]
     show: bool,
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
-    let Some(file) = options.what.file else {
-        let settings = options.rows.table().await.load_settings(connection).await?;
-        put(&toml::to_string_pretty(&settings)?);
+    let Some(file) = options.action.file else {
+        let settings = options.table.open().await.load_settings(connection).await?;
+        print_text(&toml::to_string_pretty(&settings)?);
         return Ok(true);
     };
-    match check(&read(&file)?) {
+    match check(&read_document(&file)?) {
         Err(errors) => {
-            complain(&errors, terminal);
-            terminal.complain(format_args!("{} in {}: nothing was written.", count(errors.len()), file.display()));
+            print_errors(&errors, terminal);
+            let count = count_errors(errors.len());
+            terminal.print_error(format_args!("{count} in {}: nothing was written.", file.display()));
             Ok(false)
         }
-        Ok(settings) => match options.rows.table().await.write_settings(connection, &settings).await {
+        Ok(settings) => match options.table.open().await.write_settings(connection, &settings).await {
             Ok(version) => {
-                terminal.say(format_args!(
-                    "Version {version} of the settings of {connection} is written; functions follow within a minute."
+                terminal.print(format_args!(
+                    "Version {version} of the settings of {connection} is written. Functions use it within a minute."
                 ));
                 Ok(true)
             }
             Err(CommitError::Conflict) => {
-                bail!("Somebody else has just written settings: look at theirs (--show), then try again")
+                bail!("Another operator has written settings at the same time: look at them (--show), then try again")
             }
-            Err(error) => bail!("The settings may not have been written: {error}"),
+            Err(error) => Err(error).context("It is not known whether the settings were written"),
         },
     }
 }
 
-/// Reads a document, its wording and the texts of its templates included.
-///
-/// # Errors
-/// Every error in it: what is wrong elsewhere hides none of the wording's.
+/// Checks a document, with its wording and the texts of its templates. Returns all errors: an error elsewhere does not
+/// hide those of the wording.
 pub(crate) fn check(document: &Value) -> Result<Settings, Vec<SettingsError>> {
     match Settings::check(document) {
         Ok(settings) => {
@@ -71,62 +70,63 @@ pub(crate) fn check(document: &Value) -> Result<Settings, Vec<SettingsError>> {
             if errors.is_empty() { Ok(settings) } else { Err(errors) }
         }
         Err(mut errors) => {
-            errors.extend(["wording", "templates"].iter().flat_map(|key| of_each(document, key)));
+            errors.extend(["wording", "templates"].iter().flat_map(|key| check_items(document, key)));
             Err(errors)
         }
     }
 }
 
-/// The wording's errors of a document that can't be read as a whole: each wording or template that can be is read alone.
-fn of_each(document: &Value, key: &str) -> Vec<SettingsError> {
-    let all = document.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
-    let read = all.filter_map(|(at, one)| Some((at, Settings::check(&json!({key: [one]})).ok()?)));
-    let errors = read.flat_map(|(at, settings)| {
-        let there = move |error: SettingsError| {
+/// Checks each item of a list of wordings or templates alone, in a document that can't be read as a whole.
+fn check_items(document: &Value, key: &str) -> Vec<SettingsError> {
+    let items = document.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
+    let readable = items.filter_map(|(index, item)| Some((index, Settings::check(&json!({key: [item]})).ok()?)));
+    let errors = readable.flat_map(|(index, settings)| {
+        let with_index = move |error: SettingsError| {
             let rest = error.path.strip_prefix(&format!("{key}[0]"))?.to_owned();
-            Some(SettingsError { path: format!("{key}[{at}]{rest}"), ..error })
+            Some(SettingsError { path: format!("{key}[{index}]{rest}"), ..error })
         };
-        wording::check(&settings).into_iter().filter_map(there)
+        wording::check(&settings).into_iter().filter_map(with_index)
     });
     errors.collect()
 }
 
-/// Lists errors.
-pub(crate) fn complain(errors: &[SettingsError], terminal: &Terminal) {
+/// Prints errors, each on a line.
+pub(crate) fn print_errors(errors: &[SettingsError], terminal: &Terminal) {
     for error in errors {
-        terminal.complain(error);
+        terminal.print_error(error);
     }
 }
 
-pub(crate) fn count(errors: usize) -> String {
+/// Returns `One error` or `2 errors`.
+pub(crate) fn count_errors(errors: usize) -> String {
     if errors == 1 { "One error".to_owned() } else { format!("{errors} errors") }
 }
 
-/// A file's document, by its extension.
-pub(crate) fn read(file: &Path) -> anyhow::Result<Value> {
+/// Reads a .toml or .json file.
+pub(crate) fn read_document(file: &Path) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     let document = match file.extension().and_then(|it| it.to_str()) {
-        Some("toml") => toml::from_str(&text).map(as_json).map_err(anyhow::Error::new),
+        Some("toml") => toml::from_str(&text).map(to_json).map_err(anyhow::Error::new),
         Some("json") => serde_json::from_str(&text).map_err(anyhow::Error::new),
         _ => bail!("{} must be a .toml or .json file", file.display()),
     };
     document.with_context(|| format!("{} is malformed", file.display()))
 }
 
-/// A TOML document as JSON; its dates, which JSON has none of, as text.
-fn as_json(table: toml::Table) -> Value {
-    fn value(from: toml::Value) -> Value {
-        match from {
+/// Converts a TOML document to JSON, its dates to text.
+fn to_json(table: toml::Table) -> Value {
+    fn convert(value: toml::Value) -> Value {
+        match value {
             toml::Value::String(text) => text.into(),
             toml::Value::Integer(number) => number.into(),
             toml::Value::Float(number) => number.into(),
-            toml::Value::Boolean(is) => is.into(),
+            toml::Value::Boolean(flag) => flag.into(),
             toml::Value::Datetime(at) => at.to_string().into(),
-            toml::Value::Array(items) => items.into_iter().map(value).collect(),
-            toml::Value::Table(table) => as_json(table),
+            toml::Value::Array(items) => items.into_iter().map(convert).collect(),
+            toml::Value::Table(table) => to_json(table),
         }
     }
-    table.into_iter().map(|(key, it)| (key, value(it))).collect()
+    table.into_iter().map(|(key, value)| (key, convert(value))).collect()
 }
 
 #[cfg(test)]
@@ -134,11 +134,11 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Value {
-        as_json(toml::from_str(text).expect("TOML"))
+        to_json(toml::from_str(text).expect("TOML"))
     }
 
     #[test]
-    fn what_is_shown_can_be_written() {
+    fn shown_settings_can_be_written_again() {
         let document = parse(
             r#"
             default_language = "ro"
@@ -185,21 +185,24 @@ mod tests {
             id = "1"
             text = "{{name}}, {{nobody}}"
         "#;
-        let of_wording = errors(wording);
-        assert_eq!(of_wording.len(), 2, "{of_wording:?}");
-        assert!(of_wording[0].starts_with("wording[1].sms: says `link`, which may be missing"), "{of_wording:?}");
-        assert!(of_wording[1].starts_with("templates[0].text: speaks of `nobody`"), "{of_wording:?}");
+        let wording_errors = errors(wording);
+        assert_eq!(wording_errors.len(), 2, "{wording_errors:?}");
+        assert!(
+            wording_errors[0].starts_with("wording[1].sms: says `link`, which may be missing"),
+            "{wording_errors:?}"
+        );
+        assert!(wording_errors[1].starts_with("templates[0].text: speaks of `nobody`"), "{wording_errors:?}");
 
         let form = "default_language = \"xx\"\n";
         let unreadable = "[[wording]]\nmessage = \"farewell\"\nsms = \"{{ link }}\"\n";
         let both = errors(&format!("{form}{wording}{unreadable}"));
-        assert_eq!(both[2..], of_wording, "{both:?}");
+        assert_eq!(both[2..], wording_errors, "{both:?}");
         assert!(both[0].starts_with("default_language: ") && both[1].starts_with("wording[2].message: "), "{both:?}");
         check(&parse("[[wording]]\nmessage = \"reminder\"\nsms = \"{{ event }}\"")).expect("settings");
     }
 
     #[test]
-    fn the_default_is_what_its_documentation_says() {
+    fn the_default_equals_its_documentation() {
         assert_eq!(Settings::check(&parse(domain::settings::DEFAULT_TOML)).expect("settings"), Settings::default());
     }
 }

@@ -121,15 +121,19 @@ pub struct ApiKey {
     #[serde(deserialize_with = "hex::serde::deserialize")]
     sha256: [u8; 32],
     /// What it permits; [`Scope::DEFAULT`] where the secret names nothing.
-    #[serde(default)]
-    pub scopes: Option<Vec<Scope>>,
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<Scope>,
 }
 
 impl ApiKey {
     /// Whether it permits operations that need a scope.
     pub fn permits(&self, scope: Scope) -> bool {
-        self.scopes.as_deref().unwrap_or(&Scope::DEFAULT).contains(&scope)
+        self.scopes.contains(&scope)
     }
+}
+
+fn default_scopes() -> Vec<Scope> {
+    Scope::DEFAULT.to_vec()
 }
 
 impl ApiKeys {

@@ -272,29 +272,29 @@ async fn an_invitee_leads_to_one_booking() {
 }
 
 #[tokio::test]
-async fn a_command_is_swapped_by_one() {
-    let Some(world) = World::new("swap").await else { return };
+async fn of_two_claims_of_a_command_one_succeeds() {
+    let Some(world) = World::new("claim").await else { return };
     let seen = world.apply("bk-1", &created("I1", START)).await;
     let open = seen.commands.iter().find(|it| it.state == State::Open).expect("an open command").clone();
     let (pk, sk) = ("default#bk-1", format!("2#cmd#{}", open.id));
     let expiry = world.attribute(pk, &sk, "expires_at").await.expect("an expiry");
 
-    let swap = async |command: &Command, was| {
-        world.table.replace_command(&world.connection, &seen.booking.id, command, was).await.expect("an answer")
+    let replace = async |command: &Command, expected| {
+        world.table.replace_command(&world.connection, &seen.booking.id, command, expected).await.expect("an answer")
     };
     let claimed = open.clone().claim(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), None, None);
     let rival = open.claim(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None, None);
-    assert!(swap(&claimed, 0).await);
-    assert!(!swap(&rival, 0).await);
-    assert!(swap(&claimed, 0).await, "a repeated call whose answer was lost");
+    assert!(replace(&claimed, 0).await);
+    assert!(!replace(&rival, 0).await);
+    assert!(replace(&claimed, 0).await, "a repeated call whose answer was lost");
     let done = claimed.clone().with_state(State::Done { provider_id: None }, at("2026-11-01T09:00:02Z"), None, None);
-    assert!(swap(&done, 1).await);
-    assert!(!swap(&rival, 0).await);
+    assert!(replace(&done, 1).await);
+    assert!(!replace(&rival, 0).await);
     assert!(world.load_booking("bk-1").await.commands.contains(&done));
     assert_eq!(world.attribute(pk, &sk, "state").await, Some(AttributeValue::S("done".to_owned())));
     assert_eq!(world.attribute(pk, &sk, "expires_at").await, Some(expiry));
 
-    assert!(!swap(&long_command(1, 1), 0).await, "there is no such row");
+    assert!(!replace(&long_command(1, 1), 0).await, "there is no such row");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub trait Connections {
     /// Reads a connection, strongly consistent; `None` when it is not stored. One read.
     async fn load_connection(&self, name: &ConnectionName) -> Result<Option<Connection>, PortError>;
 
-    /// Writes a connection at its next revision, if the stored one still has the revision of `connection`; revision 0
-    /// stands for none. Otherwise returns [`CommitError::Conflict`]. One write.
+    /// Writes a connection at its next revision, if the stored one still has the revision of `connection`. Revision 0
+    /// means that none is stored. Otherwise returns [`CommitError::Conflict`]. One write.
     async fn write_connection(&self, connection: &Connection) -> Result<(), CommitError>;
 }
