@@ -1,13 +1,20 @@
-//! What can be wrong with a webhook that is signed: each has a clear outcome, none a panic, none a lost record.
+//! What can be wrong with a webhook that is signed. Each has a defined outcome; none panics, and no record is lost.
 
+use fakes::{Call, Fault};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use wire::intake::{Envelope, Source};
+use wire::intake::Envelope;
 
 use crate::payload::Meeting;
-use crate::world::Fake;
+use crate::world::{Queue, TestWorld};
 
 fn first() -> Meeting {
     Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z")
+}
+
+/// Returns a world a moment after the first meeting was booked.
+fn world() -> TestWorld {
+    TestWorld::new("2026-11-20T09:00:02Z")
 }
 
 fn changed(change: impl FnOnce(&mut Value)) -> Vec<u8> {
@@ -16,138 +23,129 @@ fn changed(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-fn buried(body: &[u8]) -> String {
-    let world = Fake::new("2026-11-20T09:00:02Z");
-    world.webhook(body);
+/// Returns the reason with which a webhook becomes a dead letter.
+fn reason_of_dead_letter(body: &[u8]) -> String {
+    let world = world();
+    world.receive_webhook(body);
     let state = world.state.borrow();
-    assert_eq!((state.told.len(), state.bookings.len()), (0, 0));
-    let [(message, reason)] = state.dead.as_slice() else { panic!("one dead letter: {:?}", state.dead) };
+    assert_eq!((state.effects.len(), state.bookings.len()), (0, 0));
+    let [(message, reason)] = state.dead_letters.as_slice() else { panic!("one: {:?}", state.dead_letters) };
     assert_eq!(Envelope::parse(message).expect("the envelope is kept whole").body, body);
-    assert_eq!(state.calls.iter().filter(|it| **it == "bury").count(), 1, "at first sight");
+    assert_eq!(world.count_calls(Call::Bury), 1, "without a second try");
     reason.clone()
 }
 
 #[test]
-fn a_body_that_is_not_understood_is_buried_whole_with_its_reason() {
-    assert_eq!(buried(b""), "the body: is empty");
-    assert_eq!(buried(&[0xff, 0x00]), "the body: is not UTF-8");
-    assert_eq!(buried(b"[1,2]"), "the body: is not of the expected form");
-    assert_eq!(buried(b"{\"event\":"), "the body: is not JSON (line 1, column 9)");
-    assert_eq!(
-        buried(&changed(|it| it["payload"]["scheduled_event"] = Value::Null)),
-        "payload.scheduled_event: is missing"
-    );
+fn a_body_that_is_not_understood_is_a_dead_letter_with_its_reason() {
+    assert_eq!(reason_of_dead_letter(b""), "the body: is empty");
+    assert_eq!(reason_of_dead_letter(&[0xff, 0x00]), "the body: is not UTF-8");
+    assert_eq!(reason_of_dead_letter(b"[1,2]"), "the body: is not of the expected form");
+    assert_eq!(reason_of_dead_letter(b"{\"event\":"), "the body: is not JSON (line 1, column 9)");
+    let no_event = changed(|it| it["payload"]["scheduled_event"] = Value::Null);
+    assert_eq!(reason_of_dead_letter(&no_event), "payload.scheduled_event: is missing");
     let no_start = changed(|it| it["payload"]["scheduled_event"]["start_time"] = json!("soon"));
-    assert_eq!(buried(&no_start), "payload.scheduled_event.start_time: is not of the expected form");
+    assert_eq!(reason_of_dead_letter(&no_start), "payload.scheduled_event.start_time: is not of the expected form");
 }
 
 #[test]
-fn a_message_that_is_no_envelope_is_buried_too() {
-    let world = Fake::new("2026-11-20T09:00:02Z");
-    assert_eq!(world.try_once(&["nonsense"], true), Some(vec![]));
-    assert_eq!(world.state.borrow().dead[0].1, "not an intake message (line 1, column 2)");
+fn a_message_that_is_no_envelope_is_a_dead_letter() {
+    let world = world();
+    assert_eq!(world.invoke(Queue::Intake, &["nonsense"]), Some(vec![]));
+    assert_eq!(world.state.borrow().dead_letters[0].1, "not an intake message (line 1, column 2)");
 }
 
 #[test]
-fn unknown_events_are_kept_and_are_a_success() {
-    let mut world = Fake::new("2026-11-20T09:00:02Z");
-    world.twice = true;
+fn unknown_events_are_stored_once() {
+    let mut world = world();
+    world.delivers_twice = true;
     for name in ["event_type.updated", "routing_form_submission.created", "meeting.teleported"] {
-        world.webhook(json!({"event": name, "payload": {"uri": "x"}}).to_string().as_bytes());
+        world.receive_webhook(json!({"event": name, "payload": {"uri": "x"}}).to_string().as_bytes());
     }
     let state = world.state.borrow();
-    assert_eq!((state.unknown.len(), state.dead.len(), state.bookings.len()), (3, 0, 0));
+    assert_eq!((state.unhandled_events.len(), state.dead_letters.len(), state.bookings.len()), (3, 0, 0));
 }
 
-fn ledger(body: &[u8]) -> Vec<String> {
-    let world = Fake::new("2026-11-20T09:00:02Z");
-    world.webhook(body);
-    assert!(world.state.borrow().dead.is_empty());
-    world.ledger().into_iter().filter(|it| it.starts_with("sms-confirmation")).collect()
+/// Returns the state of the confirmation that a webhook leads to.
+fn confirmation(body: &[u8]) -> Vec<String> {
+    let world = world();
+    world.receive_webhook(body);
+    assert!(world.state.borrow().dead_letters.is_empty());
+    world.command_lines().into_iter().filter(|it| it.starts_with("sms-confirmation")).collect()
 }
 
 #[test]
-fn a_missing_or_bad_phone_is_a_reason_in_the_ledger() {
+fn a_missing_or_invalid_phone_is_stored_as_the_reason() {
     let no_phone = Meeting { phone: None, ..first() }.created();
-    assert_eq!(ledger(&no_phone), ["sms-confirmation of invitee-1: skipped (no_phone)"]);
+    assert_eq!(confirmation(&no_phone), ["sms-confirmation of invitee-1: skipped (no_phone)"]);
     let bad_phone = Meeting { phone: Some("0712 345 678"), ..first() }.created();
-    assert_eq!(ledger(&bad_phone), ["sms-confirmation of invitee-1: skipped (phone_invalid)"]);
+    assert_eq!(confirmation(&bad_phone), ["sms-confirmation of invitee-1: skipped (phone_invalid)"]);
 }
 
 #[test]
-fn a_missing_template_is_a_reason_in_the_ledger() {
-    let world = Fake::new("2026-11-20T09:00:02Z");
-    world.state.borrow_mut().settings = domain::Settings::default();
-    world.webhook(&first().created());
-    assert!(world.ledger().contains(&"sms-confirmation of invitee-1: skipped (no_template)".to_owned()));
+fn a_missing_template_is_stored_as_the_reason() {
+    let world = world();
+    world.change_settings(|settings| *settings = domain::Settings::default());
+    world.receive_webhook(&first().created());
+    assert!(world.command_lines().contains(&"sms-confirmation of invitee-1: skipped (no_template)".to_owned()));
 }
 
 #[test]
-fn a_zone_or_location_nobody_knows_does_not_stop_a_message() {
+fn an_unknown_zone_or_location_does_not_stop_a_message() {
     for body in [
         changed(|it| it["payload"]["timezone"] = Value::Null),
         changed(|it| it["payload"]["timezone"] = json!("Mars/Olympus")),
         changed(|it| it["payload"]["scheduled_event"]["location"] = json!({"type": "hologram", "projector": 7})),
         changed(|it| it["payload"]["scheduled_event"]["location"] = Value::Null),
     ] {
-        assert_eq!(ledger(&body), ["sms-confirmation of invitee-1: done"]);
+        assert_eq!(confirmation(&body), ["sms-confirmation of invitee-1: done"]);
     }
 }
 
 #[test]
-fn a_start_in_the_past_sends_nothing_and_says_why() {
+fn a_start_in_the_past_sends_nothing_and_stores_why() {
     let past = Meeting::new(1, "2026-11-19T09:00:00Z", "2026-11-20T09:00:00Z");
-    let world = Fake::new("2026-11-20T12:00:00Z");
-    world.webhook(&past.created());
-    assert!(world.told().iter().all(|it| it.starts_with("analytics")), "{:?}", world.told());
-    assert_eq!(
-        world.ledger(),
-        [
-            "log-invitee-created of invitee-1: done",
-            "mail-confirmation of invitee-1: skipped (not_vais)",
-            "sms-confirmation of invitee-1: skipped (past_start)",
-            "sms-follow-up-30m of invitee-1: skipped (past_offset)",
-            "sms-reminder-1440m of invitee-1: skipped (past_offset)",
-            "sms-reminder-60m of invitee-1: skipped (past_offset)",
-        ]
-    );
+    let world = TestWorld::new("2026-11-20T12:00:00Z");
+    world.receive_webhook(&past.created());
+    assert!(world.effects().iter().all(|it| it.starts_with("analytics")), "{:?}", world.effects());
+    insta::assert_snapshot!(world.command_lines().join("\n"), @"
+    log-invitee-created of invitee-1: done
+    mail-confirmation of invitee-1: skipped (not_vais)
+    sms-confirmation of invitee-1: skipped (past_start)
+    sms-follow-up-30m of invitee-1: skipped (past_offset)
+    sms-reminder-1440m of invitee-1: skipped (past_offset)
+    sms-reminder-60m of invitee-1: skipped (past_offset)
+    ");
 }
 
 #[test]
-fn one_bad_record_does_not_touch_its_neighbours() {
-    let world = Fake::new("2026-11-20T09:00:02Z");
+fn a_bad_record_does_not_affect_the_others_of_its_batch() {
+    let world = world();
     let orphan = Meeting { number: 5, previous: Some(4), token: None, ..first() };
-    let (good, bad, ugly) = (world.intake(&first().created()), world.intake(b"[]"), world.intake(&orphan.created()));
-    // Calendly can't be asked about the orphan's past, so that record alone comes back.
-    let calls_before_look_up = {
-        let probe = Fake::new("2026-11-20T09:00:02Z");
-        probe.try_once(&[&good, &bad, &ugly], true);
-        let calls = probe.state.borrow().calls.clone();
-        calls.iter().position(|it| *it == "look_up").expect("a look-up")
+    let (good, bad) = (world.envelope(&first().created()), world.envelope(b"[]"));
+    let unfinished = world.envelope(&orphan.created());
+    // The previous invitee of the orphan can't be read from Calendly, so that this record alone comes back.
+    let fetch = {
+        let rehearsal = self::world();
+        rehearsal.invoke(Queue::Intake, &[&good, &bad, &unfinished]);
+        rehearsal.calls_from(0).iter().position(|it| *it == Call::FetchInvitee).expect("a call")
     };
-    world.fail_at_call.set(Some(calls_before_look_up));
-    assert_eq!(world.try_once(&[&good, &bad, &ugly], true), Some(vec![2]));
+    world.faults.at_call(fetch, Fault::Fails);
+    assert_eq!(world.invoke(Queue::Intake, &[&good, &bad, &unfinished]), Some(vec![2]));
     assert_eq!(world.state.borrow().bookings.len(), 1);
-    assert_eq!(world.state.borrow().dead.len(), 1);
-    assert_eq!(world.try_once(&[&ugly], true), Some(vec![]), "later Calendly answers, and it is taken");
+    assert_eq!(world.state.borrow().dead_letters.len(), 1);
+    assert_eq!(world.invoke(Queue::Intake, &[&unfinished]), Some(vec![]), "Calendly answers later");
 }
 
 #[test]
-fn no_call_is_begun_that_could_not_end_in_time() {
-    let world = Fake::new("2026-11-20T09:00:02Z");
-    let connection = domain::ConnectionName::default();
-    let envelope = Envelope::new(Source::Calendly, connection, world.now.get(), first().created());
-    let wire::calendly::Webhook::Fact(fact) = wire::calendly::parse_webhook(&envelope.body).expect("a fact") else {
-        panic!()
-    };
-    let received = engine::ReceivedFact { fact: *fact, at: envelope.received_at, payload: envelope.body };
-    let deadline = world.now.get() + jiff::SignedDuration::from_secs(9);
-    let limiter = engine::CallLimiter::default();
-    let connection = &envelope.connection;
-    let invocation = engine::Invocation { world: &world, limiter: &limiter, connection, deadline };
-    let result = futures_util::FutureExt::now_or_never(invocation.process_fact(&received));
-    assert!(matches!(result, Some(Err(engine::EngineError::Unfinished(_)))), "{result:?}");
-    assert_eq!(world.told(), Vec::<String>::new(), "but it is committed, and done when the record comes back");
-    world.webhook(&received.payload);
-    assert!(world.told().iter().any(|it| it.starts_with("SMS confirmation")));
+fn no_call_begins_that_could_not_end_in_time() {
+    let world = world();
+    let payload = first().created();
+    let Ok(wire::calendly::Webhook::Fact(fact)) = wire::calendly::parse_webhook(&payload) else { panic!("a fact") };
+    let received = engine::ReceivedFact { fact: *fact, at: world.now.get(), payload };
+    let result =
+        world.in_invocation(SignedDuration::from_secs(9), async |it| it.process_fact(&received).await.map(drop));
+    assert!(matches!(result, Err(engine::EngineError::Unfinished(_))), "{result:?}");
+    assert_eq!(world.effects(), Vec::<String>::new(), "it is committed, and done when the record comes back");
+    world.receive_webhook(&received.payload);
+    assert!(world.effects().iter().any(|it| it.starts_with("SMS confirmation")));
 }

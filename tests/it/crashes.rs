@@ -1,17 +1,19 @@
-//! Every story with the functions killed at every port call, before and after it took effect, and with every port call
-//! failing once. The world must end the same; where a provider has no idempotency, the difference is the declared one.
+//! Every story, with the functions killed at every port call, before and after its effect, and with every port call
+//! failing once. The world must end the same. Where a provider has no idempotency key, it may differ as the command
+//! declares.
 
 use std::collections::BTreeMap;
 
-use domain::{DeliveryGuarantee, State};
+use domain::{CommandId, DeliveryGuarantee, Outcome, Reason, State};
+use fakes::{Call, Fault};
 
-use crate::stories::{ALL, BookingRecord};
-use crate::world::{Crash, Fake};
+use crate::stories::ALL;
+use crate::world::TestWorld;
 
-/// How often each thing was told.
-fn counts(world: &Fake) -> BTreeMap<String, usize> {
+/// Returns how often each effect happened.
+fn count_effects(world: &TestWorld) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for line in world.told() {
+    for line in world.effects() {
         *counts.entry(line).or_default() += 1;
     }
     counts
@@ -27,137 +29,124 @@ fn guarantee(line: &str) -> DeliveryGuarantee {
     }
 }
 
-/// Asserts that a world that was hurt ended as the calm one did. `ambiguous`: the hurt may have fallen between a
-/// provider's act and our note of it.
-fn same_world(calm: &Fake, hurt: &Fake, ambiguous: bool, what: &str) {
-    assert_eq!(calm.booking(), hurt.booking(), "{what}");
-    assert!(hurt.state.borrow().dead.is_empty(), "{what}: nothing is lost");
-    let (expected, told) = (counts(calm), counts(hurt));
-    for line in told.keys() {
-        assert!(expected.contains_key(line), "{what}: told what it should not: {line}");
+/// Asserts that a world with a fault ended as the one without did. `is_ambiguous`: the fault may have come between a
+/// provider's act and its settlement.
+fn assert_same_world(calm: &TestWorld, faulty: &TestWorld, is_ambiguous: bool, what: &str) {
+    assert_eq!(calm.booking(), faulty.booking(), "{what}");
+    assert!(faulty.state.borrow().dead_letters.is_empty(), "{what}: nothing is lost");
+    let (expected, found) = (count_effects(calm), count_effects(faulty));
+    for line in found.keys() {
+        assert!(expected.contains_key(line), "{what}: must not happen: {line}");
     }
-    let mut doubts = 0;
+    let mut differences = 0;
     for (line, &times) in &expected {
-        let seen = told.get(line).copied().unwrap_or(0);
+        let seen = found.get(line).copied().unwrap_or(0);
         match guarantee(line) {
             _ if seen == times => {}
-            DeliveryGuarantee::AtMostOnce if ambiguous && seen < times => doubts += 1,
-            DeliveryGuarantee::OnceMore | DeliveryGuarantee::AtLeastOnce if ambiguous && seen == times + 1 => {
-                doubts += 1
+            DeliveryGuarantee::AtMostOnce if is_ambiguous && seen < times => differences += 1,
+            DeliveryGuarantee::OnceMore | DeliveryGuarantee::AtLeastOnce if is_ambiguous && seen == times + 1 => {
+                differences += 1;
             }
-            _ => panic!("{what}: {line} was told {seen} times, not {times}"),
+            _ => panic!("{what}: {line} happened {seen} times, not {times}"),
         }
     }
-    assert!(doubts <= 1, "{what}: one blow leaves one doubt");
+    assert!(differences <= 1, "{what}: one fault leaves one doubt");
 
-    let (calm, hurt) = (calm.state.borrow(), hurt.state.borrow());
-    assert_eq!(calm.commands.keys().collect::<Vec<_>>(), hurt.commands.keys().collect::<Vec<_>>(), "{what}");
+    let (calm, faulty) = (calm.state.borrow(), faulty.state.borrow());
+    assert_eq!(calm.commands.keys().collect::<Vec<_>>(), faulty.commands.keys().collect::<Vec<_>>(), "{what}");
     let mut unknown = 0;
-    for (id, (_, command)) in &hurt.commands {
+    for (id, (_, command)) in &faulty.commands {
         assert!(command.state.is_final(), "{what}: {id} is left {}", command.state.name());
         let expected = &calm.commands[id].1.state;
         if command.state == State::Unknown {
-            assert!(ambiguous && command.action.guarantee() == DeliveryGuarantee::AtMostOnce, "{what}: {id}");
+            assert!(is_ambiguous && command.action.guarantee() == DeliveryGuarantee::AtMostOnce, "{what}: {id}");
             unknown += 1;
         } else {
             assert_eq!(command.state.name(), expected.name(), "{what}: {id}");
         }
     }
     assert!(unknown <= 1, "{what}");
-    assert!(hurt.schedules.is_empty(), "{what}: no timer is left behind");
+    assert!(faulty.schedules.is_empty(), "{what}: no timer is left behind");
 }
 
-fn calls_of(story: &BookingRecord) -> (Fake, Vec<&'static str>) {
-    let calm = story.told(|_| {});
-    let calls = calm.state.borrow().calls.clone();
-    (calm, calls)
-}
-
-#[test]
-fn killed_at_every_step_the_world_ends_the_same() {
+/// Plays every story with a fault at each of its calls. Returns how many histories were played.
+fn play_with_faults(
+    faults: &[Fault],
+    is_of_interest: impl Fn(Call) -> bool,
+    check: impl Fn(&TestWorld, &TestWorld, Call, &Fault, &str),
+) -> usize {
     let mut histories = 0;
     for story in ALL {
-        let (calm, calls) = calls_of(&story);
-        for (at_call, name) in calls.into_iter().enumerate() {
-            for after_effect in [false, true] {
-                let hurt = story.told(|world| world.crash.set(Some(Crash { at_call, after_effect })));
-                // Between the claim and its settlement nobody can know; before and after there is no excuse.
-                let in_doubt = match name {
-                    "claim" => after_effect,
-                    "settle" => !after_effect,
-                    _ => matches!(name, "payload" | "text" | "mail" | "vai"),
-                };
-                let what =
-                    format!("{}, killed at call {at_call} ({name}), after its effect: {after_effect}", story.name);
-                same_world(&calm, &hurt, in_doubt, &what);
+        let calm = story.play(|_| {});
+        for (number, call) in calm.calls_from(0).into_iter().enumerate().filter(|(_, call)| is_of_interest(*call)) {
+            for fault in faults {
+                let faulty = story.play(|world| world.faults.at_call(number, fault.clone()));
+                check(&calm, &faulty, call, fault, &format!("{}, {fault:?} at call {number} ({call:?})", story.name));
                 histories += 1;
             }
         }
     }
-    println!("{histories} histories with a function killed");
+    println!("{histories} histories with {faults:?}");
+    histories
+}
+
+#[test]
+fn killed_at_every_step_the_world_ends_the_same() {
+    let killed = [false, true].map(|has_effect| Fault::Killed { has_effect });
+    let histories = play_with_faults(
+        &killed,
+        |_| true,
+        |calm, faulty, call, fault, what| {
+            // Between the claim and its settlement the outcome can't be known; before and after it must be.
+            let is_ambiguous = match call {
+                Call::Claim => *fault == Fault::Killed { has_effect: true },
+                Call::Settle => *fault == Fault::Killed { has_effect: false },
+                _ => call.is_provider() || call == Call::LoadPayload,
+            };
+            assert_same_world(calm, faulty, is_ambiguous, what);
+        },
+    );
     assert!(histories > 300);
 }
 
 #[test]
 fn with_every_call_failing_once_the_world_ends_the_same() {
-    let mut histories = 0;
-    for story in ALL {
-        let (calm, calls) = calls_of(&story);
-        for (at_call, name) in calls.into_iter().enumerate() {
-            let hurt = story.told(|world| world.fail_at_call.set(Some(at_call)));
+    let histories = play_with_faults(
+        &[Fault::Fails],
+        |_| true,
+        |calm, faulty, call, _, what| {
             // A settlement that could not be written leaves the same doubt as a death.
-            same_world(&calm, &hurt, name == "settle", &format!("{}, call {at_call} ({name}) fails", story.name));
-            histories += 1;
-        }
-    }
-    println!("{histories} histories with a call failing");
+            assert_same_world(calm, faulty, call == Call::Settle, what);
+        },
+    );
     assert!(histories > 150);
 }
 
 #[test]
 fn with_every_answer_lost_once_the_world_ends_the_same() {
-    let mut histories = 0;
-    for story in ALL {
-        let (calm, calls) = calls_of(&story);
-        for (at_call, name) in calls.into_iter().enumerate() {
-            let hurt = story.told(|world| world.lose_answer_at_call.set(Some(at_call)));
-            let in_doubt = matches!(name, "claim" | "text" | "mail" | "vai");
-            same_world(
-                &calm,
-                &hurt,
-                in_doubt,
-                &format!("{}, the answer of call {at_call} ({name}) is lost", story.name),
-            );
-            histories += 1;
-        }
-    }
-    println!("{histories} histories with an answer lost");
+    let histories = play_with_faults(
+        &[Fault::NoAnswer { has_effect: true }],
+        |_| true,
+        |calm, faulty, call, _, what| {
+            assert_same_world(calm, faulty, call.is_provider() || call == Call::Claim, what);
+        },
+    );
     assert!(histories > 150);
 }
 
 #[test]
-fn with_every_call_of_a_provider_refused_once_only_that_message_is_lost_and_it_says_so() {
-    let mut histories = 0;
-    for story in ALL {
-        let (calm, calls) = calls_of(&story);
-        for (at_call, name) in
-            calls.into_iter().enumerate().filter(|(_, name)| matches!(*name, "text" | "mail" | "vai"))
-        {
-            let hurt = story.told(|world| world.refuse_at_call.set(Some(at_call)));
-            let what = format!("{}, call {at_call} ({name}) is refused", story.name);
-            assert_eq!(calm.booking(), hurt.booking(), "{what}");
-            assert_eq!(hurt.told().len() + 1, calm.told().len(), "{what}");
-            let (calm, hurt) = (calm.state.borrow(), hurt.state.borrow());
-            let differs =
-                |id: &&domain::CommandId| calm.commands[*id].1.state.name() != hurt.commands[*id].1.state.name();
-            let different: Vec<_> = hurt.commands.keys().filter(differs).collect();
-            assert_eq!(different.len(), 1, "{what}");
-            let reason = domain::Reason::ProviderRefused;
-            assert_eq!(hurt.commands[different[0]].1.state, State::Failed { reason }, "{what}");
-            assert!(hurt.schedules.is_empty() && hurt.dead.is_empty(), "{what}");
-            histories += 1;
-        }
-    }
-    println!("{histories} histories with a message refused");
+fn with_a_provider_refusing_once_only_that_message_is_lost_and_shown_as_failed() {
+    let reason = Reason::ProviderRefused;
+    let refused = Fault::Answers(Outcome::Refused { reason, detail: "as the test asks".to_owned() });
+    let histories = play_with_faults(&[refused], Call::is_provider, |calm, faulty, _, _, what| {
+        assert_eq!(calm.booking(), faulty.booking(), "{what}");
+        assert_eq!(faulty.effects().len() + 1, calm.effects().len(), "{what}");
+        let (calm, faulty) = (calm.state.borrow(), faulty.state.borrow());
+        let differs = |id: &&CommandId| calm.commands[*id].1.state.name() != faulty.commands[*id].1.state.name();
+        let different: Vec<_> = faulty.commands.keys().filter(differs).collect();
+        assert_eq!(different.len(), 1, "{what}");
+        assert_eq!(faulty.commands[different[0]].1.state, State::Failed { reason }, "{what}");
+        assert!(faulty.schedules.is_empty() && faulty.dead_letters.is_empty(), "{what}");
+    });
     assert!(histories > 30);
 }

@@ -60,8 +60,8 @@ impl Crate {
                             let found = if flat.exists() { flat } else { nested };
                             let source = fs::read_to_string(&found)
                                 .unwrap_or_else(|error| panic!("{}: {error}", found.display()));
-                            let parsed = syn::parse_file(&source)
-                                .unwrap_or_else(|error| panic!("{}: {error}", found.display()));
+                            let parsed =
+                                syn::parse_file(&source).unwrap_or_else(|error| panic!("{}: {error}", found.display()));
                             self.add(found, &folder.join(&name), child, parsed.items);
                         }
                     }
@@ -154,7 +154,8 @@ impl Crate {
         };
         let reached: BTreeMap<&Path, BTreeSet<&Path>> = edges.keys().map(|file| (*file, reaches(file))).collect();
         let circle = |file: &Path| -> BTreeSet<&Path> {
-            let others = reached.iter().filter(|(other, theirs)| theirs.contains(file) && reached[file].contains(*other));
+            let others =
+                reached.iter().filter(|(other, theirs)| theirs.contains(file) && reached[file].contains(*other));
             others.map(|(other, _)| *other).collect()
         };
         let found: BTreeSet<_> = reached.keys().map(|file| circle(file)).filter(|it| !it.is_empty()).collect();
@@ -208,7 +209,8 @@ fn attributes_of(item: &Item) -> &[Attribute] {
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|it| {
         it.path().is_ident("test")
-            || it.path().is_ident("cfg") && matches!(&it.meta, syn::Meta::List(list) if list.tokens.to_string() == "test")
+            || it.path().is_ident("cfg")
+                && matches!(&it.meta, syn::Meta::List(list) if list.tokens.to_string() == "test")
     })
 }
 

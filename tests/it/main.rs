@@ -1,12 +1,13 @@
 //! Stories over a fake world, and the rules that the workspace keeps.
 
+mod api;
 mod bad_input;
 mod concurrency;
 mod cost;
 mod crashes;
 mod crate_graph;
-mod desk;
 mod documents;
+mod import_circles;
 mod limits;
 mod messages;
 mod payload;

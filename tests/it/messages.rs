@@ -1,248 +1,245 @@
-//! Who is told what by which way: providers that take over, e-mails in the place of SMS, quiet hours, objections,
-//! receipts, hosts, and the messages that are off unless the settings ask for them.
+//! Who gets which message by which channel: providers that take over, e-mails in place of SMS, quiet hours, objections,
+//! receipts, hosts, and the messages that are off by default.
 
-use domain::settings::{HostContact, MailFor, Provider, QuietHours, Settings, Template};
+use domain::settings::{Channel, HostContact, MailFor, MessageProviders, Provider, QuietHours, Settings, Template};
 use domain::{
-    ConnectionName, ConsentSource, ContactKey, Delivery, Feedback, Objection, Outcome, Phone, Private, Reason, Reply,
-    State,
+    CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback, Language,
+    Objection, Outcome, Phone, Private, Reason, Reply, State,
 };
-use futures_util::FutureExt;
+use fakes::{Call, Fault};
 use jiff::civil::time;
-use serde_json::json;
+use serde_json::{Value, json};
 use wire::intake::{Envelope, Source};
 
 use crate::payload::{EMAIL, Meeting, PHONE, at};
 use crate::stories::{shown, timeline};
-use crate::world::Fake;
+use crate::world::{Queue, TestWorld, no_answer, refused, unreachable};
 
 /// A meeting on a Wednesday at half past ten in Bucharest.
 fn meeting() -> Meeting {
     Meeting { token: None, ..Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z") }
 }
 
-/// A world in which e-mails of any kind can go out, by Amazon SES.
-fn world(prepare: impl FnOnce(&mut Settings)) -> Fake {
-    let world = Fake::new("2026-11-20T09:00:02Z");
-    {
-        let settings = &mut world.state.borrow_mut().settings;
+/// A world in which e-mails of any kind are sent by Amazon SES.
+fn world(change: impl FnOnce(&mut Settings)) -> TestWorld {
+    let world = TestWorld::new("2026-11-20T09:00:02Z");
+    world.change_settings(|settings| {
         settings.mail_for = MailFor::All;
         settings.providers.email = vec![Provider::Ses];
-        settings.channels.insert("confirmation".to_owned(), vec![domain::settings::Channel::Sms]);
-        prepare(settings);
-    }
+        settings.channels.insert("confirmation".to_owned(), vec![Channel::Sms]);
+        change(settings);
+    });
     world
 }
 
-/// What was told, without what is not for people.
-fn told(world: &Fake) -> Vec<String> {
-    world.told().into_iter().filter(|it| !it.starts_with("analytics") && !it.starts_with("VAI")).collect()
+/// A world in which the meeting is booked.
+fn booked_world(change: impl FnOnce(&mut Settings)) -> TestWorld {
+    let world = world(change);
+    world.receive_webhook(&meeting().created());
+    world
 }
 
-fn state_of(world: &Fake, slug: &str) -> State {
+/// The messages that people got.
+fn messages(world: &TestWorld) -> Vec<String> {
+    world.effects().into_iter().filter(|it| !it.starts_with("analytics") && !it.starts_with("VAI")).collect()
+}
+
+/// The messages that people got: their channels and kinds.
+fn kinds(world: &TestWorld) -> Vec<String> {
+    messages(world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect()
+}
+
+fn state_of(world: &TestWorld, slug: &str) -> State {
     let state = world.state.borrow();
     let (_, command) = state.commands.values().find(|(_, it)| it.action.slug() == slug).expect("a command");
     command.state.clone()
 }
 
-fn refused(reason: Reason) -> Outcome {
-    Outcome::Refused { reason, detail: "as the test asks".to_owned() }
+fn phone() -> Phone {
+    Phone::parse(PHONE).expect("a number")
+}
+
+fn phone_key() -> ContactKey {
+    ContactKey::for_phone(&ConnectionName::default(), &phone())
+}
+
+fn email_key() -> ContactKey {
+    ContactKey::for_email(&ConnectionName::default(), EMAIL)
+}
+
+fn objection(world: &TestWorld, key: &ContactKey) -> Option<(Objection, ConsentSource)> {
+    world.state.borrow().contacts[key].objection
+}
+
+/// A click on the link in a message.
+fn unsubscribed(world: &TestWorld, slug: &str) -> Feedback {
+    let receipt = world.receipt(slug, Delivery::Delivered);
+    Feedback::Unsubscribed { booking: receipt.booking, command: receipt.command }
 }
 
 #[test]
-fn what_cannot_be_texted_is_said_by_e_mail_at_the_same_hours() {
+fn without_a_phone_the_same_messages_go_by_e_mail() {
     let world = world(|_| {});
-    world.webhook(&Meeting { phone: None, ..meeting() }.created());
+    world.receive_webhook(&Meeting { phone: None, ..meeting() }.created());
     world.wait_until("2026-11-26T00:00:00Z");
-    assert_eq!(
-        told(&world),
-        [
-            format!("e-mail confirmation [ses, ro] to {EMAIL}: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest"),
-            format!("e-mail reminder [ses, ro] to {EMAIL}: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest"),
-            format!("e-mail reminder [ses, ro] to {EMAIL}: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest"),
-            format!("e-mail follow_up [ses, ro] to {EMAIL}: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest"),
-        ]
-    );
     insta::assert_snapshot!(timeline(&world));
+    insta::assert_snapshot!(messages(&world).join("\n"), @"
+    e-mail confirmation [ses, ro] to ana.ionescu@example.com: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    e-mail reminder [ses, ro] to ana.ionescu@example.com: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    e-mail reminder [ses, ro] to ana.ionescu@example.com: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    e-mail follow_up [ses, ro] to ana.ionescu@example.com: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    ");
 }
 
 #[test]
 fn a_landline_is_not_texted() {
     let world = world(|_| {});
     world.state.borrow_mut().landlines.push(PHONE.to_owned());
-    world.webhook(&meeting().created());
+    world.receive_webhook(&meeting().created());
     assert_eq!(state_of(&world, "sms-confirmation"), State::Skipped { reason: Reason::Landline });
-    assert_eq!(told(&world).len(), 1);
-    assert!(told(&world)[0].starts_with("e-mail confirmation"), "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["e-mail confirmation"]);
 }
 
 #[test]
-fn an_sms_that_is_refused_or_did_not_arrive_is_said_by_e_mail() {
+fn an_sms_that_is_refused_or_does_not_arrive_is_replaced_by_an_e_mail() {
     let world = world(|_| {});
-    world.state.borrow_mut().outcomes.push_back(refused(Reason::ProviderRefused));
-    world.webhook(&meeting().created());
-    assert_eq!(told(&world).len(), 1);
-    assert!(told(&world)[0].starts_with("e-mail confirmation"), "{:?}", told(&world));
+    world.faults.providers_answer([refused(Reason::ProviderRefused)]);
+    world.receive_webhook(&meeting().created());
+    assert_eq!(kinds(&world), ["e-mail confirmation"]);
 
     world.wait_until("2026-11-24T08:30:00Z");
-    assert!(told(&world)[1].starts_with("SMS reminder"), "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["e-mail confirmation", "SMS reminder"]);
     let undelivered = Feedback::Receipt(world.receipt("sms-reminder-1440m", Delivery::Failed));
-    assert_eq!(world.hears(&undelivered), "undelivered");
-    assert!(told(&world)[2].starts_with("e-mail reminder"), "{:?}", told(&world));
-    // Told again, nothing more happens.
-    assert_eq!(world.hears(&undelivered), "old");
-    assert_eq!(told(&world).len(), 3);
+    assert_eq!(world.process_feedback(&undelivered), "undelivered");
+    assert_eq!(kinds(&world), ["e-mail confirmation", "SMS reminder", "e-mail reminder"]);
+    assert_eq!(world.process_feedback(&undelivered), "old", "a repeated receipt changes nothing");
+    assert_eq!(kinds(&world).len(), 3);
     insta::assert_snapshot!(timeline(&world));
 }
 
 #[test]
-fn whoever_wants_no_e_mail_in_its_place_gets_none() {
+fn no_e_mail_replaces_an_sms_when_the_settings_forbid_it() {
     let world = world(|settings| settings.email_instead_of_sms = false);
-    world.webhook(&Meeting { phone: None, ..meeting() }.created());
+    world.receive_webhook(&Meeting { phone: None, ..meeting() }.created());
     world.wait_until("2026-11-26T00:00:00Z");
-    assert_eq!(told(&world), [""; 0]);
+    assert_eq!(messages(&world), [""; 0]);
 }
 
 #[test]
-fn an_sms_that_may_have_been_sent_is_not_said_by_e_mail_as_well() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
-    world.state.borrow_mut().outcomes.push_back(Outcome::Unknown { detail: "no answer in time".to_owned() });
+fn an_sms_that_may_have_been_sent_is_not_repeated_by_e_mail() {
+    let world = booked_world(|_| {});
+    world.faults.providers_answer([no_answer()]);
     world.wait_until("2026-11-24T08:30:00Z");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Unknown);
-    assert_eq!(told(&world).len(), 2, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
 }
 
 #[test]
-fn the_next_provider_takes_over_from_one_that_cannot_or_will_not() {
+fn the_next_provider_takes_over_from_one_that_cannot_send() {
     let world = world(|settings| {
         settings.providers.sms = vec![Provider::Engagelab, Provider::Twilio];
         settings.senders.twilio = Some("+15005550006".to_owned());
     });
     let misconfigured =
         Outcome::Unsent { reason: Reason::Misconfigured, after_seconds: None, detail: "HTTP 401".to_owned() };
-    world.state.borrow_mut().outcomes.extend([misconfigured, Outcome::Done { provider_id: Some("SM1".to_owned()) }]);
-    world.webhook(&meeting().created());
+    world.faults.providers_answer([misconfigured, Outcome::Done { provider_id: Some("SM1".to_owned()) }]);
+    world.receive_webhook(&meeting().created());
     assert_eq!(
-        told(&world),
+        messages(&world),
         [format!("SMS confirmation [twilio, ro] to {PHONE}: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest")]
     );
-    // A person's objection is no matter of providers.
-    world.state.borrow_mut().outcomes.push_back(refused(Reason::OptedOut));
+    // No other provider is tried after a person's objection.
+    world.faults.providers_answer([refused(Reason::OptedOut)]);
     world.wait_until("2026-11-24T08:30:00Z");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Failed { reason: Reason::OptedOut });
-    assert!(told(&world)[1].starts_with("e-mail reminder"), "{:?}", told(&world));
-    // It is remembered: the next one is not even tried.
+    assert_eq!(kinds(&world), ["SMS confirmation", "e-mail reminder"]);
+    // The objection is stored: the next SMS is not tried.
     world.wait_until("2026-11-25T07:30:00Z");
     assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason: Reason::OptedOut });
     insta::assert_snapshot!(timeline(&world));
 }
 
 #[test]
-fn a_provider_without_a_template_is_passed_by() {
-    let world = world(|settings| {
+fn a_provider_without_a_template_is_skipped() {
+    let world = booked_world(|settings| {
         settings.providers.sms = vec![Provider::Engagelab, Provider::Twilio];
         settings.templates.retain(|it| it.message != "reminder");
     });
-    world.webhook(&meeting().created());
     world.wait_until("2026-11-24T08:30:00Z");
-    assert!(told(&world)[0].starts_with("SMS confirmation [confirmation-1, ro]"), "{:?}", told(&world));
-    assert!(told(&world)[1].starts_with("SMS reminder [twilio, ro]"), "{:?}", told(&world));
+    insta::assert_snapshot!(messages(&world).join("\n"), @"
+    SMS confirmation [confirmation-1, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    SMS reminder [twilio, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    ");
 }
 
 #[test]
-fn one_message_may_have_its_own_providers() {
-    let world = world(|settings| {
-        let own = domain::settings::MessageProviders { sms: Some(vec![Provider::Twilio]), email: None };
+fn a_message_may_have_its_own_providers() {
+    let world = booked_world(|settings| {
+        let own = MessageProviders { sms: Some(vec![Provider::Twilio]), email: None };
         settings.providers.messages.insert("reminder".to_owned(), own);
     });
-    world.webhook(&meeting().created());
     world.wait_until("2026-11-24T08:30:00Z");
-    assert!(told(&world)[0].starts_with("SMS confirmation [confirmation-1"), "{:?}", told(&world));
-    assert!(told(&world)[1].starts_with("SMS reminder [twilio"), "{:?}", told(&world));
+    insta::assert_snapshot!(messages(&world).join("\n"), @"
+    SMS confirmation [confirmation-1, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    SMS reminder [twilio, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    ");
 }
 
 fn reply(text: &str, when: &str) -> Feedback {
-    Feedback::Reply(Reply { id: None, from: Phone::parse(PHONE).expect("a number"), text: text.into(), at: at(when) })
+    Feedback::Reply(Reply { id: None, from: phone(), text: text.into(), at: at(when) })
 }
 
 #[test]
-fn whoever_replies_stop_is_left_alone_until_they_reply_start() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
+fn after_stop_no_sms_is_sent_until_start() {
+    let world = booked_world(|_| {});
     world.wait_until("2026-11-21T09:00:00Z");
-    assert_eq!(world.hears(&reply("Stop.", "2026-11-21T08:59:59Z")), "stop");
-    assert_eq!(world.hears(&reply("Stop.", "2026-11-21T08:59:59Z")), "stop");
+    assert_eq!(world.process_feedback(&reply("Stop.", "2026-11-21T08:59:59Z")), "stop");
+    assert_eq!(world.process_feedback(&reply("Stop.", "2026-11-21T08:59:59Z")), "stop");
     world.wait_until("2026-11-24T09:00:00Z");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Skipped { reason: Reason::OptedOut });
-    assert_eq!(world.hears(&reply("START", "2026-11-24T08:59:59Z")), "start");
-    assert_eq!(world.hears(&reply("thank you, Ana", "2026-11-24T09:00:00Z")), "reply");
+    assert_eq!(world.process_feedback(&reply("START", "2026-11-24T08:59:59Z")), "start");
+    assert_eq!(world.process_feedback(&reply("thank you, Ana", "2026-11-24T09:00:00Z")), "reply");
     world.wait_until("2026-11-25T08:00:00Z");
-    let channels: Vec<_> = told(&world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect();
-    assert_eq!(channels, ["SMS confirmation", "e-mail reminder", "SMS reminder"]);
+    assert_eq!(kinds(&world), ["SMS confirmation", "e-mail reminder", "SMS reminder"]);
     let timeline = timeline(&world);
-    assert!(!timeline.contains("thank you"), "a person's words are not for the timeline: {timeline}");
+    assert!(!timeline.contains("thank you"), "the timeline has no words of people: {timeline}");
     insta::assert_snapshot!(timeline);
 }
 
 #[test]
-fn whoever_follows_the_link_gets_no_follow_ups_and_still_their_reminders() {
-    let world = world(|settings| {
+fn after_a_click_on_the_link_follow_ups_end_and_reminders_go_on() {
+    let world = booked_world(|settings| {
         for message in ["confirmation", "reminder", "follow_up"] {
-            settings.channels.insert(message.to_owned(), vec![domain::settings::Channel::Email]);
+            settings.channels.insert(message.to_owned(), vec![Channel::Email]);
         }
     });
-    world.webhook(&meeting().created());
-    let confirmation = world.receipt("mail-confirmation", Delivery::Delivered);
-    let unsubscribed = Feedback::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
-    assert_eq!(world.hears(&unsubscribed), "unsubscribed");
+    assert_eq!(world.process_feedback(&unsubscribed(&world, "mail-confirmation")), "unsubscribed");
     world.wait_until("2026-11-26T00:00:00Z");
-    let messages: Vec<_> = told(&world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect();
-    assert_eq!(messages, ["e-mail confirmation", "e-mail reminder", "e-mail reminder"]);
+    assert_eq!(kinds(&world), ["e-mail confirmation", "e-mail reminder", "e-mail reminder"]);
     assert_eq!(state_of(&world, "mail-follow-up-30m"), State::Skipped { reason: Reason::OptedOut });
 }
 
 #[test]
-fn who_wants_no_follow_ups_gets_none_by_another_way() {
-    let messages = |world: &Fake| {
-        let first = |it: &String| it.split(" [").next().unwrap_or_default().to_owned();
-        told(world).iter().map(first).collect::<Vec<_>>()
-    };
-    // STOP: the reminders come by e-mail, the follow-up not at all.
-    let by_word = world(|_| {});
-    by_word.webhook(&meeting().created());
-    by_word.hears(&reply("STOP", "2026-11-21T08:59:59Z"));
-    by_word.wait_until("2026-11-26T00:00:00Z");
-    assert_eq!(messages(&by_word), ["SMS confirmation", "e-mail reminder", "e-mail reminder"]);
-    // The link in an SMS: neither by SMS nor by e-mail; and what is begun by a word is not what was ended by a link.
-    let by_link = world(|_| {});
-    by_link.webhook(&meeting().created());
-    let confirmation = by_link.receipt("sms-confirmation", Delivery::Delivered);
-    let unsubscribed = Feedback::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
-    assert_eq!(by_link.hears(&unsubscribed), "unsubscribed");
-    by_link.hears(&reply("START", "2026-11-21T08:59:59Z"));
-    by_link.wait_until("2026-11-26T00:00:00Z");
-    assert_eq!(messages(&by_link), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
-    for key in [
-        ContactKey::for_email(&ConnectionName::default(), EMAIL),
-        ContactKey::for_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number")),
-    ] {
-        let objection = by_link.state.borrow().contacts[&key].objection;
-        assert_eq!(objection, Some((Objection::FollowUps, ConsentSource::Link)));
+fn an_objection_to_follow_ups_holds_for_every_channel() {
+    // After STOP the reminders go by e-mail, and there is no follow-up.
+    let stopped = booked_world(|_| {});
+    stopped.process_feedback(&reply("STOP", "2026-11-21T08:59:59Z"));
+    stopped.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(kinds(&stopped), ["SMS confirmation", "e-mail reminder", "e-mail reminder"]);
+    // The link in an SMS ends follow-ups by SMS and e-mail. START does not take that back.
+    let clicked = booked_world(|_| {});
+    assert_eq!(clicked.process_feedback(&unsubscribed(&clicked, "sms-confirmation")), "unsubscribed");
+    clicked.process_feedback(&reply("START", "2026-11-21T08:59:59Z"));
+    clicked.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(kinds(&clicked), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
+    for key in [email_key(), phone_key()] {
+        assert_eq!(objection(&clicked, &key), Some((Objection::FollowUps, ConsentSource::Link)));
     }
 }
 
 #[test]
-fn a_start_that_is_told_again_does_not_outlive_the_stop_after_it() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
-    let said = |text: &str, id: &str| {
-        Feedback::Reply(Reply {
-            id: Some(id.to_owned()),
-            from: Phone::parse(PHONE).expect("a number"),
-            text: text.into(),
-            at: world.now.get(),
-        })
-    };
+fn a_repeated_start_does_not_undo_the_stop_that_came_after_it() {
+    let world = booked_world(|_| {});
     for (text, id, when) in [
         ("STOP", "SM1", "2026-11-21T09:00:00Z"),
         ("START", "SM2", "2026-11-21T10:00:00Z"),
@@ -250,218 +247,191 @@ fn a_start_that_is_told_again_does_not_outlive_the_stop_after_it() {
         ("START", "SM2", "2026-11-21T12:00:00Z"),
     ] {
         world.now.set(at(when));
-        world.hears(&said(text, id));
+        let reply = Reply { id: Some(id.to_owned()), from: phone(), text: text.into(), at: at(when) };
+        world.process_feedback(&Feedback::Reply(reply));
     }
     world.wait_until("2026-11-24T08:30:00Z");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Skipped { reason: Reason::OptedOut });
 }
 
 #[test]
-fn a_receipt_of_what_is_in_doubt_keeps_it_from_being_sent_again() {
+fn a_receipt_settles_a_message_that_waits_to_be_sent_once_more() {
     let world = world(|_| {});
-    world.state.borrow_mut().outcomes.push_back(Outcome::Unknown { detail: "no answer in time".to_owned() });
-    world.webhook(&meeting().created());
+    world.faults.providers_answer([no_answer()]);
+    world.receive_webhook(&meeting().created());
     assert_eq!(state_of(&world, "sms-confirmation").name(), "waiting", "it is to be sent once more");
     let mut receipt = world.receipt("sms-confirmation", Delivery::Delivered);
     receipt.provider_id = Some("SM7".to_owned());
-    assert_eq!(world.hears(&Feedback::Receipt(receipt)), "delivered");
+    assert_eq!(world.process_feedback(&Feedback::Receipt(receipt)), "delivered");
     world.wait_until("2026-11-20T10:00:00Z");
-    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     assert_eq!(state_of(&world, "sms-confirmation"), State::Done { provider_id: Some("SM7".to_owned()) });
 }
 
 #[test]
-fn whoever_may_have_been_texted_can_reply_stop() {
-    let world = world(|settings| settings.channels.insert("confirmation".to_owned(), Vec::new()).map_or((), drop));
-    world.webhook(&meeting().created());
-    world.state.borrow_mut().outcomes.push_back(Outcome::Unknown { detail: "no answer in time".to_owned() });
+fn stop_is_accepted_after_an_sms_that_may_have_been_sent() {
+    let world = booked_world(|settings| drop(settings.channels.insert("confirmation".to_owned(), Vec::new())));
+    world.faults.providers_answer([no_answer()]);
     world.wait_until("2026-11-24T08:30:00Z");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Unknown);
-    assert_eq!(world.hears(&reply("STOP", "2026-11-24T08:31:00Z")), "stop");
+    assert_eq!(world.process_feedback(&reply("STOP", "2026-11-24T08:31:00Z")), "stop");
 }
 
 #[test]
-fn a_receipt_whose_consequence_was_cut_off_has_it_when_it_is_told_again() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
+fn a_repeated_receipt_still_has_its_consequence() {
+    let world = booked_world(|_| {});
     let undelivered = Feedback::Receipt(world.receipt("sms-confirmation", Delivery::Failed));
-    // The table can't be read again after the receipt was written down.
-    let before = world.state.borrow().calls.len();
-    world.fail_at_call.set(Some(before + 2));
-    let (limiter, connection) = (engine::CallLimiter::default(), ConnectionName::default());
-    let deadline = world.now.get() + jiff::SignedDuration::from_secs(30);
-    let invocation = engine::Invocation { world: &world, limiter: &limiter, connection: &connection, deadline };
-    let heard = invocation.process_feedback(&undelivered).now_or_never().expect("nothing stops it");
-    assert!(heard.is_err(), "{heard:?}");
-    world.fail_at_call.set(None);
-    assert_eq!(told(&world).len(), 1);
-    assert_eq!(world.hears(&undelivered), "old");
-    assert!(told(&world)[1].starts_with("e-mail confirmation"), "{:?}", told(&world));
+    // The receipt is stored, and then the table can't be read.
+    world.faults.at_call(world.call_count() + 2, Fault::Fails);
+    let result = world.try_process_feedback(&undelivered);
+    assert!(result.is_err(), "{result:?}");
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
+    assert_eq!(world.process_feedback(&undelivered), "old");
+    assert_eq!(kinds(&world), ["SMS confirmation", "e-mail confirmation"]);
 }
 
 #[test]
-fn a_host_who_gets_a_contact_later_is_told_of_no_old_bookings() {
-    let world = world(|settings| settings.templates.retain(|it| it.message != "host_notice"));
-    world.webhook(&meeting().created());
-    let before = told(&world);
-    let phone = Phone::parse("+4520123456").ok();
-    let contact = HostContact { phone, email: true, ..HostContact::default() };
-    world.state.borrow_mut().settings.hosts.insert("maria@example.com".to_owned(), contact);
+fn a_host_whose_contact_is_added_later_gets_nothing_about_old_bookings() {
+    let world = booked_world(|settings| settings.templates.retain(|it| it.message != "host_notice"));
+    let contact = HostContact { phone: Phone::parse("+4520123456").ok(), email: true, ..HostContact::default() };
+    world.change_settings(|settings| drop(settings.hosts.insert("maria@example.com".to_owned(), contact)));
     world.wait_until("2026-11-24T08:30:00Z");
-    assert!(!told(&world).iter().any(|it| it.contains("host")), "{:?}", told(&world));
-    assert!(told(&world).len() > before.len(), "the reminder looked at it");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
 }
 
 #[test]
-fn a_reminder_that_no_provider_takes_in_time_goes_by_e_mail() {
-    let world = world(|settings| settings.reminder_minutes = vec![60]);
-    world.webhook(&meeting().created());
-    let down = || Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: String::new() };
-    world.state.borrow_mut().outcomes.extend([down(), down(), down(), down()]);
+fn a_reminder_that_no_provider_accepts_in_time_goes_by_e_mail() {
+    let world = booked_world(|settings| settings.reminder_minutes = vec![60]);
+    world.faults.providers_answer([(); 4].map(|()| unreachable("")));
     world.wait_until("2026-11-25T08:29:00Z");
     assert_eq!(state_of(&world, "sms-reminder-60m"), State::Failed { reason: Reason::GaveUp });
-    assert!(told(&world)[1].starts_with("e-mail reminder"), "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation", "e-mail reminder"]);
 }
 
 #[test]
-fn whom_the_host_calls_is_promised_no_link() {
-    let details = |location: serde_json::Value| {
-        let body = meeting().created();
-        let mut body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+fn the_kind_of_location_decides_whether_a_meeting_is_online_by_phone_or_in_person() {
+    let kind = |location: Value| {
+        let mut body: Value = serde_json::from_slice(&meeting().created()).expect("JSON");
         body["payload"]["scheduled_event"]["location"] = location;
         let world = world(|_| {});
-        world.webhook(body.to_string().as_bytes());
-        let booking = world.booking();
-        let details = booking.legs()[0].details.clone();
+        world.receive_webhook(body.to_string().as_bytes());
+        let details = world.booking().legs()[0].details.clone();
         (details.online, details.by_phone, details.in_person)
     };
-    assert_eq!(details(json!({"type": "zoom_conference", "status": "processing"})), (true, false, false));
-    assert_eq!(details(json!({"type": "outbound_call", "location": PHONE})), (false, true, false));
-    assert_eq!(details(json!({"type": "physical", "location": "Strada Lungă 1"})), (false, false, true));
-    assert_eq!(details(serde_json::Value::Null), (false, false, false));
+    assert_eq!(kind(json!({"type": "zoom_conference", "status": "processing"})), (true, false, false));
+    assert_eq!(kind(json!({"type": "outbound_call", "location": PHONE})), (false, true, false));
+    assert_eq!(kind(json!({"type": "physical", "location": "Strada Lungă 1"})), (false, false, true));
+    assert_eq!(kind(Value::Null), (false, false, false));
 }
 
 #[test]
 fn an_address_that_bounces_gets_nothing_more() {
-    let world = world(|settings| {
+    let world = booked_world(|settings| {
         for message in ["confirmation", "reminder"] {
-            settings.channels.insert(message.to_owned(), vec![domain::settings::Channel::Email]);
+            settings.channels.insert(message.to_owned(), vec![Channel::Email]);
         }
     });
-    world.webhook(&meeting().created());
     let mut bounced = world.receipt("mail-confirmation", Delivery::Failed);
     bounced.objection = Some((Objection::Everything, ConsentSource::Bounce));
-    assert_eq!(world.hears(&Feedback::Receipt(bounced)), "undelivered");
-    // A wish to get no follow-ups takes nothing of that back.
-    let confirmation = world.receipt("mail-confirmation", Delivery::Delivered);
-    let unsubscribed = Feedback::Unsubscribed { booking: confirmation.booking, command: confirmation.command };
-    assert_eq!(world.hears(&unsubscribed), "unsubscribed");
+    assert_eq!(world.process_feedback(&Feedback::Receipt(bounced)), "undelivered");
+    // An objection to follow-ups does not reduce it.
+    assert_eq!(world.process_feedback(&unsubscribed(&world, "mail-confirmation")), "unsubscribed");
     world.wait_until("2026-11-25T08:00:00Z");
     assert_eq!(state_of(&world, "mail-reminder-1440m"), State::Skipped { reason: Reason::Suppressed });
-    let key = ContactKey::for_email(&ConnectionName::default(), EMAIL);
-    let objection = world.state.borrow().contacts[&key].objection;
-    assert_eq!(objection, Some((Objection::Everything, ConsentSource::Bounce)));
+    assert_eq!(objection(&world, &email_key()), Some((Objection::Everything, ConsentSource::Bounce)));
 }
 
 #[test]
-fn receipts_only_move_forward_and_only_what_was_sent() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
+fn receipts_only_move_forward_and_only_for_what_was_sent() {
+    let world = booked_world(|_| {});
     let receipt = |delivery| Feedback::Receipt(world.receipt("sms-confirmation", delivery));
     let (sent, delivered) = (receipt(Delivery::Sent), receipt(Delivery::Delivered));
-    assert_eq!(world.hears(&delivered), "delivered");
-    assert_eq!(world.hears(&sent), "old");
-    assert_eq!(world.hears(&delivered), "old");
+    assert_eq!(world.process_feedback(&delivered), "delivered");
+    assert_eq!(world.process_feedback(&sent), "old");
+    assert_eq!(world.process_feedback(&delivered), "old");
 
     let before = shown(&world);
     let mut forged = world.receipt("sms-confirmation", Delivery::Failed);
     forged.provider_id = Some("another".to_owned());
-    assert_eq!(world.hears(&Feedback::Receipt(forged.clone())), "another_message");
+    assert_eq!(world.process_feedback(&Feedback::Receipt(forged.clone())), "another_message");
     forged.objection = Some((Objection::Everything, ConsentSource::Provider));
-    assert_eq!(world.hears(&Feedback::Receipt(forged.clone())), "another_message");
-    forged.command = domain::CommandId::new("sms-confirmation-0000");
-    assert_eq!(world.hears(&Feedback::Receipt(forged)), "unknown_message");
-    // A reminder that still waits was not delivered, whoever says so.
+    assert_eq!(world.process_feedback(&Feedback::Receipt(forged.clone())), "another_message");
+    forged.command = CommandId::new("sms-confirmation-0000");
+    assert_eq!(world.process_feedback(&Feedback::Receipt(forged)), "unknown_message");
+    // A reminder that still waits can't have been delivered.
     let ahead = Feedback::Receipt(world.receipt("sms-reminder-60m", Delivery::Delivered));
-    assert_eq!(world.hears(&ahead), "never_sent");
+    assert_eq!(world.process_feedback(&ahead), "never_sent");
     assert_eq!(shown(&world), before);
-    let phone = Phone::parse(PHONE).expect("a number");
-    let key = ContactKey::for_phone(&ConnectionName::default(), &phone);
-    assert_eq!(world.state.borrow().contacts[&key].objection, None);
+    assert_eq!(objection(&world, &phone_key()), None);
 }
 
 #[test]
-fn a_receipt_clears_up_what_nobody_knew() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
-    world.state.borrow_mut().outcomes.push_back(Outcome::Unknown { detail: "no answer in time".to_owned() });
+fn a_receipt_settles_an_unknown_outcome() {
+    let world = booked_world(|_| {});
+    world.faults.providers_answer([no_answer()]);
     world.wait_until("2026-11-24T08:30:00Z");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Unknown);
     let mut receipt = world.receipt("sms-reminder-1440m", Delivery::Delivered);
     receipt.provider_id = Some("SM7".to_owned());
-    assert_eq!(world.hears(&Feedback::Receipt(receipt)), "delivered");
+    assert_eq!(world.process_feedback(&Feedback::Receipt(receipt)), "delivered");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Done { provider_id: Some("SM7".to_owned()) });
 }
 
 #[test]
-fn a_reminder_goes_out_the_evening_before_when_its_hour_is_at_night() {
+fn a_reminder_whose_hour_is_at_night_is_sent_the_evening_before() {
     // 08:30 in Bucharest: an hour before is half past seven.
     let early = Meeting { start: at("2026-11-25T06:30:00Z"), ..meeting() };
     let world = world(|settings| settings.reminder_minutes = vec![60]);
-    world.webhook(&early.created());
+    world.receive_webhook(&early.created());
     world.wait_until("2026-11-24T18:29:59Z");
-    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     world.wait_until("2026-11-24T18:30:00Z");
-    assert!(told(&world)[1].starts_with("SMS reminder"), "{:?}", told(&world));
-    // The follow-up is due in the late evening of a late meeting, and waits for the morning.
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
+    // The follow-up of a late meeting waits for the morning.
     let late = Meeting { start: at("2026-11-25T18:30:00Z"), ..meeting() };
     let world = self::world(|settings| settings.reminder_minutes = Vec::new());
-    world.webhook(&late.created());
+    world.receive_webhook(&late.created());
     world.wait_until("2026-11-26T05:59:59Z");
-    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     world.wait_until("2026-11-26T06:00:00Z");
-    assert!(told(&world)[1].starts_with("SMS follow_up"), "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS follow_up"]);
 }
 
 #[test]
-fn a_reminder_without_a_better_hour_goes_by_e_mail() {
+fn a_reminder_without_an_hour_outside_quiet_hours_goes_by_e_mail() {
     // Booked at 23:00 for the next morning at 08:30.
     let early = Meeting { booked: at("2026-11-24T21:00:00Z"), start: at("2026-11-25T06:30:00Z"), ..meeting() };
     let world = world(|settings| settings.reminder_minutes = vec![60]);
     world.now.set(at("2026-11-24T21:00:02Z"));
-    world.webhook(&early.created());
-    assert!(
-        told(&world)[0].starts_with("SMS confirmation"),
-        "one's own act is confirmed at any hour: {:?}",
-        told(&world)
-    );
+    world.receive_webhook(&early.created());
+    assert_eq!(kinds(&world), ["SMS confirmation"], "what the invitee does is confirmed at any hour");
     world.wait_until("2026-11-25T06:00:00Z");
     assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason: Reason::QuietHours });
-    assert!(told(&world)[1].starts_with("e-mail reminder"), "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation", "e-mail reminder"]);
 }
 
 #[test]
-fn a_try_that_would_come_at_night_waits_for_the_morning() {
-    // A meeting at noon; its reminder of fifteen hours before comes at nine in the evening, less a minute.
+fn a_retry_that_would_come_at_night_waits_for_the_morning() {
+    // A meeting at noon. Its reminder, 15 hours and a minute before, comes a minute before the quiet hours begin.
     let noon = Meeting { start: at("2026-11-25T10:00:00Z"), ..meeting() };
     let world = world(|settings| settings.reminder_minutes = vec![15 * 60 + 1]);
-    world.webhook(&noon.created());
+    world.receive_webhook(&noon.created());
     let down = Outcome::Unsent { reason: Reason::Unreachable, after_seconds: Some(300), detail: String::new() };
-    world.state.borrow_mut().outcomes.push_back(down);
+    world.faults.providers_answer([down]);
     world.wait_until("2026-11-25T05:59:59Z");
-    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     world.wait_until("2026-11-25T06:00:00Z");
-    assert!(told(&world)[1].starts_with("SMS reminder"), "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
     insta::assert_snapshot!(timeline(&world));
 }
 
 #[test]
-fn two_reminders_that_were_brought_forward_do_not_come_at_once() {
+fn of_two_reminders_that_were_brought_forward_one_is_sent() {
     let early = Meeting { start: at("2026-11-25T06:30:00Z"), ..meeting() };
     let world = world(|settings| settings.reminder_minutes = vec![90, 60]);
-    world.webhook(&early.created());
+    world.receive_webhook(&early.created());
     world.wait_until("2026-11-25T06:00:00Z");
-    assert_eq!(told(&world).len(), 2, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
     assert_eq!(state_of(&world, "sms-reminder-90m"), State::Skipped { reason: Reason::Superseded });
 }
 
@@ -470,123 +440,99 @@ fn quiet_hours_can_be_none() {
     let early = Meeting { start: at("2026-11-25T06:30:00Z"), ..meeting() };
     let never = QuietHours { from: time(0, 0, 0, 0), until: time(0, 0, 0, 0), useful_minutes: 60 };
     let world = world(|settings| (settings.reminder_minutes, settings.quiet_hours) = (vec![60], never));
-    world.webhook(&early.created());
+    world.receive_webhook(&early.created());
     world.wait_until("2026-11-25T05:29:59Z");
-    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     world.wait_until("2026-11-25T05:30:00Z");
-    assert_eq!(told(&world).len(), 2, "{:?}", told(&world));
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
 }
 
 #[test]
-fn a_reminder_looks_again_before_it_goes_out() {
-    // Calendly has canceled it, and its webhook was lost.
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
-    let mut gone = meeting().looked_up(None);
-    gone.leg.details.as_of = at("2026-11-22T09:00:00Z");
-    gone.leg.canceled = Some(domain::Cancellation {
-        at: at("2026-11-22T09:00:00Z"),
-        by: domain::CanceledBy::Host,
-        reason: None,
-        rescheduled: false,
-    });
-    world.state.borrow_mut().at_calendly.insert(gone.leg.invitee.clone(), gone);
+fn a_reminder_reads_the_booking_from_calendly_before_it_is_sent() {
+    let world = booked_world(|_| {});
+    // Calendly has canceled the meeting, and its webhook was lost.
+    let canceled_at = at("2026-11-22T09:00:00Z");
+    let mut canceled = meeting().looked_up(None);
+    canceled.leg.details.as_of = canceled_at;
+    canceled.leg.canceled =
+        Some(Cancellation { at: canceled_at, by: CanceledBy::Host, reason: None, rescheduled: false });
+    world.add_to_calendly(canceled);
     world.wait_until("2026-11-26T00:00:00Z");
-    let messages: Vec<_> = told(&world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect();
-    assert_eq!(messages, ["SMS confirmation", "SMS cancellation"]);
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS cancellation"]);
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Skipped { reason: Reason::CanceledBeforeFire });
     assert!(world.state.borrow().schedules.is_empty());
 }
 
 #[test]
-fn a_meeting_in_person_is_told_in_the_hosts_zone() {
+fn the_time_of_a_meeting_in_person_is_in_the_hosts_zone() {
     let here = Meeting { location: Some("Strada Lungă 1"), zone: "America/New_York".into(), ..meeting() };
-    let told_at = |world: Fake| {
-        world.webhook(&here.created());
-        told(&world).first().cloned().expect("a confirmation")
+    let confirmation = |world: TestWorld| {
+        world.receive_webhook(&here.created());
+        messages(&world).first().cloned().expect("a confirmation")
     };
-    let asked = world(|_| {});
-    asked
-        .state
-        .borrow_mut()
-        .host_zones
-        .insert("https://api.calendly.com/users/maria".to_owned(), "Europe/Bucharest".to_owned());
-    assert!(told_at(asked).ends_with("Wed 25 Nov 10:30 Europe/Bucharest"));
-    let set = world(|settings| {
+    let at_calendly = world(|_| {});
+    let host = "https://api.calendly.com/users/maria".to_owned();
+    at_calendly.state.borrow_mut().calendly.host_zones.insert(host, "Europe/Bucharest".to_owned());
+    assert!(confirmation(at_calendly).ends_with("Wed 25 Nov 10:30 Europe/Bucharest"));
+    let in_settings = world(|settings| {
         let contact = HostContact { zone: Some("Europe/Copenhagen".to_owned()), ..HostContact::default() };
         settings.hosts.insert("Maria@Example.com".to_owned(), contact);
     });
-    assert!(told_at(set).ends_with("Wed 25 Nov 09:30 Europe/Copenhagen"));
-    // Nobody knows: the invitee's own, which is named.
-    assert!(told_at(world(|_| {})).ends_with("Wed 25 Nov 03:30 America/New_York"));
+    assert!(confirmation(in_settings).ends_with("Wed 25 Nov 09:30 Europe/Copenhagen"));
+    // When the host's zone is unknown, the invitee's zone is used and named.
+    assert!(confirmation(world(|_| {})).ends_with("Wed 25 Nov 03:30 America/New_York"));
 }
 
 #[test]
-fn whoever_did_not_come_is_written_to_unless_the_host_takes_it_back() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
+fn an_invitee_who_did_not_come_gets_a_message_unless_the_host_takes_the_mark_back() {
+    let world = booked_world(|_| {});
     world.wait_until("2026-11-25T09:05:00Z");
-    world.webhook(&meeting().no_show("2026-11-25T09:04:00Z", true));
+    world.receive_webhook(&meeting().no_show("2026-11-25T09:04:00Z", true));
     world.wait_until("2026-11-25T09:10:00Z");
-    world.webhook(&meeting().no_show("2026-11-25T09:09:00Z", false));
+    world.receive_webhook(&meeting().no_show("2026-11-25T09:09:00Z", false));
     world.wait_until("2026-11-25T09:20:00Z");
     assert_eq!(state_of(&world, "sms-no-show"), State::Withdrawn { reason: Reason::CameAfterAll });
-    world.webhook(&meeting().no_show("2026-11-25T09:19:00Z", true));
+    world.receive_webhook(&meeting().no_show("2026-11-25T09:19:00Z", true));
     world.wait_until("2026-11-25T12:00:00Z");
-    let messages: Vec<_> = told(&world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect();
-    assert_eq!(messages, ["SMS confirmation", "SMS reminder", "SMS reminder", "SMS no_show"]);
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "SMS reminder", "SMS no_show"]);
     assert_eq!(state_of(&world, "sms-follow-up-30m"), State::Skipped { reason: Reason::NoShow });
 }
 
-fn with_host(contact: HostContact) -> Fake {
-    world(|settings| {
-        settings.hosts.insert("maria@example.com".to_owned(), contact);
-    })
+fn world_with_host(contact: HostContact) -> TestWorld {
+    booked_world(|settings| drop(settings.hosts.insert("maria@example.com".to_owned(), contact)))
 }
 
 #[test]
-fn hosts_with_a_contact_are_told_in_their_own_language_and_zone() {
-    let phone = Phone::parse("+4520123456").ok();
-    let zone = Some("Europe/Copenhagen".to_owned());
-    let language = Some(domain::Language::Danish);
-    let world = with_host(HostContact { phone, email: true, language, zone });
+fn hosts_with_a_contact_get_notices_in_their_own_language_and_zone() {
+    let (phone, zone) = (Phone::parse("+4520123456").ok(), Some("Europe/Copenhagen".to_owned()));
+    let world = world_with_host(HostContact { phone, email: true, language: Some(Language::Danish), zone });
     let second = meeting().moved(2, "2026-11-21T10:00:00Z", "2026-11-26T12:00:00Z");
-    world.webhook(&meeting().created());
-    world.webhook(&meeting().moved_away(&second));
-    world.webhook(&second.created());
-    world.webhook(&second.canceled("2026-11-22T08:59:58Z", "invitee", ""));
-    let to_host: Vec<_> = told(&world).into_iter().filter(|it| it.contains("to the host")).collect();
-    assert_eq!(
-        to_host,
-        [
-            "SMS to the host: booked [host_notice-1, da] to +4520123456: Sales Demo Wed 25 Nov 09:30 Europe/Copenhagen",
-            "SMS to the host: moved by the invitee [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen",
-            "SMS to the host: canceled by the invitee [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen",
-        ]
-    );
+    world.receive_webhook(&meeting().moved_away(&second));
+    world.receive_webhook(&second.created());
+    world.receive_webhook(&second.canceled("2026-11-22T08:59:58Z", "invitee", ""));
+    let to_host: Vec<_> = messages(&world).into_iter().filter(|it| it.contains("to the host")).collect();
+    insta::assert_snapshot!(to_host.join("\n"), @"
+    SMS to the host: booked [host_notice-1, da] to +4520123456: Sales Demo Wed 25 Nov 09:30 Europe/Copenhagen
+    SMS to the host: moved by the invitee [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen
+    SMS to the host: canceled by the invitee [host_notice-1, da] to +4520123456: Sales Demo Thu 26 Nov 13:00 Europe/Copenhagen
+    ");
 }
 
 #[test]
-fn a_host_without_a_phone_gets_e_mail_and_nobody_known_means_the_one_phone() {
-    let by_mail = with_host(HostContact { email: true, ..HostContact::default() });
-    by_mail.webhook(&meeting().created());
-    assert!(
-        told(&by_mail).iter().any(|it| it.starts_with("e-mail to the host: booked [ses, en] to maria@example.com"))
-    );
+fn a_host_without_a_phone_gets_e_mail_and_unknown_hosts_share_one_phone() {
+    let by_mail = world_with_host(HostContact { email: true, ..HostContact::default() });
+    assert_eq!(by_mail.count("e-mail to the host: booked [ses, en] to maria@example.com"), 1);
 
-    let fallback = world(|settings| settings.host_phone = Phone::parse("+4520123456").ok());
-    fallback.webhook(&meeting().created());
-    assert!(
-        told(&fallback).iter().any(|it| it.starts_with("SMS to the host: booked [host_notice-1, en] to +4520123456"))
-    );
-    // Whoever cancels as a host need not be told of it.
-    fallback.webhook(&meeting().canceled("2026-11-22T08:59:58Z", "host", ""));
-    assert!(!told(&fallback).iter().any(|it| it.contains("host: canceled")));
+    let unknown = booked_world(|settings| settings.host_phone = Phone::parse("+4520123456").ok());
+    assert_eq!(unknown.count("SMS to the host: booked [host_notice-1, en] to +4520123456"), 1);
+    // Hosts are not notified of their own cancellations.
+    unknown.receive_webhook(&meeting().canceled("2026-11-22T08:59:58Z", "host", ""));
+    assert!(!unknown.effects().iter().any(|it| it.contains("host: canceled")));
 }
 
 #[test]
-fn whoever_confirmed_once_more_is_not_asked_again() {
-    let asks = |settings: &mut Settings| {
+fn an_invitee_who_has_reconfirmed_is_not_asked_to() {
+    let change = |settings: &mut Settings| {
         settings.reconfirm_minutes = vec![2880];
         settings.templates.push(Template {
             message: "reconfirmation".to_owned(),
@@ -597,41 +543,43 @@ fn whoever_confirmed_once_more_is_not_asked_again() {
             text: None,
         });
     };
-    let asked = world(asks);
-    asked.webhook(&meeting().created());
+    let asked = booked_world(change);
     asked.wait_until("2026-11-23T08:30:00Z");
-    assert!(told(&asked)[1].starts_with("SMS reconfirmation"), "{:?}", told(&asked));
+    assert_eq!(kinds(&asked), ["SMS confirmation", "SMS reconfirmation"]);
 
-    let confirmed = world(asks);
-    confirmed.webhook(&meeting().created());
+    let reconfirmed = booked_world(change);
     let mut again = meeting();
     again.booked = at("2026-11-21T09:00:00Z");
     again.reconfirmed = Some("2026-11-21T09:00:00Z");
-    confirmed.webhook(&again.created());
-    confirmed.wait_until("2026-11-23T08:30:00Z");
-    assert_eq!(told(&confirmed).len(), 1, "{:?}", told(&confirmed));
+    reconfirmed.receive_webhook(&again.created());
+    reconfirmed.wait_until("2026-11-23T08:30:00Z");
+    assert_eq!(kinds(&reconfirmed), ["SMS confirmation"]);
 }
 
 #[test]
-fn what_a_contact_is_kept_by_says_nothing_of_it() {
-    let phone = Phone::parse(PHONE).expect("a number");
+fn the_key_of_a_contact_does_not_reveal_the_contact() {
+    let phone = phone();
     let (one, other) = (ConnectionName::default(), ConnectionName::parse("acme").expect("a name"));
     let key = ContactKey::for_phone(&one, &phone);
     assert_eq!(key.as_str().len(), 32);
-    assert_ne!(key, ContactKey::for_phone(&other, &phone), "each connection keeps its own");
+    assert_ne!(key, ContactKey::for_phone(&other, &phone), "each connection has its own");
     assert_eq!(ContactKey::for_email(&one, " Ana@Example.com"), ContactKey::for_email(&one, "ana@example.com"));
     assert_eq!(format!("{:?}", Private::from("x")), "•••");
 }
 
-/// A call of EngageLab's, as the intake queue holds it.
-fn engagelab_tells(world: &Fake, nonce: &str, body: &serde_json::Value) -> String {
-    let mut envelope =
-        Envelope::new(Source::Engagelab, ConnectionName::default(), world.now.get(), body.to_string().into_bytes());
+/// Returns a call of EngageLab's as the intake queue holds it.
+fn engagelab_envelope(world: &TestWorld, nonce: &str, body: &Value) -> String {
+    let body = body.to_string().into_bytes();
+    let mut envelope = Envelope::new(Source::Engagelab, ConnectionName::default(), world.now.get(), body);
     envelope.nonce = Some(nonce.to_owned());
     envelope.to_json()
 }
 
-fn engagelab_row(world: &Fake, status: &str) -> serde_json::Value {
+fn receive_from_engagelab(world: &TestWorld, nonce: &str, body: &Value) {
+    assert_eq!(world.invoke(Queue::Intake, &[&engagelab_envelope(world, nonce, body)]), Some(vec![]));
+}
+
+fn engagelab_receipt(world: &TestWorld, status: &str) -> Value {
     let receipt = world.receipt("sms-confirmation", Delivery::Delivered);
     json!({"total": 1, "rows": [{
         "message_id": receipt.provider_id, "to": PHONE, "server": "sms", "channel": "sms", "itime": 1_795_165_267,
@@ -640,67 +588,53 @@ fn engagelab_row(world: &Fake, status: &str) -> serde_json::Value {
     }]})
 }
 
-fn taken(world: &Fake, message: &str) {
-    assert_eq!(world.try_once(&[message], true), Some(vec![]), "it is taken in");
-}
-
 #[test]
 fn a_forged_body_under_a_captured_header_changes_nothing() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
-    let genuine = engagelab_tells(&world, "n-1", &engagelab_row(&world, "delivered"));
-    taken(&world, &genuine);
+    let world = booked_world(|_| {});
+    let delivered = engagelab_receipt(&world, "delivered");
+    receive_from_engagelab(&world, "n-1", &delivered);
     assert!(timeline(&world).contains("confirmation by SMS | has arrived"), "{}", timeline(&world));
 
-    // Whoever has seen that call has a header that is genuine for any body.
+    // A captured header is genuine above any body.
     let before = (shown(&world), timeline(&world));
-    let uplink = json!({"total": 1, "rows": [{
+    let stop = json!({"total": 1, "rows": [{
         "message_id": "0", "to": PHONE, "server": "sms",
         "response": {"event": "uplink_message", "response_data": {"from": PHONE, "to": "+1", "body": "STOP"}},
     }]});
-    for forged in [engagelab_row(&world, "sent_failed"), uplink.clone()] {
-        taken(&world, &engagelab_tells(&world, "n-1", &forged));
+    // The queue may deliver the genuine call again.
+    for body in [engagelab_receipt(&world, "sent_failed"), stop.clone(), delivered] {
+        receive_from_engagelab(&world, "n-1", &body);
     }
-    // The queue may deliver the genuine one again.
-    taken(&world, &genuine);
     assert_eq!((shown(&world), timeline(&world)), before);
-    let key = ContactKey::for_phone(&ConnectionName::default(), &Phone::parse(PHONE).expect("a number"));
-    assert_eq!(world.state.borrow().contacts[&key].objection, None);
+    assert_eq!(objection(&world, &phone_key()), None);
 
-    // With a header of its own the person's STOP holds.
-    taken(&world, &engagelab_tells(&world, "n-2", &uplink));
-    assert_eq!(world.state.borrow().contacts[&key].objection, Some((Objection::Everything, ConsentSource::Reply)));
+    // Under a header of its own, STOP has its effect.
+    receive_from_engagelab(&world, "n-2", &stop);
+    assert_eq!(objection(&world, &phone_key()), Some((Objection::Everything, ConsentSource::Reply)));
     world.wait_until("2026-11-24T08:30:00Z");
     assert_eq!(state_of(&world, "sms-reminder-1440m"), State::Skipped { reason: Reason::OptedOut });
 }
 
 #[test]
-fn a_number_that_was_never_written_to_has_nothing_to_stop() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
-    let stranger = Reply {
-        id: None,
-        from: Phone::parse("+4520123456").expect("a number"),
-        text: "STOP".into(),
-        at: at("2026-11-21T09:00:00Z"),
-    };
-    let calls = world.state.borrow().calls.len();
-    assert_eq!(world.hears(&Feedback::Reply(stranger)), "stranger");
-    assert_eq!(world.state.borrow().calls[calls..], ["contact"]);
+fn stop_from_a_number_that_got_no_message_is_ignored() {
+    let world = booked_world(|_| {});
+    let from = Phone::parse("+4520123456").expect("a number");
+    let reply = Reply { id: None, from, text: "STOP".into(), at: at("2026-11-21T09:00:00Z") };
+    let before = world.call_count();
+    assert_eq!(world.process_feedback(&Feedback::Reply(reply)), "stranger");
+    assert_eq!(world.calls_from(before), [Call::LoadContact]);
 }
 
 #[test]
-fn a_receipt_that_is_quicker_than_the_answer_comes_back() {
-    let world = world(|_| {});
-    world.webhook(&meeting().created());
-    let body = engagelab_row(&world, "delivered");
-    {
-        // As it stands while the provider has it and its answer is on the way.
-        let mut state = world.state.borrow_mut();
-        let id = state.commands.keys().find(|it| it.as_str().starts_with("sms-confirmation")).expect("it").clone();
-        let until = at("2026-11-20T09:01:02Z");
-        state.commands.get_mut(&id).expect("a command").1.state = State::Claimed { until };
+fn a_receipt_that_arrives_before_the_answer_is_processed_later() {
+    let world = booked_world(|_| {});
+    let receipt = engagelab_receipt(&world, "delivered");
+    for (id, (_, command)) in &mut world.state.borrow_mut().commands {
+        if id.as_str().starts_with("sms-confirmation") {
+            // The provider has the message, and its answer is on the way.
+            command.state = State::Claimed { until: at("2026-11-20T09:01:02Z") };
+        }
     }
-    let message = engagelab_tells(&world, "n-1", &body);
-    assert_eq!(world.try_once(&[&message], true), Some(vec![0]), "the record comes back");
+    let message = engagelab_envelope(&world, "n-1", &receipt);
+    assert_eq!(world.invoke(Queue::Intake, &[&message]), Some(vec![0]), "the record comes back");
 }

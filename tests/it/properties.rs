@@ -1,15 +1,15 @@
-//! Any order, same world: the facts of one booking, permuted and duplicated, end in one state, and the same is told
-//! about the leg on which the booking ends.
+//! Any order, same world: the facts of one booking, permuted and duplicated, end in one state, and have the same
+//! effects for the leg on which the booking ends.
 
 use std::collections::BTreeSet;
 
 use domain::{Booking, BookingState, FactKind};
 use proptest::prelude::*;
 
-use crate::payload::{Meeting, at};
-use crate::world::Fake;
+use crate::payload::{Meeting, TOKEN, at};
+use crate::world::{TestWorld, settings};
 
-/// What happens to one booking: it is made, moved some times, and perhaps canceled.
+/// What happens to one booking: it is made, moved a number of times, and may be canceled.
 #[derive(Clone, Debug)]
 struct History {
     meetings: Vec<Meeting>,
@@ -32,7 +32,7 @@ impl History {
         Self { meetings, canceled_by }
     }
 
-    /// Every webhook that Calendly sends about it, in the order in which things happened.
+    /// Returns every webhook that Calendly sends about it, in the order of events.
     fn webhooks(&self) -> Vec<Vec<u8>> {
         let mut webhooks = vec![self.meetings[0].created()];
         for pair in self.meetings.windows(2) {
@@ -43,54 +43,52 @@ impl History {
         webhooks
     }
 
-    /// The world after these webhooks, by index. Calendly answers for every leg as it is in the end.
-    fn told(&self, order: &[usize]) -> Fake {
-        let world = Fake::new("2026-11-20T12:00:00Z");
-        world.vai_writes_metadata();
+    /// Returns the world after these webhooks, by index. Calendly answers for every leg as it is in the end.
+    fn play(&self, order: &[usize]) -> TestWorld {
+        let world = TestWorld::new("2026-11-20T12:00:00Z");
+        world.store_metadata();
         for (index, meeting) in self.meetings.iter().enumerate() {
-            let fact = meeting.looked_up(self.meetings.get(index + 1));
-            world.state.borrow_mut().at_calendly.insert(fact.leg.invitee.clone(), fact);
+            world.add_to_calendly(meeting.looked_up(self.meetings.get(index + 1)));
         }
         let webhooks = self.webhooks();
         for &index in order {
-            world.webhook(&webhooks[index]);
+            world.receive_webhook(&webhooks[index]);
         }
         world
     }
 }
 
-/// What must not depend on the order: the booking, the open timers, all analytics, and whatever is told of the last
-/// leg.
-fn essence(world: &Fake, last: &Meeting) -> (Booking, BTreeSet<String>, BTreeSet<String>) {
+/// What must not depend on the order: the booking, the open timers, all analytics, and the effects for the last leg.
+fn essence(world: &TestWorld, last: &Meeting) -> (Booking, BTreeSet<String>, BTreeSet<String>) {
     let booking = world.booking();
     let timers = world.state.borrow().schedules.keys().cloned().collect();
     let canceled = matches!(booking.state(), Some(BookingState::Canceled(..)));
     let local = last.start.in_tz("Europe/Bucharest").expect("a zone").strftime("%a %d %b %H:%M").to_string();
     let is_about_last = |line: &String| line.contains(&local) || line.contains(&last.start.to_string());
-    let told = world
-        .told()
+    let effects = world
+        .effects()
         .into_iter()
         .filter(|line| {
             let is_end = line.contains("cancel") || line.contains("help");
-            // A meeting that was canceled may rightly have been confirmed or moved before that was known.
+            // A canceled meeting may have been confirmed or moved before the cancellation was known.
             line.starts_with("analytics") || is_end || (is_about_last(line) && !canceled)
         })
         .map(|line| if line.contains("rescheduled 20") { "VAI rescheduled".to_owned() } else { line })
         .collect();
-    (booking, timers, told)
+    (booking, timers, effects)
 }
 
 fn check(history: &History, orders: impl IntoIterator<Item = Vec<usize>>) -> usize {
     let last = history.meetings.last().expect("one");
     let in_order: Vec<_> = (0..history.webhooks().len()).collect();
-    let expected = essence(&history.told(&in_order), last);
+    let expected = essence(&history.play(&in_order), last);
     let mut count = 0;
     for order in orders {
-        let world = history.told(&order);
+        let world = history.play(&order);
         assert_eq!(essence(&world, last), expected, "{order:?} of {history:?}");
-        let told = world.told();
-        let unique: BTreeSet<_> = told.iter().collect();
-        assert_eq!(unique.len(), told.len(), "nothing is told twice: {told:?}");
+        let effects = world.effects();
+        let unique: BTreeSet<_> = effects.iter().collect();
+        assert_eq!(unique.len(), effects.len(), "nothing is done twice: {effects:?}");
         count += 1;
     }
     count
@@ -110,7 +108,7 @@ fn permutations(of: usize) -> Vec<Vec<usize>> {
 #[test]
 fn every_permutation_of_short_histories_ends_the_same() {
     let mut histories = 0;
-    for token in [Some(crate::payload::TOKEN), None] {
+    for token in [Some(TOKEN), None] {
         for (moves, canceled_by) in [(0, Some("host")), (1, None), (1, Some("invitee")), (2, None)] {
             let history = History::new(moves, canceled_by, token);
             histories += check(&history, permutations(history.webhooks().len()));
@@ -131,7 +129,7 @@ proptest! {
         seed in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         shuffle in Just(()).prop_perturb(|(), mut rng| rng.next_u64()),
     ) {
-        let history = History::new(moves, canceled.then_some("invitee"), has_token.then_some(crate::payload::TOKEN));
+        let history = History::new(moves, canceled.then_some("invitee"), has_token.then_some(TOKEN));
         let count = history.webhooks().len();
         let mut order: Vec<usize> = (0..count).chain(seed.iter().map(|it| it.index(count))).collect();
         let mut random = shuffle | 1;
@@ -144,13 +142,13 @@ proptest! {
 }
 
 proptest! {
-    /// Calendly makes chains. Whatever else arrives, forks, cycles and contradictions, nothing panics, the order does
-    /// not matter, and what is known already changes nothing.
+    /// Calendly sends chains. Whatever else arrives (forks, cycles, contradictions), nothing panics, the order does not
+    /// matter, and facts that are known change nothing.
     #[test]
-    fn nonsense_is_folded_without_panic_and_in_any_order(
-        nonsense in prop::collection::vec((0_u32..4, prop::option::of(0_u32..4), prop::option::of(0_u32..4), 0_u8..5, 0_i64..4), 1..7),
+    fn contradictory_facts_are_folded_without_panic_in_any_order(
+        descriptions in prop::collection::vec((0_u32..4, prop::option::of(0_u32..4), prop::option::of(0_u32..4), 0_u8..5, 0_i64..4), 1..7),
     ) {
-        let facts: Vec<_> = nonsense
+        let facts: Vec<_> = descriptions
             .iter()
             .map(|(number, previous, next, kind, minute)| {
                 let meeting = Meeting { number: *number, previous: *previous, ..Meeting::new(0, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z") };
@@ -161,7 +159,7 @@ proptest! {
                 fact
             })
             .collect();
-        let settings = crate::world::settings();
+        let settings = settings();
         let connection = domain::ConnectionName::default();
         let now = at("2026-11-20T12:00:00Z");
         let fold = |facts: &mut dyn Iterator<Item = &domain::Fact>| {

@@ -1,4 +1,4 @@
-//! The webhook function's answers, over a fake outside.
+//! The webhook function's answers, over fake ports.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const NOW: i64 = 1_764_000_000;
 const PUBLIC_URL: &str = "https://hooks.example.com";
 
 #[derive(Default)]
-struct Fake {
+struct FakePorts {
     queue: Mutex<Vec<String>>,
     counted: Mutex<Vec<String>>,
     queue_is_down: bool,
@@ -33,8 +33,8 @@ struct Fake {
     rotated: Option<&'static str>,
 }
 
-impl Fake {
-    /// A connection that uses every provider, with one key for all.
+impl FakePorts {
+    /// Returns the keys of a connection that uses every provider, with one key for all.
     fn keys(&self, key: &str) -> Signing {
         let private = |text: &str| Private::from(text);
         let authorization = self.authorization.map(private);
@@ -57,7 +57,7 @@ impl Fake {
     }
 }
 
-impl Ports for Fake {
+impl Ports for FakePorts {
     async fn signing(&self, connection: &ConnectionName) -> Result<Signing, SecretError> {
         match connection.as_str() {
             _ if self.secrets_are_down => {
@@ -107,7 +107,7 @@ fn signature(key: &str, seconds: i64, body: &[u8]) -> String {
     format!("t={seconds},v1={}", sha256(key, &[format!("{seconds}.").as_bytes(), body]))
 }
 
-/// A provider, as it calls.
+/// A provider that calls.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Caller {
     Calendly,
@@ -137,7 +137,7 @@ impl Caller {
         }
     }
 
-    /// The header that a provider with this key sends with a body.
+    /// Returns the header that a provider with this key sends with a body.
     fn header(self, key: &str, target: &str, body: &[u8]) -> (&'static str, String) {
         match self {
             Self::Calendly => ("calendly-webhook-signature", signature(key, NOW, body)),
@@ -147,9 +147,9 @@ impl Caller {
         }
     }
 
-    async fn call(self, outside: &Fake, key: &str, target: &str, body: &[u8]) -> (u16, String) {
+    async fn call(self, ports: &FakePorts, key: &str, target: &str, body: &[u8]) -> (u16, String) {
         let (name, value) = self.header(key, target, body);
-        send(outside, Method::POST, target, &[(name, &value)], Body::Binary(body.to_vec())).await
+        send(ports, Method::POST, target, &[(name, &value)], Body::Binary(body.to_vec())).await
     }
 }
 
@@ -158,7 +158,7 @@ fn callback_id(key: &str, seconds: i64) -> String {
     format!("timestamp={seconds};nonce=abc123;username=vai;signature={signature}")
 }
 
-/// As Twilio's documents say: the parameters of a form sorted, or the hash of another body in the query.
+/// Signs as Twilio documents: the sorted parameters of a form, or the hash of another body in the query.
 fn twilio_signature(key: &str, target: &str, body: &[u8]) -> String {
     let mut pairs: Vec<_> = std::str::from_utf8(body).unwrap_or("").split('&').filter(|it| !it.is_empty()).collect();
     pairs.sort_unstable();
@@ -168,13 +168,13 @@ fn twilio_signature(key: &str, target: &str, body: &[u8]) -> String {
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
-async fn send(outside: &Fake, method: Method, target: &str, headers: &[(&str, &str)], body: Body) -> (u16, String) {
-    let (status, _, body) = exchange(outside, method, target, headers, body).await;
+async fn send(ports: &FakePorts, method: Method, target: &str, headers: &[(&str, &str)], body: Body) -> (u16, String) {
+    let (status, _, body) = exchange(ports, method, target, headers, body).await;
     (status, body)
 }
 
 async fn exchange(
-    outside: &Fake,
+    ports: &FakePorts,
     method: Method,
     target: &str,
     headers: &[(&str, &str)],
@@ -186,65 +186,74 @@ async fn exchange(
     }
     let path = target.split('?').next().unwrap_or_default();
     let request = request.body(body).expect("a request").with_raw_http_path(path);
-    let (parts, body) = handle(outside, 300, &request).await.into_parts();
+    let (parts, body) = handle(ports, 300, &request).await.into_parts();
     (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).expect("text"))
 }
 
-async fn ask(outside: &Fake, method: Method, path: &str, header: Option<&str>, body: Body) -> (u16, String) {
+async fn send_calendly(
+    ports: &FakePorts,
+    method: Method,
+    path: &str,
+    header: Option<&str>,
+    body: Body,
+) -> (u16, String) {
     let headers: Vec<_> = header.into_iter().map(|it| ("calendly-webhook-signature", it)).collect();
-    send(outside, method, path, &headers, body).await
+    send(ports, method, path, &headers, body).await
 }
 
-async fn post(outside: &Fake, path: &str, header: &str, body: &[u8]) -> u16 {
-    ask(outside, Method::POST, path, Some(header), Body::Binary(body.to_vec())).await.0
+async fn post(ports: &FakePorts, path: &str, header: &str, body: &[u8]) -> u16 {
+    send_calendly(ports, Method::POST, path, Some(header), Body::Binary(body.to_vec())).await.0
 }
 
-/// Every provider calls with a body, genuinely and not, with everything going wrong; for whoever reads the log.
-pub(crate) fn everybody_calls_with(body: &str) {
+/// Has every provider call with a body, with a valid and an invalid signature, and with each of the ports failing.
+pub(crate) fn call_from_every_provider(body: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
         for caller in Caller::ALL {
-            for outside in [
-                Fake::default(),
-                Fake { queue_is_down: true, ..Fake::default() },
-                Fake { secrets_are_down: true, ..Fake::default() },
-                Fake { no_keys: true, ..Fake::default() },
-                Fake { no_public_url: true, ..Fake::default() },
+            for ports in [
+                FakePorts::default(),
+                FakePorts { queue_is_down: true, ..FakePorts::default() },
+                FakePorts { secrets_are_down: true, ..FakePorts::default() },
+                FakePorts { no_keys: true, ..FakePorts::default() },
+                FakePorts { no_public_url: true, ..FakePorts::default() },
             ] {
-                caller.call(&outside, KEY, caller.path(), body.as_bytes()).await;
-                caller.call(&outside, "another key", caller.path(), body.as_bytes()).await;
+                caller.call(&ports, KEY, caller.path(), body.as_bytes()).await;
+                caller.call(&ports, "another key", caller.path(), body.as_bytes()).await;
             }
         }
     });
 }
 
 #[tokio::test]
-async fn a_genuine_call_is_queued_as_it_came_and_answered_with_nothing() {
-    let outside = Fake::default();
+async fn a_genuine_call_is_queued_unchanged_and_answered_with_an_empty_200() {
+    let ports = FakePorts::default();
     let body = "{\"event\":\"invitee.created\",\"name\":\"Ăna\"}".as_bytes();
     let header = signature(KEY, NOW, body);
     let text = Body::Text(String::from_utf8(body.to_vec()).expect("text"));
-    assert_eq!(ask(&outside, Method::POST, "/webhooks/calendly", Some(&header), text).await, (200, String::new()));
-    assert_eq!(post(&outside, "/webhooks/calendly/acme", &header, body).await, 200);
-    assert_eq!(post(&outside, "/webhooks/calendly/", &header, body).await, 200);
-    let envelopes = outside.queued();
+    assert_eq!(
+        send_calendly(&ports, Method::POST, "/webhooks/calendly", Some(&header), text).await,
+        (200, String::new())
+    );
+    assert_eq!(post(&ports, "/webhooks/calendly/acme", &header, body).await, 200);
+    assert_eq!(post(&ports, "/webhooks/calendly/", &header, body).await, 200);
+    let envelopes = ports.queued();
     assert_eq!(envelopes.iter().map(|it| it.connection.as_str()).collect::<Vec<_>>(), ["default", "acme", "default"]);
     assert!(envelopes.iter().all(|it| it.body == body));
 }
 
 #[tokio::test]
-async fn nothing_is_read_into_a_body() {
+async fn any_body_is_accepted_and_queued_unchanged() {
     for caller in Caller::ALL {
-        let outside = Fake::default();
+        let ports = FakePorts::default();
         let bodies =
             [&b""[..], b"[]", &[0xff, 0xfe, 0x00], b"not JSON", b" {\"a\" : 1 } ", "Body=Ăna&From=1".as_bytes()];
         for body in bodies {
-            // What is no form, Twilio signs by its hash.
+            // Twilio signs a body that is no form by its hash.
             let hash = format!("{}?bodySHA256={}", caller.path(), hex::encode(Sha256::digest(body)));
             let target = if caller == Caller::Twilio { &hash } else { caller.path() };
-            assert_eq!(caller.call(&outside, KEY, target, body).await, (200, String::new()), "{caller:?} {body:?}");
+            assert_eq!(caller.call(&ports, KEY, target, body).await, (200, String::new()), "{caller:?} {body:?}");
         }
-        let queued = outside.queued();
+        let queued = ports.queued();
         assert_eq!(queued.iter().map(|it| it.body.as_slice()).collect::<Vec<_>>(), bodies, "bytes in, bytes out");
         assert!(queued.iter().all(|it| it.source == caller.source()));
     }
@@ -253,60 +262,60 @@ async fn nothing_is_read_into_a_body() {
 #[tokio::test]
 async fn each_provider_has_a_path_of_its_own() {
     for caller in Caller::ALL {
-        let outside = Fake::default();
+        let ports = FakePorts::default();
         let target = format!("{}/acme", caller.path());
         let body = b"MessageSid=SM1&MessageStatus=sent";
-        assert_eq!(caller.call(&outside, KEY, caller.path(), body).await, (200, String::new()), "{caller:?}");
-        assert_eq!(caller.call(&outside, KEY, &target, body).await, (200, String::new()), "{caller:?}");
-        assert_eq!(outside.last_count(), "Accepted accepted");
-        let connections: Vec<_> = outside.queued().iter().map(|it| it.connection.to_string()).collect();
+        assert_eq!(caller.call(&ports, KEY, caller.path(), body).await, (200, String::new()), "{caller:?}");
+        assert_eq!(caller.call(&ports, KEY, &target, body).await, (200, String::new()), "{caller:?}");
+        assert_eq!(ports.last_count(), "Accepted accepted");
+        let connections: Vec<_> = ports.queued().iter().map(|it| it.connection.to_string()).collect();
         assert_eq!(connections, ["default", "acme"]);
 
         for other in Caller::ALL.into_iter().filter(|it| *it != caller) {
             let (name, value) = caller.header(KEY, other.path(), body);
             let (status, _) =
-                send(&outside, Method::POST, other.path(), &[(name, &value)], Body::Binary(body.to_vec())).await;
-            assert_eq!(status, 401, "{caller:?} at {other:?}'s");
+                send(&ports, Method::POST, other.path(), &[(name, &value)], Body::Binary(body.to_vec())).await;
+            assert_eq!(status, 401, "{caller:?} on the path of {other:?}");
         }
-        assert_eq!(caller.call(&outside, "another key", caller.path(), body).await.0, 401, "{caller:?}");
-        assert_eq!(outside.last_count(), "Refused wrong");
-        assert_eq!(send(&outside, Method::POST, caller.path(), &[], Body::Binary(body.to_vec())).await.0, 401);
-        assert_eq!(outside.last_count(), "Refused missing");
-        assert_eq!(outside.queued().len(), 2);
+        assert_eq!(caller.call(&ports, "another key", caller.path(), body).await.0, 401, "{caller:?}");
+        assert_eq!(ports.last_count(), "Refused wrong");
+        assert_eq!(send(&ports, Method::POST, caller.path(), &[], Body::Binary(body.to_vec())).await.0, 401);
+        assert_eq!(ports.last_count(), "Refused missing");
+        assert_eq!(ports.queued().len(), 2);
 
-        for nobodys in ["/nobody", "/No!", "/a/b", "x"] {
-            let target = format!("{}{nobodys}", caller.path());
-            assert_eq!(caller.call(&outside, KEY, &target, body).await.0, 404, "{target}");
+        for wrong in ["/nobody", "/No!", "/a/b", "x"] {
+            let target = format!("{}{wrong}", caller.path());
+            assert_eq!(caller.call(&ports, KEY, &target, body).await.0, 404, "{target}");
         }
-        assert_eq!(send(&outside, Method::GET, caller.path(), &[], Body::Empty).await.0, 405);
+        assert_eq!(send(&ports, Method::GET, caller.path(), &[], Body::Empty).await.0, 405);
         let large = vec![b' '; LARGEST_BODY + 1];
-        assert_eq!(caller.call(&outside, KEY, caller.path(), &large).await.0, 413);
-        assert_eq!(outside.queued().len(), 2);
+        assert_eq!(caller.call(&ports, KEY, caller.path(), &large).await.0, 413);
+        assert_eq!(ports.queued().len(), 2);
 
-        let rotated = Fake { rotated: Some("the newest key"), ..Fake::default() };
+        let rotated = FakePorts { rotated: Some("the newest key"), ..FakePorts::default() };
         assert_eq!(caller.call(&rotated, "the newest key", caller.path(), body).await.0, 200, "{caller:?}");
     }
 }
 
 #[tokio::test]
-async fn a_provider_of_whom_there_is_no_key_is_refused_like_any_other() {
+async fn a_provider_without_a_key_is_refused() {
     for caller in [Caller::Engagelab, Caller::Twilio, Caller::Brevo] {
-        let outside = Fake { no_keys: true, ..Fake::default() };
-        let (status, answer) = caller.call(&outside, KEY, caller.path(), b"a=1").await;
+        let ports = FakePorts { no_keys: true, ..FakePorts::default() };
+        let (status, answer) = caller.call(&ports, KEY, caller.path(), b"a=1").await;
         assert_eq!(status, 401, "{caller:?}");
         assert_eq!(answer, r#"{"error":{"code":"unauthorized","message":"The signature is missing or not valid."}}"#);
-        assert_eq!(outside.last_count(), "Refused no_key");
-        let just_entered = Fake { no_keys: true, rotated: Some(KEY), ..Fake::default() };
-        assert_eq!(caller.call(&just_entered, KEY, caller.path(), b"a=1").await.0, 200, "{caller:?}");
+        assert_eq!(ports.last_count(), "Refused no_key");
+        let entered = FakePorts { no_keys: true, rotated: Some(KEY), ..FakePorts::default() };
+        assert_eq!(caller.call(&entered, KEY, caller.path(), b"a=1").await.0, 200, "{caller:?}");
     }
 }
 
 #[tokio::test]
-async fn engagelab_is_known_by_its_header_within_its_time() {
-    let outside = Fake::default();
+async fn engagelab_is_recognised_by_its_header_within_its_time() {
+    let ports = FakePorts::default();
     let body = || Body::Text(r#"{"total":1,"rows":[{}]}"#.to_owned());
-    let call = async |outside: &Fake, header: &str| {
-        send(outside, Method::POST, "/webhooks/engagelab", &[("x-callback-id", header)], body()).await.0
+    let call = async |ports: &FakePorts, header: &str| {
+        send(ports, Method::POST, "/webhooks/engagelab", &[("x-callback-id", header)], body()).await.0
     };
     for (header, why) in [
         (callback_id(KEY, NOW - 301), "stale"),
@@ -315,34 +324,34 @@ async fn engagelab_is_known_by_its_header_within_its_time() {
         (callback_id(KEY, NOW).replace("vai", "vay"), "wrong"),
         (callback_id(KEY, NOW).replace("nonce=abc123;", ""), "malformed"),
     ] {
-        assert_eq!(call(&outside, &header).await, 401, "{why}");
-        assert_eq!(outside.last_count(), format!("Refused {why}"));
+        assert_eq!(call(&ports, &header).await, 401, "{why}");
+        assert_eq!(ports.last_count(), format!("Refused {why}"));
     }
-    assert!(outside.queued().is_empty());
+    assert!(ports.queued().is_empty());
     for seconds in [NOW - 300, NOW + 60] {
-        assert_eq!(call(&outside, &callback_id(KEY, seconds)).await, 200);
+        assert_eq!(call(&ports, &callback_id(KEY, seconds)).await, 200);
     }
-    let nonces: Vec<_> = outside.queued().into_iter().map(|it| (it.nonce, it.query)).collect();
+    let nonces: Vec<_> = ports.queued().into_iter().map(|it| (it.nonce, it.query)).collect();
     assert_eq!(nonces, vec![(Some("abc123".to_owned()), None); 2]);
 
-    // What is agreed on besides must be there as well, for the body isn't signed.
-    let outside = Fake { authorization: Some("Basic dmFp"), ..Fake::default() };
+    // The agreed authorization header is required, too, because the body is not signed.
+    let ports = FakePorts { authorization: Some("Basic dmFp"), ..FakePorts::default() };
     let header = callback_id(KEY, NOW);
     for (authorization, status) in [("Basic dmFp", 200), ("Basic dmFq", 401), ("", 401)] {
         let headers = [("x-callback-id", header.as_str()), ("authorization", authorization)];
-        assert_eq!(send(&outside, Method::POST, "/webhooks/engagelab", &headers, body()).await.0, status);
+        assert_eq!(send(&ports, Method::POST, "/webhooks/engagelab", &headers, body()).await.0, status);
     }
-    assert_eq!(call(&outside, &header).await, 401);
-    assert_eq!(outside.queued().len(), 1);
+    assert_eq!(call(&ports, &header).await, 401);
+    assert_eq!(ports.queued().len(), 1);
 }
 
 #[tokio::test]
-async fn an_address_can_be_tried_out_before_there_is_a_key() {
-    let outside = Fake { no_keys: true, ..Fake::default() };
+async fn engagelab_can_probe_its_address_before_there_is_a_key() {
+    let ports = FakePorts { no_keys: true, ..FakePorts::default() };
     for probe in ["{}", " { }\n"] {
-        let answer = send(&outside, Method::POST, "/webhooks/engagelab", &[], Body::Text(probe.to_owned())).await;
+        let answer = send(&ports, Method::POST, "/webhooks/engagelab", &[], Body::Text(probe.to_owned())).await;
         assert_eq!(answer, (200, String::new()), "{probe:?}");
-        assert_eq!(outside.last_count(), "Accepted probe");
+        assert_eq!(ports.last_count(), "Accepted probe");
     }
     for (path, body, status) in [
         ("/webhooks/engagelab", "{\"rows\":[]}", 401),
@@ -350,25 +359,21 @@ async fn an_address_can_be_tried_out_before_there_is_a_key() {
         ("/webhooks/brevo", "{}", 401),
         ("/webhooks/twilio", "{}", 401),
     ] {
-        assert_eq!(
-            send(&outside, Method::POST, path, &[], Body::Text(body.to_owned())).await.0,
-            status,
-            "{path} {body}"
-        );
+        assert_eq!(send(&ports, Method::POST, path, &[], Body::Text(body.to_owned())).await.0, status, "{path} {body}");
     }
-    let known = Fake::default();
+    let known = FakePorts::default();
     let answer = send(&known, Method::POST, "/webhooks/engagelab/nobody", &[], Body::Text("{}".to_owned())).await;
     assert_eq!(answer.0, 404);
-    assert!(outside.queued().is_empty() && known.queued().is_empty());
+    assert!(ports.queued().is_empty() && known.queued().is_empty());
 }
 
 #[tokio::test]
-async fn twilio_signs_our_public_address_with_its_query_which_is_passed_on() {
-    let outside = Fake::default();
+async fn twilio_signs_our_public_url_and_its_query_is_queued() {
+    let ports = FakePorts::default();
     let target = "/webhooks/twilio/acme?booking=bk-1&command=sms-1";
     let form = b"MessageStatus=sent&MessageSid=SM1&NewParameter=1";
-    assert_eq!(Caller::Twilio.call(&outside, KEY, target, form).await.0, 200);
-    let [envelope] = &outside.queued()[..] else { panic!("one") };
+    assert_eq!(Caller::Twilio.call(&ports, KEY, target, form).await.0, 200);
+    let [envelope] = &ports.queued()[..] else { panic!("one") };
     assert_eq!(envelope.query.as_deref(), Some("booking=bk-1&command=sms-1"));
     assert_eq!((envelope.body.as_slice(), envelope.nonce.as_deref()), (&form[..], None));
 
@@ -382,27 +387,27 @@ async fn twilio_signs_our_public_address_with_its_query_which_is_passed_on() {
         (target, b"MessageStatus=sent&MessageSid=SM1"),
     ] {
         let body = Body::Binary(form.to_vec());
-        let (status, _) = send(&outside, Method::POST, target, &[("x-twilio-signature", &header)], body).await;
+        let (status, _) = send(&ports, Method::POST, target, &[("x-twilio-signature", &header)], body).await;
         assert_eq!(status, 401, "{target}");
     }
-    assert_eq!(outside.queued().len(), 1);
-    // A query that nobody signs is nobody's word.
-    assert_eq!(Caller::Brevo.call(&outside, KEY, "/webhooks/brevo?booking=bk-1", b"{}").await.0, 200);
-    assert_eq!(outside.queued()[1].query, None);
+    assert_eq!(ports.queued().len(), 1);
+    // A query that is not signed is dropped.
+    assert_eq!(Caller::Brevo.call(&ports, KEY, "/webhooks/brevo?booking=bk-1", b"{}").await.0, 200);
+    assert_eq!(ports.queued()[1].query, None);
 
-    let unknown_address = Fake { no_public_url: true, ..Fake::default() };
-    assert_eq!(Caller::Twilio.call(&unknown_address, KEY, target, form).await.0, 503);
-    assert_eq!(unknown_address.last_count(), "Unavailable public_url");
+    let without_url = FakePorts { no_public_url: true, ..FakePorts::default() };
+    assert_eq!(Caller::Twilio.call(&without_url, KEY, target, form).await.0, 503);
+    assert_eq!(without_url.last_count(), "Unavailable public_url");
 }
 
 const LINK: &str = "/unsubscribe/acme/bk-1/mail-follow-up-60m-2";
 
 #[tokio::test]
-async fn a_link_that_is_only_followed_asks_and_changes_nothing() {
-    let outside = Fake::default();
+async fn following_the_link_shows_a_form_and_changes_nothing() {
+    let ports = FakePorts::default();
     for language in Language::ALL {
         let target = format!("{LINK}?l={}", language.tag());
-        let (status, headers, page) = exchange(&outside, Method::GET, &target, &[], Body::Empty).await;
+        let (status, headers, page) = exchange(&ports, Method::GET, &target, &[], Body::Empty).await;
         assert_eq!((status, headers["content-type"].as_bytes()), (200, &b"text/html; charset=utf-8"[..]));
         assert_eq!(
             (headers["x-robots-tag"].as_bytes(), headers["cache-control"].as_bytes()),
@@ -410,36 +415,36 @@ async fn a_link_that_is_only_followed_asks_and_changes_nothing() {
         );
         assert!(page.contains(&format!(r#"<html lang="{}">"#, language.tag())), "{page}");
         assert!(page.contains(r#"<form method="post">"#) && !page.contains("<script"), "{page}");
-        assert!(!page.contains("bk-1"), "nothing of the link is in the page");
+        assert!(!page.contains("bk-1"), "the page does not repeat the link");
     }
-    assert!(outside.queued().is_empty() && outside.counted.lock().expect("counts").is_empty());
+    assert!(ports.queued().is_empty() && ports.counted.lock().expect("counts").is_empty());
 }
 
 #[tokio::test]
-async fn whoever_presses_the_button_or_their_mail_programs_is_heard() {
-    let outside = Fake::default();
+async fn the_button_and_one_click_unsubscribe_are_queued() {
+    let ports = FakePorts::default();
     let one_click = [("content-type", "application/x-www-form-urlencoded")];
     for (target, body, language) in [
         (format!("{LINK}?l=ro"), Body::Empty, "ro"),
         (LINK.to_owned(), Body::Text("List-Unsubscribe=One-Click".to_owned()), "en"),
     ] {
-        let (status, page) = send(&outside, Method::POST, &target, &one_click, body).await;
+        let (status, page) = send(&ports, Method::POST, &target, &one_click, body).await;
         assert_eq!(status, 200);
         assert!(page.contains(&format!(r#"<html lang="{language}">"#)) && !page.contains("<form"), "{page}");
-        assert_eq!(outside.last_count(), "Accepted unsubscribe");
+        assert_eq!(ports.last_count(), "Accepted unsubscribe");
     }
-    for envelope in outside.queued() {
+    for envelope in ports.queued() {
         assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Unsubscribe, "acme"));
         assert_eq!(envelope.body, br#"{"booking":"bk-1","command":"mail-follow-up-60m-2"}"#);
-        let heard = wire::receipts::parse(&envelope).expect("heard");
-        assert!(matches!(heard.as_slice(), [domain::Feedback::Unsubscribed { .. }]), "{heard:?}");
+        let feedback = wire::receipts::parse(&envelope).expect("feedback");
+        assert!(matches!(feedback.as_slice(), [domain::Feedback::Unsubscribed { .. }]), "{feedback:?}");
     }
-    assert_eq!(outside.queued().len(), 2);
+    assert_eq!(ports.queued().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn links_that_cannot_be_ours_and_wishes_that_cannot_be_kept() {
-    let outside = Fake::default();
+async fn foreign_links_are_404_and_a_click_that_cannot_be_queued_is_503() {
+    let ports = FakePorts::default();
     for link in [
         "/unsubscribe",
         "/unsubscribe/acme/bk-1",
@@ -450,28 +455,28 @@ async fn links_that_cannot_be_ours_and_wishes_that_cannot_be_kept() {
         "/unsubscribe/nobody/bk-1/mail-1",
     ] {
         for method in [Method::GET, Method::POST] {
-            assert_eq!(send(&outside, method, link, &[], Body::Empty).await.0, 404, "{link}");
+            assert_eq!(send(&ports, method, link, &[], Body::Empty).await.0, 404, "{link}");
         }
     }
-    assert_eq!(send(&outside, Method::DELETE, LINK, &[], Body::Empty).await.0, 405);
-    assert!(outside.queued().is_empty());
+    assert_eq!(send(&ports, Method::DELETE, LINK, &[], Body::Empty).await.0, 405);
+    assert!(ports.queued().is_empty());
 
-    for (outside, why) in [
-        (Fake { queue_is_down: true, ..Fake::default() }, "intake_queue"),
-        (Fake { queue_hangs: true, ..Fake::default() }, "out_of_time"),
+    for (ports, why) in [
+        (FakePorts { queue_is_down: true, ..FakePorts::default() }, "intake_queue"),
+        (FakePorts { queue_hangs: true, ..FakePorts::default() }, "out_of_time"),
     ] {
-        let (status, page) = send(&outside, Method::POST, &format!("{LINK}?l=da"), &[], Body::Empty).await;
-        assert_eq!((status, outside.last_count()), (503, format!("Unavailable {why}")));
+        let (status, page) = send(&ports, Method::POST, &format!("{LINK}?l=da"), &[], Body::Empty).await;
+        assert_eq!((status, ports.last_count()), (503, format!("Unavailable {why}")));
         assert!(page.contains(r#"<html lang="da">"#) && page.contains("<form"), "{page}");
     }
-    let without_keys = Fake { secrets_are_down: true, ..Fake::default() };
+    let without_keys = FakePorts { secrets_are_down: true, ..FakePorts::default() };
     assert_eq!(send(&without_keys, Method::POST, LINK, &[], Body::Empty).await.0, 200, "no key is needed");
     assert_eq!(without_keys.queued().len(), 1);
 }
 
 #[tokio::test]
-async fn refusals_are_all_401_and_told_apart_in_the_metric() {
-    let outside = Fake::default();
+async fn every_refusal_is_401_and_the_metric_has_the_reason() {
+    let ports = FakePorts::default();
     let body = br#"{"a": 1}"#;
     let genuine = signature(KEY, NOW, body);
     let at = |seconds| signature(KEY, seconds, body);
@@ -486,26 +491,27 @@ async fn refusals_are_all_401_and_told_apart_in_the_metric() {
         (None, "missing"),
     ] {
         let (status, answer) =
-            ask(&outside, Method::POST, "/webhooks/calendly", header.as_deref(), Body::Binary(body.to_vec())).await;
+            send_calendly(&ports, Method::POST, "/webhooks/calendly", header.as_deref(), Body::Binary(body.to_vec()))
+                .await;
         assert_eq!(status, 401, "{why}");
         assert_eq!(answer, r#"{"error":{"code":"unauthorized","message":"The signature is missing or not valid."}}"#);
-        assert_eq!(outside.counted.lock().expect("counts").last().expect("a count"), &format!("Refused {why}"));
+        assert_eq!(ports.counted.lock().expect("counts").last().expect("a count"), &format!("Refused {why}"));
     }
-    assert!(outside.queue.lock().expect("the queue").is_empty());
-    assert_eq!(post(&outside, "/webhooks/calendly", &at(NOW - 300), body).await, 200);
-    assert_eq!(post(&outside, "/webhooks/calendly", &at(NOW + 60), body).await, 200);
+    assert!(ports.queue.lock().expect("the queue").is_empty());
+    assert_eq!(post(&ports, "/webhooks/calendly", &at(NOW - 300), body).await, 200);
+    assert_eq!(post(&ports, "/webhooks/calendly", &at(NOW + 60), body).await, 200);
 }
 
 #[tokio::test]
-async fn a_key_that_was_just_rotated_is_known_at_once() {
-    let outside = Fake { rotated: Some("the newest key"), ..Fake::default() };
-    assert_eq!(post(&outside, "/webhooks/calendly", &signature("the newest key", NOW, b"{}"), b"{}").await, 200);
-    assert_eq!(post(&outside, "/webhooks/calendly", &signature("no key of ours", NOW, b"{}"), b"{}").await, 401);
+async fn a_rotated_key_is_accepted_at_once() {
+    let ports = FakePorts { rotated: Some("the newest key"), ..FakePorts::default() };
+    assert_eq!(post(&ports, "/webhooks/calendly", &signature("the newest key", NOW, b"{}"), b"{}").await, 200);
+    assert_eq!(post(&ports, "/webhooks/calendly", &signature("no key of ours", NOW, b"{}"), b"{}").await, 401);
 }
 
 #[tokio::test]
-async fn other_paths_methods_and_sizes() {
-    let outside = Fake::default();
+async fn other_paths_methods_and_sizes_are_refused() {
+    let ports = FakePorts::default();
     let header = signature(KEY, NOW, b"{}");
     for path in [
         "/",
@@ -515,33 +521,36 @@ async fn other_paths_methods_and_sizes() {
         "/webhooks/calendly/No!",
         "/webhooks/calendly/a/b",
     ] {
-        assert_eq!(post(&outside, path, &header, b"{}").await, 404, "{path}");
+        assert_eq!(post(&ports, path, &header, b"{}").await, 404, "{path}");
     }
-    assert_eq!(ask(&outside, Method::GET, "/webhooks/calendly", None, Body::Empty).await.0, 405);
-    assert_eq!(ask(&outside, Method::GET, "/health", None, Body::Empty).await, (200, r#"{"status":"ok"}"#.to_owned()));
-    assert_eq!(ask(&outside, Method::POST, "/health", None, Body::Empty).await.0, 405);
+    assert_eq!(send_calendly(&ports, Method::GET, "/webhooks/calendly", None, Body::Empty).await.0, 405);
+    assert_eq!(
+        send_calendly(&ports, Method::GET, "/health", None, Body::Empty).await,
+        (200, r#"{"status":"ok"}"#.to_owned())
+    );
+    assert_eq!(send_calendly(&ports, Method::POST, "/health", None, Body::Empty).await.0, 405);
     let large = vec![b' '; LARGEST_BODY + 1];
-    assert_eq!(post(&outside, "/webhooks/calendly", &signature(KEY, NOW, &large), &large).await, 413);
+    assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, &large), &large).await, 413);
     let largest = vec![b' '; LARGEST_BODY];
-    assert_eq!(post(&outside, "/webhooks/calendly", &signature(KEY, NOW, &largest), &largest).await, 200);
+    assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, &largest), &largest).await, 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_queued_is_503_within_the_budget() {
+async fn a_call_that_cannot_be_queued_is_503_within_the_time_limit() {
     for caller in Caller::ALL {
-        for (outside, why) in [
-            (Fake { queue_is_down: true, ..Fake::default() }, "intake_queue"),
-            (Fake { queue_hangs: true, ..Fake::default() }, "out_of_time"),
-            (Fake { secrets_are_down: true, ..Fake::default() }, "signing_keys"),
+        for (ports, why) in [
+            (FakePorts { queue_is_down: true, ..FakePorts::default() }, "intake_queue"),
+            (FakePorts { queue_hangs: true, ..FakePorts::default() }, "out_of_time"),
+            (FakePorts { secrets_are_down: true, ..FakePorts::default() }, "signing_keys"),
         ] {
-            let begun = tokio::time::Instant::now();
-            assert_eq!(caller.call(&outside, KEY, caller.path(), b"a=1").await.0, 503, "{caller:?} {why}");
-            assert!(begun.elapsed() <= Duration::from_millis(1_500));
-            assert_eq!(outside.counted.lock().expect("counts")[0], format!("Unavailable {why}"));
+            let began = tokio::time::Instant::now();
+            assert_eq!(caller.call(&ports, KEY, caller.path(), b"a=1").await.0, 503, "{caller:?} {why}");
+            assert!(began.elapsed() <= Duration::from_millis(1_500));
+            assert_eq!(ports.counted.lock().expect("counts")[0], format!("Unavailable {why}"));
         }
     }
-    // Without a key of Calendly's `make connect` has not ended: it comes again until there is one.
-    let outside = Fake { no_keys: true, ..Fake::default() };
-    assert_eq!(post(&outside, "/webhooks/calendly", &signature(KEY, NOW, b"{}"), b"{}").await, 503);
-    assert_eq!(outside.last_count(), "Unavailable signing_keys");
+    // Without a key of Calendly's, `make connect` has not ended. Calendly repeats the call until there is one.
+    let ports = FakePorts { no_keys: true, ..FakePorts::default() };
+    assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, b"{}"), b"{}").await, 503);
+    assert_eq!(ports.last_count(), "Unavailable signing_keys");
 }

@@ -1,6 +1,6 @@
 //! `make faults`: plays the bookings and prints the table.
-#![expect(clippy::print_stdout, reason = "the table is what it is run for")]
-#![expect(clippy::disallowed_methods, reason = "it says how long it took")]
+#![expect(clippy::print_stdout, reason = "it prints the table")]
+#![expect(clippy::disallowed_methods, reason = "it prints how long it took")]
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -20,7 +20,7 @@ struct Options {
     /// Threads; the table does not depend on it
     #[arg(long, default_value_t = 2)]
     threads: u64,
-    /// Tell the story of one booking, by its number
+    /// Explain one booking, by its number
     #[arg(long)]
     explain: Option<u64>,
 }

@@ -1,15 +1,14 @@
-//! What really happens at Calendly: one booking, made, moved, canceled, attended or not. And what follows from it by the
-//! plainest reading: the reference that the program's doings are held against.
+//! What really happens at Calendly to one booking: made, moved, canceled, attended or not. And what must follow from
+//! it, by the simplest possible rules: the reference that the program is compared with.
 
 use domain::{
     CanceledBy, Cancellation, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg, NoShow,
     PhoneCandidate, PhoneSource, Private, Token,
 };
+use fakes::Random;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-
-use crate::random::Random;
 
 /// Zones whose clocks change during the weeks that are played, and some whose don't.
 const ZONES: [&str; 6] = [
@@ -21,33 +20,27 @@ const ZONES: [&str; 6] = [
     "Asia/Kathmandu",
 ];
 
-/// One place of the booking in time.
+/// One of the booking's meetings: the first, or the one that a move leads to.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
-    /// When it was booked, or moved here.
-    pub(crate) since: Timestamp,
-    pub(crate) start: Timestamp,
-    pub(crate) end: Timestamp,
-    /// When it was given up for the next place.
-    pub(crate) left: Option<Timestamp>,
+pub(crate) struct Meeting {
+    pub(crate) invitee: InviteeUri,
+    /// When it was booked, or the booking moved to it.
+    pub(crate) booked_at: Timestamp,
+    start: Timestamp,
+    end: Timestamp,
+    /// When the booking was moved away from it.
+    left_at: Option<Timestamp>,
 }
 
-/// The whole of it.
+/// What really happens.
 #[derive(Clone, Debug)]
 pub(crate) struct Truth {
     number: u64,
-    pub(crate) places: Vec<Place>,
-    pub(crate) canceled: Option<(Timestamp, CanceledBy, bool)>,
-    pub(crate) no_show: Option<Timestamp>,
+    pub(crate) meetings: Vec<Meeting>,
+    canceled: Option<(Timestamp, CanceledBy, bool)>,
+    no_show: Option<Timestamp>,
     pub(crate) token: Option<Token>,
     zone: &'static str,
-}
-
-/// A fact as Calendly tells it, and when it came to be.
-#[derive(Clone, Debug)]
-pub(crate) struct Told {
-    pub(crate) at: Timestamp,
-    pub(crate) fact: Fact,
 }
 
 fn minutes(count: i64) -> SignedDuration {
@@ -59,7 +52,7 @@ impl Truth {
         let zone = random.one_of(&ZONES);
         // Six weeks around the end of daylight-saving time in Europe (25 October) and America (1 November).
         let mut at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_791_158_400 + random.between(0, 42 * 86_400));
-        let mut places: Vec<Place> = Vec::new();
+        let mut meetings: Vec<Meeting> = Vec::new();
         let moves = match random.between(0, 100) {
             0..70 => 0,
             70..90 => 1,
@@ -69,61 +62,53 @@ impl Truth {
         for _ in 0..=moves {
             let start =
                 local_slot(at + minutes(random.one_of(&[40, 70, 180, 1_500, 4_000, 10_000, 25_000])), zone, random);
-            if let Some(before) = places.last_mut() {
-                before.left = Some(at);
+            if let Some(before) = meetings.last_mut() {
+                before.left_at = Some(at);
             }
-            places.push(Place { since: at, start, end: start + minutes(30), left: None });
+            let invitee = invitee_uri(number, meetings.len());
+            meetings.push(Meeting { invitee, booked_at: at, start, end: start + minutes(30), left_at: None });
             let room = start.duration_since(at).as_secs() - 600;
             if room < 1_200 {
                 break;
             }
             at += SignedDuration::from_secs(random.between(600, room));
         }
-        let last = places[places.len() - 1].clone();
+        let last = meetings[meetings.len() - 1].clone();
         let canceled = random.happens(2_000).then(|| {
-            let room = (last.start.duration_since(last.since).as_secs() - 300).max(301);
-            let at = last.since + SignedDuration::from_secs(random.between(300, room));
+            let room = (last.start.duration_since(last.booked_at).as_secs() - 300).max(301);
+            let at = last.booked_at + SignedDuration::from_secs(random.between(300, room));
             (at, random.one_of(&[CanceledBy::Invitee, CanceledBy::Host]), random.happens(5_000))
         });
         let no_show = (canceled.is_none() && random.happens(800)).then(|| last.start + minutes(random.between(5, 200)));
         let token = random.happens(5_000).then(|| token(number));
-        Self { number, places, canceled, no_show, token, zone }
+        Self { number, meetings, canceled, no_show, token, zone }
     }
 
-    pub(crate) fn invitee(&self, place: usize) -> InviteeUri {
-        let number = self.number;
-        InviteeUri::new(format!(
-            "https://api.calendly.com/scheduled_events/e{number}-{place}/invitees/i{number}-{place}"
-        ))
-    }
-
-    /// What Calendly's REST API says of a place at an instant; `None` before it came to be.
+    /// What Calendly's REST API answers for an invitee at an instant; `None` before it was booked.
     pub(crate) fn looked_up(&self, invitee: &InviteeUri, at: Timestamp) -> Option<Fact> {
-        let place = (0..self.places.len()).find(|place| self.invitee(*place) == *invitee)?;
-        (self.places[place].since <= at).then(|| self.fact(FactKind::LookedUp, place, at))
+        let index = self.meetings.iter().position(|it| it.invitee == *invitee)?;
+        (self.meetings[index].booked_at <= at).then(|| self.fact(FactKind::LookedUp, index, at))
     }
 
-    /// Every webhook, in the order in which things happen.
-    pub(crate) fn webhooks(&self) -> Vec<Told> {
-        let mut told = Vec::new();
-        for (index, place) in self.places.iter().enumerate() {
-            told.push(Told { at: place.since, fact: self.fact(FactKind::Created, index, place.since) });
-            if let Some(left) = place.left {
-                told.push(Told { at: left, fact: self.fact(FactKind::Canceled, index, left) });
-            }
+    /// Every fact that Calendly sends as a webhook, in the order in which things happen.
+    pub(crate) fn facts(&self) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for (index, meeting) in self.meetings.iter().enumerate() {
+            facts.push(self.fact(FactKind::Created, index, meeting.booked_at));
+            facts.extend(meeting.left_at.map(|at| self.fact(FactKind::Canceled, index, at)));
         }
-        let last = self.places.len() - 1;
-        told.extend(self.canceled.map(|(at, ..)| Told { at, fact: self.fact(FactKind::Canceled, last, at) }));
-        told.extend(self.no_show.map(|at| Told { at, fact: self.fact(FactKind::NoShow, last, at) }));
-        told
+        let last = self.meetings.len() - 1;
+        facts.extend(self.canceled.map(|(at, ..)| self.fact(FactKind::Canceled, last, at)));
+        facts.extend(self.no_show.map(|at| self.fact(FactKind::NoShow, last, at)));
+        facts
     }
 
-    /// One place's account, as of an instant.
+    /// Calendly's statement about one meeting, as of an instant.
     fn fact(&self, kind: FactKind, index: usize, at: Timestamp) -> Fact {
-        let place = &self.places[index];
-        let invitee = self.invitee(index);
-        let is_last = index + 1 == self.places.len();
-        let left = place.left.filter(|left| *left <= at);
+        let meeting = &self.meetings[index];
+        let invitee = meeting.invitee.clone();
+        let is_last = index + 1 == self.meetings.len();
+        let left = meeting.left_at.filter(|left| *left <= at);
         let ended = self.canceled.filter(|(ended, ..)| is_last && *ended <= at);
         let canceled = match (left, ended) {
             (Some(left), _) => {
@@ -135,7 +120,7 @@ impl Truth {
             }
             (None, None) => None,
         };
-        let as_of = canceled.as_ref().map_or(place.since, |end| end.at);
+        let as_of = canceled.as_ref().map_or(meeting.booked_at, |end| end.at);
         let no_show = self.no_show.filter(|marked| is_last && *marked <= at).map(|at| NoShow { at, marked: true });
         Fact {
             id: FactId::of(kind.name(), invitee.as_str(), &at.to_string()),
@@ -143,8 +128,8 @@ impl Truth {
             occurred_at: at,
             leg: Leg {
                 token: self.token.clone(),
-                previous: index.checked_sub(1).map(|before| self.invitee(before)),
-                next: left.map(|_| self.invitee(index + 1)),
+                previous: index.checked_sub(1).map(|before| self.meetings[before].invitee.clone()),
+                next: left.map(|_| self.meetings[index + 1].invitee.clone()),
                 details: self.details(index, as_of),
                 canceled,
                 no_show,
@@ -156,14 +141,14 @@ impl Truth {
     }
 
     fn details(&self, index: usize, as_of: Timestamp) -> Details {
-        let place = &self.places[index];
+        let meeting = &self.meetings[index];
         Details {
             as_of,
             event: EventUri::new(format!("https://api.calendly.com/scheduled_events/e{}-{index}", self.number)),
             event_type: Some(EventTypeUri::new("https://api.calendly.com/event_types/demo")),
             event_name: "Demo".to_owned(),
-            start: place.start,
-            end: place.end,
+            start: meeting.start,
+            end: meeting.end,
             name: Private::from("Ana"),
             first_name: None,
             email: Private::from("ana@example.com"),
@@ -189,7 +174,7 @@ impl Truth {
     }
 }
 
-/// A half hour of somebody's working day, at or after an instant, in their own clock.
+/// Returns the next full or half hour at or after an instant, by the clock of a zone.
 fn local_slot(earliest: Timestamp, zone: &str, random: &mut Random) -> Timestamp {
     let tz = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
     let local = earliest.to_zoned(tz.clone()).datetime();
@@ -199,80 +184,83 @@ fn local_slot(earliest: Timestamp, zone: &str, random: &mut Random) -> Timestamp
     if slot < earliest { slot + minutes(60) } else { slot }
 }
 
+fn invitee_uri(number: u64, index: usize) -> InviteeUri {
+    InviteeUri::new(format!("https://api.calendly.com/scheduled_events/e{number}-{index}/invitees/i{number}-{index}"))
+}
+
 fn token(number: u64) -> Token {
     let letters: String =
         (0..26).map(|at| char::from(b'a' + u8::try_from((number >> (2 * at)) & 3).unwrap_or(0))).collect();
     Token::parse(&format!("vai1-{letters}")).unwrap_or_else(|| unreachable!("26 letters make a token"))
 }
 
-/// A message that must reach its people: which action, about which place, and from when on it counts as missed.
+/// An effect that must happen: which action, about which meeting.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
     pub(crate) slug: &'static str,
-    pub(crate) place: usize,
+    pub(crate) meeting: usize,
 }
 
-/// How long after a change everything must be known: a period of reconciliation, and what a few redeliveries take.
+/// How long after a change it must be known: a period of reconciliation, and a few redeliveries.
 pub(crate) const KNOWN_WITHIN: SignedDuration = SignedDuration::from_mins(60 + 20);
 
 /// A timer may fire this late, and its message be redelivered.
 const LATE: SignedDuration = SignedDuration::from_mins(45);
 
 impl Truth {
-    /// When a place stops being the present one, if it does.
-    fn until(&self, place: usize) -> Option<Timestamp> {
-        self.places[place].left.or_else(|| {
-            let is_last = place + 1 == self.places.len();
+    /// When a meeting is moved or canceled, if it is.
+    fn until(&self, index: usize) -> Option<Timestamp> {
+        self.meetings[index].left_at.or_else(|| {
+            let is_last = index + 1 == self.meetings.len();
             self.canceled.filter(|_| is_last).map(|(at, ..)| at)
         })
     }
 
-    /// What must be told. Whatever changes again before it could be known is left out: it may be told, and need not.
+    /// What must be done. What changes again before it had to be known may be done or not, and is left out.
     pub(crate) fn expected(&self) -> Vec<Expected> {
         let mut expected = Vec::new();
         let is_vai = self.token.is_some();
-        for (index, place) in self.places.iter().enumerate() {
-            let known = place.since + KNOWN_WITHIN;
+        for (index, meeting) in self.meetings.iter().enumerate() {
+            let known = meeting.booked_at + KNOWN_WITHIN;
             let until = self.until(index);
             let holds_at = |at: Timestamp| until.is_none_or(|until| until > at);
             let mut must = |slug, when: bool| {
                 if when {
-                    expected.push(Expected { slug, place: index });
+                    expected.push(Expected { slug, meeting: index });
                 }
             };
-            let in_time = holds_at(known) && place.start > known;
+            let in_time = holds_at(known) && meeting.start > known;
             must(if index == 0 { "sms-confirmation" } else { "sms-move" }, in_time);
             must("mail-confirmation", in_time && is_vai && index == 0);
             must(if index == 0 { "vai-confirmed" } else { "vai-rescheduled" }, holds_at(known) && is_vai);
             for (slug, before) in [("sms-reminder-1440m", 1440), ("sms-reminder-60m", 60)] {
-                let hour = place.start - minutes(before);
+                let hour = meeting.start - minutes(before);
                 must(slug, hour > known && holds_at(hour + LATE));
             }
-            let hour = place.end + minutes(30);
+            let hour = meeting.end + minutes(30);
             let came = self.no_show.is_none_or(|marked| marked > hour + LATE);
             must("sms-follow-up-30m", hour > known && holds_at(hour + LATE) && came);
         }
         if let Some((at, by, about_time)) = self.canceled {
-            let place = self.places.len() - 1;
+            let meeting = self.meetings.len() - 1;
             let mut must = |slug, when: bool| {
                 if when {
-                    expected.push(Expected { slug, place });
+                    expected.push(Expected { slug, meeting });
                 }
             };
-            must("sms-cancellation", self.places[place].start > at + KNOWN_WITHIN);
+            must("sms-cancellation", self.meetings[meeting].start > at + KNOWN_WITHIN);
             must("vai-canceled", is_vai);
             must("vai-offer-help", is_vai && by == CanceledBy::Invitee && about_time);
         }
         expected
     }
 
-    /// Whether telling this at an instant is wrong: it had stopped being true, and that was known.
-    pub(crate) fn is_wrong(&self, slug: &str, place: usize, at: Timestamp) -> bool {
-        let ended = self.until(place).is_some_and(|until| at > until + KNOWN_WITHIN);
-        let about_a_meeting_to_be =
-            slug.starts_with("sms-reminder") || slug == "sms-confirmation" || slug == "sms-move";
-        let is_thanks = slug.starts_with("sms-follow-up");
-        let absent = self.no_show.is_some_and(|marked| at > marked + KNOWN_WITHIN);
-        (about_a_meeting_to_be && (ended || at >= self.places[place].start)) || (is_thanks && (ended || absent))
+    /// Whether doing this at an instant is wrong: the reason for it had ended, and that was known.
+    pub(crate) fn is_wrong(&self, slug: &str, meeting: usize, at: Timestamp) -> bool {
+        let ended = self.until(meeting).is_some_and(|until| at > until + KNOWN_WITHIN);
+        let is_about_the_future = slug.starts_with("sms-reminder") || slug == "sms-confirmation" || slug == "sms-move";
+        let is_follow_up = slug.starts_with("sms-follow-up");
+        let is_absent = self.no_show.is_some_and(|marked| at > marked + KNOWN_WITHIN);
+        (is_about_the_future && (ended || at >= self.meetings[meeting].start)) || (is_follow_up && (ended || is_absent))
     }
 }

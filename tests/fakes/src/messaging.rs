@@ -1,0 +1,111 @@
+//! What sends messages and calls VAI. Each effect is described in one line.
+
+use domain::{
+    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, Reason, SmsOrder, VaiOrder,
+};
+use engine::{Email, Sms, Vai};
+use jiff::Timestamp;
+
+use crate::call::Call;
+use crate::fake::Fake;
+use crate::fault::FaultPolicy;
+
+fn name(message: Message) -> String {
+    match message {
+        Message::HostNotice(notice) => format!("to the host: {}", notice.name()),
+        other => other.name().to_owned(),
+    }
+}
+
+fn local(at: Timestamp, zone: &str) -> String {
+    at.in_tz(zone).expect("a zone").strftime("%a %d %b %H:%M").to_string()
+}
+
+impl<P: FaultPolicy> Sms for Fake<P> {
+    fn parse_number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
+        let phone = Phone::parse(text).map_err(|_| Reason::PhoneInvalid)?;
+        let is_landline = self.state.borrow().landlines.iter().any(|it| it == phone.expose());
+        if is_landline { Err(Reason::Landline) } else { Ok(phone) }
+    }
+
+    async fn send(&self, _: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
+        let content = &order.content;
+        let text = || {
+            format!(
+                "SMS {}{} [{}, {}] to {}: {} {} {}",
+                name(order.message),
+                if content.by_invitee && content.notice.is_some() { " by the invitee" } else { "" },
+                order.template.as_deref().unwrap_or(order.provider.name()),
+                content.language.tag(),
+                to.expose(),
+                content.event,
+                local(content.start, &content.zone),
+                content.zone
+            )
+        };
+        self.call_provider(Call::SendSms, key, text).await
+    }
+}
+
+impl<P: FaultPolicy> Email for Fake<P> {
+    async fn send(&self, _: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
+        let content = &order.content;
+        let text = || {
+            format!(
+                "e-mail {} [{}, {}] to {}: {} {} {}",
+                name(order.message),
+                order.template.as_deref().unwrap_or(order.provider.name()),
+                content.language.tag(),
+                order.to.expose(),
+                content.event,
+                local(content.start, &content.zone),
+                content.zone
+            )
+        };
+        self.call_provider(Call::SendEmail, key, text).await
+    }
+}
+
+impl<P: FaultPolicy> Vai for Fake<P> {
+    async fn send_news(
+        &self,
+        _: &ConnectionName,
+        key: &CommandId,
+        news: News,
+        order: &VaiOrder,
+        _: Timestamp,
+    ) -> Outcome {
+        let (event_type, start) = (&order.event_type, order.leg.details.start);
+        let text = || match news {
+            News::Booked => format!("VAI's agent has booked {event_type} {start}"),
+            News::Confirmed => format!("VAI confirmed {event_type} {start}"),
+            News::Canceled => format!("VAI canceled {}", order.conversation_id),
+            News::Rescheduled => {
+                let old = order.old_start.map_or_else(|| "?".to_owned(), |it| it.to_string());
+                format!("VAI rescheduled {old} -> {start}")
+            }
+        };
+        self.call_provider(Call::CallVai, key, text).await
+    }
+
+    async fn offer_help(&self, _: &ConnectionName, key: &CommandId, order: &VaiOrder, at: Timestamp) -> Outcome {
+        let text = || format!("VAI offers help to {} at {at}", order.leg.details.email.expose());
+        self.call_provider(Call::CallVai, key, text).await
+    }
+
+    async fn log_fact(
+        &self,
+        _: &ConnectionName,
+        key: &CommandId,
+        what: Analytics,
+        payload: &[u8],
+        _: Timestamp,
+    ) -> Outcome {
+        let text = || {
+            let body: serde_json::Value = serde_json::from_slice(payload).expect("a payload");
+            let invitee = domain::uri_uuid(body["payload"]["uri"].as_str().expect("a URI"));
+            format!("analytics {} {invitee}", what.name())
+        };
+        self.call_provider(Call::CallVai, key, text).await
+    }
+}

@@ -1,0 +1,143 @@
+//! The table.
+
+use domain::{
+    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, InviteeUri, Objection,
+    Settings, Snapshot, State, Token,
+};
+use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
+use jiff::Timestamp;
+
+use crate::call::Call;
+use crate::fake::Fake;
+use crate::fault::FaultPolicy;
+
+impl<P: FaultPolicy> Store for Fake<P> {
+    async fn aliases(
+        &self,
+        _: &ConnectionName,
+        invitees: &[InviteeUri],
+        token: Option<&Token>,
+    ) -> Result<Aliases, PortError> {
+        let aliases = self.call(Call::Aliases, |state| {
+            let known = invitees.iter().filter_map(|it| Some((it.clone(), state.aliases.get(it)?.clone()))).collect();
+            Aliases { invitees: known, token: token.and_then(|it| state.token_aliases.get(it)).cloned() }
+        });
+        Ok(aliases.await?)
+    }
+
+    async fn load_booking(&self, connection: &ConnectionName, id: &BookingId) -> Result<Snapshot, PortError> {
+        let snapshot = self.call(Call::LoadBooking, |state| {
+            let mut snapshot = Snapshot::empty(id.clone(), connection.clone());
+            if let Some((booking, revision)) = state.bookings.get(id) {
+                (snapshot.booking, snapshot.revision) = (booking.clone(), *revision);
+            }
+            snapshot.metadata = state.metadata.get(id).cloned();
+            snapshot.commands = state.commands_of(id);
+            snapshot
+        });
+        Ok(snapshot.await?)
+    }
+
+    async fn commit_decision(&self, decision: &Decision, facts: &[StoredFact]) -> Result<(), CommitError> {
+        self.call(Call::CommitDecision, |state| state.commit_decision(decision, facts)).await?
+    }
+
+    async fn replace_command(
+        &self,
+        _: &ConnectionName,
+        booking: &BookingId,
+        command: &Command,
+        expected: u64,
+    ) -> Result<bool, PortError> {
+        let is_claimed = |command: &Command| matches!(command.state, State::Claimed { .. });
+        let was_claimed = self.state.borrow().commands.get(&command.id).is_some_and(|(_, row)| is_claimed(row));
+        let call = match () {
+            () if is_claimed(command) => Call::Claim,
+            () if was_claimed => Call::Settle,
+            () => Call::ReplaceCommand,
+        };
+        let is_replaced = self.call_for(call, Some(&command.id), |state| {
+            let is_expected = state.commands.get(&command.id).is_some_and(|(_, row)| row.revision == expected);
+            if is_expected {
+                state.commands.insert(command.id.clone(), (booking.clone(), command.clone()));
+            }
+            is_expected
+        });
+        Ok(is_replaced.await?)
+    }
+
+    async fn load_payload(
+        &self,
+        _: &ConnectionName,
+        _: &BookingId,
+        fact: &FactId,
+    ) -> Result<Option<Vec<u8>>, PortError> {
+        Ok(self.call(Call::LoadPayload, |state| state.facts.get(fact).map(|it| it.payload.clone())).await?)
+    }
+
+    async fn mark_event_types_changed(&self, _: &ConnectionName, at: Timestamp) -> Result<(), PortError> {
+        Ok(self.call(Call::MarkEventTypesChanged, |state| state.event_types_changed_at = Some(at)).await?)
+    }
+
+    async fn load_contact(&self, _: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError> {
+        Ok(self.call(Call::LoadContact, |state| state.contacts.get(key).cloned().unwrap_or_default()).await?)
+    }
+
+    async fn write_objection(
+        &self,
+        _: &ConnectionName,
+        key: &ContactKey,
+        objection: Option<Objection>,
+        source: ConsentSource,
+        at: Timestamp,
+    ) -> Result<(), PortError> {
+        let written = self.call(Call::WriteObjection, |state| {
+            let latest = state.objection_times.entry(key.clone()).or_insert(at);
+            if at >= *latest {
+                *latest = at;
+                state.contacts.entry(key.clone()).or_default().objection = objection.map(|it| (it, source));
+            }
+        });
+        Ok(written.await?)
+    }
+
+    async fn record_reached(
+        &self,
+        _: &ConnectionName,
+        key: &ContactKey,
+        booking: &BookingId,
+        command: &CommandId,
+        _: Timestamp,
+    ) -> Result<(), PortError> {
+        let recorded = self.call(Call::RecordReached, |state| {
+            state.contacts.entry(key.clone()).or_default().last = Some((booking.clone(), command.clone()));
+        });
+        Ok(recorded.await?)
+    }
+
+    async fn claim_nonce(
+        &self,
+        _: &ConnectionName,
+        nonce: &str,
+        digest: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, PortError> {
+        let claimed = self.call(Call::ClaimNonce, |state| {
+            let (used_for, at) = state.nonces.entry(nonce.to_owned()).or_insert_with(|| (digest.to_owned(), now));
+            (used_for == digest).then_some(*at)
+        });
+        Ok(claimed.await?)
+    }
+
+    async fn store_unhandled_event(&self, _: &ConnectionName, event: &UnhandledEvent) -> Result<(), PortError> {
+        let stored = self.call(Call::StoreUnhandledEvent, |state| {
+            state.unhandled_events.entry(event.id.clone()).or_insert_with(|| event.clone());
+        });
+        Ok(stored.await?)
+    }
+
+    async fn load_settings(&self, _: &ConnectionName) -> Result<Settings, PortError> {
+        // The real ones are cached in the process.
+        Ok(self.state.borrow().settings.clone())
+    }
+}

@@ -1,0 +1,96 @@
+//! The ports, put together: all of them fake, or some.
+
+use domain::Command;
+use engine::{Calendly, Clock, Messaging, NoMessaging, World};
+
+use crate::fake::Fake;
+use crate::fault::FaultPolicy;
+
+impl<P: FaultPolicy> World for Fake<P> {
+    type Store = Self;
+    type Calendly = Self;
+    type Timers = Self;
+    type Clock = Self;
+    type Messaging = Self;
+
+    fn store(&self) -> &Self {
+        self
+    }
+    fn calendly(&self) -> &Self {
+        self
+    }
+    fn timers(&self) -> &Self {
+        self
+    }
+    fn clock(&self) -> &Self {
+        self
+    }
+    fn messaging(&self) -> Option<&Self> {
+        Some(self)
+    }
+    fn observe(&self, _: &Command) {}
+}
+
+impl<P: FaultPolicy> Messaging for Fake<P> {
+    type Sms = Self;
+    type Email = Self;
+    type Vai = Self;
+
+    fn sms(&self) -> &Self {
+        self
+    }
+    fn email(&self) -> &Self {
+        self
+    }
+    fn vai(&self) -> &Self {
+        self
+    }
+}
+
+/// The fake world with another Calendly, another clock, other messaging or none.
+pub struct Mixed<'a, P, C, K, M> {
+    fake: &'a Fake<P>,
+    calendly: &'a C,
+    clock: &'a K,
+    messaging: Option<&'a M>,
+}
+
+/// The fake world of a function that sends no messages.
+pub type WithoutMessaging<'a, P> = Mixed<'a, P, Fake<P>, Fake<P>, NoMessaging>;
+
+impl<P: FaultPolicy> Fake<P> {
+    /// Returns this world without messaging.
+    pub fn without_messaging(&self) -> WithoutMessaging<'_, P> {
+        Mixed { fake: self, calendly: self, clock: self, messaging: None }
+    }
+
+    /// Returns this world with another Calendly and another clock.
+    pub fn with_calendly<'a, C, K>(&'a self, calendly: &'a C, clock: &'a K) -> Mixed<'a, P, C, K, Self> {
+        Mixed { fake: self, calendly, clock, messaging: Some(self) }
+    }
+}
+
+impl<P: FaultPolicy, C: Calendly, K: Clock, M: Messaging> World for Mixed<'_, P, C, K, M> {
+    type Store = Fake<P>;
+    type Calendly = C;
+    type Timers = Fake<P>;
+    type Clock = K;
+    type Messaging = M;
+
+    fn store(&self) -> &Fake<P> {
+        self.fake
+    }
+    fn calendly(&self) -> &C {
+        self.calendly
+    }
+    fn timers(&self) -> &Fake<P> {
+        self.fake
+    }
+    fn clock(&self) -> &K {
+        self.clock
+    }
+    fn messaging(&self) -> Option<&M> {
+        self.messaging
+    }
+    fn observe(&self, _: &Command) {}
+}

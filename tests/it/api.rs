@@ -1,0 +1,82 @@
+//! The schedule function over a fake world: its ports, and how it is called.
+
+use std::collections::BTreeMap;
+
+use engine::{ApiStore, CalendlyAccount, PortError, World};
+use front::Input;
+use jiff::Timestamp;
+use runtime::{ApiKeys, SecretError, Secrets};
+use schedule::{Ports, QueueState, Schedule};
+use serde_json::{Value, json};
+use sha2::Digest;
+
+/// The key that VAI calls with.
+pub(crate) const KEY: &str = "vai_secret";
+
+struct FakePorts<'a, W> {
+    world: W,
+    secrets: Secrets,
+    random: Box<dyn Fn() -> u128 + 'a>,
+}
+
+impl<W: World<Store: ApiStore, Calendly: CalendlyAccount>> front::Ports for FakePorts<'_, W> {
+    type World = W;
+
+    fn world(&self) -> &W {
+        &self.world
+    }
+
+    async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
+        self.secrets.api_keys().await
+    }
+
+    async fn reread_api_keys(&self) -> Option<ApiKeys> {
+        None
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        Some("https://hooks.example.com")
+    }
+
+    fn count(&self, _: &str, _: &[(&str, &str)]) {}
+}
+
+impl<W: World<Store: ApiStore, Calendly: CalendlyAccount>> Ports for FakePorts<'_, W> {
+    async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
+        Ok(vec![
+            QueueState { name: "intake", waiting: 2, in_flight: 1, dead: 0 },
+            QueueState { name: "due", waiting: 0, in_flight: 0, dead: 3 },
+        ])
+    }
+
+    fn random(&self) -> Result<[u8; 16], PortError> {
+        Ok((self.random)().to_be_bytes())
+    }
+}
+
+/// One instance of the schedule function.
+pub(crate) struct TestApi<'a, W>(Schedule<FakePorts<'a, W>>);
+
+impl<'a, W: World<Store: ApiStore, Calendly: CalendlyAccount>> TestApi<'a, W> {
+    /// Makes an instance that has no requests behind it.
+    pub(crate) fn new(world: W, random: impl Fn() -> u128 + 'a) -> Self {
+        let digest = hex::encode(sha2::Sha256::digest(KEY));
+        let keys = json!({"keys": [{"name": "vai-1", "connection": "default", "sha256": digest}]});
+        let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
+        Self(Schedule::new(FakePorts { world, secrets: Secrets::fixed("t/", secrets), random: Box::new(random) }))
+    }
+
+    /// Invokes it directly.
+    pub(crate) async fn invoke(&self, event: Value, deadline: Timestamp) -> Value {
+        self.0.handle(Input::Direct(event), deadline).await
+    }
+
+    /// Invokes it as API Gateway does. Returns status, body and headers.
+    pub(crate) async fn invoke_http(&self, event: Value, deadline: Timestamp) -> (u64, Value, Value) {
+        let input: Input = serde_json::from_value(event).expect("an event");
+        assert!(matches!(input, Input::Http(_)));
+        let response = self.0.handle(input, deadline).await;
+        let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
+        (response["statusCode"].as_u64().expect("a status"), body, response["headers"].clone())
+    }
+}
