@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{ApiStore, CalendlyAccount, PortError, World};
+use engine::{ApiStore, CalendlyAccount, Connections, PortError, World};
 use front::Input;
 use jiff::Timestamp;
 use runtime::{ApiKeys, SecretError, Secrets};
@@ -13,13 +13,16 @@ use sha2::Digest;
 /// The key that VAI calls with.
 pub(crate) const KEY: &str = "vai_secret";
 
+/// A key that permits reading only.
+pub(crate) const READER_KEY: &str = "vai_reader";
+
 struct FakePorts<'a, W> {
     world: W,
     secrets: Secrets,
     random: Box<dyn Fn() -> u128 + 'a>,
 }
 
-impl<W: World<Store: ApiStore, Calendly: CalendlyAccount>> front::Ports for FakePorts<'_, W> {
+impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> front::Ports for FakePorts<'_, W> {
     type World = W;
 
     fn world(&self) -> &W {
@@ -41,7 +44,7 @@ impl<W: World<Store: ApiStore, Calendly: CalendlyAccount>> front::Ports for Fake
     fn count(&self, _: &str, _: &[(&str, &str)]) {}
 }
 
-impl<W: World<Store: ApiStore, Calendly: CalendlyAccount>> Ports for FakePorts<'_, W> {
+impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> Ports for FakePorts<'_, W> {
     async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         Ok(vec![
             QueueState { name: "intake", waiting: 2, in_flight: 1, dead: 0 },
@@ -57,11 +60,14 @@ impl<W: World<Store: ApiStore, Calendly: CalendlyAccount>> Ports for FakePorts<'
 /// One instance of the schedule function.
 pub(crate) struct TestApi<'a, W>(Schedule<FakePorts<'a, W>>);
 
-impl<'a, W: World<Store: ApiStore, Calendly: CalendlyAccount>> TestApi<'a, W> {
+impl<'a, W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> TestApi<'a, W> {
     /// Makes an instance that has no requests behind it.
     pub(crate) fn new(world: W, random: impl Fn() -> u128 + 'a) -> Self {
-        let digest = hex::encode(sha2::Sha256::digest(KEY));
-        let keys = json!({"keys": [{"name": "vai-1", "connection": "default", "sha256": digest}]});
+        let digest = |key: &str| hex::encode(sha2::Sha256::digest(key));
+        let keys = json!({"keys": [
+            {"name": "vai-1", "connection": "default", "sha256": digest(KEY)},
+            {"name": "reader", "connection": "default", "scopes": ["read"], "sha256": digest(READER_KEY)},
+        ]});
         let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
         Self(Schedule::new(FakePorts { world, secrets: Secrets::fixed("t/", secrets), random: Box::new(random) }))
     }

@@ -48,6 +48,25 @@ fn a_body_that_is_not_understood_is_a_dead_letter_with_its_reason() {
 }
 
 #[test]
+fn a_webhook_about_an_unreadable_row_is_a_dead_letter_at_once() {
+    let good = world();
+    good.receive_webhook(&first().created());
+    let reads = [Call::Aliases, Call::LoadBooking];
+    let numbers = good.calls_from(0).into_iter().enumerate().filter(|(_, call)| reads.contains(call));
+    let mut count = 0;
+    for (number, call) in numbers {
+        let world = world();
+        world.faults.at_call(number, Fault::Unreadable);
+        world.receive_webhook(&first().created());
+        let state = world.state.borrow();
+        let reasons: Vec<_> = state.dead_letters.iter().map(|(_, reason)| reason.as_str()).collect();
+        assert_eq!(reasons, ["the row can't be read, as the test asks"], "{call:?}");
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[test]
 fn a_message_that_is_no_envelope_is_a_dead_letter() {
     let world = world();
     assert_eq!(world.invoke(Queue::Intake, &["nonsense"]), Some(vec![]));

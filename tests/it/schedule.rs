@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::settings::Topic;
-use domain::{BookingState, CanceledBy, Cancellation, Phone};
+use domain::{BookingState, CanceledBy, Cancellation, Connection, ConnectionName, ConnectionStatus, Phone};
 use fakes::{Call, Fault, Script, WithoutMessaging};
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::api::{KEY, TestApi};
+use crate::api::{KEY, READER_KEY, TestApi};
 use crate::payload::{EMAIL, Meeting, NAME, NOTES, PHONE, at};
 use crate::world::TestWorld;
 
@@ -553,6 +553,43 @@ fn a_preview_shows_messages_and_wording_and_sends_nothing() {
     let all = call(&world, "preview_templates", &json!({}));
     let worded = all["shown"].as_array().expect("a list").iter().filter(|it| it.get("template").is_none());
     assert_eq!(worded.count(), 11 * 4 * 2 * 2, "messages, languages, channels, with and without what may be missing");
+}
+
+#[test]
+fn a_key_is_refused_what_its_scopes_do_not_permit() {
+    let world = monday();
+    let instance = Instance::new(&world);
+    let authorization = format!("Bearer {READER_KEY}");
+    let headers = [("authorization", authorization.as_str())];
+    assert_eq!(instance.http("GET", "/api/status", None, &headers).0, 200);
+    // The scope comes before the input: a key learns nothing about operations that it may not use.
+    for input in [demo(), json!({"preferredTime": "soon"})] {
+        let (status, answer, _) = instance.http("POST", "/api/calendly/schedule", Some(&input), &headers);
+        let error = &answer["error"];
+        assert_eq!((status, &error["code"], &error["scope"]), (403, &json!("forbidden"), &json!("book")), "{answer}");
+        assert_eq!(error["message"], "The key reader lacks the scope book.");
+    }
+    assert!(starts_at_calendly(&world).is_empty());
+}
+
+#[test]
+fn the_status_says_what_is_wrong_with_the_connection() {
+    let world = monday();
+    let problems_with = |status: Option<ConnectionStatus>| {
+        let name = ConnectionName::default();
+        let connection = world.state.borrow_mut().connections.remove(&name).expect("a connection");
+        if let Some(status) = status {
+            let changed = Connection { status, ..connection.clone() };
+            world.state.borrow_mut().connections.insert(name.clone(), changed);
+        }
+        let problems = call(&world, "status", &json!({}))["problems"].to_string();
+        world.state.borrow_mut().connections.insert(name, connection);
+        problems
+    };
+    assert!(!problems_with(Some(ConnectionStatus::Active)).contains("onnection"));
+    assert!(problems_with(Some(ConnectionStatus::Disabled)).contains("The connection is switched off."));
+    assert!(problems_with(Some(ConnectionStatus::NeedsReconnect)).contains("no longer accepts"));
+    assert!(problems_with(None).contains("The connection is not stored: run make connect."));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::settings::{Provider, Template};
 use domain::{
-    Booking, BookingId, Command, ConnectionName, Delivery, Fact, Feedback, Message, Metadata, Outcome, Private, Reason,
-    Receipt, Settings, Token,
+    Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, Message,
+    Metadata, Outcome, Private, Reason, Receipt, Settings, Token,
 };
 use engine::{CallLimiter, EngineError, Invocation, PortError};
 use fakes::{Call, Fake, Script, TIME_OUT};
@@ -58,7 +58,15 @@ impl DeadLetters for TestWorld {
 impl TestWorld {
     /// Makes a world with the settings of the stories.
     pub(crate) fn new(now: &str) -> Self {
-        Self { fake: Fake::new(at(now), settings(), Script::default()), delivers_twice: false }
+        let fake = Fake::new(at(now), settings(), Script::default());
+        let binding = CalendlyBinding {
+            organization: "https://api.calendly.com/organizations/O".to_owned(),
+            user: "https://api.calendly.com/users/M".to_owned(),
+            subscription: "https://api.calendly.com/webhook_subscriptions/W".to_owned(),
+        };
+        let connection = Connection::new(ConnectionName::default(), binding, at(now));
+        fake.state.borrow_mut().connections.insert(ConnectionName::default(), connection);
+        Self { fake, delivers_twice: false }
     }
 
     /// Changes the connection's settings.

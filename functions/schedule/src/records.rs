@@ -9,8 +9,8 @@ use api::answer::{
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
 use domain::scheduling::form;
-use domain::{BookingId, ConnectionName, Private, timeline, uri_uuid};
-use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Store};
+use domain::{BookingId, Connection, ConnectionName, ConnectionStatus, Private, timeline, uri_uuid};
+use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Store};
 use front::{Context, Locale, invalid};
 use jiff::{SignedDuration, Unit};
 
@@ -180,7 +180,8 @@ impl<P: Ports> Schedule<P> {
         let totals =
             self.store().count_bookings(connection, self.now()).await.map_err(|error| locale.unavailable(&error))?;
         let queues = self.ports().queues().await.map_err(|error| locale.unavailable(&error))?;
-        let mut problems = Vec::new();
+        let stored = self.store().load_connection(connection).await.map_err(|error| locale.unavailable(&error))?;
+        let mut problems: Vec<_> = connection_problem(stored.as_ref()).into_iter().collect();
         let subscription = match self.calendly().list_subscriptions(connection).await {
             Ok(all) => {
                 let ours = all.into_iter().filter(|it| self.is_ours(&it.callback_url, connection));
@@ -235,4 +236,17 @@ impl<P: Ports> Schedule<P> {
 
 fn missing() -> SubscriptionView {
     SubscriptionView { state: "missing".to_owned(), callback_url: None, retry_started_at: None }
+}
+
+/// What a person should know of a connection, if anything.
+fn connection_problem(connection: Option<&Connection>) -> Option<String> {
+    let text = match connection.map(|it| it.status) {
+        Some(ConnectionStatus::Active) => return None,
+        Some(ConnectionStatus::Disabled) => "The connection is switched off.",
+        Some(ConnectionStatus::NeedsReconnect) => {
+            "Calendly no longer accepts the connection's token: run make connect with a new one."
+        }
+        None => "The connection is not stored: run make connect.",
+    };
+    Some(text.to_owned())
 }

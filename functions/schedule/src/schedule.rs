@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{Call, Refusal, Why};
 use domain::scheduling::Catalog;
-use engine::{CalendlyAccount, CallLimiter, Invocation, PortError, World};
+use engine::{CalendlyAccount, CallLimiter, Connections, Invocation, PortError, World};
 use front::{Context, Front, Input, to_json};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::preview::preview_templates;
 
 /// What the schedule function needs of the outside world, beyond what its [`Front`] does.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
-pub trait Ports: front::Ports<World: World<Calendly: CalendlyAccount>> {
+pub trait Ports: front::Ports<World: World<Store: Connections, Calendly: CalendlyAccount>> {
     /// Reads how full the queues are.
     async fn queues(&self) -> Result<Vec<QueueState>, PortError>;
 

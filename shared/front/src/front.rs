@@ -92,7 +92,16 @@ impl<P: Ports> Front<P> {
 
         let method = request.request_context.http.method.as_str();
         let query = request.raw_query_string.as_deref().unwrap_or_default();
-        let call = Call::from_http(method, path, query, &body_of(request)?).map_err(|error| match error {
+        let call = Call::from_http(method, path, query, &body_of(request)?);
+        let operation = match &call {
+            Ok(call) => Some(call.operation()),
+            Err(RouteError::Faults { operation, .. }) => Some(*operation),
+            Err(RouteError::NotFound | RouteError::MethodNotAllowed { .. }) => None,
+        };
+        if let Some(operation) = operation {
+            check_scope(&key, operation.route())?;
+        }
+        let call = call.map_err(|error| match error {
             RouteError::NotFound => Refusal::new(Why::NotFound, "There is nothing here."),
             RouteError::MethodNotAllowed { allowed } => {
                 let allowed: Vec<_> = allowed.into_iter().map(|it| it.name().to_owned()).collect();
@@ -101,7 +110,6 @@ impl<P: Ports> Front<P> {
             }
             RouteError::Faults { faults, .. } => invalid_request(faults),
         })?;
-        check_scope(&key, call.operation().route())?;
         let idempotency_key = header("idempotency-key").map(str::trim).filter(|it| !it.is_empty());
         if idempotency_key.is_some_and(|it| it.len() > LONGEST_KEY) {
             return Err(invalid(KEY_HEADER, "must be at most 255 characters long"));

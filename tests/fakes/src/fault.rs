@@ -26,6 +26,8 @@ pub enum Fault {
     Answers(Outcome),
     /// The row was changed concurrently.
     Conflict,
+    /// The row can't be read by this release.
+    Unreadable,
 }
 
 /// Decides what goes wrong.
@@ -46,7 +48,7 @@ pub trait FaultPolicy {
 impl Fault {
     pub(crate) fn has_effect(&self) -> bool {
         match self {
-            Self::Fails | Self::Conflict => false,
+            Self::Fails | Self::Conflict | Self::Unreadable => false,
             Self::NoAnswer { has_effect } | Self::Killed { has_effect } => *has_effect,
             Self::Answers(outcome) => !matches!(outcome, Outcome::Refused { .. } | Outcome::Unsent { .. }),
         }
@@ -59,13 +61,14 @@ impl Fault {
             Self::Killed { .. } => "the function was killed, as the test asks",
             Self::Answers(_) => "the provider answered as the test asks",
             Self::Conflict => "the row was changed concurrently, as the test asks",
+            Self::Unreadable => "the row can't be read, as the test asks",
         }
     }
 }
 
 impl From<Fault> for PortError {
     fn from(fault: Fault) -> Self {
-        Self::unavailable(fault.text())
+        if fault == Fault::Unreadable { Self::unreadable(fault.text()) } else { Self::unavailable(fault.text()) }
     }
 }
 
@@ -87,7 +90,9 @@ impl From<Fault> for Outcome {
         match fault {
             Fault::Answers(outcome) => outcome,
             Fault::NoAnswer { .. } | Fault::Killed { .. } => Self::Unknown { detail },
-            Fault::Fails | Fault::Conflict => Self::Unsent { reason: Reason::Unreachable, after_seconds: None, detail },
+            Fault::Fails | Fault::Conflict | Fault::Unreadable => {
+                Self::Unsent { reason: Reason::Unreachable, after_seconds: None, detail }
+            }
         }
     }
 }
@@ -97,7 +102,7 @@ impl From<Fault> for BookOutcome {
         let detail = fault.text().to_owned();
         match fault {
             Fault::NoAnswer { .. } | Fault::Killed { .. } => Self::Unknown { detail },
-            Fault::Fails | Fault::Answers(_) | Fault::Conflict => Self::Unsent { detail },
+            Fault::Fails | Fault::Answers(_) | Fault::Conflict | Fault::Unreadable => Self::Unsent { detail },
         }
     }
 }

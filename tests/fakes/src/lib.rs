@@ -7,6 +7,7 @@ mod account;
 mod api_store;
 mod calendly;
 mod call;
+mod connections;
 mod dice;
 mod fake;
 mod fault;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use domain::scheduling::Form;
 use domain::scheduling::budget::Bucket;
 use domain::{
-    Booking, BookingId, Command, CommandId, ContactKey, Decision, Fact, FactId, FactRecord, InviteeUri, Metadata,
-    Settings, Token,
+    Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, Decision, Fact, FactId, FactRecord,
+    InviteeUri, Metadata, Settings, Token,
 };
 use engine::{BookingRecord, CommitError, Contact, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
@@ -19,6 +19,8 @@ use crate::call::Call;
 pub struct State {
     /// The connection's settings.
     pub settings: Settings,
+    /// The connections.
+    pub connections: BTreeMap<ConnectionName, Connection>,
     /// The bookings with their revisions.
     pub bookings: BTreeMap<BookingId, (Booking, u64)>,
     /// The commands with their bookings.
