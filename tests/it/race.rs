@@ -706,7 +706,7 @@ fn check_limits(world: &RaceWorld) {
     for span in Span::ALL {
         for from in &booked {
             let within = booked.iter().filter(|it| (*from..*from + span.length()).contains(it)).count();
-            assert!(within <= limits.of(span) as usize, "{within} in a {}", span.name());
+            assert!(within <= limits.limit(span) as usize, "{within} in a {}", span.name());
         }
     }
 }

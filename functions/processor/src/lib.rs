@@ -1,4 +1,4 @@
-//! The processor: takes the intake queue's records, each separately and concurrently, each with an outcome of its own.
+//! The processor: processes the records of the intake queue concurrently. Each record has its own outcome.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{Feedback, Verdict, error_chain};
@@ -9,14 +9,14 @@ use wire::calendly::{Webhook, mask_values, parse_webhook};
 use wire::intake::{Envelope, Source};
 use wire::receipts;
 
-/// The dead-letter queue, for records that no later try will understand.
+/// The dead-letter queue, for records that can never be processed.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound is wanted")]
 pub trait DeadLetters {
-    /// Puts a message there, with the reason as an attribute.
-    async fn bury(&self, message: &str, reason: &str) -> Result<(), PortError>;
+    /// Puts a message into the queue, with the reason as an attribute.
+    async fn send(&self, message: &str, reason: &str) -> Result<(), PortError>;
 }
 
-/// Handles a batch. Returns the records that must come back.
+/// Handles a batch. Returns the records that must be delivered again.
 pub async fn handle<W: World, D: DeadLetters>(
     world: &W,
     dead_letters: &D,
@@ -26,7 +26,7 @@ pub async fn handle<W: World, D: DeadLetters>(
     let limiter = CallLimiter::default();
     batch::process_records(event, async |message: &str| {
         let processed = match process_message(world, &limiter, message, deadline).await {
-            Err(Failure::Permanent(reason)) => bury(world, dead_letters, message, &reason).await,
+            Err(Failure::Permanent(reason)) => send_to_dead_letters(world, dead_letters, message, &reason).await,
             Err(Failure::Temporary(error)) => Err(error),
             Ok(()) => Ok(()),
         };
@@ -105,8 +105,8 @@ async fn process_webhook<W: World>(invocation: Invocation<'_, W>, envelope: &Env
     }
 }
 
-/// Processes what providers and people said of messages, each counted by its effect. If a number that may be used once
-/// was used for another body, a captured header stands above a forged body: nothing of it is believed.
+/// Processes feedback and counts each effect. If a nonce was used before with another body, the header was captured and
+/// the body is forged, so the call is ignored.
 async fn process_feedback<W: World>(invocation: Invocation<'_, W>, envelope: &Envelope) -> Result<(), Failure> {
     let Invocation { world, connection, .. } = invocation;
     let Envelope { source, nonce, body, .. } = envelope;
@@ -131,7 +131,7 @@ async fn process_feedback<W: World>(invocation: Invocation<'_, W>, envelope: &En
     Ok(())
 }
 
-async fn bury<W: World, D: DeadLetters>(
+async fn send_to_dead_letters<W: World, D: DeadLetters>(
     world: &W,
     dead_letters: &D,
     message: &str,
@@ -139,5 +139,5 @@ async fn bury<W: World, D: DeadLetters>(
 ) -> Result<(), EngineError> {
     tracing::error!(reason, "record put into the dead-letter queue");
     telemetry::count(world.clock().now(), "Buried", &[]);
-    Ok(dead_letters.bury(message, reason).await?)
+    Ok(dead_letters.send(message, reason).await?)
 }

@@ -1,4 +1,4 @@
-//! The processor: what Calendly and the providers sent becomes bookings, messages and reminders.
+//! The processor: turns calls of Calendly and the providers into bookings, messages and reminders.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use world::AwsWorld;
 struct IntakeDlq(Queue);
 
 impl DeadLetters for IntakeDlq {
-    async fn bury(&self, message: &str, reason: &str) -> Result<(), PortError> {
+    async fn send(&self, message: &str, reason: &str) -> Result<(), PortError> {
         let sent = self.0.send_with(message, &[("reason", reason)], Duration::ZERO).await;
-        sent.map_err(|error| PortError::unavailable_because("the dead-letter queue took no message", error))
+        sent.map_err(|error| PortError::unavailable_because("the dead-letter queue accepted no message", error))
     }
 }
 

@@ -1,5 +1,4 @@
-//! The reminder: a timer's message names a booking, and every open command of that booking whose hour has come is
-//! executed.
+//! The reminder: a timer's message names a booking. Every open command of that booking that is due is executed.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::error_chain;
@@ -8,11 +7,11 @@ use jiff::Timestamp;
 use runtime::telemetry;
 use wire::due::Due;
 
-/// Handles a batch. Returns the records that must come back.
+/// Handles a batch. Returns the records that must be delivered again.
 pub async fn handle<W: World>(world: &W, event: &SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
     batch::process_records(event, async |message: &str| {
-        // Only our own timers write to this queue. A message that can't be read ends in the dead-letter queue, with an
+        // Only our own timers write to this queue. A message that cannot be read ends in the dead-letter queue, with an
         // alarm.
         let Due::V1 { connection, booking, commands } = Due::parse(message)?;
         tracing::info!(booking.id = %booking, due.commands = commands.len(), "timer fired");

@@ -1,4 +1,4 @@
-//! The reminder: timers arrive through the due queue.
+//! The reminder: handles the timers in the due queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};

@@ -1,4 +1,4 @@
-//! Booking at once. A request books once, however often it is made.
+//! Booking at once. A repeated request books once.
 
 use api::answer::{BookAnswer, True};
 use api::request::BookRequest;
@@ -16,19 +16,20 @@ use crate::schedule::{Ports, Schedule};
 use crate::slots::shift;
 use crate::view;
 
-/// What a booking request asks for.
-pub(crate) struct Wish<'a> {
+/// The meeting that a booking request asks for.
+pub(crate) struct RequestedMeeting<'a> {
     pub(crate) person: Person,
     pub(crate) event_type: &'a EventType,
     pub(crate) start: Timestamp,
 }
 
 impl<P: Ports> Schedule<P> {
-    /// Books, unless the same request was booked before.
+    /// Books a meeting, or returns the booking of the same earlier request.
     pub(crate) async fn book(&self, context: &Context, request: &BookRequest) -> Result<BookAnswer, Refusal> {
         let (person, context) = &self.resolve_invitee(context, request).await?;
-        let catalog = self.remembered_catalog(context).await?;
-        let Wish { person, event_type, start } = read_wish(context, request, person, &catalog)?;
+        let catalog = self.cached_catalog(context).await?;
+        let RequestedMeeting { person, event_type, start } =
+            read_requested_meeting(context, request, person, &catalog)?;
         let identity = Identity {
             key: Key::new(context, request, event_type, start),
             digest: request_digest(request, event_type, start),
@@ -39,11 +40,11 @@ impl<P: Ports> Schedule<P> {
             Started::Booked(booking) => return answer(context, &booking),
             Started::New(new) => *new,
         };
-        // The event type may have changed since it was read. If the words now name another one, the call has to be made
-        // again.
+        // The event types may have changed since they were read. If the request now selects another one, the caller
+        // must try again.
         let catalog = self.catalog_since(context, new.stage.snapshot.event_types_changed_at).await?;
         let uri = &event_type.uri;
-        let event_type = resolve::event_type(&catalog, Words::of_booking(request), context)?;
+        let event_type = resolve::event_type(&catalog, Words::from_request(request), context)?;
         if event_type.uri != *uri {
             return Err(context.locale.refuse(Why::InProgress).after(1));
         }
@@ -61,7 +62,7 @@ impl<P: Ports> Schedule<P> {
         }
     }
 
-    /// Books what a form says, for a request that is new.
+    /// Books a complete form, for a new request.
     pub(crate) async fn book_form(
         &self,
         context: &Context,
@@ -76,19 +77,19 @@ impl<P: Ports> Schedule<P> {
     }
 }
 
-/// Reads what a booking request asks for.
-pub(crate) fn read_wish<'a>(
+/// Reads the meeting that a booking request asks for.
+pub(crate) fn read_requested_meeting<'a>(
     context: &Context,
     request: &BookRequest,
     person: &Person,
     catalog: &'a Catalog,
-) -> Result<Wish<'a>, Refusal> {
-    let event_type = resolve::event_type(catalog, Words::of_booking(request), context)?;
+) -> Result<RequestedMeeting<'a>, Refusal> {
+    let event_type = resolve::event_type(catalog, Words::from_request(request), context)?;
     let start = instant(request.preferred_time, &context.locale.tz(), "preferredTime")?;
-    Ok(Wish { person: person.clone(), event_type, start })
+    Ok(RequestedMeeting { person: person.clone(), event_type, start })
 }
 
-/// The answer to a booking request: the booking as it is now, which may be elsewhere than it was booked.
+/// Returns the answer to a booking request. It has the booking as it is now: the meeting may have been moved since.
 pub(crate) fn answer(context: &Context, booking: &Booking) -> Result<BookAnswer, Refusal> {
     let locale = &context.locale;
     let leg = booking.current_leg().ok_or_else(|| locale.refuse(Why::BookingUnknown))?;

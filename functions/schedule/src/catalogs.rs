@@ -1,4 +1,4 @@
-//! The connections' event types, remembered between calls.
+//! The cached event types of the connections.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,13 +10,13 @@ use engine::{ApiStore, CalendlyAccount, Clock, World};
 use front::Context;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a catalogue is used without asking the table whether event types changed.
+/// How long a catalog is used without reading from the table whether event types changed.
 const UNCHECKED: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long a catalogue is used while no change is reported.
+/// How long a catalog is used if no change is reported.
 const UNCHANGED: SignedDuration = SignedDuration::from_mins(15);
 
-/// A catalogue as it was read.
+/// A cached catalog.
 #[derive(Clone, Debug)]
 struct Known {
     catalog: Arc<Catalog>,
@@ -24,14 +24,15 @@ struct Known {
     checked_at: Timestamp,
 }
 
-/// The catalogues that this instance remembers.
+/// The cached catalogs of this instance.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogs {
     known: Mutex<BTreeMap<ConnectionName, Known>>,
 }
 
 impl Catalogs {
-    /// The event types: read at most once a minute, and again as soon as Calendly reports a change.
+    /// Returns the event types. The table is read at most once a minute, and the event types are read again when
+    /// Calendly has reported a change.
     pub(crate) async fn current<W>(&self, world: &W, context: &Context) -> Result<Arc<Catalog>, Refusal>
     where
         W: World<Store: ApiStore, Calendly: CalendlyAccount>,
@@ -52,8 +53,8 @@ impl Catalogs {
         self.read(world, context).await
     }
 
-    /// The event types as they are remembered.
-    pub(crate) async fn remembered<W>(&self, world: &W, context: &Context) -> Result<Arc<Catalog>, Refusal>
+    /// Returns the cached event types.
+    pub(crate) async fn cached<W>(&self, world: &W, context: &Context) -> Result<Arc<Catalog>, Refusal>
     where
         W: World<Calendly: CalendlyAccount>,
     {
@@ -63,7 +64,7 @@ impl Catalogs {
         }
     }
 
-    /// The event types, read after the given change.
+    /// Returns the event types as read after the given change.
     pub(crate) async fn since<W>(
         &self,
         world: &W,

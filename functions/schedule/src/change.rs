@@ -23,24 +23,25 @@ use crate::slots::shift;
 use crate::view;
 
 impl<P: Ports> Schedule<P> {
-    /// Moves a booking: books the new slot, then has the old one canceled; or returns the invitee's own link.
+    /// Moves a booking: books the new slot and then cancels the old event, or returns the invitee's own link.
     pub(crate) async fn move_booking(&self, context: &Context, request: &MoveRequest) -> Result<MoveView, Refusal> {
         let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
-        let context = &self.context_of_booking(context, request.timezone.as_deref(), &booking).await?;
+        let context = &self.context_for_booking(context, request.timezone.as_deref(), &booking).await?;
         let locale = &context.locale;
         let leg = booking.current_leg().ok_or_else(|| not_changeable_yet(context, &booking))?.clone();
-        let wish = match request.preferred_time.filter(|_| request.by != Some(MoveBy::Link)) {
-            Some(wish) => instant(wish, &locale.tz(), "preferredTime")?,
+        let requested = match request.preferred_time.filter(|_| request.by != Some(MoveBy::Link)) {
+            Some(time) => instant(time, &locale.tz(), "preferredTime")?,
             None => return by_link(context, &booking, self.changeable_leg(context, &booking, None)?),
         };
 
-        let same = digest(&[&wish.to_string(), &format!("{:?}", request.max_shift)]);
-        let key = MoveKey { context, booking: &booking.id, wish };
+        let request_digest = digest(&[&requested.to_string(), &format!("{:?}", request.max_shift)]);
+        let key = MoveKey { context, booking: &booking.id, requested };
         if let Some(before) = booking.before(&leg).filter(|_| booking.was_booked_by_us(&leg)) {
-            // The same move made again finds the booking where it asked for. Another move under its key is refused.
+            // If the same move was made before, the booking is already at the new time. Another move with the same key
+            // is refused.
             let token = key.token(before);
             let is_same_key = leg.token.as_ref() == Some(&token);
-            if is_same_key && booking.request_for(&token).is_some_and(|it| it.digest != same) {
+            if is_same_key && booking.request_for(&token).is_some_and(|it| it.digest != request_digest) {
                 return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() }));
             }
             if is_same_key && leg.canceled.is_none() && !booking.cancel_requests().contains_key(&leg.invitee) {
@@ -49,39 +50,39 @@ impl<P: Ports> Schedule<P> {
         }
         let token = key.token(&leg);
         self.changeable_leg(context, &booking, Some(&token))?;
-        if leg.details.start == wish {
+        if leg.details.start == requested {
             return Ok(moved(context, &booking, &leg));
         }
 
         let original_form = self.fetch_original_form(context, &leg).await?;
-        let catalog = self.remembered_catalog(context).await?;
+        let catalog = self.cached_catalog(context).await?;
         let event_type = leg.details.event_type.as_ref().and_then(|uri| catalog.find(uri.as_str(), None).ok());
-        // An event type that is no longer offered can't be booked, but on Calendly's own page the meeting can be moved.
+        // An event type that is no longer offered cannot be booked, but the meeting can be moved on Calendly's page.
         let Some(event_type) = event_type else { return by_link(context, &booking, &leg) };
         let identified = || BookingRequest {
             booking: booking.id.clone(),
             token: token.clone(),
-            digest: same.clone(),
+            digest: request_digest.clone(),
             email: leg.details.email.clone(),
             owner: owner(event_type).to_owned(),
             key_origin: key.origin(),
             stage: Identified,
         };
-        let as_moved = |booking: &Booking| moved(context, booking, booking.leg_of(&token).unwrap_or(&leg));
+        let moved_view = |booking: &Booking| moved(context, booking, booking.leg_of(&token).unwrap_or(&leg));
         let new = match self.look_up_request(context, identified()).await? {
-            RequestLookup::Booked(booking) => return Ok(as_moved(&booking)),
+            RequestLookup::Booked(booking) => return Ok(moved_view(&booking)),
             RequestLookup::New(new) => *new,
             RequestLookup::InProgress(until) => return Err(self.in_progress(context, until)),
             RequestLookup::KeyReused => {
                 return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() }));
             }
         };
-        let slot = match self.find_slot(context, event_type, wish, shift(request.max_shift)).await {
+        let slot = match self.find_slot(context, event_type, requested, shift(request.max_shift)).await {
             Ok(slot) => slot,
             // The same move, made concurrently, may have taken the slot.
             Err(refusal) => {
                 return match self.look_up_request(context, identified()).await? {
-                    RequestLookup::Booked(booking) => Ok(as_moved(&booking)),
+                    RequestLookup::Booked(booking) => Ok(moved_view(&booking)),
                     RequestLookup::InProgress(until) => Err(self.in_progress(context, until)),
                     RequestLookup::New(_) | RequestLookup::KeyReused => Err(refusal),
                 };
@@ -104,13 +105,13 @@ impl<P: Ports> Schedule<P> {
         let booking = self.submit_request(context, event_type, new.complete(details)).await?;
         // The old event is canceled now, if there is time; otherwise by the recheck.
         self.resume(context, &booking).await;
-        Ok(as_moved(&booking))
+        Ok(moved_view(&booking))
     }
 
     /// Cancels a booking. Canceling it again changes nothing.
     pub(crate) async fn cancel(&self, context: &Context, request: &CancelRequest) -> Result<CancelView, Refusal> {
         let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
-        let context = &self.context_of_booking(context, None, &booking).await?;
+        let context = &self.context_for_booking(context, None, &booking).await?;
         let locale = &context.locale;
         if let Some(BookingState::Canceled(leg, _)) = booking.state() {
             return Ok(CancelView {
@@ -162,12 +163,12 @@ impl<P: Ports> Schedule<P> {
             Some(BookingState::Canceled(..)) => return Err(locale.refuse(Why::BookingOver)),
             Some(BookingState::Moving(_)) | None => return Err(not_changeable_yet(context, &booking)),
         };
-        let set = self.calendly().set_no_show(connection, &leg.invitee, is_no_show).await;
-        set.map_err(|error| locale.calendly_error(&error, Why::BookingUnknown))?;
-        // Its webhook will say so as well. A follow-up that is due meanwhile should know.
+        let result = self.calendly().set_no_show(connection, &leg.invitee, is_no_show).await;
+        result.map_err(|error| locale.calendly_error(&error, Why::BookingUnknown))?;
+        // The webhook will report the mark, too, but a follow-up may be due before it arrives.
         let mut mark = NoShow { at: self.now(), marked: is_no_show };
         if let Ok(Some(mut fact)) = self.calendly().fetch_invitee(connection, &leg.invitee).await {
-            // Calendly does not say that a mark was removed. It is what we have just done.
+            // Calendly's answer does not show that a mark was removed.
             mark = fact.leg.no_show.filter(|_| is_no_show).unwrap_or(mark);
             fact.leg.no_show = Some(mark);
             let received = ReceivedFact { fact, at: self.now(), payload: Vec::new() };
@@ -179,7 +180,7 @@ impl<P: Ports> Schedule<P> {
         Ok(NoShowView { booking: booking.id.to_string(), no_show: is_no_show, at: Some(mark.at) })
     }
 
-    /// Whether the invitee is marked as a no-show.
+    /// Returns whether the invitee is marked as a no-show.
     pub(crate) async fn no_show(&self, context: &Context, request: &BookingIdRequest) -> Result<NoShowView, Refusal> {
         let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
         let leg = booking.current_leg().ok_or_else(|| context.locale.refuse(Why::BookingUnknown))?;
@@ -187,7 +188,7 @@ impl<P: Ports> Schedule<P> {
         Ok(NoShowView { booking: booking.id.to_string(), no_show: leg.is_no_show(), at })
     }
 
-    /// The leg of an active meeting that is to come, of which no request is open but the one with `own` token.
+    /// Returns the leg of an upcoming active meeting without open requests, except the one with the token `own`.
     fn changeable_leg<'a>(
         &self,
         context: &Context,
@@ -196,9 +197,9 @@ impl<P: Ports> Schedule<P> {
     ) -> Result<&'a Leg, Refusal> {
         let is_busy = booking.open_requests().any(|(token, _)| Some(token) != own);
         // A meeting that is being canceled may be canceled again, but not moved.
-        let is_given_up = |leg: &Leg| own.is_some() && booking.cancel_requests().contains_key(&leg.invitee);
+        let is_being_canceled = |leg: &Leg| own.is_some() && booking.cancel_requests().contains_key(&leg.invitee);
         match booking.state() {
-            Some(BookingState::Active(leg)) if leg.details.start <= self.now() || is_given_up(leg) => {
+            Some(BookingState::Active(leg)) if leg.details.start <= self.now() || is_being_canceled(leg) => {
                 Err(context.locale.refuse(Why::BookingOver))
             }
             Some(BookingState::Active(leg)) if !is_busy => Ok(leg),
@@ -207,8 +208,8 @@ impl<P: Ports> Schedule<P> {
         }
     }
 
-    /// Reads back the form that a booking was made with. An event that others are in too is left to the invitee,
-    /// because Calendly cancels whole events. What the invitee has changed at Calendly meanwhile is processed first.
+    /// Reads the form of a booking from Calendly. Refuses if other people are in the same event, because Calendly
+    /// cancels whole events. If the invitee has changed the booking at Calendly, that change is processed first.
     async fn fetch_original_form(&self, context: &Context, leg: &Leg) -> Result<OriginalForm, Refusal> {
         let (connection, locale) = (&context.connection, &context.locale);
         let original_form = self.calendly().fetch_original_form(connection, &leg.invitee).await;
@@ -226,7 +227,7 @@ impl<P: Ports> Schedule<P> {
         if original_form.seats > 1 { Err(shared_event(context, leg)) } else { Ok(original_form) }
     }
 
-    /// Executes the open commands of a booking, as far as time allows.
+    /// Executes the open commands of a booking, as far as the time suffices.
     async fn resume(&self, context: &Context, booking: &Booking) {
         if let Err(error) = self.invocation(context).resume_booking(&booking.id).await {
             let error = error_chain(&error);
@@ -235,7 +236,8 @@ impl<P: Ports> Schedule<P> {
     }
 }
 
-/// The person of the new form. The phone number is the original form's, else the first that Calendly has.
+/// Returns the invitee for the new form. The phone number is the original form's, else the first one in Calendly's
+/// data.
 fn person(leg: &Leg, original_form: &OriginalForm, settings: &Settings) -> Person {
     let details = &leg.details;
     let known = details.phones.iter().find_map(|it| Phone::parse(it.text.expose()).ok());
@@ -252,20 +254,20 @@ fn shared_event(context: &Context, leg: &Leg) -> Refusal {
     context.locale.refuse(Why::SharedEvent { cancel_url, reschedule_url })
 }
 
-/// What a move is recognised by.
+/// The key of a move, for recognizing repetitions.
 struct MoveKey<'a> {
     context: &'a Context,
     booking: &'a BookingId,
-    wish: Timestamp,
+    requested: Timestamp,
 }
 
 impl MoveKey<'_> {
-    /// The token of a move from a leg. To move to the same time from another leg is another move.
+    /// Returns the token of a move from a leg. A move to the same time from another leg is another move.
     fn token(&self, from: &Leg) -> Token {
-        let wish = self.wish.to_string();
+        let requested = self.requested.to_string();
         let parts = match &self.context.caller.idempotency_key {
             Some(key) => ["move-given", self.booking.as_str(), key],
-            None => ["move", from.invitee.as_str(), &wish],
+            None => ["move", from.invitee.as_str(), &requested],
         };
         Token::from_key(&self.context.connection, &digest(&parts))
     }
@@ -275,13 +277,13 @@ impl MoveKey<'_> {
     }
 }
 
-/// Refuses a change of a booking whose next position is not known yet, or that was never made.
+/// Refuses a change of a booking whose next leg is not known yet, or that was never made.
 fn not_changeable_yet(context: &Context, booking: &Booking) -> Refusal {
     let is_known = booking.state().is_some() || booking.open_requests().next().is_some();
     if is_known { context.locale.refuse(Why::InProgress).after(10) } else { context.locale.refuse(Why::BookingUnknown) }
 }
 
-/// The link on which the invitee moves the meeting.
+/// Returns the link with which the invitee moves the meeting.
 fn by_link(context: &Context, booking: &Booking, leg: &Leg) -> Result<MoveView, Refusal> {
     let locale = &context.locale;
     let link = leg.details.reschedule_url.clone();

@@ -3,7 +3,7 @@
 use api::answer::{EventTypeView, EventTypesView, TimesView};
 use api::request::{AlternativesRequest, AvailableTimesRequest, EventTypesRequest, LONGEST_SPAN};
 use api::{Refusal, When, Why};
-use domain::scheduling::slots::{by_day, span_of_alternatives};
+use domain::scheduling::slots::{alternatives_span, slots_by_day};
 use domain::scheduling::{EventType, Slot, form};
 use domain::time;
 use front::{Context, invalid};
@@ -15,10 +15,10 @@ use crate::schedule::{Ports, Schedule};
 use crate::slots::DAYS_OF_ALTERNATIVES;
 use crate::view;
 
-/// How many days are listed, unless the request says so.
+/// The default length of a span, in days.
 const DAYS_LISTED: i64 = 7;
 
-/// How many alternatives are offered for each day.
+/// The most alternatives of each day.
 const PER_DAY: usize = 3;
 
 impl<P: Ports> Schedule<P> {
@@ -41,7 +41,7 @@ impl<P: Ports> Schedule<P> {
                 _ => unknown,
             })
         });
-        // In a list, a part of a name matches every event type that has it.
+        // Here a part of a name matches, too.
         let by_part = catalog.event_types.iter().filter(|it| contains(it, query)).map(EventTypeView::from);
         let by_part: Vec<_> = by_part.collect();
         match found {
@@ -51,7 +51,7 @@ impl<P: Ports> Schedule<P> {
         }
     }
 
-    /// Lists the free times of a span, however long. They are never cached.
+    /// Lists the free times of a span. They are never cached.
     pub(crate) async fn available_times(
         &self,
         context: &Context,
@@ -75,14 +75,14 @@ impl<P: Ports> Schedule<P> {
         })
     }
 
-    /// Lists the free slots nearest to a time, day by day. One call to Calendly for each month that they are in.
+    /// Lists the free slots nearest to a time, by day. One call to Calendly for each month.
     pub(crate) async fn alternatives(
         &self,
         context: &Context,
         request: &AlternativesRequest,
     ) -> Result<TimesView, Refusal> {
         let email = request.invitee_email.as_ref();
-        let email = email.map(|it| read_invitee("inviteeEmail", it, form::email, context)).transpose()?;
+        let email = email.map(|it| read_invitee("inviteeEmail", it, form::parse_email, context)).transpose()?;
         let zone = self.resolve_zone(context, request.timezone.as_deref(), email.as_ref()).await?;
         let context = &context.in_zone(&zone);
         let locale = &context.locale;
@@ -94,16 +94,18 @@ impl<P: Ports> Schedule<P> {
         };
         let event_type = resolve::event_type(&catalog, words, context)?;
         let now = self.now();
-        let wish = match request.preferred_time {
+        let requested = match request.preferred_time {
             Some(when) => instant(when, &locale.tz(), "preferredTime")?.max(now),
             None => now,
         };
         let days = request.days.unwrap_or(DAYS_OF_ALTERNATIVES);
-        let (from, until) = span_of_alternatives(wish, now, &locale.tz(), days);
+        let (from, until) = alternatives_span(requested, now, &locale.tz(), days);
         let slots = self.list_slots(context, event_type, from, until).await?;
         let days = usize::try_from(days).unwrap_or(usize::MAX);
-        let near: Vec<&Slot> =
-            by_day(&slots, wish, &locale.tz(), days, PER_DAY).into_iter().flat_map(|day| day.slots).collect();
+        let near: Vec<&Slot> = slots_by_day(&slots, requested, &locale.tz(), days, PER_DAY)
+            .into_iter()
+            .flat_map(|day| day.slots)
+            .collect();
         if near.is_empty() {
             return Err(locale.refuse(Why::NoSlot));
         }
@@ -116,7 +118,7 @@ impl<P: Ports> Schedule<P> {
         })
     }
 
-    /// Reads a span: a week from now, unless the request says otherwise.
+    /// Reads a span. The default is a week from now.
     pub(crate) fn read_span(
         &self,
         from: Option<When>,

@@ -1,4 +1,4 @@
-//! Booking in two steps: a hold is prepared, the person agrees, and exactly that is booked.
+//! Booking in two steps: a hold is prepared, and booked after the person has agreed.
 
 use api::answer::{BookAnswer, HoldView, InviteeView, PreviewView};
 use api::request::{BookRequest, ConfirmRequest};
@@ -10,17 +10,17 @@ use front::{Context, Locale};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Wish, answer, read_wish};
+use crate::book::{RequestedMeeting, answer, read_requested_meeting};
 use crate::form::fill_form;
 use crate::links::NewLink;
 use crate::requests::{Identity, Key, Started, owner, request_digest};
 use crate::schedule::{Ports, Schedule};
 use crate::slots::shift;
 
-/// A hold, as it is stored until it is confirmed.
+/// A stored hold.
 #[derive(Serialize, Deserialize)]
 struct Hold {
-    /// The form, with the token that the booking would have had then.
+    /// The form, with the token of the booking at that time.
     form: Form,
     metadata: Metadata,
     digest: String,
@@ -29,12 +29,13 @@ struct Hold {
 }
 
 impl<P: Ports> Schedule<P> {
-    /// Checks all that a booking would, and stores it under a name for a while. The slot is not reserved.
+    /// Checks everything that a booking would check, and stores the hold until it expires. The slot is not reserved.
     pub(crate) async fn hold(&self, context: &Context, request: &BookRequest) -> Result<HoldView, Refusal> {
         let (person, context) = &self.resolve_invitee(context, request).await?;
         let (connection, locale) = (&context.connection, &context.locale);
         let catalog = self.catalog(context).await?;
-        let Wish { person, event_type, start } = read_wish(context, request, person, &catalog)?;
+        let RequestedMeeting { person, event_type, start } =
+            read_requested_meeting(context, request, person, &catalog)?;
         let slot = self.find_slot(context, event_type, start, shift(request.max_shift)).await?;
         let identity = Identity {
             key: Key::new(context, request, event_type, slot.start),
@@ -73,7 +74,7 @@ impl<P: Ports> Schedule<P> {
         Ok(HoldView { hold: id, expires_at, message, booking: preview })
     }
 
-    /// Books exactly what a hold says.
+    /// Books a hold.
     pub(crate) async fn confirm(&self, context: &Context, request: &ConfirmRequest) -> Result<BookAnswer, Refusal> {
         let stored = self.store().load_hold(&context.connection, &request.hold).await;
         let (document, expires_at) = stored
@@ -83,7 +84,7 @@ impl<P: Ports> Schedule<P> {
             return Err(context.locale.refuse(Why::HoldUnknown));
         };
         let context = &context.with_locale(Locale { language, zone: form.person.zone.clone() });
-        let catalog = self.remembered_catalog(context).await?;
+        let catalog = self.cached_catalog(context).await?;
         let unknown = |_| context.locale.refuse(Why::EventTypeUnknown { near: Vec::new() });
         let event_type = catalog.find(form.event_type.as_str(), None).map_err(unknown)?;
         let (email, owner) = (form.person.email.clone(), owner(event_type).to_owned());
@@ -95,8 +96,8 @@ impl<P: Ports> Schedule<P> {
         if expires_at <= self.now() {
             return Err(context.locale.refuse(Why::HoldExpired));
         }
-        let exactly = Shift::Within(SignedDuration::ZERO);
-        let booking = match self.find_slot(context, event_type, form.start, exactly).await {
+        let no_shift = Shift::Within(SignedDuration::ZERO);
+        let booking = match self.find_slot(context, event_type, form.start, no_shift).await {
             Ok(_) => {
                 form.tracking.token = new.token.clone();
                 self.book_form(context, event_type, new, form, metadata).await

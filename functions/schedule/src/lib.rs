@@ -1,7 +1,8 @@
-//! VAI's agents book, move and cancel: over HTTP with a key, or by direct invocation, with the same types and answers.
+//! The API for VAI's agents: they book, move and cancel, over HTTP with a key or by direct invocation. Types and
+//! answers are the same.
 //!
-//! Language models retry, race, invent ids and think in UTC. A request is checked as a whole before anything is done,
-//! is booked at most once however often it is made, and a refusal says what to do next.
+//! Language models repeat calls, make them concurrently, invent ids and use UTC. So a request is checked completely
+//! before anything is done, a repeated request books once, and a refusal says what to do next.
 
 mod book;
 mod catalogs;

@@ -1,4 +1,4 @@
-//! Single-use links that lead to the conversation that they were made in.
+//! Single-use links. A booking that is made with one belongs to the conversation of the link.
 
 use api::answer::LinkView;
 use api::request::LinkRequest;
@@ -16,7 +16,7 @@ use crate::schedule::{Ports, Schedule};
 /// The characters that are escaped in a query.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// What a single-use link is made for.
+/// The input for a single-use link.
 pub(crate) struct NewLink<'a> {
     pub(crate) event_type: &'a EventType,
     pub(crate) token: &'a Token,
@@ -26,14 +26,15 @@ pub(crate) struct NewLink<'a> {
 }
 
 impl<P: Ports> Schedule<P> {
-    /// Makes a link on which the invitee books once.
+    /// Creates a link with which the invitee can book once.
     pub(crate) async fn link(&self, context: &Context, request: &LinkRequest) -> Result<LinkView, Refusal> {
         let email = request.invitee_email.as_ref();
-        let email = email.map(|it| read_invitee("inviteeEmail", it, form::email, context)).transpose()?;
+        let email = email.map(|it| read_invitee("inviteeEmail", it, form::parse_email, context)).transpose()?;
         let name = request.invitee_name.as_ref();
-        let name = name.map(|it| read_invitee("inviteeName", it, form::name, context)).transpose()?;
+        let name = name.map(|it| read_invitee("inviteeName", it, form::parse_name, context)).transpose()?;
         let zone = self.resolve_zone(context, None, email.as_ref()).await?;
-        let phone = request.phone.as_ref().map(|it| read_invitee("phone", it, form::phone, context)).transpose()?;
+        let phone =
+            request.phone.as_ref().map(|it| read_invitee("phone", it, form::parse_phone, context)).transpose()?;
         let context = &context.in_zone(&zone);
         let catalog = self.catalog(context).await?;
         let words = Words {
@@ -66,7 +67,7 @@ impl<P: Ports> Schedule<P> {
         })
     }
 
-    /// Makes a single-use link with the form filled in. What VAI knows is written first, under the token in the link.
+    /// Creates a single-use link with the form filled in. The metadata is written first, under the token in the link.
     pub(crate) async fn make_link(&self, context: &Context, new: &NewLink<'_>) -> Result<String, Refusal> {
         let (connection, locale) = (&context.connection, &context.locale);
         let written = self.store().put_metadata(connection, new.token, new.metadata).await;
@@ -88,7 +89,7 @@ impl<P: Ports> Schedule<P> {
         Ok(format!("{link}{join}{}", parameters.join("&")))
     }
 
-    /// Makes a name that nobody can guess.
+    /// Returns a name that cannot be guessed.
     pub(crate) fn new_name(&self, prefix: &str, context: &Context) -> Result<String, Refusal> {
         let random = self.ports().random().map_err(|error| context.locale.unavailable(&error))?;
         Ok(format!("{prefix}-{:032x}", u128::from_be_bytes(random)))

@@ -9,10 +9,10 @@ use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
 use schedule::{Ports, QueueState, Schedule};
 use world::AwsWorld;
 
-/// The real world, and what only this function needs of it.
+/// The real ports of this function.
 struct AwsPorts {
     world: AwsWorld<NoMessaging>,
-    /// By name: the queue, where there is one, and its dead-letter queue.
+    /// By name: the queue, if there is one, and its dead-letter queue.
     queues: Vec<(&'static str, Option<Queue>, Queue)>,
     public_url: Option<String>,
 }
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Error> {
         ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
     let schedule = Schedule::new(AwsPorts { world, queues, public_url: config.public_url });
-    // Init runs at full speed: connections are opened and settings are read before the first request.
+    // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
     schedule.warm().await;
     let schedule = &schedule;
     run(service_fn(move |event: LambdaEvent<Input>| async move {

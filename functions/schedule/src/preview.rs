@@ -1,4 +1,4 @@
-//! Messages shown, not sent.
+//! Previews of messages.
 
 use api::answer::{CostView, MessagesView, OffersView, ProblemView, ShownView, TransliteratedView};
 use api::request::{ChannelName, PreviewRequest, WordingToTry};
@@ -7,9 +7,9 @@ use domain::settings::{Channel, Wording};
 use front::Context;
 use notify::preview::{Cost, Shown, preview};
 
-/// Shows messages in the connection's wording, or in one that is to be tried. Sends nothing.
+/// Shows messages in the connection's wording, or in the wording of the request. Sends nothing.
 pub(crate) fn preview_templates(context: &Context, request: &PreviewRequest) -> MessagesView {
-    let preview = preview(&wanted(request), &context.settings);
+    let preview = preview(&convert_request(request), &context.settings);
     let offers = preview.offers.into_iter().map(|(message, offers)| OffersView {
         message: message.to_owned(),
         always: offers.always.iter().map(|it| (*it).to_owned()).collect(),
@@ -17,13 +17,13 @@ pub(crate) fn preview_templates(context: &Context, request: &PreviewRequest) -> 
     });
     let problems = preview.problems.into_iter().map(|it| ProblemView { path: it.path, problem: it.problem });
     MessagesView {
-        shown: preview.shown.into_iter().map(shown).collect(),
+        shown: preview.shown.into_iter().map(shown_view).collect(),
         offers: offers.collect(),
         problems: problems.collect(),
     }
 }
 
-fn wanted(request: &PreviewRequest) -> notify::preview::PreviewRequest {
+fn convert_request(request: &PreviewRequest) -> notify::preview::PreviewRequest {
     let channel = |it: &ChannelName| match it {
         ChannelName::Sms => Channel::Sms,
         ChannelName::Email => Channel::Email,
@@ -33,17 +33,17 @@ fn wanted(request: &PreviewRequest) -> notify::preview::PreviewRequest {
         languages: request.languages.iter().filter_map(|tag| Language::parse(tag)).collect(),
         channels: request.channels.iter().map(channel).collect(),
         event_type: request.event_type.clone(),
-        wording: request.wording.clone().map(to_try),
+        wording: request.wording.clone().map(convert_wording),
     }
 }
 
-fn to_try(wording: WordingToTry) -> Wording {
+fn convert_wording(wording: WordingToTry) -> Wording {
     let WordingToTry { message, language, sms, subject, text, html } = wording;
     let language = language.as_deref().and_then(Language::parse);
     Wording { message, language, event_type: None, sms, subject, text, html }
 }
 
-fn shown(it: Shown) -> ShownView {
+fn shown_view(it: Shown) -> ShownView {
     ShownView {
         message: it.message.to_owned(),
         notice: it.notice.map(str::to_owned),
@@ -55,13 +55,13 @@ fn shown(it: Shown) -> ShownView {
         subject: it.subject,
         text: it.text,
         html: it.html,
-        cost: it.cost.map(cost),
-        transliterated: it.transliterated.map(|it| TransliteratedView { text: it.text, cost: cost(it.cost) }),
+        cost: it.cost.map(cost_view),
+        transliterated: it.transliterated.map(|it| TransliteratedView { text: it.text, cost: cost_view(it.cost) }),
         problem: it.problem,
     }
 }
 
-fn cost(it: Cost) -> CostView {
+fn cost_view(it: Cost) -> CostView {
     CostView {
         encoding: it.encoding.name().to_owned(),
         units: it.units,

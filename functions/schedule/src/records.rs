@@ -1,4 +1,4 @@
-//! What is stored: bookings, their timelines, VAI's metadata, and the state of the whole.
+//! Stored data: bookings, their timelines, VAI's metadata, and the state of the system.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::resolve::read_invitee;
 use crate::schedule::{Ports, Schedule};
 use crate::view;
 
-/// How many days ahead are listed, unless the request says so.
+/// The default number of days ahead.
 const DAYS_AHEAD: u32 = 7;
 
 /// The path that Calendly delivers to.
@@ -55,7 +55,7 @@ impl<P: Ports> Schedule<P> {
     /// Returns a booking.
     pub(crate) async fn booking(&self, context: &Context, request: &BookingIdRequest) -> Result<BookingView, Refusal> {
         let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
-        let context = &self.context_of_booking(context, None, &booking).await?;
+        let context = &self.context_for_booking(context, None, &booking).await?;
         let leg = booking.current_leg().ok_or_else(|| context.locale.refuse(Why::BookingUnknown))?;
         Ok(view::booking(&booking, leg, &context.locale))
     }
@@ -68,12 +68,11 @@ impl<P: Ports> Schedule<P> {
     ) -> Result<TimelineView, Refusal> {
         let record = self.find_record(context, &request.booking, &Locale::english()).await?;
         let BookingRecord { booking, facts, commands } = record;
-        let lines = timeline(&booking, &facts, &commands).into_iter();
-        let lines = lines.map(|it| LineView { at: it.at, what: it.what, happened: it.happened });
-        Ok(TimelineView { booking: booking.id.to_string(), lines: lines.collect() })
+        let lines = timeline(&booking, &facts, &commands).iter().map(LineView::from).collect();
+        Ok(TimelineView { booking: booking.id.to_string(), lines })
     }
 
-    /// Returns what VAI wrote down with a booking.
+    /// Returns the metadata that VAI stored with a booking.
     pub(crate) async fn metadata(
         &self,
         context: &Context,
@@ -102,13 +101,13 @@ impl<P: Ports> Schedule<P> {
         })
     }
 
-    /// Lists an invitee's meetings to come, as Calendly has them. Those that we know have our own ids.
+    /// Lists an invitee's upcoming meetings at Calendly. Meetings that are stored here have our own ids.
     pub(crate) async fn upcoming(
         &self,
         context: &Context,
         request: &UpcomingRequest,
     ) -> Result<UpcomingAnswer, Refusal> {
-        let email = read_invitee("userEmail", &request.user_email, form::email, context)?;
+        let email = read_invitee("userEmail", &request.user_email, form::parse_email, context)?;
         let zone = self.resolve_zone(context, None, Some(&email)).await?;
         let context = &context.in_zone(&zone);
         let (connection, locale) = (&context.connection, &context.locale);
@@ -126,14 +125,14 @@ impl<P: Ports> Schedule<P> {
         };
         let names: BTreeMap<_, _> = match self.catalog(context).await {
             Ok(catalog) => catalog.event_types.iter().map(|it| (it.uri.clone(), it.name.clone())).collect(),
-            // Then the events' own names are used.
+            // The events' own names are used.
             Err(_) => BTreeMap::new(),
         };
         let events: Vec<_> = found
             .into_iter()
             .map(|it| {
                 let invitee_uuid = uri_uuid(it.invitee.as_str()).to_owned();
-                // A meeting that we don't know has Calendly's id, which leads to it once we do.
+                // A meeting that is not stored here has Calendly's id. It can be used after the meeting is stored.
                 let id = known.invitees.get(&it.invitee).map_or_else(|| invitee_uuid.clone(), ToString::to_string);
                 UpcomingEvent {
                     id,
@@ -159,7 +158,8 @@ impl<P: Ports> Schedule<P> {
         Ok(UpcomingAnswer { success: True, message: locale.upcoming(events.len()), events })
     }
 
-    /// Whether a subscription delivers to this connection and this stack: another stack may have one of its own.
+    /// Returns whether a subscription delivers to this connection of this stack. Another stack may have its own
+    /// subscription.
     fn is_ours(&self, callback_url: &str, connection: &ConnectionName) -> bool {
         let url = callback_url.split('?').next().unwrap_or_default().trim_end_matches('/');
         let path = if *connection == ConnectionName::default() {
@@ -173,7 +173,7 @@ impl<P: Ports> Schedule<P> {
         }
     }
 
-    /// Returns the state of the whole, and what needs a person's attention.
+    /// Returns the state of the system, and problems that a person must look at.
     pub(crate) async fn status(&self, context: &Context) -> Result<StatusView, Refusal> {
         let (connection, locale) = (&context.connection, &Locale::english());
         let last_webhook = self.store().last_webhook(connection).await.map_err(|error| locale.unavailable(&error))?;
@@ -185,7 +185,7 @@ impl<P: Ports> Schedule<P> {
         let subscription = match self.calendly().list_subscriptions(connection).await {
             Ok(all) => {
                 let ours = all.into_iter().filter(|it| self.is_ours(&it.callback_url, connection));
-                // Of several, the one that delivers counts.
+                // If there are several, the one that delivers counts.
                 let best = ours.max_by_key(|it| (it.state == "active", it.retry_started_at.is_none()));
                 Some(best.map_or_else(missing, |it| SubscriptionView {
                     state: it.state,
@@ -211,7 +211,7 @@ impl<P: Ports> Schedule<P> {
             problems.push(format!("The {} dead-letter queue holds {} messages.", queue.name, queue.dead));
         }
         Ok(StatusView {
-            // It is written once a minute at most: a fraction of a second would mean nothing.
+            // It is written at most once a minute, so a fraction of a second has no meaning.
             last_webhook: last_webhook.map(|at| at.round(Unit::Second).unwrap_or(at)),
             totals: TotalsView {
                 upcoming: totals.upcoming,

@@ -1,4 +1,4 @@
-//! Requests to book: how one is recognised when it is made again, and what comes of it.
+//! Requests to book: how a repetition is recognized, and how the outcome is answered.
 
 use api::answer::LocationView;
 use api::request::BookRequest;
@@ -15,32 +15,34 @@ use crate::links::NewLink;
 use crate::resolve::invitee_invalid;
 use crate::schedule::{Ports, Schedule};
 
-/// How many bookings of one conversation for one time may have been canceled before it needs a key of its own.
+/// How many bookings of one conversation for one time may be canceled before the caller needs its own idempotency key.
 const MOST_ENDED: usize = 8;
 
-/// What a request is recognised by.
+/// The key by which a request is recognized.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Key {
-    /// The caller's own name for it.
-    Given(String),
-    /// What it asks for: equal for requests that ask for the same.
-    Of(Vec<String>),
+    /// The caller's idempotency key.
+    #[serde(rename = "Given")]
+    Caller(String),
+    /// The parts of the request that are equal in repetitions.
+    #[serde(rename = "Of")]
+    Derived(Vec<String>),
 }
 
 impl Key {
-    /// The caller's key, else what makes requests of one conversation the same: what is to be booked, and when.
+    /// Returns the caller's key, else a key derived from the conversation, the event type and the time.
     pub(crate) fn new(context: &Context, request: &BookRequest, event_type: &EventType, start: Timestamp) -> Self {
         match &context.caller.idempotency_key {
-            Some(key) => Self::Given(key.clone()),
-            None => Self::Of(vec![request.conversation_id.clone(), event_type.uri.to_string(), start.to_string()]),
+            Some(key) => Self::Caller(key.clone()),
+            None => Self::Derived(vec![request.conversation_id.clone(), event_type.uri.to_string(), start.to_string()]),
         }
     }
 
-    /// The token of the key. A booking that has ended makes room for another under the same derived key.
+    /// Returns the token of the key. After a booking has ended, another one can be made with the same derived key.
     pub(crate) fn token(&self, connection: &ConnectionName, ended: Option<&InviteeUri>) -> Token {
         let mut parts = match self {
-            Self::Given(key) => vec!["given", key],
-            Self::Of(parts) => std::iter::once("derived").chain(parts.iter().map(String::as_str)).collect(),
+            Self::Caller(key) => vec!["given", key],
+            Self::Derived(parts) => std::iter::once("derived").chain(parts.iter().map(String::as_str)).collect(),
         };
         parts.extend(ended.map(InviteeUri::as_str));
         Token::from_key(connection, &digest(&parts))
@@ -48,19 +50,19 @@ impl Key {
 
     fn origin(&self) -> KeyOrigin {
         match self {
-            Self::Given(_) => KeyOrigin::Caller,
-            Self::Of(_) => KeyOrigin::Request,
+            Self::Caller(_) => KeyOrigin::Caller,
+            Self::Derived(_) => KeyOrigin::Request,
         }
     }
 }
 
-/// A request to book, as far as it must be recognised.
+/// The parts of a request to book that identify it.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) key: Key,
     pub(crate) digest: String,
     pub(crate) email: Private<String>,
-    /// Whose budget it counts against.
+    /// The owner whose budget it counts against.
     pub(crate) owner: String,
 }
 
@@ -79,16 +81,16 @@ impl Identity {
     }
 }
 
-/// What is known of a request before anything is asked.
+/// What is known of a request before Calendly is asked.
 pub(crate) enum Started {
-    /// It was booked before.
+    /// The request was booked before.
     Booked(Box<Booking>),
-    /// It was never made.
+    /// The request is new.
     New(Box<BookingRequest<New>>),
 }
 
 impl<P: Ports> Schedule<P> {
-    /// Looks a request up. Where its booking has ended, a derived key begins anew.
+    /// Looks up a request. If its booking has ended and its key is derived, the request is new.
     pub(crate) async fn start_request(&self, context: &Context, identity: &Identity) -> Result<Started, Refusal> {
         let (connection, locale) = (&context.connection, &context.locale);
         let mut ended = None;
@@ -105,7 +107,7 @@ impl<P: Ports> Schedule<P> {
                 RequestLookup::KeyReused => return Err(locale.refuse(Why::KeyReused { booking })),
             }
         }
-        // A caller that cancels and books the same hour again and again needs a key of its own.
+        // A caller that cancels and books the same time repeatedly needs its own idempotency key.
         let booking = identity.request(connection, ended.as_ref()).booking.to_string();
         Err(locale.refuse(Why::KeyReused { booking }))
     }
@@ -119,7 +121,7 @@ impl<P: Ports> Schedule<P> {
         known.map_err(|error| context.locale.unfinished(&error))
     }
 
-    /// If the same request was booked concurrently, returns that booking instead of the refusal.
+    /// Returns the booking of the same request if it was booked concurrently, else the refusal.
     pub(crate) async fn booked_concurrently(
         &self,
         context: &Context,
@@ -135,7 +137,7 @@ impl<P: Ports> Schedule<P> {
         }
     }
 
-    /// Books, or refuses.
+    /// Submits a request to Calendly.
     pub(crate) async fn submit_request(
         &self,
         context: &Context,
@@ -152,11 +154,11 @@ impl<P: Ports> Schedule<P> {
                 Err(self.budget_exhausted(context, event_type, spent, link))
             }
             SubmitOutcome::Refused { reason, detail, parameters } => {
-                tracing::error!(reason = reason.code(), detail, "Calendly refused a booking");
+                tracing::error!(reason = reason.code(), detail, "booking refused by Calendly");
                 Err(refused_form(context, event_type, &parameters))
             }
             SubmitOutcome::Unavailable(detail) => {
-                tracing::warn!(detail, "nothing was booked");
+                tracing::warn!(detail, "booking not sent to Calendly");
                 Err(locale.refuse(Why::CalendlyUnavailable).after(5))
             }
             SubmitOutcome::Doubtful(until) => Err(self.in_progress(context, until)),
@@ -164,7 +166,7 @@ impl<P: Ports> Schedule<P> {
         }
     }
 
-    /// The link that a person gets for whom there is no budget: for a move the invitee's own, else a new one.
+    /// Returns the link for a person when the budget is spent: for a move the invitee's own link, else a new one.
     async fn link_instead(
         &self,
         context: &Context,
@@ -190,20 +192,20 @@ impl<P: Ports> Schedule<P> {
     ) -> Refusal {
         let BudgetSpent { span, free_at } = spent;
         let seconds = u32::try_from(free_at.duration_since(self.now()).as_secs().max(1)).unwrap_or(u32::MAX);
-        let window = span.map_or_else(|| window_of(seconds), Span::name);
+        let window = span.map_or_else(|| window_for(seconds), Span::name);
         let message = context.locale.busy(&event_type.name, link.is_some());
         Refusal::new(Why::BudgetExhausted { link, available_at: free_at, window: window.to_owned() }, message)
             .after(seconds)
     }
 
-    /// Refuses because a request is being worked on until an instant.
+    /// Refuses because the request is in progress until an instant.
     pub(crate) fn in_progress(&self, context: &Context, until: Timestamp) -> Refusal {
         let seconds = until.duration_since(self.now()).as_secs().clamp(1, 60);
         context.locale.refuse(Why::InProgress).after(u32::try_from(seconds).unwrap_or(1))
     }
 }
 
-/// Refuses a form that Calendly refused, by the fields that it names.
+/// Returns the refusal for a form that Calendly refused, according to the fields that Calendly names.
 fn refused_form(context: &Context, event_type: &EventType, parameters: &[String]) -> Refusal {
     let names = |part: &str| parameters.iter().any(|it| it.contains(part));
     let fields = [("email", "inviteeEmail"), ("name", "inviteeName"), ("text_reminder_number", "phone")];
@@ -217,7 +219,7 @@ fn refused_form(context: &Context, event_type: &EventType, parameters: &[String]
     context.locale.refuse(Why::CalendlyRefused)
 }
 
-/// The leg with which a booking has ended, or is about to.
+/// Returns the last leg of a booking that is canceled or being canceled.
 pub(crate) fn ended_leg(booking: &Booking) -> Option<InviteeUri> {
     match booking.state()? {
         BookingState::Canceled(leg, _) => Some(leg.invitee.clone()),
@@ -226,19 +228,19 @@ pub(crate) fn ended_leg(booking: &Booking) -> Option<InviteeUri> {
     }
 }
 
-/// Whose budget a booking counts against. An event type without an owner has a budget of its own.
+/// Returns the owner whose budget a booking counts against. An event type without an owner has its own budget.
 pub(crate) fn owner(event_type: &EventType) -> &str {
     if event_type.owner.is_empty() { event_type.uri.as_str() } else { &event_type.owner }
 }
 
-/// Equal for requests that mean the same booking. What the agent notes beside it may differ from try to try.
-pub(crate) fn request_digest(request: &BookRequest, event_type: &EventType, wish: Timestamp) -> String {
+/// Returns a hash that is equal for requests for the same booking. The agent's notes may differ between tries.
+pub(crate) fn request_digest(request: &BookRequest, event_type: &EventType, start: Timestamp) -> String {
     let same = BookRequest {
         event_type: Some(event_type.uri.to_string()),
         topic: None,
         host: None,
         invitee_email: Private::new(request.invitee_email.expose().trim().to_lowercase()),
-        preferred_time: When::Instant(wish),
+        preferred_time: When::Instant(start),
         conversation_id: String::new(),
         user_id: None,
         agent_type: None,
@@ -251,7 +253,7 @@ pub(crate) fn request_digest(request: &BookRequest, event_type: &EventType, wish
     digest(&[&serde_json::to_string(&same).unwrap_or_default()])
 }
 
-fn window_of(seconds: u32) -> &'static str {
+fn window_for(seconds: u32) -> &'static str {
     match seconds {
         0..=60 => "minute",
         61..=3_600 => "hour",

@@ -1,4 +1,4 @@
-//! From the words of a request to what they mean: an event type, a host, a time zone, an instant, the invitee.
+//! Resolves the words of a request: event type, host, time zone, instant, invitee.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 use crate::schedule::{Ports, Schedule};
 
-/// The words that name an event type.
+/// The words that select an event type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a> {
     /// Its name, slug or URI.
@@ -27,7 +27,7 @@ pub(crate) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(crate) fn of_booking(request: &'a BookRequest) -> Self {
+    pub(crate) fn from_request(request: &'a BookRequest) -> Self {
         Self {
             event_type: request.event_type.as_deref(),
             topic: request.topic.as_deref(),
@@ -36,12 +36,12 @@ impl<'a> Words<'a> {
     }
 }
 
-/// A private text, for a look-up.
+/// Returns a private text, for a look-up.
 pub(crate) fn exposed(text: &Option<Private<String>>) -> Option<&str> {
     text.as_ref().map(|it| it.expose().as_str())
 }
 
-/// Finds an event type: by its name where one is given, else by the settings' topics.
+/// Finds an event type by its name if given, else by the topics of the settings.
 pub(crate) fn event_type<'a>(
     catalog: &'a Catalog,
     words: Words<'_>,
@@ -54,7 +54,7 @@ pub(crate) fn event_type<'a>(
     };
     let found = match (words.event_type, words.topic) {
         (Some(name), _) => catalog.find(name, host),
-        (None, Some(topic)) => catalog.by_topic(&context.settings.topics, topic, host),
+        (None, Some(topic)) => catalog.find_by_topic(&context.settings.topics, topic, host),
         (None, None) => return Err(invalid("eventType", "or topic is needed")),
     };
     found.map_err(|no_match| match no_match {
@@ -75,8 +75,8 @@ fn host<'a>(catalog: &'a Catalog, name: &str, context: &Context) -> Result<&'a H
     catalog.find_host(name).map_err(|near| context.locale.refuse(Why::HostUnknown { near }))
 }
 
-/// Reads a time as an instant. A local time that the clocks skip is the hour after; of one that they show twice, the
-/// first.
+/// Returns a time as an instant. A local time that clocks skip is the hour after; one that they repeat is the first
+/// one.
 pub(crate) fn instant(when: When, zone: &TimeZone, path: &str) -> Result<Timestamp, Refusal> {
     when.instant(zone).ok_or_else(|| invalid(path, "is no moment that there is"))
 }
@@ -97,26 +97,27 @@ pub(crate) fn invitee_invalid(field: &str, context: &Context) -> Refusal {
 }
 
 impl<P: Ports> Schedule<P> {
-    /// The invitee of a booking request, and the context in their time zone.
+    /// Returns the invitee of a booking request, and the context in their time zone.
     pub(crate) async fn resolve_invitee(
         &self,
         context: &Context,
         request: &BookRequest,
     ) -> Result<(Person, Context), Refusal> {
-        let early = match &request.timezone {
+        let provisional = match &request.timezone {
             Some(zone) => context.in_zone(zone),
             None => context.clone(),
         };
-        let email = read_invitee("inviteeEmail", &request.invitee_email, form::email, &early)?;
-        let name = read_invitee("inviteeName", &request.invitee_name, form::name, &early)?;
-        let phone = request.phone.as_ref().map(|it| read_invitee("phone", it, form::phone, &early)).transpose()?;
-        let zone = self.resolve_zone(&early, request.timezone.as_deref(), Some(&email)).await?;
+        let email = read_invitee("inviteeEmail", &request.invitee_email, form::parse_email, &provisional)?;
+        let name = read_invitee("inviteeName", &request.invitee_name, form::parse_name, &provisional)?;
+        let phone =
+            request.phone.as_ref().map(|it| read_invitee("phone", it, form::parse_phone, &provisional)).transpose()?;
+        let zone = self.resolve_zone(&provisional, request.timezone.as_deref(), Some(&email)).await?;
         let context = context.in_zone(&zone);
         Ok((Person { name, email, zone, phone }, context))
     }
 
-    /// The time zone of an invitee: the one that the request names, else that of their latest booking, else the
-    /// settings'.
+    /// Returns the time zone of an invitee: the one in the request, else that of their latest booking, else the
+    /// settings' fallback.
     pub(crate) async fn resolve_zone(
         &self,
         context: &Context,
@@ -136,9 +137,9 @@ impl<P: Ports> Schedule<P> {
         Ok(context.settings.fallback_zone.clone())
     }
 
-    /// The context in which a booking's invitee is answered: in their time zone, unless the request names another; in
-    /// the event type's language or the one that VAI named, unless the request asks for another.
-    pub(crate) async fn context_of_booking(
+    /// Returns the context for a booking's invitee. The time zone is the request's, else the booking's. The language is
+    /// the request's, else the event type's, else the one in VAI's metadata.
+    pub(crate) async fn context_for_booking(
         &self,
         context: &Context,
         named_zone: Option<&str>,
@@ -154,7 +155,7 @@ impl<P: Ports> Schedule<P> {
         Ok(context.in_zone_and_language(&zone, language.or(from_vai.and_then(Language::parse))))
     }
 
-    /// A host, `me` being the token's owner: the URI and the time zone.
+    /// Returns a host's URI and time zone; `me` is the token's owner.
     pub(crate) async fn resolve_host(
         &self,
         context: &Context,

@@ -1,4 +1,4 @@
-//! The schedule function: its ports, its state, and which operation is done where.
+//! The schedule function: its ports, its state, and the dispatch of operations.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::catalogs::Catalogs;
 use crate::preview::preview_templates;
 
-/// What the schedule function needs of the outside world, beyond what its [`Front`] does.
+/// The ports of the schedule function, in addition to those that [`Front`] needs.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 pub trait Ports: front::Ports<World: World<Store: Connections, Calendly: CalendlyAccount>> {
     /// Reads how full the queues are.
@@ -27,9 +27,9 @@ pub trait Ports: front::Ports<World: World<Store: Connections, Calendly: Calendl
 pub struct QueueState {
     /// `intake`, `due` or `scheduler`.
     pub name: &'static str,
-    /// Messages that wait.
+    /// Waiting messages.
     pub waiting: u64,
-    /// Messages that are being processed.
+    /// Messages in processing.
     pub in_flight: u64,
     /// Messages in the dead-letter queue.
     pub dead: u64,
@@ -44,12 +44,12 @@ pub struct Schedule<P> {
 }
 
 impl<P: Ports> Schedule<P> {
-    /// A function that remembers nothing yet.
+    /// Returns a function with empty caches.
     pub fn new(ports: P) -> Self {
         Self { front: Front::new(ports), limiter: CallLimiter::default(), catalogs: Catalogs::default() }
     }
 
-    /// Reads what the default connection's first request will need.
+    /// Reads the data that the default connection's first request needs.
     pub async fn warm(&self) {
         self.front.warm().await;
     }
@@ -109,23 +109,24 @@ impl<P: Ports> Schedule<P> {
         engine::Clock::now(self.world().clock())
     }
 
-    /// The engine, for a call.
+    /// Returns the engine's invocation for a call.
     pub(crate) fn invocation<'a>(&'a self, context: &'a Context) -> Invocation<'a, P::World> {
         let (world, limiter) = (self.world(), &self.limiter);
         Invocation { world, limiter, connection: &context.connection, deadline: context.caller.deadline }
     }
 
-    /// The connection's event types: read at most once a minute, and again as soon as Calendly reports a change.
+    /// Returns the connection's event types. The table is read at most once a minute, and the event types are read
+    /// again when Calendly has reported a change.
     pub(crate) async fn catalog(&self, context: &Context) -> Result<Arc<Catalog>, Refusal> {
         self.catalogs.current(self.world(), context).await
     }
 
-    /// The connection's event types as they are remembered. To be used before [`Schedule::catalog_since`].
-    pub(crate) async fn remembered_catalog(&self, context: &Context) -> Result<Arc<Catalog>, Refusal> {
-        self.catalogs.remembered(self.world(), context).await
+    /// Returns the connection's cached event types. Use it before [`Schedule::catalog_since`].
+    pub(crate) async fn cached_catalog(&self, context: &Context) -> Result<Arc<Catalog>, Refusal> {
+        self.catalogs.cached(self.world(), context).await
     }
 
-    /// The event types, read after the given change.
+    /// Returns the event types as read after the given change.
     pub(crate) async fn catalog_since(
         &self,
         context: &Context,

@@ -1,4 +1,4 @@
-//! Bookings and slots as they are answered.
+//! Views of bookings and slots in answers.
 
 use api::answer::{BookingView, DayView, InviteeView, SlotView, Status};
 use domain::scheduling::Slot;
@@ -6,31 +6,26 @@ use domain::{Booking, BookingState, Leg, Private, uri_uuid};
 use front::Locale;
 use jiff::civil::Date;
 
-/// A free slot.
+/// Returns the view of a free slot.
 pub(crate) fn slot(slot: &Slot, locale: &Locale) -> SlotView {
-    SlotView {
-        start_time: slot.start,
-        end_time: slot.end,
-        local_time: locale.when(slot.start),
-        remaining: slot.remaining,
-    }
+    SlotView::new(slot, locale.when(slot.start))
 }
 
-/// Slots grouped by day, in order.
+/// Groups slots by day. `slots` must be sorted by time.
 pub(crate) fn days<'a>(slots: impl IntoIterator<Item = &'a Slot>, locale: &Locale) -> Vec<DayView> {
     let tz = locale.tz();
     let mut days: Vec<DayView> = Vec::new();
-    for one in slots {
-        let date: Date = one.start.to_zoned(tz.clone()).date();
+    for item in slots {
+        let date: Date = item.start.to_zoned(tz.clone()).date();
         match days.last_mut().filter(|day| day.date == date) {
-            Some(day) => day.slots.push(slot(one, locale)),
-            None => days.push(DayView { date, slots: vec![slot(one, locale)] }),
+            Some(day) => day.slots.push(slot(item, locale)),
+            None => days.push(DayView { date, slots: vec![slot(item, locale)] }),
         }
     }
     days
 }
 
-/// A booking, at one of its legs.
+/// Returns the view of a booking at one of its legs.
 pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingView {
     let details = &leg.details;
     let location = details.join_url.as_deref().map(Private::from).or_else(|| details.location.clone());
@@ -50,7 +45,7 @@ pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingV
         end_time: details.end,
         timezone: locale.zone.clone(),
         local_time: locale.when(details.start),
-        location: location,
+        location,
         invitee: InviteeView { email: details.email.clone(), name: details.name.clone() },
         meeting_url: details.join_url.clone(),
         cancel_url: details.cancel_url.clone(),

@@ -1,7 +1,8 @@
-//! Every call from outside that isn't VAI's: make sure whose it is over its raw bytes, queue it, answer. Nothing is
-//! read into a body here. `provider` has the providers, `unsubscribe` the link that people follow.
+//! Receives the providers' webhooks: verifies the signature over the raw bytes, queues the call, answers. Bodies are
+//! not parsed here. `provider` has the providers, `unsubscribe` the opt-out page.
 
 mod provider;
+mod rejection;
 mod unsubscribe;
 
 use std::time::Duration;
@@ -16,28 +17,29 @@ use wire::intake::{Envelope, Source};
 use wire::signature::SignatureError;
 
 use crate::provider::{InboundCall, Provider, VerifiedCall};
+use crate::rejection::Rejection;
 use crate::unsubscribe::{Page, UnsubscribeLink, language, page};
 
-/// Calendly wants an answer soon, EngageLab within three seconds, and our own promise is two: whatever the outside
-/// takes longer for is a 503, upon which Calendly comes again.
+/// The time for reading keys and queueing a call. After it the answer is 503, and Calendly sends the webhook again.
+/// EngageLab waits at most 3 seconds for an answer; we promise 2.
 pub const BUDGET: Duration = Duration::from_millis(1_500);
 
-/// Calendly's bodies are a few KiB; so are the others'.
+/// In bytes. The providers' bodies are a few KiB.
 pub const LARGEST_BODY: usize = 256 * 1024;
 
-/// What the handler asks of the outside.
+/// What the handler needs from outside.
 pub trait Ports: Sync {
-    /// What a connection's calls are signed with.
+    /// Returns the keys that sign the calls for a connection.
     fn signing(&self, connection: &ConnectionName) -> impl Future<Output = Result<Signing, SecretError>> + Send;
-    /// The same read anew, in case it just changed; `None` when it was read a moment ago.
+    /// Reads the keys again, in case they have just changed; `None` when they were read a moment ago.
     fn reread_signing(&self, connection: &ConnectionName) -> impl Future<Output = Option<Signing>> + Send;
     /// Puts a message on the intake queue.
     fn enqueue(&self, message: String) -> impl Future<Output = Result<(), QueueError>> + Send;
-    /// Where callers reach us, without a slash at its end.
+    /// Returns our URL for callers, without a slash at its end.
     fn public_url(&self) -> Option<&str>;
-    /// Now.
+    /// Returns the time now.
     fn now(&self) -> Timestamp;
-    /// Counts a metric.
+    /// Adds one to a metric.
     fn count(&self, metric: &str, reason: &str);
 }
 
@@ -73,7 +75,7 @@ async fn receive_call(
     if *request.method() != Method::POST {
         return method_not_allowed("POST");
     }
-    let body = body_of(request);
+    let body = body_bytes(request);
     if body.len() > LARGEST_BODY {
         ports.count("Refused", "too_large");
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 256 KiB.");
@@ -89,24 +91,23 @@ async fn receive_call(
         tolerance_seconds: i64::from(tolerance_seconds),
     };
     match within_budget(accept_call(ports, provider, &call)).await {
-        Ok(taken) => {
-            ports.count("Accepted", taken);
+        Ok(reason) => {
+            ports.count("Accepted", reason);
             answer(StatusCode::OK, Body::Empty)
         }
         Err(Rejection::UnknownConnection) => {
             ports.count("Refused", "unknown_connection");
             not_found()
         }
-        Err(Rejection::BadSignature(why)) => {
-            let (source, reason) = (provider.source().name(), why.name());
+        Err(Rejection::BadSignature(error)) => {
+            let (source, reason) = (provider.source().name(), error.name());
             tracing::info!(connection = %connection, source, reason, "webhook refused");
             ports.count("Refused", reason);
             refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
         }
-        // Calendly comes again. Brevo does not: what it isn't answered 200 for it drops. To say 200 all the same would
-        // save no receipt, and hide from its log, and from ours, that one was lost.
-        Err(Rejection::Unavailable(what)) => {
-            ports.count("Unavailable", what);
+        // Calendly sends the call again. Brevo does not: the receipt is lost, and 503 shows that in its log and ours.
+        Err(Rejection::Unavailable(reason)) => {
+            ports.count("Unavailable", reason);
             unavailable()
         }
     }
@@ -114,20 +115,20 @@ async fn receive_call(
 
 async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &Request) -> Response<Body> {
     let language = language(request.uri().query());
-    let is_meant = match *request.method() {
+    let is_confirmed = match *request.method() {
         Method::GET => false,
         Method::POST => true,
         _ => return method_not_allowed("GET, POST"),
     };
-    match within_budget(follow_link(ports, link, is_meant)).await {
-        Ok(said) => {
-            if said == Page::Done {
+    match within_budget(follow_link(ports, link, is_confirmed)).await {
+        Ok(next) => {
+            if next == Page::Done {
                 ports.count("Accepted", "unsubscribe");
             }
-            page(said, language)
+            page(next, language)
         }
-        Err(Rejection::Unavailable(what)) => {
-            ports.count("Unavailable", what);
+        Err(Rejection::Unavailable(reason)) => {
+            ports.count("Unavailable", reason);
             page(Page::Failed, language)
         }
         Err(_) => {
@@ -137,20 +138,12 @@ async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &
     }
 }
 
-/// Why a call is not taken.
-#[derive(PartialEq, Eq, Debug)]
-enum Rejection {
-    UnknownConnection,
-    BadSignature(SignatureError),
-    Unavailable(&'static str),
-}
-
-/// What has no answer within the budget is unavailable.
+/// Runs `work`, and rejects the call as unavailable when the budget is over.
 async fn within_budget<T>(work: impl Future<Output = Result<T, Rejection>>) -> Result<T, Rejection> {
     tokio::time::timeout(BUDGET, work).await.unwrap_or(Err(Rejection::Unavailable("out_of_time")))
 }
 
-/// Makes sure of a call and queues it; what it was taken as.
+/// Verifies a call and queues it. Returns the reason for the metric.
 async fn accept_call(
     ports: &impl Ports,
     provider: Provider,
@@ -160,7 +153,7 @@ async fn accept_call(
     let keys = ports.signing(connection).await.map_err(|error| match error {
         SecretError::Unknown(_) => Rejection::UnknownConnection,
         SecretError::Malformed { .. } | SecretError::Unavailable { .. } => {
-            tracing::error!(connection = %connection, error = %error, "the signing keys can't be had");
+            tracing::error!(connection = %connection, error = %error, "signing keys not available");
             Rejection::Unavailable("signing_keys")
         }
     })?;
@@ -171,8 +164,8 @@ async fn accept_call(
         verified = provider.verify_signature(call, &keys);
     }
     let VerifiedCall { nonce, query } = match verified {
-        // EngageLab asks whether anybody is there before it knows any secret. One that is signed is queued like any
-        // call, so that its header is used up.
+        // EngageLab tests the address before it knows a secret. A signed test call is queued like any other, so that
+        // its nonce cannot be used again.
         Err(Rejection::BadSignature(_)) if provider.is_probe(call.body) => return Ok("probe"),
         verified => verified?,
     };
@@ -181,28 +174,28 @@ async fn accept_call(
     Ok("accepted")
 }
 
-/// Looks whether a link can be ours, and does what it is for when that is meant.
-async fn follow_link(ports: &impl Ports, link: &UnsubscribeLink, is_meant: bool) -> Result<Page, Rejection> {
-    // No key is needed: whoever wants to be left alone is not to wait for Secrets Manager.
+/// Checks that the link's connection exists, and queues the opt-out when the person has confirmed it.
+async fn follow_link(ports: &impl Ports, link: &UnsubscribeLink, is_confirmed: bool) -> Result<Page, Rejection> {
+    // No key is needed, so an opt-out works when Secrets Manager does not.
     if let Err(SecretError::Unknown(_)) = ports.signing(&link.connection).await {
         return Err(Rejection::UnknownConnection);
     }
-    if !is_meant {
+    if !is_confirmed {
         return Ok(Page::Ask);
     }
-    let body = link.of.to_json().into_bytes();
+    let body = link.target.to_json().into_bytes();
     enqueue(ports, &Envelope::new(Source::Unsubscribe, link.connection.clone(), ports.now(), body)).await?;
     Ok(Page::Done)
 }
 
 async fn enqueue(ports: &impl Ports, envelope: &Envelope) -> Result<(), Rejection> {
     ports.enqueue(envelope.to_json()).await.map_err(|error| {
-        tracing::error!(error = %error, "the intake queue did not take a call");
+        tracing::error!(error = %error, "call not queued");
         Rejection::Unavailable("intake_queue")
     })
 }
 
-fn body_of(request: &Request) -> &[u8] {
+fn body_bytes(request: &Request) -> &[u8] {
     match request.body() {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,

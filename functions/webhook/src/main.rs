@@ -1,4 +1,4 @@
-//! The webhook function: configuration, connections and secrets at init, then one request at a time.
+//! The webhook function: reads configuration and secrets at init, then handles one request at a time.
 
 use domain::ConnectionName;
 use jiff::Timestamp;
@@ -50,11 +50,12 @@ async fn main() -> Result<(), Error> {
         secrets: Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix),
         public_url: config.public_url,
     };
-    // Init runs at full speed: the TLS handshakes and the default connection's keys are had before the first request.
-    let newcomer = ConnectionName::default();
-    let (_, keys) = tokio::join!(ports.intake.warm(), ports.secrets.signing(&newcomer));
+    // Lambda gives init a full CPU, so the TLS handshakes and the default connection's keys are done before the first
+    // request.
+    let connection = ConnectionName::default();
+    let (_, keys) = tokio::join!(ports.intake.warm(), ports.secrets.signing(&connection));
     if let Err(error) = keys {
-        tracing::warn!(error = %error, "the default connection has no signing keys yet");
+        tracing::warn!(error = %error, "default connection has no signing keys yet");
     }
     let ports = &ports;
     run(service_fn(move |request: Request| async move {

@@ -1,4 +1,4 @@
-//! The providers that call us: each one's path, and how its signature is verified.
+//! The providers that call us: the path of each, and how its signature is verified.
 
 use domain::ConnectionName;
 use jiff::Timestamp;
@@ -7,9 +7,9 @@ use runtime::Signing;
 use wire::intake::Source;
 use wire::signature::{SignatureError, calendly, engagelab, shared_secret, twilio};
 
-use crate::Rejection;
+use crate::rejection::Rejection;
 
-/// Where each provider calls; a connection's name may follow. A connection left out is `default`.
+/// The path that each provider calls. `/` and a connection's name may follow; without it the connection is `default`.
 const ROUTES: [(&str, Provider); 4] = [
     ("/webhooks/calendly", Provider::Calendly),
     ("/webhooks/engagelab", Provider::Engagelab),
@@ -26,13 +26,13 @@ pub(crate) enum Provider {
     Brevo,
 }
 
-/// A call as it came, and what it is held against.
+/// A call as received, with what its signature is verified against.
 pub(crate) struct InboundCall<'a> {
     pub(crate) connection: &'a ConnectionName,
     pub(crate) headers: &'a HeaderMap,
-    /// As it was asked for, for it may be signed.
+    /// Unchanged: a provider may have signed it.
     pub(crate) path: &'a str,
-    /// The same.
+    /// Unchanged: a provider may have signed it.
     pub(crate) query: Option<&'a str>,
     pub(crate) body: &'a [u8],
     pub(crate) public_url: Option<&'a str>,
@@ -40,17 +40,17 @@ pub(crate) struct InboundCall<'a> {
     pub(crate) tolerance_seconds: i64,
 }
 
-/// What a genuine call brings besides its body.
+/// What a verified call has besides its body.
 #[derive(PartialEq, Eq, Debug, Default)]
 pub(crate) struct VerifiedCall {
     /// EngageLab's nonce.
     pub(crate) nonce: Option<String>,
-    /// The query, where the signature covers it.
+    /// The query, if the signature covers it.
     pub(crate) query: Option<String>,
 }
 
 impl Provider {
-    /// The provider that calls this path, and the connection that the path names.
+    /// Returns the provider that calls this path, and the connection that the path names.
     pub(crate) fn for_path(path: &str) -> Option<(Self, ConnectionName)> {
         ROUTES.iter().find_map(|(prefix, provider)| {
             let connection = match path.strip_prefix(prefix)? {
@@ -61,7 +61,7 @@ impl Provider {
         })
     }
 
-    /// The source that its envelopes name.
+    /// Returns the source that its envelopes name.
     pub(crate) fn source(self) -> Source {
         match self {
             Self::Calendly => Source::Calendly,
@@ -71,8 +71,7 @@ impl Provider {
         }
     }
 
-    /// Whether it is EngageLab trying the address out, before it has been told what to sign with: `{}`, without
-    /// meaning.
+    /// Returns whether the body is EngageLab's test of the address: `{}`. It comes before EngageLab has the secret.
     pub(crate) fn is_probe(self, body: &[u8]) -> bool {
         let is_empty_object = || {
             let inside = body.trim_ascii().strip_prefix(b"{")?.strip_suffix(b"}")?;
@@ -81,7 +80,7 @@ impl Provider {
         self == Self::Engagelab && is_empty_object() == Some(true)
     }
 
-    /// Makes sure whose call it is, under the keys that its connection has.
+    /// Verifies the signature of a call with the keys of its connection.
     pub(crate) fn verify_signature(self, call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, Rejection> {
         match self {
             Self::Calendly => verify_calendly(call, keys),
@@ -94,7 +93,7 @@ impl Provider {
 
 fn verify_calendly(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, Rejection> {
     if keys.calendly.is_empty() {
-        tracing::error!(connection = %call.connection, "there is no signing key: `make connect` makes one");
+        tracing::error!(connection = %call.connection, "no signing key for Calendly, run `make connect`");
         return Err(Rejection::Unavailable("signing_keys"));
     }
     let header = call.header(calendly::HEADER);
@@ -103,18 +102,18 @@ fn verify_calendly(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCal
     Ok(VerifiedCall::default())
 }
 
-/// Seconds.
+/// In seconds. EngageLab does not sign the body, so a captured header must expire soon, even if the configuration
+/// allows more.
 const LONGEST_FOR_ENGAGELAB: i64 = 300;
 
 fn verify_engagelab(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, SignatureError> {
     let keys = keys.engagelab.as_ref().ok_or(SignatureError::NoKey)?;
     let header = call.header(engagelab::HEADER);
     let username = keys.username.expose();
-    // Its body is not signed: a header must not be good for long, whatever is allowed to the others.
     let tolerance = call.tolerance_seconds.min(LONGEST_FOR_ENGAGELAB);
     let nonce = engagelab::verify(header, username, &keys.secret, call.now, tolerance)?;
-    if let Some(agreed) = &keys.authorization {
-        shared_secret::verify_header(call.header(shared_secret::HEADER), agreed)?;
+    if let Some(secret) = &keys.authorization {
+        shared_secret::verify_header(call.header(shared_secret::HEADER), secret)?;
     }
     Ok(VerifiedCall { nonce: Some(nonce), query: None })
 }
@@ -122,7 +121,7 @@ fn verify_engagelab(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCa
 fn verify_twilio(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, Rejection> {
     let token = keys.twilio.as_ref().ok_or(Rejection::BadSignature(SignatureError::NoKey))?;
     let Some(public_url) = call.public_url else {
-        tracing::error!("PUBLIC_URL is not set, and Twilio signs it: its calls can't be checked");
+        tracing::error!("call of Twilio not verifiable, PUBLIC_URL is not set");
         return Err(Rejection::Unavailable("public_url"));
     };
     let query = call.query.map_or_else(String::new, |query| format!("?{query}"));
@@ -148,23 +147,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_provider_has_its_path() {
-        let at = |path: &str| {
+    fn each_provider_has_its_own_path() {
+        let route = |path: &str| {
             Provider::for_path(path).map(|(provider, connection)| (provider, connection.as_str().to_owned()))
         };
         for (prefix, provider) in ROUTES {
             assert_eq!(prefix, format!("/webhooks/{}", provider.source().name()));
-            assert_eq!(at(prefix), Some((provider, "default".to_owned())));
-            assert_eq!(at(&format!("{prefix}/acme")), Some((provider, "acme".to_owned())));
+            assert_eq!(route(prefix), Some((provider, "default".to_owned())));
+            assert_eq!(route(&format!("{prefix}/acme")), Some((provider, "acme".to_owned())));
             for elsewhere in ["x", "/", "/Acme", "/a/b", "?a"] {
-                assert_eq!(at(&format!("{prefix}{elsewhere}")), None, "{prefix}{elsewhere}");
+                assert_eq!(route(&format!("{prefix}{elsewhere}")), None, "{prefix}{elsewhere}");
             }
         }
-        assert_eq!(at("/webhooks/ses"), None);
+        assert_eq!(route("/webhooks/ses"), None);
     }
 
     #[test]
-    fn a_probe_is_an_empty_object_of_engagelabs() {
+    fn only_an_empty_object_from_engagelab_is_a_probe() {
         for body in ["{}", " {}\n", "{ }"] {
             assert!(Provider::Engagelab.is_probe(body.as_bytes()), "{body:?}");
             assert!(!Provider::Brevo.is_probe(body.as_bytes()), "{body:?}");

@@ -1,8 +1,7 @@
-//! The link that ends messages: `/unsubscribe/{connection}/{booking}/{command}`, in each message of ours that must have
-//! one.
+//! The opt-out page: `/unsubscribe/{connection}/{booking}/{command}`, linked in each message that needs an opt-out.
 //!
-//! Mail scanners follow links, so to follow it (GET) only shows a page with a button; what the button does (POST) is
-//! also what mail programs send by themselves when their own button is pressed (RFC 8058, one-click).
+//! Mail scanners follow links, so GET only shows a page with a button. The button sends POST, and so does the
+//! unsubscribe button of mail programs (RFC 8058, one-click).
 
 use domain::{ConnectionName, Language};
 use lambda_http::http::{HeaderValue, StatusCode, header};
@@ -11,11 +10,11 @@ use wire::receipts::unsubscribe::Unsubscribe;
 
 use Language::{Danish, English, Romanian, TraditionalChinese};
 
-/// A link, taken apart. Its ids are nobody's to guess, and are their own proof.
+/// A parsed link. It has no signature: its ids cannot be guessed.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct UnsubscribeLink {
     pub(crate) connection: ConnectionName,
-    pub(crate) of: Unsubscribe,
+    pub(crate) target: Unsubscribe,
 }
 
 impl UnsubscribeLink {
@@ -25,31 +24,32 @@ impl UnsubscribeLink {
         if parts.next().is_some() {
             return None;
         }
-        Some(Self { connection: ConnectionName::parse(connection)?, of: Unsubscribe::from_link(booking, command)? })
+        let connection = ConnectionName::parse(connection)?;
+        Some(Self { connection, target: Unsubscribe::from_link(booking, command)? })
     }
 }
 
-/// What a page says.
+/// The pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Page {
-    /// Whether they mean it.
+    /// Asks the person to confirm the opt-out.
     Ask,
-    /// That it is done.
+    /// The opt-out is queued.
     Done,
-    /// That it did not work, and can be tried again.
+    /// The opt-out failed. The person can try again.
     Failed,
 }
 
-/// The language that the message was in, which its link tells (`?l=ro`).
+/// Returns the language of the message, which its link has in the query (`?l=ro`).
 pub(crate) fn language(query: Option<&str>) -> Language {
-    let asked = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("l="));
-    asked.and_then(Language::parse).unwrap_or(English)
+    let tag = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("l="));
+    tag.and_then(Language::parse).unwrap_or(English)
 }
 
-/// A page: nothing in it comes from the caller, nothing in it runs, and nobody is to keep it.
+/// Returns a page. It has no input of the caller's and no script, and must not be cached.
 pub(crate) fn page(page: Page, language: Language) -> Response<Body> {
     let [title, text, button] = words(page, language);
-    // Without an action a form is sent to where it came from, the language with it.
+    // A form without an action posts to the URL of its page, so the language stays in the query.
     let form = if button.is_empty() {
         String::new()
     } else {
@@ -96,7 +96,7 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
     response
 }
 
-/// Title, text, and what stands on the button, if there is one.
+/// Returns title, text and the button's label. The label is empty when the page has no button.
 fn words(page: Page, language: Language) -> [&'static str; 3] {
     match (page, language) {
         (Page::Ask, English) => [
@@ -169,10 +169,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_has_three_parts_of_the_right_shape() {
+    fn a_link_has_three_valid_parts() {
         let link = UnsubscribeLink::parse("/unsubscribe/acme/bk-1/mail-follow-up-60m-2").expect("a link");
-        assert_eq!((link.connection.as_str(), link.of.booking.as_str()), ("acme", "bk-1"));
-        assert_eq!(link.of.command.as_str(), "mail-follow-up-60m-2");
+        assert_eq!((link.connection.as_str(), link.target.booking.as_str()), ("acme", "bk-1"));
+        assert_eq!(link.target.command.as_str(), "mail-follow-up-60m-2");
         let long = format!("/unsubscribe/acme/bk-1/{}", "x".repeat(65));
         for other in [
             "/unsubscribe",
@@ -204,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn every_page_is_whole_and_runs_nothing() {
+    fn every_page_is_complete_and_has_no_script() {
         for language in Language::ALL {
-            for it in [Page::Ask, Page::Done, Page::Failed] {
-                let response = page(it, language);
+            for kind in [Page::Ask, Page::Done, Page::Failed] {
+                let response = page(kind, language);
                 let html = String::from_utf8(response.body().to_vec()).expect("text");
                 assert!(html.contains(&format!(r#"<html lang="{}">"#, language.tag())), "{html}");
                 assert!(html.contains("noindex") && !html.contains("<script"), "{html}");
-                assert_eq!(html.matches(r#"<form method="post">"#).count(), usize::from(it != Page::Done), "{html}");
-                assert_eq!(response.status(), if it == Page::Failed { 503 } else { 200 });
+                assert_eq!(html.matches(r#"<form method="post">"#).count(), usize::from(kind != Page::Done), "{html}");
+                assert_eq!(response.status(), if kind == Page::Failed { 503 } else { 200 });
             }
         }
     }

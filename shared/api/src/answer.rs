@@ -1,16 +1,16 @@
-//! What is answered. Instants are UTC; what is local says so.
+//! Answers. Instants are UTC unless a field says that it is local.
 //!
-//! An answer holds what is about a person as [`Private`], so it may be printed.
+//! Personal data is [`Private`], so answers may be printed.
 
 use std::collections::BTreeMap;
 
-use domain::scheduling::{Day, EventType, Host, LocationOption, Question, QuestionKind, Slot};
+use domain::scheduling::{EventType, Host, LocationOption, Question, QuestionKind, Slot};
 use domain::{Line, Private};
 use jiff::{Timestamp, civil};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-/// A constant in an answer, by which clients tell answers apart.
+/// A constant in an answer. Clients use it to distinguish answers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct True<const VALUE: bool>;
 
@@ -34,11 +34,11 @@ impl<const VALUE: bool> JsonSchema for True<VALUE> {
     }
 }
 
-/// The event types that fit.
+/// The event types that match.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypesView {
-    /// In the order of their names.
+    /// Sorted by name.
     pub event_types: Vec<EventTypeView>,
 }
 
@@ -48,9 +48,9 @@ pub struct EventTypesView {
 pub struct EventTypeView {
     /// Its URI at Calendly.
     pub uri: String,
-    /// Its name: what `eventType` takes.
+    /// Its name. It can be used as `eventType`.
     pub name: String,
-    /// The last part of its scheduling URL: `eventType` takes it too.
+    /// The last part of its scheduling URL. It can be used as `eventType`, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
     /// What the host says about it.
@@ -60,13 +60,13 @@ pub struct EventTypeView {
     pub duration: u32,
     /// Whether several people share one meeting.
     pub is_group: bool,
-    /// Where people book it themselves.
+    /// The page where people book it themselves.
     pub scheduling_url: String,
-    /// Who the meeting is with, or may be.
+    /// The hosts of the meeting, or the possible ones.
     pub hosts: Vec<HostView>,
-    /// The form's questions, in order.
+    /// The questions of the booking form, in order.
     pub questions: Vec<QuestionView>,
-    /// The ways to meet.
+    /// The offered locations.
     pub locations: Vec<LocationView>,
 }
 
@@ -76,7 +76,7 @@ pub struct EventTypeView {
 pub struct HostView {
     /// The user's URI at Calendly.
     pub uri: String,
-    /// The name: what `host` takes.
+    /// The name. It can be used as `host`.
     pub name: String,
     /// The e-mail address.
     #[schemars(with = "String")]
@@ -90,20 +90,20 @@ pub struct HostView {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionView {
-    /// Its text: what an answer repeats.
+    /// Its text. An answer must repeat it.
     pub question: String,
-    /// What kind of answer it takes.
+    /// The kind of answer that it expects.
     pub kind: QuestionKindView,
-    /// Whether a booking needs an answer.
+    /// Whether a booking requires an answer.
     pub required: bool,
     /// The answers to choose from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
-    /// Whether another answer than the choices is taken.
+    /// Whether other answers than the choices are accepted.
     pub include_other: bool,
 }
 
-/// What kind of answer a question takes.
+/// The kind of answer that a question expects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKindView {
@@ -113,15 +113,15 @@ pub enum QuestionKindView {
     Phone,
     /// One of the choices.
     Single,
-    /// Some of the choices.
+    /// One or more of the choices.
     Multi,
 }
 
-/// A way to meet.
+/// An offered location.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LocationView {
-    /// Calendly's word for it, such as `zoom_conference`: what `location.kind` takes.
+    /// Calendly's kind of location, such as `zoom_conference`. It can be used as `location.kind`.
     pub kind: String,
     /// The address or words that the host has set.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,13 +132,13 @@ pub struct LocationView {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SlotView {
-    /// Its start: what `preferredTime` takes.
+    /// Its start. It can be used as `preferredTime`.
     pub start_time: Timestamp,
     /// Its end.
     pub end_time: Timestamp,
-    /// Its start as it is told to a person, in their language and zone.
+    /// Its start as a text for the person, in their language and zone.
     pub local_time: String,
-    /// How many people it still takes.
+    /// The number of people who can still book it.
     pub remaining: u32,
 }
 
@@ -146,9 +146,9 @@ pub struct SlotView {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DayView {
-    /// The day, in the zone that times are told in.
+    /// The day, in the zone of the answer's times.
     pub date: civil::Date,
-    /// In order.
+    /// Sorted by time.
     pub slots: Vec<SlotView>,
 }
 
@@ -160,7 +160,7 @@ pub struct TimesView {
     pub event_type: String,
     /// The event type's URI at Calendly.
     pub event_type_uri: String,
-    /// The IANA time zone that days and local times are told in.
+    /// The IANA time zone of days and local times.
     pub timezone: String,
     /// The days that have free times, in order.
     pub days: Vec<DayView>,
@@ -181,15 +181,15 @@ pub struct InviteeView {
     pub name: Private<String>,
 }
 
-/// How a booking stands.
+/// The state of a booking.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The meeting is on, or was held.
+    /// The meeting is booked, or has taken place.
     Active,
     /// It is being moved; the new time is not known yet.
     Moving,
-    /// The meeting is off.
+    /// The meeting is canceled.
     Canceled,
 }
 
@@ -197,7 +197,7 @@ pub enum Status {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BookingView {
-    /// Its id: it stays the same when the meeting is moved. What `booking` takes.
+    /// Its id. It stays the same when the meeting is moved. It can be used as `booking`.
     pub id: String,
     /// The event's UUID at Calendly; a move changes it.
     pub event_uuid: String,
@@ -211,9 +211,9 @@ pub struct BookingView {
     pub end_time: Timestamp,
     /// The person's IANA time zone.
     pub timezone: String,
-    /// The start as it is told to the person, in their language and zone.
+    /// The start as a text for the person, in their language and zone.
     pub local_time: String,
-    /// The link to join, or where to go.
+    /// The link to join, or the place.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Private<String>>,
@@ -222,13 +222,13 @@ pub struct BookingView {
     /// The link to join, if there is one already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meeting_url: Option<String>,
-    /// Where the person cancels.
+    /// The page where the person cancels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_url: Option<String>,
-    /// Where the person chooses another time.
+    /// The page where the person chooses another time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reschedule_url: Option<String>,
-    /// How it stands.
+    /// Its state.
     pub status: Status,
 }
 
@@ -256,9 +256,9 @@ pub struct PreviewView {
     pub end_time: Timestamp,
     /// The person's IANA time zone.
     pub timezone: String,
-    /// The start as it is told to the person, in their language and zone.
+    /// The start as a text for the person, in their language and zone.
     pub local_time: String,
-    /// How or where to meet, as far as it is known.
+    /// The kind of location or the place, as far as known.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Private<String>>,
@@ -266,13 +266,13 @@ pub struct PreviewView {
     pub invitee: InviteeView,
 }
 
-/// A booking was prepared; nothing is booked yet, and the time may be taken by somebody else.
+/// A prepared booking. Nothing is booked yet, and somebody else may take the time.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldView {
-    /// What `confirm` takes.
+    /// The hold's id. `confirm` needs it.
     pub hold: String,
-    /// Until when it can be confirmed.
+    /// The instant until which it can be confirmed.
     pub expires_at: Timestamp,
     /// The question to ask the person, in their language.
     pub message: String,
@@ -280,11 +280,11 @@ pub struct HoldView {
     pub booking: PreviewView,
 }
 
-/// A meeting to come.
+/// An upcoming meeting.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpcomingEvent {
-    /// The booking's id: what `booking` takes.
+    /// The booking's id. It can be used as `booking`.
     pub id: String,
     /// The event's name.
     pub name: String,
@@ -294,9 +294,9 @@ pub struct UpcomingEvent {
     pub end_time: Timestamp,
     /// The IANA time zone of the local time.
     pub timezone: String,
-    /// The start as it is told to the person, in their language and zone.
+    /// The start as a text for the person, in their language and zone.
     pub local_time: String,
-    /// The link to join, or where to go.
+    /// The link to join, or the place.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Private<String>>,
@@ -304,21 +304,21 @@ pub struct UpcomingEvent {
     pub event_type: String,
     /// The person.
     pub invitee: InviteeView,
-    /// How it stands.
+    /// Its state.
     pub status: Status,
     /// The event's UUID at Calendly; a move changes it.
     pub event_uuid: String,
     /// The invitee's UUID at Calendly; a move changes it.
     pub invitee_uuid: String,
-    /// Where the person cancels.
+    /// The page where the person cancels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_url: Option<String>,
-    /// Where the person chooses another time.
+    /// The page where the person chooses another time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reschedule_url: Option<String>,
 }
 
-/// A person's meetings to come.
+/// A person's upcoming meetings.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpcomingAnswer {
@@ -334,7 +334,7 @@ pub struct UpcomingAnswer {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelView {
-    /// The booking, as it stands now.
+    /// The booking as it is now.
     pub booking: BookingView,
     /// A sentence to read out, in the person's language.
     pub message: String,
@@ -344,18 +344,18 @@ pub struct CancelView {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MoveView {
-    /// Whether it has moved; with `by` = `link` it has not.
+    /// Whether it was moved. With `by` = `link` it was not.
     pub moved: bool,
-    /// The booking, as it stands now.
+    /// The booking as it is now.
     pub booking: BookingView,
-    /// Where the person chooses the new time, with `by` = `link`.
+    /// The page where the person chooses the new time, with `by` = `link`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reschedule_url: Option<String>,
     /// A sentence to read out, in the person's language.
     pub message: String,
 }
 
-/// A booking's story.
+/// A booking's timeline.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TimelineView {
@@ -365,19 +365,19 @@ pub struct TimelineView {
     pub lines: Vec<LineView>,
 }
 
-/// A line of a booking's story.
+/// A line of a booking's timeline.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LineView {
     /// When.
     pub at: Timestamp,
-    /// Who or what it is about, such as `reminder by SMS, 60 min before`.
+    /// What it is about, such as `reminder by SMS, 60 min before`.
     pub what: String,
     /// What happened.
     pub happened: String,
 }
 
-/// What VAI wrote down with a booking: flat, and in VAI's own spelling.
+/// The metadata that VAI stored with a booking: flat, with VAI's own names.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct MetadataView {
     /// The booking's id.
@@ -399,13 +399,13 @@ pub struct MetadataView {
     /// The kind of agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_type: Option<String>,
-    /// Where the booking comes from: `vai_agent`.
+    /// The source of the booking: `vai_agent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booking_source: Option<String>,
-    /// The event type, as VAI asked for it.
+    /// The event type, as VAI requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
-    /// The topic, where that chose the event type.
+    /// The topic, if it selected the event type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// The agent's notes.
@@ -423,38 +423,38 @@ pub struct MetadataView {
     #[schemars(with = "BTreeMap<String, String>")]
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
-    /// When it was written down.
+    /// When it was stored.
     pub timestamp: Timestamp,
 }
 
-/// Whether the person came, by the host's word.
+/// Whether the host marked the person as a no-show.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NoShowView {
     /// The booking's id.
     pub booking: String,
-    /// Whether the host says that the person did not come.
+    /// Whether the person is marked as a no-show.
     pub no_show: bool,
-    /// When that was last said.
+    /// When the mark was last set or removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
 }
 
-/// A link on which a person books once.
+/// A link with which a person can book once.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkView {
-    /// The link, with what is known of the person filled in.
+    /// The link. The person's known data is filled in.
     pub url: String,
     /// The event type's name.
     pub event_type: String,
-    /// The id that the booking will have, once it is made.
+    /// The id that the booking will have.
     pub booking: String,
     /// A sentence to read out, in the person's language.
     pub message: String,
 }
 
-/// When a host is at work.
+/// A host's working hours.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AvailabilityView {
@@ -464,17 +464,17 @@ pub struct AvailabilityView {
     pub schedules: Vec<ScheduleView>,
 }
 
-/// A schedule of a host's.
+/// A schedule of a host.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleView {
     /// Its name.
     pub name: String,
-    /// Whether it holds where no other is chosen.
+    /// Whether it applies to event types that choose no other schedule.
     pub is_default: bool,
     /// The IANA time zone of its hours.
     pub timezone: String,
-    /// Its rules; one for a date goes before one for a weekday.
+    /// Its rules. A rule for a date takes precedence over one for a weekday.
     pub rules: Vec<RuleView>,
 }
 
@@ -484,11 +484,11 @@ pub struct ScheduleView {
 pub struct RuleView {
     /// `monday` to `sunday`, or a date such as `2026-12-24`.
     pub day: String,
-    /// The hours at work; none: not at work.
+    /// The working hours. Empty: the host does not work that day.
     pub intervals: Vec<HoursView>,
 }
 
-/// Hours at work.
+/// Working hours.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HoursView {
@@ -504,9 +504,9 @@ pub struct HoursView {
 pub struct BusyView {
     /// The host's URI at Calendly.
     pub host: String,
-    /// From when on it was asked for.
+    /// The start of the requested span.
     pub from: Timestamp,
-    /// Until when.
+    /// The end of the requested span.
     pub until: Timestamp,
     /// The busy times, in order.
     pub busy: Vec<BusyTimeView>,
@@ -545,21 +545,21 @@ pub struct MeView {
     pub organization: String,
 }
 
-/// How the whole stands.
+/// The state of the system.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
-    /// When Calendly last told something new, to the minute.
+    /// When the last webhook with news arrived from Calendly, to the minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_webhook: Option<Timestamp>,
     /// How many bookings there are.
     pub totals: TotalsView,
     /// The queues.
     pub queues: Vec<QueueView>,
-    /// The webhook subscription at Calendly, if it could be asked for.
+    /// The webhook subscription at Calendly, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<SubscriptionView>,
-    /// What needs a person's eye, in sentences; none: all is well.
+    /// Problems that a person must look at, as sentences. Empty: no problems.
     pub problems: Vec<String>,
 }
 
@@ -567,13 +567,13 @@ pub struct StatusView {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TotalsView {
-    /// Meetings that are on and ahead.
+    /// Booked meetings that have not started.
     pub upcoming: u64,
-    /// Meetings that took place, or should have.
+    /// Booked meetings that have started.
     pub past: u64,
     /// Meetings that were canceled.
     pub canceled: u64,
-    /// Meetings of which only the old half of a move is known.
+    /// Meetings that were moved and whose new time is not known yet.
     pub moving: u64,
 }
 
@@ -583,11 +583,11 @@ pub struct TotalsView {
 pub struct QueueView {
     /// Its name.
     pub name: String,
-    /// Messages that wait, about.
+    /// The approximate number of waiting messages.
     pub waiting: u64,
-    /// Messages being worked on, about.
+    /// The approximate number of messages in processing.
     pub in_flight: u64,
-    /// Messages in its dead-letter queue, about.
+    /// The approximate number of messages in its dead-letter queue.
     pub dead: u64,
 }
 
@@ -597,10 +597,10 @@ pub struct QueueView {
 pub struct SubscriptionView {
     /// `active`, `disabled`, or `missing`.
     pub state: String,
-    /// Where it delivers to.
+    /// The URL that it delivers to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
-    /// Since when deliveries fail, if they do.
+    /// Since when deliveries have been failing, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_started_at: Option<Timestamp>,
 }
@@ -611,9 +611,9 @@ pub struct SubscriptionView {
 pub struct MessagesView {
     /// Each message, language and channel.
     pub shown: Vec<ShownView>,
-    /// What each of these messages may speak of.
+    /// The variables that each of these messages can use.
     pub offers: Vec<OffersView>,
-    /// What is wrong with the request's wording; none: it may be saved.
+    /// What is wrong with the request's wording. Empty: it may be saved.
     pub problems: Vec<ProblemView>,
 }
 
@@ -623,18 +623,18 @@ pub struct MessagesView {
 pub struct ShownView {
     /// Its name in the settings.
     pub message: String,
-    /// What a host is told of: `booked`, `moved` or `canceled`.
+    /// The kind of host notice: `booked`, `moved` or `canceled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
     /// Its language, a BCP 47 tag.
     pub language: String,
     /// `sms` or `email`.
     pub channel: String,
-    /// `full`: with all that may be missing; `bare`: without any of it.
+    /// `full`: with all optional values; `bare`: without any of them.
     pub variant: String,
-    /// Who would send it so, as far as the settings say.
+    /// The providers that would send it in this form, according to the settings.
     pub providers: Vec<String>,
-    /// The provider's template, where it is none of our wording.
+    /// The provider's template, if it is sent with a template instead of our wording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// An e-mail's subject.
@@ -649,7 +649,7 @@ pub struct ShownView {
     /// What the SMS costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostView>,
-    /// The SMS without its diacritics, where that costs less.
+    /// The SMS without diacritics, if that costs less.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transliterated: Option<TransliteratedView>,
     /// Why there is nothing to show.
@@ -661,25 +661,24 @@ pub struct ShownView {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CostView {
-    /// `GSM-7`, of which a segment holds 160 characters, or `UCS-2`, of which it holds 70; 153 and 67 where there are
-    /// several.
+    /// `GSM-7` or `UCS-2`. A single segment has 160 or 70 units; each of several segments has 153 or 67.
     pub encoding: String,
     /// Its length in units of the encoding.
     pub units: usize,
-    /// How many segments are sent, and paid for.
+    /// The number of segments that are sent and charged.
     pub segments: usize,
-    /// The characters for whose sake it is UCS-2.
+    /// The characters that require UCS-2.
     pub culprits: String,
-    /// The price, where the settings name one for a segment.
+    /// The price, if the settings have one for a segment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
 }
 
-/// An SMS without its diacritics.
+/// An SMS without diacritics.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TransliteratedView {
-    /// What it says.
+    /// Its text.
     pub text: String,
     /// What it costs.
     pub cost: CostView,
@@ -691,19 +690,19 @@ pub struct TransliteratedView {
 pub struct OffersView {
     /// The message's name in the settings.
     pub message: String,
-    /// These have a value, come what may.
+    /// The variables that always have a value.
     pub always: Vec<String>,
-    /// These may be missing: they stand inside an `if`.
+    /// The variables that may have no value. Use them inside an `if`.
     pub optional: Vec<String>,
 }
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemView {
     /// Where.
     pub path: String,
-    /// What, and what would be right.
+    /// What is wrong, and what would be right.
     pub problem: String,
 }
 
@@ -760,17 +759,9 @@ impl From<&LocationOption> for LocationView {
 }
 
 impl SlotView {
-    /// A slot, and its start as it is told to a person.
+    /// Returns the view of a slot; `local_time` is its start as a text for the person.
     pub fn new(slot: &Slot, local_time: String) -> Self {
         Self { start_time: slot.start, end_time: slot.end, local_time, remaining: slot.remaining }
-    }
-}
-
-impl DayView {
-    /// A day; `tell` tells an instant to a person.
-    pub fn new(day: &Day<'_>, tell: impl Fn(Timestamp) -> String) -> Self {
-        let slots = day.slots.iter().map(|slot| SlotView::new(slot, tell(slot.start)));
-        Self { date: day.date, slots: slots.collect() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The operations: one table that routes calls, and that the `OpenAPI` document and the tools are made of.
+//! The operations: one table for routing, the `OpenAPI` document and the tools.
 
 use domain::Scope;
 use percent_encoding::percent_decode_str;
@@ -21,18 +21,18 @@ use crate::{Fault, Request, schema};
 /// An HTTP method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Method {
-    /// Asks; its input stands in the query.
+    /// Reads. Its input is the query.
     Get,
-    /// Acts; its input is the body.
+    /// Acts. Its input is the body.
     Post,
-    /// Acts, and a second time changes nothing.
+    /// Acts. A second call changes nothing.
     Put,
-    /// Takes back.
+    /// Undoes.
     Delete,
 }
 
 impl Method {
-    /// `GET`, …
+    /// Returns the name, such as `GET`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -43,21 +43,21 @@ impl Method {
     }
 }
 
-/// What is special about an operation.
+/// A property of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Trait {
-    /// VAI's document shows it: every body has `success` and `message`.
+    /// It is in VAI's own document: every body has `success` and `message`.
     Vai,
-    /// It takes an idempotency key.
+    /// It accepts an idempotency key.
     Keyed,
-    /// Models have it as a tool.
+    /// It is a tool for language models.
     Tool,
 }
 
-/// An operation and all that is told of it.
+/// An operation with everything that is known of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Which.
+    /// The operation.
     pub operation: Operation,
     /// Its name, for direct invocation and as a tool.
     pub name: &'static str,
@@ -65,9 +65,9 @@ pub struct Route {
     pub method: Method,
     /// The path, with at most one `{parameter}`.
     pub path: &'static str,
-    /// What a key must permit.
+    /// The scope that a key needs.
     pub scope: Scope,
-    /// The codes of refusals that are its own.
+    /// The codes of its own refusals.
     refusals: &'static [Code],
     lines: &'static [&'static str],
     traits: &'static [Trait],
@@ -80,7 +80,7 @@ macro_rules! operations {
             $text:literal $method:ident $path:literal needs $scope:ident [$($trait:ident)*]
             refuses [$($code:ident)*];
     )*) => {
-        /// What can be asked for.
+        /// The operations.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum Operation {
             $($(#[doc = $doc])+ $name,)*
@@ -98,19 +98,19 @@ macro_rules! operations {
             traits: &[$(Trait::$trait,)*],
         },)*];
 
-        /// A call, with its input read.
+        /// A call with its input.
         #[derive(Clone, PartialEq, Eq, Debug)]
         pub enum Call {
             $($(#[doc = $doc])+ $name($request),)*
         }
 
         impl Call {
-            /// Its operation.
+            /// Returns its operation.
             pub fn operation(&self) -> Operation {
                 match self { $(Self::$name(_) => Operation::$name,)* }
             }
 
-            /// The language that the request asks for, a BCP 47 tag.
+            /// Returns the language that the request asks for, a BCP 47 tag.
             pub fn language(&self) -> Option<&str> {
                 match self { $(Self::$name(request) => request.language(),)* }
             }
@@ -121,17 +121,17 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// The schema of its input, whole.
+            /// Returns the schema of its input, without references.
             pub(crate) fn input(self) -> Map<String, Value> {
-                match self { $(Self::$name => schema::of::<$request>(),)* }
+                match self { $(Self::$name => schema::inline_schema::<$request>(),)* }
             }
 
-            /// A reference to the schema of its input.
+            /// Returns a reference to the schema of its input.
             pub(crate) fn request_schema(self, generator: &mut SchemaGenerator) -> Schema {
                 match self { $(Self::$name => generator.subschema_for::<$request>(),)* }
             }
 
-            /// A reference to the schema of its answer.
+            /// Returns a reference to the schema of its answer.
             pub(crate) fn answer_schema(self, generator: &mut SchemaGenerator) -> Schema {
                 match self { $(Self::$name => generator.subschema_for::<$answer>(),)* }
             }
@@ -140,32 +140,33 @@ macro_rules! operations {
 }
 
 operations! {
-    /// Lists what can be booked.
+    /// Lists the event types that can be booked.
     ///
-    /// Begin here, unless you know already what is on offer. Each event type has a name, a duration, its hosts, the
-    /// questions its form asks and the ways to meet. Use names and questions letter by letter in later calls.
+    /// Begin here, unless you already know the event types. Each has a name, a duration, hosts, the questions of its
+    /// form and the offered locations. Copy names and questions exactly into later calls.
     EventTypes(EventTypesRequest) -> EventTypesView =
         "event_types" Get "/api/calendly/event-types" needs Read [Tool] refuses [EventTypeUnknown TopicAmbiguous];
 
     /// Lists the free times of an event type, by day.
     ///
-    /// Offer only times that this or `alternatives` told: never make one up. A free time may be gone a moment later.
+    /// Offer only times that this or `alternatives` returned; never invent one. A free time may be taken a moment
+    /// later.
     AvailableTimes(AvailableTimesRequest) -> TimesView =
         "available_times" Get "/api/calendly/available-times" needs Read [Tool]
         refuses [EventTypeUnknown TopicAmbiguous HostUnknown TimezoneUnknown];
 
-    /// Lists free times near the time that a person would like best.
+    /// Lists free times near the time that a person prefers.
     ///
-    /// Use it before booking, when the person has no fixed time in mind, or has refused one. Tell the person the
-    /// `localTime` of a few; book with the `startTime` of the one they choose.
+    /// Use it before booking, when the person has no fixed time in mind or has refused one. Offer the `localTime` of a
+    /// few; book with the `startTime` of the one they choose.
     Alternatives(AlternativesRequest) -> TimesView =
         "alternatives" Get "/api/calendly/alternatives" needs Read [Tool]
         refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown NoSlot InviteeInvalid TimezoneUnknown];
 
     /// Books a meeting.
     ///
-    /// Only once the person has agreed to the time and given their name and e-mail address. It is booked when `success`
-    /// is true, and not before. The same call repeated books once: if an answer was lost, repeat it unchanged.
+    /// Call it only after the person has agreed to the time and given their name and e-mail address. The meeting is
+    /// booked only if `success` is true. If an answer was lost, repeat the call unchanged: it books once.
     ///
     /// If `success` is false, read out `message` and act on `error.code`:
     /// - `slot_taken`: offer each `localTime` in `error.alternatives`; book with the `startTime` of the one they
@@ -174,30 +175,30 @@ operations! {
     /// - `question_missing`, `answer_invalid`: ask the person, and book again with `customAnswers`.
     /// - `invitee_invalid`: ask again for `error.field`.
     /// - `event_type_unknown`, `topic_unknown`, `host_unknown`: use one of `error.near`.
-    /// - `topic_ambiguous`: let them choose of `error.candidates`; the `uri` is the `eventType`.
+    /// - `topic_ambiguous`: let the person choose one of `error.candidates`; use its `uri` as `eventType`.
     /// - `location_invalid`: use one of `error.offered`.
     /// - `budget_exhausted`: give the person `error.link`.
     /// - `key_reused`: look at `error.booking`.
-    /// - any other with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.
+    /// - others with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.
     Book(BookRequest) -> BookAnswer =
         "book" Post "/api/calendly/schedule" needs Book [Vai Keyed Tool]
         refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
             LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
-    /// Prepares a booking, to be confirmed by the person.
+    /// Prepares a booking that the person must confirm.
     ///
-    /// Takes the same input as `book` and checks all of it, but books nothing: read `message` to the person, and once
-    /// they agree, call `confirm` with the `hold` of the answer before `expiresAt`. The time is not reserved meanwhile.
-    /// Refusals are those of `book`.
+    /// It has the same input as `book` and checks all of it, but books nothing. Read `message` to the person. If they
+    /// agree, call `confirm` with the `hold` from the answer before `expiresAt`. The time is not reserved. The refusals
+    /// are those of `book`.
     Hold(BookRequest) -> HoldView =
         "hold" Post "/api/calendly/hold" needs Book [Tool]
         refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
             LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
-    /// Books what a hold prepared.
+    /// Books a prepared booking.
     ///
-    /// Only after the person has agreed. The same hold confirmed twice books once, so repeat the call if an answer was
-    /// lost. On `slot_taken` offer the times in `error.alternatives` and begin again; on `hold_expired` or
+    /// Call it only after the person has agreed. A hold that is confirmed twice books once, so repeat the call if an
+    /// answer was lost. On `slot_taken` offer the times in `error.alternatives` and begin again; on `hold_expired` or
     /// `hold_unknown` prepare a new hold; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat
     /// the call after `error.retryAfterSeconds`.
     Confirm(ConfirmRequest) -> BookAnswer =
@@ -205,29 +206,29 @@ operations! {
         refuses [HoldUnknown HoldExpired SlotTaken NoSlot EventTypeUnknown BudgetExhausted InviteeInvalid LocationInvalid
             PastTime InProgress KeyReused];
 
-    /// Lists a person's meetings to come.
+    /// Lists a person's upcoming meetings.
     ///
-    /// Use it to find the `id` of a booking that the person wants to cancel or move. Only ever list the meetings of the
+    /// Use it to find the `id` of a booking that the person wants to cancel or move. List only the meetings of the
     /// person you are talking to.
     Upcoming(UpcomingRequest) -> UpcomingAnswer =
         "upcoming" Get "/api/calendly/upcoming/{userEmail}" needs Read [Vai Tool] refuses [InviteeInvalid];
 
-    /// Tells how a booking stands.
+    /// Returns a booking.
     Booking(BookingIdRequest) -> BookingView =
         "booking" Get "/api/calendly/bookings/{booking}" needs Read [] refuses [BookingUnknown];
 
-    /// Tells a booking's story: what happened, what was sent and what was not, and why.
+    /// Returns a booking's timeline: what happened, what was sent, what was not sent, and why.
     Timeline(BookingIdRequest) -> TimelineView =
         "timeline" Get "/api/calendly/bookings/{booking}/timeline" needs Read [] refuses [BookingUnknown];
 
-    /// Tells what VAI wrote down with a booking.
+    /// Returns the metadata that VAI stored with a booking.
     Metadata(BookingIdRequest) -> MetadataView =
         "metadata" Get "/api/calendly/metadata/{booking}" needs Read [] refuses [BookingUnknown];
 
     /// Cancels a booking.
     ///
-    /// Only once the person has said which one, and that they are sure. On `shared_event` others are in the same
-    /// meeting: give the person `error.cancelUrl`. On `booking_over` tell them that there is nothing to cancel; on
+    /// Call it only after the person has said which one, and that they are sure. On `shared_event` other people are in
+    /// the same meeting: give the person `error.cancelUrl`. On `booking_over` say that there is nothing to cancel; on
     /// `booking_unknown` look the booking up with `upcoming`; if `error.retryable` is true, repeat the call after
     /// `error.retryAfterSeconds`.
     Cancel(CancelRequest) -> CancelView =
@@ -236,36 +237,36 @@ operations! {
 
     /// Moves a booking to another time.
     ///
-    /// Only once the person has agreed to the new time. The new time is booked before the old one is given up, so the
-    /// person is never left without a meeting. The same call made twice moves once. On `slot_taken` offer the times in
-    /// `error.alternatives`; on `shared_event` give the person `error.rescheduleUrl`; on `booking_over` book anew; on
-    /// `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` give the person `error.link`; on
-    /// `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
+    /// Call it only after the person has agreed to the new time. The new time is booked before the old one is canceled,
+    /// so the person always has a meeting. A repeated call moves once. On `slot_taken` offer the times in
+    /// `error.alternatives`; on `shared_event` give the person `error.rescheduleUrl`; on `booking_over` make a new
+    /// booking; on `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` give the person
+    /// `error.link`; on `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
     Move(MoveRequest) -> MoveView =
         "move" Post "/api/calendly/bookings/{booking}/move" needs Change [Keyed Tool]
         refuses [BookingUnknown BookingOver SharedEvent EventTypeUnknown SlotTaken NoSlot BudgetExhausted PastTime
             TimezoneUnknown InviteeInvalid LocationInvalid InProgress KeyReused];
 
-    /// Marks the person as not having come.
+    /// Marks the person as a no-show.
     MarkNoShow(BookingIdRequest) -> NoShowView =
         "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" needs Change []
         refuses [BookingUnknown BookingOver InProgress];
 
-    /// Takes back that the person did not come.
+    /// Removes the no-show mark.
     UnmarkNoShow(BookingIdRequest) -> NoShowView =
         "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" needs Change []
         refuses [BookingUnknown BookingOver InProgress];
 
-    /// Tells whether the person came, by the host's word.
+    /// Returns whether the person is marked as a no-show.
     NoShow(BookingIdRequest) -> NoShowView =
         "no_show" Get "/api/calendly/bookings/{booking}/no-show" needs Read [] refuses [BookingUnknown];
 
-    /// Makes a link on which a person books once.
+    /// Creates a link with which a person can book once.
     Link(LinkRequest) -> LinkView =
         "link" Post "/api/calendly/links" needs Book []
         refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown InviteeInvalid];
 
-    /// Lists a host's hours at work.
+    /// Lists a host's working hours.
     Availability(HostRequest) -> AvailabilityView =
         "availability" Get "/api/calendly/hosts/{host}/availability" needs Read [] refuses [HostUnknown];
 
@@ -273,68 +274,67 @@ operations! {
     BusyTimes(BusyTimesRequest) -> BusyView =
         "busy_times" Get "/api/calendly/hosts/{host}/busy" needs Read [] refuses [HostUnknown];
 
-    /// Tells whose token Calendly is asked with.
+    /// Returns the owner of the Calendly token.
     Me(Nothing) -> MeView = "me" Get "/api/calendly/me" needs Read [] refuses [];
 
-    /// Tells how the whole stands: the last webhook, the bookings, the queues, the subscription, and what needs a
-    /// person's eye.
+    /// Returns the state of the system: the last webhook, the bookings, the queues, the subscription, and problems that
+    /// a person must look at.
     Status(Nothing) -> StatusView = "status" Get "/api/status" needs Read [] refuses [];
 
-    /// Shows messages as people would get them, without sending any.
+    /// Shows messages as people would receive them, without sending any.
     ///
-    /// Each message in each language by each channel, with made-up bookings: one that has all there can be, and one
-    /// that lacks all that may be missing; of an SMS also its segments, its encoding and its price.
+    /// Each message is shown in each language and channel, with two made-up bookings: one with all optional values, one
+    /// with none. For an SMS, the segments, encoding and price are shown, too.
     PreviewTemplates(PreviewRequest) -> MessagesView = "preview_templates" Post "/api/templates/preview" needs Read [] refuses [];
 
     /// Lists the tools for function-calling models.
     Tools(Nothing) -> Value = "tools" Get "/api/tools" needs Read [] refuses [];
 
-    /// Tells this document.
+    /// Returns this document.
     OpenApi(Nothing) -> Value = "openapi" Get "/api/openapi.json" needs Read [] refuses [];
 }
 
 impl Route {
-    /// The codes of all its refusals.
+    /// Returns the codes of all its refusals.
     pub fn codes(&self) -> Vec<Code> {
-        let everywhere =
-            [Code::InvalidRequest, Code::Unauthorized, Code::Forbidden, Code::RateLimited, Code::Unavailable];
-        let asks_calendly = self.path.starts_with("/api/calendly/");
-        let of_calendly = [Code::CalendlyUnavailable, Code::CalendlyRefused].into_iter().filter(|_| asks_calendly);
-        everywhere.into_iter().chain(of_calendly).chain(self.refusals.iter().copied()).collect()
+        let common = [Code::InvalidRequest, Code::Unauthorized, Code::Forbidden, Code::RateLimited, Code::Unavailable];
+        let calls_calendly = self.path.starts_with("/api/calendly/");
+        let calendly = [Code::CalendlyUnavailable, Code::CalendlyRefused].into_iter().filter(|_| calls_calendly);
+        common.into_iter().chain(calendly).chain(self.refusals.iter().copied()).collect()
     }
 
-    /// What it does, in a sentence.
+    /// Returns what it does, in one sentence.
     pub fn summary(&self) -> String {
         let lines: Vec<_> = self.lines.iter().copied().take_while(|line| !line.trim().is_empty()).collect();
-        schema::unwrapped(&lines.join("\n"))
+        schema::unwrap_lines(&lines.join("\n"))
     }
 
-    /// What it does and how to use it.
+    /// Returns what it does and how to use it.
     pub fn description(&self) -> String {
-        schema::unwrapped(&self.lines.join("\n"))
+        schema::unwrap_lines(&self.lines.join("\n"))
     }
 
-    /// Whether VAI's document shows it: then every body has `success` and `message`.
+    /// Returns whether it is in VAI's own document. If so, every body has `success` and `message`.
     pub fn is_vai(&self) -> bool {
         self.traits.contains(&Trait::Vai)
     }
 
-    /// Whether it takes an idempotency key.
+    /// Returns whether it accepts an idempotency key.
     pub fn takes_key(&self) -> bool {
         self.traits.contains(&Trait::Keyed)
     }
 
-    /// Whether models have it as a tool.
+    /// Returns whether it is a tool for language models.
     pub fn is_tool(&self) -> bool {
         self.traits.contains(&Trait::Tool)
     }
 
-    /// The name of the parameter in its path.
+    /// Returns the name of the parameter in its path.
     pub fn path_parameter(&self) -> Option<&'static str> {
         Some(self.path.split_once('{')?.1.split_once('}')?.0)
     }
 
-    /// What a path has in the place of the parameter, still encoded; `None` when it is another path.
+    /// Returns the value of the parameter in a path, still encoded; `None` if the path does not match.
     fn matches<'a>(&self, path: &'a str) -> Option<&'a str> {
         let Some((before, rest)) = self.path.split_once('{') else {
             return (path == self.path).then_some("");
@@ -348,23 +348,23 @@ impl Route {
 }
 
 impl Operation {
-    /// All that is told of it.
+    /// Returns its route.
     pub fn route(self) -> &'static Route {
         &ROUTES[self as usize]
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         self.route().name
     }
 
-    /// The operation of a name.
+    /// Returns the operation with a name.
     pub fn parse(name: &str) -> Option<Self> {
         ROUTES.iter().find(|it| it.name == name).map(|it| it.operation)
     }
 }
 
-/// Whether a path is one of those that VAI's document shows: then every body has `success` and `message`.
+/// Returns whether a path is in VAI's own document. If so, every body has `success` and `message`.
 pub fn is_vai_path(path: &str) -> bool {
     candidates(path).iter().any(|it| it.is_vai())
 }
@@ -376,10 +376,10 @@ pub struct Invocation {
     /// The operation's name.
     #[schemars(length(min = 1, max = 64))]
     pub operation: String,
-    /// Whose Calendly; `default` when left out.
+    /// The connection. Default: `default`.
     #[schemars(length(min = 1, max = 40))]
     pub connection: Option<String>,
-    /// By which the same call is known again.
+    /// Identifies repetitions of the same call.
     #[schemars(length(min = 1, max = 255))]
     pub idempotency_key: Option<String>,
     /// The operation's input.
@@ -390,22 +390,22 @@ pub struct Invocation {
 
 impl Request for Invocation {}
 
-/// A request has at most so many bytes: what is kept of it must fit into a row of the table.
+/// The most bytes of a request. Its stored part must fit into a row of the table.
 pub const LARGEST_REQUEST: usize = 128 * 1024;
 
-/// Why an HTTP request is no call.
+/// Why an HTTP request is not a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RouteError {
     /// There is nothing at this path.
     NotFound,
-    /// The path does not take this method.
+    /// The path does not support this method.
     MethodNotAllowed {
-        /// Those it takes.
+        /// The supported methods.
         allowed: Vec<Method>,
     },
-    /// The input is not as it must be.
+    /// The input is not valid.
     Faults {
-        /// The operation that was meant.
+        /// The requested operation.
         operation: Operation,
         /// Everything that is wrong with the input.
         faults: Vec<Fault>,
@@ -413,7 +413,7 @@ pub enum RouteError {
 }
 
 impl Call {
-    /// Reads a direct invocation's call.
+    /// Reads the call of a direct invocation.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -423,11 +423,11 @@ impl Call {
             vec![Fault::new("operation", format!("must be one of {}", names.join(", ")))]
         })?;
         let input = if input.is_null() { Value::Object(Map::new()) } else { input };
-        fits(input.to_string().len())?;
+        check_size(input.to_string().len())?;
         Self::read(operation, input, &[])
     }
 
-    /// Reads an HTTP request's call. The path and the query are as they were sent, percent-encoded.
+    /// Reads the call of an HTTP request. The path and the query are percent-encoded, as received.
     ///
     /// # Errors
     /// It leads nowhere, or everything that is wrong with its input.
@@ -444,16 +444,16 @@ impl Call {
     }
 }
 
-fn fits(length: usize) -> Result<(), Vec<Fault>> {
+fn check_size(length: usize) -> Result<(), Vec<Fault>> {
     let problem = || vec![Fault::new("body", format!("must be at most {} KiB long", LARGEST_REQUEST / 1024))];
     if length > LARGEST_REQUEST { Err(problem()) } else { Ok(()) }
 }
 
-/// The routes of a path, for each method that it takes. Of several that fit the most particular counts.
+/// Returns the routes of a path, one for each method. If several paths match, the longest counts.
 fn candidates(path: &str) -> Vec<&'static Route> {
-    let fitting = || ROUTES.iter().filter(|it| it.matches(path).is_some());
-    let nearest = fitting().map(|it| it.path).max_by_key(|it| it.len());
-    fitting().filter(|it| Some(it.path) == nearest).collect()
+    let matching = || ROUTES.iter().filter(|it| it.matches(path).is_some());
+    let longest = matching().map(|it| it.path).max_by_key(|it| it.len());
+    matching().filter(|it| Some(it.path) == longest).collect()
 }
 
 impl Route {
@@ -466,11 +466,11 @@ impl Route {
             let params: Vec<_> = in_path.into_iter().chain(in_query).collect();
             return Call::read(self.operation, Value::Object(Map::new()), &params);
         }
-        // What acts takes its input from the body: queries are written to logs on their way.
+        // Operations that act have their input in the body: proxies write queries to logs.
         if in_query.count() > 0 {
             return Err(vec![Fault::new("query", "must be empty: the input is the body")]);
         }
-        fits(body.len())?;
+        check_size(body.len())?;
         Call::read(self.operation, json(body)?, in_path.as_slice())
     }
 }

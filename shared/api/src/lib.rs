@@ -1,9 +1,9 @@
-//! VAI's API as types: what is asked, what is answered, what is refused, and the documents that tell it to others.
+//! VAI's API as types: requests, answers, refusals, and the documents that describe them.
 //!
-//! One table, [`call::ROUTES`], drives routing, the `OpenAPI` document ([`openapi::document`]) and the tools for models
-//! ([`tools::tools`]). A limit is stated once, on the field it is about: there clients and models read it, and
-//! [`read`](read::read) holds requests to it.
-//! Nothing here knows of HTTP servers, of AWS or of what a call does.
+//! One table, [`call::ROUTES`], drives routing, the `OpenAPI` document ([`openapi::document`]) and the tools for
+//! language models ([`tools::tools`]). Each limit is stated once, on its field. The documents publish it from there,
+//! and [`read`](read::read) checks requests against it. Nothing here depends on an HTTP server, on AWS or on what an
+//! operation does.
 
 pub mod answer;
 pub mod call;
@@ -16,6 +16,6 @@ pub mod tools;
 mod when;
 
 pub use call::{Call, Invocation, Method, Operation, ROUTES, Route, RouteError, is_vai_path};
-pub use read::{Fault, Request, read, read_params, read_value};
+pub use read::{Fault, Request, read, read_value};
 pub use refusal::{Code, Refusal, Why};
 pub use when::When;

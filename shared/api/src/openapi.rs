@@ -1,4 +1,4 @@
-//! The `OpenAPI` document, made of the table of operations and of the types.
+//! The `OpenAPI` document, generated from the table of operations and the types.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,28 @@ use crate::{Code, Method, ROUTES, Route, schema};
 /// The header that carries an idempotency key.
 pub const KEY_HEADER: &str = "Idempotency-Key";
 
-/// An idempotency key has at most so many characters.
+/// The most characters of an idempotency key.
 pub const LONGEST_KEY: usize = 255;
 
 const ABOUT: &str = "\
 Books, moves and cancels meetings at Calendly for the people that VAI's agents talk to.\n\n\
-Every call carries a bearer key. Instants in answers are UTC; a `localTime` is told to people as it stands. Ids come from \
-earlier answers. A key that may be left out may also be `null`; a key that is not known is refused.\n\n\
+Every call needs a bearer key. Instants in answers are UTC; a `localTime` is a text for the person, to be used unchanged. \
+Ids come from earlier answers. An optional key may also be `null`; an unknown key is refused.\n\n\
 A refusal has a `code` for programs, a `message` that an agent can read out, and `retryable`: whether the same call may be made \
 again. `POST /api/calendly/schedule` and `GET /api/calendly/upcoming/{userEmail}` answer with `success` in every body, and \
-with status 200 where the agent can act on a refusal.\n\n\
+with status 200 if the agent can act on a refusal.\n\n\
 The same operations can be invoked directly, without HTTP: `{\"operation\": \"book\", \"connection\": \"default\", \
 \"idempotencyKey\": \"…\", \"input\": {…}}`, with all parameters in `input` and `operation` the `operationId` below; the answer \
 is the body.";
 
-/// The document: `OpenAPI` 3.1.
+/// Returns the document: `OpenAPI` 3.1.
 pub fn document() -> Value {
-    let mut requests = schema::of_requests();
-    let mut answers = schema::of_answers();
+    let mut requests = schema::request_generator();
+    let mut answers = schema::answer_generator();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for route in ROUTES {
         let body = (route.method == Method::Post).then(|| match route.path_parameter() {
-            Some(parameter) => without(route.operation.input(), parameter),
+            Some(parameter) => without_property(route.operation.input(), parameter),
             None => route.operation.request_schema(&mut requests).to_value(),
         });
         let answer = route.operation.answer_schema(&mut answers).to_value();
@@ -82,7 +82,7 @@ fn operation(route: &Route, body: Option<Value>, answer: &Value, refusal: &Value
     operation
 }
 
-/// What stands in the path, the query and the headers.
+/// Returns the parameters in the path, the query and the headers.
 fn parameters(route: &Route) -> Vec<Value> {
     let input = route.operation.input();
     let required = |name: &String| {
@@ -91,7 +91,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     let properties = input.get("properties").and_then(Value::as_object);
     let mut parameters = Vec::new();
     for (name, schema) in properties.into_iter().flatten() {
-        let place = match route.path_parameter() {
+        let location = match route.path_parameter() {
             Some(parameter) if parameter == name => "path",
             _ if route.method == Method::Get => "query",
             _ => continue,
@@ -99,7 +99,7 @@ fn parameters(route: &Route) -> Vec<Value> {
         let mut schema = schema.clone();
         let description = schema.as_object_mut().and_then(|it| it.remove("description"));
         parameters.push(json!({
-            "name": name, "in": place, "required": required(name), "description": description, "schema": schema,
+            "name": name, "in": location, "required": required(name), "description": description, "schema": schema,
         }));
     }
     if route.takes_key() {
@@ -107,37 +107,37 @@ fn parameters(route: &Route) -> Vec<Value> {
             "name": KEY_HEADER,
             "in": "header",
             "required": false,
-            "description": "By which the same call is known again: made twice under one key it acts once, and is answered alike. \
-                Left out, calls with the same conversation, event type and time (of a move: the same booking and time) are \
-                taken to be the same.",
+            "description": "Identifies repetitions of the same call: a repeated call with the same key acts once and has the \
+                same answer. Without a key, calls with the same conversation, event type and time (for a move: the same \
+                booking and time) count as the same.",
             "schema": { "type": "string", "minLength": 1, "maxLength": LONGEST_KEY },
         }));
     }
     parameters
 }
 
-/// The answers by their status.
+/// Returns the responses by status.
 fn responses(route: &Route, answer: &Value, refusal: &Value) -> Value {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in route.codes() {
         let status = if route.is_vai() { code.vai_status() } else { code.status() };
         by_status.entry(status).or_default().push(code);
     }
-    let acted_on = by_status.remove(&200).unwrap_or_default();
-    let done = match acted_on.as_slice() {
+    let codes = by_status.remove(&200).unwrap_or_default();
+    let done = match codes.as_slice() {
         [] => json!({ "description": "Done.", "content": content(answer) }),
         codes => json!({
-            "description": format!("Done; or refused, and the agent can act on it:\n{}", list(codes)),
+            "description": format!("Done, or a refusal that the agent can act on:\n{}", list_codes(codes)),
             "content": content(&json!({ "oneOf": [answer, refusal] })),
         }),
     };
     let refused = by_status.into_iter().map(|(status, codes)| {
-        (status.to_string(), json!({ "description": list(&codes), "content": content(refusal) }))
+        (status.to_string(), json!({ "description": list_codes(&codes), "content": content(refusal) }))
     });
     Value::Object(std::iter::once(("200".to_owned(), done)).chain(refused).collect())
 }
 
-fn list(codes: &[Code]) -> String {
+fn list_codes(codes: &[Code]) -> String {
     let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.name(), code.meaning())).collect();
     lines.join("\n")
 }
@@ -146,8 +146,8 @@ fn content(schema: &Value) -> Value {
     json!({ "application/json": { "schema": schema } })
 }
 
-/// An input without the parameter that stands in the path.
-fn without(mut input: Map<String, Value>, parameter: &str) -> Value {
+/// Returns an input's schema without the path parameter.
+fn without_property(mut input: Map<String, Value>, parameter: &str) -> Value {
     if let Some(Value::Object(properties)) = input.get_mut("properties") {
         properties.remove(parameter);
     }

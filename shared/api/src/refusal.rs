@@ -1,4 +1,4 @@
-//! What is refused: a code for programs, and a sentence that an agent can read out.
+//! Refusals: a code for programs, and a sentence that an agent can read out.
 
 use domain::scheduling::EventType;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ macro_rules! refusals {
         $name:ident = $code:literal $status:literal $kind:ident
         $({ $($(#[$meta:meta])* $field:ident: $type:ty,)+ })?;
     )*) => {
-        /// Why something is refused, for programs.
+        /// Why a call is refused, for programs.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, JsonSchema)]
         #[schemars(rename_all = "snake_case")]
         pub enum Code {
@@ -23,22 +23,22 @@ macro_rules! refusals {
         }
 
         impl Code {
-            /// Every code there is.
+            /// Every code.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The code as it is told.
+            /// Returns the code as it is sent.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// The HTTP status that goes with it.
+            /// Returns its HTTP status.
             pub fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
 
-            /// What it means and what to do.
+            /// Returns what it means and what to do.
             pub fn meaning(self) -> String {
-                schema::unwrapped(match self { $(Self::$name => concat!($($doc, "\n",)+),)* })
+                schema::unwrap_lines(match self { $(Self::$name => concat!($($doc, "\n",)+),)* })
             }
 
             fn kind(self) -> Kind {
@@ -46,7 +46,7 @@ macro_rules! refusals {
             }
         }
 
-        /// Why something is refused, with what helps the caller on.
+        /// Why a call is refused, with data that helps the caller to go on.
         #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
         #[serde(tag = "code", rename_all = "snake_case", rename_all_fields = "camelCase")]
         pub enum Why {
@@ -54,7 +54,7 @@ macro_rules! refusals {
         }
 
         impl Why {
-            /// Its code.
+            /// Returns its code.
             pub fn code(&self) -> Code {
                 match self { $(Self::$name { .. } => Code::$name,)* }
             }
@@ -62,70 +62,70 @@ macro_rules! refusals {
     };
 }
 
-/// Who can do something about a refusal.
+/// What can be done about a refusal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The agent, in the conversation.
+    /// The agent can act on it in the conversation.
     Agent,
-    /// The agent, by making the same call again later.
+    /// The agent can act on it, or make the same call later.
     Again,
-    /// Whoever wrote or runs the caller.
+    /// A developer or operator of the caller must act.
     Caller,
-    /// Nobody but time.
+    /// Only time helps: the same call may work later.
     Time,
 }
 
 refusals! {
-    /// The request is not as it must be: `details` says where and how.
+    /// The request is not valid: `details` says where and why.
     InvalidRequest = "invalid_request" 400 Caller {
         /// Every fault.
         details: Vec<Fault>,
     };
     /// The bearer key is missing or wrong.
     Unauthorized = "unauthorized" 401 Caller;
-    /// The bearer key does not permit this: it lacks the `scope`.
+    /// The bearer key lacks the `scope` that the operation needs.
     Forbidden = "forbidden" 403 Caller {
         /// The scope that the operation needs.
         scope: String,
     };
     /// There is nothing at this path.
     NotFound = "not_found" 404 Caller;
-    /// The path does not take this method.
+    /// The path does not support this method.
     MethodNotAllowed = "method_not_allowed" 405 Caller {
-        /// The methods it takes.
+        /// The supported methods.
         allowed: Vec<String>,
     };
     /// Too many calls: wait for `retryAfterSeconds`.
     RateLimited = "rate_limited" 429 Time;
-    /// The time is not free, nor any other near enough to it: offer the `alternatives`.
+    /// The time is not free, and no free time is near enough: offer the `alternatives`.
     SlotTaken = "slot_taken" 409 Agent {
-        /// The nearest free times; none if they could not be asked for.
+        /// The nearest free times; empty if they could not be read.
         alternatives: Vec<DayView>,
     };
-    /// Nothing is free around that time: ask for times further off with `available_times`.
+    /// Nothing is free around that time: look for other times with `available_times`.
     NoSlot = "no_slot" 409 Agent;
-    /// No event type is called so: ask again with one of `near`, or list them.
+    /// No event type has this name: call again with one of `near`, or list the event types.
     EventTypeUnknown = "event_type_unknown" 404 Agent {
-        /// Names that are like it.
+        /// Similar names.
         near: Vec<String>,
     };
-    /// No event type is for this topic: ask again with one of `near`, or name an event type.
+    /// No event type is for this topic: call again with one of `near`, or name an event type.
     TopicUnknown = "topic_unknown" 404 Agent {
-        /// Topics that are like it.
+        /// Similar topics.
         near: Vec<String>,
     };
-    /// Several event types fit: let the person choose among the `candidates`, and ask again with the `uri` of one, or
-    /// with a host.
+    /// Several event types match: let the person choose one of the `candidates`, and call again with its `uri`, or with
+    /// a host.
     TopicAmbiguous = "topic_ambiguous" 409 Agent {
-        /// The event types that fit.
+        /// The event types that match.
         candidates: Vec<Candidate>,
     };
-    /// No host is called so: ask again with one of `near`, or leave the host out.
+    /// No host has this name: call again with one of `near`, or without a host.
     HostUnknown = "host_unknown" 404 Agent {
-        /// Names that are like it.
+        /// Similar names.
         near: Vec<String>,
     };
-    /// The event type asks for more: put the `questions` to the person and book again with their answers.
+    /// Required answers are missing: ask the person the `questions` and book again with the answers.
     QuestionMissing = "question_missing" 422 Agent {
         /// The questions without an answer.
         questions: Vec<QuestionView>,
@@ -134,78 +134,78 @@ refusals! {
     AnswerInvalid = "answer_invalid" 422 Agent {
         /// The question.
         question: String,
-        /// The answers to choose from, where there are any.
+        /// The choices, if the question has any.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         choices: Vec<String>,
     };
-    /// The event type does not offer this way to meet, or it needs what `needs` names: choose one of `offered`.
+    /// The event type does not offer this location, or the location requires `needs`: choose one of `offered`.
     LocationInvalid = "location_invalid" 422 Agent {
-        /// The ways to meet.
+        /// The offered locations.
         offered: Vec<LocationView>,
-        /// What must be told for the one that is meant: `phone` or `location`.
+        /// What the requested location requires: `phone` or `location`.
         #[serde(skip_serializing_if = "Option::is_none")]
         needs: Option<String>,
     };
-    /// Calendly takes no more bookings for now: give the person the `link`, or book again at `availableAt`.
+    /// Calendly accepts no more bookings at the moment: give the person the `link`, or book again at `availableAt`.
     BudgetExhausted = "budget_exhausted" 429 Again {
-        /// Where the person books it themselves.
+        /// The page where the person can book.
         #[serde(skip_serializing_if = "Option::is_none")]
         link: Option<String>,
-        /// When the next booking is taken.
+        /// When the next booking is possible.
         available_at: Timestamp,
-        /// The span whose limit is reached: `minute`, `hour` or `day`.
+        /// The limit that is reached: per `minute`, `hour` or `day`.
         window: String,
     };
-    /// Something about the person does not work: ask them again for what `field` names.
+    /// Data of the person is not valid: ask them again for the value of `field`.
     InviteeInvalid = "invitee_invalid" 422 Agent {
         /// The field of the request, such as `inviteeEmail`.
         field: String,
     };
-    /// The time is past: ask for one to come.
+    /// The time is in the past: ask for a future time.
     PastTime = "past_time" 422 Agent;
-    /// There is no such time zone: use an IANA name such as `Europe/Bucharest`.
+    /// The time zone does not exist: use an IANA name such as `Europe/Bucharest`.
     TimezoneUnknown = "timezone_unknown" 422 Agent;
-    /// There is no such booking: list the person's bookings and use an id from there.
+    /// The booking does not exist: list the person's bookings and use an id from that list.
     BookingUnknown = "booking_unknown" 404 Agent;
-    /// The booking is canceled already, or past: nothing is to be done.
+    /// The booking is already canceled, or in the past: there is nothing to do.
     BookingOver = "booking_over" 409 Agent;
-    /// Others are in the same meeting, so only the person can leave it: give them the links.
+    /// Other people are in the same meeting, so only the person can leave it: give them the links.
     SharedEvent = "shared_event" 409 Agent {
-        /// Where the person cancels.
+        /// The page where the person cancels.
         #[serde(skip_serializing_if = "Option::is_none")]
         cancel_url: Option<String>,
-        /// Where the person chooses another time.
+        /// The page where the person chooses another time.
         #[serde(skip_serializing_if = "Option::is_none")]
         reschedule_url: Option<String>,
     };
-    /// There is no such hold: prepare the booking again.
+    /// The hold does not exist: prepare the booking again.
     HoldUnknown = "hold_unknown" 404 Agent;
-    /// The hold is too old: prepare the booking again.
+    /// The hold has expired: prepare the booking again.
     HoldExpired = "hold_expired" 410 Agent;
-    /// The same call is still being worked on, or its outcome is not known yet: make it again, unchanged, after
+    /// The same call is still in progress, or its outcome is not known yet: make it again, unchanged, after
     /// `retryAfterSeconds`.
     InProgress = "in_progress" 409 Time;
-    /// The idempotency key, or this conversation and time, stands for another request: look at the `booking` it became,
-    /// or use a new key.
+    /// The idempotency key, or this conversation and time, belongs to another request: look at its `booking`, or use a
+    /// new key.
     KeyReused = "key_reused" 409 Caller {
-        /// The id of the booking that it stands for.
+        /// The id of that request's booking.
         booking: String,
     };
     /// Calendly does not answer: make the same call again after `retryAfterSeconds`.
     CalendlyUnavailable = "calendly_unavailable" 503 Time;
-    /// Calendly refuses, and would again: somebody must look at the account.
+    /// Calendly refuses the call and would refuse it again: a person must check the Calendly account.
     CalendlyRefused = "calendly_refused" 502 Caller;
-    /// We can't answer just now: make the same call again after `retryAfterSeconds`.
+    /// The service cannot answer now: make the same call again after `retryAfterSeconds`.
     Unavailable = "unavailable" 503 Time;
 }
 
 impl Code {
-    /// Whether the same call may work later.
+    /// Returns whether the same call may work later.
     pub fn is_retryable(self) -> bool {
         matches!(self.kind(), Kind::Again | Kind::Time)
     }
 
-    /// The HTTP status on VAI's own routes: 200 for what an agent can act on.
+    /// Returns the HTTP status on VAI's own routes: 200 if an agent can act on the refusal.
     pub fn vai_status(self) -> u16 {
         if matches!(self.kind(), Kind::Agent | Kind::Again) { 200 } else { self.status() }
     }
@@ -217,13 +217,13 @@ impl Serialize for Code {
     }
 }
 
-/// One of several event types.
+/// One of several matching event types.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
     /// Its name.
     pub name: String,
-    /// Its URI at Calendly: what `eventType` takes where names are alike.
+    /// Its URI at Calendly. Use it as `eventType` when names are equal.
     pub uri: String,
     /// The hosts' names.
     pub hosts: Vec<String>,
@@ -240,14 +240,14 @@ impl From<&EventType> for Candidate {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     #[serde(flatten)]
     pub why: Why,
     /// A sentence to read out, in the person's language.
     pub message: String,
     /// Whether the same call may be made again.
     pub retryable: bool,
-    /// After how many seconds it may be made again.
+    /// The number of seconds after which it may be made again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
 }
@@ -268,30 +268,30 @@ pub struct VaiErrorBody<'a> {
     pub success: True<false>,
     /// A sentence to read out, in the person's language.
     pub message: &'a str,
-    /// Free times to offer instead, where that is the trouble; none: nothing is free.
+    /// Other free times, if the requested time is not free. Empty: nothing is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestions: Option<Vec<Suggestion>>,
     /// The refusal.
     pub error: &'a Refusal,
 }
 
-/// Free times of a day, in VAI's spelling.
+/// Free times of a day, with VAI's own names.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Suggestion {
     /// The day, in the person's zone.
     pub date: jiff::civil::Date,
-    /// In order.
+    /// Sorted by time.
     pub slots: Vec<SuggestedSlot>,
 }
 
-/// A free time, in VAI's spelling.
+/// A free time, with VAI's own names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct SuggestedSlot {
     /// Its start.
     pub start_time: Timestamp,
     /// Its end.
     pub end_time: Timestamp,
-    /// Free.
+    /// Always `available`.
     pub availability: Availability,
 }
 
@@ -299,44 +299,44 @@ pub struct SuggestedSlot {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
-    /// It is.
+    /// It is free.
     Available,
 }
 
 impl Refusal {
-    /// A refusal; `message` is in the person's language.
+    /// Returns a refusal; `message` is in the person's language.
     pub fn new(why: Why, message: impl Into<String>) -> Self {
         let retryable = why.code().is_retryable();
         Self { why, message: message.into(), retryable, retry_after_seconds: None }
     }
 
-    /// The same, with a time after which the call may be made again.
+    /// Sets the number of seconds after which the call may be made again.
     pub fn after(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
     }
 
-    /// Its code.
+    /// Returns its code.
     pub fn code(&self) -> Code {
         self.why.code()
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.code().status()
     }
 
-    /// The HTTP status on VAI's own routes: 200 for what an agent can act on.
+    /// Returns the HTTP status on VAI's own routes: 200 if an agent can act on the refusal.
     pub fn vai_status(&self) -> u16 {
         self.code().vai_status()
     }
 
-    /// `{"error":{…}}`.
+    /// Returns `{"error":{…}}`.
     pub fn body(&self) -> Value {
         json(&ErrorBody { error: self })
     }
 
-    /// `{"success":false,"message","suggestions"?,"error":{…}}`.
+    /// Returns `{"success":false,"message","suggestions"?,"error":{…}}`.
     pub fn vai_body(&self) -> Value {
         let suggestions = match &self.why {
             Why::SlotTaken { alternatives } => Some(alternatives.iter().map(Suggestion::from).collect()),
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_told_as_it_is_named() {
+    fn every_code_is_sent_under_its_name() {
         let codes: Vec<_> = all().iter().map(Why::code).collect();
         assert_eq!(codes, Code::ALL);
         assert_eq!(codes.iter().map(|it| it.name()).collect::<BTreeSet<_>>().len(), codes.len());
@@ -435,13 +435,13 @@ mod tests {
             assert_eq!(refusal.body()["error"]["code"], refusal.code().name());
             assert_eq!(json!(refusal.code()), refusal.code().name());
             assert!((400..600).contains(&refusal.status()));
-            // What only time heals must reach programs that retry on a status.
+            // Programs retry on these statuses, so they are only for refusals that may be retried.
             assert!(refusal.retryable || ![429, 503].contains(&refusal.status()), "{:?}", refusal.code());
         }
     }
 
     #[test]
-    fn an_agent_is_answered_with_200_where_it_can_act() {
+    fn a_refusal_that_an_agent_can_act_on_has_status_200() {
         let others: Vec<_> = Code::ALL.iter().filter(|it| it.vai_status() != 200).map(|it| it.name()).collect();
         assert_eq!(
             others,
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_as_agreed() {
+    fn the_form_of_bodies_is_fixed() {
         let taken = Refusal::new(Why::SlotTaken { alternatives: monday() }, "Ora nu mai este liberă.");
         let error = json!({
             "code": "slot_taken", "message": "Ora nu mai este liberă.", "retryable": false,

@@ -1,11 +1,11 @@
-//! What is asked: one type per operation.
+//! Requests: one type per operation.
 //!
-//! The comments on these types and fields are what a language model reads as the description of its tools, and clients
-//! in the `OpenAPI` document: they are written for them.
+//! The comments on these types and fields are published: in the descriptions of the tools for language models, and in
+//! the `OpenAPI` document.
 
 use std::collections::BTreeMap;
 
-use domain::scheduling::Given;
+use domain::scheduling::GivenAnswers;
 use domain::{Language, Private};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -34,22 +34,23 @@ pub struct EventTypesRequest {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AvailableTimesRequest {
-    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one.
+    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` returned it. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: String,
-    /// From when on. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without one, such as
-    /// `2027-01-11T09:00`, and then `timezone` is needed. Left out: from now on.
+    /// The start of the span. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without an offset,
+    /// such as `2027-01-11T09:00`; then `timezone` is required. Default: now.
     pub from: Option<When>,
-    /// Until when, told like `from`; at most a year later. Left out: seven days after `from`.
+    /// The end of the span, in the same form as `from`, at most a year after it. Default: seven days after `from`.
     pub until: Option<When>,
-    /// The IANA time zone, such as `Europe/Bucharest`, that the times are told in; `from` and `until` too where they
-    /// have no offset. Left out: the host's zone.
+    /// The IANA time zone of the times in the answer, such as `Europe/Bucharest`. It also applies to `from` and `until`
+    /// when they have no offset. Default: the host's zone.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
-    /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
+    /// The host to meet: the name or e-mail address, as `event_types` returned it. Only if the person asks for a
+    /// certain host.
     #[schemars(with = "Option<String>", length(min = 1, max = 512))]
     pub host: Option<Private<String>>,
-    /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    /// The language of the times and messages in the answer, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
 }
@@ -58,61 +59,63 @@ pub struct AvailableTimesRequest {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlternativesRequest {
-    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or
-    /// `topic` is needed.
+    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` returned it. Never invent one. Either
+    /// this or `topic` is required.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: Option<String>,
-    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or
-    /// `eventType` is needed.
+    /// What the person wants to talk about, in a few words, such as `pricing`. It selects the event type. Either this
+    /// or `eventType` is required.
     #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,
-    /// The time the person would like best. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or
-    /// without one, such as `2027-01-11T09:00`, and then `timezone` is needed. Left out: as soon as possible.
+    /// The time that the person prefers. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without
+    /// an offset, such as `2027-01-11T09:00`; then `timezone` is required. Default: as soon as possible.
     pub preferred_time: Option<When>,
-    /// The person's IANA time zone, such as `Europe/Bucharest`: days and times are told in it. Left out: the zone of
-    /// the person's latest booking, or else the one that the settings name.
+    /// The person's IANA time zone, such as `Europe/Bucharest`. Days and times in the answer are in it. Default: the
+    /// zone of the person's latest booking, or else the one in the settings.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
-    /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    /// The language of the times and messages in the answer, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
-    /// The person's e-mail address: their earlier bookings tell their time zone.
+    /// The person's e-mail address. Their time zone is taken from their earlier bookings.
     #[schemars(with = "Option<String>", length(min = 3, max = 320))]
     pub invitee_email: Option<Private<String>>,
-    /// How many days around `preferredTime` to look at, from 1 to 31. Left out: 14.
+    /// The number of days around `preferredTime` to search, from 1 to 31. Default: 14.
     #[schemars(range(min = 1, max = 31))]
     pub days: Option<u32>,
-    /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
+    /// The host to meet: the name or e-mail address, as `event_types` returned it. Only if the person asks for a
+    /// certain host.
     #[schemars(with = "Option<String>", length(min = 1, max = 512))]
     pub host: Option<Private<String>>,
 }
 
-/// A meeting to be booked.
+/// A meeting to book.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BookRequest {
-    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or
-    /// `topic` is needed.
+    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` returned it. Never invent one. Either
+    /// this or `topic` is required.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: Option<String>,
-    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or
-    /// `eventType` is needed.
+    /// What the person wants to talk about, in a few words, such as `pricing`. It selects the event type. Either this
+    /// or `eventType` is required.
     #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,
-    /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
+    /// The host to meet: the name or e-mail address, as `event_types` returned it. Only if the person asks for a
+    /// certain host.
     #[schemars(with = "Option<String>", length(min = 1, max = 512))]
     pub host: Option<Private<String>>,
-    /// The person's e-mail address, as they gave it: the invitation goes there. Ask for it; never guess it.
+    /// The person's e-mail address, as they gave it. The invitation is sent to it. Ask for it; never guess it.
     #[schemars(with = "String", length(min = 3, max = 320))]
     pub invitee_email: Private<String>,
-    /// The person's whole name, as they gave it.
+    /// The person's full name, as they gave it.
     #[schemars(with = "String", length(min = 1, max = 200))]
     pub invitee_name: Private<String>,
-    /// When the meeting is to start. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without one,
-    /// such as `2027-01-11T09:00`, and then `timezone` is needed. Best a `startTime` out of an earlier answer, letter
-    /// by letter.
+    /// The start of the meeting. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; or without an
+    /// offset, such as `2027-01-11T09:00`; then `timezone` is required. Best: copy a `startTime` from an earlier
+    /// answer.
     pub preferred_time: When,
-    /// The id of the conversation this booking is made in, as you were given it. Never invent one.
+    /// The id of the conversation in which the booking is made, as it was given to you. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub conversation_id: String,
     /// The person's id at VAI, if you were given one.
@@ -122,36 +125,37 @@ pub struct BookRequest {
     #[schemars(length(min = 1, max = 200))]
     pub agent_type: Option<String>,
     /// The person's answers to the event type's questions: a list of question and answer, or an object with the
-    /// questions as keys. Repeat a question as `event_types` told it; where it has choices, the answer is one of them,
-    /// or with `multi` some, a line each. Answer only with what the person said.
+    /// questions as keys. Copy each question as `event_types` returned it. If it has choices, the answer is one of
+    /// them; with kind `multi` it can be several, one on each line. Answer only with what the person said.
     pub custom_answers: Option<CustomAnswers>,
-    /// What the host should know of the conversation, in a few sentences. Up to 10,000 characters.
+    /// What the host should know about the conversation, in a few sentences. Up to 10,000 characters.
     #[schemars(with = "Option<String>", length(max = 10_000))]
     pub notes: Option<Private<String>>,
-    /// The person's IANA time zone, such as `Europe/Bucharest`. Needed where `preferredTime` has no offset; all that
-    /// the person is sent tells times in it. Left out: the zone of the person's latest booking, or else the one that
-    /// the settings name.
+    /// The person's IANA time zone, such as `Europe/Bucharest`. Required when `preferredTime` has no offset. Messages
+    /// to the person have times in it. Default: the zone of the person's latest booking, or else the one in the
+    /// settings.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
     /// The language the person speaks, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`. Messages are written in it.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
-    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days). Left
-    /// out: at the nearest free time of the same day.
+    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days).
+    /// Default: the nearest free time of the same day.
     #[schemars(range(max = 20_160))]
     pub max_shift: Option<u32>,
-    /// E-mail addresses of others who are invited too, at most 10; those that the settings leave out don't count.
+    /// E-mail addresses of further people to invite, at most 10. Addresses that the settings exclude do not count.
     #[schemars(with = "Vec<String>", length(max = 30), inner(length(min = 3, max = 320)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guests: Vec<Private<String>>,
-    /// The person's phone number with its country code, such as `+40712345678`: for the reminders, and where the host
-    /// is to call. Only as the person gave it.
+    /// The person's phone number with its country code, such as `+40712345678`. It is used for reminders, and for
+    /// meetings in which the host calls. Only as the person gave it.
     #[schemars(with = "Option<String>", length(min = 1, max = 64))]
     pub phone: Option<Private<String>>,
-    /// Where to meet, if the event type offers a choice. Left out: its first way, or whatever Calendly chooses.
+    /// Where to meet, if the event type offers a choice. Default: the first location of the event type, or Calendly's
+    /// choice.
     pub location: Option<Location>,
-    /// What you found out about the person, kept with the booking, such as `{"budget": "10k", "team size": "5"}`. At
-    /// most 50 entries.
+    /// What you found out about the person, such as `{"budget": "10k", "team size": "5"}`. It is stored with the
+    /// booking. At most 50 entries.
     #[schemars(with = "BTreeMap<String, Text<2_000>>", extend("maxProperties" = 50, "propertyNames" = json!({ "maxLength": 200 })))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
@@ -176,7 +180,7 @@ pub enum CustomAnswers {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CustomAnswer {
-    /// The question, as `event_types` told it.
+    /// The question, as `event_types` returned it.
     #[schemars(length(min = 1, max = 1_000))]
     pub question: String,
     /// What the person answered.
@@ -188,34 +192,34 @@ pub struct CustomAnswer {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Location {
-    /// One of the `kind`s that `event_types` told, such as `zoom_conference`, `physical` or `outbound_call`.
+    /// One of the `kind`s that `event_types` returned, such as `zoom_conference`, `physical` or `outbound_call`.
     #[schemars(length(min = 1, max = 64))]
     pub kind: String,
-    /// What that way needs to know: the phone number to call for `outbound_call`, the place for `ask_invitee`.
+    /// What this kind needs: for `outbound_call` the phone number to call, for `ask_invitee` the place.
     #[schemars(with = "Option<String>", length(min = 1, max = 512))]
     pub location: Option<Private<String>>,
 }
 
-/// A hold to be made a booking.
+/// A hold to confirm.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfirmRequest {
-    /// The `hold` that the answer of `hold` told. Never invent one.
+    /// The `hold` from the answer of `hold`. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub hold: String,
 }
 
-/// Whose coming meetings to list.
+/// Whose upcoming meetings to list.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpcomingRequest {
     /// The person's e-mail address, as they gave it.
     #[schemars(with = "String", length(min = 3, max = 320))]
     pub user_email: Private<String>,
-    /// How many days ahead to look, from 1 to 60. Left out: 7.
+    /// The number of days ahead to search, from 1 to 60. Default: 7.
     #[schemars(range(min = 1, max = 60))]
     pub days: Option<u32>,
-    /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    /// The language of the times and messages in the answer, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
 }
@@ -224,48 +228,48 @@ pub struct UpcomingRequest {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BookingIdRequest {
-    /// The booking: its `id` out of an earlier answer, or the UUID or URI of its event or invitee at Calendly.
+    /// The booking: its `id` from an earlier answer, or the UUID or URI of its event or invitee at Calendly.
     #[schemars(length(min = 1, max = 512))]
     pub booking: String,
 }
 
-/// A booking to be canceled.
+/// A booking to cancel.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CancelRequest {
-    /// The booking: its `id` out of an earlier answer, such as one of `upcoming`. Never invent one.
+    /// The booking: its `id` from an earlier answer, such as one of `upcoming`. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub booking: String,
-    /// Why, in the person's own words: the host is told. Up to 10,000 characters.
+    /// The reason, in the person's own words. The host sees it. Up to 10,000 characters.
     #[schemars(with = "Option<String>", length(max = 10_000))]
     pub reason: Option<Private<String>>,
-    /// The language to tell times and messages in, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    /// The language of the times and messages in the answer, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
 }
 
-/// A booking to be moved.
+/// A booking to move.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MoveRequest {
-    /// The booking: its `id` out of an earlier answer, such as one of `upcoming`. Never invent one.
+    /// The booking: its `id` from an earlier answer, such as one of `upcoming`. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub booking: String,
-    /// When the meeting is to start instead; needed unless `by` is `link`. Date and time with an offset, such as
-    /// `2027-01-11T09:00:00+02:00`; or without one, such as `2027-01-11T09:00`, on the clocks of `timezone`, or else of
-    /// the booking's own zone. Best a `startTime` out of an earlier answer, letter by letter.
+    /// The new start of the meeting. Required unless `by` is `link`. Date and time with an offset, such as
+    /// `2027-01-11T09:00:00+02:00`; or without an offset, such as `2027-01-11T09:00`, in `timezone` or else in the
+    /// booking's own zone. Best: copy a `startTime` from an earlier answer.
     pub preferred_time: Option<When>,
-    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days). Left
-    /// out: at the nearest free time of the same day.
+    /// How far from `preferredTime` the meeting may start, in minutes, from 0 (exactly then) to 20160 (14 days).
+    /// Default: the nearest free time of the same day.
     #[schemars(range(max = 20_160))]
     pub max_shift: Option<u32>,
     /// How to move it. `rebook`: the new time is booked, then the old one is canceled. `link`: nothing is moved yet,
-    /// and the answer has the link on which the person chooses a new time. Left out: `rebook`.
+    /// and the answer has a link where the person chooses a new time. Default: `rebook`.
     pub by: Option<MoveBy>,
-    /// The person's IANA time zone, such as `Europe/Bucharest`. Left out: the booking's.
+    /// The person's IANA time zone, such as `Europe/Bucharest`. Default: the booking's.
     #[schemars(length(min = 1, max = 64))]
     pub timezone: Option<String>,
-    /// The language the person speaks, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`. Left out: the booking's.
+    /// The language the person speaks, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`. Default: the booking's.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
 }
@@ -277,29 +281,29 @@ pub enum MoveBy {
     /// The new time is booked, then the old one is canceled.
     #[default]
     Rebook,
-    /// Nothing is moved yet: the answer has the link on which the person chooses a new time.
+    /// Nothing is moved yet. The answer has a link where the person chooses a new time.
     Link,
 }
 
-/// A link to be made, on which a person books once.
+/// A link to create. A person can book once with it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LinkRequest {
-    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` told it. Never invent one. This or
-    /// `topic` is needed.
+    /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` returned it. Never invent one. Either
+    /// this or `topic` is required.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: Option<String>,
-    /// What the person wants to talk about, in a few words, such as `pricing`: it chooses the event type. This or
-    /// `eventType` is needed.
+    /// What the person wants to talk about, in a few words, such as `pricing`. It selects the event type. Either this
+    /// or `eventType` is required.
     #[schemars(length(min = 1, max = 200))]
     pub topic: Option<String>,
-    /// The person's whole name: the form is filled in with it.
+    /// The person's full name. The form is filled in with it.
     #[schemars(with = "Option<String>", length(min = 1, max = 200))]
     pub invitee_name: Option<Private<String>>,
-    /// The person's e-mail address: the form is filled in with it.
+    /// The person's e-mail address. The form is filled in with it.
     #[schemars(with = "Option<String>", length(min = 3, max = 320))]
     pub invitee_email: Option<Private<String>>,
-    /// The id of the conversation this link is made in, as you were given it. Never invent one.
+    /// The id of the conversation in which the link is made, as it was given to you. Never invent one.
     #[schemars(length(min = 1, max = 512))]
     pub conversation_id: String,
     /// The person's id at VAI, if you were given one.
@@ -308,20 +312,21 @@ pub struct LinkRequest {
     /// What kind of agent you are, if you were told, such as `sales`.
     #[schemars(length(min = 1, max = 200))]
     pub agent_type: Option<String>,
-    /// What the host should know of the conversation, in a few sentences. Up to 10,000 characters.
+    /// What the host should know about the conversation, in a few sentences. Up to 10,000 characters.
     #[schemars(with = "Option<String>", length(max = 10_000))]
     pub notes: Option<Private<String>>,
     /// The language the person speaks, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`. Messages are written in it.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
-    /// The person's phone number with its country code, such as `+40712345678`: for the reminders.
+    /// The person's phone number with its country code, such as `+40712345678`. It is used for reminders.
     #[schemars(with = "Option<String>", length(min = 1, max = 64))]
     pub phone: Option<Private<String>>,
-    /// What you found out about the person, kept with the booking. At most 50 entries.
+    /// What you found out about the person. It is stored with the booking. At most 50 entries.
     #[schemars(with = "BTreeMap<String, Text<2_000>>", extend("maxProperties" = 50, "propertyNames" = json!({ "maxLength": 200 })))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
-    /// Whom to meet: a host's name or e-mail address, as `event_types` told it. Only if the person asks for somebody.
+    /// The host to meet: the name or e-mail address, as `event_types` returned it. Only if the person asks for a
+    /// certain host.
     #[schemars(with = "Option<String>", length(min = 1, max = 512))]
     pub host: Option<Private<String>>,
 }
@@ -342,10 +347,10 @@ pub struct BusyTimesRequest {
     /// The host: name, e-mail address, or UUID or URI at Calendly; `me` is the owner of Calendly's token.
     #[schemars(with = "String", length(min = 1, max = 512))]
     pub host: Private<String>,
-    /// From when on. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; without one it is on the host's
-    /// clocks. Left out: from now on.
+    /// The start of the span. Date and time with an offset, such as `2027-01-11T09:00:00+02:00`; without an offset it
+    /// is in the host's zone. Default: now.
     pub from: Option<When>,
-    /// Until when, told like `from`; at most a year later. Left out: seven days after `from`.
+    /// The end of the span, in the same form as `from`, at most a year after it. Default: seven days after `from`.
     pub until: Option<When>,
 }
 
@@ -353,22 +358,22 @@ pub struct BusyTimesRequest {
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PreviewRequest {
-    /// The messages, by their names in the settings, such as `reminder`. Left out: all, or the one of `wording`.
+    /// The messages, by their names in the settings, such as `reminder`. Default: all, or the one in `wording`.
     #[schemars(inner(length(min = 1, max = 64)), length(max = 20))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<String>,
-    /// The languages, as BCP 47 tags: `en`, `ro`, `da`, `zh-Hant`. Left out: all, or the one of `wording`.
+    /// The languages, as BCP 47 tags: `en`, `ro`, `da`, `zh-Hant`. Default: all, or the one in `wording`.
     #[schemars(inner(length(min = 2, max = 35)), length(max = 20))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
-    /// The channels: `sms`, `email`. Left out: both.
+    /// The channels: `sms`, `email`. Default: both.
     #[schemars(length(max = 2))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<ChannelName>,
-    /// Whose wording and templates are shown: an event type, as the settings name it.
+    /// The event type whose wording and templates are shown, as the settings name it.
     #[schemars(length(min = 1, max = 512))]
     pub event_type: Option<String>,
-    /// Wording to try out, which need not be saved: it is checked as it would be when it is.
+    /// Wording to try, which need not be saved. It is checked like saved wording.
     pub wording: Option<WordingToTry>,
 }
 
@@ -382,14 +387,14 @@ pub enum ChannelName {
     Email,
 }
 
-/// Wording for one message. What is left out keeps what the settings say, or ours.
+/// Wording for one message. A part that is left out stays as in the settings, or as our default.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WordingToTry {
     /// The message's name in the settings.
     #[schemars(length(min = 1, max = 64))]
     pub message: String,
-    /// For one language, a BCP 47 tag. Left out: for any.
+    /// The language, a BCP 47 tag. Default: any.
     #[schemars(length(min = 2, max = 35))]
     pub language: Option<String>,
     /// The SMS.
@@ -401,12 +406,12 @@ pub struct WordingToTry {
     /// The e-mail as plain text.
     #[schemars(length(min = 1, max = 20000))]
     pub text: Option<String>,
-    /// The e-mail as HTML: what stands inside the layout.
+    /// The e-mail as HTML: the content inside the layout.
     #[schemars(length(min = 1, max = 40000))]
     pub html: Option<String>,
 }
 
-impl From<&CustomAnswers> for Given {
+impl From<&CustomAnswers> for GivenAnswers {
     fn from(answers: &CustomAnswers) -> Self {
         match answers {
             CustomAnswers::Pairs(pairs) => {
@@ -438,26 +443,26 @@ impl Request for HostRequest {}
 
 impl Request for PreviewRequest {
     fn check(&self) -> Vec<Fault> {
-        let of_wording = self.wording.iter().filter_map(|it| it.language.as_ref());
-        let of_wording = of_wording.map(|tag| ("wording.language".to_owned(), tag));
-        let wanted = self.languages.iter().enumerate().map(|(at, tag)| (format!("languages.{at}"), tag));
-        wanted
-            .chain(of_wording)
+        let wording = self.wording.iter().filter_map(|it| it.language.as_ref());
+        let wording = wording.map(|tag| ("wording.language".to_owned(), tag));
+        let languages = self.languages.iter().enumerate().map(|(at, tag)| (format!("languages.{at}"), tag));
+        languages
+            .chain(wording)
             .filter(|(_, tag)| Language::parse(tag).is_none())
             .map(|(path, _)| Fault::new(path, "must be one of en, ro, da, zh-Hant"))
             .collect()
     }
 }
 
-// Without an offset the time is on the booking's own clocks.
+// A time without an offset needs no zone: it is in the booking's own zone.
 impl Request for MoveRequest {
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
 
     fn check(&self) -> Vec<Fault> {
-        let is_needed = self.preferred_time.is_none() && self.by.unwrap_or_default() == MoveBy::Rebook;
-        Vec::from_iter(is_needed.then(|| Fault::new("preferredTime", "is needed, unless by is link")))
+        let is_missing = self.preferred_time.is_none() && self.by.unwrap_or_default() == MoveBy::Rebook;
+        Vec::from_iter(is_missing.then(|| Fault::new("preferredTime", "is needed, unless by is link")))
     }
 }
 
@@ -467,8 +472,8 @@ impl Request for AvailableTimesRequest {
     }
 
     fn check(&self) -> Vec<Fault> {
-        let mut faults = span(self.from, self.until);
-        faults.extend(zone_needed([self.from, self.until], self.timezone.as_ref()));
+        let mut faults = check_span(self.from, self.until);
+        faults.extend(check_zone([self.from, self.until], self.timezone.as_ref()));
         faults
     }
 }
@@ -479,8 +484,8 @@ impl Request for AlternativesRequest {
     }
 
     fn check(&self) -> Vec<Fault> {
-        let mut faults = Vec::from_iter(subject(self.event_type.as_ref(), self.topic.as_ref()));
-        faults.extend(zone_needed([self.preferred_time, None], self.timezone.as_ref()));
+        let mut faults = Vec::from_iter(check_subject(self.event_type.as_ref(), self.topic.as_ref()));
+        faults.extend(check_zone([self.preferred_time, None], self.timezone.as_ref()));
         faults
     }
 }
@@ -491,8 +496,8 @@ impl Request for BookRequest {
     }
 
     fn check(&self) -> Vec<Fault> {
-        let mut faults = Vec::from_iter(subject(self.event_type.as_ref(), self.topic.as_ref()));
-        faults.extend(zone_needed([Some(self.preferred_time), None], self.timezone.as_ref()));
+        let mut faults = Vec::from_iter(check_subject(self.event_type.as_ref(), self.topic.as_ref()));
+        faults.extend(check_zone([Some(self.preferred_time), None], self.timezone.as_ref()));
         faults
     }
 }
@@ -503,33 +508,32 @@ impl Request for LinkRequest {
     }
 
     fn check(&self) -> Vec<Fault> {
-        Vec::from_iter(subject(self.event_type.as_ref(), self.topic.as_ref()))
+        Vec::from_iter(check_subject(self.event_type.as_ref(), self.topic.as_ref()))
     }
 }
 
 impl Request for BusyTimesRequest {
     fn check(&self) -> Vec<Fault> {
-        span(self.from, self.until)
+        check_span(self.from, self.until)
     }
 }
 
-/// What is to be booked must be told in one of two ways.
-fn subject(event_type: Option<&String>, topic: Option<&String>) -> Option<Fault> {
+/// Checks that the event type or the topic is given.
+fn check_subject(event_type: Option<&String>, topic: Option<&String>) -> Option<Fault> {
     (event_type.is_none() && topic.is_none()).then(|| Fault::new("eventType", "or topic is needed"))
 }
 
-/// Times without an offset need a zone.
-fn zone_needed(times: [Option<When>; 2], zone: Option<&String>) -> Option<Fault> {
-    let is_needed = zone.is_none() && times.into_iter().flatten().any(When::is_local);
-    is_needed.then(|| Fault::new("timezone", "is needed for a time without an offset"))
+/// Checks that a zone is given for times without an offset.
+fn check_zone(times: [Option<When>; 2], zone: Option<&String>) -> Option<Fault> {
+    let is_missing = zone.is_none() && times.into_iter().flatten().any(When::is_local);
+    is_missing.then(|| Fault::new("timezone", "is needed for a time without an offset"))
 }
 
-/// A year: Calendly books no further ahead without being told to.
+/// The longest span to search: a year. By default Calendly does not offer times further ahead.
 pub const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// A span goes forward, and not too far. Of one that is told half with and half without an offset, nothing is known
-/// here.
-fn span(from: Option<When>, until: Option<When>) -> Vec<Fault> {
+/// Checks that a span goes forward and is not too long. If only one end has an offset, the length is not known here.
+fn check_span(from: Option<When>, until: Option<When>) -> Vec<Fault> {
     let length = match (from, until) {
         (Some(When::Instant(from)), Some(When::Instant(until))) => until.duration_since(from),
         (Some(When::Local(from)), Some(When::Local(until))) => until.duration_since(from),

@@ -1,4 +1,4 @@
-//! JSON Schemas of the API's types, made readable: no nulls where a key may be left out, descriptions as running text.
+//! JSON Schemas of the API's types, made readable: no `null` for optional keys, descriptions without line breaks.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,21 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
-/// Where the schemas of an `OpenAPI` document are.
+/// The path of the schemas in an `OpenAPI` document.
 pub(crate) const COMPONENTS: &str = "/components/schemas";
 
-/// A generator of what requests must be.
-pub(crate) fn of_requests() -> SchemaGenerator {
+/// Returns a generator for the schemas of requests.
+pub(crate) fn request_generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().with(|it| it.definitions_path = COMPONENTS.into()).into_generator()
 }
 
-/// A generator of what answers are.
-pub(crate) fn of_answers() -> SchemaGenerator {
+/// Returns a generator for the schemas of answers.
+pub(crate) fn answer_generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().for_serialize().with(|it| it.definitions_path = COMPONENTS.into()).into_generator()
 }
 
-/// A request's schema, whole: it refers to nothing.
-pub(crate) fn of<T: JsonSchema>() -> Map<String, Value> {
+/// Returns a request's schema without references.
+pub(crate) fn inline_schema<T: JsonSchema>() -> Map<String, Value> {
     let generator = SchemaSettings::draft2020_12().with(|it| it.inline_subschemas = true).into_generator();
     let mut schema = generator.into_root_schema_for::<T>().to_value();
     tidy(&mut schema);
@@ -34,7 +34,8 @@ pub(crate) fn of<T: JsonSchema>() -> Map<String, Value> {
     }
 }
 
-/// The schema of a text of at most so many characters, for the values of maps: attributes on a field don't reach them.
+/// The schema of a text of at most `MOST` characters, for the values of maps: attributes on a field do not apply to
+/// them.
 pub(crate) struct Text<const MOST: u32>;
 
 impl<const MOST: u32> JsonSchema for Text<MOST> {
@@ -51,8 +52,8 @@ impl<const MOST: u32> JsonSchema for Text<MOST> {
     }
 }
 
-/// Takes `null` out of the types of what may be left out, and line breaks out of descriptions; a choice of constants
-/// becomes an enumeration, which more readers understand.
+/// Removes `null` from the types of optional keys, and line breaks from descriptions. Turns a choice of constants into
+/// an enumeration, which more clients understand.
 pub(crate) fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(tidy),
@@ -76,15 +77,15 @@ pub(crate) fn tidy(schema: &mut Value) {
                 }
             }
             if let Some(Value::String(text)) = schema.get_mut("description") {
-                *text = unwrapped(text);
+                *text = unwrap_lines(text);
             }
-            enumerate(schema);
+            constants_to_enum(schema);
         }
         _ => {}
     }
 }
 
-fn enumerate(schema: &mut Map<String, Value>) {
+fn constants_to_enum(schema: &mut Map<String, Value>) {
     let Some(Value::Array(forms)) = schema.get("oneOf") else { return };
     let constants: Vec<Value> = forms.iter().filter_map(|it| it.get("const").cloned()).collect();
     if constants.len() != forms.len() {
@@ -102,8 +103,8 @@ fn enumerate(schema: &mut Map<String, Value>) {
     schema.insert("description".to_owned(), description.trim().into());
 }
 
-/// A text whose lines were broken to fit a source file; its paragraphs and list items stay apart.
-pub(crate) fn unwrapped(text: &str) -> String {
+/// Joins the lines of a doc comment. Paragraphs and list items stay separate.
+pub(crate) fn unwrap_lines(text: &str) -> String {
     let mut out = String::new();
     for line in text.trim().lines().map(str::trim) {
         if line.is_empty() {
@@ -126,11 +127,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_unwrapped_and_paragraphs_stay() {
+    fn lines_are_joined_and_paragraphs_and_items_stay_separate() {
         assert_eq!(
-            unwrapped(" Books a\n meeting.\n\n Then:\n - one,\n   more\n - two"),
+            unwrap_lines(" Books a\n meeting.\n\n Then:\n - one,\n   more\n - two"),
             "Books a meeting.\n\nThen:\n- one, more\n- two"
         );
-        assert_eq!(unwrapped(" One."), "One.");
+        assert_eq!(unwrap_lines(" One."), "One.");
     }
 }

@@ -1,10 +1,10 @@
-//! The operations as tools, in the form that function-calling models take.
+//! The operations as tools, in the form that function-calling models use.
 
 use serde_json::{Map, Value, json};
 
 use crate::ROUTES;
 
-/// The tools: what each does, and the JSON Schema of its parameters, which refers to nothing.
+/// Returns the tools. Each has a description and the JSON Schema of its parameters, without references.
 pub fn tools() -> Value {
     let tools = ROUTES.iter().filter(|it| it.is_tool()).map(|route| {
         let mut parameters = Value::Object(route.operation.input());
@@ -22,8 +22,8 @@ pub fn tools() -> Value {
     Value::Array(tools.collect())
 }
 
-/// Of several forms a model is shown the first. It is told no formats and no defaults: some models refuse those that
-/// they do not know, and the descriptions say the same.
+/// Keeps the first of several forms, and drops formats and defaults: some models refuse those that they do not know,
+/// and the descriptions have the same information.
 fn simplify(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(simplify),

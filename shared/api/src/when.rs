@@ -1,4 +1,4 @@
-//! A time as a request tells it.
+//! A time in a request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An instant, or a time on the clocks of a zone that is named elsewhere.
+/// An instant, or a local time. The zone of a local time is another field of the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
     /// `2027-01-11T09:00:00+02:00`.
@@ -18,18 +18,18 @@ pub enum When {
 }
 
 impl When {
-    /// The name of its form in a JSON Schema.
+    /// The name of its format in a JSON Schema.
     pub(crate) const FORMAT: &str = "time-with-or-without-offset";
 
-    /// What is said of a text that is none.
+    /// The problem that is reported for a text that is not a time.
     pub(crate) const PROBLEM: &str =
         "is no date and time such as 2027-01-11T09:00:00+02:00, or 2027-01-11T09:00 with a timezone";
 
-    /// Reads `2027-01-11T09:00[:00]`, with `Z` or an offset behind it or without; `None` when it is neither.
+    /// Parses `2027-01-11T09:00[:00]`, with or without `Z` or an offset; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (date, time) = text.split_at_checked(10)?;
         let time = time.strip_prefix(['T', 't', ' ']).filter(|it| it.get(2..3) == Some(":"))?;
-        // In a query a plus sign that nobody escaped arrives as a space.
+        // An unescaped plus sign in a query arrives as a space.
         let time = time.replacen(' ', "+", 1);
         let text = format!("{date}T{time}");
         if time.contains(['Z', 'z', '+', '-', '\u{2212}', '[']) {
@@ -39,8 +39,8 @@ impl When {
         }
     }
 
-    /// The instant; a local time is one of `zone`'s. In the hour that clocks skip it is the hour after, in the one that
-    /// they repeat the first. `None` beyond the end of time.
+    /// Returns the instant. A local time is in `zone`. If clocks skip that hour, it is the hour after; if they repeat
+    /// it, it is the first one. `None` if the instant cannot be represented.
     pub fn instant(self, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Instant(at) => Some(at),
@@ -48,7 +48,7 @@ impl When {
         }
     }
 
-    /// Whether a zone must be known to tell the instant.
+    /// Returns whether a zone is needed to know the instant.
     pub fn is_local(self) -> bool {
         matches!(self, Self::Local(_))
     }
@@ -95,8 +95,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_come_with_and_without_an_offset() {
-        for (text, told) in [
+    fn times_with_and_without_an_offset_are_parsed() {
+        for (text, expected) in [
             ("2027-01-11T09:00:00+02:00", Some("2027-01-11T07:00:00Z")),
             ("2027-01-11T09:00+02:00", Some("2027-01-11T07:00:00Z")),
             ("2027-01-11T07:00:00.000Z", Some("2027-01-11T07:00:00Z")),
@@ -115,17 +115,17 @@ mod tests {
             ("tomorrow ăt nine", None),
             ("", None),
         ] {
-            assert_eq!(When::parse(text).map(|it| it.to_string()).as_deref(), told, "{text}");
+            assert_eq!(When::parse(text).map(|it| it.to_string()).as_deref(), expected, "{text}");
         }
     }
 
     #[test]
-    fn a_local_time_is_one_of_its_zone() {
+    fn a_local_time_is_read_in_its_zone() {
         let zone = TimeZone::get("Europe/Bucharest").unwrap();
         for (text, instant) in [
             ("2027-01-11T09:00", "2027-01-11T07:00:00Z"),
             ("2027-07-11T09:00", "2027-07-11T06:00:00Z"),
-            // 28 March 2027: from 03:00 to 04:00. 31 October 2027: from 04:00 to 03:00.
+            // Clocks go from 03:00 to 04:00 on 28 March 2027, and from 04:00 to 03:00 on 31 October 2027.
             ("2027-03-28T03:30", "2027-03-28T01:30:00Z"),
             ("2027-10-31T03:30", "2027-10-31T00:30:00Z"),
         ] {

@@ -1,4 +1,4 @@
-//! The committed documents are what the types say; `UPDATE_OPENAPI=1 cargo test -p api` writes them anew.
+//! The committed documents equal the generated ones; `UPDATE_OPENAPI=1 cargo test -p api` writes them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Compared as values: the order of keys depends on a feature that any crate of the workspace may switch on.
 #[track_caller]
-fn is_committed(name: &str, document: &Value) {
+fn assert_committed(name: &str, document: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         let text = serde_json::to_string_pretty(&sorted(document)).expect("a document");
@@ -32,33 +32,33 @@ fn sorted(value: &Value) -> Value {
 
 #[test]
 fn the_openapi_document_is_committed() {
-    is_committed("openapi.json", &openapi::document());
+    assert_committed("openapi.json", &openapi::document());
 }
 
 #[test]
 fn the_tools_are_committed() {
-    is_committed("tools.json", &tools::tools());
+    assert_committed("tools.json", &tools::tools());
 }
 
-fn references(value: &Value, found: &mut BTreeSet<String>) {
+fn collect_references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
             found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
-            map.values().for_each(|it| references(it, found));
+            map.values().for_each(|it| collect_references(it, found));
         }
-        Value::Array(items) => items.iter().for_each(|it| references(it, found)),
+        Value::Array(items) => items.iter().for_each(|it| collect_references(it, found)),
         _ => {}
     }
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_schema_is_led_to() {
+fn every_reference_has_its_schema_and_every_schema_is_referenced() {
     let document = openapi::document();
     let mut found = BTreeSet::new();
-    references(&document, &mut found);
+    collect_references(&document, &mut found);
     let schemas = document["components"]["schemas"].as_object().unwrap();
-    let there: BTreeSet<_> = schemas.keys().map(|name| format!("#/components/schemas/{name}")).collect();
-    assert_eq!(found, there);
+    let defined: BTreeSet<_> = schemas.keys().map(|name| format!("#/components/schemas/{name}")).collect();
+    assert_eq!(found, defined);
 }
 
 #[test]
@@ -71,28 +71,28 @@ fn the_document_has_every_operation_and_every_code() {
         assert_eq!(has_key, route.takes_key(), "{}", route.name);
     }
     let refusals = document["components"]["schemas"]["Refusal"]["oneOf"].as_array().unwrap();
-    let told: Vec<_> = refusals.iter().map(|it| it["properties"]["code"]["const"].as_str().unwrap()).collect();
-    assert_eq!(told, Code::ALL.iter().map(|it| it.name()).collect::<Vec<_>>());
+    let documented: Vec<_> = refusals.iter().map(|it| it["properties"]["code"]["const"].as_str().unwrap()).collect();
+    assert_eq!(documented, Code::ALL.iter().map(|it| it.name()).collect::<Vec<_>>());
 }
 
-/// What models refuse or read wrongly.
-fn no_keyword(value: &Value, refused: &[&str], path: &str) {
+/// Asserts that there is no keyword that models refuse or misread.
+fn assert_no_keyword(value: &Value, refused: &[&str], path: &str) {
     match value {
         Value::Object(map) => {
             for (key, inner) in map {
                 let is_property = path.ends_with("/properties");
                 assert!(is_property || !refused.contains(&key.as_str()), "{key} at {path}");
-                no_keyword(inner, refused, &format!("{path}/{key}"));
+                assert_no_keyword(inner, refused, &format!("{path}/{key}"));
             }
         }
-        Value::Array(items) => items.iter().for_each(|it| no_keyword(it, refused, path)),
+        Value::Array(items) => items.iter().for_each(|it| assert_no_keyword(it, refused, path)),
         Value::Null => panic!("null at {path}"),
         _ => {}
     }
 }
 
 #[test]
-fn tools_are_self_contained_and_plain() {
+fn tools_have_no_references_and_no_keyword_that_models_refuse() {
     let tools = tools::tools();
     let tools = tools.as_array().unwrap();
     let names: Vec<_> = tools.iter().map(|it| it["function"]["name"].as_str().unwrap()).collect();
@@ -103,7 +103,7 @@ fn tools_are_self_contained_and_plain() {
     for tool in tools {
         let function = &tool["function"];
         let refused = ["$ref", "$schema", "$defs", "title", "format", "default", "oneOf", "anyOf", "allOf"];
-        no_keyword(&function["parameters"], &refused, "");
+        assert_no_keyword(&function["parameters"], &refused, "");
         assert_eq!(function["parameters"]["type"], "object");
         assert_eq!(function["parameters"]["additionalProperties"], false);
         for (name, property) in function["parameters"]["properties"].as_object().unwrap() {
@@ -117,7 +117,7 @@ fn tools_are_self_contained_and_plain() {
 }
 
 #[test]
-fn what_a_tool_may_be_given_is_read() {
+fn every_parameter_of_every_tool_is_accepted() {
     let full = json!({
         "eventType": "Sales Demo", "topic": "pricing", "host": "Ioana Pop", "inviteeEmail": "ana@example.com",
         "inviteeName": "Ana", "preferredTime": "2027-01-11T09:00", "conversationId": "conv-1", "userId": "u-1",
@@ -126,7 +126,7 @@ fn what_a_tool_may_be_given_is_read() {
         "phone": "+40712345678", "location": {"kind": "outbound_call", "location": "+40712345678"},
         "qualification": {"team size": "5"},
     });
-    let least = json!({
+    let minimal = json!({
         "topic": "pricing", "inviteeEmail": "ana@example.com", "inviteeName": "Ana",
         "preferredTime": "2027-01-11T09:00:00+02:00", "conversationId": "conv-1",
     });
@@ -150,9 +150,9 @@ fn what_a_tool_may_be_given_is_read() {
             }),
         ),
         ("book", full.clone()),
-        ("book", least.clone()),
+        ("book", minimal.clone()),
         ("hold", full.clone()),
-        ("hold", least.clone()),
+        ("hold", minimal.clone()),
         ("confirm", json!({"hold": "hold-1"})),
         ("upcoming", json!({"userEmail": "ana@example.com"})),
         ("upcoming", json!({"userEmail": "ana@example.com", "days": 60, "language": "ro"})),
@@ -174,10 +174,10 @@ fn what_a_tool_may_be_given_is_read() {
             tool["function"]["parameters"]["properties"].as_object().unwrap().keys().cloned().collect();
         let given: BTreeSet<_> = samples
             .iter()
-            .filter(|(of, _)| *of == name)
+            .filter(|(tool, _)| *tool == name)
             .flat_map(|(_, sample)| sample.as_object().unwrap().keys().cloned())
             .collect();
-        assert_eq!(given, known, "the samples of {name} are of every parameter");
+        assert_eq!(given, known, "the samples of {name} have every parameter");
     }
     for (name, sample) in samples {
         let call = Call::from_direct(name, sample.clone()).unwrap_or_else(|faults| panic!("{name}: {faults:?}"));

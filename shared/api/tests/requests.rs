@@ -1,4 +1,4 @@
-//! What is read, what is not, and what is said about it.
+//! Which requests are accepted, which are not, and what is reported.
 
 use std::collections::BTreeSet;
 
@@ -26,16 +26,16 @@ fn book(value: &Value) -> BookRequest {
     api::read(value.to_string().as_bytes()).expect("it is a request")
 }
 
-fn told(faults: Vec<Fault>) -> Vec<String> {
+fn texts(faults: Vec<Fault>) -> Vec<String> {
     faults.into_iter().map(|it| format!("{}: {}", it.path, it.problem)).collect()
 }
 
 fn faults(value: &Value) -> Vec<String> {
-    told(api::read::<BookRequest>(value.to_string().as_bytes()).expect_err("it is faulty"))
+    texts(api::read::<BookRequest>(value.to_string().as_bytes()).expect_err("it is faulty"))
 }
 
 #[test]
-fn vais_own_request_is_read() {
+fn the_request_in_vais_own_form_is_accepted() {
     let request = book(&with(json!({
         "userId": "user-1", "agentType": "sales", "customAnswers": ["Acme", "10"], "notes": "Wants prices.",
     })));
@@ -46,7 +46,7 @@ fn vais_own_request_is_read() {
 }
 
 #[test]
-fn what_may_be_left_out_may_be_null() {
+fn an_optional_key_may_be_null() {
     let nulls = with(json!({
         "topic": null, "guests": null, "qualification": null, "customAnswers": null, "location": null, "maxShift": null,
     }));
@@ -57,7 +57,7 @@ fn what_may_be_left_out_may_be_null() {
 }
 
 #[test]
-fn answers_come_in_three_forms() {
+fn answers_have_three_forms() {
     let read = |answers: Value| book(&with(json!({ "customAnswers": answers }))).custom_answers.unwrap();
     let pairs = read(json!([{ "question": "Company?", "answer": "Acme" }]));
     assert!(matches!(&pairs, CustomAnswers::Pairs(it) if it[0].question == "Company?"));
@@ -77,7 +77,7 @@ fn answers_come_in_three_forms() {
 }
 
 #[test]
-fn a_request_comes_back_as_it_was_written() {
+fn a_serialized_request_is_read_back_equal() {
     let full = with(json!({
         "customAnswers": { "Company?": "Acme" }, "guests": ["dan@example.com"], "qualification": { "team size": "5" },
         "location": { "kind": "physical" }, "maxShift": 30,
@@ -87,7 +87,7 @@ fn a_request_comes_back_as_it_was_written() {
 }
 
 #[test]
-fn every_fault_is_told_at_once() {
+fn all_faults_are_reported_at_once() {
     let wrong = json!({
         "eventType": "", "inviteeEmail": 7, "inviteeName": "n".repeat(201), "preferredTime": "tomorrow at nine o'clock",
         "maxShift": 20_161, "guests": ["dan@example.com", "x", 3], "location": { "type": "zoom" }, "notes": "n".repeat(10_001),
@@ -117,7 +117,7 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
-fn limits_hold_at_their_edges() {
+fn a_value_at_its_limit_is_accepted_and_one_beyond_is_not() {
     let pairs = |count: usize| vec![json!({ "question": "q", "answer": "a" }); count];
     let map = |count: usize| (0..count).map(|it| (format!("k{it}"), "v".into())).collect::<serde_json::Map<_, _>>();
     for (name, fits, exceeds) in [
@@ -149,7 +149,7 @@ fn limits_hold_at_their_edges() {
 }
 
 #[test]
-fn what_no_schema_can_say_is_checked_too() {
+fn rules_across_fields_are_checked() {
     let without = |key: &str, value: Value| {
         let mut value = value;
         value.as_object_mut().unwrap().remove(key);
@@ -171,15 +171,15 @@ fn what_no_schema_can_say_is_checked_too() {
         invitee_email: None,
         days: None,
     };
-    assert_eq!(told(api::Request::check(&wrong)).len(), 2);
-    // A booking has a zone of its own.
+    assert_eq!(texts(api::Request::check(&wrong)).len(), 2);
+    // A booking has its own zone.
     let by_default: MoveRequest =
         api::read_value(json!({ "booking": "bk-1", "preferredTime": "2027-01-11T09:00" })).unwrap();
     assert_eq!(by_default.by.unwrap_or_default(), MoveBy::Rebook);
 
     let times = |from: &str, until: &str| {
         let input = json!({ "eventType": "Demo", "from": from, "until": until, "timezone": "Europe/Bucharest" });
-        Call::from_direct("available_times", input).map(drop).map_err(told)
+        Call::from_direct("available_times", input).map(drop).map_err(texts)
     };
     assert_eq!(times("2027-01-11T09:00", "2027-02-11T09:00"), Ok(()));
     assert_eq!(times("2027-01-11T09:00", "2027-01-11T09:00"), Err(vec!["until: must be after from".to_owned()]));
@@ -188,8 +188,8 @@ fn what_no_schema_can_say_is_checked_too() {
 }
 
 #[test]
-fn what_is_no_request_at_all_is_said_to_be_none() {
-    let faults = |body: &[u8]| told(api::read::<BookRequest>(body).unwrap_err());
+fn a_body_that_is_not_an_object_is_rejected() {
+    let faults = |body: &[u8]| texts(api::read::<BookRequest>(body).unwrap_err());
     assert_eq!(faults(b"{\"inviteeName\": \"Ana"), ["body: is not JSON (line 1, column 20)"]);
     assert_eq!(faults(b"\xff\xfe"), ["body: is not JSON (line 1, column 1)"]);
     for other in ["[]", "[1]", "\"text\"", "null", "7"] {
@@ -201,11 +201,11 @@ fn what_is_no_request_at_all_is_said_to_be_none() {
     assert_eq!(api::read_value::<BookRequest>(many).unwrap_err().len(), 50);
 }
 
-/// Puts `value` in the place of every value in a document, one after the other.
-fn everywhere(document: &Value, value: &Value) -> Vec<Value> {
+/// Returns copies of a document, each with one of its values replaced by `value`.
+fn replace_each(document: &Value, value: &Value) -> Vec<Value> {
     let mut all = vec![value.clone()];
     let mut put = |key: &dyn Fn(&mut Value) -> &mut Value, inner: &Value| {
-        for changed in everywhere(inner, value) {
+        for changed in replace_each(inner, value) {
             let mut document = document.clone();
             *key(&mut document) = changed;
             all.push(document);
@@ -230,18 +230,18 @@ fn no_fault_quotes_what_was_sent() {
     for value in
         [json!(secret), json!([secret]), json!({ secret: secret }), json!(secret.repeat(2_000)), json!(-70_312)]
     {
-        for document in everywhere(&full, &value) {
+        for document in replace_each(&full, &value) {
             let Err(faults) = api::read_value::<BookRequest>(document) else { continue };
-            let said = format!("{faults:?}");
-            assert!(!said.contains("Zebra") && !said.contains("70312"), "{said}");
-            // That is said only where the schema lets pass what the type does not take.
-            assert!(!said.contains("expected form"), "{said}");
+            let printed = format!("{faults:?}");
+            assert!(!printed.contains("Zebra") && !printed.contains("70312"), "{printed}");
+            // Otherwise the schema accepts something that the type does not.
+            assert!(!printed.contains("expected form"), "{printed}");
         }
     }
 }
 
 #[test]
-fn what_is_personal_does_not_print() {
+fn personal_data_in_a_request_is_not_printed() {
     let request = book(&with(json!({
         "inviteeEmail": "zebra@example.com", "inviteeName": "Zebra", "notes": "Zebra", "phone": "+40700zebra",
         "guests": ["zebra@example.com"], "qualification": { "income": "zebra" }, "host": "zebra@example.com",
@@ -252,7 +252,7 @@ fn what_is_personal_does_not_print() {
     assert!(!printed.contains("zebra"), "{printed}");
 }
 
-/// The reader interprets schemas itself: whoever adds a keyword must teach it.
+/// The reader interprets schemas itself. It must learn each new keyword.
 #[test]
 fn the_reader_knows_every_keyword_of_the_requests() {
     fn collect(schema: &Value, keywords: &mut BTreeSet<String>) {
@@ -277,8 +277,8 @@ fn the_reader_knows_every_keyword_of_the_requests() {
     let document = openapi::document();
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let mut keywords = BTreeSet::new();
-    let of_requests = schemas.iter().filter(|(name, _)| name.ends_with("Request") || name.starts_with("CustomAnswer"));
-    of_requests.chain([(&"Location".to_owned(), &schemas["Location"])]).for_each(|(_, it)| collect(it, &mut keywords));
+    let requests = schemas.iter().filter(|(name, _)| name.ends_with("Request") || name.starts_with("CustomAnswer"));
+    requests.chain([(&"Location".to_owned(), &schemas["Location"])]).for_each(|(_, it)| collect(it, &mut keywords));
     let known = [
         "$ref",
         "additionalProperties",
@@ -302,21 +302,21 @@ fn the_reader_knows_every_keyword_of_the_requests() {
     let unknown: Vec<_> = keywords.iter().filter(|it| !known.contains(&it.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     for route in ROUTES {
-        let nothing = Call::from_direct(route.name, json!({ "noSuchKey": 1 })).unwrap_err();
-        assert!(nothing.contains(&Fault::new("noSuchKey", "is not known")), "{}", route.name);
+        let unknown = Call::from_direct(route.name, json!({ "noSuchKey": 1 })).unwrap_err();
+        assert!(unknown.contains(&Fault::new("noSuchKey", "is not known")), "{}", route.name);
     }
 }
 
 #[test]
 fn a_direct_invocation_is_read() {
-    let whole = json!({ "operation": "me", "connection": "acme", "idempotencyKey": "k", "input": {} });
-    let invocation: Invocation = api::read_value(whole).unwrap();
+    let full = json!({ "operation": "me", "connection": "acme", "idempotencyKey": "k", "input": {} });
+    let invocation: Invocation = api::read_value(full).unwrap();
     assert_eq!((invocation.operation.as_str(), invocation.connection.as_deref()), ("me", Some("acme")));
-    let least: Invocation = api::read_value(json!({ "operation": "me" })).unwrap();
-    let call = Call::from_direct(&least.operation, least.input).unwrap();
+    let minimal: Invocation = api::read_value(json!({ "operation": "me" })).unwrap();
+    let call = Call::from_direct(&minimal.operation, minimal.input).unwrap();
     assert_eq!(call.operation().name(), "me");
     let wrong = Call::from_direct("fly", json!({})).unwrap_err();
     assert!(wrong[0].path == "operation" && wrong[0].problem.contains("book, hold"), "{wrong:?}");
     let wrong = api::read_value::<Invocation>(json!({ "operation": "me", "input": [] })).unwrap_err();
-    assert_eq!(told(wrong), ["input: must be an object"]);
+    assert_eq!(texts(wrong), ["input: must be an object"]);
 }

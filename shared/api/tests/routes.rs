@@ -1,11 +1,11 @@
-//! Where HTTP requests lead.
+//! Routing of HTTP requests.
 
 use std::collections::BTreeSet;
 
 use api::{Call, Method, Operation, ROUTES, RouteError, is_vai_path};
 use serde_json::{Value, json};
 
-fn ask(method: &str, target: &str, body: &str) -> Result<Call, RouteError> {
+fn call(method: &str, target: &str, body: &str) -> Result<Call, RouteError> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Call::from_http(method, path, query, body.as_bytes())
 }
@@ -18,7 +18,7 @@ fn booking() -> Value {
 }
 
 #[test]
-fn every_operation_is_reached_both_ways_and_means_the_same() {
+fn every_operation_is_the_same_call_over_http_and_directly() {
     let uri = "https://api.calendly.com/scheduled_events/E/invitees/I";
     let link = json!({ "topic": "pricing", "conversationId": "conv-1" });
     let moved = json!({ "preferredTime": "2027-01-11T09:00" });
@@ -113,7 +113,7 @@ fn every_operation_is_reached_both_ways_and_means_the_same() {
     let mut reached = BTreeSet::new();
     for (method, target, body, operation, input) in samples {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let by_http = ask(method, target, &body).unwrap_or_else(|error| panic!("{method} {target}: {error:?}"));
+        let by_http = call(method, target, &body).unwrap_or_else(|error| panic!("{method} {target}: {error:?}"));
         assert_eq!(by_http.operation().name(), operation, "{method} {target}");
         assert_eq!(by_http, Call::from_direct(operation, input).unwrap(), "{method} {target}");
         reached.insert(operation);
@@ -122,18 +122,18 @@ fn every_operation_is_reached_both_ways_and_means_the_same() {
 }
 
 #[test]
-fn names_and_paths_are_one_operations_each() {
+fn every_name_and_path_belongs_to_one_operation() {
     for (index, route) in ROUTES.iter().enumerate() {
         assert_eq!(route.operation as usize, index);
         assert_eq!(Operation::parse(route.name), Some(route.operation));
         assert!(!route.summary().is_empty() && route.description().starts_with(&route.summary()), "{}", route.name);
     }
-    let ways: BTreeSet<_> = ROUTES.iter().map(|it| (it.method.name(), it.path)).collect();
-    assert_eq!(ways.len(), ROUTES.len());
+    let routes: BTreeSet<_> = ROUTES.iter().map(|it| (it.method.name(), it.path)).collect();
+    assert_eq!(routes.len(), ROUTES.len());
 }
 
 #[test]
-fn what_leads_nowhere_is_said_to() {
+fn unknown_paths_and_methods_are_reported() {
     for path in [
         "/",
         "/api",
@@ -147,29 +147,29 @@ fn what_leads_nowhere_is_said_to() {
         "/API/status",
         "/api/status/",
     ] {
-        assert_eq!(ask("GET", path, ""), Err(RouteError::NotFound), "{path}");
+        assert_eq!(call("GET", path, ""), Err(RouteError::NotFound), "{path}");
     }
-    let not_allowed = |method, path| match ask(method, path, "") {
+    let not_allowed = |method, path| match call(method, path, "") {
         Err(RouteError::MethodNotAllowed { allowed }) => allowed,
         other => panic!("{method} {path}: {other:?}"),
     };
     assert_eq!(not_allowed("GET", "/api/calendly/schedule"), [Method::Post]);
     assert_eq!(not_allowed("GET", "/api/calendly/bookings/bk-1/cancel"), [Method::Post]);
     assert_eq!(not_allowed("get", "/api/status"), [Method::Get]);
-    let three = [Method::Put, Method::Delete, Method::Get];
-    assert_eq!(not_allowed("PATCH", "/api/calendly/bookings/bk-1/no-show"), three);
+    let allowed = [Method::Put, Method::Delete, Method::Get];
+    assert_eq!(not_allowed("PATCH", "/api/calendly/bookings/bk-1/no-show"), allowed);
 }
 
 #[test]
-fn faults_say_where_they_are_whichever_way_they_came() {
-    let faults = |method, target, body| match ask(method, target, body) {
+fn faults_of_path_query_and_body_have_their_field() {
+    let faults = |method, target, body| match call(method, target, body) {
         Err(RouteError::Faults { operation, faults }) => {
-            let told: Vec<_> = faults.into_iter().map(|it| format!("{}: {}", it.path, it.problem)).collect();
-            (operation, told.join("; "))
+            let texts: Vec<_> = faults.into_iter().map(|it| format!("{}: {}", it.path, it.problem)).collect();
+            (operation, texts.join("; "))
         }
         other => panic!("{method} {target}: {other:?}"),
     };
-    for (method, target, body, operation, told) in [
+    for (method, target, body, operation, expected) in [
         ("GET", "/api/calendly/upcoming/a@b.c?days=many", "", Operation::Upcoming, "days: must be an integer"),
         ("GET", "/api/calendly/upcoming/a@b.c?days=", "", Operation::Upcoming, "days: must be an integer"),
         ("GET", "/api/calendly/upcoming/a@b.c?days=0", "", Operation::Upcoming, "days: must be at least 1"),
@@ -185,25 +185,25 @@ fn faults_say_where_they_are_whichever_way_they_came() {
         ("POST", "/api/calendly/bookings/a/cancel", "[]", Operation::Cancel, "body: must be an object"),
         ("PUT", "/api/calendly/bookings/a/no-show", r#"{"why":"b"}"#, Operation::MarkNoShow, "why: is not known"),
     ] {
-        assert_eq!(faults(method, target, body), (operation, told.to_owned()), "{method} {target}");
+        assert_eq!(faults(method, target, body), (operation, expected.to_owned()), "{method} {target}");
     }
 }
 
 #[test]
-fn what_is_too_large_is_not_read() {
+fn a_request_that_is_too_large_is_rejected() {
     let hold = |length: usize| json!({ "hold": "h", "note": "n".repeat(length) });
-    for (length, told) in [(1_000, "note"), (api::call::LARGEST_REQUEST, "body")] {
-        let Err(RouteError::Faults { faults, .. }) = ask("POST", "/api/calendly/confirm", &hold(length).to_string())
+    for (length, path) in [(1_000, "note"), (api::call::LARGEST_REQUEST, "body")] {
+        let Err(RouteError::Faults { faults, .. }) = call("POST", "/api/calendly/confirm", &hold(length).to_string())
         else {
-            panic!("{length} bytes are taken");
+            panic!("{length} bytes are accepted");
         };
-        assert!(matches!(faults.as_slice(), [one] if one.path == told), "{faults:?}");
+        assert!(matches!(faults.as_slice(), [one] if one.path == path), "{faults:?}");
         assert_eq!(Call::from_direct("confirm", hold(length)), Err(faults));
     }
 }
 
 #[test]
-fn vais_own_paths_are_known_whatever_the_method() {
+fn vais_own_paths_are_known_for_every_method() {
     assert!(is_vai_path("/api/calendly/schedule") && is_vai_path("/api/calendly/upcoming/ana%40example.com"));
     assert!(
         !is_vai_path("/api/calendly/hold") && !is_vai_path("/api/nothing") && !is_vai_path("/api/calendly/upcoming")

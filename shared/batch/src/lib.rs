@@ -28,7 +28,7 @@ pub async fn process_records(event: &SqsEvent, process: impl AsyncFn(&str) -> Re
     response
 }
 
-/// The instant at which Lambda stops the invocation, from its context (milliseconds since 1970, UTC).
+/// Returns the instant at which Lambda stops the invocation, from its context (milliseconds since 1970, UTC).
 pub fn deadline(milliseconds: u64) -> Timestamp {
     i64::try_from(milliseconds).ok().and_then(|it| Timestamp::from_millisecond(it).ok()).unwrap_or(Timestamp::MAX)
 }

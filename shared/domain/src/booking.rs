@@ -1,7 +1,7 @@
-//! A booking: the fold of every fact about one invitee's meeting, through all its moves.
+//! A booking: the fold of all facts about one invitee's meeting, through all its moves.
 //!
-//! The fold is a join: it takes facts in any order, any number of times, and ends in the same state. What to do about
-//! that state is decided elsewhere.
+//! Facts may be applied in any order and any number of times; the result is the same. `decide` and `plan` decide what
+//! to do.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,12 +16,12 @@ use crate::personal::Private;
 use crate::reason::Reason;
 use crate::request::{CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestState, RequestStatus};
 
-/// The state of a booking, read off its legs.
+/// The state of a booking, derived from its legs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BookingState<'a> {
-    /// The meeting is on. It may have been moved here.
+    /// The meeting is booked. It may have been moved to this leg.
     Active(&'a Leg),
-    /// The old half of a move is known, the new half is not yet. Nobody is told anything.
+    /// The old half of a move is known, the new half is not known yet. No messages are sent.
     Moving(&'a Leg),
     /// The meeting is canceled.
     Canceled(&'a Leg, &'a Cancellation),
@@ -32,24 +32,24 @@ pub enum BookingState<'a> {
 pub struct Booking {
     /// Our stable id.
     pub id: BookingId,
-    /// The connection that it belongs to.
+    /// Its connection.
     pub connection: ConnectionName,
-    /// What VAI knows of it; `None` for a booking that VAI did not make.
+    /// VAI's metadata; `None` for a booking that VAI did not make.
     pub metadata: Option<Metadata>,
     legs: BTreeMap<InviteeUri, Leg>,
-    /// What Calendly was asked to book for it, by the token that the leg was to carry.
+    /// The requests to Calendly, by the token of the requested leg.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     requests: BTreeMap<Token, CalendlyRequest>,
-    /// The legs that VAI's agent asked to cancel.
+    /// The cancellations that VAI's agents requested, by leg.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     cancel_requests: BTreeMap<InviteeUri, CancellationRequest>,
 }
 
-/// How many requests a booking remembers.
+/// The most requests that a booking stores.
 const MOST_REQUESTS: usize = 32;
 
 impl Booking {
-    /// A booking without facts.
+    /// Returns a booking without facts.
     pub fn new(id: BookingId, connection: ConnectionName) -> Self {
         Self {
             id,
@@ -61,16 +61,16 @@ impl Booking {
         }
     }
 
-    /// Applies a fact. Facts commute, and a second time changes nothing.
+    /// Applies a fact. The order of facts does not matter, and a repeated fact changes nothing.
     pub fn apply_fact(&mut self, fact: &Fact) {
         let mut leg = fact.leg.clone();
-        // Calendly knows nothing of a move of ours: it sees a booking and a cancellation.
+        // A move by us is a booking and a cancellation to Calendly, so the link between the legs is added here.
         if leg.previous.is_none() {
             let request = leg.token.as_ref().and_then(|token| self.requests.get(token));
             leg.previous = request.and_then(|it| it.replaces.clone()).filter(|old| *old != leg.invitee);
         }
-        leg.heard_created |= fact.kind == FactKind::Created;
-        leg.heard_canceled |= fact.kind == FactKind::Canceled;
+        leg.created_received |= fact.kind == FactKind::Created;
+        leg.canceled_received |= fact.kind == FactKind::Canceled;
         match self.legs.get_mut(&leg.invitee) {
             Some(known) => known.join(leg),
             None => {
@@ -79,8 +79,8 @@ impl Booking {
         }
     }
 
-    /// Records what Calendly is about to be asked for, or how that ended. Of many refused requests only the latest are
-    /// kept: an agent that tries a hundred times must not fill the row.
+    /// Records a request before it is sent, or its outcome. Only the latest refused requests are kept, so that an agent
+    /// with many tries does not fill the row.
     pub(crate) fn record_request(&mut self, token: Token, request: CalendlyRequest) {
         self.requests.insert(token, request);
         while self.requests.len() > MOST_REQUESTS {
@@ -90,32 +90,32 @@ impl Booking {
         }
     }
 
-    /// Records that a leg is to be canceled.
+    /// Records an agent's request to cancel a leg.
     pub(crate) fn record_cancellation(&mut self, invitee: InviteeUri, request: CancellationRequest) {
         self.cancel_requests.insert(invitee, request);
     }
 
-    /// What Calendly was asked to book under a token.
+    /// Returns the request with a token.
     pub fn request_for(&self, token: &Token) -> Option<&CalendlyRequest> {
         self.requests.get(token)
     }
 
-    /// Everything that Calendly was asked to book, by its token.
+    /// Returns all requests, by token.
     pub fn requests(&self) -> &BTreeMap<Token, CalendlyRequest> {
         &self.requests
     }
 
-    /// The requests whose outcome is not known.
+    /// Returns the requests whose outcome is not known.
     pub fn open_requests(&self) -> impl Iterator<Item = (&Token, &CalendlyRequest)> {
         self.requests.iter().filter(|(token, it)| !it.is_refused() && self.leg_of(token).is_none())
     }
 
-    /// Whether a request is still open, exactly as it was seen.
+    /// Returns whether a request is still open and unchanged.
     pub fn is_open(&self, token: &Token, request: &CalendlyRequest) -> bool {
         self.request_for(token) == Some(request) && self.leg_of(token).is_none()
     }
 
-    /// What is known of a request that is made under a token: whether it is new, booked, unsettled, or another's key.
+    /// Returns what is known of a request with a token.
     pub fn request_status(
         &self,
         token: &Token,
@@ -126,15 +126,14 @@ impl Booking {
         let leg = self.leg_of(token);
         let Some(request) = self.request_for(token) else {
             return match leg {
-                // Booked by a person, on a link that carried the token; perhaps by somebody whom the link was passed on
-                // to.
+                // It was booked with a link that had the token. The link may have been passed on to another person.
                 Some(leg) if leg.details.email.expose().eq_ignore_ascii_case(email.expose()) => RequestStatus::Booked,
                 Some(_) => RequestStatus::KeyReused,
                 None => RequestStatus::New,
             };
         };
         let is_same = request.digest == digest;
-        // A derived key stands for nothing as long as nothing was booked.
+        // A derived key belongs to no request until something is booked.
         let is_binding = leg.is_some() || !request.is_refused() || origin == KeyOrigin::Caller;
         match leg {
             _ if is_binding && !is_same => RequestStatus::KeyReused,
@@ -143,37 +142,37 @@ impl Booking {
         }
     }
 
-    /// Whether a leg may be replaced by the request under a token: the booking is at this leg, nobody has asked to
-    /// cancel it, and no other request is open. Two at once would leave a meeting that nobody knows of.
+    /// Returns whether the request with a token may replace a leg: the leg is current, its cancellation is not
+    /// requested, and no other request is open. Two open requests could leave an unknown meeting.
     pub fn may_replace(&self, leg: &Leg, token: &Token) -> bool {
         let is_current = matches!(self.state(), Some(BookingState::Active(current)) if current.invitee == leg.invitee);
         let is_alone = self.open_requests().all(|(other, _)| other == token);
         is_current && is_alone && !self.cancel_requests.contains_key(&leg.invitee)
     }
 
-    /// The legs that an agent asked to cancel.
+    /// Returns the cancellations that agents requested, by leg.
     pub fn cancel_requests(&self) -> &BTreeMap<InviteeUri, CancellationRequest> {
         &self.cancel_requests
     }
 
-    /// The first leg that carries a token. If the invitee moves on from there, Calendly may carry the token along.
+    /// Returns the first leg with a token. When the invitee moves the meeting, Calendly may copy the token to the next
+    /// leg.
     pub fn leg_of(&self, token: &Token) -> Option<&Leg> {
         self.legs().into_iter().find(|leg| leg.token.as_ref() == Some(token))
     }
 
-    /// The tokens by which others must find this booking: those of moves of ours. The first leg's token leads here
-    /// anyway.
+    /// Returns the tokens of our moves: they need an alias to this booking. The booking's id is derived from the first
+    /// token, which needs none.
     pub fn move_tokens(&self) -> impl Iterator<Item = &Token> {
         self.requests.iter().filter(|(_, it)| it.replaces.is_some()).map(|(token, _)| token)
     }
 
-    /// Whether we booked a leg, for VAI.
+    /// Returns whether we booked a leg, for VAI.
     pub fn was_booked_by_us(&self, leg: &Leg) -> bool {
         leg.token.as_ref().is_some_and(|token| self.requests.contains_key(token))
     }
 
-    /// The legs that we have to cancel at Calendly: those that a request of ours replaced, and those that an agent
-    /// canceled.
+    /// Returns the legs that must be canceled at Calendly: our moves replaced them, or an agent requested it.
     pub(crate) fn legs_to_cancel(&self) -> impl Iterator<Item = &Leg> {
         self.legs.values().filter(|leg| {
             let is_unwanted = self.cancel_requests.contains_key(&leg.invitee)
@@ -183,7 +182,8 @@ impl Booking {
         })
     }
 
-    /// Whether another leg took the place of a leg that we asked for before it was known: two moves that crossed.
+    /// Returns whether a leg of our move is not current and has no next leg. This happens when our move and the
+    /// invitee's move cross.
     fn is_superseded(&self, leg: &Leg) -> bool {
         let request = leg.token.as_ref().and_then(|token| self.requests.get(token));
         request.is_some_and(|it| it.replaces.is_some())
@@ -191,7 +191,7 @@ impl Booking {
             && self.current_leg().is_some_and(|current| current.invitee != leg.invitee)
     }
 
-    /// The leg that replaced this one at our request.
+    /// Returns the leg that replaced this one in a move by us.
     pub(crate) fn replacing(&self, leg: &Leg) -> Option<&Leg> {
         self.requests
             .iter()
@@ -199,8 +199,8 @@ impl Booking {
             .find_map(|(token, _)| self.leg_of(token))
     }
 
-    /// Whether a fact belongs to this booking's chain. An empty booking takes any, and one that waits for a leg takes
-    /// that.
+    /// Returns whether a fact belongs to this booking's chain. An empty booking accepts any fact, and an open request
+    /// accepts its leg.
     pub fn is_linked_to(&self, fact: &Fact) -> bool {
         let is_awaited = |token: &Token| self.requests.contains_key(token) && self.leg_of(token).is_none();
         self.legs.is_empty()
@@ -214,7 +214,7 @@ impl Booking {
             })
     }
 
-    /// What a command is about: a leg, or the meeting that was asked for and never made, in the form of a leg.
+    /// Returns the leg of a command: a real leg, or a failed request in the form of a leg.
     pub fn leg_for_command(&self, invitee: &InviteeUri) -> Option<Cow<'_, Leg>> {
         if let Some(leg) = self.legs.get(invitee) {
             return Some(Cow::Borrowed(leg));
@@ -223,31 +223,31 @@ impl Booking {
         Some(Cow::Owned(request.as_leg(token)))
     }
 
-    /// The meeting that VAI's agent asked for, whose outcome was in doubt, and that Calendly never made; and when that
-    /// became known.
+    /// Returns the latest request, in the form of a leg, if its outcome was unknown and then turned out to be "not
+    /// booked"; and the time when that became known.
     pub(crate) fn failed_request(&self) -> Option<(Leg, Timestamp)> {
         let may_be_booked = !self.legs.is_empty() || self.open_requests().next().is_some();
         let (token, request) = self.requests.iter().max_by_key(|(_, it)| it.at).filter(|_| !may_be_booked)?;
         match request.state {
-            // The one refusal that the agent did not hear: it came two minutes later.
+            // The agent did not get this refusal as an answer: it became known two minutes later.
             RequestState::Refused { reason: Reason::NotFound, at } => Some((request.as_leg(token), at)),
             RequestState::Refused { .. } | RequestState::Asking { .. } | RequestState::Doubtful => None,
         }
     }
 
-    /// A leg by its URI.
+    /// Returns a leg by its URI.
     pub fn leg(&self, invitee: &InviteeUri) -> Option<&Leg> {
         self.legs.get(invitee)
     }
 
-    /// The legs, from the first to the last as far as they are linked.
+    /// Returns the legs in the order of their links.
     pub fn legs(&self) -> Vec<&Leg> {
         let mut legs: Vec<_> = self.legs.values().collect();
         legs.sort_by_key(|leg| (self.depth(leg), leg.details.as_of, &leg.invitee));
         legs
     }
 
-    /// Every invitee URI that leads to this booking.
+    /// Returns every invitee URI of this booking.
     pub fn aliases(&self) -> BTreeSet<&InviteeUri> {
         self.legs
             .values()
@@ -256,7 +256,7 @@ impl Booking {
             .collect()
     }
 
-    /// The booking's state; `None` before its first fact.
+    /// Returns the booking's state; `None` before its first fact.
     pub fn state(&self) -> Option<BookingState<'_>> {
         let current = self.current_leg()?;
         Some(match &current.canceled {
@@ -266,7 +266,7 @@ impl Booking {
         })
     }
 
-    /// The leg before this one, where it is known.
+    /// Returns the leg before this one, if known.
     pub fn before(&self, leg: &Leg) -> Option<&Leg> {
         match &leg.previous {
             Some(previous) => self.legs.get(previous),
@@ -274,21 +274,20 @@ impl Booking {
         }
     }
 
-    /// Whether this leg came out of a move, even when the leg before it is not known.
+    /// Returns whether this leg is the result of a move, even if the leg before it is not known.
     pub fn was_moved_to(&self, leg: &Leg) -> bool {
         leg.previous.is_some() || self.before(leg).is_some()
     }
 
-    /// The end of the last meeting of this booking, or of the last that was asked for. The rows' expiry is counted from
-    /// it.
+    /// Returns the end of the last meeting or request. The expiry of the rows is counted from it.
     pub fn last_end(&self) -> Option<Timestamp> {
         let requested = self.requests.values().map(|it| it.start.max(it.at));
         self.legs.values().map(|leg| leg.details.end).chain(requested).max()
     }
 
-    /// The leg that the booking is at, or was at last: the one that no other leg follows. Calendly makes chains. If its
-    /// data ever forks, or two moves of ours cross, an active meeting goes before a canceled one, and then the newest
-    /// account decides, so that every order of arrival agrees.
+    /// Returns the current leg: the one that no other leg follows. If several have no next leg (moves that cross, or
+    /// wrong data), an active leg is preferred, then the one with the newest details, so that the order of arrival does
+    /// not matter.
     pub fn current_leg(&self) -> Option<&Leg> {
         let newest = |leg: &&Leg| (leg.canceled.is_none(), leg.details.as_of, leg.invitee.clone());
         self.legs
@@ -298,13 +297,13 @@ impl Booking {
             .or_else(|| self.legs.values().max_by_key(newest))
     }
 
-    /// Whether another leg is known to come after this one.
+    /// Returns whether another leg follows this one.
     fn is_followed(&self, leg: &Leg) -> bool {
         leg.next.as_ref().is_some_and(|next| self.legs.contains_key(next))
             || self.legs.values().any(|other| other.previous.as_ref() == Some(&leg.invitee))
     }
 
-    /// How many legs come before this one, bounded so that a cycle in Calendly's data ends.
+    /// Counts the legs before this one. The count is bounded, in case Calendly's data has a cycle.
     fn depth(&self, leg: &Leg) -> usize {
         let mut depth = 0;
         let mut at = leg;

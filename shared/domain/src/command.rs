@@ -1,4 +1,4 @@
-//! Commands: what is to be done in the outside world, one durable row each.
+//! Commands: things to do outside. Each is a row of the table.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,31 +11,31 @@ use crate::message::Message;
 use crate::provider::Provider;
 use crate::reason::Reason;
 
-/// What came of a try, as an adapter reports it.
+/// The outcome of a try, as reported by an adapter.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It is done.
+    /// The action is done.
     Done {
-        /// The provider's own id of it, where it gives one.
+        /// The provider's own id, if it returns one.
         provider_id: Option<String>,
     },
-    /// It will never work.
+    /// The action will never work.
     Refused {
-        /// Why.
+        /// The reason.
         reason: Reason,
         /// Status and code, without personal data.
         detail: String,
     },
-    /// It was certainly not done. It may be tried again.
+    /// The action was certainly not done. It may be tried again.
     Unsent {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// How long the provider asked us to wait, in seconds.
+        /// The wait that the provider asked for, in seconds.
         after_seconds: Option<u32>,
         /// What went wrong, without personal data.
         detail: String,
     },
-    /// It is not known whether it was done.
+    /// It is not known whether the action was done.
     Unknown {
         /// What went wrong, without personal data.
         detail: String,
@@ -46,47 +46,47 @@ pub enum Outcome {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
-    /// To be done now, or to be given a timer if its hour is ahead.
+    /// Must be done now, or needs a timer if it is due later.
     Open,
-    /// A timer will bring it back at its hour.
+    /// Has a timer for its due time.
     Waiting,
-    /// A function is doing it, or was killed while doing it.
+    /// A function performs it, or was killed while performing it.
     Claimed {
-        /// When the claim lapses.
+        /// When the claim expires.
         until: Timestamp,
     },
     /// Done.
     Done {
-        /// The provider's id of it.
+        /// The provider's id.
         #[serde(default)]
         provider_id: Option<String>,
     },
-    /// Not done: there was a reason against it when it was planned, or at its hour.
+    /// Not done, for a reason that was found when it was planned or when it was due.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// No longer wanted. Its timer is still to be removed.
+    /// No longer wanted. Its timer must still be removed.
     Withdrawing {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
     /// No longer wanted.
     Withdrawn {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// It did not work, and will not be tried again.
+    /// It failed, and will not be tried again.
     Failed {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// It is not known whether it was done.
+    /// It is not known whether the action was done.
     Unknown,
 }
 
 impl State {
-    /// The name under which it is stored and shown.
+    /// Returns the name that is stored and shown.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// Whether nothing more will happen to the command.
+    /// Returns whether the command will not change any more.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Open | Self::Waiting | Self::Claimed { .. } | Self::Withdrawing { .. } => false,
@@ -111,7 +111,7 @@ impl State {
         }
     }
 
-    /// The entry that the history gets when a command comes into this state.
+    /// Returns the entry that the history gets when a command enters this state.
     fn change(&self) -> Change {
         match self {
             Self::Open => Change::Open,
@@ -131,33 +131,33 @@ impl State {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It is to be done again.
+    /// It must be done again.
     Open,
-    /// It got a timer.
+    /// A timer was created.
     Waiting,
-    /// A function began to do it.
+    /// A function began to perform it.
     Claimed,
     /// It was done.
     Done,
-    /// It was not done, for a reason.
+    /// It was skipped for a reason.
     Skipped,
-    /// It was no longer wanted.
+    /// It was withdrawn. Its timer must still be removed.
     Withdrawing,
-    /// It was no longer wanted, and has no timer.
+    /// It was withdrawn and has no timer.
     Withdrawn,
-    /// It did not work.
+    /// It failed.
     Failed,
-    /// It is not known whether it was done.
+    /// It is not known whether the action was done.
     Unknown,
     /// It will be tried again later.
     #[serde(rename = "retry")]
     RetryPlanned,
-    /// It was planned in place of an SMS. This is the first entry of such a command.
+    /// It replaces an SMS. This is the first entry of such a command.
     #[serde(rename = "instead")]
     ReplacesSms,
-    /// Its hour was moved out of quiet hours.
+    /// Its due time was moved out of quiet hours.
     Postponed,
-    /// A provider could not or would not send it. The next one takes over.
+    /// A provider could not or would not send it. The next provider tries.
     PassedOver,
     /// The provider passed the message on.
     Sent,
@@ -186,7 +186,7 @@ pub struct Note {
     pub at: Timestamp,
     /// What happened.
     pub what: Change,
-    /// Why.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// Details, without personal data.
@@ -194,40 +194,40 @@ pub struct Note {
     pub detail: Option<String>,
 }
 
-/// One thing to be done: a row of the outbox.
+/// One thing to do: a row of the outbox.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Command {
-    /// The row's id, and the idempotency key.
+    /// The row's id, and the idempotency key of the call.
     pub id: CommandId,
     /// What to do.
     pub action: Action,
-    /// The leg of the booking that it is about.
+    /// The leg that it is about.
     pub leg: InviteeUri,
-    /// Not before this instant.
+    /// The earliest time to do it. `None`: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Its state.
     #[serde(flatten)]
     pub state: State,
-    /// How often it was tried.
+    /// The number of tries.
     #[serde(default)]
     pub attempts: u32,
-    /// How often its hour was moved out of quiet hours.
+    /// The number of times that its due time was moved out of quiet hours, or changed when it was reopened.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub postponed: u32,
     /// The providers that could not or would not send it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<Provider>,
-    /// The recipient's address, hashed: a receipt or a reply is about that address.
+    /// The hash of the recipient's address. Receipts and replies refer to that address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<ContactKey>,
-    /// How far the message has come since its provider accepted it.
+    /// The delivery state since the provider accepted the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
-    /// What happened to it, in order.
+    /// Its history, in order.
     #[serde(default)]
     pub history: Vec<Note>,
-    /// How often it was changed: what conditional writes compare. The table keeps it in an attribute of its own.
+    /// The number of changes. Conditional writes compare it. The table has it in a separate attribute.
     #[serde(skip)]
     pub revision: u64,
 }
@@ -236,11 +236,11 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// How many replies to one message are kept. Somebody who writes a thousand must not fill the row.
+/// The most replies to one message that are stored, so that they do not fill the row.
 const MOST_REPLIES: usize = 20;
 
 impl Command {
-    /// A new command.
+    /// Returns a new command.
     pub fn new(
         booking: &BookingId,
         action: impl Into<Action>,
@@ -265,7 +265,7 @@ impl Command {
         }
     }
 
-    /// Adds an entry to the history. Every change does.
+    /// Adds an entry to the history and increments the revision.
     fn note(mut self, at: Timestamp, what: Change, reason: Option<Reason>, detail: Option<String>) -> Self {
         self.history.push(Note { at, what, reason, detail });
         self.revision += 1;
@@ -279,18 +279,18 @@ impl Command {
         self.note(now, change, reason, detail)
     }
 
-    /// Marks the command as one that replaces an SMS, for a reason.
+    /// Marks the command as the replacement of an SMS, with the reason.
     pub(crate) fn mark_as_fallback(self, now: Timestamp, reason: Reason) -> Self {
         self.note(now, Change::ReplacesSms, Some(reason), None)
     }
 
-    /// Whether it replaces an SMS.
+    /// Returns whether it replaces an SMS.
     pub(crate) fn is_fallback(&self) -> bool {
         self.history.first().is_some_and(|note| note.what == Change::ReplacesSms)
     }
 
-    /// Why an e-mail should replace this SMS, and since when: it can't be sent, was refused or did not arrive. An SMS
-    /// that may have been sent is not replaced.
+    /// Returns since when and why an e-mail should replace this SMS: it cannot be sent, was refused or did not arrive.
+    /// An SMS that may have been sent is not replaced.
     pub(crate) fn email_fallback(&self) -> Option<(Timestamp, Reason)> {
         let ended = match self.state {
             State::Skipped { reason } => {
@@ -308,19 +308,19 @@ impl Command {
             | State::Withdrawn { .. }
             | State::Unknown => None,
         };
-        // A person who opted out of follow-ups by SMS gets none by e-mail either.
+        // A person who opted out of follow-ups by SMS does not get them by e-mail.
         let is_unwanted =
             |reason: &Reason| *reason == Reason::OptedOut && self.action.message().is_some_and(Message::is_follow_up);
         Some((self.history.last()?.at, ended.filter(|reason| !is_unwanted(reason))?))
     }
 
-    /// Whether it is an SMS that an e-mail could replace.
+    /// Returns whether it is an SMS that an e-mail could replace.
     pub fn allows_email_fallback(&self) -> bool {
         self.action.by_email().is_some() && self.email_fallback().is_some()
     }
 
-    /// Reopens a command that was withdrawn. With another hour it gets a timer of another name: the old one may still
-    /// exist.
+    /// Reopens a withdrawn command. If its due time has changed, its timer gets another name, because the old timer may
+    /// still exist.
     pub(crate) fn reopen(mut self, not_before: Option<Timestamp>, now: Timestamp) -> Self {
         if self.not_before != not_before {
             self.postponed += 1;
@@ -329,7 +329,7 @@ impl Command {
         self.with_state(State::Open, now, None, None)
     }
 
-    /// Moves the command to an hour outside quiet hours.
+    /// Moves the command to a due time outside quiet hours.
     pub fn postpone_to(mut self, hour: Timestamp, now: Timestamp) -> Self {
         self.postponed += 1;
         self.not_before = Some(hour);
@@ -337,8 +337,8 @@ impl Command {
         self.note(now, Change::Postponed, None, None)
     }
 
-    /// Settles a try by a provider, where another provider could take over: for what this one will never send, or can't
-    /// for reasons of its account. An opt-out or a number that can't be texted is not passed on.
+    /// Settles a try. If the provider refused for reasons of its own or of its account, and there is a next provider,
+    /// the command is reopened for that one. An opt-out or an unsuitable number is not passed on.
     pub fn settle_or_pass_on(
         mut self,
         outcome: Outcome,
@@ -362,8 +362,9 @@ impl Command {
         self.note(now, Change::PassedOver, Some(reason), Some(format!("{detail}; {} takes over", next.title())))
     }
 
-    /// Applies a provider's receipt. `None` when it says nothing new: it was overtaken, is about another message, or
-    /// about one that was never sent. A receipt of a message whose outcome was unknown settles it.
+    /// Applies a provider's receipt. Returns `None` if it changes nothing: a later receipt was applied before, or the
+    /// receipt is about another message or one that was never sent. A receipt also settles a message with an unknown
+    /// outcome.
     pub fn apply_receipt(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
         let delivery = receipt.delivery?;
         if !self.matches_receipt(receipt) || self.delivery >= Some(delivery) {
@@ -378,12 +379,12 @@ impl Command {
         Some(self.note(now, delivery.into(), reason, detail))
     }
 
-    /// Whether a receipt is about the message that this command sent, or may have sent.
+    /// Returns whether a receipt is about the message that this command sent or may have sent.
     pub fn matches_receipt(&self, receipt: &Receipt) -> bool {
         match &self.state {
             State::Done { provider_id: Some(id) } => receipt.provider_id.as_ref().is_none_or(|other| other == id),
             State::Done { provider_id: None } | State::Unknown => true,
-            // It waits to be sent once more, because its outcome was unknown.
+            // Its outcome was unknown, and it waits for another try.
             State::Open | State::Waiting => self.was_unknown_before(),
             State::Claimed { .. }
             | State::Skipped { .. }
@@ -393,34 +394,34 @@ impl Command {
         }
     }
 
-    /// Adds an entry for a reply; `meaning` is our reading of it, no word of the person's. `None` when that reply has
-    /// its entry already, or there are too many.
+    /// Adds an entry for a reply; `meaning` is our interpretation and has no words of the person. Returns `None` if the
+    /// reply already has an entry or there are too many.
     pub fn record_reply(&self, meaning: &str, at: Timestamp) -> Option<Self> {
         let mut replies = self.history.iter().filter(|note| note.what == Change::Replied);
         let is_known = replies.clone().count() >= MOST_REPLIES || replies.any(|note| note.at == at);
         (!is_known).then(|| self.clone().note(at, Change::Replied, None, Some(meaning.to_owned())))
     }
 
-    /// Whether its hour has come.
+    /// Returns whether it is due.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|at| at <= now)
     }
 
-    /// The name of its timer. A retry's timer has a name of its own: the first one may still exist.
+    /// Returns the name of its timer. Each retry has another name, because the earlier timer may still exist.
     pub fn timer(&self) -> String {
         let retry = if self.attempts == 0 { String::new() } else { format!("-r{}", self.attempts) };
         let postponed = if self.postponed == 0 { String::new() } else { format!("-p{}", self.postponed) };
         format!("{}{retry}{postponed}", self.id)
     }
 
-    /// Decides against the command at its hour. If an earlier try may have worked, the command ends as unknown.
+    /// Skips the command when it is due. If an earlier try may have worked, the command ends as unknown.
     pub fn skip(self, reason: Reason, now: Timestamp) -> Self {
         let state = if self.was_unknown_before() { State::Unknown } else { State::Skipped { reason } };
         self.with_state(state, now, Some(reason), None)
     }
 
-    /// Withdraws the command; the timer that it may have is still to be removed. If an earlier try may have worked, the
-    /// command ends as unknown, and its timer does nothing.
+    /// Withdraws the command. Its timer, if any, must still be removed. If an earlier try may have worked, the command
+    /// ends as unknown, and its timer does nothing.
     pub fn withdraw(self, reason: Reason, now: Timestamp) -> Self {
         let state = match self.state {
             _ if self.was_unknown_before() => State::Unknown,
@@ -431,15 +432,14 @@ impl Command {
         self.with_state(state, now, Some(reason), None)
     }
 
-    /// Claims the command until `until`; `detail` says what is about to be done, without personal data; `to` is the
-    /// recipient.
+    /// Claims the command until `until`. `detail` describes the try, without personal data. `to` is the recipient.
     pub fn claim(mut self, now: Timestamp, until: Timestamp, detail: Option<String>, to: Option<ContactKey>) -> Self {
         self.attempts += 1;
         self.to = to.or(self.to);
         self.with_state(State::Claimed { until }, now, None, detail)
     }
 
-    /// Settles a question that needs no claim.
+    /// Settles a call that only reads and needs no claim.
     pub fn settle_question(mut self, outcome: Outcome, now: Timestamp) -> Self {
         self.attempts += 1;
         self.settle(outcome, now)
@@ -480,8 +480,8 @@ impl Command {
         self
     }
 
-    /// A wait that is up to a fifth longer or shorter, so that commands that failed together do not come back together.
-    /// Derived from the command's id: the core has no randomness, and the same try always waits as long.
+    /// Returns a wait that is up to a fifth longer or shorter, so that commands that failed together are not all
+    /// retried at the same time. It is derived from the command's id, because this crate has no randomness.
     fn jittered(&self, seconds: u32) -> u32 {
         let mixed = self
             .id
@@ -499,7 +499,7 @@ impl Command {
 
     fn retry_later(mut self, now: Timestamp, reason: Reason, after_seconds: Option<u32>, detail: String) -> Self {
         let Some(backoff) = self.action.retry_schedule().wait_after(self.attempts) else {
-            // One of the tries may have worked. The failure of the last one must not hide that.
+            // An earlier try may have worked. The failure of the last try must not hide that.
             let (state, reason) = if reason == Reason::Unknown || self.was_unknown_before() {
                 (State::Unknown, Reason::Unknown)
             } else {
@@ -508,8 +508,8 @@ impl Command {
             return self.with_state(state, now, Some(reason), Some(detail));
         };
         let backoff = self.jittered(backoff);
-        // A provider may ask for a longer wait, within reason.
-        let wait = after_seconds.map_or(backoff, |asked| asked.clamp(backoff, backoff.saturating_mul(2).max(900)));
+        // A provider may ask for a longer wait: at most twice ours, or 15 minutes.
+        let wait = after_seconds.map_or(backoff, |wait| wait.clamp(backoff, backoff.saturating_mul(2).max(900)));
         self.not_before = Some(now + SignedDuration::from_secs(i64::from(wait)));
         self.state = State::Open;
         self.note(now, Change::RetryPlanned, Some(reason), Some(detail))

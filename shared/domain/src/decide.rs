@@ -1,4 +1,4 @@
-//! The decision: what a fact makes of a booking, and what must be done now.
+//! The decision: how facts change a booking, and what must be done now.
 
 use std::collections::BTreeMap;
 
@@ -15,31 +15,31 @@ use crate::reason::Reason;
 use crate::request::{CalendlyRequest, CancellationRequest, Metadata};
 use crate::settings::Settings;
 
-/// A booking as it was read: what a decision is made on, and what the commit compares against.
+/// A booking as it was read. The decision is based on it, and the commit compares against it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Snapshot {
     /// The booking; empty before its first fact.
     pub booking: Booking,
     /// Its revision; 0 before its first commit.
     pub revision: u64,
-    /// VAI's row about it, if VAI wrote one under its token.
+    /// VAI's metadata row, if VAI wrote one under the booking's token.
     pub metadata: Option<Metadata>,
-    /// Every command that it ever had.
+    /// All its commands.
     pub commands: Vec<Command>,
 }
 
 impl Snapshot {
-    /// A booking that is not stored yet.
+    /// Returns a booking that is not stored yet.
     pub fn empty(id: BookingId, connection: ConnectionName) -> Self {
         Self::new(Booking::new(id, connection))
     }
 
-    /// A booking without commands, at revision 0.
+    /// Returns a booking without commands, at revision 0.
     pub fn new(booking: Booking) -> Self {
         Self { booking, revision: 0, metadata: None, commands: Vec::new() }
     }
 
-    /// The snapshot after a decision was committed.
+    /// Returns the snapshot after a decision was committed.
     pub fn after(mut self, decision: &Decision) -> Self {
         if decision.booking_changed {
             self.booking = decision.booking.clone();
@@ -54,27 +54,27 @@ impl Snapshot {
         self
     }
 
-    /// A command by its id.
+    /// Returns a command by its id.
     pub fn command(&self, id: &CommandId) -> Option<&Command> {
         self.commands.iter().find(|it| it.id == *id)
     }
 }
 
-/// Whether the facts said anything new.
+/// Whether the facts changed the booking.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// They did.
+    /// The facts changed the booking.
     New,
-    /// The booking knew all of it.
+    /// The facts were already known.
     Duplicate,
 }
 
 /// A command to write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandWrite {
-    /// The command as it is to be.
+    /// The new command.
     pub command: Command,
-    /// The revision that its row must still have; `None` when there must be no row yet.
+    /// The expected revision of the stored row; `None` if there must be no row yet.
     pub expected: Option<u64>,
 }
 
@@ -82,32 +82,32 @@ pub struct CommandWrite {
 /// facts and 13 aliases leave 20 rows free.
 pub const MOST_COMMANDS: usize = 50;
 
-/// What is to be committed, as one transaction.
+/// The writes of one transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
-    /// The booking as it is to be.
+    /// The new booking.
     pub booking: Booking,
     /// Whether it differs from the snapshot's.
     pub booking_changed: bool,
     /// The snapshot's revision.
     pub revision: u64,
-    /// New commands, and those that are withdrawn or reopened: at most [`MOST_COMMANDS`].
+    /// New commands, and commands that are withdrawn or reopened: at most [`MOST_COMMANDS`].
     pub commands: Vec<CommandWrite>,
-    /// Whether commands remain that should be withdrawn too. The next decision on the booking finds them.
+    /// Whether more commands are to be withdrawn. The next decision on the booking withdraws them.
     pub is_partial: bool,
-    /// Whether the facts said anything new.
+    /// Whether the facts changed the booking.
     pub verdict: Verdict,
 }
 
 impl Decision {
-    /// Whether there is nothing to write.
+    /// Returns whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         !self.booking_changed && self.commands.is_empty()
     }
 }
 
-/// Applies facts to a booking and decides what follows. Total and pure: any facts, in any order, any number of times,
-/// and without any fact at all (a timer fired, or a function resumes what was left open).
+/// Applies facts to a booking and decides what to do. The order of the facts and repeated facts do not matter. It also
+/// works without facts, when a timer fires or a function resumes open commands.
 pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
     decide_change(snapshot, settings, now, |booking| {
         let mut commands = Vec::new();
@@ -119,7 +119,7 @@ pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Tim
     })
 }
 
-/// Records what Calendly is about to be asked to book, or how that ended; `metadata` is what VAI knows of it.
+/// Records a request to Calendly before it is sent, or its outcome; `metadata` is what VAI knows of the booking.
 pub fn record_request(
     snapshot: &Snapshot,
     token: &Token,
@@ -130,7 +130,7 @@ pub fn record_request(
 ) -> Decision {
     decide_change(snapshot, settings, now, |booking| {
         booking.record_request(token.clone(), request);
-        // The agent may have corrected the metadata of a try that came to nothing.
+        // The agent may have corrected the metadata after a failed try.
         if booking.metadata.is_none() || booking.legs().is_empty() {
             booking.metadata = metadata.or(booking.metadata.take());
         }
@@ -138,8 +138,8 @@ pub fn record_request(
     })
 }
 
-/// Records an agent's request to cancel the active meeting, which becomes a command. One that had failed is begun
-/// again. `None` when there is no active meeting, or a move of it is open: it would end up elsewhere.
+/// Records an agent's request to cancel the active meeting, and creates the command or reopens a failed one. Returns
+/// `None` if there is no active meeting or if a request is open, for example a move to another time.
 pub fn record_cancellation(
     snapshot: &Snapshot,
     request: CancellationRequest,
@@ -168,7 +168,7 @@ fn is_cancellation(action: &Action) -> bool {
     *action == Action::Calendly(CalendlyAction::CancelEvent)
 }
 
-/// Changes a booking and decides what follows. `change` returns further commands of its own.
+/// Changes a booking and decides what to do. `change` returns further commands.
 fn decide_change(
     snapshot: &Snapshot,
     settings: &Settings,
@@ -179,8 +179,8 @@ fn decide_change(
     if booking.metadata.is_none() {
         booking.metadata.clone_from(&snapshot.metadata);
     }
-    // What is told at once is told when the booking comes to a new position, and never later: not because the settings
-    // have changed since, nor because a release has learned to say more.
+    // Immediate commands are created only when the booking gets a new position. A later change of settings or a new
+    // release must not send messages for old bookings.
     let position_before = booking.state().map(position);
     let further = change(&mut booking);
     let booking_changed = booking != snapshot.booking;
@@ -197,7 +197,7 @@ fn decide_change(
         })
         .collect();
     let mut commands = Vec::new();
-    // An e-mail replaces only an SMS that is stored: one that is not belongs to what is no longer told.
+    // An e-mail replaces only a stored SMS. An SMS that is not stored is one that is not sent for an old booking.
     let replaces_stored_sms = |command: &Command| {
         let is_replaced =
             |row: &Command| row.leg == command.leg && row.action.by_email().as_ref() == Some(&command.action);
@@ -208,12 +208,12 @@ fn decide_change(
             None if is_position_new
                 || command.not_before.is_some()
                 || replaces_stored_sms(&command)
-                // A cancellation is owed to Calendly, whatever people are told.
+                // A cancellation at Calendly is always needed.
                 || is_cancellation(&command.action) =>
             {
                 commands.push(CommandWrite { command, expected: None });
             }
-            // It was withdrawn for a reason that no longer holds.
+            // It was withdrawn for a reason that no longer applies.
             Some(row) if may_be_reopened(row) && command.state == State::Open => {
                 let command = (*row).clone().reopen(command.not_before, now);
                 commands.push(CommandWrite { command, expected: Some(row.revision) });
@@ -237,7 +237,7 @@ fn decide_change(
     Decision { booking, booking_changed, revision: snapshot.revision, commands, is_partial, verdict }
 }
 
-/// A booking's state and leg, as far as it matters for what people are told.
+/// Returns a booking's state and leg. People are informed when it changes.
 fn position(state: BookingState<'_>) -> (u8, InviteeUri) {
     match state {
         BookingState::Active(leg) => (0, leg.invitee.clone()),
@@ -246,7 +246,8 @@ fn position(state: BookingState<'_>) -> (u8, InviteeUri) {
     }
 }
 
-/// Whether a command was withdrawn for a reason that can pass: the settings, the host's mark, or the agent's next try.
+/// Returns whether a command was withdrawn for a reason that can end: settings, the host's no-show mark, or another try
+/// by the agent.
 fn may_be_reopened(row: &Command) -> bool {
     use Reason::{CameAfterAll, EventTypeIgnored, SettingsChanged, TriedAgain};
     match row.state {
@@ -257,10 +258,11 @@ fn may_be_reopened(row: &Command) -> bool {
     }
 }
 
-/// The entry in VAI's analytics for a fact: once, for its id is the fact's. A move is one entry: its new half.
+/// Returns the command for the entry of a fact in VAI's analytics. Its id has the fact's id, so there is one entry for
+/// each fact. A move is one entry: its new half.
 fn analytics_command(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command> {
     let leg = &fact.leg;
-    // Calendly does not link the halves of a move of ours.
+    // Calendly does not link the halves of a move by us.
     let replaces = leg.token.as_ref().and_then(|token| booking.request_for(token)?.replaces.as_ref());
     let is_old_half = leg.canceled.as_ref().is_some_and(|end| end.rescheduled) || booking.replacing(leg).is_some();
     let analytics = match fact.kind {
@@ -276,8 +278,8 @@ fn analytics_command(booking: &Booking, fact: &Fact, settings: &Settings) -> Opt
     })
 }
 
-/// Why a command that has not been done should not be done any more; `None` when it stays. One that is still planned
-/// stays even when its hour has come: its execution decides about that.
+/// Returns why a command is withdrawn before it is done; `None` if it stays. A planned command stays even after its due
+/// time: the executor checks it.
 fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> Option<Reason> {
     let is_pending = matches!(row.state, State::Open | State::Waiting);
     if !is_pending || matches!(row.action, Action::Vai(VaiAction::LogFact(..))) {
@@ -296,10 +298,10 @@ fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> O
         BookingState::Active(_) | BookingState::Canceled(..) if is_calendly(CalendlyAction::FetchMissingHalf) => {
             Some(Reason::Arrived)
         }
-        // It was canceled by somebody else.
+        // Somebody else canceled it.
         _ if is_calendly(CalendlyAction::CancelEvent) => Some(Reason::Arrived),
-        // The new half of the move is not known yet, and new timers are made before old ones are removed. A timer that
-        // fires meanwhile is harmless.
+        // The new half of the move is not known yet, and new timers are created before old ones are removed. A timer
+        // that fires meanwhile does no harm.
         BookingState::Moving(_) => None,
         BookingState::Active(current) if current.invitee == row.leg => Some(match row.action.message() {
             Some(Message::NoShow) if !current.is_no_show() => Reason::CameAfterAll,

@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-/// Writes an error with its causes on one line. An error of ours names its context only; the cause is its source.
+/// Writes an error with its causes on one line. Our errors have only their context in their text; the cause is their
+/// source.
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

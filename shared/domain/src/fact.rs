@@ -1,11 +1,11 @@
-//! A fact: what Calendly says of one invitee at one moment.
+//! A fact: one statement of Calendly about one invitee at one moment.
 
 use jiff::Timestamp;
 
 use crate::ids::{FactId, InviteeUri};
 use crate::leg::Leg;
 
-/// Where a fact comes from.
+/// The source of a fact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FactKind {
     /// The webhook `invitee.created`.
@@ -16,18 +16,18 @@ pub enum FactKind {
     NoShow,
     /// The webhook `invitee_no_show.deleted`.
     NoShowRemoved,
-    /// An answer of Calendly's REST API, asked because something was missing.
+    /// An answer of Calendly's REST API, read because something was missing.
     LookedUp,
-    /// Calendly's answer to a booking of ours.
+    /// Calendly's answer to a booking by us.
     Booked,
 }
 
 impl FactKind {
-    /// Every kind there is.
+    /// Every kind.
     pub const ALL: [Self; 6] =
         [Self::Created, Self::Canceled, Self::NoShow, Self::NoShowRemoved, Self::LookedUp, Self::Booked];
 
-    /// The name that is stored and shown.
+    /// Returns the name that is stored and shown.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "invitee.created",
@@ -45,16 +45,16 @@ impl FactKind {
 pub struct Fact {
     /// Equal for each delivery of the same fact.
     pub id: FactId,
-    /// Where it comes from.
+    /// Its source.
     pub kind: FactKind,
     /// When it happened, by Calendly's clock.
     pub occurred_at: Timestamp,
-    /// The invitee as this fact shows it.
+    /// The invitee's leg in this fact.
     pub leg: Leg,
 }
 
 impl Fact {
-    /// Every invitee URI that this fact links into one chain: its own, the one before, the one after.
+    /// Returns every invitee URI that this fact links into one chain: its own, the previous and the next one.
     pub fn chain(&self) -> impl Iterator<Item = &InviteeUri> {
         [Some(&self.leg.invitee), self.leg.previous.as_ref(), self.leg.next.as_ref()].into_iter().flatten()
     }

@@ -8,8 +8,8 @@ use crate::message::Message;
 use crate::personal::{Phone, Private};
 use crate::reason::Reason;
 
-/// How far a message has come. It only moves forward, in this order, so a receipt that was overtaken changes nothing.
-/// An e-mail can bounce after it was delivered; the reverse does not happen.
+/// The delivery state of a message. It only moves forward, in this order, so a late receipt of an earlier state changes
+/// nothing. An e-mail can bounce after it was delivered, but not the reverse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
@@ -22,7 +22,7 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The name that is stored and counted.
+    /// Returns the name that is stored and counted.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -36,14 +36,14 @@ impl Delivery {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Objection {
-    /// Follow-ups: messages that are not about a meeting to come.
+    /// Follow-ups: messages that are not about an upcoming meeting.
     FollowUps,
     /// Every message by this channel.
     Everything,
 }
 
 impl Objection {
-    /// Why a message must not be sent to a person with this objection; `None` when it may be sent.
+    /// Returns why a message must not be sent to a person with this objection; `None` when it may be sent.
     pub fn forbids(self, source: ConsentSource, message: Message) -> Option<Reason> {
         match self {
             Self::Everything if matches!(source, ConsentSource::Bounce | ConsentSource::Complaint) => {
@@ -74,13 +74,13 @@ pub enum ConsentSource {
 /// A provider's report on one message that we sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
-    /// The booking that the message was about. The provider was given it and gives it back.
+    /// The booking that the message was about. We send it to the provider, and the receipt has it.
     pub booking: BookingId,
     /// The command that sent the message.
     pub command: CommandId,
     /// The provider's own id of the message.
     pub provider_id: Option<String>,
-    /// How far the message has come; `None` where the receipt is about an objection only.
+    /// The delivery state; `None` if the receipt reports only an objection.
     pub delivery: Option<Delivery>,
     /// When, by the provider's clock.
     pub at: Timestamp,
@@ -90,10 +90,10 @@ pub struct Receipt {
     pub objection: Option<(Objection, ConsentSource)>,
 }
 
-/// A person's reply to a message of ours.
+/// A person's reply to one of our messages.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
-    /// The provider's own id of it, where it gives one.
+    /// The provider's own id, if it gives one.
     pub id: Option<String>,
     /// The sender.
     pub from: Phone,
@@ -103,10 +103,10 @@ pub struct Reply {
     pub at: Timestamp,
 }
 
-/// Something that came in from a provider or a person.
+/// Feedback from a provider or a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Feedback {
-    /// A provider's report on a message of ours.
+    /// A provider's report on one of our messages.
     Receipt(Receipt),
     /// A person's reply.
     Reply(Reply),
@@ -117,7 +117,7 @@ pub enum Feedback {
         /// The command that sent it.
         command: CommandId,
     },
-    /// Something that is not acted on: counted under this name.
+    /// Feedback without an effect. It is counted under this name.
     Other(String),
 }
 
@@ -127,17 +127,17 @@ pub enum Feedback {
 pub struct ContactKey(String);
 
 impl ContactKey {
-    /// The key of a phone number.
+    /// Returns the key of a phone number.
     pub fn for_phone(connection: &ConnectionName, phone: &Phone) -> Self {
         Self(digest(&["contact-by-sms", connection.as_str(), phone.expose()]))
     }
 
-    /// The key of an e-mail address; upper and lower case are the same.
+    /// Returns the key of an e-mail address. Upper and lower case do not matter.
     pub fn for_email(connection: &ConnectionName, email: &str) -> Self {
         Self(digest(&["contact-by-email", connection.as_str(), &email.trim().to_lowercase()]))
     }
 
-    /// The hash, in hex.
+    /// Returns the hash, in hex.
     pub fn as_str(&self) -> &str {
         &self.0
     }

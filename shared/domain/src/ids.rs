@@ -1,5 +1,5 @@
-//! Identifiers. Calendly's are full URIs; ours are hashes of what never changes, so that every retry, on every machine,
-//! arrives at the same id.
+//! Identifiers. Calendly's are full URIs. Ours are hashes of values that never change, so that each retry on each
+//! machine computes the same id.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ macro_rules! identifier {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the identifier as it stands; nothing is checked.
+            /// Wraps an identifier without checking it.
             pub fn new(value: impl Into<String>) -> Self {
                 Self(value.into())
             }
 
-            /// The identifier as text.
+            /// Returns the identifier as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -40,11 +40,11 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// An invitee's URI at Calendly: one person's seat in one scheduled event. A move makes a new one.
+    /// An invitee's URI at Calendly: one person in one scheduled event. A move creates a new one.
     InviteeUri
 }
 identifier! {
-    /// A scheduled event's URI at Calendly. A group event has one, with many invitees.
+    /// A scheduled event's URI at Calendly. A group event has one URI and many invitees.
     EventUri
 }
 identifier! {
@@ -52,7 +52,7 @@ identifier! {
     EventTypeUri
 }
 identifier! {
-    /// Our own, stable id of a booking: it survives moves and tells the invitees of a group event apart.
+    /// Our own, stable id of a booking. It survives moves, and each invitee of a group event has another one.
     BookingId
 }
 identifier! {
@@ -65,27 +65,27 @@ identifier! {
     FactId
 }
 
-/// The customer a row, secret or setting belongs to: `[a-z0-9-]{1,40}`.
+/// The name of a connection: `[a-z0-9-]{1,40}`. Rows, secrets and settings belong to a connection.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ConnectionName(String);
 
 impl ConnectionName {
-    /// Parses a name; `None` when it isn't 1 to 40 characters of `[a-z0-9-]`.
+    /// Parses a name; `None` if it is not 1 to 40 characters of `[a-z0-9-]`.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=40).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Default for ConnectionName {
-    /// The one connection that a newcomer sees: `default`.
+    /// Returns the connection of a new stack: `default`.
     fn default() -> Self {
         Self("default".to_owned())
     }
@@ -112,7 +112,7 @@ impl<'de> Deserialize<'de> for ConnectionName {
 
 /// Our tracking token, carried through Calendly in `utm_content`: `vai1-` and 26 characters of lower-case base 32.
 ///
-/// Any other value in `utm_content` is somebody's marketing and none of our business.
+/// Any other value in `utm_content` belongs to the customer's marketing and is ignored.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(String);
@@ -121,8 +121,8 @@ impl Token {
     const PREFIX: &'static str = "vai1-";
     const LENGTH: usize = 26;
 
-    /// The token of an idempotency key: whoever comes with the same key comes to the same booking. It says nothing of
-    /// what the key was made of.
+    /// Returns the token of an idempotency key. The same key leads to the same booking. The key cannot be read from the
+    /// token.
     pub fn from_key(connection: &ConnectionName, key: &str) -> Self {
         const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         let random = hash(&["token-of-key", connection.as_str(), key]);
@@ -130,58 +130,58 @@ impl Token {
         Self(format!("{}{}", Self::PREFIX, letters.collect::<String>()))
     }
 
-    /// Recognises a token of ours.
+    /// Parses one of our tokens; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let random = text.strip_prefix(Self::PREFIX)?;
         let fits = random.len() == Self::LENGTH && random.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The token as text.
+    /// Returns the token as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl BookingId {
-    /// The id of the booking that carries our token.
+    /// Returns the id of the booking with a token.
     pub fn from_token(connection: &ConnectionName, token: &Token) -> Self {
         Self(format!("bk-{}", digest(&["booking-of-token", connection.as_str(), token.as_str()])))
     }
 
-    /// The id of a booking without a token: that of the first invitee of its chain of moves.
+    /// Returns the id of a booking without a token, from the first invitee of its chain of moves.
     pub fn from_root(connection: &ConnectionName, root: &InviteeUri) -> Self {
         Self(format!("bk-{}", digest(&["booking-of-root", connection.as_str(), root.as_str()])))
     }
 }
 
 impl InviteeUri {
-    /// What stands for a leg that was asked for and never came to be. No URI of Calendly's looks like it.
+    /// Returns the URI for a request in the form of a leg. It cannot equal a URI of Calendly.
     pub(crate) fn for_request(token: &Token) -> Self {
         Self(format!("request:{}", token.as_str()))
     }
 }
 
 impl CommandId {
-    /// `slug` is for the reader of a console; the hash makes the id unique.
-    pub(crate) fn of(slug: &str, parts: &[&str]) -> Self {
+    /// Returns an id: `slug` is for people, the hash of `parts` makes it unique.
+    pub(crate) fn from_parts(slug: &str, parts: &[&str]) -> Self {
         Self(format!("{slug}-{}", digest(parts)))
     }
 }
 
 impl FactId {
-    /// Calendly sends no delivery id, so a fact is known by what it is about: (kind, URI, discriminator).
-    pub fn of(kind: &str, uri: &str, discriminator: &str) -> Self {
+    /// Returns the id of a fact. Calendly sends no delivery id, so it is a hash of (kind, URI, discriminator).
+    pub fn from_parts(kind: &str, uri: &str, discriminator: &str) -> Self {
         Self(digest(&[kind, uri, discriminator]))
     }
 }
 
-/// The last segment of a Calendly URI: what VAI calls `event_uuid` and `invitee_uuid`.
+/// Returns the last segment of a Calendly URI. VAI calls it `event_uuid` or `invitee_uuid`.
 pub fn uri_uuid(uri: &str) -> &str {
     uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
 }
 
-/// 128 bits of SHA-256 in hex over length-prefixed parts (`a|bc` and `ab|c` differ).
+/// Returns 128 bits of SHA-256 in hex over length-prefixed parts (`a|bc` and `ab|c` differ).
 pub fn digest(parts: &[&str]) -> String {
     hex::encode(&hash(parts)[..16])
 }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_tokens_are_tokens() {
+    fn only_texts_in_the_form_of_our_tokens_are_parsed() {
         assert!(Token::parse("vai1-abcdefghijklmnopqrstuvwxyz").is_some());
         for other in ["opaque-token", "vai1-short", "vai1-ABCDEFGHIJKLMNOPQRSTUVWXYZ", ""] {
             assert!(Token::parse(other).is_none(), "{other}");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_do_not_depend_on_how_parts_are_joined() {
+    fn a_digest_depends_on_the_borders_between_its_parts() {
         assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
         assert_eq!(uri_uuid("https://api.calendly.com/scheduled_events/E/invitees/I"), "I");
     }

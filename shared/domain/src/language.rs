@@ -1,4 +1,4 @@
-//! The languages we speak, and which one a time zone suggests.
+//! The supported languages, and which one a time zone suggests.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ impl Language {
     /// Every language, in the order in which they are listed to people.
     pub const ALL: [Self; 4] = [Self::English, Self::Romanian, Self::Danish, Self::TraditionalChinese];
 
-    /// The BCP 47 tag, as the settings write it.
+    /// Returns the BCP 47 tag, as in the settings.
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -33,7 +33,7 @@ impl Language {
         }
     }
 
-    /// Reads a tag, with or without a region (`ro-RO`, `zh-TW`); `None` for a language we don't speak.
+    /// Parses a tag, with or without a region (`ro-RO`, `zh-TW`); `None` for a language that is not supported.
     pub fn parse(tag: &str) -> Option<Self> {
         let tag = tag.trim().replace('_', "-").to_ascii_lowercase();
         if matches!(tag.as_str(), "zh-hant" | "zh-tw" | "zh-hk" | "zh-mo") || tag.starts_with("zh-hant-") {
@@ -47,7 +47,7 @@ impl Language {
         }
     }
 
-    /// What most people in an IANA time zone read, where that is one of ours and not English by mere default.
+    /// Returns the language of most people in an IANA time zone. `None` if it is not supported or not known.
     pub fn likely_in(zone: &str) -> Option<Self> {
         match zone {
             "Europe/Bucharest" | "Europe/Chisinau" | "Europe/Tiraspol" => Some(Self::Romanian),
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_come_with_and_without_regions() {
+    fn tags_are_parsed_with_and_without_regions() {
         assert_eq!(Language::parse("ro-RO"), Some(Language::Romanian));
         assert_eq!(Language::parse("zh_TW"), Some(Language::TraditionalChinese));
         assert_eq!(Language::parse("zh-CN"), None);

@@ -1,4 +1,4 @@
-//! A leg: one place of a booking in time, that is, one invitee URI at Calendly. A move ends a leg and begins the next.
+//! A leg: one invitee URI of a booking, with its meeting time. A move ends a leg and begins the next.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,16 @@ pub enum PhoneSource {
     TextReminderNumber,
     /// The answer to a question that the settings name.
     Question,
-    /// The number that the host is to call (location `outbound_call`).
+    /// The number that the host calls (location `outbound_call`).
     OutboundCall,
-    /// The metadata that VAI wrote with the booking.
+    /// VAI's metadata of the booking.
     Metadata,
     /// The settings, for a host.
     Settings,
 }
 
 impl PhoneSource {
-    /// The source's name in the timeline.
+    /// Returns the source's name in the timeline.
     pub fn name(self) -> &'static str {
         match self {
             Self::TextReminderNumber => "text_reminder_number",
@@ -47,15 +47,15 @@ pub struct PhoneCandidate {
     pub text: Private<String>,
 }
 
-/// Who canceled a meeting.
+/// The person who canceled a meeting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CanceledBy {
-    /// The person who had booked.
+    /// The person who booked.
     Invitee,
     /// The host.
     Host,
-    /// Calendly named somebody else, or nobody.
+    /// Calendly names another person, or none.
     Other,
 }
 
@@ -64,12 +64,12 @@ pub enum CanceledBy {
 pub struct Cancellation {
     /// When, by Calendly's clock.
     pub at: Timestamp,
-    /// By whom.
+    /// The person who canceled.
     pub by: CanceledBy,
     /// The reason, in the person's own words.
     #[serde(default)]
     pub reason: Option<Private<String>>,
-    /// Whether Calendly calls it a move rather than a cancellation.
+    /// Whether it is the old half of a move, according to Calendly.
     pub rescheduled: bool,
 }
 
@@ -82,18 +82,18 @@ pub struct EventHost {
     /// The host's name.
     #[serde(default)]
     pub name: Option<String>,
-    /// The address at Calendly.
+    /// The e-mail address at Calendly.
     pub email: Private<String>,
 }
 
-/// What is known of a leg's meeting. A newer account replaces it whole.
+/// The details of a leg's meeting. Newer details replace all of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Details {
-    /// Calendly's `updated_at`: the newest account wins.
+    /// Calendly's `updated_at`. The newest details are kept.
     pub as_of: Timestamp,
     /// The scheduled event.
     pub event: EventUri,
-    /// The event type, where it still exists.
+    /// The event type, if it still exists.
     pub event_type: Option<EventTypeUri>,
     /// The event's name, as the host gave it.
     pub event_name: String,
@@ -103,26 +103,26 @@ pub struct Details {
     pub end: Timestamp,
     /// The invitee's name.
     pub name: Private<String>,
-    /// The invitee's first name, where Calendly has it separately.
+    /// The invitee's first name, if Calendly has it in a separate field.
     #[serde(default)]
     pub first_name: Option<Private<String>>,
     /// The invitee's e-mail address.
     pub email: Private<String>,
-    /// The invitee's IANA time zone, if it is one that exists.
+    /// The invitee's IANA time zone, if it exists.
     pub zone: Option<String>,
     /// The link to join, if there is one already.
     #[serde(default)]
     pub join_url: Option<String>,
-    /// The address, phone number or words, for a meeting without a link.
+    /// The address, phone number or text, for a meeting without a link.
     #[serde(default, rename = "place")]
     pub location: Option<Private<String>>,
-    /// Where the invitee cancels.
+    /// The page where the invitee cancels.
     #[serde(default)]
     pub cancel_url: Option<String>,
-    /// Where the invitee moves the meeting.
+    /// The page where the invitee moves the meeting.
     #[serde(default)]
     pub reschedule_url: Option<String>,
-    /// Whether people meet in person. Such a meeting is told in the host's time zone.
+    /// Whether people meet in person. The times of such a meeting are in the host's time zone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_person: bool,
     /// Whether people meet by video, on a link that Calendly makes.
@@ -134,13 +134,13 @@ pub struct Details {
     /// The first host's name.
     #[serde(default)]
     pub host: Option<String>,
-    /// Every host whose address Calendly names.
+    /// Every host with an e-mail address at Calendly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<EventHost>,
     /// The texts that may be phone numbers, in order of preference.
     #[serde(default)]
     pub phones: Vec<PhoneCandidate>,
-    /// Calendly's request to confirm once more, and the answer.
+    /// Calendly's request to reconfirm, and the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconfirmation: Option<Reconfirmation>,
     /// The routing form submission that led here.
@@ -151,7 +151,7 @@ pub struct Details {
     pub payment: Option<Private<String>>,
 }
 
-/// A request to confirm once more.
+/// A request to reconfirm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reconfirmation {
     /// When Calendly asked.
@@ -175,33 +175,33 @@ pub struct NoShow {
 pub struct Leg {
     /// The URI at Calendly.
     pub invitee: InviteeUri,
-    /// Our tracking token, where it carries one.
+    /// Our tracking token, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
-    /// The leg that it was moved from.
+    /// The leg from which it was moved.
     #[serde(default)]
     pub previous: Option<InviteeUri>,
-    /// The leg that it was moved to.
+    /// The leg to which it was moved.
     #[serde(default)]
     pub next: Option<InviteeUri>,
-    /// What is known of the meeting.
+    /// The details of the meeting.
     pub details: Details,
-    /// How it ended, if it did.
+    /// Its end, if it has ended.
     #[serde(default)]
     pub canceled: Option<Cancellation>,
     /// The host's latest no-show mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_show: Option<NoShow>,
-    /// Whether `invitee.created` was received for it.
-    #[serde(default)]
-    pub heard_created: bool,
-    /// Whether `invitee.canceled` was received for it.
-    #[serde(default)]
-    pub heard_canceled: bool,
+    /// Whether the webhook `invitee.created` was received for it.
+    #[serde(default, rename = "heard_created")]
+    pub created_received: bool,
+    /// Whether the webhook `invitee.canceled` was received for it.
+    #[serde(default, rename = "heard_canceled")]
+    pub canceled_received: bool,
 }
 
 impl Leg {
-    /// A leg of which only the URI, the event's name and the time are known.
+    /// Returns a leg with only the URI, the event's name and the time.
     pub fn bare(invitee: InviteeUri, event_name: &str, start: Timestamp, end: Timestamp) -> Self {
         Self {
             invitee,
@@ -235,26 +235,26 @@ impl Leg {
             },
             canceled: None,
             no_show: None,
-            heard_created: false,
-            heard_canceled: false,
+            created_received: false,
+            canceled_received: false,
         }
     }
 
-    /// Whether the invitee is marked as a no-show.
+    /// Returns whether the invitee is marked as a no-show.
     pub fn is_no_show(&self) -> bool {
         self.no_show.is_some_and(|mark| mark.marked)
     }
 
-    /// Whether the invitee has confirmed once more, as Calendly can ask for.
+    /// Returns whether the invitee has answered Calendly's request to reconfirm.
     pub fn is_reconfirmed(&self) -> bool {
         self.details.reconfirmation.is_some_and(|it| it.confirmed_at.is_some())
     }
 
-    /// Joins another account of the same leg into this one. Links and ends are kept once known. Of details and
-    /// cancellations the newest account wins. Ties are settled by content, so that the order of arrival never matters.
+    /// Joins other data of the same leg into this one. Known links and ends are kept. The newest details and
+    /// cancellation are kept. Ties are decided by content, so that the order of arrival does not matter.
     pub(crate) fn join(&mut self, other: Self) {
-        self.heard_created |= other.heard_created;
-        self.heard_canceled |= other.heard_canceled;
+        self.created_received |= other.created_received;
+        self.canceled_received |= other.canceled_received;
         self.no_show = self.no_show.max(other.no_show);
         self.token = self.token.take().max(other.token);
         self.previous = self.previous.take().max(other.previous);
@@ -270,8 +270,8 @@ impl Leg {
 }
 
 impl Details {
-    /// Of two accounts of the same instant the one that knows more ranks higher: a link that Calendly was still making
-    /// is not lost again.
+    /// Returns the rank. Of two details with the same time, those with more values rank higher, so that a link that was
+    /// added later is not lost.
     fn rank(&self) -> (Timestamp, usize, String) {
         let links = [&self.join_url, &self.cancel_url, &self.reschedule_url, &self.host, &self.zone];
         let known =
@@ -281,13 +281,13 @@ impl Details {
 }
 
 impl Cancellation {
-    /// An account that names who canceled ranks above one that does not.
+    /// Returns the rank. A cancellation that names the person ranks above one that does not.
     fn rank(&self) -> (bool, Timestamp, String) {
         (self.by != CanceledBy::Other, self.at, serialized(self))
     }
 }
 
-/// A total order among accounts of the same instant: two that tie here are equal.
+/// Serializes a value, to order data with the same time.
 fn serialized(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! The decision core of vai-calendly.
 //!
-//! A booking is what is known of one meeting of one invitee, folded from the facts that Calendly sent, in whatever
-//! order they arrived. [`decide()`] adds a fact and says what must be done now. It reads no clock, does no I/O and
-//! cannot fail. Nothing here knows JSON payloads (crate `wire`), ports (crate `engine`) or AWS.
+//! A booking is one meeting of one invitee, folded from the facts that Calendly sent, in any order. [`decide()`]
+//! applies facts to a booking and returns what must be done now. It reads no clock, does no I/O and cannot fail. JSON
+//! payloads (crate `wire`), ports (crate `engine`) and AWS are not known here.
 
 mod booking;
 mod command;

@@ -1,4 +1,4 @@
-//! The messages that people get.
+//! The messages to people.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Message {
     /// The meeting is booked.
     Confirmation,
-    /// The meeting is at another time now.
+    /// The meeting was moved to another time.
     Move,
     /// The meeting is canceled.
     Cancellation,
@@ -24,14 +24,14 @@ pub enum Message {
     },
     /// The host marked the invitee as a no-show.
     NoShow,
-    /// The invitee is asked to confirm once more.
+    /// The invitee is asked to reconfirm.
     Reconfirmation {
         /// Minutes before the start.
         minutes_before: u32,
     },
-    /// The booking that VAI's agent was to make could not be made.
+    /// VAI's agent could not make the booking.
     NotBooked,
-    /// To a host.
+    /// A notice to a host.
     HostNotice(Notice),
 }
 
@@ -41,14 +41,14 @@ pub enum Message {
 pub enum Notice {
     /// The meeting is booked.
     Booked,
-    /// The meeting is at another time now.
+    /// The meeting was moved to another time.
     Moved,
     /// The meeting is canceled.
     Canceled,
 }
 
 impl Notice {
-    /// The name that wording uses.
+    /// Returns the name that wording uses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Booked => "booked",
@@ -87,7 +87,7 @@ impl Message {
         Self::NotBooked,
     ];
 
-    /// The name that settings and templates use.
+    /// Returns the name that settings and templates use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Confirmation => "confirmation",
@@ -102,13 +102,13 @@ impl Message {
         }
     }
 
-    /// Whether it is sent at an hour of ours rather than in answer to what somebody has just done. Such messages keep
-    /// quiet hours, and are not repeated when their outcome is unknown.
+    /// Returns whether it is sent at a planned time, not in response to an event. Such messages respect quiet hours,
+    /// and are not repeated if their outcome is unknown.
     pub fn is_timed(self) -> bool {
         matches!(self, Self::Reminder { .. } | Self::FollowUp { .. } | Self::NoShow | Self::Reconfirmation { .. })
     }
 
-    /// Whether it is not about a meeting to come. People may opt out of these alone.
+    /// Returns whether it is not about an upcoming meeting. People can opt out of only these.
     pub fn is_follow_up(self) -> bool {
         matches!(self, Self::FollowUp { .. } | Self::NoShow)
     }

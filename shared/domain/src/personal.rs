@@ -1,10 +1,10 @@
-//! Personal data, masked by type: what is [`Private`] prints as `•••`, so it can't reach a log by accident.
+//! Personal data. [`Private`] values print as `•••`, so they cannot reach a log by accident.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A value about a person. `Debug` hides it and there is no `Display`; [`Private::expose`] is the one way in.
+/// A value about a person. `Debug` hides it and there is no `Display`; only [`Private::expose`] returns it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Private<T>(T);
@@ -15,7 +15,7 @@ impl<T> Private<T> {
         Self(value)
     }
 
-    /// The value itself: for the message to its owner, never for a log.
+    /// Returns the value. It must never be logged.
     pub fn expose(&self) -> &T {
         &self.0
     }
@@ -47,14 +47,14 @@ pub struct Phone(Private<String>);
 /// Why a text is not a phone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhoneError {
-    /// Nothing but spaces.
+    /// The text is blank.
     Empty,
-    /// There is something, but it is not E.164 (the country code is often what is missing).
+    /// The text is not E.164. Often the country code is missing.
     NotE164,
 }
 
 impl Phone {
-    /// Parses strict E.164, once the spaces, dots, dashes and brackets that people write are taken out.
+    /// Removes spaces, dots, dashes and brackets, and parses the rest as strict E.164.
     pub fn parse(text: &str) -> Result<Self, PhoneError> {
         let bare: String = text
             .chars()
@@ -69,7 +69,7 @@ impl Phone {
         if fits { Ok(Self(Private::new(bare))) } else { Err(PhoneError::NotE164) }
     }
 
-    /// `+40712345678`.
+    /// Returns the number, such as `+40712345678`.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phones_are_strict_e164_without_their_ornaments() {
+    fn phone_numbers_are_strict_e164_after_punctuation_is_removed() {
         for (text, expected) in [
             ("+40712345678", Ok("+40712345678")),
             ("+1 (404) 555-1234", Ok("+14045551234")),

@@ -1,4 +1,4 @@
-//! What a booking's state calls for. Nothing here remembers what was done already: the commands' ids do that.
+//! The commands that a booking's state requires. This has no memory: commands that exist are recognized by their ids.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Command, State};
-use crate::destinations::{Action, CalendlyAction, Context, MessageAction, News, VaiAction, no_show_hour};
+use crate::destinations::{Action, CalendlyAction, Context, MessageAction, News, VaiAction, no_show_time};
 use crate::leg::{CanceledBy, Cancellation, Leg};
 use crate::message::{Message, Notice};
 use crate::personal::Private;
@@ -15,8 +15,8 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::time;
 
-/// Every command that the booking's present state calls for, each open, or skipped with its reason. Of the commands
-/// that exist (`known`), only what became of an SMS matters: an e-mail may have to replace it.
+/// Returns every command that the booking's state requires. Each is open, or skipped with a reason. `known` has the
+/// commands that exist. It is used only to see whether an e-mail must replace an SMS.
 pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
     let Some((leg, actions)) = planned_actions(booking, settings) else { return Vec::new() };
     let context = Context { booking, leg: &leg, passed_over: &[], settings, now };
@@ -33,10 +33,10 @@ pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Set
     commands
 }
 
-/// The command for an action that is meant for an hour, or for now.
+/// Returns the command for an action with its planned time; `None` is now.
 fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) -> Command {
     let Context { booking, leg, settings, now, .. } = *context;
-    let hour = at.map(|at| action.hour_outside_quiet_hours(leg, at, settings, now));
+    let hour = at.map(|at| action.time_outside_quiet_hours(leg, at, settings, now));
     let skip = match (at, &hour) {
         _ if action == CalendlyAction::FetchMissingHalf.into() => None,
         _ if !settings.acts_on(leg) => Some(Reason::EventTypeIgnored),
@@ -52,10 +52,10 @@ fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) ->
     }
 }
 
-/// How long after an SMS has failed an e-mail may replace it.
+/// How long after the failure of an SMS an e-mail may replace it.
 const FALLBACK_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// The e-mail that replaces an SMS, if one should and can.
+/// Returns the e-mail that replaces an SMS, if it is wanted and possible.
 fn plan_email_fallback(
     context: &Context<'_>,
     sms: &Command,
@@ -71,7 +71,7 @@ fn plan_email_fallback(
     }
     let sms = known.iter().find(|it| it.id == sms.id).unwrap_or(sms);
     let (since, reason) = sms.email_fallback()?;
-    // If the SMS was never tried, the e-mail waits for the same hour; if it was, the e-mail goes out now.
+    // If the SMS was never tried, the e-mail is sent at the same time; otherwise it is sent now.
     let is_untried = matches!(sms.state, State::Skipped { .. });
     let at = sms.not_before.filter(|at| is_untried && *at > now);
     let email = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
@@ -82,15 +82,15 @@ fn plan_email_fallback(
     (is_recent && email.action.check(context).is_ok()).then(|| email.mark_as_fallback(now, reason))
 }
 
-/// Whether an action is of use though its hour has just passed.
+/// Returns whether an action is still useful after its planned time.
 fn is_useful_late(action: &Action) -> bool {
     matches!(action.message(), Some(Message::NoShow | Message::NotBooked))
 }
 
-/// An action and its hour; `None` is at once.
+/// An action and its planned time; `None` is now.
 type Planned = (Action, Option<Timestamp>);
 
-/// What a booking's state calls for, and the leg that it is about.
+/// Returns the actions that a booking's state requires, and their leg.
 fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow<'a, Leg>, Vec<Planned>)> {
     Some(match booking.state() {
         None => {
@@ -104,7 +104,7 @@ fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow
     })
 }
 
-/// A message by each of its channels.
+/// Returns the actions that send a message, one for each of its channels.
 fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Action> {
     settings.channels_of(message, leg).iter().map(move |channel| match channel {
         Channel::Sms => MessageAction::Sms(message).into(),
@@ -112,11 +112,11 @@ fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator
     })
 }
 
-/// How many hosts are notified. With two channels each, the commands for a meeting fit into one decision: see
+/// The most hosts that are notified. With two channels each, the commands for a meeting fit into one decision: see
 /// `MOST_COMMANDS`.
 const MOST_HOSTS: usize = 6;
 
-/// The notices to the hosts that have a contact in the settings; where none has, to the one phone for all.
+/// Returns the notices to the hosts that have a contact in the settings, or else to the phone number for all hosts.
 fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Planned> {
     let channels = settings.channels_of(Message::HostNotice(notice), leg);
     let (by_sms, by_email) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
@@ -126,7 +126,7 @@ fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> impl Iterator
         if by_sms && contact.phone.is_some() {
             actions.push(MessageAction::SmsHost(notice, host.email.clone()).into());
         }
-        // A host without a phone gets the e-mail in place of the SMS.
+        // A host without a phone number gets an e-mail instead of the SMS.
         if contact.email && (by_email || by_sms && contact.phone.is_none()) {
             actions.push(MessageAction::EmailHost(notice, host.email.clone()).into());
         }
@@ -137,27 +137,28 @@ fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> impl Iterator
     actions.into_iter().map(|action| (action, None))
 }
 
-/// How long the agent has to book after all, before the invitee is told that it could not.
+/// The time in which the agent may still book, before the invitee is informed that nothing was booked.
 const NOT_BOOKED_AFTER_MINUTES: u32 = 10;
 
-/// A meeting that was asked for and never made.
+/// Plans the messages for a request that was not booked.
 fn plan_not_booked(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<Planned> {
     let at = time::minutes_after(since, NOT_BOOKED_AFTER_MINUTES);
     by_channel(Message::NotBooked, leg, settings).map(|action| (action, Some(at))).collect()
 }
 
-/// How long the new half of a move may take to arrive before Calendly is asked for it. Calendly sends both halves at
-/// once; one that comes later is a retry.
+/// The time in which the new half of a move may arrive before it is fetched from Calendly. Calendly sends both halves
+/// at the same time; a later one is a retry.
 const FETCH_MISSING_HALF_AFTER_MINUTES: u32 = 10;
 
-/// A move of which only the old half is known. Nobody is told anything until the new half is.
+/// Plans for a move of which only the old half is known. No messages are sent before the new half is known.
 fn plan_incomplete_move(leg: &Leg) -> Vec<Planned> {
     let moved_at = leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at);
     let at = time::minutes_after(moved_at, FETCH_MISSING_HALF_AFTER_MINUTES);
     vec![(CalendlyAction::FetchMissingHalf.into(), Some(at))]
 }
 
-/// A meeting that is on: the news that it was booked, or moved here; then what comes before and after it.
+/// Plans for an active meeting: the confirmation or the news of the move, then the messages before and after the
+/// meeting.
 fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planned> {
     let is_vai = booking.metadata.is_some();
     let is_moved = booking.was_moved_to(leg);
@@ -176,7 +177,7 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
     for &minutes_after in settings.follow_ups_of(leg) {
         send(Message::FollowUp { minutes_after }, Some(time::minutes_after(end, minutes_after)));
     }
-    if let Some(hour) = no_show_hour(leg, settings) {
+    if let Some(hour) = no_show_time(leg, settings) {
         send(Message::NoShow, Some(hour));
     }
     planned.extend(host_notices(if is_moved { Notice::Moved } else { Notice::Booked }, leg, settings));
@@ -190,11 +191,12 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
     planned
 }
 
-/// A meeting that is canceled.
+/// Plans for a canceled meeting.
 fn plan_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &Settings) -> Vec<Planned> {
     let mut planned: Vec<Planned> =
         by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)).collect();
-    // A host is not notified of what the host has done. Calendly takes what VAI's agent does for the host's doing.
+    // A host is not notified of the host's own cancellation. Calendly attributes a cancellation by VAI's agent to the
+    // host.
     let by_agent = booking.cancel_requests().contains_key(&leg.invitee);
     if by_agent || end.by != CanceledBy::Host {
         planned.extend(host_notices(Notice::Canceled, leg, settings));

@@ -13,7 +13,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The name that settings use.
+    /// Returns the name that settings use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sms => "sms",
@@ -30,7 +30,7 @@ pub enum Provider {
     Engagelab,
     /// SMS by Twilio.
     Twilio,
-    /// E-mail by VAI, from templates of VAI's.
+    /// E-mail by VAI, from VAI's templates.
     Vai,
     /// E-mail by Amazon SES.
     Ses,
@@ -42,7 +42,7 @@ impl Provider {
     /// Every provider, in the order in which they are listed to people.
     pub const ALL: [Self; 5] = [Self::Engagelab, Self::Twilio, Self::Vai, Self::Ses, Self::Brevo];
 
-    /// The name that settings use.
+    /// Returns the name that settings use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Engagelab => "engagelab",
@@ -53,7 +53,7 @@ impl Provider {
         }
     }
 
-    /// The name that is shown to people.
+    /// Returns the name that is shown to people.
     pub fn title(self) -> &'static str {
         match self {
             Self::Engagelab => "EngageLab",
@@ -64,7 +64,7 @@ impl Provider {
         }
     }
 
-    /// The channel this provider serves.
+    /// Returns the channel this provider serves.
     pub fn channel(self) -> Channel {
         match self {
             Self::Engagelab | Self::Twilio => Channel::Sms,
@@ -72,7 +72,7 @@ impl Provider {
         }
     }
 
-    /// Whether it sends its own templates only, and none of our wording.
+    /// Returns whether it sends only its own templates, and not our wording.
     pub fn has_templates(self) -> bool {
         matches!(self, Self::Engagelab | Self::Vai)
     }

@@ -1,4 +1,4 @@
-//! Quiet hours: when nobody wants to be texted, and which hour is the next best.
+//! Quiet hours: when no timed SMS is sent, and the nearest allowed time.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -6,26 +6,26 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::settings::QuietHours;
 
-/// A message that is brought forward comes so long before the quiet hours, not on their threshold.
+/// A message that is brought forward is sent this many minutes before the quiet hours begin.
 const BEFORE_MINUTES: i64 = 30;
 
-/// Which way a message may be moved.
+/// How a message may be moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leeway {
-    /// To the evening before, else to the morning, if that is not after this instant.
+    /// To the evening before; if that is past, to the morning, but not after this instant.
     EarlierOrUntil(Timestamp),
     /// To the morning.
     Later,
 }
 
 impl QuietHours {
-    /// Whether there are none.
-    pub fn are_never(&self) -> bool {
+    /// Returns whether there are no quiet hours.
+    pub fn are_off(&self) -> bool {
         self.from == self.until
     }
 
-    /// Whether a person in a zone is not to be texted at an instant.
-    pub fn hold(&self, at: Timestamp, tz: &TimeZone) -> bool {
+    /// Returns whether an instant is in the quiet hours of a zone.
+    pub fn contain(&self, at: Timestamp, tz: &TimeZone) -> bool {
         let time = at.to_zoned(tz.clone()).time();
         if self.from <= self.until {
             self.from <= time && time < self.until
@@ -34,10 +34,10 @@ impl QuietHours {
         }
     }
 
-    /// The hour at which a message may go out that was meant for `at`: that very hour, where nobody minds. `None` when
-    /// there is none that is still ahead of `now` and within its leeway.
-    pub fn hour_for(&self, at: Timestamp, tz: &TimeZone, leeway: Leeway, now: Timestamp) -> Option<Timestamp> {
-        if !self.hold(at, tz) {
+    /// Returns the time to send a message that is planned for `at`: `at` itself outside quiet hours, else the nearest
+    /// allowed time. `None` if no time after `now` is within the leeway.
+    pub fn allowed_time(&self, at: Timestamp, tz: &TimeZone, leeway: Leeway, now: Timestamp) -> Option<Timestamp> {
+        if !self.contain(at, tz) {
             return Some(at);
         }
         let morning = self.end_after(at, tz);
@@ -50,34 +50,34 @@ impl QuietHours {
         }
     }
 
-    /// Half an hour before the quiet hours that hold at an instant began.
+    /// Returns the time half an hour before the beginning of the quiet hours that contain `at`.
     pub(crate) fn evening_before(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
         let local = at.to_zoned(tz.clone()).datetime();
-        let began =
+        let first_day =
             if local.time() >= self.from { local.date() } else { local.date().yesterday().unwrap_or(local.date()) };
-        let mut evening = instant(began.to_datetime(self.from).saturating_sub(BEFORE_MINUTES.minutes()), tz);
-        // Where clocks are put forward just then, half an hour before is not.
-        while self.hold(evening, tz) && evening > Timestamp::MIN {
+        let mut evening = instant(first_day.to_datetime(self.from).saturating_sub(BEFORE_MINUTES.minutes()), tz);
+        // If clocks are put forward at that moment, the result can still be in quiet hours.
+        while self.contain(evening, tz) && evening > Timestamp::MIN {
             evening = evening.saturating_sub(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MIN);
         }
         evening
     }
 
-    /// When the quiet hours that hold at an instant end.
+    /// Returns the end of the quiet hours that contain `at`.
     fn end_after(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
         let local = at.to_zoned(tz.clone()).datetime();
-        let ends =
+        let last_day =
             if local.time() < self.until { local.date() } else { local.date().tomorrow().unwrap_or(local.date()) };
-        let mut end = instant(ends.to_datetime(self.until), tz);
-        // Where clocks are put back just then, the hour comes twice, and its first time may lie behind.
-        while (end < at || self.hold(end, tz)) && end < Timestamp::MAX {
+        let mut end = instant(last_day.to_datetime(self.until), tz);
+        // If clocks are put back at that moment, the hour occurs twice, and the first one may be past.
+        while (end < at || self.contain(end, tz)) && end < Timestamp::MAX {
             end = end.saturating_add(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MAX);
         }
         end
     }
 }
 
-/// A local time that the clocks leave out is the one that they show instead.
+/// Converts a local time to an instant. A local time that clocks skip is the time that they show instead.
 fn instant(local: DateTime, tz: &TimeZone) -> Timestamp {
     tz.to_ambiguous_zoned(local).compatible().map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
@@ -114,36 +114,36 @@ mod tests {
         text.parse().expect("an instant")
     }
 
-    /// Where `at` is moved to, told by the clock of the zone.
+    /// Returns the local time to which `at` is moved.
     fn moved(at_: &str, name: &str, leeway: Leeway, now: &str) -> Option<String> {
-        let hour = QuietHours::default().hour_for(at(at_), &zone(name), leeway, at(now));
+        let hour = QuietHours::default().allowed_time(at(at_), &zone(name), leeway, at(now));
         hour.map(|it| it.to_zoned(zone(name)).strftime("%a %H:%M").to_string())
     }
 
     #[test]
-    fn a_reminder_goes_out_the_evening_before_else_in_the_morning_else_not() {
+    fn a_reminder_moves_to_the_evening_before_or_to_the_morning_or_is_dropped() {
         let until = |text| Leeway::EarlierOrUntil(at(text));
-        // A meeting on Tuesday at 08:30 in Bucharest: the hour before is 07:30.
+        // The meeting is on Tuesday at 08:30 in Bucharest, so the reminder is due at 07:30.
         let (hour, latest) = ("2026-11-24T05:30:00Z", "2026-11-24T05:30:00Z");
         assert_eq!(
             moved(hour, "Europe/Bucharest", until(latest), "2026-11-20T12:00:00Z").as_deref(),
             Some("Mon 20:30")
         );
-        // Booked in the night: the morning is too late to be of use.
+        // Booked in the night: the morning is too late.
         assert_eq!(moved(hour, "Europe/Bucharest", until(latest), "2026-11-23T22:00:00Z"), None);
-        // It would be in time for a meeting at 10:00.
+        // For a meeting at 10:00 the morning is early enough.
         let latest = "2026-11-24T07:00:00Z";
         assert_eq!(
             moved(hour, "Europe/Bucharest", until(latest), "2026-11-23T22:00:00Z").as_deref(),
             Some("Tue 08:00")
         );
-        // By day nothing moves.
+        // Outside quiet hours nothing is moved.
         let noon = "2026-11-24T10:00:00Z";
         assert_eq!(moved(noon, "Europe/Bucharest", until(noon), "2026-11-20T12:00:00Z").as_deref(), Some("Tue 12:00"));
     }
 
     #[test]
-    fn a_follow_up_waits_for_the_morning() {
+    fn a_follow_up_waits_until_the_morning() {
         let late = "2026-11-24T21:30:00Z";
         assert_eq!(moved(late, "Europe/Copenhagen", Leeway::Later, late).as_deref(), Some("Wed 08:00"));
     }
@@ -155,7 +155,7 @@ mod tests {
         })
     }
 
-    /// Mostly around the days on which clocks change.
+    /// Returns instants, mostly around the days on which clocks change.
     fn instants() -> impl Strategy<Value = Timestamp> {
         let changes = [
             "2026-03-29T01:00:00Z",
@@ -184,22 +184,22 @@ mod tests {
             let tz = zone(ZONES[which]);
             let now = at - SignedDuration::from_secs(lead);
             let latest = at + SignedDuration::from_secs(room);
-            let earlier = hours.hour_for(at, &tz, Leeway::EarlierOrUntil(latest), now);
+            let earlier = hours.allowed_time(at, &tz, Leeway::EarlierOrUntil(latest), now);
             if let Some(hour) = earlier {
-                prop_assert!(!hours.hold(hour, &tz), "{hour} {}", ZONES[which]);
+                prop_assert!(!hours.contain(hour, &tz), "{hour} {}", ZONES[which]);
                 prop_assert!(hour <= latest);
                 prop_assert!(hour == at || hour > now);
                 prop_assert!(hour > at - SignedDuration::from_hours(19), "{hour} is long before {at}");
             }
-            let later = hours.hour_for(at, &tz, Leeway::Later, now);
+            let later = hours.allowed_time(at, &tz, Leeway::Later, now);
             let later = later.expect("there is always a morning");
-            prop_assert!(!hours.hold(later, &tz), "{later} {}", ZONES[which]);
+            prop_assert!(!hours.contain(later, &tz), "{later} {}", ZONES[which]);
             prop_assert!(later >= at && later < at + SignedDuration::from_hours(19), "{later} {at}");
         }
 
         #[test]
-        fn without_quiet_hours_nothing_moves(which in 0..ZONES.len(), at in instants()) {
-            prop_assert_eq!(NEVER.hour_for(at, &zone(ZONES[which]), Leeway::Later, at), Some(at));
+        fn without_quiet_hours_no_message_is_moved(which in 0..ZONES.len(), at in instants()) {
+            prop_assert_eq!(NEVER.allowed_time(at, &zone(ZONES[which]), Leeway::Later, at), Some(at));
         }
     }
 }

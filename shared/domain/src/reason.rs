@@ -1,25 +1,25 @@
-//! Why something was not done: a code for programs and a sentence for the support person who is asked.
+//! Why something was not done: a code for programs and a sentence for support staff.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $code:literal: $sentence:literal;)*) => {
-        /// Why a command was not carried out, or not as planned.
+        /// Why a command was not performed, or not as planned.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
         pub enum Reason {
             $($(#[$doc])* #[serde(rename = $code)] $name,)*
         }
 
         impl Reason {
-            /// Every reason there is.
+            /// Every reason.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The code that is stored, counted and searched for.
+            /// Returns the code that is stored and counted.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// What it means, for a person who doesn't know the program.
+            /// Returns the meaning, for people who do not know the program.
             pub fn sentence(self) -> &'static str {
                 match self { $(Self::$name => $sentence,)* }
             }
@@ -28,65 +28,65 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// No source held a number.
+    /// No source has a phone number.
     NoPhone = "no_phone": "No phone number was given with the booking.";
-    /// What was given is not E.164.
+    /// The phone number is not E.164.
     PhoneInvalid = "phone_invalid": "The phone number given is not an international one (+ and country code).";
-    /// It can't be texted.
+    /// The number is a landline, which cannot receive SMS.
     Landline = "landline": "The phone number is a landline, which is not texted.";
-    /// The person does not want it.
+    /// The person has opted out.
     OptedOut = "opted_out": "The person has asked not to be written to any more.";
-    /// The address does not work.
+    /// The address bounced, or the person marked a message as spam.
     Suppressed = "suppressed": "Earlier e-mails to this address came back, or were called spam.";
-    /// Nobody is texted at that hour.
+    /// No time outside quiet hours is left.
     QuietHours = "quiet_hours": "Its hour was in the recipient's quiet hours, and no better one was left.";
-    /// It was passed on and came back.
+    /// The provider reported that the message did not arrive.
     Undelivered = "undelivered": "The provider took it, and it did not arrive.";
-    /// There is nothing to ask.
+    /// The invitee has already reconfirmed.
     Reconfirmed = "reconfirmed": "The invitee has confirmed once more already.";
-    /// The invitee came.
+    /// The host removed the no-show mark.
     CameAfterAll = "came_after_all": "The host took the no-show back.";
-    /// The wording of the connection's own can't be filled in.
+    /// The connection's own wording cannot be filled in.
     WordingBroken = "wording_broken": "The wording of the settings can't be filled in: `make settings` says why.";
-    /// A booking was made after all.
+    /// A later request was booked.
     BookedAfterAll = "booked_after_all": "It was booked after all.";
-    /// The agent has not given up.
+    /// The agent sent another request.
     TriedAgain = "tried_again": "VAI's agent is trying again.";
     /// The settings name no approved template for this message, provider and language.
     NoTemplate = "no_template": "The settings name no template for this message in this language.";
-    /// E-mails go to the invitees of VAI's bookings only.
+    /// The settings send e-mails only to invitees of VAI's bookings.
     NotVais = "not_vais": "The settings send e-mails only for bookings that VAI made; VAI did not make this one.";
-    /// The hour of a reminder had already passed when it was planned.
+    /// The planned time had already passed.
     PastOffset = "past_offset": "Its hour had already passed when the booking became known.";
     /// The meeting had already begun.
     PastStart = "past_start": "The meeting had already begun.";
     /// A later reminder of the same meeting was already due.
     Superseded = "superseded": "A later reminder of the same meeting was already due.";
-    /// It came back so late that it would only confuse.
+    /// The command was resumed too late to be useful.
     TooLate = "too_late": "It came too late to be of use.";
-    /// The settings say not to act on this event type.
+    /// The settings exclude this event type.
     EventTypeIgnored = "event_type_ignored": "The settings say not to act on this event type.";
     /// The meeting was canceled first.
     CanceledBeforeFire = "canceled_before_fire": "The meeting was canceled before its hour came.";
     /// The meeting was moved first.
     MovedBeforeFire = "moved_before_fire": "The meeting was moved before its hour came; the new time has its own.";
-    /// The host said that the invitee did not come.
+    /// The host marked the invitee as a no-show.
     NoShow = "no_show": "The host marked the invitee as not having come.";
-    /// What was missing came.
+    /// The missing data has arrived.
     Arrived = "arrived": "What was missing has arrived.";
-    /// Calendly knows nothing of it.
+    /// Calendly does not know the booking.
     NotFound = "not_found": "Calendly was asked and knows nothing of it.";
-    /// The settings no longer ask for it.
+    /// The settings have changed and no longer require it.
     SettingsChanged = "settings_changed": "The settings no longer ask for it.";
-    /// The provider said no and will say no again.
+    /// The provider refused it and would refuse it again.
     ProviderRefused = "provider_refused": "The provider refused it.";
-    /// Somebody else was quicker.
+    /// Another person booked the slot first.
     SlotTaken = "slot_taken": "Somebody else has booked the slot.";
-    /// Canceling would cancel the others' meeting too.
+    /// The event has other invitees, and canceling it would cancel their meeting, too.
     SharedEvent = "shared_event": "Others are in the same event: canceling it would cancel theirs too.";
-    /// The provider's account or our settings need a person.
+    /// A person must check the provider's account or our settings.
     Misconfigured = "misconfigured": "The provider rejected our account or template: somebody must look at the settings.";
-    /// The provider limits how often.
+    /// The provider's rate limit was reached.
     RateLimited = "rate_limited": "The provider asked us to wait.";
     /// The provider could not be reached; nothing was sent.
     Unreachable = "unreachable": "The provider could not be reached; it will be tried again.";
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_are_what_is_stored() {
+    fn codes_are_unique_and_are_the_stored_names() {
         let codes: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
         assert_eq!(codes.len(), Reason::ALL.len());
         for reason in Reason::ALL {

@@ -1,4 +1,4 @@
-//! What VAI asked for: a booking's metadata, and the requests that were sent to Calendly.
+//! VAI's requests: a booking's metadata, and the requests that are sent to Calendly.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::leg::Leg;
 use crate::personal::Private;
 use crate::reason::Reason;
 
-/// What VAI wrote down about a booking that one of its agents made. Kept through moves.
+/// The metadata that VAI stored for a booking by one of its agents. Moves keep it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Metadata {
     /// The conversation in which the booking was made.
@@ -21,13 +21,13 @@ pub struct Metadata {
     /// The kind of agent, for example `sales`.
     #[serde(default)]
     pub agent_type: Option<String>,
-    /// The event type as VAI asked for it. VAI is given this name back.
+    /// The event type as VAI requested it. Calls to VAI use this name.
     #[serde(default)]
     pub event_type: Option<String>,
-    /// Where the booking comes from: `vai_agent`.
+    /// The source of the booking: `vai_agent`.
     #[serde(default)]
     pub source: Option<String>,
-    /// The agent's notes. They go to VAI's own e-mail template and nowhere else.
+    /// The agent's notes. They are used only in VAI's own e-mail template.
     #[serde(default)]
     pub notes: Option<Private<String>>,
     /// A phone number that VAI knows.
@@ -36,26 +36,26 @@ pub struct Metadata {
     /// The language of the conversation, a BCP 47 tag.
     #[serde(default)]
     pub language: Option<String>,
-    /// What the invitee wants to talk about, where that chose the event type.
+    /// What the invitee wants to talk about, if that selected the event type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// What the agent found out about the invitee, and answers that the form has no question for.
+    /// What the agent found out about the invitee, and answers without a question in the form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
     /// When the row was written.
     pub created_at: Timestamp,
 }
 
-/// A leg that Calendly was asked to book. Written before Calendly is asked.
+/// A request to Calendly to book a leg. It is stored before it is sent.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CalendlyRequest {
-    /// When the last try was made, by our clock.
+    /// The time of the last try, by our clock.
     pub at: Timestamp,
-    /// Equal for the same request, different for another request under the same key.
+    /// A hash of the request. It differs for another request under the same key.
     pub digest: String,
     /// The event type's name.
     pub event_name: String,
-    /// The start that was asked for, UTC.
+    /// The requested start, UTC.
     pub start: Timestamp,
     /// The event type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,14 +63,14 @@ pub struct CalendlyRequest {
     /// The invitee's name.
     #[serde(default)]
     pub name: Private<String>,
-    /// The invitee's address. Calendly is asked by it when its answer was lost.
+    /// The invitee's address. If Calendly's answer is lost, the booking is searched by it.
     pub email: Private<String>,
     /// The IANA time zone of the invitee.
     pub zone: String,
-    /// The leg that it is to replace.
+    /// The leg that it replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<InviteeUri>,
-    /// Its state, as long as no leg carries its token.
+    /// Its state, as long as no leg has its token.
     #[serde(rename = "stands")]
     pub state: RequestState,
 }
@@ -79,12 +79,12 @@ pub struct CalendlyRequest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum RequestState {
-    /// Calendly is being asked. If it is still in this state at `until`, the function that asked was killed.
+    /// The request is being sent. If it is still in this state at `until`, the function was killed.
     Asking {
-        /// When the function that asked has certainly ended.
+        /// When the function has certainly ended.
         until: Timestamp,
     },
-    /// Calendly gave no answer. It is not known whether it has booked.
+    /// Calendly's answer was lost. It is not known whether the meeting is booked.
     Doubtful,
     /// Nothing was booked.
     Refused {
@@ -105,26 +105,26 @@ pub struct CancellationRequest {
     pub reason: Option<Private<String>>,
 }
 
-/// How long Calendly may take to carry out a request that it did not answer. Before that, not finding a booking proves
+/// The time in which Calendly may still execute a request without an answer. Before that, a missing booking proves
 /// nothing.
 const DOUBT: SignedDuration = SignedDuration::from_secs(120);
 
-/// How soon it is worth asking again about a request in doubt.
+/// The wait before another look-up of a request with an unknown outcome.
 pub const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(15);
 
-/// What to do about a request whose outcome is not known.
+/// How to find out the outcome of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestCheck {
-    /// Nothing was booked, and that is written down.
+    /// Nothing was booked, and that is stored.
     NotBooked,
-    /// The function that asks Calendly may still be running. Look again at this instant.
+    /// The function that sends the request may still be running. Check again at this instant.
     Wait(Timestamp),
-    /// Calendly has to be asked whether it has booked.
+    /// Calendly must be asked whether the meeting is booked.
     AskCalendly,
 }
 
 impl CalendlyRequest {
-    /// Says what to do to learn how the request ended.
+    /// Returns how to find out the outcome of the request.
     pub fn check(&self, now: Timestamp) -> RequestCheck {
         match self.state {
             RequestState::Refused { .. } => RequestCheck::NotBooked,
@@ -133,22 +133,22 @@ impl CalendlyRequest {
         }
     }
 
-    /// Whether Calendly, which knows of no such booking at `now`, will not make it any more.
+    /// Returns whether Calendly can no longer execute the request, if it has no such booking at `now`.
     pub fn is_given_up(&self, now: Timestamp) -> bool {
         self.at + DOUBT <= now
     }
 
-    /// The request, ended without a booking.
+    /// Returns the request, ended without a booking.
     pub fn refused(self, reason: Reason, at: Timestamp) -> Self {
         Self { state: RequestState::Refused { reason, at }, ..self }
     }
 
-    /// Whether nothing was booked.
+    /// Returns whether nothing was booked.
     pub fn is_refused(&self) -> bool {
         matches!(self.state, RequestState::Refused { .. })
     }
 
-    /// The meeting that was asked for, in the form of a leg.
+    /// Returns the requested meeting in the form of a leg.
     pub(crate) fn as_leg(&self, token: &Token) -> Leg {
         let mut leg = Leg::bare(InviteeUri::for_request(token), &self.event_name, self.start, self.start);
         leg.details.as_of = self.at;
@@ -160,23 +160,23 @@ impl CalendlyRequest {
     }
 }
 
-/// Where a request's idempotency key comes from.
+/// The origin of a request's idempotency key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyOrigin {
-    /// The caller gave it. It stands for one request, however that ended.
+    /// The caller's key. It belongs to one request, also after a refusal.
     Caller,
-    /// It was derived from the request. It stands for nothing as long as nothing was booked.
+    /// A key derived from the request. It belongs to no request until something is booked.
     Request,
 }
 
-/// What a booking knows of a request that is made, perhaps again.
+/// What a booking knows of a request that is new or repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestStatus<'a> {
-    /// It was never made.
+    /// The request is new.
     New,
-    /// It was made, and is booked.
+    /// The request is booked.
     Booked,
-    /// It was made, and no booking is known of it.
+    /// The request was made, and no booking of it is known.
     Unbooked(&'a CalendlyRequest),
     /// The key belongs to another request.
     KeyReused,

@@ -22,10 +22,10 @@ impl Scope {
     /// Every scope.
     pub const ALL: [Self; 5] = [Self::Read, Self::Book, Self::Change, Self::Events, Self::Admin];
 
-    /// The scopes of a key that names none: what an agent needs.
+    /// The scopes of a key that has no list of scopes: those that an agent needs.
     pub const DEFAULT: [Self; 3] = [Self::Read, Self::Book, Self::Change];
 
-    /// The name that is stored and shown.
+    /// Returns the name that is stored and shown.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",

@@ -1,4 +1,4 @@
-//! The timeline of a booking, for the person who is asked "why did she get no reminder?".
+//! The timeline of a booking. It answers questions such as "why did she get no reminder?".
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -17,7 +17,7 @@ use crate::request::{CalendlyRequest, RequestState};
 pub struct Line {
     /// When it happened.
     pub at: Timestamp,
-    /// Who or what it is about, for example `reminder by SMS, 60 min before`.
+    /// What it is about, for example `reminder by SMS, 60 min before`.
     pub what: String,
     /// What happened.
     pub happened: String,
@@ -26,7 +26,7 @@ pub struct Line {
 /// A stored fact, without its payload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FactRecord {
-    /// Where it comes from.
+    /// Its source.
     pub kind: FactKind,
     /// The invitee it is about.
     pub invitee: InviteeUri,
@@ -38,7 +38,7 @@ pub struct FactRecord {
 
 /// Lists everything that is known of a booking, in order.
 pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
-    // A request goes before its outcome in the same second.
+    // A request comes before its outcome in the same second.
     let mut lines: Vec<Line> =
         booking.requests().iter().flat_map(|(token, request)| request_lines(booking, token, request)).collect();
     lines.extend(booking.cancel_requests().values().map(|request| Line {
@@ -51,11 +51,11 @@ pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -
         let arrived = State::Withdrawn { reason: Reason::Arrived };
         command.action != Action::Calendly(CalendlyAction::FetchMissingHalf) || command.state != arrived
     };
-    // An e-mail that replaces an SMS goes after it.
+    // An e-mail that replaces an SMS comes after it.
     let (fallbacks, others): (Vec<_>, Vec<_>) = commands.iter().filter(was_needed).partition(|it| it.is_fallback());
     for command in others.into_iter().chain(fallbacks) {
         let what = match booking.leg(&command.leg) {
-            // After a move there are two of everything.
+            // After a move, each message exists for two legs.
             Some(leg) if booking.legs().len() > 1 => {
                 format!("{} (of {})", command.action.title(), day(leg, leg.details.start))
             }
@@ -109,12 +109,12 @@ fn fact_line(booking: &Booking, fact: &FactRecord) -> Line {
     Line { at: fact.received_at, what: fact.kind.name().to_owned(), happened }
 }
 
-/// A request to Calendly, and its end if nothing was booked.
+/// Returns the lines of a request to Calendly, with its end if nothing was booked.
 fn request_lines(booking: &Booking, token: &Token, request: &CalendlyRequest) -> Vec<Line> {
     let line = |at, happened| Line { at, what: "VAI's agent".to_owned(), happened };
     let verb = if request.replaces.is_some() { "asks for a move" } else { "asks for a booking" };
-    let wish = time_in_zone(&request.zone, request.start);
-    let mut lines = vec![line(request.at, format!("{verb}: {}, {wish}", request.event_name))];
+    let start = time_in_zone(&request.zone, request.start);
+    let mut lines = vec![line(request.at, format!("{verb}: {}, {start}", request.event_name))];
     match request.state {
         _ if booking.leg_of(token).is_some() => {}
         RequestState::Asking { .. } => {}
@@ -131,13 +131,13 @@ fn request_lines(booking: &Booking, token: &Token, request: &CalendlyRequest) ->
 fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) -> String {
     let reason = note.reason.map(|reason| format!(": {} ({})", reason.sentence(), reason.code()));
     let detail = if detail.is_empty() { String::new() } else { format!(" [{detail}]") };
-    let at = |verb: &str, then: &str| match command.not_before {
-        Some(at) => format!("{verb} {then} {}", local(booking, &command.leg, at)),
+    let with_due_time = |verb: &str, preposition: &str| match command.not_before {
+        Some(at) => format!("{verb} {preposition} {}", local(booking, &command.leg, at)),
         None => verb.to_owned(),
     };
-    let plain = match note.what {
+    let text = match note.what {
         Change::Open => "open".to_owned(),
-        Change::Waiting => at("has a timer", "for"),
+        Change::Waiting => with_due_time("has a timer", "for"),
         Change::Claimed => "is being sent".to_owned(),
         Change::Done => match &command.state {
             State::Done { provider_id: Some(id) } => format!("accepted by the provider as {id}"),
@@ -150,23 +150,23 @@ fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) ->
         Change::Unknown => "outcome unknown".to_owned(),
         Change::RetryPlanned => "will be tried again".to_owned(),
         Change::ReplacesSms => "takes the place of the SMS".to_owned(),
-        Change::Postponed => at("waits out the quiet hours", "until"),
+        Change::Postponed => with_due_time("waits out the quiet hours", "until"),
         Change::PassedOver => "turned down".to_owned(),
         Change::Sent => "passed on by the provider".to_owned(),
         Change::Delivered => "has arrived".to_owned(),
         Change::Undelivered => "has not arrived".to_owned(),
         Change::Replied => "the person replied".to_owned(),
     };
-    format!("{plain}{}{detail}", reason.unwrap_or_default())
+    format!("{text}{}{detail}", reason.unwrap_or_default())
 }
 
-/// A day in the invitee's zone, such as `25 Nov`.
+/// Returns a day in the invitee's zone, such as `25 Nov`.
 fn day(leg: &Leg, at: Timestamp) -> String {
     let tz = leg.details.zone.as_deref().and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
     at.to_zoned(tz).strftime("%d %b").to_string()
 }
 
-/// An instant in the invitee's zone, the zone named.
+/// Returns an instant in the invitee's zone, with the zone's name.
 fn local(booking: &Booking, invitee: &InviteeUri, at: Timestamp) -> String {
     time_in_zone(booking.leg(invitee).and_then(|leg| leg.details.zone.as_deref()).unwrap_or("UTC"), at)
 }

@@ -1,4 +1,5 @@
-//! Command ids are stored, are idempotency keys and name timers: they may never change for an action that exists.
+//! Command ids are stored, and are used as idempotency keys and timer names. They must never change for an existing
+//! action.
 
 use domain::{
     Action, Analytics, BookingId, CalendlyAction, Command, FactId, InviteeUri, Message, MessageAction, News, Notice,

@@ -1,8 +1,8 @@
-//! Booking at Calendly, which takes no idempotency key. A request is written down before Calendly is asked, Calendly is
-//! asked once, and when its answer is lost it is asked what it did. Nothing is sent twice without knowing.
+//! Booking at Calendly, which has no idempotency key. A request is stored before it is sent, and it is sent once. If
+//! the answer is lost, the booking is looked up. A request is sent again only if it is certain that nothing was booked.
 //!
-//! A [`BookingRequest`] goes through stages: it is [`Identified`] by its token, looked up, found to be [`New`], and
-//! [`Complete`] with a form.
+//! A [`BookingRequest`] has stages: [`Identified`] by its token, [`New`] after the look-up, and [`Complete`] with a
+//! form.
 
 use domain::scheduling::Form;
 use domain::scheduling::budget::{Bucket, Limits, Span, allowance, buckets};
@@ -20,7 +20,7 @@ use crate::ports::{
 };
 use crate::requests::{Settlement, booking_query};
 
-/// How long a function may be asking Calendly: longer than the schedule function lives.
+/// How long a request may be in the state `Asking`: longer than the schedule function runs.
 const ASKING: SignedDuration = SignedDuration::from_secs(35);
 
 /// A request to book, at one of its stages.
@@ -28,15 +28,15 @@ const ASKING: SignedDuration = SignedDuration::from_secs(35);
 pub struct BookingRequest<Stage> {
     /// Our booking.
     pub booking: BookingId,
-    /// The token that the leg is to carry.
+    /// The token of the requested leg.
     pub token: Token,
-    /// Equal for the same request, different for another one.
+    /// A hash of the request.
     pub digest: String,
     /// The invitee's address.
     pub email: Private<String>,
     /// The URI of the event type's owner: the request counts against that budget.
     pub owner: String,
-    /// Where the token's key comes from.
+    /// The origin of the token's key.
     pub key_origin: KeyOrigin,
     /// The stage.
     pub stage: Stage,
@@ -46,28 +46,28 @@ pub struct BookingRequest<Stage> {
 #[derive(Clone, Copy, Debug)]
 pub struct Identified;
 
-/// The stage of a request that nobody has made before, with what was read when it was looked up.
+/// The stage of a request that was not made before, with the data of the look-up.
 #[derive(Clone, Debug)]
 pub struct New {
-    /// What was read.
+    /// The data of the look-up.
     pub snapshot: RequestSnapshot,
     /// When it was read.
     read_at: Timestamp,
 }
 
-/// The stage of a request with nothing left to be chosen.
+/// The stage of a request with its form.
 #[derive(Clone, Debug)]
 pub struct Complete {
     new: New,
     details: RequestDetails,
 }
 
-/// What a request asks for.
+/// The details of a request.
 #[derive(Clone, Debug)]
 pub struct RequestDetails {
-    /// What Calendly is sent.
+    /// The form that is sent to Calendly.
     pub form: Form,
-    /// What VAI knows of it.
+    /// VAI's metadata.
     pub metadata: Option<Metadata>,
     /// The leg that it replaces.
     pub replaces: Option<Leg>,
@@ -75,49 +75,49 @@ pub struct RequestDetails {
     pub limits: Limits,
 }
 
-/// What is known of a request before anything is asked.
+/// What is known of a request before Calendly is asked.
 #[derive(Debug)]
 pub enum RequestLookup {
-    /// It was never made.
+    /// The request is new.
     New(Box<BookingRequest<New>>),
-    /// It was booked before.
+    /// The request was booked before.
     Booked(Box<Booking>),
-    /// It is being made, or its outcome is unknown. Look it up again at this instant.
+    /// The request is in progress, or its outcome is unknown. Look it up again at this instant.
     InProgress(Timestamp),
     /// The key belongs to another request.
     KeyReused,
 }
 
-/// Why no booking can be made now.
+/// The budget is spent, so no booking can be made now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BudgetSpent {
-    /// The span whose budget is spent; `None` when Calendly said so.
+    /// The span whose limit is reached; `None` if Calendly reported it.
     pub span: Option<Span>,
-    /// When there is room for one again, as far as is known.
+    /// When another booking is possible, as far as known.
     pub free_at: Timestamp,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum SubmitOutcome {
     /// It is booked.
     Booked(Box<Booking>),
     /// The slot is no longer free.
     Filled,
-    /// Calendly takes no more bookings for now, or would not.
+    /// The budget is spent, or Calendly refuses more bookings at the moment.
     BudgetSpent(BudgetSpent),
-    /// Calendly refused it, and would refuse it again.
+    /// Calendly refused the request and would refuse it again.
     Refused {
         /// Why.
         reason: Reason,
-        /// Calendly's codes, nothing personal.
+        /// Calendly's codes, without personal data.
         detail: String,
-        /// The fields of the form that are at fault, by Calendly's names.
+        /// The fields of the form that are not valid, by Calendly's names.
         parameters: Vec<String>,
     },
     /// Nothing was booked, and it may be tried again.
     Unavailable(String),
-    /// Calendly gave no answer. Ask again, with the same key, at this instant.
+    /// Calendly's answer was lost. Repeat the call with the same key at this instant.
     Doubtful(Timestamp),
     /// The booking was changed since it was read.
     Raced,
@@ -131,10 +131,10 @@ impl<Stage> BookingRequest<Stage> {
 }
 
 impl BookingRequest<New> {
-    /// The budget that the booking may be taken out of.
+    /// Returns the present buckets of the budget, with their caps.
     ///
     /// # Errors
-    /// There is no room for one now.
+    /// The budget is spent.
     pub fn room(&self, limits: Limits, now: Timestamp) -> Result<[(Bucket, u32); 3], BudgetSpent> {
         self.stage.room(limits, now)
     }
@@ -147,7 +147,7 @@ impl BookingRequest<New> {
 }
 
 impl BookingRequest<Complete> {
-    /// What it asks for.
+    /// Returns its details.
     pub fn details(&self) -> &RequestDetails {
         &self.stage.details
     }
@@ -163,13 +163,13 @@ impl New {
     }
 }
 
-/// A request that is written down and has its place in the budget.
+/// A request that is stored and counted in the budget.
 struct Reserved {
     /// The booking with the request.
     snapshot: Snapshot,
     /// The request.
     asking: CalendlyRequest,
-    /// Whether there was one before under the same token.
+    /// Whether there was an earlier try with the same token.
     was_tried: bool,
 }
 
@@ -179,10 +179,10 @@ impl<W: World> Invocation<'_, W>
 where
     W::Store: ApiStore,
 {
-    /// Looks a request up by its token, and settles what an earlier try left open. One read when it is new.
+    /// Looks up a request by its token, and settles an open earlier try. One read if it is new.
     ///
     /// # Errors
-    /// The table can't be read, or Calendly can't be asked about a request whose outcome is unknown.
+    /// The table cannot be read, or Calendly cannot be asked about a request with an unknown outcome.
     pub async fn look_up_request(&self, request: BookingRequest<Identified>) -> Result<RequestLookup, EngineError> {
         let new = self.load_new(&request).await?;
         let booking = &new.snapshot.booking;
@@ -195,7 +195,7 @@ where
         };
         match self.settle_request(&request.booking, token, unbooked).await? {
             Settlement::Booked(fact) => {
-                // What follows from it is executed by the recheck.
+                // The recheck executes the commands of the booking.
                 self.schedule_recheck(&request.booking, self.now() + ASK_AGAIN_AFTER).await?;
                 Ok(RequestLookup::Booked(Box::new(self.commit_fact(&request.booking, None, &fact).await?)))
             }
@@ -214,11 +214,11 @@ where
         Ok(New { snapshot, read_at })
     }
 
-    /// Books: reserves the budget and writes the request down, asks Calendly, writes down what it said. Two writes,
+    /// Books: reserves the budget and stores the request, sends it to Calendly, and stores the outcome. Two writes,
     /// unless a bucket of the budget ends during the first.
     ///
     /// # Errors
-    /// The table can't be written before Calendly was asked. Afterwards every trouble has an outcome of its own.
+    /// The table cannot be written before the request is sent. Later failures are outcomes.
     pub async fn submit_request(&self, request: BookingRequest<Complete>) -> Result<SubmitOutcome, EngineError> {
         let (token, details) = (&request.token, &request.stage.details);
         let settings = self.world.store().load_settings(self.connection).await?;
@@ -228,7 +228,8 @@ where
                 Ok(reserved) => reserved,
                 Err(outcome) => return Ok(outcome),
             };
-            // A bucket that is read after its end must show all that was taken out of it. This may have come later.
+            // A bucket that is read after its end must have all its bookings. This reservation may have been written
+            // after its end.
             if buckets(self.now()) == buckets(reserved.asking.at) {
                 break reserved;
             }
@@ -255,11 +256,11 @@ where
                 return Ok(self.record_booking(snapshot, *fact).await);
             }
             BookOutcome::Unknown { detail } => {
-                tracing::warn!(error = detail, "no answer to a booking, asking Calendly whether it has booked");
+                tracing::warn!(error = detail, "no answer to a booking, looking it up");
                 return Ok(self.resolve_doubt(&snapshot, token, asking).await);
             }
             BookOutcome::Filled => {
-                // Perhaps by ourselves: Calendly may have carried out an earlier try late.
+                // Our own earlier try may have booked the slot: Calendly may have executed it late.
                 let query = booking_query(token, &asking);
                 if was_tried && let Ok(Some(fact)) = self.world.calendly().find_booking(self.connection, &query).await {
                     return Ok(self.record_booking(snapshot, fact).await);
@@ -279,7 +280,7 @@ where
         Ok(outcome)
     }
 
-    /// Reserves the budget and writes the request down; or returns why not.
+    /// Reserves the budget and stores the request, or returns why that is not possible.
     async fn reserve(
         &self,
         request: &BookingRequest<Complete>,
@@ -292,8 +293,8 @@ where
         if !self.has_time_for_call() {
             return Ok(Err(SubmitOutcome::Unavailable(TOO_LATE.to_owned())));
         }
-        // In another bucket, what was booked in the last one may have grown since it was read. The booking itself must
-        // be unchanged: otherwise the same was asked for concurrently.
+        // If a new bucket has begun, the previous bucket may have more bookings than were read. If the booking itself
+        // has changed, the same request was made concurrently.
         let revision = new.snapshot.revision;
         let new = if buckets(now) == buckets(new.read_at) { new } else { self.load_new(request).await? };
         if new.snapshot.revision != revision {
@@ -313,7 +314,7 @@ where
         if !is_unchanged || replaces.as_ref().is_some_and(|leg| !snapshot.booking.may_replace(leg, token)) {
             return Ok(Err(SubmitOutcome::Raced));
         }
-        // If this function is killed from here on, the recheck asks Calendly.
+        // If this function is killed after this, the recheck asks Calendly.
         self.schedule_recheck(id, now + ASKING + SignedDuration::from_secs(1)).await?;
         let asking = CalendlyRequest {
             at: now,
@@ -343,7 +344,7 @@ where
         Ok(Ok(Reserved { snapshot: snapshot.after(&decision), asking, was_tried }))
     }
 
-    /// Commits what Calendly has booked. It is booked even if that fails: the recheck finds it.
+    /// Commits a booking that Calendly has made. If that fails, the recheck finds the booking.
     async fn record_booking(&self, snapshot: Snapshot, fact: Fact) -> SubmitOutcome {
         let fact = Fact { kind: FactKind::Booked, ..fact };
         let id = snapshot.booking.id.clone();
@@ -352,13 +353,13 @@ where
         match self.commit_fact(&id, Some(snapshot), &fact).await {
             Ok(committed) => booking = committed,
             Err(error) => {
-                tracing::warn!(booking.id = %id, error = error_chain(&error), "booking not written down yet");
+                tracing::warn!(booking.id = %id, error = error_chain(&error), "booking not stored yet");
             }
         }
         SubmitOutcome::Booked(Box::new(booking))
     }
 
-    /// Asks Calendly at once about a booking that it did not answer. If it knows of none yet, that is written down.
+    /// Looks up a booking whose answer was lost. If it is not found yet, the request is stored as doubtful.
     async fn resolve_doubt(&self, snapshot: &Snapshot, token: &Token, asking: CalendlyRequest) -> SubmitOutcome {
         let query = booking_query(token, &asking);
         if self.has_time_for_call()
@@ -387,8 +388,8 @@ where
         .await
     }
 
-    /// Writes down the state of a request that became no booking, unless it was settled meanwhile. If that fails, the
-    /// request stays open, and the recheck asks about it.
+    /// Stores the state of a request that was not booked, unless it was settled concurrently. If that fails, the
+    /// request stays open, and the recheck looks it up.
     async fn end_request(&self, snapshot: Snapshot, token: &Token, asking: &CalendlyRequest, state: RequestState) {
         let id = snapshot.booking.id.clone();
         let mut first = Some(snapshot);
@@ -404,11 +405,11 @@ where
             })
             .await;
         if let Err(error) = written {
-            tracing::warn!(booking.id = %id, error = error_chain(&error), "end of a request not written down");
+            tracing::warn!(booking.id = %id, error = error_chain(&error), "outcome of a request not stored");
         }
     }
 
-    /// Stores that Calendly takes no bookings of an owner for a while. Returns until when.
+    /// Stores that Calendly refuses bookings of an owner for some seconds. Returns the end of that time.
     async fn close_budget(&self, owner: &str, seconds: u32) -> Timestamp {
         let until = self.now() + SignedDuration::from_secs(i64::from(seconds));
         if let Err(error) = self.world.store().close_budget(self.connection, owner, until).await {
@@ -417,11 +418,11 @@ where
         until
     }
 
-    /// Writes down an agent's request to cancel the active meeting. From here on it is carried out. Returns whether it
-    /// was written: not when there is no active meeting, or a move of it is open.
+    /// Stores an agent's request to cancel the active meeting. After that, the cancellation is a command. Returns
+    /// whether it was stored: `false` if there is no active meeting or a request is open.
     ///
     /// # Errors
-    /// A port gave no result, or others kept writing the same booking.
+    /// A port gave no result, or other functions repeatedly changed the same booking.
     pub async fn request_cancellation(
         &self,
         booking: &BookingId,

@@ -1,4 +1,4 @@
-//! The one way in which a stored booking changes: load, decide, commit, and from the start again after a conflict.
+//! The only way to change a stored booking: load, decide, commit, and start again after a conflict.
 
 use domain::{BookingId, Command, Decision, Fact, Settings};
 use jiff::Timestamp;
@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use crate::invocation::{EngineError, Invocation, ReceivedFact};
 use crate::ports::{CommitError, Store, StoredFact, World};
 
-/// How often a change is decided again after somebody else wrote first.
+/// The most tries of a change when other functions write first.
 const MOST_ATTEMPTS: usize = 5;
 
-/// How many facts of a long chain that was fetched at once are stored. See `domain::MOST_COMMANDS`.
+/// The most facts that are stored with one decision. See `domain::MOST_COMMANDS`.
 const MOST_STORED_FACTS: usize = 16;
 
 /// What a change writes.
@@ -17,26 +17,26 @@ const MOST_STORED_FACTS: usize = 16;
 pub(crate) enum Write {
     /// Nothing.
     Nothing,
-    /// A decision, with the facts that it was made on.
+    /// A decision, with its facts.
     Decision(Decision, Vec<StoredFact>),
     /// One command's row, if it still has the expected revision.
     Command {
         /// The command's booking.
         booking: BookingId,
-        /// The command as it is to be.
+        /// The new command.
         command: Command,
-        /// The revision that its row must still have.
+        /// The expected revision of the stored row.
         expected: u64,
     },
 }
 
 impl Write {
-    /// A decision on facts that were not received with a payload.
+    /// Returns a decision on facts without a payload.
     pub(crate) fn decision(decision: Decision, facts: &[Fact], now: Timestamp) -> Self {
         Self::received(decision, facts, None, now)
     }
 
-    /// A decision on facts, one of which was received with its payload.
+    /// Returns a decision on facts, one of which was received with its payload.
     pub(crate) fn received(
         decision: Decision,
         facts: &[Fact],
@@ -46,7 +46,7 @@ impl Write {
         if decision.is_empty() {
             return Self::Nothing;
         }
-        // A duplicate that only finds something to withdraw is not stored a second time.
+        // A duplicate fact is not stored again, even if commands change.
         let stored = if decision.booking_changed { facts } else { &[] };
         let stored = stored.iter().take(MOST_STORED_FACTS).map(|fact| stored_fact(fact, received, now)).collect();
         Self::Decision(decision, stored)
@@ -66,11 +66,11 @@ fn stored_fact(fact: &Fact, received: Option<&ReceivedFact>, now: Timestamp) -> 
 }
 
 impl<W: World> Invocation<'_, W> {
-    /// Loads something, has `decide` say what is to be written and what the result is then, and writes it. Does so
-    /// again when somebody else wrote first.
+    /// Calls `load`, then `decide`, and commits the write that it returns. Starts again if another function wrote
+    /// first. Returns the result of `decide`.
     ///
     /// # Errors
-    /// A port gave no result, or others kept writing first.
+    /// A port gave no result, or other functions repeatedly wrote first.
     pub(crate) async fn change<L, T>(
         &self,
         mut load: impl AsyncFnMut() -> Result<L, EngineError>,
@@ -87,7 +87,7 @@ impl<W: World> Invocation<'_, W> {
         Err(EngineError::Contended)
     }
 
-    /// Writes; returns whether nobody else wrote first.
+    /// Writes. Returns `false` if another function wrote first.
     async fn commit(&self, write: &Write) -> Result<bool, EngineError> {
         let store = self.world.store();
         match write {

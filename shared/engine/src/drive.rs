@@ -1,5 +1,4 @@
-//! The loop that drives a booking: find or load it, decide, commit, execute, and decide again on what Calendly
-//! answered.
+//! The loop that drives a booking: find or load it, decide, commit, execute, and decide again with Calendly's answers.
 
 use domain::{BookingId, Decision, Fact, Settings, Snapshot, Verdict, decide};
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use crate::invocation::{EngineError, Invocation, Progress, ReceivedFact};
 use crate::ports::{Store, World};
 use crate::requests::Settlement;
 
-/// How often commands are executed and decided on again within one invocation.
+/// The most rounds of executing and deciding in one invocation.
 const MOST_ROUNDS: usize = 5;
 
 /// A booking after a decision on it was committed.
@@ -36,10 +35,10 @@ fn commit(
 }
 
 impl<W: World> Invocation<'_, W> {
-    /// Takes in a fact, and executes what follows from it and whatever else of its booking is open.
+    /// Processes a fact: commits the decision on it, and executes all open commands of its booking.
     ///
     /// # Errors
-    /// When the record must come back. What was committed stays, and is not done twice.
+    /// The record must be delivered again. What was committed stays, and is not repeated.
     pub async fn process_fact(&self, received: &ReceivedFact) -> Result<Progress, EngineError> {
         let load = async || self.locate_booking(&received.fact).await;
         let committed = self
@@ -48,15 +47,15 @@ impl<W: World> Invocation<'_, W> {
         self.drive(committed, Some(received)).await
     }
 
-    /// Executes whatever is open of a booking: a timer fired, or an earlier invocation was cut off. A request whose
-    /// outcome is not known is settled first, by asking Calendly.
+    /// Executes all open commands of a booking, after a timer fired or an earlier invocation was killed. First,
+    /// requests with an unknown outcome are settled by asking Calendly.
     ///
     /// # Errors
-    /// When the record must come back.
+    /// The record must be delivered again.
     pub async fn resume_booking(&self, booking: &BookingId) -> Result<Progress, EngineError> {
         let mut first = Some(self.world.store().load_booking(self.connection, booking).await?);
         let mut facts = Vec::new();
-        // A request that can't be settled now must not hold up what is due.
+        // A request that cannot be settled now must not delay commands that are due.
         let mut unsettled = None;
         let mut is_settled = false;
         for (token, request) in first.iter().flat_map(|it| it.booking.open_requests()) {
@@ -68,7 +67,7 @@ impl<W: World> Invocation<'_, W> {
             }
         }
         if is_settled {
-            // The settlement and what follows from it were committed.
+            // The settlement has changed the stored booking.
             first = None;
         }
         let load = async || self.snapshot_or_load(&mut first, booking).await;
@@ -78,25 +77,26 @@ impl<W: World> Invocation<'_, W> {
         unsettled.map_or(Ok(progress), Err)
     }
 
-    /// Executes the commands of a booking, and decides again as long as Calendly answered something, an SMS was missed,
-    /// or the decision was partial.
-    async fn drive(&self, mut at: Committed, received: Option<&ReceivedFact>) -> Result<Progress, EngineError> {
-        let mut verdict = at.verdict;
+    /// Executes the commands of a booking. Decides again as long as Calendly answered with facts, an SMS could not be
+    /// sent, or the decision was partial.
+    async fn drive(&self, mut committed: Committed, received: Option<&ReceivedFact>) -> Result<Progress, EngineError> {
+        let mut verdict = committed.verdict;
         for _ in 0..MOST_ROUNDS {
-            let execution = execute(*self, &at.snapshot, &at.settings, received).await?;
-            let booking = at.snapshot.booking.id.clone();
-            if execution.is_finished() && !at.is_partial {
+            let execution = execute(*self, &committed.snapshot, &committed.settings, received).await?;
+            let booking = committed.snapshot.booking.id.clone();
+            if execution.is_finished() && !committed.is_partial {
                 return Ok(Progress { booking, verdict });
             }
             verdict = Verdict::New;
             let load = async || Ok(self.world.store().load_booking(self.connection, &booking).await?);
             let facts = execution.facts;
-            at = self.change(load, |snapshot, settings, now| commit(snapshot, &facts, None, settings, now)).await?;
+            committed =
+                self.change(load, |snapshot, settings, now| commit(snapshot, &facts, None, settings, now)).await?;
         }
         Err(EngineError::Contended)
     }
 
-    /// The snapshot that was read before, the first time; then the booking as it is stored.
+    /// Returns the snapshot that was read before; after its first use, loads the booking.
     pub(crate) async fn snapshot_or_load(
         &self,
         first: &mut Option<Snapshot>,

@@ -1,5 +1,5 @@
-//! Feedback on messages: receipts of providers, replies and opt-outs of people. It names a message by our own ids, and
-//! changes nothing unless that message was sent and is not further along already.
+//! Feedback on messages: receipts of providers, replies and opt-outs of people. A receipt has our own ids. It changes
+//! nothing unless the message was sent and is not in a later state.
 
 use std::collections::BTreeSet;
 
@@ -13,23 +13,23 @@ use crate::change::Write;
 use crate::invocation::{EngineError, Invocation};
 use crate::ports::{Store, World};
 
-/// What a receipt does to the command that it names.
+/// The effect of a receipt on its command.
 enum ReceiptEffect {
-    /// Its call has not returned yet: the receipt was faster than the provider's answer.
+    /// The receipt arrived before the provider's answer to our call.
     TooEarly,
-    /// Nothing, for this reason.
+    /// The receipt is ignored, for this reason.
     Ignored(&'static str),
-    /// It says nothing new.
+    /// The receipt has nothing new.
     Known { contact: ContactKey, delivery: Option<Delivery> },
-    /// It brought the message further.
+    /// The receipt has changed the delivery state.
     Applied { contact: ContactKey, delivery: Option<Delivery> },
 }
 
 impl<W: World> Invocation<'_, W> {
-    /// Takes in feedback. Returns its effect, as a word to be counted.
+    /// Processes feedback. Returns its effect, as a word for the metric.
     ///
     /// # Errors
-    /// When the record must come back.
+    /// The record must be delivered again.
     pub async fn process_feedback(&self, feedback: &Feedback) -> Result<&'static str, EngineError> {
         if !self.has_time_for_call() {
             return Err(EngineError::Unfinished(1));
@@ -54,7 +54,7 @@ impl<W: World> Invocation<'_, W> {
             .await?;
         let (contact, delivery, is_new) = match effect {
             ReceiptEffect::TooEarly => return Err(EngineError::Unfinished(1)),
-            ReceiptEffect::Ignored(why) => return Ok(why),
+            ReceiptEffect::Ignored(reason) => return Ok(reason),
             ReceiptEffect::Known { contact, delivery } => (contact, delivery, false),
             ReceiptEffect::Applied { contact, delivery } => (contact, delivery, true),
         };
@@ -65,8 +65,8 @@ impl<W: World> Invocation<'_, W> {
             self.store_objection(&contact, objection, source).await?;
         }
         if delivery == Some(Delivery::Failed) {
-            // An e-mail may replace the SMS. A receipt that says nothing new may be one whose invocation was cut off
-            // here.
+            // An e-mail may replace the SMS. This is also done for a repeated receipt, because the first invocation may
+            // have been killed here.
             self.resume_booking(booking).await?;
         }
         Ok(match delivery.filter(|_| is_new) {
@@ -79,12 +79,12 @@ impl<W: World> Invocation<'_, W> {
     async fn process_reply(&self, reply: &Reply) -> Result<&'static str, EngineError> {
         let (store, connection) = (self.world.store(), self.connection);
         let contact = ContactKey::for_phone(connection, &reply.from);
-        // A number that we never wrote to has nothing to reply to. Otherwise a forged call could silence anybody.
-        let known = store.load_contact(connection, &contact).await?;
-        if known.last.is_none() {
+        // A number that never got a message cannot reply. Otherwise a forged call could opt out any number.
+        let stored = store.load_contact(connection, &contact).await?;
+        if stored.last.is_none() {
             return Ok("stranger");
         }
-        // A reply that is delivered again has the time of its first delivery: a START must not outlive a later STOP.
+        // A repeated reply has the time of its first delivery, so that a repeated START does not override a later STOP.
         let at = match &reply.id {
             Some(id) => {
                 let first = store.claim_nonce(connection, &format!("reply {id}"), "", self.now()).await?;
@@ -93,14 +93,14 @@ impl<W: World> Invocation<'_, W> {
             None => reply.at,
         };
         let settings = store.load_settings(connection).await?;
-        let (counted, meaning) = match settings.wants_to_stop(reply.text.expose()) {
+        let (effect, meaning) = match settings.parse_opt_out(reply.text.expose()) {
             Some(true) => {
                 self.store_objection_at(&contact, Objection::Everything, ConsentSource::Reply, at).await?;
                 ("stop", "to be left alone")
             }
             Some(false) => {
-                // An opt-out by the link is not taken back by a word.
-                if matches!(known.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider))) {
+                // A START word does not end an opt-out by the link.
+                if matches!(stored.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider))) {
                     store.write_objection(connection, &contact, None, ConsentSource::Reply, at).await?;
                 }
                 ("start", "to be texted again")
@@ -108,7 +108,7 @@ impl<W: World> Invocation<'_, W> {
             None => ("reply", "something for a person to read"),
         };
         self.record_reply(&contact, meaning, at).await?;
-        Ok(counted)
+        Ok(effect)
     }
 
     /// Adds a reply to the history of the message that last reached the person.
@@ -128,8 +128,8 @@ impl<W: World> Invocation<'_, W> {
         .await
     }
 
-    /// Ends follow-ups to every address at which the person was reached about this booking, and to their e-mail
-    /// address.
+    /// Stores an opt-out from follow-ups for each address that got a message about this booking, and for the person's
+    /// e-mail address.
     async fn unsubscribe(&self, booking: &BookingId, command: &CommandId) -> Result<&'static str, EngineError> {
         let snapshot = self.world.store().load_booking(self.connection, booking).await?;
         let Some(command) = snapshot.command(command) else { return Ok("unknown_message") };
@@ -155,7 +155,7 @@ impl<W: World> Invocation<'_, W> {
         self.store_objection_at(contact, objection, source, self.now()).await
     }
 
-    /// Stores an objection, unless the person objects to more already.
+    /// Stores an objection, unless a broader one is stored.
     async fn store_objection_at(
         &self,
         contact: &ContactKey,
@@ -172,7 +172,7 @@ impl<W: World> Invocation<'_, W> {
     }
 }
 
-/// Applies a receipt to the command that it names. Returns the command, if it changed, and the effect.
+/// Applies a receipt to its command. Returns the command, if it changed, and the effect.
 fn apply_receipt(command: Option<&Command>, receipt: &Receipt, now: Timestamp) -> (Option<Command>, ReceiptEffect) {
     let Some(command) = command else { return (None, ReceiptEffect::Ignored("unknown_message")) };
     if matches!(command.state, State::Claimed { .. }) {

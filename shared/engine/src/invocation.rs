@@ -1,5 +1,4 @@
-//! What every part of the engine shares: the invocation that it works in, the errors that end it, and the recheck of a
-//! booking.
+//! The common part of the engine: the invocation, its errors, and the recheck of a booking.
 
 use std::future::Future;
 
@@ -10,17 +9,17 @@ use wire::due::Due;
 
 use crate::ports::{Clock, PortError, TimerKind, Timers, World};
 
-/// How long a claim holds. Claiming, reading a secret, the provider's call and settling end within 8 seconds each. The
-/// queue brings a record back after 180 seconds: by then the claim of a killed function has lapsed.
+/// How long a claim is valid. Claiming, reading a secret, the provider's call and settling take at most 8 seconds each.
+/// The queue delivers a record again after 180 seconds; by then the claim of a killed function has expired.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The longest that one call of a port takes. No call begins that could not end before the function is stopped.
+/// The longest duration of a port's call. A call is begun only if it can end before the function is stopped.
 const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(10);
 
-/// How many providers are called concurrently within one invocation.
+/// The most concurrent calls of providers in one invocation.
 const MOST_CONCURRENT_CALLS: usize = 8;
 
-/// Limits the concurrent calls of providers within one invocation, over all its records.
+/// Limits the concurrent calls of providers in one invocation, over all its records.
 #[derive(Debug)]
 pub struct CallLimiter(Semaphore);
 
@@ -61,18 +60,18 @@ impl<W> Clone for Invocation<'_, W> {
 impl<W> Copy for Invocation<'_, W> {}
 
 impl<W: World> Invocation<'_, W> {
-    /// The present instant.
+    /// Returns the time now.
     pub(crate) fn now(&self) -> Timestamp {
         self.world.clock().now()
     }
 
-    /// Whether a call that begins now ends before the function is stopped.
+    /// Returns whether a call that begins now ends before the function is stopped.
     pub(crate) fn has_time_for_call(&self) -> bool {
         self.now() + LONGEST_CALL <= self.deadline
     }
 
-    /// Has a booking looked at again at an instant within 15 minutes. Done before anything that no queue would
-    /// redeliver.
+    /// Schedules a recheck of a booking at an instant within 15 minutes. It is called before actions that no queue
+    /// would repeat.
     ///
     /// # Errors
     /// The due queue could not be reached.
@@ -93,12 +92,12 @@ pub struct ReceivedFact {
     pub payload: Vec<u8>,
 }
 
-/// What was achieved.
+/// The result of processing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Progress {
     /// The booking.
     pub booking: BookingId,
-    /// Whether the fact said anything new.
+    /// Whether the fact changed the booking.
     pub verdict: Verdict,
 }
 
@@ -108,16 +107,16 @@ pub enum EngineError {
     /// A port gave no result.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// Others kept writing the same booking.
-    #[error("the booking was changed concurrently, again and again")]
+    /// Other functions repeatedly changed the same booking.
+    #[error("other functions repeatedly changed the booking")]
     Contended,
-    /// Commands are still open: time ran short, or another function holds them.
+    /// Commands are still open: there was too little time, or another function has claimed them.
     #[error("{0} commands are still open")]
     Unfinished(usize),
 }
 
 impl EngineError {
-    /// Whether the record may be finished when it is tried again.
+    /// Returns whether a later try may work.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Port(error) => error.is_temporary(),

@@ -1,8 +1,8 @@
-//! The loop that drives a booking (load, decide, commit, execute), and the ports through which it reaches the world.
+//! The loop that drives a booking (load, decide, commit, execute), and the ports to the outside.
 //!
-//! Everything is generic over [`World`], so the same code runs against AWS and the providers and against a fake world
-//! in memory. [`Invocation`] has what can be done: `process_fact`, `resume_booking`, `process_feedback`,
-//! `look_up_request`, `submit_request`, `request_cancellation`.
+//! Everything is generic over [`World`], so the same code runs with AWS and the providers and with a fake world in
+//! memory. [`Invocation`] has the operations: `process_fact`, `resume_booking`, `process_feedback`, `look_up_request`,
+//! `submit_request`, `request_cancellation`.
 
 mod book;
 mod change;

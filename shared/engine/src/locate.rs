@@ -1,17 +1,16 @@
-//! Which booking a fact belongs to.
+//! Finds the booking of a fact.
 
 use domain::{BookingId, Fact, InviteeUri, Snapshot};
 
 use crate::invocation::{EngineError, Invocation};
 use crate::ports::{Calendly, Store, World};
 
-/// The longest chain of moves that is walked. No invitee moves a meeting this often; a longer chain is a fault in the
-/// data.
+/// The longest chain of moves that is followed. A longer chain is an error in the data.
 const LONGEST_CHAIN: usize = 64;
 
 impl<W: World> Invocation<'_, W> {
-    /// Finds the booking that a fact belongs to, and the facts that are needed to link it there: by the aliases, else
-    /// by our token, else at the root of the chain, for which Calendly is asked. Two reads where nothing is missing.
+    /// Finds the booking of a fact, and the facts that link it to the booking: by the aliases, else by our token, else
+    /// by the root of the chain, which is read from Calendly. Two reads if nothing is missing.
     pub(crate) async fn locate_booking(&self, fact: &Fact) -> Result<(Snapshot, Vec<Fact>), EngineError> {
         let (store, connection) = (self.world.store(), self.connection);
         let chain: Vec<InviteeUri> = fact.chain().cloned().collect();
@@ -21,7 +20,7 @@ impl<W: World> Invocation<'_, W> {
             None => None,
         };
 
-        // A leg that we asked for is not linked to its booking: only its token leads there.
+        // A leg that we requested is linked to its booking only by its token.
         if snapshot.is_none()
             && let Some(booking) = &aliases.token
         {
@@ -58,7 +57,7 @@ impl<W: World> Invocation<'_, W> {
         }
 
         if let Some(token) = facts.iter().rev().find_map(|it| it.leg.token.as_ref()) {
-            // A leg that was fetched on the way may be one that we asked for.
+            // A fetched leg may be one that we requested.
             if fact.leg.token.as_ref() != Some(token)
                 && let Some(booking) = store.aliases(connection, &[], Some(token)).await?.token
             {
@@ -68,7 +67,8 @@ impl<W: World> Invocation<'_, W> {
                 }
             }
             let snapshot = store.load_booking(connection, &BookingId::from_token(connection, token)).await?;
-            // A link can be passed on, and its token with it. The token's booking is that of its first user.
+            // A link with a token can be passed on to another person. The token belongs to the booking of its first
+            // user.
             if facts.iter().any(|fact| snapshot.booking.is_linked_to(fact)) {
                 return Ok((snapshot, facts));
             }

@@ -1,4 +1,4 @@
-//! Requests whose outcome is not known: Calendly is asked what it did.
+//! Requests with an unknown outcome: they are looked up at Calendly.
 
 use domain::{ASK_AGAIN_AFTER, BookingId, CalendlyRequest, Fact, Reason, RequestCheck, Token, record_request};
 use jiff::Timestamp;
@@ -11,9 +11,9 @@ use crate::ports::{BookingQuery, Calendly, Store, World};
 pub(crate) enum Settlement {
     /// Calendly has booked it.
     Booked(Box<Fact>),
-    /// Calendly has not booked it and will not do so any more. That is written down.
+    /// Calendly has not booked it and can no longer do so. That is stored.
     NotBooked,
-    /// It is too early to tell. Look again at this instant.
+    /// The outcome is not certain yet. Check again at this instant.
     Unsettled(Timestamp),
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn booking_query(token: &Token, request: &CalendlyRequest) -> Booking
 }
 
 impl<W: World> Invocation<'_, W> {
-    /// Settles a request: asks Calendly for it, once the function that made it has certainly ended.
+    /// Settles a request: looks it up at Calendly, after the function that sent it has certainly ended.
     pub(crate) async fn settle_request(
         &self,
         booking: &BookingId,

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::locale::Locale;
 
-/// Refuses a request for one fault.
+/// Returns the refusal of a request with one fault.
 pub fn invalid(path: &str, problem: &str) -> Refusal {
     invalid_request(vec![Fault::new(path, problem)])
 }
 
-/// Refuses a request for all its faults. The message is English: the developer of the caller reads it.
+/// Returns the refusal of a request with its faults. The message is in English, for the developer of the caller.
 pub fn invalid_request(details: Vec<Fault>) -> Refusal {
     let list: Vec<_> = details.iter().map(|it| format!("{} {}", it.path, it.problem)).collect();
     let message = format!("The request is not as it must be: {}.", list.join("; "));
@@ -26,7 +26,7 @@ pub fn invalid_request(details: Vec<Fault>) -> Refusal {
 /// Writes an answer as JSON.
 ///
 /// # Errors
-/// [`Why::Unavailable`] when it can't be written.
+/// [`Why::Unavailable`] if it cannot be written.
 pub fn to_json(answer: impl Serialize) -> Result<Value, Refusal> {
     serde_json::to_value(answer).map_err(|error| {
         tracing::error!(error = %error, "answer not serialisable");
@@ -34,8 +34,8 @@ pub fn to_json(answer: impl Serialize) -> Result<Value, Refusal> {
     })
 }
 
-/// The body of an HTTP request.
-pub(crate) fn body_of(request: &ApiGatewayV2httpRequest) -> Result<Vec<u8>, Refusal> {
+/// Returns the decoded body of an HTTP request.
+pub(crate) fn decode_body(request: &ApiGatewayV2httpRequest) -> Result<Vec<u8>, Refusal> {
     let text = request.body.clone().unwrap_or_default();
     if !request.is_base64_encoded {
         return Ok(text.into_bytes());
@@ -43,7 +43,7 @@ pub(crate) fn body_of(request: &ApiGatewayV2httpRequest) -> Result<Vec<u8>, Refu
     STANDARD.decode(text).map_err(|_| invalid("body", "is not what API Gateway says it is"))
 }
 
-/// An HTTP response.
+/// Returns an HTTP response.
 pub(crate) fn respond(status: u16, body: &Value, refusal: Option<&Refusal>) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     let text = |text: &str| text.parse().ok();

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use crate::locale::Locale;
 
-/// Who calls.
+/// The caller of an operation.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// What the caller calls this request, if anything.
+    /// The caller's idempotency key.
     pub idempotency_key: Option<String>,
     /// When the function will be stopped.
     pub deadline: Timestamp,
@@ -19,9 +19,9 @@ pub struct Caller {
 /// The context of a call, made once. A clone is cheap.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Who calls.
+    /// The caller of an operation.
     pub caller: Arc<Caller>,
-    /// The connection that the caller's key opens.
+    /// The connection of the caller's key.
     pub connection: ConnectionName,
     /// The connection's settings.
     pub settings: Arc<Settings>,
@@ -32,27 +32,27 @@ pub struct Context {
 }
 
 impl Context {
-    /// The context of a call that asks for a language. As long as nothing is known of the person, the time zone is the
-    /// settings' fallback.
+    /// Returns the context of a call. `language` is the requested language. The time zone is the settings' fallback
+    /// until the person is known.
     pub fn new(caller: Caller, connection: ConnectionName, settings: Settings, language: Option<&str>) -> Self {
         let language = language.and_then(Language::parse);
         let locale = Locale::for_person(language, &settings.fallback_zone, &settings);
         Self { caller: Arc::new(caller), connection, settings: Arc::new(settings), locale, language }
     }
 
-    /// The same for a person in a time zone.
+    /// Returns the context for a person in a time zone.
     #[must_use]
     pub fn in_zone(&self, zone: &str) -> Self {
         self.in_zone_and_language(zone, None)
     }
 
-    /// The same for a person in a time zone, who speaks a language unless the request asks for another.
+    /// Returns the context for a person with a time zone and a language. The language in the request takes precedence.
     #[must_use]
     pub fn in_zone_and_language(&self, zone: &str, language: Option<Language>) -> Self {
         Self { locale: Locale::for_person(self.language.or(language), zone, &self.settings), ..self.clone() }
     }
 
-    /// The same in a locale.
+    /// Returns the context with another locale.
     #[must_use]
     pub fn with_locale(&self, locale: Locale) -> Self {
         Self { locale, ..self.clone() }

@@ -1,4 +1,4 @@
-//! The front: from an invocation to a call with its context, and from an answer or a refusal back.
+//! The front: turns an invocation into a call with its context, and an answer or a refusal into a response.
 
 use api::openapi::{KEY_HEADER, LONGEST_KEY};
 use api::{Call, Invocation, Operation, Refusal, RouteError, Why, is_vai_path, read_value};
@@ -8,14 +8,14 @@ use engine::{Store, World};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::answer::{body_of, invalid, invalid_request, respond};
+use crate::answer::{decode_body, invalid, invalid_request, respond};
 use crate::context::{Caller, Context};
 use crate::input::Input;
 use crate::keys::{Keys, check_scope};
 use crate::locale::Locale;
 use crate::ports::Ports;
 
-/// What a function that is called begins with.
+/// The common part of functions that are called.
 #[derive(Debug)]
 pub struct Front<P> {
     ports: P,
@@ -23,18 +23,18 @@ pub struct Front<P> {
 }
 
 impl<P: Ports> Front<P> {
-    /// A front that remembers nothing yet.
+    /// Returns a front with empty caches.
     pub fn new(ports: P) -> Self {
         Self { ports, keys: Keys::default() }
     }
 
-    /// The function's ports.
+    /// Returns the function's ports.
     pub fn ports(&self) -> &P {
         &self.ports
     }
 
-    /// Reads what the default connection's first request will need, and opens the connections. Failures don't matter
-    /// yet.
+    /// Reads the data that the default connection's first request needs, and opens the connections. Failures are only
+    /// logged.
     pub async fn warm(&self) {
         if let Err(error) = self.ports.world().store().load_settings(&ConnectionName::default()).await {
             tracing::warn!(error = error_chain(&error), "settings not readable at init");
@@ -44,7 +44,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    /// Handles an invocation: `perform` does the operation.
+    /// Handles an invocation; `perform` performs the operation.
     pub async fn handle(
         &self,
         input: Input,
@@ -78,7 +78,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    /// Authenticates a caller and reads the call. Without a key, a caller learns nothing, not even which paths exist.
+    /// Authenticates a caller and reads the call. A caller without a key does not learn which paths exist.
     async fn admit(
         &self,
         request: &ApiGatewayV2httpRequest,
@@ -88,11 +88,11 @@ impl<P: Ports> Front<P> {
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
         let key = Keys::authenticate(&self.ports, header("authorization").and_then(bearer_token)).await?;
         let settings = self.settings(&key.connection).await?;
-        self.keys.take_permit(&self.ports, &key.name, &settings).await?;
+        self.keys.use_permit(&self.ports, &key.name, &settings).await?;
 
         let method = request.request_context.http.method.as_str();
         let query = request.raw_query_string.as_deref().unwrap_or_default();
-        let call = Call::from_http(method, path, query, &body_of(request)?);
+        let call = Call::from_http(method, path, query, &decode_body(request)?);
         let operation = match &call {
             Ok(call) => Some(call.operation()),
             Err(RouteError::Faults { operation, .. }) => Some(*operation),
@@ -160,7 +160,7 @@ impl<P: Ports> Front<P> {
         let answer = match call {
             Call::Tools(_) => Ok(api::tools::tools()),
             Call::OpenApi(_) => Ok(self.openapi()),
-            // Boxed: the futures in it are nested deeply.
+            // Boxed, because its futures are large.
             call => Box::pin(perform(context, call)).await,
         };
         let operation = call.operation().name();
@@ -183,7 +183,7 @@ impl<P: Ports> Front<P> {
     }
 }
 
-/// The token of `Authorization: Bearer …`. The case of the scheme doesn't matter.
+/// Returns the token of `Authorization: Bearer …`. The case of the scheme does not matter.
 fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

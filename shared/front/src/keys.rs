@@ -1,4 +1,4 @@
-//! API keys: who holds one, what it permits, and how many calls it has left in this minute.
+//! API keys: authentication, scopes, and the calls that are left in this minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,8 @@ use runtime::{ApiKey, SecretError};
 use crate::locale::Locale;
 use crate::ports::Ports;
 
-/// A key's calls are taken out of the table several at a time, so that not every request costs a write: twice as many
-/// each time, up to this share of a minute's limit. An instance that has just started must not take all of them.
+/// An instance reserves several calls of a key with one write: twice as many each time, up to the limit of a minute
+/// divided by this number, so that it leaves calls for other instances.
 const LARGEST_SHARE: u32 = 8;
 
 /// The calls that this instance may still make for a key in a minute.
@@ -20,18 +20,19 @@ const LARGEST_SHARE: u32 = 8;
 struct Permits {
     minute: i64,
     left: u32,
-    /// How many were taken at once the last time.
+    /// The number of calls in the last reservation.
     share: u32,
 }
 
-/// What this instance remembers of keys.
+/// The reserved calls of the keys in this instance.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     permits: Mutex<BTreeMap<String, Permits>>,
 }
 
 impl Keys {
-    /// Finds the key that a caller presents. One that is not known may just have been made, even the very first.
+    /// Finds the key that a caller presents. If it is not known, the keys are read again: it may be new, or the first
+    /// one.
     pub(crate) async fn authenticate(ports: &impl Ports, presented: Option<&str>) -> Result<ApiKey, Refusal> {
         let presented = presented.ok_or_else(unauthorized)?;
         match ports.api_keys().await {
@@ -50,8 +51,8 @@ impl Keys {
         reread.as_ref().and_then(|keys| keys.find_key(presented)).cloned().ok_or_else(unauthorized)
     }
 
-    /// Takes one of a key's calls for this minute.
-    pub(crate) async fn take_permit(&self, ports: &impl Ports, key: &str, settings: &Settings) -> Result<(), Refusal> {
+    /// Uses one of a key's calls in this minute.
+    pub(crate) async fn use_permit(&self, ports: &impl Ports, key: &str, settings: &Settings) -> Result<(), Refusal> {
         let now = ports.world().clock().now();
         let minute = now.as_second().div_euclid(60);
         let last = {
@@ -66,10 +67,10 @@ impl Keys {
         };
         let limit = settings.booking.requests_per_minute;
         let share = (2 * last).clamp(1, limit.div_ceil(LARGEST_SHARE));
-        let granted = match ports.world().store().take_permits(key, share, limit, now).await {
+        let granted = match ports.world().store().reserve_permits(key, share, limit, now).await {
             Ok(granted) => granted,
             Err(error) => {
-                // If the table fails, the work itself will be refused.
+                // If the table fails, the operation itself will be refused.
                 tracing::warn!(error = error_chain(&error), "calls of a key not counted");
                 1
             }

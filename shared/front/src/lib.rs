@@ -1,7 +1,7 @@
-//! What every function that VAI calls has in common: reading an invocation, authentication, scopes and rate limits of
-//! keys, the context of a call, the locale of an answer, refusals, and the documents that describe the API.
+//! The common part of functions that VAI calls: reading an invocation, authentication, scopes and rate limits of keys,
+//! the context of a call, the locale of an answer, refusals, and the documents that describe the API.
 //!
-//! [`Front::handle`] does all of that and leaves only the operations to the function.
+//! [`Front::handle`] does all of it; a function has only its operations.
 
 mod answer;
 mod context;

@@ -16,49 +16,50 @@ pub struct Locale {
 }
 
 impl Locale {
-    /// The locale of a person in a time zone: the language that is asked for, else the likely one of the zone, else the
-    /// settings' default.
+    /// Returns the locale of a person in a time zone. The language is the requested one, else the likely one of the
+    /// zone, else the settings' default.
     pub fn for_person(language: Option<Language>, zone: &str, settings: &Settings) -> Self {
         let language = language.or_else(|| Language::likely_in(zone)).unwrap_or(settings.default_language);
         Self { language, zone: zone.to_owned() }
     }
 
-    /// English and UTC: where neither a person nor settings are known.
+    /// Returns English and UTC, for answers without a known person or settings.
     pub fn english() -> Self {
         Self { language: Language::English, zone: "UTC".to_owned() }
     }
 
-    /// The time zone.
+    /// Returns the time zone.
     pub fn tz(&self) -> TimeZone {
         TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
     }
 
-    /// An instant in words, with its time zone.
+    /// Returns an instant in words, with its time zone.
     pub fn when(&self, at: Timestamp) -> String {
         local_time::format_long(at, &self.zone, self.language)
     }
 
-    /// Words a refusal.
+    /// Returns a refusal with its sentence.
     pub fn refuse(&self, why: Why) -> Refusal {
         let message = self.refusal(why.code());
         Refusal::new(why, message)
     }
 
-    /// Refuses because a port gave no result.
+    /// Returns the refusal for an error of a port.
     pub fn unavailable(&self, error: &PortError) -> Refusal {
         tracing::error!(error = error_chain(error), "port unavailable");
         self.refuse(Why::Unavailable).after(5)
     }
 
-    /// Refuses because the engine could not finish.
+    /// Returns the refusal for an error of the engine.
     pub fn unfinished(&self, error: &EngineError) -> Refusal {
         tracing::error!(error = error_chain(error), "call not finished");
         self.refuse(Why::Unavailable).after(5)
     }
 
-    /// Refuses because Calendly did; `not_found` is what it means that Calendly knows nothing of what was asked about.
+    /// Returns the refusal for an error of Calendly; `not_found` is the reason when Calendly does not know the
+    /// resource.
     pub fn calendly_error(&self, error: &CalendlyError, not_found: Why) -> Refusal {
-        tracing::warn!(error = %error, "Calendly gave no result");
+        tracing::warn!(error = %error, "call to Calendly failed");
         match error {
             CalendlyError::Unavailable(_) => self.refuse(Why::CalendlyUnavailable).after(5),
             CalendlyError::Limited(seconds) => self.refuse(Why::CalendlyUnavailable).after(*seconds),

@@ -1,4 +1,4 @@
-//! The sentences of answers and refusals, in each language: an agent reads them out to the invitee.
+//! The sentences of answers and refusals, in each language. An agent reads them out to the invitee.
 
 use api::Code;
 use domain::Language;
@@ -18,7 +18,7 @@ impl Locale {
         }
     }
 
-    /// A booking is made.
+    /// Says that a booking is made.
     pub fn booked(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
@@ -29,7 +29,7 @@ impl Locale {
         ])
     }
 
-    /// A free time is offered to the invitee. It is not reserved.
+    /// Offers a free time to the invitee. The time is not reserved.
     pub fn held(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
@@ -40,7 +40,7 @@ impl Locale {
         ])
     }
 
-    /// A booking has moved.
+    /// Says that a booking was moved.
     pub fn moved(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
@@ -51,7 +51,7 @@ impl Locale {
         ])
     }
 
-    /// A booking is canceled.
+    /// Says that a booking is canceled.
     pub fn canceled(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
@@ -62,7 +62,7 @@ impl Locale {
         ])
     }
 
-    /// A booking is being canceled: Calendly has not confirmed it.
+    /// Says that a booking is being canceled: Calendly has not confirmed it yet.
     pub fn canceling(&self, event: &str, start: Timestamp) -> String {
         let when = self.when(start);
         self.choose([
@@ -77,7 +77,7 @@ impl Locale {
         ])
     }
 
-    /// A link on which the invitee chooses a time.
+    /// Introduces a link with which the invitee chooses a time.
     pub fn pick(&self, event: &str) -> String {
         self.choose([
             format!("Here is the link to choose a time for “{event}”."),
@@ -87,7 +87,7 @@ impl Locale {
         ])
     }
 
-    /// Times to choose from.
+    /// Introduces times to choose from.
     pub fn choices(&self, event: &str) -> String {
         self.choose([
             format!("“{event}” is possible at any of these times. Which suits you best?"),
@@ -97,7 +97,7 @@ impl Locale {
         ])
     }
 
-    /// How many meetings are to come.
+    /// Says how many upcoming meetings there are.
     pub fn upcoming(&self, count: usize) -> String {
         self.choose([
             match count {
@@ -108,7 +108,7 @@ impl Locale {
             match count {
                 0 => "Nu ai nicio întâlnire programată.".to_owned(),
                 1 => "Ai o întâlnire programată.".to_owned(),
-                // From twenty on, Romanian puts "de" between.
+                // From twenty on, Romanian needs "de" after the number.
                 _ if matches!(count % 100, 0 | 20..) => format!("Ai {count} de întâlniri programate."),
                 _ => format!("Ai {count} întâlniri programate."),
             },
@@ -124,9 +124,9 @@ impl Locale {
         ])
     }
 
-    /// The slot is not free; others may be.
-    pub fn taken(&self, wish: Timestamp, has_others: bool) -> String {
-        let when = self.when(wish);
+    /// Says that the slot is not free, and offers others if there are any.
+    pub fn taken(&self, requested: Timestamp, has_others: bool) -> String {
+        let when = self.when(requested);
         let taken = self.choose([
             format!("{when} is not free."),
             format!("Ora dorită nu este liberă: {when}."),
@@ -142,9 +142,9 @@ impl Locale {
         if has_others { taken + &others } else { taken }
     }
 
-    /// A time that has passed.
-    pub fn past(&self, wish: Timestamp) -> String {
-        let when = self.when(wish);
+    /// Says that a time has passed.
+    pub fn past(&self, requested: Timestamp) -> String {
+        let when = self.when(requested);
         self.choose([
             format!("{when} is in the past. What later time would suit you?"),
             format!("Ora aleasă a trecut deja: {when}. Ce altă oră ți se potrivește?"),
@@ -153,7 +153,7 @@ impl Locale {
         ])
     }
 
-    /// Questions that must be answered first.
+    /// Asks the questions that must be answered first.
     pub fn questions(&self, questions: &[&str]) -> String {
         let list = questions.join("; ");
         self.choose([
@@ -164,7 +164,7 @@ impl Locale {
         ])
     }
 
-    /// An answer that its question does not take.
+    /// Says that an answer does not fit its question.
     pub fn answer(&self, question: &str) -> String {
         self.choose([
             format!("The form doesn't accept that answer to “{question}”."),
@@ -174,7 +174,7 @@ impl Locale {
         ])
     }
 
-    /// The budget is spent; a link may be offered.
+    /// Says that the budget is spent, and offers a link if there is one.
     pub fn busy(&self, event: &str, has_link: bool) -> String {
         if has_link {
             return self.choose([
@@ -192,7 +192,7 @@ impl Locale {
         ])
     }
 
-    /// A field of the request about the invitee is not valid.
+    /// Says that a field about the invitee is not valid.
     pub fn invitee(&self, field: &str) -> String {
         let [english, romanian, danish, chinese] = match field {
             "inviteeName" => ["name", "Numele", "Navnet", "姓名"],
@@ -207,7 +207,7 @@ impl Locale {
         ])
     }
 
-    /// The event type does not offer this location, or needs more about it.
+    /// Says that the event type does not offer this location, or that the location requires more data.
     pub fn location(&self, needs: Option<&str>) -> String {
         let told = match needs {
             Some("phone") => [
@@ -232,7 +232,7 @@ impl Locale {
         self.choose(told.map(str::to_owned))
     }
 
-    /// Any other refusal.
+    /// Returns the sentence of any other refusal.
     pub(crate) fn refusal(&self, code: Code) -> String {
         let told = match code {
             Code::NoSlot => [
@@ -325,7 +325,7 @@ impl Locale {
                 "Kalenderen tillader det ikke.",
                 "行事曆不允許這項操作。",
             ],
-            // Each of these has its own sentence, or addresses the developer of the caller.
+            // Each of these has its own sentence, or is for the developer of the caller.
             Code::InvalidRequest
             | Code::Unauthorized
             | Code::Forbidden

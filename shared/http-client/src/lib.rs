@@ -54,7 +54,7 @@ pub fn client() -> reqwest::Result<Client> {
     client_with_timeout(CALL_TIMEOUT)
 }
 
-/// Builds a client with another time-out of a whole call.
+/// Builds a client whose calls end after `call_timeout`.
 ///
 /// # Errors
 /// The TLS backend or the root certificates can't be loaded.

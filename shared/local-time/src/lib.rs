@@ -20,7 +20,8 @@ pub fn format_long(at: Timestamp, zone: &str, language: Language) -> String {
     format_with(at, zone, language, YMDET::long())
 }
 
-/// Formats the same in CLDR's shorter form, for an SMS: `Sun, 29 Mar 2026, 13:15 (Europe/London, UTC+1)`.
+/// Formats an instant as [`format_long`] does, but with CLDR's short names, for an SMS: `Sun, 29 Mar 2026, 13:15
+/// (Europe/London, UTC+1)`.
 pub fn format_short(at: Timestamp, zone: &str, language: Language) -> String {
     format_with(at, zone, language, YMDET::medium())
 }

@@ -208,7 +208,7 @@ impl ApiStore for Table {
         Ok(Some((attributes::text(&row, "doc")?.to_owned(), attributes::instant(&row)?)))
     }
 
-    async fn take_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
+    async fn reserve_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
         let take = self
             .client
             .update_item()
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn the_position_of_a_reason_says_what_refused_a_reservation() {
         let now = "2026-11-21T11:17:29Z".parse().expect("an instant");
-        let caps = Span::ALL.map(|span| (Bucket::of(span, now), 10));
+        let caps = Span::ALL.map(|span| (Bucket::containing(span, now), 10));
         let [minute, hour, day] = caps.map(|(bucket, _)| bucket);
         let read = |codes: &[&str]| Refusal::read(&reasons(codes), 2, &caps);
         let (none, failed, busy) = ("None", "ConditionalCheckFailed", "TransactionConflict");

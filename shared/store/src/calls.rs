@@ -73,7 +73,7 @@ fn busy() -> (u16, Value) {
 
 async fn reserve_budget(table: &Table, cap: u32) -> Result<(), ReserveError> {
     let decision = requesting(&snapshot("bk-1"), "k-1", calendly_request(START, None));
-    let caps = Span::ALL.map(|span| (Bucket::of(span, at(NOW)), cap));
+    let caps = Span::ALL.map(|span| (Bucket::containing(span, at(NOW)), cap));
     table.reserve_budget(&decision, OWNER, &caps).await
 }
 
@@ -149,7 +149,8 @@ async fn a_cap_of_0_needs_no_call() {
 async fn permits_take_two_calls_at_most() {
     let name = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
     let full = |used: &str| (400, json!({ "__type": name, "message": "no", "Item": { "used": { "N": used } } }));
-    let permits = async |service: &Service| service.table.take_permits("a", 4, 10, at(NOW)).await.expect("an answer");
+    let permits =
+        async |service: &Service| service.table.reserve_permits("a", 4, 10, at(NOW)).await.expect("an answer");
     let service = Service::new(vec![full("10")]);
     assert_eq!((permits(&service).await, service.names().len()), (0, 1));
     let service = Service::new(vec![full("9"), ok()]);

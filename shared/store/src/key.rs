@@ -236,7 +236,7 @@ mod tests {
     fn a_budget_belongs_to_an_owner() {
         let connection = ConnectionName::default();
         assert_eq!(budget_partition(&connection, "https://api.calendly.com/users/U1"), "default#budget#U1");
-        let bucket = Bucket::of(Span::Minute, "2026-11-21T11:10:27Z".parse().expect("an instant"));
+        let bucket = Bucket::containing(Span::Minute, "2026-11-21T11:10:27Z".parse().expect("an instant"));
         assert_eq!(bucket_sort_key(&bucket), "minute#2026-11-21T11:10:20Z");
     }
 

@@ -144,7 +144,7 @@ fn settings() -> Settings {
 
 /// Returns the buckets of an instant, from the shortest span to the longest, with their caps.
 fn caps(now: &str, caps: [u32; 3]) -> [(Bucket, u32); 3] {
-    let spans = Span::ALL.map(|span| Bucket::of(span, at(now)));
+    let spans = Span::ALL.map(|span| Bucket::containing(span, at(now)));
     std::array::from_fn(|at| (spans[at], caps[at]))
 }
 
@@ -633,7 +633,7 @@ async fn an_invitee_has_the_zone_of_the_latest_active_meeting() {
 async fn permits_never_exceed_their_limit() {
     let Some(world) = World::new("permits").await else { return };
     let take = async |key: &str, wanted, limit, now: &str| {
-        world.table.take_permits(key, wanted, limit, at(now)).await.expect("an answer")
+        world.table.reserve_permits(key, wanted, limit, at(now)).await.expect("an answer")
     };
     assert_eq!(take("a", 4, 10, "2026-11-20T08:00:00Z").await, 4);
     assert_eq!(take("a", 4, 10, "2026-11-20T08:00:59.9Z").await, 4);

@@ -57,7 +57,7 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
         "invitee_no_show.deleted" => FactKind::NoShowRemoved,
         _ => {
             let name = heading.event.chars().take(64).collect();
-            let id = FactId::of(&heading.event, "", &hex::encode(Sha256::digest(body)));
+            let id = FactId::from_parts(&heading.event, "", &hex::encode(Sha256::digest(body)));
             return Ok(Webhook::Other { name, id });
         }
     };
@@ -197,7 +197,7 @@ fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at
         FactKind::LookedUp | FactKind::Booked => updated_at,
     };
     Fact {
-        id: FactId::of(kind.name(), invitee.uri.as_str(), &occurred_at.to_string()),
+        id: FactId::from_parts(kind.name(), invitee.uri.as_str(), &occurred_at.to_string()),
         kind,
         occurred_at,
         leg: Leg {
@@ -208,8 +208,8 @@ fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at
             details: build_details(invitee, event, updated_at),
             canceled,
             no_show,
-            heard_created: false,
-            heard_canceled: false,
+            created_received: false,
+            canceled_received: false,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! The adapters put together: what processor, reminder and schedule act on.
+//! The adapters, combined for processor, reminder and schedule.
 
 mod clock;
 mod messaging;
@@ -49,7 +49,7 @@ impl AwsWorld<AwsMessaging> {
     /// Builds every client once.
     ///
     /// # Errors
-    /// When the HTTP client can't be built: the machine has no root certificates.
+    /// The HTTP client cannot be built: the machine has no root certificates.
     pub async fn connect(
         config: &WorldConfig,
         messaging: &MessagingConfig,
@@ -64,7 +64,7 @@ impl AwsWorld<NoMessaging> {
     /// Builds the clients of a function that sends no messages.
     ///
     /// # Errors
-    /// When the HTTP client can't be built: the machine has no root certificates.
+    /// The HTTP client cannot be built: the machine has no root certificates.
     pub async fn connect_without_messaging(config: &WorldConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(Self::new(config, Clients::connect(config).await?, None))
     }
@@ -85,12 +85,12 @@ impl<M> AwsWorld<M> {
         }
     }
 
-    /// The secrets of every connection, and VAI's keys.
+    /// Returns the secrets of every connection, and VAI's keys.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// Another queue, by the same client.
+    /// Returns another queue with the same client.
     pub fn queue(&self, url: impl Into<String>) -> Queue {
         Queue::new(self.sqs.clone(), url)
     }
@@ -119,7 +119,7 @@ impl<M: engine::Messaging> World for AwsWorld<M> {
         self.messaging.as_ref()
     }
 
-    /// Counts outcomes. Those that an alarm watches are counted once more: a message that did not reach its people, and
+    /// Counts outcomes. Outcomes with an alarm also count as `Trouble`: a message that did not reach its recipient, and
     /// a provider that rejects our account or template.
     fn observe(&self, command: &Command) {
         let (now, state) = (self.clock.now(), &command.state);

@@ -1,4 +1,4 @@
-//! What sends messages and calls VAI, put together.
+//! The adapters of SMS, e-mail and VAI.
 
 use std::sync::Arc;
 

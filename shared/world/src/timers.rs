@@ -1,5 +1,5 @@
-//! Timers: EventBridge Scheduler one-shots that put a message on the `due` queue and then delete themselves, and
-//! delayed messages for short waits.
+//! Timers: one-shot schedules of EventBridge Scheduler that put a message on the due queue and then delete themselves,
+//! and delayed messages for short waits.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use runtime::Queue;
 use runtime::config::WorldConfig;
 use wire::due::Due;
 
-/// EventBridge Scheduler retries for an hour when SQS does not take the message: a reminder may be that late.
+/// How long EventBridge Scheduler retries if SQS does not accept the message. A reminder may be late by this time.
 const RETRY_SECONDS: i32 = 3_600;
 const RETRIES: i32 = 10;
 
@@ -59,7 +59,7 @@ impl AwsTimers {
             .build()
             .map_err(failed)?;
         let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().map_err(failed)?;
-        let made = self
+        let created = self
             .scheduler
             .create_schedule()
             .name(name)
@@ -71,11 +71,11 @@ impl AwsTimers {
             .target(target)
             .send()
             .await;
-        match made {
+        match created {
             Ok(_) => Ok(()),
-            // Names are deterministic, so this is the schedule that was wanted.
+            // Names are deterministic, so the existing schedule is the same.
             Err(SdkError::ServiceError(error)) if error.err().is_conflict_exception() => Ok(()),
-            Err(error) => Err(PortError::unavailable_because("EventBridge Scheduler made no schedule", error)),
+            Err(error) => Err(PortError::unavailable_because("EventBridge Scheduler created no schedule", error)),
         }
     }
 }
@@ -92,10 +92,10 @@ impl Timers for AwsTimers {
         match kind {
             TimerKind::Schedule => self.schedule(name, due.to_json(), at).await,
             TimerKind::DelayedMessage => {
-                // Whole seconds, rounded up, so that it never arrives before its hour.
+                // Whole seconds, rounded up, so that it does not arrive early.
                 let wait = u64::try_from(at.duration_since(now).as_millis()).unwrap_or(0).div_ceil(1_000);
                 let sent = self.due.send_with(due.to_json(), &[], Duration::from_secs(wait)).await;
-                sent.map_err(|error| PortError::unavailable_because("the due queue took no message", error))
+                sent.map_err(|error| PortError::unavailable_because("the due queue accepted no message", error))
             }
         }
     }
@@ -103,15 +103,15 @@ impl Timers for AwsTimers {
     async fn remove_timer(&self, name: &str) -> Result<(), PortError> {
         match self.scheduler.delete_schedule().name(name).group_name(&self.group).send().await {
             Ok(_) => Ok(()),
-            // It has fired and deleted itself, or it was a delayed message.
+            // The schedule has fired and deleted itself, or the timer was a delayed message.
             Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(()),
             Err(error) => Err(PortError::unavailable_because("EventBridge Scheduler removed no schedule", error)),
         }
     }
 }
 
-/// `at(2026-11-20T15:04:05)`: EventBridge Scheduler takes whole seconds, without a zone. Rounded up, so that it never
-/// fires before its hour.
+/// Returns the expression, such as `at(2026-11-20T15:04:05)`. EventBridge Scheduler accepts whole seconds without a
+/// zone. The instant is rounded up, so that the schedule does not fire early.
 fn at_expression(at: Timestamp) -> String {
     let rounded = Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).unwrap_or(at);
     format!("at({})", rounded.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S"))
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn the_expression_is_utc_and_rounds_up() {
-        let of = |text: &str| at_expression(text.parse().expect("an instant"));
-        assert_eq!(of("2026-03-29T01:00:00Z"), "at(2026-03-29T01:00:00)");
-        assert_eq!(of("2026-12-31T23:59:59.001Z"), "at(2027-01-01T00:00:00)");
+        let expression = |text: &str| at_expression(text.parse().expect("an instant"));
+        assert_eq!(expression("2026-03-29T01:00:00Z"), "at(2026-03-29T01:00:00)");
+        assert_eq!(expression("2026-12-31T23:59:59.001Z"), "at(2027-01-01T00:00:00)");
     }
 }

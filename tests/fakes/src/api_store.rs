@@ -106,7 +106,7 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
         Ok(self.call(Call::LoadHold, |state| state.holds.get(id).cloned()).await?)
     }
 
-    async fn take_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
+    async fn reserve_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
         let granted = self.call(Call::TakePermits, |state| {
             let used = state.permits.entry((key.to_owned(), now.as_second() / 60)).or_default();
             let granted = wanted.min(limit - *used);

@@ -117,7 +117,7 @@ fn booked(form: &Form, number: usize, now: Timestamp) -> Fact {
         text: Private::new(phone.expose().to_owned()),
     });
     Fact {
-        id: FactId::of("booked", invitee.as_str(), &now.to_string()),
+        id: FactId::from_parts("booked", invitee.as_str(), &now.to_string()),
         kind: FactKind::LookedUp,
         occurred_at: now,
         leg: Leg {
@@ -152,8 +152,8 @@ fn booked(form: &Form, number: usize, now: Timestamp) -> Fact {
             },
             canceled: None,
             no_show: None,
-            heard_created: false,
-            heard_canceled: false,
+            created_received: false,
+            canceled_received: false,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! A small, fast, seeded generator (SplitMix64). The same seed gives the same numbers on every machine.
+//! A small, fast, seeded generator (`SplitMix64`). The same seed gives the same numbers on every machine.
 
 /// The generator.
 #[derive(Clone, Debug)]

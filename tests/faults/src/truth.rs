@@ -123,7 +123,7 @@ impl Truth {
         let as_of = canceled.as_ref().map_or(meeting.booked_at, |end| end.at);
         let no_show = self.no_show.filter(|marked| is_last && *marked <= at).map(|at| NoShow { at, marked: true });
         Fact {
-            id: FactId::of(kind.name(), invitee.as_str(), &at.to_string()),
+            id: FactId::from_parts(kind.name(), invitee.as_str(), &at.to_string()),
             kind,
             occurred_at: at,
             leg: Leg {
@@ -133,8 +133,8 @@ impl Truth {
                 details: self.details(index, as_of),
                 canceled,
                 no_show,
-                heard_created: false,
-                heard_canceled: false,
+                created_received: false,
+                canceled_received: false,
                 invitee,
             },
         }

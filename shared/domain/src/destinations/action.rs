@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::{Context, DeliveryGuarantee, Destination, RetrySchedule};
 use super::calendly::{CalendlyAction, CalendlyCall};
-use super::message::{MessageAction, MessageOrder, compose, hour_outside_quiet_hours};
+use super::message::{MessageAction, MessageOrder, compose, time_outside_quiet_hours};
 use super::vai::{VaiAction, VaiCall};
 use crate::ids::{BookingId, CommandId, InviteeUri};
 use crate::leg::Leg;
@@ -13,7 +13,8 @@ use crate::message::Message;
 use crate::reason::Reason;
 use crate::settings::Settings;
 
-/// What a command does. Who gets it and what it says is composed when it is performed, from the booking of that moment.
+/// What a command does. Recipient and content are composed when the command is performed, from the booking at that
+/// time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Action {
@@ -25,7 +26,7 @@ pub enum Action {
     Calendly(CalendlyAction),
 }
 
-/// A composed action: what an adapter is to do.
+/// A composed action, for an adapter.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Order {
     /// Send a message.
@@ -37,7 +38,8 @@ pub enum Order {
 }
 
 impl Action {
-    /// The one match over the destinations. Only composing has a result of its own for each.
+    /// Returns the action as a trait object. This is the only match over destinations, except where the result has a
+    /// type of its destination.
     fn destination(&self) -> &dyn Destination {
         match self {
             Self::Message(action) => action,
@@ -46,10 +48,10 @@ impl Action {
         }
     }
 
-    /// Composes the action, as the booking is now.
+    /// Composes the action from the present booking.
     ///
     /// # Errors
-    /// The reason why it can't be done, or should not be done any more.
+    /// The reason why it cannot be done or should no longer be done.
     pub fn compose(&self, context: &Context<'_>) -> Result<Order, Reason> {
         match self {
             Self::Message(action) => compose(context, action).map(Order::Message),
@@ -61,37 +63,37 @@ impl Action {
     /// Checks whether the action can and should be done, without composing it.
     ///
     /// # Errors
-    /// The reason why not.
+    /// The reason against it.
     pub fn check(&self, context: &Context<'_>) -> Result<(), Reason> {
         self.destination().check(context)
     }
 
-    /// The readable part of a command's id.
+    /// Returns the readable part of a command's id.
     pub fn slug(&self) -> String {
         self.destination().slug()
     }
 
-    /// The id of the command that does this for a booking.
+    /// Returns the id of the command that performs this action for a booking.
     pub(crate) fn command_id(&self, booking: &BookingId, leg: &InviteeUri, start: Timestamp) -> CommandId {
         self.destination().command_id(booking, leg, start)
     }
 
-    /// How often it may have been done when its outcome is unknown.
+    /// Returns how often it may be done when its outcome is unknown.
     pub fn guarantee(&self) -> DeliveryGuarantee {
         self.destination().guarantee()
     }
 
-    /// When it is tried again.
+    /// Returns when it is tried again.
     pub(crate) fn retry_schedule(&self) -> RetrySchedule {
         self.destination().retry_schedule()
     }
 
-    /// Its name in the timeline.
+    /// Returns its name in the timeline.
     pub(crate) fn title(&self) -> String {
         self.destination().title()
     }
 
-    /// The message that it sends.
+    /// Returns the message that it sends.
     pub fn message(&self) -> Option<Message> {
         match self {
             Self::Message(action) => Some(action.message()),
@@ -99,7 +101,7 @@ impl Action {
         }
     }
 
-    /// For an SMS: the e-mail that says the same.
+    /// Returns the e-mail with the same message, for an SMS.
     pub fn by_email(&self) -> Option<Self> {
         match self {
             Self::Message(action) => action.by_email().map(Self::Message),
@@ -107,11 +109,11 @@ impl Action {
         }
     }
 
-    /// The hour for an action that was meant for `at`: another one, where `at` is in the recipient's quiet hours.
+    /// Returns the time for an action that is planned for `at`: another time if `at` is in the recipient's quiet hours.
     ///
     /// # Errors
-    /// No hour is left that would be of use.
-    pub fn hour_outside_quiet_hours(
+    /// No useful time is left.
+    pub fn time_outside_quiet_hours(
         &self,
         leg: &Leg,
         at: Timestamp,
@@ -119,7 +121,7 @@ impl Action {
         now: Timestamp,
     ) -> Result<Timestamp, Reason> {
         match self {
-            Self::Message(action) => hour_outside_quiet_hours(leg, action, at, settings, now),
+            Self::Message(action) => time_outside_quiet_hours(leg, action, at, settings, now),
             Self::Vai(_) | Self::Calendly(_) => Ok(at),
         }
     }

@@ -1,4 +1,4 @@
-//! What every destination says of its actions.
+//! The parts that all destinations have in common.
 
 use jiff::Timestamp;
 
@@ -10,55 +10,56 @@ use crate::provider::Provider;
 use crate::reason::Reason;
 use crate::settings::Settings;
 
-/// How often an action may have been done when it is not known whether a try worked.
+/// How often an action may be done when the outcome of a try is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeliveryGuarantee {
-    /// Not at all rather than twice. After a doubtful try it stays unknown.
+    /// At most once. After a try with an unknown outcome it is not tried again.
     AtMostOnce,
-    /// Twice rather than not at all, but never three times. One more try after a doubtful one.
+    /// At most twice. After a try with an unknown outcome there is one more try.
     OnceMore,
-    /// As often as it takes. The receiver gets our idempotency key, or doing it twice changes nothing.
+    /// At least once. The receiver gets our idempotency key, or a repetition changes nothing.
     AtLeastOnce,
 }
 
-/// When an action is tried again after it certainly failed, or after a doubtful try that its guarantee lets repeat.
+/// When an action is tried again after a failure, or after an unknown outcome if its guarantee allows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RetrySchedule {
     /// The waits before the second and each later try, in seconds.
     pub waits: &'static [u32],
-    /// Whether the last wait repeats until the action is no longer wanted. Otherwise it has failed after the last try.
+    /// Whether the last wait is repeated until the action is no longer wanted. Otherwise the action fails after the
+    /// last try.
     pub repeats_last: bool,
 }
 
 impl RetrySchedule {
-    /// Seven tries within seventeen hours and a half.
+    /// Seven tries within about 17 hours, or 21 with the most jitter.
     pub const STANDARD: Self = Self { waits: &[30, 120, 600, 3_600, 14_400, 43_200], repeats_last: false };
 
-    /// The wait after so many tries, in seconds; `None` after the last one.
+    /// Returns the wait after a number of tries, in seconds; `None` after the last try.
     pub fn wait_after(&self, tries: u32) -> Option<u32> {
         let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
         self.waits.get(index).or(self.waits.last().filter(|_| self.repeats_last)).copied()
     }
 }
 
-/// What an action is composed from.
+/// The input for composing an action.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The booking.
     pub booking: &'a Booking,
     /// The leg that the action is about.
     pub leg: &'a Leg,
-    /// The providers that could not or would not send it: they are not tried again.
+    /// The providers that could not or would not send the message. They are not tried again.
     pub passed_over: &'a [Provider],
     /// The connection's settings.
     pub settings: &'a Settings,
-    /// The present instant.
+    /// The time now.
     pub now: Timestamp,
 }
 
 impl Context<'_> {
-    /// The invitee's language: the event type's in the settings, else the booking's (VAI names it), else the likely one
-    /// of the time zone, else the default.
+    /// Returns the invitee's language: the event type's language in the settings, else the language in VAI's metadata,
+    /// else the likely language of the time zone, else the default.
     pub fn language(&self) -> Language {
         let Self { booking, leg, settings, .. } = self;
         settings
@@ -68,39 +69,39 @@ impl Context<'_> {
             .unwrap_or(settings.default_language)
     }
 
-    /// The same about another leg.
+    /// Returns the context for another leg.
     pub(crate) fn about<'a>(&'a self, leg: &'a Leg) -> Context<'a> {
         Context { leg, ..*self }
     }
 }
 
-/// What a destination says of one of its actions.
+/// An action of a destination.
 pub(crate) trait Destination {
-    /// The readable part of a command's id. It may never change: ids are stored and name timers. With the hash and the
-    /// suffixes of a retried timer it has at most 64 characters.
+    /// Returns the readable part of a command's id. It must never change: ids are stored and used as timer names. With
+    /// the hash and the suffixes of a retry it must have at most 64 characters.
     fn slug(&self) -> String;
 
-    /// The command's id: a hash of the booking, the action, the invitee and the start. Nothing that a retry, another
-    /// order of arrival or another machine would see differently.
+    /// Returns the command's id, with a hash of the booking, the action, the invitee and the start. These are the same
+    /// for each retry, order of arrival and machine.
     fn command_id(&self, booking: &BookingId, leg: &InviteeUri, start: Timestamp) -> CommandId {
         let slug = self.slug();
-        CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
+        CommandId::from_parts(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
     }
 
-    /// How often it may have been done when its outcome is unknown.
+    /// Returns how often it may be done when its outcome is unknown.
     fn guarantee(&self) -> DeliveryGuarantee;
 
-    /// When it is tried again.
+    /// Returns when it is tried again.
     fn retry_schedule(&self) -> RetrySchedule {
         RetrySchedule::STANDARD
     }
 
-    /// Checks whether it can and should be done, without composing it.
+    /// Checks whether the action can and should be done, without composing it.
     ///
     /// # Errors
-    /// The reason why not.
+    /// The reason against it.
     fn check(&self, context: &Context<'_>) -> Result<(), Reason>;
 
-    /// Its name in the timeline.
+    /// Returns its name in the timeline.
     fn title(&self) -> String;
 }

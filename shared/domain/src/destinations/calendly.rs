@@ -1,4 +1,4 @@
-//! Calendly as a destination: what we ask of it for a booking that exists.
+//! Calendly as a destination: calls for a booking that exists.
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,10 @@ use crate::reason::Reason;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CalendlyAction {
-    /// The new half of a move is missing: Calendly is asked for it.
+    /// Fetches the missing new half of a move.
     #[serde(rename = "heal")]
     FetchMissingHalf,
-    /// The event is canceled at Calendly: an agent asked for that, or we have moved it.
+    /// Cancels the event at Calendly: an agent requested it, or we moved the meeting.
     #[serde(rename = "cancel")]
     CancelEvent,
 }
@@ -24,7 +24,7 @@ pub enum CalendlyAction {
 /// A composed call to Calendly.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CalendlyCall {
-    /// Cancel an invitee's event. Calendly tells the people concerned the reason.
+    /// Cancel an invitee's event. Calendly sends the reason to host and invitees.
     CancelEvent(InviteeUri, Private<String>),
 }
 
@@ -32,12 +32,12 @@ impl CalendlyAction {
     /// Composes the call.
     ///
     /// # Errors
-    /// The reason why it can't be made, or should not be made any more.
+    /// The reason why it cannot be made or should no longer be made.
     pub(crate) fn compose(self, context: &Context<'_>) -> Result<CalendlyCall, Reason> {
         self.check(context)?;
         let leg = context.leg;
         match self {
-            // A question has nothing to compose. It needs no claim, and its answer is a fact.
+            // A read has nothing to compose. It needs no claim, and its answer is a fact.
             Self::FetchMissingHalf => Err(Reason::NotFound),
             Self::CancelEvent => Ok(CalendlyCall::CancelEvent(leg.invitee.clone(), cancel_reason(context))),
         }
@@ -52,12 +52,12 @@ impl Destination for CalendlyAction {
         }
     }
 
-    /// A question changes nothing, and a canceled event stays canceled.
+    /// Returns the guarantee. A read changes nothing, and a canceled event stays canceled.
     fn guarantee(&self) -> DeliveryGuarantee {
         DeliveryGuarantee::AtLeastOnce
     }
 
-    /// A cancellation is tried until Calendly takes it, or the meeting begins.
+    /// Returns the schedule. A cancellation is tried until Calendly accepts it or the meeting begins.
     fn retry_schedule(&self) -> RetrySchedule {
         match self {
             Self::FetchMissingHalf => RetrySchedule::STANDARD,
@@ -81,8 +81,7 @@ impl Destination for CalendlyAction {
     }
 }
 
-/// The reason that Calendly gives to the people of a canceled event. For a move it says where to, so that nobody takes
-/// it for the end.
+/// Returns the reason for the cancellation, which Calendly sends to host and invitees. For a move it has the new time.
 fn cancel_reason(context: &Context<'_>) -> Private<String> {
     let Context { booking, leg, settings, .. } = context;
     let Some(new) = booking.replacing(leg) else {

@@ -1,5 +1,5 @@
-//! The destinations: where commands act. Each module owns its actions' ids, guarantees, retries, composition and
-//! titles; [`Action`] joins them.
+//! The destinations: where commands act. Each module has the ids, guarantees, retries, composition and titles of its
+//! actions. [`Action`] combines them.
 
 mod action;
 mod base;
@@ -10,7 +10,7 @@ mod vai;
 pub use action::{Action, Order};
 pub use base::{Context, DeliveryGuarantee, RetrySchedule};
 pub use calendly::{CalendlyAction, CalendlyCall};
-pub(crate) use message::no_show_hour;
+pub(crate) use message::no_show_time;
 pub use message::{
     Calendar, EmailOrder, MessageAction, MessageContent, MessageOrder, Number, SmsOrder, choose_phone, phone_candidates,
 };

@@ -37,7 +37,7 @@ pub enum Analytics {
 }
 
 impl Analytics {
-    /// The `event_type` of `/analytics/log`.
+    /// Returns the `event_type` of `/analytics/log`.
     pub fn name(self) -> &'static str {
         match self {
             Self::InviteeCreated => "invitee_created",
@@ -54,25 +54,25 @@ pub enum VaiAction {
     /// News of the booking.
     #[serde(rename = "tell_vai")]
     SendNews(News),
-    /// A conversation that VAI takes up again: `/followup/schedule`.
+    /// A request to VAI to continue the conversation and offer help: `/followup/schedule`.
     OfferHelp,
-    /// A fact for VAI's analytics, with the payload that it was read from.
+    /// A fact for VAI's analytics, with its payload.
     #[serde(rename = "log")]
     LogFact(Analytics, FactId),
 }
 
-/// What VAI is told of a booking.
+/// The data of a booking for VAI.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VaiOrder {
     /// Our id.
     pub booking: BookingId,
-    /// The leg. Its URIs are sent beside our id.
+    /// The leg. Its URIs are sent together with our id.
     pub leg: Leg,
     /// VAI's conversation.
     pub conversation_id: String,
     /// VAI's user.
     pub user_id: Option<String>,
-    /// The event type as VAI asked for it, else the event's name.
+    /// The event type as VAI requested it, else the event's name.
     pub event_type: String,
     /// The start before a move.
     pub old_start: Option<Timestamp>,
@@ -85,21 +85,21 @@ pub struct VaiOrder {
 pub enum VaiCall {
     /// Send news.
     SendNews(News, VaiOrder),
-    /// Ask for an offer of help at an instant.
+    /// Ask VAI to offer help at an instant.
     OfferHelp(VaiOrder, Timestamp),
     /// Log a fact. Its payload is stored with the fact.
     LogFact(Analytics, FactId),
 }
 
-/// When news of a past meeting is no longer sent. Well inside the 90 days after which a booking's commands may have
-/// expired from the table: an expired command must not be done again.
+/// How long after the meeting news may still be sent. Commands expire from the table after 90 days, and an expired
+/// command must not be done again.
 const NEWS_LATENESS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl VaiAction {
     /// Composes the call.
     ///
     /// # Errors
-    /// The reason why it can't be made, or should not be made any more.
+    /// The reason why it cannot be made or should no longer be made.
     pub(crate) fn compose(&self, context: &Context<'_>) -> Result<VaiCall, Reason> {
         self.check(context)?;
         Ok(match self {
@@ -107,7 +107,7 @@ impl VaiAction {
             Self::OfferHelp => {
                 let wait = SignedDuration::from_mins(i64::from(context.settings.help_after_minutes));
                 let from = context.leg.canceled.as_ref().map_or(context.now, |end| end.at);
-                // A cancellation that reached us late is not answered in the past.
+                // If the cancellation arrived late, the time could be in the past.
                 VaiCall::OfferHelp(compose_order(context)?, time::add(from, wait).max(context.now))
             }
             Self::LogFact(analytics, fact) => VaiCall::LogFact(*analytics, fact.clone()),
@@ -130,9 +130,9 @@ impl Destination for VaiAction {
     fn command_id(&self, booking: &BookingId, leg: &InviteeUri, start: Timestamp) -> CommandId {
         let slug = self.slug();
         match self {
-            Self::LogFact(_, fact) => CommandId::of(&slug, &[booking.as_str(), fact.as_str()]),
+            Self::LogFact(_, fact) => CommandId::from_parts(&slug, &[booking.as_str(), fact.as_str()]),
             Self::SendNews(_) | Self::OfferHelp => {
-                CommandId::of(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
+                CommandId::from_parts(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
             }
         }
     }
@@ -148,7 +148,7 @@ impl Destination for VaiAction {
         match self {
             Self::LogFact(..) => Ok(()),
             _ if context.now > time::add(context.leg.details.end, NEWS_LATENESS) => Err(Reason::TooLate),
-            // Only VAI's bookings plan calls to VAI, so a missing row is a refusal and no panic.
+            // Calls to VAI are planned only for VAI's bookings, so the metadata should exist.
             Self::SendNews(_) | Self::OfferHelp if context.booking.metadata.is_none() => Err(Reason::Misconfigured),
             Self::SendNews(_) | Self::OfferHelp => Ok(()),
         }

@@ -1,11 +1,10 @@
-//! The budget of bookings: Calendly takes so many a minute, an hour and a day of one host's, over any span of that
-//! length.
+//! The budget of bookings: Calendly limits a host's bookings in any minute, hour and day.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How many bookings fit into any span of each length.
+/// The most bookings in any span of each length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// In 60 seconds.
@@ -16,16 +15,16 @@ pub struct Limits {
     pub per_day: u32,
 }
 
-/// The budget is spent.
+/// No more bookings fit into the budget now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Spent {
-    /// The span that stays full longest.
+    /// The span that is full for the longest time.
     pub span: Span,
-    /// The earliest instant at which one more booking fits, if nobody else books meanwhile.
+    /// The earliest instant at which another booking fits, if there are no other bookings until then.
     pub free_at: Timestamp,
 }
 
-/// The spans that a budget has a limit for.
+/// The spans for which a budget has a limit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Span {
     /// 60 seconds, in buckets of 10.
@@ -36,24 +35,24 @@ pub enum Span {
     Day,
 }
 
-/// A sixth of a span, in which bookings are counted.
+/// A sixth of a span. Bookings are counted in buckets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Bucket {
-    /// Which span's.
+    /// The span.
     pub span: Span,
-    /// Its start, UTC, on a multiple of its length since 1970.
+    /// Its start, UTC: a multiple of its length since 1970.
     pub start: Timestamp,
 }
 
-/// Any span that ends in a bucket lies within that bucket and this many before it.
+/// A span that ends in a bucket lies within that bucket and this many buckets before it.
 const BEFORE: i64 = 6;
 
-/// How long a bucket is kept beyond its use: machines' clocks differ.
+/// How long a bucket is kept after its last use, because machines' clocks differ.
 const SLACK: SignedDuration = SignedDuration::from_mins(10);
 
 impl Limits {
-    /// The limit for a span.
-    pub fn of(&self, span: Span) -> u32 {
+    /// Returns the limit for a span.
+    pub fn limit(&self, span: Span) -> u32 {
         match span {
             Span::Minute => self.per_minute,
             Span::Hour => self.per_hour,
@@ -63,10 +62,10 @@ impl Limits {
 }
 
 impl Span {
-    /// Each of them, the shortest first.
+    /// Every span, the shortest first.
     pub const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
 
-    /// The name in a bucket's.
+    /// Returns the name, which is part of a bucket's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Minute => "minute",
@@ -75,7 +74,7 @@ impl Span {
         }
     }
 
-    /// How long it is.
+    /// Returns its length.
     pub fn length(self) -> SignedDuration {
         match self {
             Self::Minute => SignedDuration::from_mins(1),
@@ -84,72 +83,73 @@ impl Span {
         }
     }
 
-    /// How long its buckets are.
+    /// Returns the length of its buckets.
     pub fn bucket_length(self) -> SignedDuration {
         self.length() / 6
     }
 }
 
 impl Bucket {
-    /// The bucket that an instant falls into.
-    pub fn of(span: Span, at: Timestamp) -> Self {
-        let into = at.as_second().rem_euclid(span.bucket_length().as_secs());
-        let start = Timestamp::from_second(at.as_second() - into).unwrap_or(Timestamp::MIN);
+    /// Returns the bucket that contains an instant.
+    pub fn containing(span: Span, at: Timestamp) -> Self {
+        let offset = at.as_second().rem_euclid(span.bucket_length().as_secs());
+        let start = Timestamp::from_second(at.as_second() - offset).unwrap_or(Timestamp::MIN);
         Self { span, start }
     }
 
-    /// Its name: `minute#2026-11-21T11:10:20Z`. Names of a span's buckets sort by time.
+    /// Returns its name, such as `minute#2026-11-21T11:10:20Z`. The names of a span's buckets sort by time.
     pub fn name(&self) -> String {
         format!("{}#{}", self.span.name(), self.start)
     }
 
-    /// From when on nobody asks for it.
+    /// Returns when it is no longer needed.
     pub fn expires(&self) -> Timestamp {
         later(self.start, self.span.length() + self.span.bucket_length() + SLACK)
     }
 
-    /// The one that many buckets later, or earlier.
-    fn beside(&self, buckets: i64) -> Self {
+    /// Returns the bucket that is a number of buckets later, or earlier if negative.
+    fn shifted(&self, buckets: i64) -> Self {
         let seconds = self.span.bucket_length().as_secs() * buckets;
         Self { span: self.span, start: later(self.start, SignedDuration::from_secs(seconds)) }
     }
 
-    /// Itself and those before it that share a span's length with it.
+    /// Returns the bucket and those before it that a span ending in it can include.
     fn reach(self) -> impl Iterator<Item = Self> {
-        (0..=BEFORE).map(move |back| self.beside(-back))
+        (0..=BEFORE).map(move |count| self.shifted(-count))
     }
 }
 
-/// The buckets that a budget is told by: of each span the present one and the six before it.
+/// Returns the buckets that determine a budget: for each span, the present one and the six before it.
 pub fn buckets(now: Timestamp) -> Vec<Bucket> {
-    Span::ALL.into_iter().flat_map(|span| Bucket::of(span, now).reach()).collect()
+    Span::ALL.into_iter().flat_map(|span| Bucket::containing(span, now).reach()).collect()
 }
 
-/// The present buckets, each with the most that it may hold: what the limit leaves beside the six before it. So no span
-/// ever holds more than its limit, wherever it begins; for that, a booking may have to wait a bucket's length longer.
+/// Returns the present buckets, each with the most bookings that it may have: the limit minus the bookings in the six
+/// buckets before it. So no span exceeds its limit, wherever it begins. In return, a booking may have to wait up to a
+/// bucket's length longer than necessary.
 ///
 /// # Errors
-/// Not one booking more fits.
+/// No other booking fits.
 pub fn allowance(spent: &BTreeMap<Bucket, u32>, limits: Limits, now: Timestamp) -> Result<[(Bucket, u32); 3], Spent> {
-    let held = |bucket: &Bucket| spent.get(bucket).copied().unwrap_or(0);
+    let count = |bucket: &Bucket| spent.get(bucket).copied().unwrap_or(0);
     let caps = Span::ALL.map(|span| {
-        let present = Bucket::of(span, now);
-        let before = present.reach().skip(1).fold(0, |sum: u32, it| sum.saturating_add(held(&it)));
-        (present, limits.of(span).saturating_sub(before))
+        let present = Bucket::containing(span, now);
+        let before = present.reach().skip(1).fold(0, |sum: u32, it| sum.saturating_add(count(&it)));
+        (present, limits.limit(span).saturating_sub(before))
     });
-    if caps.iter().all(|(bucket, cap)| held(bucket) < *cap) {
+    if caps.iter().all(|(bucket, cap)| count(bucket) < *cap) {
         return Ok(caps);
     }
 
     let free = caps.map(|(present, _)| {
         let fits = |ahead: &i64| {
-            let held = present.beside(*ahead).reach().fold(0, |sum: u32, it| sum.saturating_add(held(&it)));
-            held < limits.of(present.span)
+            let booked = present.shifted(*ahead).reach().fold(0, |sum: u32, it| sum.saturating_add(count(&it)));
+            booked < limits.limit(present.span)
         };
-        // Seven buckets on, the present one is out of reach, too.
+        // After seven buckets the present one does not count any more.
         match (0..=BEFORE).find(fits).unwrap_or(BEFORE + 1) {
             0 => (now, present.span),
-            ahead => (present.beside(ahead).start, present.span),
+            ahead => (present.shifted(ahead).start, present.span),
         }
     });
     let (free_at, span) = free.into_iter().max().unwrap_or((now, Span::Minute));
@@ -174,12 +174,12 @@ mod tests {
 
     fn book(spent: &mut BTreeMap<Bucket, u32>, now: Timestamp) {
         for span in Span::ALL {
-            *spent.entry(Bucket::of(span, now)).or_default() += 1;
+            *spent.entry(Bucket::containing(span, now)).or_default() += 1;
         }
     }
 
     #[test]
-    fn a_bucket_has_a_name_and_an_end() {
+    fn a_bucket_has_a_name_and_an_expiry() {
         let now = at("2026-11-21T11:17:29.9Z");
         let buckets = buckets(now);
         assert_eq!(buckets.len(), 21);
@@ -188,11 +188,11 @@ mod tests {
         assert_eq!(buckets[6].name(), "minute#2026-11-21T11:16:20Z");
         assert_eq!(buckets[20].name(), "day#2026-11-20T08:00:00Z");
         assert!(buckets.iter().all(|it| it.expires() > now));
-        assert_eq!(Bucket::of(Span::Day, now).expires(), at("2026-11-22T12:10:00Z"));
+        assert_eq!(Bucket::containing(Span::Day, now).expires(), at("2026-11-22T12:10:00Z"));
     }
 
     #[test]
-    fn the_limit_is_given_out_and_then_forecast() {
+    fn bookings_fit_up_to_the_limit_and_then_the_next_free_time_is_known() {
         let now = at("2026-11-21T11:17:29Z");
         let mut spent = BTreeMap::new();
         for _ in 0..10 {
@@ -202,7 +202,7 @@ mod tests {
         }
         let full = Spent { span: Span::Minute, free_at: at("2026-11-21T11:18:30Z") };
         assert_eq!(allowance(&spent, LIMITS, now), Err(full));
-        // Of both spans that are full, the one that is free last says when.
+        // If two spans are full, the one that is free later counts.
         let narrow = Limits { per_hour: 10, ..LIMITS };
         let full = Spent { span: Span::Hour, free_at: at("2026-11-21T12:20:00Z") };
         assert_eq!(allowance(&spent, narrow, now), Err(full));
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(caps.map(|(_, cap)| cap), [10, 50, 90], "the hour's bucket is past, the day's is not");
     }
 
-    /// Bookings in any span `(end - length, end]` of the times given, at most.
+    /// Returns the most bookings in any span `(end - length, end]` that ends at one of the times.
     fn fullest(times: &[Timestamp], length: SignedDuration) -> usize {
         let within =
             |end: Timestamp| times.iter().filter(|it| **it <= end && end.duration_since(**it) < length).count();
@@ -222,7 +222,7 @@ mod tests {
         fn no_span_holds_more_than_its_limit_and_none_is_refused_without_need(
             (per_minute, per_hour, per_day) in (1_u32..6, 1_u32..12, 1_u32..20),
             start in 1_700_000_000_000_i64..1_800_000_000_000,
-            // Bursts, and pauses of up to some hours.
+            // Bursts, and pauses of up to a few hours.
             pauses in prop::collection::vec(
                 prop_oneof![6 => 0_i64..9_000, 3 => 0_i64..900_000, 1 => 0_i64..20_000_000],
                 1..150,
@@ -247,7 +247,7 @@ mod tests {
                         let needed = Span::ALL.into_iter().any(|span| {
                             let reach = span.length() + span.bucket_length();
                             let lately = booked.iter().filter(|it| now.duration_since(**it) < reach).count();
-                            lately >= limits.of(span) as usize
+                            lately >= limits.limit(span) as usize
                         });
                         prop_assert!(needed, "refused with room in every span and a bucket more");
                         prop_assert!(full.free_at > now);
@@ -258,7 +258,7 @@ mod tests {
                 }
             }
             for span in Span::ALL {
-                prop_assert!(fullest(&booked, span.length()) <= limits.of(span) as usize);
+                prop_assert!(fullest(&booked, span.length()) <= limits.limit(span) as usize);
             }
         }
     }

@@ -1,10 +1,10 @@
-//! The event types that a connection's token may see, and how an agent's words find one.
+//! The event types that a connection's token can read, and how an agent's words select one.
 
-use super::words::{named, near, score, words};
+use super::words::{find_named, score, similar_names, words};
 use crate::settings::Topic;
 use crate::{EventTypeUri, Private, uri_uuid};
 
-/// Who a meeting is with.
+/// A host of a meeting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Host {
     /// The user's URI at Calendly.
@@ -17,92 +17,92 @@ pub struct Host {
     pub zone: Option<String>,
 }
 
-/// What kind of answer a question takes.
+/// The kind of answer that a question expects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum QuestionKind {
-    /// `string`, `text`, and whatever Calendly may add.
+    /// `string`, `text`, and any kind that is not known here.
     Text,
     /// `phone_number`: E.164.
     Phone,
     /// `single_select`: one of the choices.
     Single,
-    /// `multi_select`: some of the choices.
+    /// `multi_select`: one or more of the choices.
     Multi,
 }
 
-/// A question of the booking form. Those that are switched off are left out when a catalogue is read.
+/// A question of the booking form. Disabled questions are left out when a catalog is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Question {
-    /// Its exact text: what an answer must repeat.
+    /// Its exact text. An answer must repeat it.
     pub name: String,
-    /// What kind of answer it takes.
+    /// The kind of answer that it expects.
     pub kind: QuestionKind,
-    /// Its place in the form.
+    /// Its position in the form.
     pub position: u32,
-    /// Whether the form is refused without it.
+    /// Whether Calendly requires an answer.
     pub required: bool,
-    /// The choices, for those that have them.
+    /// The choices, for kinds with choices.
     pub choices: Vec<String>,
-    /// Whether another answer than the choices is taken.
+    /// Whether other answers than the choices are accepted.
     pub include_other: bool,
 }
 
-/// A way to meet that an event type offers.
+/// A location that an event type offers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LocationOption {
     /// Calendly's `kind`: `zoom_conference`, `physical`, `outbound_call`, …
     pub kind: String,
-    /// The address or words that the host has set.
+    /// The address or text that the host has set.
     pub location: Option<String>,
 }
 
 /// An event type that can be booked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventType {
-    /// Calendly's URI of it.
+    /// Its URI at Calendly.
     pub uri: EventTypeUri,
     /// The name, as the host gave it.
     pub name: String,
     /// The last part of its scheduling URL.
     pub slug: Option<String>,
-    /// What the host says about it.
+    /// The host's description.
     pub description: Option<String>,
-    /// How long a meeting lasts.
+    /// The length of a meeting, in minutes.
     pub minutes: u32,
-    /// Whether one meeting takes several invitees.
+    /// Whether a meeting can have several invitees.
     pub is_group: bool,
-    /// Whether Calendly chooses among the hosts: the location is its to choose then, too.
+    /// Whether Calendly chooses the host. It then chooses the location, too.
     pub is_round_robin: bool,
-    /// Where people book it themselves.
+    /// The page where people book it themselves.
     pub scheduling_url: String,
-    /// The URI of the user or team it belongs to: whose budget a booking counts against.
+    /// The URI of the user or team that owns it. A booking counts against the owner's budget.
     pub owner: String,
-    /// Who the meeting is with, or may be.
+    /// The hosts of the meeting, or the possible ones.
     pub hosts: Vec<Host>,
     /// The form's questions, by position.
     pub questions: Vec<Question>,
-    /// Where people meet.
+    /// The locations that it offers.
     pub locations: Vec<LocationOption>,
 }
 
-/// Every active event type of every host that the token may see.
+/// Every active event type of every host that the token can read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Catalog {
-    /// In the order of their names.
+    /// Sorted by name.
     pub event_types: Vec<EventType>,
 }
 
-/// Why an agent's words lead to no event type.
+/// Why an agent's words select no event type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NoMatch<'a> {
-    /// There is nothing of that name; at most three that may be meant, the nearest first.
+    /// No name matches. It has at most three similar names, the most similar first.
     Unknown {
-        /// Names of event types, or of topics where a topic was asked for.
+        /// Names of event types, or of topics when a topic was searched.
         near: Vec<String>,
     },
-    /// There are several: a host decides, or the URI of one.
+    /// Several event types match. A host or a URI is needed.
     Ambiguous {
-        /// In the order of their names.
+        /// Sorted by name.
         candidates: Vec<&'a EventType>,
     },
 }
@@ -114,53 +114,57 @@ impl EventType {
 }
 
 impl Catalog {
-    /// The event type that is asked for by its URI, UUID, scheduling URL, name or slug; only the host's, if one is
-    /// given. In names and slugs, case, accents, punctuation and spaces don't matter, unless they tell two apart.
+    /// Returns the event type with a URI, UUID, scheduling URL, name or slug, among those of `host` if given. In names
+    /// and slugs, case, accents, punctuation and spaces are ignored, unless they distinguish two event types.
     ///
     /// # Errors
-    /// None is meant, or several are.
-    pub fn find(&self, asked: &str, host: Option<&Host>) -> Result<&EventType, NoMatch<'_>> {
+    /// No event type matches, or several do.
+    pub fn find(&self, text: &str, host: Option<&Host>) -> Result<&EventType, NoMatch<'_>> {
         let all: Vec<&EventType> = self.event_types.iter().filter(|it| it.is_with(host)).collect();
-        let address = asked.trim().trim_end_matches('/');
+        let address = text.trim().trim_end_matches('/');
         let has_address = |it: &&EventType| {
             let uri = it.uri.as_str();
             !address.is_empty() && (address == uri || address == uri_uuid(uri) || address == it.scheduling_url)
         };
         let named =
-            all.iter().copied().find(has_address).map_or_else(|| named(&all, |it| &it.name, asked), |it| vec![it]);
-        let found = if named.is_empty() { named_by_slug(&all, asked) } else { named };
-        one_of(found)
-            .unwrap_or_else(|| Err(NoMatch::Unknown { near: near(all.iter().map(|it| it.name.as_str()), asked) }))
+            all.iter().copied().find(has_address).map_or_else(|| find_named(&all, |it| &it.name, text), |it| vec![it]);
+        let found = if named.is_empty() { find_by_slug(&all, text) } else { named };
+        expect_one(found).unwrap_or_else(|| {
+            Err(NoMatch::Unknown { near: similar_names(all.iter().map(|it| it.name.as_str()), text) })
+        })
     }
 
-    /// The event type that a topic of the settings leads to: the topic of which most is in what is asked. Its own name
-    /// counts among its words.
+    /// Returns the event type of the topic in the settings that matches a text best. A topic's name is one of its
+    /// words.
     ///
     /// # Errors
-    /// No topic is meant, or several are that lead to different event types. Topics that lead nowhere are passed over.
-    pub fn by_topic(&self, topics: &[Topic], asked: &str, host: Option<&Host>) -> Result<&EventType, NoMatch<'_>> {
-        let words = words(asked);
+    /// No topic matches, or several match that have different event types. Topics without an event type are ignored.
+    pub fn find_by_topic(&self, topics: &[Topic], text: &str, host: Option<&Host>) -> Result<&EventType, NoMatch<'_>> {
+        let query = words(text);
         let scored: Vec<(u32, &Topic, Vec<&EventType>)> = topics
             .iter()
-            .map(|it| (score(it.words.iter().chain([&it.name]).map(String::as_str), &words), it, self.led_to(it, host)))
-            .filter(|(_, _, led_to)| !led_to.is_empty())
+            .map(|it| {
+                let words = it.words.iter().chain([&it.name]).map(String::as_str);
+                (score(words, &query), it, self.event_types_for_topic(it, host))
+            })
+            .filter(|(_, _, event_types)| !event_types.is_empty())
             .collect();
         let best = scored.iter().map(|(score, ..)| *score).max().filter(|it| *it > 0);
         let mut found: Vec<&EventType> = Vec::new();
-        for event_type in scored.iter().filter(|(score, ..)| Some(*score) == best).flat_map(|(_, _, led_to)| led_to) {
+        for event_type in scored.iter().filter(|(score, ..)| Some(*score) == best).flat_map(|(_, _, all)| all) {
             if found.iter().all(|it| it.uri != event_type.uri) {
                 found.push(event_type);
             }
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
-        one_of(found).unwrap_or_else(|| {
-            Err(NoMatch::Unknown { near: near(scored.iter().map(|(_, topic, _)| topic.name.as_str()), asked) })
+        expect_one(found).unwrap_or_else(|| {
+            Err(NoMatch::Unknown { near: similar_names(scored.iter().map(|(_, topic, _)| topic.name.as_str()), text) })
         })
     }
 
-    /// The event types that a topic leads to: one, unless its event type or host is not (or no longer) in the
-    /// catalogue, or hosts have event types of the same name and the topic says no host.
-    pub fn led_to(&self, topic: &Topic, host: Option<&Host>) -> Vec<&EventType> {
+    /// Returns the event types of a topic. There is none if its event type or host is not in the catalog, and there are
+    /// several if hosts have event types of the same name and the topic has no host.
+    pub fn event_types_for_topic(&self, topic: &Topic, host: Option<&Host>) -> Vec<&EventType> {
         let own = match topic.host.as_deref().map(|it| self.find_host(it)).transpose() {
             Ok(own) => own,
             Err(_) => return Vec::new(),
@@ -173,13 +177,13 @@ impl Catalog {
         found.into_iter().filter(|it| it.is_with(host)).collect()
     }
 
-    /// The host who is asked for by URI, UUID, e-mail address or name.
+    /// Returns the host with a URI, UUID, e-mail address or name.
     ///
     /// # Errors
-    /// At most three names that may be meant, the nearest first. Namesakes are told apart by their URIs, all of them.
-    pub fn find_host(&self, asked: &str) -> Result<&Host, Vec<String>> {
+    /// At most three similar names, the most similar first; or the URIs of all hosts with the same name.
+    pub fn find_host(&self, text: &str) -> Result<&Host, Vec<String>> {
         let hosts = self.hosts();
-        let address = asked.trim().trim_end_matches('/');
+        let address = text.trim().trim_end_matches('/');
         let has_address = |it: &&&Host| {
             let email = it.email.expose();
             !address.is_empty()
@@ -188,14 +192,14 @@ impl Catalog {
         if let Some(host) = hosts.iter().find(has_address) {
             return Ok(host);
         }
-        match named(&hosts, |it| &it.name, asked)[..] {
-            [] => Err(near(hosts.iter().map(|it| it.name.as_str()), asked)),
+        match find_named(&hosts, |it| &it.name, text)[..] {
+            [] => Err(similar_names(hosts.iter().map(|it| it.name.as_str()), text)),
             [host] => Ok(host),
             ref namesakes => Err(namesakes.iter().map(|it| it.uri.clone()).collect()),
         }
     }
 
-    /// Every host, once.
+    /// Returns every host, once.
     pub fn hosts(&self) -> Vec<&Host> {
         let mut hosts: Vec<&Host> = Vec::new();
         for host in self.event_types.iter().flat_map(|it| &it.hosts) {
@@ -207,13 +211,13 @@ impl Catalog {
     }
 }
 
-fn named_by_slug<'a>(all: &[&'a EventType], asked: &str) -> Vec<&'a EventType> {
+fn find_by_slug<'a>(all: &[&'a EventType], slug: &str) -> Vec<&'a EventType> {
     let with_slug: Vec<_> = all.iter().copied().filter(|it| it.slug.is_some()).collect();
-    named(&with_slug, |it| it.slug.as_deref().unwrap_or_default(), asked)
+    find_named(&with_slug, |it| it.slug.as_deref().unwrap_or_default(), slug)
 }
 
-/// `None` when there is none.
-fn one_of(found: Vec<&EventType>) -> Option<Result<&EventType, NoMatch<'_>>> {
+/// Returns the only event type, or the error for several; `None` if there is none.
+fn expect_one(found: Vec<&EventType>) -> Option<Result<&EventType, NoMatch<'_>>> {
     match found[..] {
         [] => None,
         [one] => Some(Ok(one)),
@@ -290,9 +294,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_event_type_is_found_by_whatever_names_it() {
+    fn an_event_type_is_found_by_uri_uuid_url_slug_and_name() {
         let catalog = catalog();
-        for (asked, expected) in [
+        for (query, expected) in [
             ("https://api.calendly.com/event_types/ET3", "ET3"),
             ("ET3", "ET3"),
             (" https://calendly.com/ET3/sales-demo/ ", "ET3"),
@@ -304,28 +308,28 @@ pub(super) mod tests {
             ("c++", "ET6"),
             ("supportcall", "ET4"),
         ] {
-            assert_eq!(id(catalog.find(asked, None)), Ok(expected.to_owned()), "{asked}");
+            assert_eq!(id(catalog.find(query, None)), Ok(expected.to_owned()), "{query}");
         }
     }
 
     #[test]
-    fn namesakes_are_told_apart_by_their_host() {
+    fn event_types_with_the_same_name_are_distinguished_by_host() {
         let catalog = catalog();
-        for asked in ["30 minute meeting", "30min"] {
-            let found = catalog.find(asked, None);
+        for query in ["30 minute meeting", "30min"] {
+            let found = catalog.find(query, None);
             assert!(matches!(&found, Err(NoMatch::Ambiguous { .. })), "{found:?}");
             assert_eq!(id(found), Err(vec!["ET1".to_owned(), "ET2".to_owned()]));
             let soren = catalog.find_host("soren kjaer").expect("a host");
-            assert_eq!(id(catalog.find(asked, Some(soren))), Ok("ET2".to_owned()));
+            assert_eq!(id(catalog.find(query, Some(soren))), Ok("ET2".to_owned()));
         }
         let soren = catalog.find_host("Søren Kjær").expect("a host");
         assert_eq!(id(catalog.find("sales-demo", Some(soren))), Err(Vec::new()), "Maria's");
     }
 
     #[test]
-    fn what_is_not_there_has_near_names_or_none() {
+    fn an_unknown_name_has_similar_names_or_none() {
         let catalog = catalog();
-        for (asked, near) in [
+        for (query, near) in [
             ("Suport cal", vec!["Support call"]),
             ("a call about support", vec!["Support call"]),
             ("ședința", vec!["Ședință de vânzări"]),
@@ -335,16 +339,16 @@ pub(super) mod tests {
             (" / ", vec![]),
             ("🚀", vec![]),
         ] {
-            assert_eq!(id(catalog.find(asked, None)), Err(near.into_iter().map(str::to_owned).collect()), "{asked}");
+            assert_eq!(id(catalog.find(query, None)), Err(near.into_iter().map(str::to_owned).collect()), "{query}");
         }
     }
 
     #[test]
-    fn a_host_is_found_by_whatever_names_them() {
+    fn a_host_is_found_by_uri_e_mail_address_and_name() {
         let catalog = catalog();
         assert_eq!(catalog.hosts().len(), 2);
-        for asked in ["Maria Stefanescu", "MARIA@example.com", "https://api.calendly.com/users/maria", "maria"] {
-            assert_eq!(catalog.find_host(asked).map(|it| it.name.as_str()), Ok("Maria Ștefănescu"), "{asked}");
+        for query in ["Maria Stefanescu", "MARIA@example.com", "https://api.calendly.com/users/maria", "maria"] {
+            assert_eq!(catalog.find_host(query).map(|it| it.name.as_str()), Ok("Maria Ștefănescu"), "{query}");
         }
         assert_eq!(catalog.find_host("Maria Stefan"), Err(vec!["Maria Ștefănescu".to_owned()]));
         assert_eq!(catalog.find_host("nobody@example.com"), Err(Vec::new()));
@@ -357,7 +361,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_topic_leads_to_an_event_type() {
+    fn a_topic_selects_an_event_type() {
         let catalog = catalog();
         let topics = [
             topic("Sales", &["price", "offer", "product demo", "preț", "產品展示"], "sales-demo", None),
@@ -366,7 +370,7 @@ pub(super) mod tests {
             topic("Old", &["intro", "old price"], "No longer there", None),
         ];
         let soren = catalog.find_host("Søren Kjær").expect("a host");
-        let asked = |words| id(catalog.by_topic(&topics, words, None));
+        let query = |words| id(catalog.find_by_topic(&topics, words, None));
         for (words, expected) in [
             ("what are your prices", "ET3"),
             ("Pretul, vă rog", "ET3"),
@@ -375,25 +379,25 @@ pub(super) mod tests {
             ("the old price", "ET3"),
             ("a problem with an invoice, and its price", "ET4"),
         ] {
-            assert_eq!(asked(words), Ok(expected.to_owned()), "{words}");
+            assert_eq!(query(words), Ok(expected.to_owned()), "{words}");
         }
-        // A product alone is no product demo, and nothing begins with "off".
+        // "product" alone does not match "product demo", and "off" is too short to match "offer".
         for words in ["a product", "take off", "", "!"] {
-            assert_eq!(asked(words), Err(Vec::new()), "{words}");
+            assert_eq!(query(words), Err(Vec::new()), "{words}");
         }
-        assert_eq!(asked("suport"), Err(vec!["Support".to_owned()]));
-        assert_eq!(asked("a problem with the price"), Err(vec!["ET4".to_owned(), "ET3".to_owned()]));
-        assert_eq!(asked("intro"), Err(vec!["ET1".to_owned(), "ET2".to_owned()]));
-        assert_eq!(id(catalog.by_topic(&topics, "intro", Some(soren))), Ok("ET2".to_owned()));
-        assert_eq!(id(catalog.by_topic(&topics, "price", Some(soren))), Err(Vec::new()));
-        assert!(catalog.led_to(&topics[3], None).is_empty());
-        assert!(catalog.led_to(&topic("Nobody's", &["x"], "ET3", Some("nobody")), None).is_empty());
+        assert_eq!(query("suport"), Err(vec!["Support".to_owned()]));
+        assert_eq!(query("a problem with the price"), Err(vec!["ET4".to_owned(), "ET3".to_owned()]));
+        assert_eq!(query("intro"), Err(vec!["ET1".to_owned(), "ET2".to_owned()]));
+        assert_eq!(id(catalog.find_by_topic(&topics, "intro", Some(soren))), Ok("ET2".to_owned()));
+        assert_eq!(id(catalog.find_by_topic(&topics, "price", Some(soren))), Err(Vec::new()));
+        assert!(catalog.event_types_for_topic(&topics[3], None).is_empty());
+        assert!(catalog.event_types_for_topic(&topic("Nobody's", &["x"], "ET3", Some("nobody")), None).is_empty());
     }
 
     #[test]
-    fn topics_that_lead_to_the_same_are_not_ambiguous() {
+    fn topics_with_the_same_event_type_are_not_ambiguous() {
         let topics = [topic("Sales", &["price"], "ET3", None), topic("Demo", &["demo"], "sales-demo", None)];
-        assert_eq!(id(catalog().by_topic(&topics, "a demo, and the price", None)), Ok("ET3".to_owned()));
+        assert_eq!(id(catalog().find_by_topic(&topics, "a demo, and the price", None)), Ok("ET3".to_owned()));
     }
 
     proptest! {
@@ -408,28 +412,28 @@ pub(super) mod tests {
             let catalog = Catalog { event_types };
             for it in &catalog.event_types {
                 let twins = names.iter().filter(|name| name.trim() == it.name.trim()).count();
-                for asked in [it.name.clone(), format!("  {}\t", it.name)] {
-                    match catalog.find(&asked, None) {
+                for query in [it.name.clone(), format!("  {}\t", it.name)] {
+                    match catalog.find(&query, None) {
                         Ok(found) => prop_assert!(twins == 1 && found == it),
                         Err(NoMatch::Ambiguous { candidates }) => prop_assert_eq!(candidates.len(), twins),
                         Err(NoMatch::Unknown { .. }) => prop_assert!(false, "not found"),
                     }
                 }
-                for asked in [it.uri.as_str(), uri_uuid(it.uri.as_str()), &it.scheduling_url] {
-                    prop_assert_eq!(catalog.find(asked, None), Ok(it));
+                for query in [it.uri.as_str(), uri_uuid(it.uri.as_str()), &it.scheduling_url] {
+                    prop_assert_eq!(catalog.find(query, None), Ok(it));
                 }
             }
         }
 
         #[test]
-        fn nonsense_finds_nothing(asked in "[0-9a-f]{20,30}", topic_words in prop::collection::vec("[a-z]{1,8}", 1..5)) {
+        fn nonsense_finds_nothing(query in "[0-9a-f]{20,30}", topic_words in prop::collection::vec("[a-z]{1,8}", 1..5)) {
             let words: Vec<&str> = topic_words.iter().map(String::as_str).collect();
             let topics = [topic("Sales", &words, "ET3", None)];
             let no_near = |found: Result<_, NoMatch<'_>>| found == Err(NoMatch::Unknown { near: Vec::new() });
             let catalog = catalog();
-            prop_assert!(no_near(catalog.find(&asked, None)));
-            let is_spoken_of = words.iter().any(|it| asked.starts_with(it));
-            prop_assert!(is_spoken_of || no_near(catalog.by_topic(&topics, &asked, None)));
+            prop_assert!(no_near(catalog.find(&query, None)));
+            let is_mentioned = words.iter().any(|it| query.starts_with(it));
+            prop_assert!(is_mentioned || no_near(catalog.find_by_topic(&topics, &query, None)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What VAI's agents book, before it is a booking: event types, free slots, the booking form, the budget. Pure.
+//! Scheduling before a booking exists: event types, free slots, the booking form, the budget.
 
 pub mod budget;
 pub mod catalog;
@@ -7,5 +7,5 @@ pub mod slots;
 mod words;
 
 pub use catalog::{Catalog, EventType, Host, LocationOption, NoMatch, Question, QuestionKind};
-pub use form::{Form, Given, Meeting, Person, QuestionAnswered, Tracking};
+pub use form::{Form, GivenAnswers, Meeting, Person, QuestionAnswered, Tracking};
 pub use slots::{Day, Shift, Slot};

@@ -1,30 +1,30 @@
-//! When two texts are the same to a person: case, accents, punctuation and spaces don't matter.
+//! Comparison of texts without case, accents, punctuation and spaces.
 
-/// Names so alike that one is taken for the other.
+/// From this similarity on, two names count as the same.
 const SAME: f64 = 0.85;
 
-/// Names alike enough to be offered.
+/// From this similarity on, a name is offered.
 const NEAR: f64 = 0.75;
 
-/// How many near names are offered.
+/// The most similar names that are offered.
 const MOST_NEAR: usize = 3;
 
-/// Below this many letters a word is no beginning of another.
+/// A word with fewer letters does not match as the beginning of another.
 const SHORTEST_STEM: usize = 4;
 
-/// A text's words, in lower case and without accents. Scripts without spaces have a word per character.
+/// Returns a text's words, in lower case and without accents. In scripts without spaces, each character is a word.
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {
-            // Accents that stand apart, and apostrophes, join what is on either side.
+            // Combining accents and apostrophes do not separate words.
             '\u{300}'..='\u{36f}' | '\'' | '’' => {}
             _ if c > '\u{2e80}' && c.is_alphanumeric() && !is_full_width(c) => {
                 words.push(std::mem::take(&mut word));
                 words.push(c.to_string());
             }
-            _ if c.is_alphanumeric() => plain(c, &mut word),
+            _ if c.is_alphanumeric() => push_plain(c, &mut word),
             _ => words.push(std::mem::take(&mut word)),
         }
     }
@@ -33,18 +33,18 @@ pub(super) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A text's words without anything between them.
-pub(super) fn folded(text: &str) -> String {
+/// Returns a text's words, joined without separators.
+pub(super) fn fold(text: &str) -> String {
     words(text).concat()
 }
 
-/// Latin letters and digits as wide as Chinese characters.
+/// Returns whether a character is a full-width Latin letter or digit.
 fn is_full_width(c: char) -> bool {
     matches!(c, '\u{ff10}'..='\u{ff5a}')
 }
 
-/// Adds a lower-case letter as it is typed on a keyboard without accents.
-fn plain(c: char, word: &mut String) {
+/// Appends a lower-case letter without its accent.
+fn push_plain(c: char, word: &mut String) {
     let plain = match c {
         'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
         'æ' => return word.push_str("ae"),
@@ -70,12 +70,12 @@ fn plain(c: char, word: &mut String) {
     word.push(plain);
 }
 
-/// All that `asked` names: those with that very name; if there are none, those that differ in case; if there are none
-/// of these either, those that are the same to a person.
-pub(super) fn named<'a, T: ?Sized>(all: &[&'a T], name: impl Fn(&'a T) -> &'a str, asked: &str) -> Vec<&'a T> {
-    let asked = asked.trim();
-    for same in [is_equal, differs_in_case, is_same] {
-        let found: Vec<_> = all.iter().copied().filter(|it| same(name(it), asked)).collect();
+/// Returns the items with the name `text`: those with the exact name, else those that differ only in case, else those
+/// that are equal when folded.
+pub(super) fn find_named<'a, T: ?Sized>(all: &[&'a T], name: impl Fn(&'a T) -> &'a str, text: &str) -> Vec<&'a T> {
+    let text = text.trim();
+    for is_match in [is_equal, differs_in_case, is_same] {
+        let found: Vec<_> = all.iter().copied().filter(|it| is_match(name(it), text)).collect();
         if !found.is_empty() {
             return found;
         }
@@ -83,7 +83,7 @@ pub(super) fn named<'a, T: ?Sized>(all: &[&'a T], name: impl Fn(&'a T) -> &'a st
     Vec::new()
 }
 
-/// Whether two texts are equal but for the spaces around them.
+/// Returns whether two texts are equal, without the spaces around them.
 pub(super) fn is_equal(one: &str, other: &str) -> bool {
     !one.trim().is_empty() && one.trim() == other.trim()
 }
@@ -92,59 +92,59 @@ fn differs_in_case(one: &str, other: &str) -> bool {
     is_equal(&one.to_lowercase(), &other.to_lowercase())
 }
 
-/// Whether two texts are the same to a person.
+/// Returns whether two texts are equal when folded.
 pub(super) fn is_same(one: &str, other: &str) -> bool {
-    let one = folded(one);
-    !one.is_empty() && one == folded(other)
+    let one = fold(one);
+    !one.is_empty() && one == fold(other)
 }
 
-/// Whether two texts are the same but for a slip of the pen. A wrong digit is none.
-pub(super) fn is_nearly(one: &str, other: &str) -> bool {
-    let (one, other) = (folded(one), folded(other));
+/// Returns whether two texts differ only by a typing error. Their digits must be equal.
+pub(super) fn is_similar(one: &str, other: &str) -> bool {
+    let (one, other) = (fold(one), fold(other));
     let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
     strsim::normalized_levenshtein(&one, &other) >= SAME && !one.is_empty() && digits(&one) == digits(&other)
 }
 
-/// The names that `asked` may have meant, the nearest first.
-pub(super) fn near<'a>(names: impl IntoIterator<Item = &'a str>, asked: &str) -> Vec<String> {
-    let asked_words = words(asked);
-    let asked = asked_words.concat();
-    let mut near: Vec<(f64, &str)> = Vec::new();
+/// Returns the names that are similar to `query`, the most similar first.
+pub(super) fn similar_names<'a>(names: impl IntoIterator<Item = &'a str>, query: &str) -> Vec<String> {
+    let query_words = words(query);
+    let query = query_words.concat();
+    let mut similar: Vec<(f64, &str)> = Vec::new();
     for name in names {
         let words = words(name);
-        let shares_a_word = words.iter().any(|it| it.chars().count() >= SHORTEST_STEM && asked_words.contains(it));
-        let likeness = strsim::jaro_winkler(&words.concat(), &asked);
+        let shares_a_word = words.iter().any(|it| it.chars().count() >= SHORTEST_STEM && query_words.contains(it));
+        let likeness = strsim::jaro_winkler(&words.concat(), &query);
         let likeness = if shares_a_word { likeness.max(NEAR) } else { likeness };
-        if likeness >= NEAR && near.iter().all(|(_, other)| *other != name) {
-            near.push((likeness, name));
+        if likeness >= NEAR && similar.iter().all(|(_, other)| *other != name) {
+            similar.push((likeness, name));
         }
     }
-    near.sort_by(|(one, a), (other, b)| other.total_cmp(one).then_with(|| a.cmp(b)));
-    near.into_iter().take(MOST_NEAR).map(|(_, name)| name.to_owned()).collect()
+    similar.sort_by(|(one, a), (other, b)| other.total_cmp(one).then_with(|| a.cmp(b)));
+    similar.into_iter().take(MOST_NEAR).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// How much of what is asked is spoken of in `phrases`: two for each word that is there, one for each of which there is
-/// a beginning, or that is a beginning itself. A phrase of several words counts only whole.
-pub(super) fn score<'a>(phrases: impl IntoIterator<Item = &'a str>, asked: &[String]) -> u32 {
-    let mut worth = vec![0; asked.len()];
+/// Returns how well `query` matches `phrases`: two points for each word that is in a phrase, one point if one of the
+/// two words begins with the other. A phrase of several words must match completely.
+pub(super) fn score<'a>(phrases: impl IntoIterator<Item = &'a str>, query: &[String]) -> u32 {
+    let mut points_by_word = vec![0; query.len()];
     for phrase in phrases {
         let phrase = words(phrase);
         if phrase.is_empty() {
             continue;
         }
-        for (at, part) in asked.windows(phrase.len()).enumerate() {
-            let points: Vec<u32> = part.iter().zip(&phrase).map(|(asked, word)| likeness(asked, word)).collect();
+        for (at, part) in query.windows(phrase.len()).enumerate() {
+            let points: Vec<u32> = part.iter().zip(&phrase).map(|(query, word)| word_points(query, word)).collect();
             if !points.contains(&0) {
-                for (best, points) in worth[at..].iter_mut().zip(points) {
+                for (best, points) in points_by_word[at..].iter_mut().zip(points) {
                     *best = points.max(*best);
                 }
             }
         }
     }
-    worth.iter().sum()
+    points_by_word.iter().sum()
 }
 
-fn likeness(one: &str, other: &str) -> u32 {
+fn word_points(one: &str, other: &str) -> u32 {
     let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
     match short {
         _ if short == long => 2,
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_the_same_to_a_person_folds_alike() {
+    fn case_accents_punctuation_and_spaces_are_folded() {
         for (one, other) in [
             ("Sales Demo", " sales-demo "),
             ("Ședință de vânzări", "sedinta de vanzari"),
@@ -168,17 +168,17 @@ mod tests {
             ("ＤＥＭＯ １５", "demo 15"),
             ("產品 展示", "產品展示"),
         ] {
-            assert_eq!(folded(one), folded(other));
+            assert_eq!(fold(one), fold(other));
         }
         assert_eq!(words("產品 demo-展示!"), ["產", "品", "demo", "展", "示"]);
-        assert!(folded(" – 🚀 ").is_empty());
+        assert!(fold(" – 🚀 ").is_empty());
     }
 
     #[test]
-    fn a_slip_of_the_pen_is_no_other_number() {
-        assert!(is_nearly("Company name", "Compny name"));
+    fn a_typing_error_is_similar_and_another_digit_is_not() {
+        assert!(is_similar("Company name", "Compny name"));
         for (one, other) in [("Phone number 1", "Phone number 2"), ("Company", "Country"), ("?", "!")] {
-            assert!(!is_nearly(one, other), "{one} {other}");
+            assert!(!is_similar(one, other), "{one} {other}");
         }
     }
 }

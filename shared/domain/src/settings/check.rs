@@ -30,26 +30,26 @@ impl std::fmt::Display for SettingsError {
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
-/// A year: Calendly books no further ahead than that without being told to.
+/// A year: by default Calendly does not allow bookings further ahead.
 const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
 /// With two channels each, the commands for a meeting fit into one decision: see `MOST_COMMANDS`.
 const MOST_OFFSETS: usize = 6;
 
-/// Who asks more often than that is a nuisance.
+/// More requests would annoy the invitee.
 const MOST_RECONFIRMATIONS: usize = 2;
 
-/// Nobody's agents do more than that; a larger number is a slip.
+/// A larger number is certainly a mistake.
 const MOST_BOOKINGS: u64 = 100_000;
 
-/// A hold takes nobody's slot, so one that lasts would promise too much.
+/// In minutes. A hold does not reserve the slot, so a long hold would promise too much.
 const LONGEST_HOLD: u64 = 60;
 
 impl Settings {
-    /// Reads a document. What it leaves out keeps its default; `templates` given replace the default's.
+    /// Reads a document. A key that is left out keeps its default. `templates` replaces the default templates.
     ///
     /// # Errors
-    /// Every error in the document, in its order.
+    /// Every error in the document, in the order of the keys.
     pub fn check(document: &Value) -> Result<Self, Vec<SettingsError>> {
         let mut errors = Errors::default();
         let mut settings = Self::default();
@@ -87,23 +87,24 @@ impl Settings {
         table.read("booking", &mut errors, booking, |it| settings.booking = it);
         table.read("topics", &mut errors, topics, |it| settings.topics = it);
         table.read("logging", &mut errors, logging, |it| settings.logging = it);
-        table.close(&mut errors);
+        table.report_unknown_keys(&mut errors);
         if errors.0.is_empty() {
             settings.check_senders(&mut errors);
         }
         if errors.0.is_empty() { Ok(settings) } else { Err(errors.0) }
     }
 
-    /// A provider that is to send needs somebody to send as.
+    /// Checks that each provider that is used has a sender.
     fn check_senders(&self, errors: &mut Errors) {
-        let named = self.providers.messages.values().flat_map(|it| [&it.sms, &it.email]).flatten();
-        let used: Vec<_> = named.chain([&self.providers.sms, &self.providers.email]).flatten().collect();
+        let exceptions = self.providers.messages.values().flat_map(|it| [&it.sms, &it.email]).flatten();
+        let used: Vec<_> = exceptions.chain([&self.providers.sms, &self.providers.email]).flatten().collect();
         if used.contains(&&Provider::Twilio) && self.senders.twilio.is_none() {
-            errors.add("senders.twilio", "is missing: Twilio is to send, from which number or messaging service?");
+            errors
+                .add("senders.twilio", "is missing: Twilio needs a number, a name or a messaging service to send from");
         }
-        let mails = [Provider::Ses, Provider::Brevo].into_iter().find(|it| used.contains(&it));
-        if let Some(provider) = mails.filter(|_| self.senders.email.is_none()) {
-            let problem = format!("is missing: {} is to send e-mail, from which address?", provider.title());
+        let email_provider = [Provider::Ses, Provider::Brevo].into_iter().find(|it| used.contains(&it));
+        if let Some(provider) = email_provider.filter(|_| self.senders.email.is_none()) {
+            let problem = format!("is missing: {} needs an address to send e-mail from", provider.title());
             errors.add("senders.email", problem);
         }
     }
@@ -119,7 +120,7 @@ impl Errors {
     }
 }
 
-/// A table of the document, being read key by key: what is left at the end is unknown.
+/// A table of the document that is read key by key. The keys that are left at the end are unknown.
 struct Table<'a> {
     path: String,
     left: Map<String, Value>,
@@ -165,9 +166,9 @@ impl<'a> Table<'a> {
         found
     }
 
-    fn close(self, errors: &mut Errors) {
+    fn report_unknown_keys(self, errors: &mut Errors) {
         for key in self.left.keys() {
-            errors.add(&self.at(key), format!("is no setting; there are: {}", self.keys.join(", ")));
+            errors.add(&self.at(key), format!("is not a setting; the settings here are: {}", self.keys.join(", ")));
         }
     }
 }
@@ -176,7 +177,7 @@ fn text(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
         _ => {
-            errors.add(path, "must be a text that is not empty");
+            errors.add(path, "must be a non-empty text");
             None
         }
     }
@@ -224,7 +225,7 @@ fn language(value: &Value, path: &str, errors: &mut Errors) -> Option<Language> 
 fn zone(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     let name = text(value, path, errors)?;
     if jiff::tz::TimeZone::get(&name).is_err() {
-        errors.add(path, "is no IANA time zone (such as Europe/Bucharest)");
+        errors.add(path, "is not an IANA time zone (such as Europe/Bucharest)");
         return None;
     }
     Some(name)
@@ -251,8 +252,9 @@ fn hold_minutes(value: &Value, path: &str, errors: &mut Errors) -> Option<u32> {
 }
 
 fn offsets(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<u32>> {
-    let twice = value.as_array().is_some_and(|all| all.iter().enumerate().any(|(at, one)| all[..at].contains(one)));
-    if twice {
+    let has_duplicate =
+        value.as_array().is_some_and(|all| all.iter().enumerate().any(|(at, item)| all[..at].contains(item)));
+    if has_duplicate {
         errors.add(path, "names the same minutes twice");
     }
     let offsets = list(value, path, errors, minutes)?;
@@ -285,7 +287,7 @@ fn channel_list(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Ch
     Some(channels)
 }
 
-fn only_messages(value: &Value, path: &str, errors: &mut Errors) {
+fn check_message_names(value: &Value, path: &str, errors: &mut Errors) {
     for key in value
         .as_object()
         .into_iter()
@@ -293,12 +295,15 @@ fn only_messages(value: &Value, path: &str, errors: &mut Errors) {
         .map(|(key, _)| key)
         .filter(|key| !Message::NAMES.contains(&key.as_str()))
     {
-        errors.add(&format!("{path}.{key}"), format!("is no message; there are: {}", Message::NAMES.join(", ")));
+        errors.add(
+            &format!("{path}.{key}"),
+            format!("is not a message; the messages are: {}", Message::NAMES.join(", ")),
+        );
     }
 }
 
 fn channels(value: &Value, path: &str, errors: &mut Errors) -> Option<BTreeMap<String, Vec<Channel>>> {
-    only_messages(value, path, errors);
+    check_message_names(value, path, errors);
     table_of(value, path, errors, channel_list)
 }
 
@@ -308,63 +313,63 @@ fn provider_among(value: &Value, path: &str, errors: &mut Errors, fits: fn(Provi
     Provider::ALL.into_iter().find(|it| it.name() == name)
 }
 
-fn templated(value: &Value, path: &str, errors: &mut Errors) -> Option<Provider> {
+fn template_provider(value: &Value, path: &str, errors: &mut Errors) -> Option<Provider> {
     provider_among(value, path, errors, Provider::has_templates)
 }
 
-fn texter(value: &Value, path: &str, errors: &mut Errors) -> Option<Provider> {
+fn sms_provider(value: &Value, path: &str, errors: &mut Errors) -> Option<Provider> {
     provider_among(value, path, errors, |it| it.channel() == Channel::Sms)
 }
 
-fn mailer(value: &Value, path: &str, errors: &mut Errors) -> Option<Provider> {
+fn email_provider(value: &Value, path: &str, errors: &mut Errors) -> Option<Provider> {
     provider_among(value, path, errors, |it| it.channel() == Channel::Email)
 }
 
-fn order_of(value: &Value, path: &str, errors: &mut Errors, item: Reader<Provider>) -> Option<Vec<Provider>> {
+fn provider_order(value: &Value, path: &str, errors: &mut Errors, item: Reader<Provider>) -> Option<Vec<Provider>> {
     let order = list(value, path, errors, item)?;
     if order.iter().enumerate().any(|(at, one)| order[..at].contains(one)) {
         errors.add(path, "names the same provider twice");
     }
     if order.is_empty() {
-        errors.add(path, "must name a provider at least; what is not to be sent is left out of `channels`");
+        errors.add(path, "must name at least one provider; to send nothing, leave the channel out of `channels`");
     }
     Some(order)
 }
 
-fn texters(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Provider>> {
-    order_of(value, path, errors, texter)
+fn sms_providers(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Provider>> {
+    provider_order(value, path, errors, sms_provider)
 }
 
-fn mailers(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Provider>> {
-    order_of(value, path, errors, mailer)
+fn email_providers(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Provider>> {
+    provider_order(value, path, errors, email_provider)
 }
 
 fn message_providers(value: &Value, path: &str, errors: &mut Errors) -> Option<MessageProviders> {
     let mut table = Table::open(value, path.to_owned(), errors)?;
     let own = MessageProviders {
-        sms: table.optional("sms", errors, texters),
-        email: table.optional("email", errors, mailers),
+        sms: table.optional("sms", errors, sms_providers),
+        email: table.optional("email", errors, email_providers),
     };
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(own)
 }
 
 fn messages_providers(value: &Value, path: &str, errors: &mut Errors) -> Option<BTreeMap<String, MessageProviders>> {
-    only_messages(value, path, errors);
+    check_message_names(value, path, errors);
     table_of(value, path, errors, message_providers)
 }
 
 fn providers(value: &Value, path: &str, errors: &mut Errors) -> Option<Providers> {
     let mut providers = Providers::default();
     let mut table = Table::open(value, path.to_owned(), errors)?;
-    table.read("sms", errors, texters, |it| providers.sms = it);
-    table.read("email", errors, mailers, |it| providers.email = it);
+    table.read("sms", errors, sms_providers, |it| providers.sms = it);
+    table.read("email", errors, email_providers, |it| providers.email = it);
     table.read("messages", errors, messages_providers, |it| providers.messages = it);
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(providers)
 }
 
-/// `+40712345678`, letters of a name, or a messaging service's id.
+/// Reads Twilio's sender: `+40712345678`, a name, or a messaging service's id.
 fn twilio_sender(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     let found = value.as_str().map(str::trim).filter(|text| {
         let is_service = Senders::is_messaging_service(text);
@@ -374,14 +379,16 @@ fn twilio_sender(value: &Value, path: &str, errors: &mut Errors) -> Option<Strin
         is_service || is_name || Phone::parse(text).is_ok()
     });
     if found.is_none() {
-        errors
-            .add(path, "must be a messaging service (MG and 32 hex digits), a number with +, or a name of 11 letters");
+        errors.add(
+            path,
+            "must be a messaging service (MG and 32 hex digits), a number with +, or a name of at most 11 letters",
+        );
     }
     found.map(str::to_owned)
 }
 
 fn address(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
-    let found = value.as_str().map(str::trim).filter(|text| form::email(text).is_some());
+    let found = value.as_str().map(str::trim).filter(|text| form::parse_email(text).is_some());
     if found.is_none() {
         errors.add(path, "must be an e-mail address");
     }
@@ -397,7 +404,7 @@ fn senders(value: &Value, path: &str, errors: &mut Errors) -> Option<Senders> {
         reply_to: table.optional("reply_to", errors, address),
         ses_configuration_set: table.optional("ses_configuration_set", errors, text),
     };
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(senders)
 }
 
@@ -413,7 +420,7 @@ fn wording(value: &Value, path: &str, errors: &mut Errors) -> Option<Wording> {
         text: table.optional("text", errors, text),
         html: table.optional("html", errors, text),
     };
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(Wording { message: message?, ..wording })
 }
 
@@ -424,7 +431,7 @@ fn wordings(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Wordin
             (&other.message, other.language, &other.event_type) == (&one.message, one.language, &one.event_type)
         };
         if wordings[..at].iter().any(same) {
-            errors.add(&format!("{path}[{at}]"), "is for the same message, language and event type as one above");
+            errors.add(&format!("{path}[{at}]"), "has the same message, language and event type as an earlier one");
         }
     }
     Some(wordings)
@@ -470,7 +477,7 @@ fn time_of_day(value: &Value, path: &str, errors: &mut Errors) -> Option<Time> {
     found
 }
 
-/// Longer than this, and there would be no hour left to move a message to.
+/// In hours. With longer quiet hours there would be too little time to which a message can be moved.
 const LONGEST_QUIET_HOURS: i64 = 16;
 
 fn quiet_hours(value: &Value, path: &str, errors: &mut Errors) -> Option<QuietHours> {
@@ -479,19 +486,19 @@ fn quiet_hours(value: &Value, path: &str, errors: &mut Errors) -> Option<QuietHo
     table.read("from", errors, time_of_day, |it| hours.from = it);
     table.read("until", errors, time_of_day, |it| hours.until = it);
     table.read("useful_minutes", errors, minutes, |it| hours.useful_minutes = it);
-    table.close(errors);
+    table.report_unknown_keys(errors);
     let minutes = hours.until.duration_since(hours.from).as_mins();
     if minutes.rem_euclid(24 * 60) > LONGEST_QUIET_HOURS * 60 {
-        errors.add(path, format!("are longer than {LONGEST_QUIET_HOURS} hours: when would anybody be reminded?"));
+        errors.add(path, format!("are longer than {LONGEST_QUIET_HOURS} hours"));
     }
     Some(hours)
 }
 
-/// Of our languages only Romanian loses little by it.
+/// Reads the languages whose SMS have no diacritics. Only Romanian stays readable without them.
 fn transliterated(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Language>> {
     let languages = list(value, path, errors, language)?;
     if languages.iter().any(|it| *it != Language::Romanian) {
-        errors.add(path, "may hold ro only: the others need no transliteration, or have none");
+        errors.add(path, "can only have ro: the other languages need no transliteration, or have none");
     }
     Some(languages)
 }
@@ -511,12 +518,12 @@ fn message_name(value: &Value, path: &str, errors: &mut Errors) -> Option<String
 fn template(value: &Value, path: &str, errors: &mut Errors) -> Option<Template> {
     let mut table = Table::open(value, path.to_owned(), errors)?;
     let message = table.required("message", errors, message_name);
-    let provider = table.required("provider", errors, templated);
+    let provider = table.required("provider", errors, template_provider);
     let language = table.optional("language", errors, language);
     let event_type = table.optional("event_type", errors, text);
     let id = table.required("id", errors, text);
     let text = table.optional("text", errors, text);
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(Template { message: message?, provider: provider?, language, event_type, id: id?, text })
 }
 
@@ -530,7 +537,7 @@ fn templates(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Templ
         if templates[..at].iter().any(|other| same(&other)) {
             errors.add(
                 &format!("{path}[{at}]"),
-                "is for the same message, provider, language and event type as one above",
+                "has the same message, provider, language and event type as an earlier one",
             );
         }
     }
@@ -546,7 +553,7 @@ fn event_type(value: &Value, path: &str, errors: &mut Errors) -> Option<EventTyp
     own.reconfirm_minutes = table.optional("reconfirm_minutes", errors, reconfirmations);
     own.survey_url = table.optional("survey_url", errors, url);
     own.channels = table.optional("channels", errors, channels).unwrap_or_default();
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(own)
 }
 
@@ -570,7 +577,7 @@ fn host(value: &Value, path: &str, errors: &mut Errors) -> Option<HostContact> {
         language: table.optional("language", errors, language),
         zone: table.optional("zone", errors, zone),
     };
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(contact)
 }
 
@@ -581,7 +588,7 @@ fn hosts(value: &Value, path: &str, errors: &mut Errors) -> Option<BTreeMap<Stri
 fn address_or_domain(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
     let found = value.as_str().map(str::trim).filter(|text| {
         let address = if text.starts_with('@') { format!("any{text}") } else { (*text).to_owned() };
-        form::email(&address).is_some()
+        form::parse_email(&address).is_some()
     });
     if found.is_none() {
         errors.add(path, "must be an e-mail address, or a domain such as @example.com");
@@ -602,14 +609,14 @@ fn booking(value: &Value, path: &str, errors: &mut Errors) -> Option<BookingSett
     table.read("requests_per_minute", errors, number, |it| booking.requests_per_minute = it);
     table.read("hold_minutes", errors, hold_minutes, |it| booking.hold_minutes = it);
     table.read("never_guests", errors, never_guests, |it| booking.never_guests = it);
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(booking)
 }
 
 fn topic_words(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<String>> {
     let words = texts(value, path, errors)?;
     if words.is_empty() {
-        errors.add(path, "must hold a word at least");
+        errors.add(path, "must have at least one word");
     }
     Some(words)
 }
@@ -620,7 +627,7 @@ fn topic(value: &Value, path: &str, errors: &mut Errors) -> Option<Topic> {
     let words = table.required("words", errors, topic_words);
     let event_type = table.required("event_type", errors, text);
     let host = table.optional("host", errors, text);
-    table.close(errors);
+    table.report_unknown_keys(errors);
     Some(Topic { name: name?, words: words?, event_type: event_type?, host })
 }
 
@@ -628,7 +635,7 @@ fn topics(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<Topic>> 
     let topics = list(value, path, errors, topic)?;
     for (at, one) in topics.iter().enumerate() {
         if topics[..at].iter().any(|other| other.name.trim().to_lowercase() == one.name.trim().to_lowercase()) {
-            errors.add(&format!("{path}[{at}].name"), "is the name of one above");
+            errors.add(&format!("{path}[{at}].name"), "is the name of an earlier topic");
         }
     }
     Some(topics)
@@ -653,9 +660,9 @@ fn logging(value: &Value, path: &str, errors: &mut Errors) -> Option<Logging> {
         level_until: table.optional("level_until", errors, instant),
         webhooks_until: table.optional("webhooks_until", errors, instant),
     };
-    table.close(errors);
+    table.report_unknown_keys(errors);
     if logging.level.is_some() && value.get("level_until").is_none() {
-        errors.add(&format!("{path}.level_until"), "is missing: a level set here must say when it ends");
+        errors.add(&format!("{path}.level_until"), "is missing: it must say when the level expires");
     }
     Some(logging)
 }
@@ -676,7 +683,7 @@ mod tests {
     }
 
     #[test]
-    fn every_error_is_listed_with_its_place() {
+    fn every_error_is_listed_with_its_path() {
         let errors = Settings::check(&json!({
             "default_language": "fr",
             "fallback_zone": "Mars/Olympus",
@@ -710,7 +717,7 @@ mod tests {
         let list: Vec<_> = errors.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(list.join("\n"), @r#"
         default_language: must be one of en, ro, da, zh-Hant
-        fallback_zone: is no IANA time zone (such as Europe/Bucharest)
+        fallback_zone: is not an IANA time zone (such as Europe/Bucharest)
         default_region: must be a country of two capital letters, such as RO
         reminder_minutes: names the same minutes twice
         reminder_minutes[2]: must be a whole number of minutes from 1 to 527040
@@ -718,44 +725,45 @@ mod tests {
         survey_url: must be an address that begins with https://
         calendar_file: must be one of off, publish, request
         quiet_hours.useful_minutes: must be a whole number of minutes from 1 to 527040
-        quiet_hours: are longer than 16 hours: when would anybody be reminded?
-        transliterate: may hold ro only: the others need no transliteration, or have none
+        quiet_hours: are longer than 16 hours
+        transliterate: can only have ro: the other languages need no transliteration, or have none
         sms_price: must be an amount and a currency, such as "0.045 EUR"
         providers.sms: names the same provider twice
         providers.email[0]: must be one of vai, ses, brevo
-        providers.messages.hello: is no message; there are: confirmation, move, cancellation, reminder, follow_up, no_show, host_notice, reconfirmation, not_booked
-        providers.messages.hello.sms: must name a provider at least; what is not to be sent is left out of `channels`
-        senders.twilio: must be a messaging service (MG and 32 hex digits), a number with +, or a name of 11 letters
+        providers.messages.hello: is not a message; the messages are: confirmation, move, cancellation, reminder, follow_up, no_show, host_notice, reconfirmation, not_booked
+        providers.messages.hello.sms: must name at least one provider; to send nothing, leave the channel out of `channels`
+        senders.twilio: must be a messaging service (MG and 32 hex digits), a number with +, or a name of at most 11 letters
         senders.email: must be an e-mail address
         templates[0].message: must be one of confirmation, move, cancellation, reminder, follow_up, no_show, host_notice, reconfirmation, not_booked
         templates[0].provider: must be one of engagelab, vai
         templates[0].id: is missing
-        wording[0].sms: must be a text that is not empty
-        wording[1].colour: is no setting; there are: message, language, event_type, sms, subject, text, html
-        wording[1]: is for the same message, language and event type as one above
+        wording[0].sms: must be a non-empty text
+        wording[1].colour: is not a setting; the settings here are: message, language, event_type, sms, subject, text, html
+        wording[1]: has the same message, language and event type as an earlier one
         event_types.Sales Demo.channels.reminder[0]: must be one of sms, email
         hosts.a@example.com.phone: must be a phone number with + and country code
         host_phone: must be a phone number with + and country code
         booking.per_minute: must be a whole number from 1 to 100000
         booking.hold_minutes: must be a whole number of minutes from 1 to 60
         booking.never_guests[1]: must be an e-mail address, or a domain such as @example.com
-        booking.per_week: is no setting; there are: per_minute, per_hour, per_day, requests_per_minute, hold_minutes, never_guests
-        topics[0].words: must hold a word at least
+        booking.per_week: is not a setting; the settings here are: per_minute, per_hour, per_day, requests_per_minute, hold_minutes, never_guests
+        topics[0].words: must have at least one word
         topics[0].event_type: is missing
-        topics[1].words[1]: must be a text that is not empty
-        topics[1].hosts: is no setting; there are: name, words, event_type, host
-        logging.level_until: is missing: a level set here must say when it ends
-        colour: is no setting; there are: default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, quiet_hours, stop_words, start_words, transliterate, sms_price, time_words, help_after_minutes, channels, providers, senders, templates, wording, event_types, hosts, host_phone, booking, topics, logging
+        topics[1].words[1]: must be a non-empty text
+        topics[1].hosts: is not a setting; the settings here are: name, words, event_type, host
+        logging.level_until: is missing: it must say when the level expires
+        colour: is not a setting; the settings here are: default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, quiet_hours, stop_words, start_words, transliterate, sms_price, time_words, help_after_minutes, channels, providers, senders, templates, wording, event_types, hosts, host_phone, booking, topics, logging
         "#);
     }
 
     #[test]
-    fn whoever_sends_must_have_somebody_to_send_as() {
+    fn a_provider_that_sends_needs_a_sender() {
         let problems = |document: Value| Settings::check(&document).map(drop).map_err(|errors| errors[0].to_string());
         let twilio = json!({"sms": ["engagelab", "twilio"]});
         assert_eq!(
             problems(json!({"providers": twilio})),
-            Err("senders.twilio: is missing: Twilio is to send, from which number or messaging service?".to_owned())
+            Err("senders.twilio: is missing: Twilio needs a number, a name or a messaging service to send from"
+                .to_owned())
         );
         for sender in ["MG0123456789abcdef0123456789abcdef", "+15005550006", "VAI Portal"] {
             assert_eq!(problems(json!({"providers": twilio, "senders": {"twilio": sender}})), Ok(()), "{sender}");
@@ -763,7 +771,7 @@ mod tests {
         let brevo = json!({"messages": {"reminder": {"email": ["brevo"]}}});
         assert_eq!(
             problems(json!({"providers": brevo})),
-            Err("senders.email: is missing: Brevo is to send e-mail, from which address?".to_owned())
+            Err("senders.email: is missing: Brevo needs an address to send e-mail from".to_owned())
         );
     }
 
@@ -781,21 +789,21 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_nothing_but_such_a_word_stops_or_starts() {
+    fn only_a_reply_that_is_exactly_a_stop_or_start_word_counts() {
         let settings = Settings::default();
         for stop in ["STOP", " stop. ", "Stop!", "oprește", "停止"] {
-            assert_eq!(settings.wants_to_stop(stop), Some(true), "{stop}");
+            assert_eq!(settings.parse_opt_out(stop), Some(true), "{stop}");
         }
         for start in ["START", "unstop"] {
-            assert_eq!(settings.wants_to_stop(start), Some(false), "{start}");
+            assert_eq!(settings.parse_opt_out(start), Some(false), "{start}");
         }
         for other in ["CANCEL", "please cancel my booking", "stop calling it a demo", "", "?", "OK"] {
-            assert_eq!(settings.wants_to_stop(other), None, "{other}");
+            assert_eq!(settings.parse_opt_out(other), None, "{other}");
         }
     }
 
     #[test]
-    fn what_is_set_for_booking_leaves_the_rest_as_it_is() {
+    fn booking_settings_that_are_left_out_keep_their_defaults() {
         let topic = |name: &str| json!({"name": name, "words": ["price"], "event_type": "sales-demo"});
         let settings = Settings::check(&json!({
             "booking": {"per_minute": 500, "never_guests": ["bot@vai.example", "@Vai.example"]},
@@ -811,6 +819,6 @@ mod tests {
         assert_eq!(older, BookingSettings { hold_minutes: 5, ..BookingSettings::default() });
 
         let errors = Settings::check(&json!({"topics": [topic("Sales"), topic("sales ")]})).expect_err("an error");
-        assert_eq!(errors[0].to_string(), "topics[1].name: is the name of one above");
+        assert_eq!(errors[0].to_string(), "topics[1].name: is the name of an earlier topic");
     }
 }

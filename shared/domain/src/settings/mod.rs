@@ -1,6 +1,6 @@
 //! The settings of a connection: a typed document with a documented default (`settings.default.toml`).
 //!
-//! [`Settings::check`] reads a whole document and lists every error in it, so that nothing wrong is ever stored.
+//! [`Settings::check`] reads a whole document and lists every error, so that a wrong document is never stored.
 
 mod check;
 
@@ -15,10 +15,10 @@ pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
 use crate::{Language, Leg, Message, Phone, uri_uuid};
 
-/// The documented default, as text. [`Settings::default`] is the same; a test compares them.
+/// The documented default, as text. It equals [`Settings::default`]; a test compares them.
 pub const DEFAULT_TOML: &str = include_str!("../../settings.default.toml");
 
-/// Who sends, in order of preference: the next takes over when one can't or won't.
+/// The providers, in order of preference. If one cannot or will not send, the next one tries.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Providers {
@@ -26,11 +26,11 @@ pub struct Providers {
     pub sms: Vec<Provider>,
     /// E-mail.
     pub email: Vec<Provider>,
-    /// What differs for one message, by its name.
+    /// The exceptions, by the message's name.
     pub messages: BTreeMap<String, MessageProviders>,
 }
 
-/// Who sends one message, where that differs.
+/// The providers of one message, if they differ.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MessageProviders {
@@ -46,7 +46,7 @@ impl Default for Providers {
     }
 }
 
-/// Whom messages come from.
+/// The senders of messages.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
@@ -59,13 +59,13 @@ pub struct Senders {
 }
 
 impl Senders {
-    /// Whether Twilio's sender is a messaging service, which chooses the number itself: `MG` and 32 hex digits.
+    /// Returns whether Twilio's sender is a messaging service (`MG` and 32 hex digits), which chooses the number.
     pub fn is_messaging_service(sender: &str) -> bool {
         sender.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit()))
     }
 }
 
-/// Wording of the connection's own for one message. What it leaves out keeps ours.
+/// The connection's own wording for one message. A part that is left out keeps our wording.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Wording {
@@ -81,12 +81,12 @@ pub struct Wording {
     pub subject: Option<String>,
     /// The e-mail as plain text.
     pub text: Option<String>,
-    /// The e-mail as HTML: what stands inside the layout.
+    /// The e-mail as HTML: the content inside the layout.
     pub html: Option<String>,
 }
 
-/// When nobody wants to be texted, by the recipient's clock: from the one time to the other, over midnight. The same
-/// time twice: never.
+/// The hours without timed SMS, in the recipient's time zone. They may include midnight. If both times are equal, there
+/// are none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QuietHours {
@@ -96,11 +96,11 @@ pub struct QuietHours {
     /// When they end.
     #[serde(with = "time_of_day")]
     pub until: Time,
-    /// A reminder is still of use in the morning when it comes so many minutes before the start.
+    /// A reminder may be moved to the morning if it is then sent at least this many minutes before the start.
     pub useful_minutes: u32,
 }
 
-/// A time of day as people write it: `21:00`.
+/// A time of day, such as `21:00`.
 mod time_of_day {
     use jiff::civil::Time;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -128,13 +128,13 @@ pub enum CalendarFile {
     /// None.
     #[default]
     Off,
-    /// One to add to one's calendar.
+    /// A file to add to a calendar.
     Publish,
     /// An invitation to answer.
     Request,
 }
 
-/// What a segment of an SMS costs, for estimates; written as `0.045 EUR`.
+/// The price of an SMS segment, for estimates; written as `0.045 EUR`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Price {
@@ -159,7 +159,7 @@ impl From<Price> for String {
 }
 
 impl Price {
-    /// Reads `0.045 EUR`.
+    /// Parses a price, such as `0.045 EUR`.
     pub fn parse(text: &str) -> Option<Self> {
         let (amount, currency) = text.trim().split_once(' ')?;
         let (whole, part) = amount.split_once('.').unwrap_or((amount, ""));
@@ -170,7 +170,7 @@ impl Price {
         (fits && is_currency).then(|| Self { micros, currency: currency.to_owned() })
     }
 
-    /// The price of so many: `0.09 EUR`.
+    /// Returns the price of a number of segments, such as `0.09 EUR`.
     pub fn times(&self, count: usize) -> String {
         let micros = self.micros.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX));
         let part = format!("{:06}", micros % 1_000_000);
@@ -184,7 +184,7 @@ impl Price {
 pub struct Template {
     /// The message, by name.
     pub message: String,
-    /// Whose template it is.
+    /// The provider that has the template.
     pub provider: Provider,
     /// For this language only.
     #[serde(default)]
@@ -192,14 +192,14 @@ pub struct Template {
     /// For this event type only: name, URI or UUID.
     #[serde(default)]
     pub event_type: Option<String>,
-    /// The provider's id of it.
+    /// The provider's id of the template.
     pub id: String,
-    /// What it says, as the provider approved it: for previews, and to check its variables.
+    /// Its text, as approved by the provider: for previews, and to check its variables.
     #[serde(default)]
     pub text: Option<String>,
 }
 
-/// What differs for one event type.
+/// The exceptions for one event type.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct EventTypeSettings {
     /// The language of its messages.
@@ -211,10 +211,10 @@ pub struct EventTypeSettings {
     /// Its follow-ups.
     #[serde(default)]
     pub follow_up_minutes: Option<Vec<u32>>,
-    /// Its requests to confirm once more.
+    /// Its requests to reconfirm.
     #[serde(default)]
     pub reconfirm_minutes: Option<Vec<u32>>,
-    /// Where its invitees say how it was.
+    /// The survey for its invitees.
     #[serde(default)]
     pub survey_url: Option<String>,
     /// Its channels, by message.
@@ -225,10 +225,10 @@ pub struct EventTypeSettings {
 /// A host's own contact.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct HostContact {
-    /// A number that may be texted.
+    /// The number for SMS.
     #[serde(default)]
     pub phone: Option<Phone>,
-    /// Whether notices may go to the address at Calendly.
+    /// Whether notices may be sent to the e-mail address at Calendly.
     #[serde(default)]
     pub email: bool,
     /// The host's language.
@@ -239,7 +239,7 @@ pub struct HostContact {
     pub zone: Option<String>,
 }
 
-/// Who gets e-mails of ours.
+/// Who gets our e-mails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MailFor {
@@ -249,28 +249,28 @@ pub enum MailFor {
     All,
 }
 
-/// Logging that switches itself off again.
+/// Log settings that expire.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Logging {
-    /// A level for a while: error, warn, info, debug or trace.
+    /// A log level: error, warn, info, debug or trace.
     #[serde(default)]
     pub level: Option<String>,
-    /// Until when the level holds.
+    /// When the level expires.
     #[serde(default)]
     pub level_until: Option<Timestamp>,
-    /// Until when the masked shape of each webhook is logged.
+    /// When logging of the masked form of each webhook ends.
     #[serde(default)]
     pub webhooks_until: Option<Timestamp>,
 }
 
 impl Logging {
-    /// The log level that the settings ask for at an instant; `None` for the function's own.
+    /// Returns the log level at an instant; `None` for the function's own level.
     pub fn level_at(&self, now: Timestamp) -> Option<&str> {
         self.level.as_deref().filter(|_| self.level_until.is_some_and(|until| now < until))
     }
 }
 
-/// How VAI's agents book.
+/// The settings for bookings by VAI's agents.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
@@ -297,22 +297,22 @@ impl Default for BookingSettings {
 }
 
 impl BookingSettings {
-    /// How many bookings a host's budget holds.
+    /// Returns the limits of a host's budget.
     pub fn limits(&self) -> Limits {
         Limits { per_minute: self.per_minute, per_hour: self.per_hour, per_day: self.per_day }
     }
 }
 
-/// What people may want to talk about, and the event type for it.
+/// A topic that people may want to talk about, and its event type.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Topic {
-    /// What the topic is called.
+    /// The topic's name.
     pub name: String,
-    /// Words that speak of it.
+    /// The words for it.
     pub words: Vec<String>,
-    /// The event type it leads to: name, slug, URI or UUID.
+    /// Its event type: name, slug, URI or UUID.
     pub event_type: String,
-    /// Whose event type: name, e-mail address, URI or UUID.
+    /// The host of the event type: name, e-mail address, URI or UUID.
     #[serde(default)]
     pub host: Option<String>,
 }
@@ -383,7 +383,8 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// The carriers' English words, and those of our languages. CANCEL is left out: people say it of their booking.
+/// Returns the carriers' English words, and the words of our languages. CANCEL is left out: people use it for their
+/// booking.
 fn default_stop_words() -> Vec<String> {
     words(&[
         "STOP",
@@ -501,32 +502,36 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether to act on a leg's event type at all.
+    /// Returns whether to act on a leg's event type.
     pub fn acts_on(&self, leg: &Leg) -> bool {
         self.act_on.is_empty() || self.act_on.iter().any(|key| names(key, leg))
     }
 
-    /// Minutes before the start at which this leg's reminders go out.
+    /// Returns when this leg's reminders are sent, in minutes before the start.
     pub fn reminders_of(&self, leg: &Leg) -> &[u32] {
-        self.of(leg).and_then(|own| own.reminder_minutes.as_deref()).unwrap_or(&self.reminder_minutes)
+        self.event_type_settings(leg).and_then(|own| own.reminder_minutes.as_deref()).unwrap_or(&self.reminder_minutes)
     }
 
-    /// Minutes after the end at which this leg's follow-ups go out.
+    /// Returns when this leg's follow-ups are sent, in minutes after the end.
     pub fn follow_ups_of(&self, leg: &Leg) -> &[u32] {
-        self.of(leg).and_then(|own| own.follow_up_minutes.as_deref()).unwrap_or(&self.follow_up_minutes)
+        self.event_type_settings(leg)
+            .and_then(|own| own.follow_up_minutes.as_deref())
+            .unwrap_or(&self.follow_up_minutes)
     }
 
-    /// Minutes before the start at which this leg's invitee is asked to confirm once more.
+    /// Returns when this leg's invitee is asked to reconfirm, in minutes before the start.
     pub fn reconfirmations_of(&self, leg: &Leg) -> &[u32] {
-        self.of(leg).and_then(|own| own.reconfirm_minutes.as_deref()).unwrap_or(&self.reconfirm_minutes)
+        self.event_type_settings(leg)
+            .and_then(|own| own.reconfirm_minutes.as_deref())
+            .unwrap_or(&self.reconfirm_minutes)
     }
 
-    /// Where this leg's invitee says how it was.
+    /// Returns the survey for this leg's invitee.
     pub fn survey_of(&self, leg: &Leg) -> Option<&str> {
-        self.of(leg).and_then(|own| own.survey_url.as_deref()).or(self.survey_url.as_deref())
+        self.event_type_settings(leg).and_then(|own| own.survey_url.as_deref()).or(self.survey_url.as_deref())
     }
 
-    /// Who sends a message by a channel, in order of preference.
+    /// Returns the providers of a message by a channel, in order of preference.
     pub fn providers_of(&self, message: Message, channel: Channel) -> &[Provider] {
         let own = self.providers.messages.get(message.name());
         match channel {
@@ -535,15 +540,15 @@ impl Settings {
         }
     }
 
-    /// The contact of a host, by the address at Calendly; upper and lower case are the same.
+    /// Returns the contact of a host, by the e-mail address at Calendly. Upper and lower case do not matter.
     pub fn host(&self, email: &str) -> Option<&HostContact> {
         self.hosts.iter().find(|(key, _)| key.eq_ignore_ascii_case(email)).map(|(_, contact)| contact)
     }
 
-    /// The connection's own wording of a message; each part the most particular there is: the one for this event type
-    /// before the general one, the one for this language before the one for any.
+    /// Returns the connection's own wording of a message. Each part is the most specific one: first for the event type,
+    /// then for the language, then the general one.
     pub fn wording_of(&self, message: Message, language: Language, leg: &Leg) -> Wording {
-        let mut fitting: Vec<_> = self
+        let mut matching: Vec<_> = self
             .wording
             .iter()
             .filter(|it| {
@@ -552,8 +557,8 @@ impl Settings {
                     && it.event_type.as_deref().is_none_or(|key| names(key, leg))
             })
             .collect();
-        fitting.sort_by_key(|it| std::cmp::Reverse((it.event_type.is_some(), it.language.is_some())));
-        let part = |of: fn(&Wording) -> &Option<String>| fitting.iter().find_map(|it| of(it).clone());
+        matching.sort_by_key(|it| std::cmp::Reverse((it.event_type.is_some(), it.language.is_some())));
+        let part = |get: fn(&Wording) -> &Option<String>| matching.iter().find_map(|it| get(it).clone());
         Wording {
             message: message.name().to_owned(),
             language: Some(language),
@@ -565,12 +570,12 @@ impl Settings {
         }
     }
 
-    /// What a reply says about being texted: `Some(true)` to be left alone, `Some(false)` to be texted again. Only a
-    /// reply that is nothing but such a word says so: "cancel my booking" is for somebody to read.
-    pub fn wants_to_stop(&self, reply: &str) -> Option<bool> {
-        let bare = |text: &str| text.trim().trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-        let reply = bare(reply);
-        let is_one_of = |words: &[String]| words.iter().any(|word| bare(word) == reply);
+    /// Parses a reply to an SMS: `Some(true)` is an opt-out, `Some(false)` an opt-in, `None` any other reply. The whole
+    /// reply must be a stop or start word: "cancel my booking" is not an opt-out.
+    pub fn parse_opt_out(&self, reply: &str) -> Option<bool> {
+        let normalize = |text: &str| text.trim().trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let reply = normalize(reply);
+        let is_one_of = |words: &[String]| words.iter().any(|word| normalize(word) == reply);
         if is_one_of(&self.stop_words) {
             Some(true)
         } else if is_one_of(&self.start_words) {
@@ -580,21 +585,21 @@ impl Settings {
         }
     }
 
-    /// The channels of a message about this leg.
+    /// Returns the channels of a message about this leg.
     pub fn channels_of(&self, message: Message, leg: &Leg) -> &[Channel] {
-        self.of(leg)
+        self.event_type_settings(leg)
             .and_then(|own| own.channels.get(message.name()))
             .or_else(|| self.channels.get(message.name()))
             .map_or(&[], Vec::as_slice)
     }
 
-    /// The language that the settings fix for this leg's event type.
+    /// Returns the language of this leg's event type in the settings.
     pub fn language_of(&self, leg: &Leg) -> Option<Language> {
-        self.of(leg).and_then(|own| own.language)
+        self.event_type_settings(leg).and_then(|own| own.language)
     }
 
-    /// The provider's template for a message: the one for this event type before the general one, the one for this
-    /// language before the one for any.
+    /// Returns the provider's template for a message. It is the most specific one: first for the event type, then for
+    /// the language, then the general one.
     pub fn template_of(&self, message: Message, provider: Provider, language: Language, leg: &Leg) -> Option<&str> {
         self.templates
             .iter()
@@ -608,31 +613,31 @@ impl Settings {
             .map(|it| it.id.as_str())
     }
 
-    /// Whether a question asks for the invitee's phone number.
+    /// Returns whether a question asks for the invitee's phone number.
     pub fn asks_for_phone(&self, question: &str) -> bool {
         let question = question.trim().to_lowercase();
         self.phone_questions.iter().any(|it| it.trim().to_lowercase() == question)
     }
 
-    /// Whether a cancellation's reason is about time.
+    /// Returns whether a cancellation's reason is about time.
     pub fn is_about_time(&self, reason: &str) -> bool {
         let reason = reason.to_lowercase();
         self.time_words.iter().any(|word| {
             let word = word.to_lowercase();
             reason.match_indices(&word).any(|(at, _)| {
-                // Scripts without spaces have no beginnings of words to look for.
+                // Scripts without spaces have no word boundaries.
                 !word.is_ascii() && word.chars().all(|c| c > '\u{2E80}')
                     || reason[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric())
             })
         })
     }
 
-    fn of(&self, leg: &Leg) -> Option<&EventTypeSettings> {
+    fn event_type_settings(&self, leg: &Leg) -> Option<&EventTypeSettings> {
         self.event_types.iter().find(|(key, _)| names(key, leg)).map(|(_, own)| own)
     }
 }
 
-/// Whether a key of the settings (a name, a URI or a UUID) names this leg's event type.
+/// Returns whether a key of the settings (a name, a URI or a UUID) identifies this leg's event type.
 fn names(key: &str, leg: &Leg) -> bool {
     key == leg.details.event_name
         || leg.details.event_type.as_ref().is_some_and(|uri| key == uri.as_str() || key == uri_uuid(uri.as_str()))
@@ -643,7 +648,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_about_time_are_recognised_in_each_language() {
+    fn reasons_about_time_are_recognized_in_each_language() {
         let settings = Settings::default();
         for reason in [
             "I'm too busy that day",
@@ -655,7 +660,7 @@ mod tests {
         ] {
             assert!(settings.is_about_time(reason), "{reason}");
         }
-        // "sometimes" holds "time", but no word begins with it there.
+        // "sometimes" contains "time", but not at the beginning of a word.
         for reason in ["Found another supplier", "I sometimes change my mind", "Nu mai sunt interesat", ""] {
             assert!(!settings.is_about_time(reason), "{reason}");
         }

@@ -32,13 +32,13 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Reads how Calendly sees a leg that we have changed there. Without an answer, its webhook will say so.
+    /// Reads a leg from Calendly after we changed it. If that fails, the webhook brings the change.
     pub(super) async fn fetch_changed_leg(&self, invitee: &InviteeUri) -> Option<Fact> {
         self.world().calendly().fetch_invitee(self.invocation.connection, invitee).await.ok().flatten()
     }
 
-    /// Reads how Calendly sees a meeting now, before a reminder of it is sent: the link is often made after the
-    /// booking, and webhooks can be late. `None` when nothing is new, or Calendly can't be asked.
+    /// Reads a meeting from Calendly before a reminder is sent: the link is often created after the booking, and
+    /// webhooks can be late. `None` if nothing has changed or the read fails.
     pub(super) async fn fetch_update(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
         let fetch = self.world().calendly().fetch_invitee(self.invocation.connection, invitee);
         let fact = self.invocation.limiter.run(fetch).await.ok().flatten()?;

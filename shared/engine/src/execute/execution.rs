@@ -14,17 +14,17 @@ use super::run::{CLOCK_SKEW, Run, Stop};
 use crate::invocation::{EngineError, Invocation, LEASE, ReceivedFact};
 use crate::ports::{Timers, World};
 
-/// What has to be decided on after commands were executed.
+/// What must be decided after commands were executed.
 #[derive(Default)]
 pub(crate) struct Execution {
-    /// What Calendly answered.
+    /// The facts in Calendly's answers.
     pub(crate) facts: Vec<Fact>,
-    /// Whether an SMS could not be sent: an e-mail may replace it.
+    /// Whether an SMS could not be sent. An e-mail may replace it.
     pub(crate) has_missed_sms: bool,
 }
 
 impl Execution {
-    /// Whether nothing has to be decided on.
+    /// Returns whether there is nothing to decide.
     pub(crate) fn is_finished(&self) -> bool {
         self.facts.is_empty() && !self.has_missed_sms
     }
@@ -34,7 +34,7 @@ impl Execution {
 enum CommandEnd {
     /// Nothing is left to do now.
     Finished,
-    /// An SMS could not be sent: an e-mail may replace it.
+    /// An SMS could not be sent. An e-mail may replace it.
     MissedSms,
     /// Calendly answered with a fact.
     Answered(Box<Fact>),
@@ -42,7 +42,7 @@ enum CommandEnd {
     Stopped(Stop),
 }
 
-/// Executes every command of a booking as far as possible now. New timers are set before old ones are removed.
+/// Executes every command of a booking, as far as possible now. New timers are created before old ones are removed.
 pub(crate) async fn execute<W: World>(
     invocation: Invocation<'_, W>,
     snapshot: &Snapshot,
@@ -74,13 +74,13 @@ pub(crate) async fn execute<W: World>(
         return Err(EngineError::Unfinished(open));
     }
     if is_held {
-        // By then the claims of the others are settled, or have lapsed.
+        // By then the other functions' claims are settled or have expired.
         run.schedule_recheck(run.now() + LEASE + SignedDuration::from_secs(1)).await?;
     }
     Ok(execution)
 }
 
-/// A composed command with all that its call needs.
+/// A composed command with everything that its call needs.
 enum Prepared<'a, M> {
     Message(&'a M, AddressedMessage),
     Vai(&'a M, VaiCall),
@@ -88,9 +88,9 @@ enum Prepared<'a, M> {
 }
 
 impl<W: World> Run<'_, W> {
-    /// Takes a command from state to state until it is final, waits for a timer, or stops in this invocation.
+    /// Advances a command from state to state until it is final, waits for a timer, or stops in this invocation.
     async fn execute_command(&self, mut command: Command) -> CommandEnd {
-        // What Calendly said of the meeting right before a reminder.
+        // The meeting as read from Calendly before a reminder.
         let mut update = None;
         loop {
             let now = self.now();
@@ -104,7 +104,7 @@ impl<W: World> Run<'_, W> {
                 State::Open if !command.is_due(now + CLOCK_SKEW) => self.set_timer(&command).await,
                 State::Claimed { until } if *until > now => return CommandEnd::Stopped(Stop::Held),
                 State::Claimed { .. } => {
-                    // The function that claimed it was killed before it settled: the provider may have acted.
+                    // The function that claimed it was killed before it settled it. The provider may have acted.
                     let outcome = Outcome::Unknown { detail: "cut off before its outcome was written down".to_owned() };
                     let settled = command.clone().settle(outcome, now);
                     self.replace_command(&command, settled).await
@@ -149,30 +149,30 @@ impl<W: World> Run<'_, W> {
         CommandEnd::Finished
     }
 
-    /// Asks Calendly for the missing half of a move. A question needs no claim. Its answer is a fact like any other;
-    /// once that is committed, the question is no longer planned.
+    /// Fetches the missing half of a move from Calendly. A read needs no claim. Its answer is a fact; after the fact is
+    /// committed, the command is no longer planned.
     async fn ask_calendly(&self, command: &Command, now: Timestamp) -> CommandEnd {
         let outcome = match self.fetch_missing_half(command).await {
             Ok(fact) => return CommandEnd::Answered(Box::new(fact)),
             Err(outcome) => outcome,
         };
         let settled = match self.replace_command(command, command.clone().settle_question(outcome, now)).await {
-            Ok(again) if again.state == State::Open => self.set_timer(&again).await,
+            Ok(reopened) if reopened.state == State::Open => self.set_timer(&reopened).await,
             settled => settled,
         };
         settled.map_or_else(CommandEnd::Stopped, |_| CommandEnd::Finished)
     }
 
-    /// Claims a command, performs it and settles it; or skips it, when it should not be done any more; or moves it to
-    /// another hour. `update` is what Calendly says of the meeting now, where it was asked.
+    /// Claims a command, performs it and settles it. Skips it if it should no longer be done, or moves it out of quiet
+    /// hours. `update` is the meeting as read from Calendly, if it was read.
     async fn perform(
         &self,
         command: &Command,
         update: &mut Option<Box<Fact>>,
         now: Timestamp,
     ) -> Result<Command, Stop> {
-        if let Some(moved) = self.leave_quiet_hours(command, now) {
-            return self.replace_command(command, moved).await;
+        if let Some(changed) = self.leave_quiet_hours(command, now) {
+            return self.replace_command(command, changed).await;
         }
         let is_reminder = matches!(command.action.message(), Some(Message::Reminder { .. }));
         if is_reminder && update.is_none() && self.world().messaging().is_some() {
@@ -209,7 +209,7 @@ impl<W: World> Run<'_, W> {
         let now = self.now();
         let claimed = self.replace_command(command, command.clone().claim(now, now + LEASE, detail, contact)).await?;
         if !self.invocation.has_time_for_call() {
-            // Claiming took too long. Nothing was begun.
+            // Claiming took too long. Nothing was sent.
             let open = claimed.clone().with_state(State::Open, self.now(), None, None);
             self.replace_command(&claimed, open).await?;
             return Err(Stop::Open);
@@ -238,13 +238,13 @@ impl<W: World> Run<'_, W> {
         Ok(settled)
     }
 
-    /// Moves a command whose hour has come in quiet hours to another hour, or skips it: a retry, a booking that became
-    /// known late, or changed settings. `None` when it may be performed now.
+    /// Moves a command that is due in quiet hours to another time, or skips it. This happens for a retry, a booking
+    /// that became known late, or changed settings. `None` if it may be performed now.
     fn leave_quiet_hours(&self, command: &Command, now: Timestamp) -> Option<Command> {
         let leg = self.snapshot.booking.leg(&command.leg)?;
-        match command.action.hour_outside_quiet_hours(leg, now, self.settings, now) {
-            Ok(hour) if hour <= now + CLOCK_SKEW => None,
-            Ok(hour) => Some(command.clone().postpone_to(hour, now)),
+        match command.action.time_outside_quiet_hours(leg, now, self.settings, now) {
+            Ok(time) if time <= now + CLOCK_SKEW => None,
+            Ok(time) => Some(command.clone().postpone_to(time, now)),
             Err(reason) => Some(command.clone().skip(reason, now)),
         }
     }

@@ -17,14 +17,14 @@ pub(super) enum AddressedMessage {
 }
 
 impl AddressedMessage {
-    /// The recipient's address, hashed.
+    /// Returns the recipient's address, hashed.
     pub(super) fn contact(&self) -> &ContactKey {
         match self {
             Self::Sms { contact, .. } | Self::Email { contact, .. } => contact,
         }
     }
 
-    /// What the timeline says of it besides its outcome, without personal data.
+    /// Returns the detail for the timeline, without personal data.
     pub(super) fn detail(&self) -> String {
         match self {
             Self::Sms { order, source, .. } => order.detail(*source),
@@ -32,7 +32,7 @@ impl AddressedMessage {
         }
     }
 
-    /// The provider that sends it, and the one that takes over if that one does not.
+    /// Returns the provider that sends it, and the next one.
     pub(super) fn providers(&self) -> (Provider, Option<Provider>) {
         match self {
             Self::Sms { order, .. } => (order.provider, order.next),
@@ -50,15 +50,15 @@ impl AddressedMessage {
 
 /// Why a message is not sent now.
 pub(super) enum NotSent {
-    /// The recipient does not want it, or can't get it.
+    /// The recipient does not want it, or cannot receive it.
     Skip(Reason),
     /// A port gave no result.
     Stop(Stop),
 }
 
 impl<W: World> Run<'_, W> {
-    /// Finds out who gets a message and whether they opted out, and completes the message: a host's time zone, a new
-    /// link. Without these two it is sent all the same.
+    /// Determines the recipient, checks for an opt-out, and completes the message with the host's time zone and a new
+    /// link. If one of these two cannot be read, the message is sent without it.
     pub(super) async fn address_message(
         &self,
         messaging: &W::Messaging,
@@ -86,7 +86,7 @@ impl<W: World> Run<'_, W> {
             return Err(NotSent::Skip(reason));
         }
         if let AddressedMessage::Sms { contact, .. } = &addressed {
-            // Written before the SMS is sent: people may reply to one whose outcome is unknown.
+            // This is written before the SMS is sent, because people may reply to one whose outcome is unknown.
             let (booking, now) = (&self.snapshot.booking.id, self.now());
             store.record_reached(connection, contact, booking, &command.id, now).await.map_err(stop)?;
         }
@@ -118,7 +118,7 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Stores an opt-out that a provider reported by its refusal. If that fails, its next refusal reports it again.
+    /// Stores an opt-out that a provider reported with its refusal. If that fails, the next refusal reports it again.
     pub(super) async fn store_refused_opt_out(
         &self,
         command: &Command,

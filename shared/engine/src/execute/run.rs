@@ -1,4 +1,4 @@
-//! One run over a booking's commands, and what every destination uses of it.
+//! One run over a booking's commands, with the parts that all destinations use.
 
 use domain::{Command, Reason, Settings, Snapshot, State, error_chain};
 use jiff::{SignedDuration, Timestamp};
@@ -10,19 +10,19 @@ use crate::ports::{PortError, Store, TimerKind, Timers, World};
 /// SQS delays a message by at most 15 minutes.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
-/// A schedule that is nearer than this might be in the past by the time it is made.
+/// A schedule with a shorter wait could be in the past when it is created.
 const NEAREST_SCHEDULE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Clocks differ. A timer that fires this much too early has fired.
+/// Machines' clocks differ. A timer may fire this much too early.
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
-/// What ends the work on a command in this invocation.
+/// Why the work on a command ends in this invocation.
 pub(super) enum Stop {
-    /// The command is still open. The record has to come back.
+    /// The command is still open. The record must be delivered again.
     Open,
-    /// Another function holds the command.
+    /// Another function has claimed or changed the command.
     Held,
-    /// This function sends nothing. The due queue brings the command to one that does.
+    /// This function sends no messages. The due queue passes the command to a function that does.
     LeftToDueQueue,
 }
 
@@ -35,12 +35,12 @@ pub(super) struct Run<'a, W> {
 }
 
 impl<'a, W: World> Run<'a, W> {
-    /// The function's ports.
+    /// Returns the function's ports.
     pub(super) fn world(&self) -> &'a W {
         self.invocation.world
     }
 
-    /// The present instant.
+    /// Returns the time now.
     pub(super) fn now(&self) -> Timestamp {
         self.invocation.now()
     }
@@ -78,7 +78,7 @@ impl<'a, W: World> Run<'a, W> {
         Stop::Open
     }
 
-    /// Sets the timer that will bring a command back at its hour. Its name is the command's, so it needs no claim.
+    /// Sets the timer for a command's due time. The timer's name is derived from the command, so it needs no claim.
     pub(super) async fn set_timer(&self, command: &Command) -> Result<Command, Stop> {
         let now = self.now();
         let at = command.not_before.unwrap_or(now);
@@ -103,7 +103,7 @@ impl<'a, W: World> Run<'a, W> {
         }
     }
 
-    /// Has the booking looked at again at an instant.
+    /// Schedules a recheck of the booking at an instant.
     pub(super) async fn schedule_recheck(&self, at: Timestamp) -> Result<(), EngineError> {
         Ok(self.invocation.schedule_recheck(&self.snapshot.booking.id, at).await?)
     }

@@ -1,4 +1,4 @@
-//! The table, as functions with an API use it beyond [`Store`](super::store::Store).
+//! The table, for functions with an API, in addition to [`Store`](super::store::Store).
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
 use std::collections::BTreeMap;
@@ -9,18 +9,18 @@ use jiff::Timestamp;
 
 use super::error::{CommitError, PortError};
 
-/// All that a booking request needs to know before Calendly is asked, in one read.
+/// All data that a booking request needs before it is sent, from one read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RequestSnapshot {
     /// The booking, without its commands.
     pub booking: Booking,
     /// Its revision; 0 when there is none yet.
     pub revision: u64,
-    /// How many bookings were taken out of each bucket of the owner's budget.
+    /// The number of bookings in each bucket of the owner's budget.
     pub spent: BTreeMap<Bucket, u32>,
-    /// Until when Calendly takes no bookings of this owner, by its own answer.
+    /// When Calendly accepts bookings of this owner again, according to its own answer.
     pub closed_until: Option<Timestamp>,
-    /// When event types were last said to have changed.
+    /// When the last change of event types was reported.
     pub event_types_changed_at: Option<Timestamp>,
 }
 
@@ -30,17 +30,17 @@ pub enum ReserveError {
     /// The decision was not committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The last booking of this bucket was taken concurrently. Nothing was written.
+    /// Another function reserved the last booking of this bucket. Nothing was written.
     #[error("the budget is spent")]
     Spent(Bucket),
 }
 
-/// How many bookings are stored, past ones for 90 days.
+/// The numbers of stored bookings. Past ones are stored for 90 days.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct BookingCounts {
-    /// Active meetings that are still to come.
+    /// Active meetings that have not started.
     pub upcoming: u64,
-    /// Active meetings whose start has passed.
+    /// Active meetings that have started.
     pub past: u64,
     /// Canceled meetings.
     pub canceled: u64,
@@ -48,18 +48,19 @@ pub struct BookingCounts {
     pub moving: u64,
 }
 
-/// Everything that is stored of a booking.
+/// The stored data of a booking.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BookingRecord {
     /// The booking.
     pub booking: Booking,
-    /// The facts that it was folded from, in order of arrival.
+    /// Its facts, in order of arrival.
     pub facts: Vec<FactRecord>,
     /// Its commands.
     pub commands: Vec<Command>,
 }
 
-/// The table, as functions with an API use it. Each method is one call unless it says otherwise.
+/// The operations on the table that only functions with an API need. Each method makes one call of DynamoDB unless it
+/// says otherwise.
 pub trait ApiStore {
     /// Reads a [`RequestSnapshot`].
     async fn load_request(
@@ -70,8 +71,7 @@ pub trait ApiStore {
         buckets: &[Bucket],
     ) -> Result<RequestSnapshot, PortError>;
 
-    /// Commits a decision and takes one booking out of each bucket, unless a bucket has reached its cap. All or
-    /// nothing.
+    /// Commits a decision and counts one booking in each bucket, unless a bucket has reached its cap. All or nothing.
     async fn reserve_budget(
         &self,
         decision: &Decision,
@@ -79,7 +79,7 @@ pub trait ApiStore {
         caps: &[(Bucket, u32)],
     ) -> Result<(), ReserveError>;
 
-    /// Writes that Calendly takes no bookings of an owner until an instant, unless a later one is stored.
+    /// Stores that Calendly refuses bookings of an owner until an instant, unless a later instant is stored.
     async fn close_budget(&self, connection: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), PortError>;
 
     /// Reads the IANA time zone of an invitee's latest active booking.
@@ -89,10 +89,10 @@ pub trait ApiStore {
         email: &Private<String>,
     ) -> Result<Option<String>, PortError>;
 
-    /// Reads when event types were last said to have changed.
+    /// Reads when the last change of event types was reported.
     async fn event_types_changed_at(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError>;
 
-    /// Writes what VAI knows of a booking to come, under the token that it will carry.
+    /// Writes VAI's metadata of a future booking, under its token.
     async fn put_metadata(
         &self,
         connection: &ConnectionName,
@@ -109,17 +109,17 @@ pub trait ApiStore {
         expires: Timestamp,
     ) -> Result<(), PortError>;
 
-    /// Reads a hold's document and its end. It may be readable for some time after that.
+    /// Reads a hold's document and its expiry. It may be readable for some time after that.
     async fn load_hold(&self, connection: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, PortError>;
 
-    /// Takes up to `wanted` of a key's permits for the minute of `now`. Returns how many it got.
-    async fn take_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError>;
+    /// Reserves up to `wanted` of a key's permits for the minute of `now`. Returns the number of reserved permits.
+    async fn reserve_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError>;
 
     /// Finds the bookings that an id leads to: our own id, the UUID or URI of an invitee or event, or a conversation.
     /// Up to three calls.
     async fn find_bookings(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, PortError>;
 
-    /// Reads everything that is stored of a booking; `None` when there is no such booking.
+    /// Reads the stored data of a booking; `None` if there is no such booking.
     async fn booking_record(
         &self,
         connection: &ConnectionName,
@@ -129,6 +129,6 @@ pub trait ApiStore {
     /// Counts the bookings. A call per some thousands, for each of three states.
     async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, PortError>;
 
-    /// Reads when Calendly last told something new, to the minute.
+    /// Reads when the last webhook with news arrived from Calendly, to the minute.
     async fn last_webhook(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError>;
 }

@@ -1,4 +1,4 @@
-//! Calendly's REST API, as far as bookings need it.
+//! The part of Calendly's REST API that bookings need.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
 use domain::scheduling::Form;
@@ -13,20 +13,20 @@ pub trait Calendly {
     async fn fetch_invitee(&self, connection: &ConnectionName, invitee: &InviteeUri)
     -> Result<Option<Fact>, PortError>;
 
-    /// Books. Must not be repeated unless it certainly did not work: Calendly takes no idempotency key.
+    /// Books. Must not be repeated unless it certainly failed: Calendly has no idempotency key.
     async fn create_booking(&self, connection: &ConnectionName, form: &Form) -> BookOutcome;
 
-    /// Looks for the booking that carries a token: what is asked after an answer was lost.
+    /// Finds the booking with a token, after an answer was lost.
     async fn find_booking(&self, connection: &ConnectionName, query: &BookingQuery) -> Result<Option<Fact>, PortError>;
 
-    /// Cancels an invitee's whole event, unless others are in it too ([`Reason::SharedEvent`]) or it has begun. An
-    /// event that is canceled already is done.
+    /// Cancels an invitee's whole event, unless it has other invitees ([`Reason::SharedEvent`]) or has begun. If the
+    /// event is already canceled, the outcome is done.
     async fn cancel_event(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome;
 
-    /// Reads the IANA time zone of a host, by the host's URI; `None` when Calendly names none that exists. Cached.
+    /// Reads the IANA time zone of a host, by the host's URI; `None` if Calendly has no valid one. Cached.
     async fn fetch_host_zone(&self, connection: &ConnectionName, host: &str) -> Result<Option<String>, PortError>;
 
-    /// Makes a link on which an event type can be booked once. One call.
+    /// Creates a link with which an event type can be booked once. One call.
     async fn create_single_use_link(
         &self,
         connection: &ConnectionName,
@@ -34,30 +34,30 @@ pub trait Calendly {
     ) -> Result<String, CalendlyError>;
 }
 
-/// What came of a booking form that was sent to Calendly.
+/// The outcome of a booking form that was sent to Calendly.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BookOutcome {
     /// Booked.
     Booking {
         /// The invitee, as Calendly answered.
         fact: Box<Fact>,
-        /// Set when this was the last booking that Calendly takes for so many seconds.
+        /// If set, Calendly accepts no further booking for this many seconds.
         closed_for_seconds: Option<u32>,
     },
     /// Not booked: the slot is no longer free.
     Filled,
-    /// Not booked: Calendly takes no more bookings for so many seconds.
+    /// Not booked: Calendly's limit is reached.
     Limited {
-        /// Seconds until it takes more.
+        /// Seconds until Calendly accepts more bookings.
         reset_seconds: u32,
     },
-    /// Not booked, and the same form will not be booked later either.
+    /// Not booked. The same form would be refused again.
     Refused {
         /// Why.
         reason: Reason,
-        /// Status, title, codes and parameters; nothing personal.
+        /// Status, title, codes and parameters, without personal data.
         detail: String,
-        /// The fields of the form that are at fault, by Calendly's names: `invitee.email`.
+        /// The fields of the form that are not valid, by Calendly's names, such as `invitee.email`.
         parameters: Vec<String>,
     },
     /// Certainly not booked. It may be tried again.
@@ -75,7 +75,7 @@ pub enum BookOutcome {
 /// The booking to look for after an answer was lost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BookingQuery {
-    /// The token that it carries.
+    /// Its token.
     pub token: Token,
     /// The invitee's address.
     pub email: Private<String>,

@@ -1,4 +1,4 @@
-//! What Calendly knows of an account beyond single bookings: its event types, free times and hosts.
+//! An account at Calendly: its event types, free times and hosts.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
 use domain::scheduling::{Catalog, EventType, Meeting, QuestionAnswered, Slot};
@@ -24,7 +24,7 @@ pub struct CalendlyUser {
     pub organization: String,
 }
 
-/// An invitee's meeting, as Calendly lists it.
+/// An invitee's meeting in Calendly's list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Appointment {
     /// The scheduled event.
@@ -33,7 +33,7 @@ pub struct Appointment {
     pub invitee: InviteeUri,
     /// The event's name.
     pub name: String,
-    /// The event type, where it still exists.
+    /// The event type, if it still exists.
     pub event_type: Option<EventTypeUri>,
     /// Start, UTC.
     pub start: Timestamp,
@@ -43,30 +43,30 @@ pub struct Appointment {
     pub location_kind: Option<String>,
     /// The link to join.
     pub join_url: Option<String>,
-    /// The address, phone number or words, where there is no link.
+    /// The address, phone number or text, if there is no link.
     pub location: Option<Private<String>>,
     /// The invitee's name.
     pub invitee_name: Private<String>,
-    /// Where the invitee cancels.
+    /// The page where the invitee cancels.
     pub cancel_url: Option<String>,
-    /// Where the invitee moves the meeting.
+    /// The page where the invitee moves the meeting.
     pub reschedule_url: Option<String>,
 }
 
-/// The form that a booking was made with, read back from Calendly: a move books with it again.
+/// The form of a booking, read from Calendly. A move books with it again.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct OriginalForm {
     /// Whether the booking is canceled at Calendly.
     pub is_canceled: bool,
-    /// How many of the event's seats are taken, the invitee's own among them.
+    /// The number of the event's invitees, including this one.
     pub seats: u32,
     /// The answers to the form's questions.
     pub answers: Vec<QuestionAnswered>,
     /// Calendly's own text reminder number.
     pub phone: Option<Phone>,
-    /// Further addresses.
+    /// The guests' e-mail addresses.
     pub guests: Vec<Private<String>>,
-    /// The location, in the words of the form: `zoom_conference`, where the event says `zoom`.
+    /// The location in the form's kinds: `zoom_conference` instead of the event's `zoom`.
     pub meeting: Option<Meeting>,
 }
 
@@ -75,7 +75,7 @@ pub struct OriginalForm {
 pub struct AvailabilitySchedule {
     /// Its name.
     pub name: String,
-    /// Whether it applies where no other is chosen.
+    /// Whether it applies to event types that choose no other schedule.
     pub is_default: bool,
     /// IANA time zone of its hours.
     pub zone: String,
@@ -106,18 +106,18 @@ pub struct BusyTime {
 /// A webhook subscription.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Subscription {
-    /// Where it delivers to.
+    /// The URL that it delivers to.
     pub callback_url: String,
     /// `active`, or `disabled`.
     pub state: String,
-    /// Since when deliveries fail, if they do.
+    /// Since when deliveries have been failing, if they are.
     pub retry_started_at: Option<Timestamp>,
 }
 
-/// What Calendly knows of an account. Each method says how many calls it makes.
+/// An account at Calendly. The comment of each method says how many calls it makes.
 pub trait CalendlyAccount {
-    /// Lists every active event type that the token may see, with its hosts. A call per hundred event types, one per
-    /// hundred hosts, and one to read the token's owner.
+    /// Lists every active event type that the token can read, with its hosts. One call per hundred event types, one per
+    /// hundred hosts, and one for the token's owner.
     async fn list_event_types(&self, connection: &ConnectionName) -> Result<Catalog, CalendlyError>;
 
     /// Lists the free slots of at most 31 days, from an instant in the future. One call.
@@ -129,7 +129,7 @@ pub trait CalendlyAccount {
         until: Timestamp,
     ) -> Result<Vec<Slot>, CalendlyError>;
 
-    /// Lists an invitee's active meetings that begin within `from..until`, in order. A call per hundred, and one per
+    /// Lists an invitee's active meetings that begin within `from..until`, in order. One call per hundred, and one per
     /// meeting.
     async fn list_appointments(
         &self,
@@ -139,14 +139,14 @@ pub trait CalendlyAccount {
         until: Timestamp,
     ) -> Result<Vec<Appointment>, CalendlyError>;
 
-    /// Reads back the form that a booking was made with. Two calls, concurrently.
+    /// Reads the form of a booking. Two calls, concurrently.
     async fn fetch_original_form(
         &self,
         connection: &ConnectionName,
         invitee: &InviteeUri,
     ) -> Result<OriginalForm, CalendlyError>;
 
-    /// Marks the invitee as a no-show, or removes the mark. No change needed is success. Two calls.
+    /// Marks the invitee as a no-show, or removes the mark. If nothing must change, that is success. Two calls.
     async fn set_no_show(
         &self,
         connection: &ConnectionName,
@@ -161,7 +161,7 @@ pub trait CalendlyAccount {
         host: &str,
     ) -> Result<Vec<AvailabilitySchedule>, CalendlyError>;
 
-    /// Lists the spans in which a host is busy. A call per seven days, concurrently.
+    /// Lists the spans in which a host is busy. One call per seven days, concurrently.
     async fn list_busy_times(
         &self,
         connection: &ConnectionName,

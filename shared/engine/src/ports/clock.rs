@@ -4,6 +4,6 @@ use jiff::Timestamp;
 
 /// The clock.
 pub trait Clock {
-    /// The present instant, UTC.
+    /// Returns the present instant, UTC.
     fn now(&self) -> Timestamp;
 }

@@ -1,8 +1,8 @@
-//! Why a port gave no result. Nothing personal stands in any of these texts.
+//! Errors of ports. Their texts have no personal data.
 
 use std::error::Error;
 
-/// A cause, as an adapter had it.
+/// The cause in an adapter.
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why a port gave no result.
@@ -16,10 +16,10 @@ pub enum PortError {
         /// Why.
         source: Option<Cause>,
     },
-    /// What was read can't be used by this version, now or later: a corrupt row, or a row of a later version.
+    /// The data cannot be used by this version, now or later: a corrupt row, or a row of a later version.
     #[error("{context}")]
     Unreadable {
-        /// What can't be read.
+        /// What cannot be read.
         context: String,
         /// Why.
         source: Option<Cause>,
@@ -27,27 +27,27 @@ pub enum PortError {
 }
 
 impl PortError {
-    /// An error that may pass.
+    /// Returns an error that may be temporary.
     pub fn unavailable(context: impl Into<String>) -> Self {
         Self::Unavailable { context: context.into(), source: None }
     }
 
-    /// An error that may pass, with its cause.
+    /// Returns an error that may be temporary, with its cause.
     pub fn unavailable_because(context: impl Into<String>, cause: impl Into<Cause>) -> Self {
         Self::Unavailable { context: context.into(), source: Some(cause.into()) }
     }
 
-    /// An error that will not pass.
+    /// Returns a permanent error.
     pub fn unreadable(context: impl Into<String>) -> Self {
         Self::Unreadable { context: context.into(), source: None }
     }
 
-    /// An error that will not pass, with its cause.
+    /// Returns a permanent error, with its cause.
     pub fn unreadable_because(context: impl Into<String>, cause: impl Into<Cause>) -> Self {
         Self::Unreadable { context: context.into(), source: Some(cause.into()) }
     }
 
-    /// Whether a later try may work.
+    /// Returns whether a later try may work.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
@@ -56,24 +56,24 @@ impl PortError {
 /// Why a commit did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Somebody else wrote first. Load and decide again.
-    #[error("somebody else wrote first")]
+    /// Another function wrote first. Load and decide again.
+    #[error("another function wrote first")]
     Conflict,
     /// It may or may not have been written. Load to find out.
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
-/// Why Calendly did not do what was asked.
+/// Why a call to Calendly failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CalendlyError {
     /// A later try may work.
     #[error("{0}")]
     Unavailable(String),
-    /// Calendly takes no more calls for this many seconds.
+    /// Calendly accepts no more calls for this many seconds.
     #[error("Calendly takes no more calls for {0} s")]
     Limited(u32),
-    /// Calendly knows nothing of what was asked about.
+    /// Calendly does not know the resource.
     #[error("Calendly knows nothing of it")]
     NotFound,
     /// A later try will not work either.

@@ -5,19 +5,19 @@ use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Phone, Reason, SmsO
 
 /// SMS.
 pub trait Sms {
-    /// Reads a text as a number that can be texted, by the rules of the telephone network. `region` is the country of a
-    /// number without country code.
+    /// Parses a text as a number that can receive SMS, by the numbering plans. `region` is the country of a number
+    /// without country code.
     ///
     /// # Errors
     /// [`Reason::PhoneInvalid`] or [`Reason::Landline`].
     fn parse_number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason>;
 
-    /// Sends one message by the order's provider, which is given `key` as our own id of the message.
+    /// Sends one message by the order's provider, with `key` as our own id of the message.
     async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome;
 }
 
 /// E-mail.
 pub trait Email {
-    /// Sends one message by the order's provider, which is given `key` as our own id of the message.
+    /// Sends one message by the order's provider, with `key` as our own id of the message.
     async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome;
 }

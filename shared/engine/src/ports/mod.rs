@@ -1,4 +1,4 @@
-//! The ports: traits for everything that the engine asks of the outside world, and the types that they exchange.
+//! The ports: traits for everything that the engine needs from outside, and their types.
 //!
 //! Futures need not be `Send`: a Lambda function serves one invocation at a time, on one thread.
 

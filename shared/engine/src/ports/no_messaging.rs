@@ -7,7 +7,7 @@ use super::message::{Email, Sms};
 use super::vai::Vai;
 use super::world::Messaging;
 
-/// The messaging of a function that sends no messages. It has no values, so nothing can be sent by it.
+/// The messaging of a function that sends no messages. It has no values, so nothing can be sent with it.
 #[derive(Clone, Copy, Debug)]
 pub enum NoMessaging {}
 

@@ -1,4 +1,4 @@
-//! The table, as every function that works on bookings uses it.
+//! The table, for all functions that work on bookings.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use jiff::Timestamp;
 
 use super::error::{CommitError, PortError};
 
-/// A fact as it is stored beside its booking, with the payload that it was read from.
+/// A fact as it is stored with its booking, with its payload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredFact {
     /// The fact's id.
     pub id: FactId,
-    /// Where the fact comes from.
+    /// The source of the fact.
     pub kind: FactKind,
     /// The invitee that it is about.
     pub invitee: InviteeUri,
@@ -28,12 +28,12 @@ pub struct StoredFact {
     pub payload: Vec<u8>,
 }
 
-/// An event that the program does not act on, stored whole for 90 days.
+/// An event of Calendly that causes nothing. It is stored for 90 days.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnhandledEvent {
     /// Equal for each delivery.
     pub id: FactId,
-    /// Calendly's name of it.
+    /// Calendly's name of the event.
     pub name: String,
     /// When it reached us.
     pub received_at: Timestamp,
@@ -46,14 +46,14 @@ pub struct UnhandledEvent {
 pub struct Aliases {
     /// By invitee.
     pub invitees: BTreeMap<InviteeUri, BookingId>,
-    /// By the token that was asked for.
+    /// The booking of the given token.
     pub token: Option<BookingId>,
 }
 
 /// What is known of a phone number or an e-mail address.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Contact {
-    /// What its owner objects to, and how that became known.
+    /// The owner's objection, and how it became known.
     pub objection: Option<(Objection, ConsentSource)>,
     /// The booking and the command of the last message to it.
     pub last: Option<(BookingId, CommandId)>,
@@ -61,8 +61,8 @@ pub struct Contact {
 
 /// The table.
 pub trait Store {
-    /// Reads which bookings these invitees lead to, and this token, where it is one of a move of ours. Unknown ones are
-    /// left out. One read.
+    /// Reads the bookings of these invitees, and of this token if it belongs to a move by us. Unknown ones are left
+    /// out. One read.
     async fn aliases(
         &self,
         connection: &ConnectionName,
@@ -70,11 +70,12 @@ pub trait Store {
         token: Option<&Token>,
     ) -> Result<Aliases, PortError>;
 
-    /// Reads a booking with its commands and VAI's metadata, strongly consistent; empty when there is none. One read.
+    /// Reads a booking with its commands and VAI's metadata, strongly consistent. The snapshot is empty if there is no
+    /// booking. One read.
     async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError>;
 
-    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, those of
-    /// the tokens of its moves among them; its commands, each only if its row is as it was seen; the facts with their
+    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, including
+    /// those of the tokens of its moves; its commands, each only if its row is unchanged; the facts with their
     /// payloads. All or nothing.
     async fn commit_decision(&self, decision: &Decision, facts: &[StoredFact]) -> Result<(), CommitError>;
 
@@ -87,7 +88,7 @@ pub trait Store {
         expected: u64,
     ) -> Result<bool, PortError>;
 
-    /// Reads the payload that a fact was read from; `None` when it has expired.
+    /// Reads the payload of a fact; `None` if it has expired.
     async fn load_payload(
         &self,
         connection: &ConnectionName,
@@ -95,13 +96,13 @@ pub trait Store {
         fact: &FactId,
     ) -> Result<Option<Vec<u8>>, PortError>;
 
-    /// Records that event types changed at an instant. Catalogues that were read before are out of date.
+    /// Records that event types changed at an instant. Catalogs that were read earlier are out of date.
     async fn mark_event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), PortError>;
 
     /// Reads what is known of a phone number or an e-mail address. One read.
     async fn load_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError>;
 
-    /// Writes what the owner of an address objects to; `None` takes an objection back. The latest instant wins. One
+    /// Writes the objection of an address's owner; `None` removes it. The write with the latest instant is kept. One
     /// write.
     async fn write_objection(
         &self,
@@ -112,7 +113,7 @@ pub trait Store {
         at: Timestamp,
     ) -> Result<(), PortError>;
 
-    /// Writes which command last sent a message to an address: a reply is taken to answer that one. One write.
+    /// Writes which command sent the last message to an address. A reply refers to that message. One write.
     async fn record_reached(
         &self,
         connection: &ConnectionName,
@@ -122,8 +123,8 @@ pub trait Store {
         at: Timestamp,
     ) -> Result<(), PortError>;
 
-    /// Claims a number that may be used once, for the body with this digest. Returns when it was claimed first (`now`,
-    /// if that is this call); `None` when that was for another body. Remembered for two days. One write.
+    /// Claims a nonce for the body with this digest. Returns when it was claimed first (`now` if by this call); `None`
+    /// if it was claimed for another body. It is stored for two days. One write.
     async fn claim_nonce(
         &self,
         connection: &ConnectionName,
@@ -136,6 +137,6 @@ pub trait Store {
     async fn store_unhandled_event(&self, connection: &ConnectionName, event: &UnhandledEvent)
     -> Result<(), PortError>;
 
-    /// Reads the connection's settings; the documented default when none were written. May be a minute old.
+    /// Reads the connection's settings, or the documented default if none are stored. They may be a minute old.
     async fn load_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError>;
 }

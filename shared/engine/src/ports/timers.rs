@@ -6,7 +6,7 @@ use wire::due::Due;
 
 use super::error::PortError;
 
-/// How a message is brought to the due queue at its hour.
+/// How a message is put on the due queue at its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimerKind {
     /// A one-shot schedule: precise, and it can be removed.
@@ -15,9 +15,9 @@ pub enum TimerKind {
     DelayedMessage,
 }
 
-/// Timers. They have names: setting one twice makes one.
+/// Timers. They have names, and setting a timer twice creates one.
 pub trait Timers {
-    /// Has `due` arrive on the due queue at `at`; `now` is the present. A timer of that name already there is success.
+    /// Sets a timer that puts `due` on the due queue at `at`. If a timer with that name exists, that is success.
     async fn set_timer(
         &self,
         name: &str,
@@ -27,6 +27,6 @@ pub trait Timers {
         kind: TimerKind,
     ) -> Result<(), PortError>;
 
-    /// Removes a timer. None of that name is success.
+    /// Removes a timer. If there is no timer with that name, that is success.
     async fn remove_timer(&self, name: &str) -> Result<(), PortError>;
 }

@@ -1,4 +1,4 @@
-//! The world: a function's ports, put together. A function implements no more than it uses.
+//! The world: the ports of a function. A function implements only those that it uses.
 
 use domain::Command;
 
@@ -9,7 +9,7 @@ use super::store::Store;
 use super::timers::Timers;
 use super::vai::Vai;
 
-/// What a function that works on bookings has.
+/// The ports of a function that works on bookings.
 pub trait World {
     /// The table.
     type Store: Store;
@@ -19,25 +19,25 @@ pub trait World {
     type Timers: Timers;
     /// The clock.
     type Clock: Clock;
-    /// What sends messages and calls VAI; [`NoMessaging`] in a function that does neither.
+    /// The ports for messages and calls to VAI; [`super::NoMessaging`] in a function without them.
     type Messaging: Messaging;
 
-    /// The table.
+    /// Returns the table.
     fn store(&self) -> &Self::Store;
     /// Calendly.
     fn calendly(&self) -> &Self::Calendly;
     /// Timers.
     fn timers(&self) -> &Self::Timers;
-    /// The clock.
+    /// Returns the clock.
     fn clock(&self) -> &Self::Clock;
-    /// What sends messages and calls VAI. A function without it leaves such commands to the due queue.
+    /// Returns the ports for messages and calls to VAI. A function without them leaves such commands to the due queue.
     fn messaging(&self) -> Option<&Self::Messaging>;
 
-    /// Is called after each change of a command, to count the outcomes that need a person's attention.
+    /// Counts outcomes that need a person's attention. It is called after each change of a command.
     fn observe(&self, command: &Command);
 }
 
-/// What sends messages and calls VAI.
+/// The ports for messages and calls to VAI.
 pub trait Messaging {
     /// SMS.
     type Sms: Sms;

@@ -1,7 +1,7 @@
 //! Receipts of our messages and replies to them, one module for each provider.
 //!
 //! Providers add fields and kinds without notice, so a body needs only be JSON, or a form. An unknown kind is
-//! [`Feedback::Other`]. The free text of a provider is never kept, since it may quote the person.
+//! [`domain::Feedback::Other`]. The free text of a provider is never kept, since it may quote the person.
 
 pub mod brevo;
 pub mod engagelab;

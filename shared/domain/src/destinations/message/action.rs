@@ -1,4 +1,4 @@
-//! The messages to send, each by one channel.
+//! The actions that send a message. Each uses one channel.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ pub enum MessageAction {
     /// An e-mail to the invitee.
     #[serde(rename = "mail")]
     Email(Message),
-    /// An SMS to a host, named by the address at Calendly. The empty address stands for the settings' one phone for
-    /// all.
+    /// An SMS to a host, identified by the e-mail address at Calendly. The empty address is the phone number for all
+    /// hosts in the settings.
     #[serde(rename = "text_host")]
     SmsHost(Notice, Private<String>),
     /// An e-mail to a host.
@@ -25,7 +25,7 @@ pub enum MessageAction {
 }
 
 impl MessageAction {
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> Message {
         match self {
             Self::Sms(message) | Self::Email(message) => *message,
@@ -33,12 +33,12 @@ impl MessageAction {
         }
     }
 
-    /// Whether it goes to the invitee.
+    /// Returns whether it is sent to the invitee.
     pub fn is_to_invitee(&self) -> bool {
         matches!(self, Self::Sms(_) | Self::Email(_))
     }
 
-    /// For an SMS: the e-mail that says the same.
+    /// Returns the e-mail with the same message, for an SMS.
     pub fn by_email(&self) -> Option<Self> {
         match self {
             Self::Sms(message) => Some(Self::Email(*message)),

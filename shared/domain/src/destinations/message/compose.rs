@@ -1,7 +1,7 @@
-//! From a message to send to what the provider's adapter needs.
+//! Composes a message for the provider's adapter.
 //!
-//! A message is checked when it is planned and composed when it is sent, so that a reminder speaks of the booking as it
-//! is at its hour.
+//! A message is checked when it is planned, and composed when it is sent, so that a reminder has the booking's present
+//! data.
 
 use super::action::MessageAction;
 use super::content::{compose_content, compose_host_content, find_host};
@@ -17,13 +17,13 @@ use crate::provider::{Channel, Provider};
 use crate::reason::Reason;
 use crate::settings::{CalendarFile, MailFor};
 
-/// A recipient that is known to exist.
+/// The recipient of a message.
 enum Recipient {
     Numbers(Vec<Number>),
     Address(Private<String>),
 }
 
-/// The provider that sends a message.
+/// The chosen provider of a message.
 struct Sender {
     provider: Provider,
     template: Option<String>,
@@ -33,7 +33,7 @@ struct Sender {
 /// Checks whether a message can and should be sent.
 ///
 /// # Errors
-/// The reason why not.
+/// The reason against it.
 pub(crate) fn check(context: &Context<'_>, action: &MessageAction) -> Result<(), Reason> {
     find_recipient(context, action)?;
     find_sender(context, action, language_of(context, action)).map(drop)
@@ -42,7 +42,7 @@ pub(crate) fn check(context: &Context<'_>, action: &MessageAction) -> Result<(),
 /// Composes a message.
 ///
 /// # Errors
-/// The reason why it can't be sent, or should not be sent any more.
+/// The reason why it cannot be sent or should no longer be sent.
 pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<MessageOrder, Reason> {
     let recipient = find_recipient(context, action)?;
     let content = match action {
@@ -60,7 +60,7 @@ pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<M
     })
 }
 
-/// Who gets the message, if it still applies.
+/// Returns the recipient, if the message still applies.
 fn find_recipient(context: &Context<'_>, action: &MessageAction) -> Result<Recipient, Reason> {
     let Context { booking, leg, settings, .. } = *context;
     let message = action.message();
@@ -99,7 +99,7 @@ fn language_of(context: &Context<'_>, action: &MessageAction) -> Language {
     }
 }
 
-/// The provider that sends a message: the first that can, and the one after.
+/// Returns the first provider that can send a message, and the next one.
 fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language) -> Result<Sender, Reason> {
     let Context { leg, settings, passed_over, .. } = context;
     let message = action.message();
@@ -167,7 +167,7 @@ fn compose_email(
     }
 }
 
-/// The file that adds the meeting to the invitee's calendar, moves it there or removes it.
+/// Returns the calendar file that adds, moves or removes the meeting in the invitee's calendar.
 fn compose_calendar(context: &Context<'_>, message: Message) -> Option<Calendar> {
     let Context { booking, leg, settings, now, .. } = *context;
     let concerns_calendar = matches!(message, Message::Confirmation | Message::Move | Message::Cancellation);

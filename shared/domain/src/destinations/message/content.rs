@@ -1,4 +1,4 @@
-//! What a message says.
+//! The content of a message.
 
 use super::order::MessageContent;
 use crate::booking::Booking;
@@ -8,7 +8,7 @@ use crate::leg::{CanceledBy, EventHost, Leg};
 use crate::message::{Message, Notice};
 use crate::settings::{HostContact, Settings};
 
-/// Composes what a message to the invitee says.
+/// Composes the content of a message to the invitee.
 pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> MessageContent {
     let Context { booking, leg, settings, .. } = context;
     let details = &leg.details;
@@ -22,7 +22,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
     let host_in_person = details.in_person.then(|| details.hosts.first()).flatten();
     let host_zone = host_in_person.and_then(|host| settings.host(host.email.expose())?.zone.clone());
     MessageContent {
-        // In Chinese, a given name alone is for friends.
+        // In Chinese, only friends use the given name alone.
         name: details
             .first_name
             .clone()
@@ -52,7 +52,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
     }
 }
 
-/// The same for a host, in the host's own language and time zone.
+/// Composes the content of a notice to a host, in the host's own language and time zone.
 pub(crate) fn compose_host_content(
     context: &Context<'_>,
     notice: Notice,
@@ -72,7 +72,7 @@ pub(crate) fn compose_host_content(
     }
 }
 
-/// The host that a notice is addressed to, and how to reach them. The empty address stands for the one phone for all.
+/// Returns the host of a notice, and the contact. The empty address is the phone number for all hosts.
 pub(crate) fn find_host<'a>(leg: &'a Leg, address: &str, settings: &Settings) -> (Option<&'a EventHost>, HostContact) {
     let hosts = &leg.details.hosts;
     if address.is_empty() {
@@ -83,8 +83,8 @@ pub(crate) fn find_host<'a>(leg: &'a Leg, address: &str, settings: &Settings) ->
     (host, settings.host(address).cloned().unwrap_or_default())
 }
 
-/// Whether it was the invitee who canceled, or moved the meeting here. VAI's agent acts for the invitee, though
-/// Calendly takes it for the host.
+/// Returns whether the invitee canceled the meeting or moved it to this leg. VAI's agent acts for the invitee, although
+/// Calendly attributes its calls to the host.
 fn is_by_invitee(booking: &Booking, leg: &Leg) -> bool {
     let given_up = if leg.canceled.is_some() { Some(leg) } else { booking.before(leg) };
     given_up.is_some_and(|leg| {

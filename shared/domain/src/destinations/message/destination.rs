@@ -33,14 +33,14 @@ impl Destination for MessageAction {
         let (slug, start) = (self.slug(), start.to_string());
         let parts = [booking.as_str(), &slug, leg.as_str(), &start];
         match self {
-            Self::Sms(_) | Self::Email(_) => CommandId::of(&slug, &parts),
+            Self::Sms(_) | Self::Email(_) => CommandId::from_parts(&slug, &parts),
             Self::SmsHost(_, host) | Self::EmailHost(_, host) => {
-                CommandId::of(&slug, &[&parts[..], &[&host.expose().to_lowercase()]].concat())
+                CommandId::from_parts(&slug, &[&parts[..], &[&host.expose().to_lowercase()]].concat())
             }
         }
     }
 
-    /// Of the providers only Brevo documents an idempotency key, and only for half an hour.
+    /// Returns the guarantee. Only Brevo documents an idempotency key, and only for half an hour.
     fn guarantee(&self) -> DeliveryGuarantee {
         match self {
             Self::Sms(message) | Self::Email(message) if message.is_timed() => DeliveryGuarantee::AtMostOnce,

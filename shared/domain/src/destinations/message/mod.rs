@@ -1,4 +1,4 @@
-//! Messages to invitees and hosts: which there are, whom they go to, what they say, and when they may be sent.
+//! Messages to invitees and hosts: recipients, content, and when they may be sent.
 
 mod action;
 mod compose;
@@ -12,4 +12,4 @@ pub use action::MessageAction;
 pub(crate) use compose::compose;
 pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, Number, SmsOrder};
 pub use phones::{choose_phone, phone_candidates};
-pub(crate) use timing::{hour_outside_quiet_hours, no_show_hour};
+pub(crate) use timing::{no_show_time, time_outside_quiet_hours};

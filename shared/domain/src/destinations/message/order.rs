@@ -10,12 +10,12 @@ use crate::personal::Private;
 use crate::provider::Provider;
 use crate::settings::{CalendarFile, Wording};
 
-/// What a message may speak of. Instants are UTC; the adapter writes them in `zone` and `language`.
+/// The content of a message. Instants are UTC; the adapter formats them in `zone` and `language`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MessageContent {
-    /// The recipient's name: the invitee's first name where it is known, or the host's.
+    /// The recipient's name: the invitee's first name if known, or the host's name.
     pub name: Private<String>,
-    /// The invitee's whole name.
+    /// The invitee's full name.
     pub invitee: Private<String>,
     /// The event's name.
     pub event: String,
@@ -25,43 +25,42 @@ pub struct MessageContent {
     pub end: Timestamp,
     /// The start before a move.
     pub old_start: Option<Timestamp>,
-    /// The IANA time zone of the times: the recipient's, or the host's for a meeting in person; where neither is known,
-    /// the settings' fallback.
+    /// The IANA time zone of the times: the recipient's, or the host's for a meeting in person. If not known, the
+    /// settings' fallback.
     pub zone: String,
-    /// The host whose zone the times should be in, where Calendly has yet to be asked for it.
+    /// The host whose zone must still be read from Calendly; the times will be in that zone.
     pub zone_of: Option<String>,
     /// The recipient's language.
     pub language: Language,
     /// The link to join.
     pub join_url: Option<String>,
-    /// The address, phone number or words, where there is no link.
+    /// The address, phone number or text, if there is no link.
     pub location: Option<Private<String>>,
-    /// Whether there will be a link to join, and there is none yet.
+    /// Whether the link to join does not exist yet, but will.
     pub link_follows: bool,
     /// Whether the host calls the invitee.
     pub by_phone: bool,
-    /// Where the invitee cancels.
+    /// The page where the invitee cancels.
     pub cancel_url: Option<String>,
-    /// Where the invitee moves the meeting.
+    /// The page where the invitee moves the meeting.
     pub reschedule_url: Option<String>,
     /// The survey about the meeting.
     pub survey_url: Option<String>,
-    /// A link on which the invitee books once more.
+    /// A link with which the invitee can book again.
     pub booking_url: Option<String>,
-    /// The event type that such a link is to be made for, if one is.
+    /// The event type for which such a link must be created.
     pub link_for: Option<EventTypeUri>,
-    /// Whether it was the invitee who canceled, or moved the meeting.
+    /// Whether the invitee canceled or moved the meeting.
     pub by_invitee: bool,
-    /// What a host is notified of.
+    /// The kind of notice to a host.
     pub notice: Option<Notice>,
     /// The host's name.
     pub host: Option<String>,
-    /// The connection's own wording, where it has any.
+    /// The connection's own wording, if any.
     pub wording: Wording,
 }
 
-/// A text that may be a phone number. The rules of the telephone network, which say whether it is one, are not known
-/// here.
+/// A text that may be a phone number. Crate `notify` checks it against the numbering plans.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Number {
     /// The text, as the person wrote it.
@@ -73,7 +72,7 @@ pub struct Number {
 /// An SMS to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SmsOrder {
-    /// The recipient: the first of these that is a number which can be texted.
+    /// The candidates. The recipient is the first one that can receive SMS.
     pub numbers: Vec<Number>,
     /// The country of numbers without country code.
     pub region: Option<String>,
@@ -81,17 +80,17 @@ pub struct SmsOrder {
     pub message: Message,
     /// The provider that sends it.
     pub provider: Provider,
-    /// The provider that takes over if that one does not.
+    /// The next provider, if that one cannot send it.
     pub next: Option<Provider>,
-    /// The provider's approved template, where it sends no other wording.
+    /// The provider's approved template, if it sends only templates.
     pub template: Option<String>,
-    /// The sender, where the provider does not know it.
+    /// The sender, if the provider needs it.
     pub sender: Option<String>,
-    /// Whether it goes without diacritics.
+    /// Whether diacritics are removed.
     pub transliterate: bool,
-    /// The booking that it is about. The provider gives it back in receipts.
+    /// The booking. The provider returns it in receipts.
     pub booking: BookingId,
-    /// What it says.
+    /// Its content.
     pub content: MessageContent,
 }
 
@@ -104,23 +103,23 @@ pub struct EmailOrder {
     pub message: Message,
     /// The provider that sends it.
     pub provider: Provider,
-    /// The provider that takes over if that one does not.
+    /// The next provider, if that one cannot send it.
     pub next: Option<Provider>,
-    /// The provider's template, where it sends no other wording.
+    /// The provider's template, if it sends only templates.
     pub template: Option<String>,
     /// The sender's address.
     pub from: Option<String>,
     /// The sender's name.
     pub from_name: Option<String>,
-    /// Where replies go.
+    /// The address for replies.
     pub reply_to: Option<String>,
     /// Amazon SES's configuration set.
     pub configuration_set: Option<String>,
-    /// The calendar file that goes with it.
+    /// The attached calendar file.
     pub calendar: Option<Calendar>,
-    /// The booking that it is about. The provider gives it back in receipts.
+    /// The booking. The provider returns it in receipts.
     pub booking: BookingId,
-    /// What it says.
+    /// Its content.
     pub content: MessageContent,
     /// The agent's notes, for VAI's own template.
     pub notes: Option<Private<String>>,
@@ -131,15 +130,15 @@ pub struct EmailOrder {
 /// What a calendar file needs besides the content.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Calendar {
-    /// Whether it asks for an answer.
+    /// The kind of file: to add, or an invitation to answer.
     pub kind: CalendarFile,
-    /// How often the meeting has changed since it was booked: its `SEQUENCE`.
+    /// The number of changes since the meeting was booked: `SEQUENCE`.
     pub sequence: u32,
     /// Whether the meeting is canceled.
     pub is_canceled: bool,
-    /// When this was composed: its `DTSTAMP`.
+    /// When this was composed: `DTSTAMP`.
     pub at: Timestamp,
-    /// The host's address: its `ORGANIZER`.
+    /// The host's address: `ORGANIZER`.
     pub organizer: Option<Private<String>>,
 }
 
@@ -153,15 +152,15 @@ pub enum MessageOrder {
 }
 
 impl SmsOrder {
-    /// What the timeline says of it besides its outcome, without personal data: the provider, the language, and where
-    /// the number was found.
+    /// Returns the detail for the timeline, without personal data: the provider, the language, and the source of the
+    /// number.
     pub fn detail(&self, number: PhoneSource) -> String {
         format!("{}, number from {}", detail(self.provider, &self.content), number.name())
     }
 }
 
 impl EmailOrder {
-    /// What the timeline says of it besides its outcome, without personal data: the provider and the language.
+    /// Returns the detail for the timeline, without personal data: the provider and the language.
     pub fn detail(&self) -> String {
         detail(self.provider, &self.content)
     }

@@ -1,4 +1,4 @@
-//! Which phone number an invitee is texted at.
+//! The phone number for SMS to an invitee.
 
 use super::order::Number;
 use crate::booking::Booking;
@@ -7,8 +7,8 @@ use crate::personal::{Phone, PhoneError};
 use crate::reason::Reason;
 use crate::settings::Settings;
 
-/// The texts that may be the invitee's number, in order of preference. Of the answers to questions, only those to the
-/// settings' phone questions count.
+/// Returns the texts that may be the invitee's number, in order of preference. Answers count only if the settings list
+/// their question as a phone question.
 ///
 /// # Errors
 /// [`Reason::NoPhone`], or [`Reason::PhoneInvalid`] when none can be a number.
@@ -32,10 +32,10 @@ pub fn phone_candidates(booking: &Booking, leg: &Leg, settings: &Settings) -> Re
     if numbers.is_empty() { Err(Reason::PhoneInvalid) } else { Ok(numbers) }
 }
 
-/// Chooses the first candidate that `parse` takes for a number which can be texted.
+/// Returns the first candidate that `parse` accepts.
 ///
 /// # Errors
-/// What `parse` says of the first candidate; [`Reason::NoPhone`] without any.
+/// The error of `parse` for the first candidate; [`Reason::NoPhone`] if there are no candidates.
 pub fn choose_phone(
     candidates: &[Number],
     parse: impl Fn(&str) -> Result<Phone, Reason>,

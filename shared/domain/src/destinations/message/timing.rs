@@ -1,4 +1,4 @@
-//! When a message may be sent: whether it still applies, and which hour quiet hours leave it.
+//! When a message may be sent: whether it still applies, and the time outside quiet hours.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -14,13 +14,13 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::time;
 
-/// How late a follow-up may be. Later it would only confuse.
+/// How late a follow-up may be sent. A later one would confuse people.
 const FOLLOW_UP_LATENESS: SignedDuration = SignedDuration::from_hours(24);
 
-/// Checks whether a message about a leg still applies: the booking is at that leg, and it is not too late.
+/// Checks whether a message about a leg still applies: the leg is current, and it is not too late.
 ///
 /// # Errors
-/// The reason why not.
+/// The reason against it.
 pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Channel) -> Result<(), Reason> {
     let Context { booking, leg, settings, now, .. } = *context;
     let is_about_the_end = matches!(message, Message::Cancellation | Message::HostNotice(Notice::Canceled));
@@ -44,18 +44,18 @@ pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Ch
             let hour = time::minutes_after(details.end, minutes_after);
             if now > time::add(hour, FOLLOW_UP_LATENESS) { Err(Reason::TooLate) } else { Ok(()) }
         }
-        Message::NoShow => match no_show_hour(leg, settings) {
+        Message::NoShow => match no_show_time(leg, settings) {
             None => Err(Reason::CameAfterAll),
             Some(hour) if now > time::add(hour, FOLLOW_UP_LATENESS) => Err(Reason::TooLate),
             Some(_) => Ok(()),
         },
         _ if now >= details.start => Err(Reason::PastStart),
         Message::Reminder { minutes_before } => {
-            // Two reminders that were brought forward out of the same quiet hours would be sent at the same time.
+            // Two reminders that are brought forward out of the same quiet hours would be sent at the same time.
             let hour = |minutes: u32| {
                 let hour = time::minutes_before(details.start, minutes);
                 match channel {
-                    Channel::Sms => earliest_hour(hour, leg, settings),
+                    Channel::Sms => earliest_time(hour, leg, settings),
                     Channel::Email => hour,
                 }
             };
@@ -72,34 +72,34 @@ pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Ch
     }
 }
 
-/// When somebody who is marked as a no-show is written to: once the meeting is over, and the host has had time to
-/// remove the mark. `None` without a mark.
-pub(crate) fn no_show_hour(leg: &Leg, settings: &Settings) -> Option<Timestamp> {
+/// Returns when the no-show message is sent: after the meeting, when the host has had time to remove the mark. `None`
+/// without a mark.
+pub(crate) fn no_show_time(leg: &Leg, settings: &Settings) -> Option<Timestamp> {
     let mark = leg.no_show.filter(|mark| mark.marked)?;
     Some(time::minutes_after(mark.at.max(leg.details.end), settings.no_show_minutes))
 }
 
-/// A reminder's hour, or the one that it may have been brought forward to.
-fn earliest_hour(hour: Timestamp, leg: &Leg, settings: &Settings) -> Timestamp {
+/// Returns a reminder's time, or the time to which it may have been brought forward.
+fn earliest_time(hour: Timestamp, leg: &Leg, settings: &Settings) -> Timestamp {
     let quiet = &settings.quiet_hours;
-    if quiet.are_never() {
+    if quiet.are_off() {
         return hour;
     }
     let tz = recipient_zone(leg, settings);
-    if quiet.hold(hour, &tz) { quiet.evening_before(hour, &tz) } else { hour }
+    if quiet.contain(hour, &tz) { quiet.evening_before(hour, &tz) } else { hour }
 }
 
-/// The time zone of the invitee's quiet hours.
+/// Returns the time zone of the invitee's quiet hours.
 fn recipient_zone(leg: &Leg, settings: &Settings) -> TimeZone {
     let zone = leg.details.zone.as_deref().unwrap_or(&settings.fallback_zone);
     TimeZone::get(zone).unwrap_or(TimeZone::UTC)
 }
 
-/// The hour for a message that was meant for `at`: another one, where `at` is in the recipient's quiet hours.
+/// Returns the time for a message that is planned for `at`: another time if `at` is in the recipient's quiet hours.
 ///
 /// # Errors
-/// No hour is left that would be of use.
-pub(crate) fn hour_outside_quiet_hours(
+/// No useful time is left.
+pub(crate) fn time_outside_quiet_hours(
     leg: &Leg,
     action: &MessageAction,
     at: Timestamp,
@@ -107,7 +107,7 @@ pub(crate) fn hour_outside_quiet_hours(
     now: Timestamp,
 ) -> Result<Timestamp, Reason> {
     let MessageAction::Sms(message) = action else { return Ok(at) };
-    if !message.is_timed() || settings.quiet_hours.are_never() {
+    if !message.is_timed() || settings.quiet_hours.are_off() {
         return Ok(at);
     }
     let leeway = match message {
@@ -115,5 +115,5 @@ pub(crate) fn hour_outside_quiet_hours(
         _ => Leeway::EarlierOrUntil(time::minutes_before(leg.details.start, settings.quiet_hours.useful_minutes)),
     };
     let tz = recipient_zone(leg, settings);
-    settings.quiet_hours.hour_for(at, &tz, leeway, now).ok_or(Reason::QuietHours)
+    settings.quiet_hours.allowed_time(at, &tz, leeway, now).ok_or(Reason::QuietHours)
 }

@@ -1,0 +1,14 @@
+//! Why a call is rejected.
+
+use wire::signature::SignatureError;
+
+/// Why a call is rejected.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Rejection {
+    /// No connection has this name.
+    UnknownConnection,
+    /// The signature is missing or not valid.
+    BadSignature(SignatureError),
+    /// The call cannot be verified or queued now. The text is the reason in the metric.
+    Unavailable(&'static str),
+}
