@@ -261,12 +261,18 @@ fn every_function_is_built_deployed_and_logged() {
     let mut problems = Vec::new();
     for entry in fs::read_dir(root().join("functions")).expect("functions/") {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        let resource = format!("{}{}", name[..1].to_uppercase(), &name[1..]);
+        let events = root().join("events");
+        if !events.join(format!("lambda_{name}.json")).exists() && !events.join(&name).is_dir() {
+            problems.push(format!("events/ has no sample for the function {name}"));
+        }
         for (file, start, wanted) in [
             ("Makefile", "FUNCTIONS :=", name.clone()),
             ("tests/stack/stack.py", "FUNCTIONS =", format!("\"{name}\"")),
             ("tests/it/crate_graph.rs", "const FUNCTIONS:", format!("\"{name}\"")),
             ("shared/runtime/src/telemetry.rs", "    \"", format!("\"{name}\"")),
             ("template.yaml", "      CodeUri:", format!("target/package/{name}/")),
+            ("template.yaml", "                  Dimensions: [{ Name: FunctionName,", format!("!Ref {resource} }}")),
         ] {
             if !read(&root().join(file)).lines().any(|line| line.starts_with(start) && line.contains(&wanted)) {
                 problems.push(format!("{file} does not name the function {name}"));
@@ -274,6 +280,164 @@ fn every_function_is_built_deployed_and_logged() {
         }
     }
     assert_none(&problems);
+}
+
+/// The variants of every enum in a Rust file, and how long its list of names of them says that it is.
+fn listed_enums(path: &Path) -> Vec<(String, usize, usize)> {
+    let items = syn::parse_file(&read(path)).expect("Rust").items;
+    let variants = |name: &syn::Ident| {
+        items.iter().find_map(|item| match item {
+            syn::Item::Enum(it) if it.ident == *name => Some(it.variants.len()),
+            _ => None,
+        })
+    };
+    let mut found = Vec::new();
+    for item in &items {
+        let syn::Item::Impl(syn::ItemImpl { self_ty, items, .. }) = item else { continue };
+        let syn::Type::Path(syn::TypePath { path, .. }) = &**self_ty else { continue };
+        let Some(name) = path.get_ident() else { continue };
+        for item in items {
+            if let syn::ImplItem::Const(list) = item
+                && (list.ident == "ALL" || list.ident == "NAMES")
+                && let syn::Type::Array(syn::TypeArray { len, .. }) = &list.ty
+                && let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(length), .. }) = len
+                && let Some(variants) = variants(name)
+            {
+                found.push((format!("{name}::{}", list.ident), variants, length.base10_parse().expect("a length")));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_list_of_all_variants_has_them_all() {
+    let lists: Vec<_> = rust_files().iter().flat_map(|path| listed_enums(path)).collect();
+    for name in ["Message::NAMES", "Provider::ALL", "Language::ALL", "FactKind::ALL", "Scope::ALL"] {
+        assert!(lists.iter().any(|(list, ..)| list == name), "{name} is found");
+    }
+    let wrong = lists.into_iter().filter(|(_, variants, length)| variants != length);
+    let problems: Vec<_> = wrong.map(|(name, variants, length)| format!("{name} has {length} of {variants}")).collect();
+    assert_none(&problems);
+}
+
+#[test]
+fn the_command_id_of_every_action_is_pinned() {
+    let pinned = read(&root().join("shared/domain/tests/command_ids.rs"));
+    let sources = files(&root().join("shared/domain/src/destinations"));
+    let items: Vec<_> = sources.iter().flat_map(|it| syn::parse_file(&read(it)).expect("Rust").items).collect();
+    let is_of = |item: &syn::ItemImpl, name: &syn::Ident| {
+        let is_destination = item.trait_.as_ref().is_some_and(|(_, it, _)| it.is_ident("Destination"));
+        is_destination && matches!(&*item.self_ty, syn::Type::Path(it) if it.path.is_ident(name))
+    };
+    let is_action = |name| items.iter().any(|item| matches!(item, syn::Item::Impl(it) if is_of(it, name)));
+    let enums = items.iter().filter_map(|item| match item {
+        syn::Item::Enum(it) if is_action(&it.ident) => Some(it),
+        _ => None,
+    });
+    let actions: Vec<_> = enums
+        .flat_map(|it| it.variants.iter().map(move |variant| format!("{}::{}", it.ident, variant.ident)))
+        .collect();
+    assert!(actions.len() >= 9, "actions are found: {actions:?}");
+    let missing = actions.into_iter().filter(|name| !pinned.contains(name.as_str()));
+    assert_none(&missing.map(|name| format!("command_ids.rs has no {name}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let default = read(&root().join("shared/domain/settings.default.toml"));
+    let groups = read(&root().join("docs/settings.md"));
+    let is_set = |key: &str| {
+        let lines = default.lines().map(|line| line.trim_start_matches(['#', ' ', '[']));
+        let mut rests = lines.filter_map(|line| line.strip_prefix(key));
+        rests.any(|rest| rest.starts_with([' ', ']', '.']))
+    };
+    let settings = serde_json::to_value(domain::Settings::default()).expect("JSON");
+    let mut problems = Vec::new();
+    for (key, value) in settings.as_object().expect("a table") {
+        if !["`", "`[", "`[["].iter().any(|start| groups.contains(&format!("{start}{key}"))) {
+            problems.push(format!("docs/settings.md does not name {key}"));
+        }
+        let inside = value.as_object().filter(|_| key != "channels").into_iter().flatten().map(|(key, _)| key);
+        let inside = inside.filter(|it| *it != "messages");
+        let missing = std::iter::once(key).chain(inside).filter(|it| !is_set(it));
+        problems.extend(missing.map(|it| format!("settings.default.toml does not name {it}")));
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn the_documents_name_every_provider_and_language() {
+    let providers = domain::settings::Provider::ALL.map(|it| it.title().to_owned()).to_vec();
+    let language = |it: domain::Language| match it {
+        domain::Language::TraditionalChinese => "Traditional Chinese".to_owned(),
+        _ => format!("{it:?}"),
+    };
+    let languages = domain::Language::ALL.map(language).to_vec();
+    let mut problems = Vec::new();
+    for (document, names) in [
+        ("README.md", [providers.clone(), languages.clone()].concat()),
+        ("CHANGELOG.md", [providers.clone(), languages].concat()),
+        ("docs/messages.md", providers.clone()),
+        ("docs/deploying.md", providers),
+    ] {
+        let text = read(&root().join(document));
+        let missing = names.into_iter().filter(|name: &String| !text.contains(name.as_str()));
+        problems.extend(missing.map(|name| format!("{document} does not name {name}")));
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn the_documented_scope_of_each_operation_is_its_scope() {
+    let text = read(&root().join("docs/booking-api.md"));
+    let mut problems = Vec::new();
+    for route in api::ROUTES {
+        let operation = format!("`{}`", route.name);
+        let is_row = |line: &&str| line.split('|').nth(2).is_some_and(|cell| cell.contains(&operation));
+        let scope = text.lines().find(is_row).and_then(|line| line.split('|').nth(4)).map(str::trim);
+        if scope != Some(&format!("`{}`", route.scope.name())) {
+            problems.push(format!("docs/booking-api.md has {} with the scope {scope:?}", route.name));
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_webhook_of_a_fact_is_subscribed_to_and_read() {
+    let facts = read(&root().join("shared/domain/src/fact.rs"));
+    let webhooks = facts.lines().filter_map(|line| line.trim().strip_prefix("/// The webhook `")?.split('`').next());
+    let webhooks: Vec<_> = webhooks.collect();
+    assert!(webhooks.len() >= 4, "fact.rs names the webhooks: {webhooks:?}");
+    let reader = read(&root().join("shared/wire/src/calendly.rs"));
+    let mut problems = Vec::new();
+    for webhook in webhooks {
+        if !calendly::EVENTS.contains(&webhook) {
+            problems.push(format!("shared/calendly/src/subscriptions.rs does not subscribe to {webhook}"));
+        }
+        if !reader.contains(&format!("\"{webhook}\" =>")) {
+            problems.push(format!("shared/wire/src/calendly.rs does not read {webhook}"));
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_sample_has_its_row() {
+    let text = read(&root().join("events/README.md"));
+    let samples = fs::read_dir(root().join("events")).expect("events/").map(|it| it.expect("an entry").path());
+    let missing = samples.filter(|it| has_extension(it, "json")).map(|it| shown(&it).replace("events/", ""));
+    let missing = missing.filter(|name| !text.contains(&format!("`{name}`")));
+    assert_none(&missing.map(|name| format!("events/README.md has no row of {name}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_partition_is_documented() {
+    let text = read(&root().join("docs/table.md"));
+    let keys = read(&root().join("shared/store/src/key.rs"));
+    let partitions = keys.split("format!(\"{connection}#").skip(1).filter_map(|it| it.split(['"', '#']).next());
+    let missing = partitions.filter(|name| !name.starts_with('{') && !text.contains(&format!("`<connection>#{name}")));
+    assert_none(&missing.map(|name| format!("docs/table.md has no partition of {name}")).collect::<Vec<_>>());
 }
 
 /// Whether a line of Rust has a comment: two slashes outside a text, so that those of a URL are none.

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::settings::QuietHours;
+use crate::time;
 
 /// A message that is brought forward is sent this many minutes before the quiet hours begin.
 const BEFORE_MINUTES: i64 = 30;
@@ -58,7 +59,7 @@ impl QuietHours {
         let mut evening = instant(first_day.to_datetime(self.from).saturating_sub(BEFORE_MINUTES.minutes()), tz);
         // If clocks are put forward at that moment, the result can still be in quiet hours.
         while self.contain(evening, tz) && evening > Timestamp::MIN {
-            evening = evening.saturating_sub(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MIN);
+            evening = time::add(evening, -SignedDuration::from_mins(BEFORE_MINUTES));
         }
         evening
     }
@@ -71,7 +72,7 @@ impl QuietHours {
         let mut end = instant(last_day.to_datetime(self.until), tz);
         // If clocks are put back at that moment, the hour occurs twice, and the first one may be past.
         while (end < at || self.contain(end, tz)) && end < Timestamp::MAX {
-            end = end.saturating_add(SignedDuration::from_mins(BEFORE_MINUTES)).unwrap_or(Timestamp::MAX);
+            end = time::add(end, SignedDuration::from_mins(BEFORE_MINUTES));
         }
         end
     }

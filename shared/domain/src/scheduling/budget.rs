@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::time;
+
 /// The most bookings in any span of each length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -104,13 +106,13 @@ impl Bucket {
 
     /// Returns when it is no longer needed.
     pub fn expires(&self) -> Timestamp {
-        later(self.start, self.span.length() + self.span.bucket_length() + SLACK)
+        time::add(self.start, self.span.length() + self.span.bucket_length() + SLACK)
     }
 
     /// Returns the bucket that is a number of buckets later, or earlier if negative.
     fn shifted(&self, buckets: i64) -> Self {
         let seconds = self.span.bucket_length().as_secs() * buckets;
-        Self { span: self.span, start: later(self.start, SignedDuration::from_secs(seconds)) }
+        Self { span: self.span, start: time::add(self.start, SignedDuration::from_secs(seconds)) }
     }
 
     /// Returns the bucket and those before it that a span ending in it can include.
@@ -154,10 +156,6 @@ pub fn allowance(spent: &BTreeMap<Bucket, u32>, limits: Limits, now: Timestamp) 
     });
     let (free_at, span) = free.into_iter().max().unwrap_or((now, Span::Minute));
     Err(Spent { span, free_at })
-}
-
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_add(by).unwrap_or(if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 #[cfg(test)]

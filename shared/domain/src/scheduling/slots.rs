@@ -7,6 +7,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
+use crate::time;
+
 /// A free slot.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Slot {
@@ -48,9 +50,9 @@ const LEAD: SignedDuration = SignedDuration::from_mins(1);
 /// Returns the spans of the calls to Calendly. Together they are the future part of `from..until`.
 pub fn query_windows(from: Timestamp, until: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
     let mut windows = Vec::new();
-    let mut start = from.max(later(now, LEAD));
+    let mut start = from.max(time::add(now, LEAD));
     while start < until {
-        let end = until.min(later(start, LONGEST));
+        let end = until.min(time::add(start, LONGEST));
         windows.push((start, end));
         start = end;
     }
@@ -68,7 +70,7 @@ pub fn alternatives_span(requested: Timestamp, now: Timestamp, zone: &TimeZone, 
     };
     let from = first(day(requested), -(days / 2), Timestamp::MIN).max(now);
     // If clocks are put back in the span, 31 days are an hour longer than Calendly accepts.
-    let until = first(day(from), days, Timestamp::MAX).min(later(from, LONGEST));
+    let until = first(day(from), days, Timestamp::MAX).min(time::add(from, LONGEST));
     (from, until)
 }
 
@@ -128,10 +130,6 @@ fn nearness(slot: &Slot, requested: Timestamp) -> (SignedDuration, Reverse<Times
     (slot.start.duration_since(requested).abs(), Reverse(slot.start))
 }
 
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -147,7 +145,7 @@ mod tests {
     }
 
     fn slot(start: Timestamp) -> Slot {
-        Slot { start, end: later(start, SignedDuration::from_mins(30)), remaining: 1, scheduling_url: None }
+        Slot { start, end: time::add(start, SignedDuration::from_mins(30)), remaining: 1, scheduling_url: None }
     }
 
     fn slots(starts: &[&str]) -> Vec<Slot> {
