@@ -4,7 +4,7 @@
 use domain::settings::{Channel, HostContact, MailFor, MessageProviders, Provider, QuietHours, Settings, Template};
 use domain::{
     CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback, Language,
-    Objection, Outcome, Phone, Private, Reason, Reply, State,
+    Objection, Outcome, Phone, Reason, Reply, State,
 };
 use fakes::{Call, Fault};
 use jiff::civil::time;
@@ -554,17 +554,6 @@ fn an_invitee_who_has_reconfirmed_is_not_asked_to() {
     reconfirmed.receive_webhook(&again.created());
     reconfirmed.wait_until("2026-11-23T08:30:00Z");
     assert_eq!(kinds(&reconfirmed), ["SMS confirmation"]);
-}
-
-#[test]
-fn the_key_of_a_contact_does_not_reveal_the_contact() {
-    let phone = phone();
-    let (one, other) = (ConnectionName::default(), ConnectionName::parse("acme").expect("a name"));
-    let key = ContactKey::for_phone(&one, &phone);
-    assert_eq!(key.as_str().len(), 32);
-    assert_ne!(key, ContactKey::for_phone(&other, &phone), "each connection has its own");
-    assert_eq!(ContactKey::for_email(&one, " Ana@Example.com"), ContactKey::for_email(&one, "ana@example.com"));
-    assert_eq!(format!("{:?}", Private::from("x")), "•••");
 }
 
 /// Returns a call of EngageLab's as the intake queue holds it.

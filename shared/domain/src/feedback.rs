@@ -142,3 +142,18 @@ impl ContactKey {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_contact_does_not_reveal_the_contact() {
+        let phone = Phone::parse("+40712345678").expect("a phone number");
+        let (one, other) = (ConnectionName::default(), ConnectionName::parse("acme").expect("a name"));
+        let key = ContactKey::for_phone(&one, &phone);
+        assert_eq!(key.as_str().len(), 32);
+        assert_ne!(key, ContactKey::for_phone(&other, &phone), "each connection has its own");
+        assert_eq!(ContactKey::for_email(&one, " Ana@Example.com"), ContactKey::for_email(&one, "ana@example.com"));
+    }
+}
