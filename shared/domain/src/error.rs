@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-/// Writes an error with its causes on one line. Our errors have only their context in their text; the cause is their
-/// source.
+/// Returns an error with its causes on one line. The text of our errors has only their context, and the text of an SDK
+/// error is little more than "service error": the cause is the source.
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::{ContinuousBackupsStatus, PointInTimeRecoveryStatus
 use aws_sdk_sqs::types::QueueAttributeName;
 use clap::Args;
 use domain::settings::{Channel, Provider, Template};
-use domain::{ConnectionName, Language, Message, Settings};
+use domain::{ConnectionName, Language, Message, Settings, error_chain};
 use engine::{Connections, Store};
-use runtime::aws::{Timeouts, config, error_chain};
+use runtime::aws::{Timeouts, config};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing};
 use store::Table;
 

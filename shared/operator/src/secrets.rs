@@ -2,8 +2,7 @@
 
 use anyhow::{Context, anyhow, bail};
 use aws_sdk_secretsmanager::Client;
-use domain::ConnectionName;
-use runtime::aws::error_chain;
+use domain::{ConnectionName, error_chain};
 use serde_json::{Map, Value};
 
 /// Returns 256 random bits for a key.

@@ -1,6 +1,5 @@
 //! The SDK configuration of a process: one set of credentials and time-outs. Each client has its own connections.
 
-use std::error::Error;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -47,16 +46,4 @@ pub async fn config(timeouts: Timeouts) -> SdkConfig {
         )
         .load()
         .await
-}
-
-/// Formats an error with its causes on one line. The `Display` of an SDK error is little more than "service error".
-pub fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

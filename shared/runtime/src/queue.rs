@@ -48,7 +48,7 @@ impl Queue {
             .attribute_names(QueueAttributeName::QueueArn)
             .send();
         if let Err(error) = answer.await {
-            tracing::warn!(error = crate::aws::error_chain(&error), "the queue could not be reached at init");
+            tracing::warn!(error = domain::error_chain(&error), "the queue could not be reached at init");
         }
     }
 
@@ -90,7 +90,7 @@ impl Queue {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| QueueError(crate::aws::error_chain(&error)))
+            .map_err(|error| QueueError(domain::error_chain(&error)))
     }
 
     /// Returns the approximate length.
@@ -106,7 +106,7 @@ impl Queue {
             .attribute_names(ApproximateNumberOfMessages)
             .attribute_names(ApproximateNumberOfMessagesNotVisible)
             .send();
-        let attributes = answer.await.map_err(|error| QueueError(crate::aws::error_chain(&error)))?;
+        let attributes = answer.await.map_err(|error| QueueError(domain::error_chain(&error)))?;
         let count = |name: QueueAttributeName| {
             let text = attributes.attributes().and_then(|all| all.get(&name));
             let count = text.and_then(|text| text.parse().ok());

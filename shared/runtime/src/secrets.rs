@@ -334,7 +334,7 @@ impl Secrets {
                     if is_denied || error.is_resource_not_found_exception() {
                         Ok(None)
                     } else {
-                        Err(crate::aws::error_chain(&error))
+                        Err(domain::error_chain(&error))
                     }
                 }
             },
