@@ -70,6 +70,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("local-time", &["domain"]),
     ("endpoints", &[]),
     ("signing", &[]),
+    ("template", &[]),
+    ("transform", &["template"]),
     // The loop and its ports.
     ("engine", &["domain", "wire"]),
     // What adapters and functions share.
@@ -81,7 +83,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("store", &["domain", "engine", "runtime"]),
     ("egress", &[]),
     ("calendly", &["domain", "engine", "http-client", "runtime", "wire"]),
-    ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "wire"]),
+    ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "template", "wire"]),
     ("world", &["calendly", "domain", "engine", "http-client", "notify", "runtime", "store", "wire"]),
     // Functions.
     ("webhook", &["domain", "runtime", "wire"]),
@@ -93,7 +95,7 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// The crates without I/O, clock and randomness.
-const PURE: &[&str] = &["events", "endpoints", "signing", "domain", "wire", "api", "local-time"];
+const PURE: &[&str] = &["events", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
 
 /// The functions that are deployed.
 const FUNCTIONS: [&str; 4] = ["webhook", "processor", "reminder", "schedule"];

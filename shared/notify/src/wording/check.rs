@@ -289,7 +289,7 @@ mod tests {
                 "reminder",
                 Part::Text,
                 "{% for x in name %}{% endfor %}",
-                "wording[2].text: can't be filled in: `{% for %}` is not understood; there is only `if`",
+                "wording[2].text: can't be filled in: `{% for %}` is not understood; there is only `if` (line 1)",
             ),
             (
                 "not_booked",
@@ -328,7 +328,13 @@ mod tests {
                 "follow_up",
                 Part::Html,
                 "{{ name | upper }}",
-                "wording[2].html: can't be filled in: filter upper is unknown (line 1)",
+                "wording[2].html: can't be filled in: the filter `upper` is unknown; there are none (line 1)",
+            ),
+            (
+                "reminder",
+                Part::Text,
+                "Hi\n{{ 'a' * 100000000 }}",
+                "wording[2].text: can't be filled in: `*` is not understood; to join texts, write `{{ a }}{{ b }}` (line 2)",
             ),
             (
                 "farewell",
@@ -343,7 +349,7 @@ mod tests {
         let long = problem("reminder", Part::Sms, &"ab ".repeat(600)).expect("a problem");
         assert!(long.contains("too long for an SMS: 12 segments, 1799 characters"), "{long}");
         let bomb = problem("reminder", Part::Sms, &"{% if name %}a{% endif %}".repeat(9000)).expect("a problem");
-        assert!(bomb.contains("fuel"), "{bomb}");
+        assert!(bomb.contains("more than 200 tags"), "{bomb}");
     }
 
     #[test]
