@@ -170,7 +170,7 @@ mod tests {
         for (sms, expected) in [
             ("Hej\n{{ link }}", "wording of reminder, da, sms: undefined value in line 2"),
             ("{{ name }", "wording of reminder, da, sms: syntax error in line 1"),
-            ("{{ name * 2.5 }}", "wording of reminder, da, sms: invalid operation in line 1"),
+            ("{{ name - 2.5 }}", "wording of reminder, da, sms: invalid operation in line 1"),
             ("{% if link %}x{% endif %}", "wording of reminder, da, sms: it says nothing"),
         ] {
             content.wording = Wording { sms: Some(sms.to_owned()), ..Wording::default() };
