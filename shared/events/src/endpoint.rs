@@ -18,10 +18,10 @@ pub struct EndpointData {
     /// Why the last delivery failed.
     pub last_error: String,
     /// When it was disabled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<UtcTime>,
     /// When it will be disabled, if deliveries go on failing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub will_be_disabled_at: Option<UtcTime>,
 }
 

@@ -32,11 +32,11 @@ pub struct Event {
 }
 
 impl Event {
-    /// Returns an event. `data` must be of the event's type.
+    /// Returns an event. `data` must be of the event's type. What is finer than a millisecond is dropped from `at`.
     pub fn new<T: EventData>(id: impl Into<String>, kind: EventType, at: Timestamp, data: &T) -> Self {
         debug_assert!(T::TYPES.contains(&kind), "{kind} has other data");
         let data = serde_json::to_value(data).expect("data has no key that is not text");
-        Self { id: id.into(), kind, at, data }
+        Self { id: id.into(), kind, at: UtcTime::from(at).timestamp(), data }
     }
 
     /// Returns the stream that the event belongs to. `None` if its data does not name one.
@@ -106,7 +106,7 @@ pub struct Sequence {
     pub number: u64,
     /// The digest of the previous body's bytes: `sha256:` and 64 hexadecimal digits. The first event has none.
     #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +21,7 @@ pub struct Incoming {
 }
 
 /// Something wrong with an event. It never quotes what was sent, because that may be personal.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Fault {
     /// The path of the value, such as `data.message.text`; `body` for the whole event.
     pub path: String,
@@ -57,10 +58,10 @@ const FIRST_MILLISECOND: i64 = 1_000_000_000_000;
 /// What is wrong with the batch as a whole.
 pub fn parse_batch(value: Value, now: Timestamp) -> Result<Vec<Result<Incoming, Vec<Fault>>>, Vec<Fault>> {
     let Value::Object(mut body) = value else { return Ok(vec![parse_incoming(value, now)]) };
-    match body.remove("events") {
+    match body.remove("events").filter(|it| !it.is_null()) {
         None => Ok(vec![parse_incoming(Value::Object(body), now)]),
-        Some(_) if !body.is_empty() => {
-            Err(vec![Fault::new("body", "must be one event, or have only \"events\", a list of events")])
+        Some(_) if body.contains_key("event") || body.contains_key("type") => {
+            Err(vec![Fault::new("body", "must be one event or a list under \"events\", not both")])
         }
         Some(Value::Array(events)) if (1..=MOST_EVENTS).contains(&events.len()) => {
             Ok(events.into_iter().map(|it| parse_incoming(it, now)).collect())
@@ -70,7 +71,7 @@ pub fn parse_batch(value: Value, now: Timestamp) -> Result<Vec<Result<Incoming, 
 }
 
 /// Checks an event as VAI posts it: `{id?, event | type, timestamp?, data}`. Defaults are filled in, as VAI's documents
-/// have them.
+/// have them. Other keys beside `data` are ignored; fields of the data that the documents do not name are kept.
 ///
 /// An event without an id gets one that is a hash of what was posted, so that a repetition is the same event. What is
 /// posted without an id and without a timestamp is the same event whenever it is posted.
@@ -101,18 +102,21 @@ pub fn parse_incoming(value: Value, now: Timestamp) -> Result<Incoming, Vec<Faul
     if !faults.is_empty() {
         return Err(faults);
     }
+    check_fields(&mut data, "data.", fields, &mut faults);
+    let posted_at = [body.get("timestamp"), data.get("timestamp")].into_iter().flatten().find_map(read_time);
+    if let Some(at) = posted_at {
+        data.entry("timestamp").or_insert_with(|| json!(at));
+    }
+    let id = id.unwrap_or_else(|| derive_id(&canonical_text(json!([kind, posted_at, data]))));
+    let at = posted_at.unwrap_or_else(|| now.into());
+    data.entry("timestamp").or_insert_with(|| json!(at));
+    // Checked in the form that receivers get, so that what is sent could be posted again.
     if !fits(&data, MOST_DATA_BYTES) {
         return one("data", format!("must have at most {MOST_DATA_BYTES} bytes"));
     }
     if !data.values().all(|it| is_shallow(it, MOST_LEVELS - 1)) {
         return one("data", format!("must have at most {MOST_LEVELS} levels"));
     }
-    check_fields(&mut data, "data.", fields, &mut faults);
-    let posted_at = [body.get("timestamp"), data.get("timestamp")].into_iter().flatten().find_map(read_time);
-    let identity = (kind, posted_at.map(UtcTime::from), &data);
-    let id = id.unwrap_or_else(|| derive_id(&canonical_text(&json!(identity))));
-    let at = UtcTime::from(posted_at.unwrap_or(now));
-    data.entry("timestamp").or_insert_with(|| json!(at));
     let event = Event { id, kind, at: at.timestamp(), data: Value::Object(data) };
     match event.stream() {
         Some(stream) if faults.is_empty() => Ok(Incoming { event, stream }),
@@ -122,7 +126,8 @@ pub fn parse_incoming(value: Value, now: Timestamp) -> Result<Incoming, Vec<Faul
 
 /// Reads the type, which stands under `event` or `type`, or under both.
 fn read_kind(body: &Map<String, Value>) -> Result<(EventType, &'static [Field]), Fault> {
-    let given: Vec<_> = ["event", "type"].into_iter().filter_map(|key| body.get_key_value(key)).collect();
+    let given = ["event", "type"].into_iter().filter_map(|key| body.get_key_value(key));
+    let given: Vec<_> = given.filter(|(_, name)| !name.is_null()).collect();
     let accepted = || {
         let names: Vec<_> = EventType::ALL.iter().filter(|it| it.is_from_vai()).map(|it| it.name()).collect();
         format!("must be one of {}", names.join(", "))
@@ -171,15 +176,17 @@ enum Presence {
 
 /// What a value must be.
 enum Rule {
-    /// An id that names a stream.
+    /// An id that names a stream. A whole number becomes a text.
     StreamId,
+    /// An id. A whole number becomes a text.
+    Id,
     /// A text of at most so many characters.
     Text(usize),
     /// A number of at least 0.
     Amount,
     /// A number from 0 to 1.
     Share,
-    /// A whole number of at least 0.
+    /// A whole number.
     Count,
     /// True or false.
     Flag,
@@ -213,14 +220,16 @@ impl Field {
     }
 }
 
+/// The largest whole number that every JSON parser reads exactly (RFC 8259, section 6).
+const MOST_COUNT: u64 = (1 << 53) - 1;
 /// The most characters of a message or a summary.
 const LONG: usize = 32_000;
 /// The most characters of a name or an id.
 const SHORT: usize = 500;
 
 const SESSION: Field = Field::required("sessionId", Rule::StreamId);
-const AGENT: Field = Field::optional("agentId", Rule::Text(SHORT));
-const USER: Field = Field::optional("userId", Rule::Text(SHORT));
+const AGENT: Field = Field::optional("agentId", Rule::Id);
+const USER: Field = Field::optional("userId", Rule::Id);
 const PLATFORM: Field = Field::optional("platform", Rule::Text(SHORT));
 const TIMESTAMP: Field = Field::optional("timestamp", Rule::Time);
 
@@ -336,20 +345,25 @@ fn check_fields(object: &mut Map<String, Value>, prefix: &str, fields: &[Field],
 
 /// Checks a value and brings it into the form that receivers get.
 fn check_value(value: &mut Value, path: &str, rule: &Rule, faults: &mut Vec<Fault>) {
-    if let (Rule::Message(_), Value::String(_)) = (rule, &*value) {
-        *value = json!({ "text": value.take() });
+    match (rule, &*value) {
+        (Rule::Message(_), Value::String(_)) => *value = json!({ "text": value.take() }),
+        (Rule::StreamId | Rule::Id, Value::Number(number)) if number.is_u64() => *value = json!(number.to_string()),
+        _ => {}
     }
     let is_text = |most: usize| value.as_str().is_some_and(|it| it.chars().count() <= most);
     let is_number_up_to = |most: f64| value.as_f64().is_some_and(|it| (0.0..=most).contains(&it));
     let (fits, form) = match rule {
         Rule::StreamId => (
             value.as_str().is_some_and(is_stream_id),
-            "a text of 1 to 128 visible ASCII characters without / and #".to_owned(),
+            "a text of 1 to 128 visible ASCII characters without / and #, or a whole number".to_owned(),
         ),
+        Rule::Id => (is_text(SHORT), format!("a text of at most {SHORT} characters, or a whole number")),
         Rule::Text(most) => (is_text(*most), format!("a text of at most {most} characters")),
         Rule::Amount => (is_number_up_to(f64::MAX), "a number of at least 0".to_owned()),
         Rule::Share => (is_number_up_to(1.0), "a number from 0 to 1".to_owned()),
-        Rule::Count => (value.is_u64(), "a whole number of at least 0".to_owned()),
+        Rule::Count => {
+            (value.as_u64().is_some_and(|it| it <= MOST_COUNT), format!("a whole number from 0 to {MOST_COUNT}"))
+        }
         Rule::Flag => (value.is_boolean(), "true or false".to_owned()),
         Rule::NumberOrText => {
             (value.is_number() || is_text(SHORT), format!("a number, or a text of at most {SHORT} characters"))
@@ -374,18 +388,19 @@ fn check_value(value: &mut Value, path: &str, rule: &Rule, faults: &mut Vec<Faul
         (Rule::Fields(fields) | Rule::Message(fields), Value::Object(object)) => {
             check_fields(object, &format!("{path}."), fields, faults);
         }
-        (Rule::Time, value) => *value = read_time(value).map(UtcTime::from).map_or(Value::Null, |it| json!(it)),
+        (Rule::Time, value) => *value = json!(read_time(value)),
         _ => {}
     }
 }
 
 /// Reads a time: ISO 8601 with an offset, or milliseconds since 1970.
-fn read_time(value: &Value) -> Option<Timestamp> {
+fn read_time(value: &Value) -> Option<UtcTime> {
     let at = match value {
         Value::String(text) => text.parse().ok()?,
-        value => Timestamp::from_millisecond(value.as_i64()?).ok()?,
+        // Some programs post milliseconds with a fraction.
+        value => Timestamp::from_millisecond(value.as_i64().or_else(|| value.as_f64().map(|it| it as i64))?).ok()?,
     };
-    (at.as_millisecond() >= FIRST_MILLISECOND).then_some(at)
+    (at.as_millisecond() >= FIRST_MILLISECOND).then(|| at.into())
 }
 
 /// Returns whether arrays and objects are nested at most so deep.
@@ -397,8 +412,7 @@ fn is_shallow(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn canonical_text(value: &Value) -> String {
-    let mut value = value.clone();
+fn canonical_text(mut value: Value) -> String {
     value.sort_all_objects();
     value.to_string()
 }

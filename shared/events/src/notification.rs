@@ -17,13 +17,13 @@ pub struct NotificationData {
     /// The message.
     pub notification: NotificationPart,
     /// Why the message did not reach the invitee.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailurePart>,
     /// What the invitee answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<ReplyPart>,
     /// The conversation in which VAI's agent made the booking: its `sessionId`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub struct NotificationPart {
     /// How it was sent.
     pub channel: Channel,
     /// The provider that sent it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// When it was sent.
     pub at: UtcTime,
@@ -56,7 +56,7 @@ pub struct FailurePart {
     /// The reason, as a code.
     pub reason: String,
     /// What the provider said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     AgentMetricsData, Answer, BookingData, BookingPart, BookingStatus, CanceledBy, CancellationPart, Channel,
     ConversationEndedData, ConversationStartedData, EndpointData, Event, EventType, FailurePart, HostPart, InviteePart,
     MessagePart, MessageReceivedData, MessageSentData, MetricsPart, NotificationData, NotificationPart, PreviousPart,
-    ReminderPart, ReplyMeaning, ReplyPart, Sequence, TrackingPart, WebhookTestData, derive_id, digest,
+    ReminderPart, ReplyMeaning, ReplyPart, Sequence, TrackingPart, UtcTime, WebhookTestData, derive_id, digest,
 };
 
 /// Returns a sample of an event. Every optional field is present.
@@ -22,25 +22,24 @@ pub fn sample(kind: EventType) -> Event {
         EventType::ConversationEnded => event(kind, &conversation_ended()),
         EventType::AgentMetrics => event(kind, &agent_metrics()),
         EventType::WebhookTest => event(kind, &webhook_test()),
-        EventType::BookingCreated => booking(booking_of(&ROMANIAN)),
+        EventType::BookingCreated => booking(booking_of(&ROMANIAN, DAY)),
         EventType::BookingRescheduled => {
-            let (start_time, end_time) = (at(-DAY).into(), at(-DAY + HALF_HOUR).into());
-            booking(BookingData { previous: Some(PreviousPart { start_time, end_time }), ..booking_of(&DANISH) })
+            let (start_time, end_time) = (at(-DAY), at(-DAY + HALF_HOUR));
+            booking(BookingData { previous: Some(PreviousPart { start_time, end_time }), ..booking_of(&DANISH, DAY) })
         }
         EventType::BookingCanceled => {
-            let mut data = booking_of(&CHINESE);
+            let mut data = booking_of(&CHINESE, DAY);
             data.booking.status = BookingStatus::Canceled;
             let reason = Some("時間不方便，下週再約。".to_owned());
-            data.cancellation = Some(CancellationPart { by: CanceledBy::Invitee, reason, at: at(0).into() });
+            data.cancellation = Some(CancellationPart { by: CanceledBy::Invitee, reason, at: now().into() });
             booking(data)
         }
         EventType::BookingReminded => {
             let reminder = ReminderPart { minutes_before: 60, channel: Channel::Sms };
-            booking(BookingData { reminder: Some(reminder), ..booking_of(&ENGLISH) })
+            booking(BookingData { reminder: Some(reminder), ..booking_of(&ENGLISH, HOUR) })
         }
-        EventType::BookingNoShow => booking(booking_of(&DANISH)),
-        EventType::BookingNoShowWithdrawn => booking(booking_of(&DANISH)),
-        EventType::BookingCompleted => booking(booking_of(&ROMANIAN)),
+        EventType::BookingNoShow | EventType::BookingNoShowWithdrawn => booking(booking_of(&DANISH, -HALF_HOUR)),
+        EventType::BookingCompleted => booking(booking_of(&ROMANIAN, -HALF_HOUR)),
         EventType::NotificationDelivered => event(kind, &notification(&CHINESE, Channel::Email)),
         EventType::NotificationFailed => {
             let detail = Some("21610: the recipient replied STOP before".to_owned());
@@ -49,13 +48,13 @@ pub fn sample(kind: EventType) -> Event {
         }
         EventType::NotificationReplied => {
             let text = "Întârzii cinci minute, mă puteți aștepta?".to_owned();
-            let reply = Some(ReplyPart { text, meaning: ReplyMeaning::Other, at: at(0).into() });
+            let reply = Some(ReplyPart { text, meaning: ReplyMeaning::Other, at: now().into() });
             event(kind, &NotificationData { reply, ..notification(&ROMANIAN, Channel::Sms) })
         }
         EventType::EndpointFailing => {
-            event(kind, &EndpointData { will_be_disabled_at: Some(at(2 * DAY).into()), ..endpoint() })
+            event(kind, &EndpointData { will_be_disabled_at: Some(at(2 * DAY)), ..endpoint() })
         }
-        EventType::EndpointDisabled => event(kind, &EndpointData { disabled_at: Some(at(0).into()), ..endpoint() }),
+        EventType::EndpointDisabled => event(kind, &EndpointData { disabled_at: Some(now().into()), ..endpoint() }),
     }
 }
 
@@ -69,13 +68,18 @@ const HALF_HOUR: i64 = 30 * 60;
 const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
 
-/// Returns the time of the samples, and so many seconds.
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_millisecond((1_788_166_800 + seconds) * 1_000 + 125).unwrap_or_default()
+/// Returns the time when the events of the samples happened.
+fn now() -> Timestamp {
+    Timestamp::from_millisecond(1_788_166_800_125).unwrap_or_default()
+}
+
+/// Returns the full second that is so many seconds after [`now`].
+fn at(seconds: i64) -> UtcTime {
+    Timestamp::from_second(now().as_second() + seconds).unwrap_or_default().into()
 }
 
 fn event<T: crate::EventData>(kind: EventType, data: &T) -> Event {
-    Event::new(derive_id(kind.name()), kind, at(0), data)
+    Event::new(derive_id(kind.name()), kind, now(), data)
 }
 
 struct Person {
@@ -140,16 +144,15 @@ const ENGLISH: Person = Person {
     topic: "migration",
 };
 
-fn booking_part(person: &Person) -> BookingPart {
-    let start = if person.language == "en" { HOUR } else { DAY };
+fn booking_part(person: &Person, start: i64) -> BookingPart {
     BookingPart {
         id: "bk-4f1c2d7e9a0b43568d1e7f2a6c3b5d90".to_owned(),
         event_uuid: Some("0f7c3e1a-5b2d-4c8e-9a6f-1d2e3f405162".to_owned()),
         invitee_uuid: Some("8b1d6a2e-7c4f-4e0a-b3d9-5f6e7a8b9c0d".to_owned()),
         status: BookingStatus::Active,
         event_type: person.event_type.to_owned(),
-        start_time: at(start).into(),
-        end_time: at(start + HALF_HOUR).into(),
+        start_time: at(start),
+        end_time: at(start + HALF_HOUR),
         timezone: Some(person.timezone.to_owned()),
         language: Some(person.language.to_owned()),
         place: Some("Nørrebrogade 1, 2200 København N".to_owned()),
@@ -170,10 +173,10 @@ fn invitee_part(person: &Person) -> InviteePart {
     }
 }
 
-fn booking_of(person: &Person) -> BookingData {
+fn booking_of(person: &Person, start: i64) -> BookingData {
     let qualification = [("company", "Ōkami Café SRL"), ("budget", "10,000 €"), ("team_size", "25")];
     BookingData {
-        booking: booking_part(person),
+        booking: booking_part(person, start),
         invitee: invitee_part(person),
         answers: vec![Answer { question: person.question.to_owned(), answer: person.answer.to_owned() }],
         qualification: qualification.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
@@ -201,14 +204,14 @@ fn notification(person: &Person, channel: Channel) -> NotificationData {
         Channel::Email => "ses",
     };
     NotificationData {
-        booking: booking_part(person),
+        booking: booking_part(person, HOUR),
         invitee: invitee_part(person),
         notification: NotificationPart {
             id: "reminder-60-3c9d2e1f".to_owned(),
             message: "reminder".to_owned(),
             channel,
             provider: Some(provider.to_owned()),
-            at: at(-HALF_HOUR).into(),
+            at: at(-HALF_HOUR),
         },
         failure: None,
         reply: None,
@@ -220,7 +223,7 @@ fn endpoint() -> EndpointData {
     EndpointData {
         endpoint_id: ENDPOINT.to_owned(),
         url: "https://***@hooks.example.com/vai?token=***".to_owned(),
-        failing_since: at(-3 * DAY).into(),
+        failing_since: at(-3 * DAY),
         last_error: "the server answered 503".to_owned(),
         disabled_at: None,
         will_be_disabled_at: None,
@@ -239,7 +242,7 @@ fn conversation_started() -> ConversationStartedData {
         user_id: Some(USER.to_owned()),
         platform: Some("web".to_owned()),
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
-        timestamp: at(0).into(),
+        timestamp: now().into(),
         further: BTreeMap::new(),
     }
 }
@@ -257,7 +260,7 @@ fn message_received() -> MessageReceivedData {
         platform: Some("web".to_owned()),
         intent: Some("book_demo".to_owned()),
         entities: vec![json!({ "type": "weekday", "value": "joi" }), json!({ "type": "time", "value": "15:00" })],
-        timestamp: at(0).into(),
+        timestamp: now().into(),
         further: BTreeMap::new(),
     }
 }
@@ -269,7 +272,7 @@ fn message_sent() -> MessageSentData {
         agent_id: Some(AGENT.to_owned()),
         confidence: Some(0.93),
         processing_time: Some(842.5),
-        timestamp: at(0).into(),
+        timestamp: now().into(),
         further: BTreeMap::new(),
     }
 }
@@ -282,7 +285,7 @@ fn conversation_ended() -> ConversationEndedData {
         summary: Some("Utilizatoarea a rezervat o demonstrație pentru joi, 15:30.".to_owned()),
         satisfaction: Some(json!(0.9)),
         resolved: Some(true),
-        timestamp: at(0).into(),
+        timestamp: now().into(),
         further: BTreeMap::new(),
     }
 }
@@ -298,7 +301,7 @@ fn agent_metrics() -> AgentMetricsData {
             further: [("escalations".to_owned(), json!(7))].into(),
         },
         period: Some(json!("2026-08")),
-        timestamp: at(0).into(),
+        timestamp: now().into(),
         further: BTreeMap::new(),
     }
 }
@@ -308,7 +311,7 @@ fn webhook_test() -> WebhookTestData {
         test: true,
         webhook_id: ENDPOINT.to_owned(),
         message: Some("This is a test. Nothing happened.".to_owned()),
-        timestamp: at(0).into(),
+        timestamp: now().into(),
         further: BTreeMap::new(),
     }
 }
