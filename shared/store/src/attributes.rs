@@ -70,6 +70,16 @@ pub(crate) fn used(row: &Row) -> Result<u32, PortError> {
     count(row, "used")
 }
 
+/// Reads the number of an event in a log, or how many a log has.
+pub(crate) fn place(row: &Row) -> Result<u64, PortError> {
+    count(row, "used")
+}
+
+/// Reads a counter; 0 if the row has none.
+pub(crate) fn counter(row: &Row, name: &str) -> Result<u64, PortError> {
+    if row.contains_key(name) { count(row, name) } else { Ok(0) }
+}
+
 fn count<T: FromStr>(row: &Row, name: &str) -> Result<T, PortError> {
     let number = row.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
     number.ok_or_else(|| PortError::unreadable(format!("a row has no number {name}")))

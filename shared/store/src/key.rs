@@ -2,6 +2,8 @@
 
 use domain::scheduling::budget::Bucket;
 use domain::{BookingId, BookingState, CommandId, ConnectionName, ContactKey, FactId, digest, uri_uuid};
+use endpoints::EndpointId;
+use events::Stream;
 use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +36,15 @@ pub(crate) const HOLD: &str = "hold";
 
 /// The partition of all connections. Every other partition contains `#`, so no connection's name can equal it.
 pub(crate) const CONNECTIONS: &str = "connections";
+
+/// In the partition of a stream's log: how many events it has.
+pub(crate) const LOG_HEAD: &str = "head";
+/// In the partition of a connection's endpoints: the endpoints sort after it.
+pub(crate) const ENDPOINTS: &str = "ep#";
+/// In the partition of an endpoint's health.
+pub(crate) const HEALTH: &str = "health";
+/// In the partition of an endpoint's health: until when the places of its concurrent attempts are taken.
+pub(crate) const SLOTS: &str = "slots";
 
 /// The index of active bookings by their invitee's e-mail address and start, with the invitee's time zone. It also has
 /// the [unhandled events](unhandled_events_index) by their arrival: they are too few for an index of their own.
@@ -155,6 +166,61 @@ pub(crate) fn pulse_partition(connection: &ConnectionName) -> String {
 /// Returns the partition of a hold.
 pub(crate) fn hold_partition(connection: &ConnectionName, id: &str) -> String {
     format!("{connection}#hold#{id}")
+}
+
+/// Returns the partition of a stream's log of events.
+pub(crate) fn log_partition(connection: &ConnectionName, stream: &Stream) -> String {
+    format!("{connection}#log#{stream}")
+}
+
+/// Returns the sort key of an event by its number in the log.
+pub(crate) fn logged_event_sort_key(number: u64) -> String {
+    format!("e#{number:08}")
+}
+
+/// Returns the sort key of the row that says which number the event with an id has.
+pub(crate) fn event_id_sort_key(event: &str) -> String {
+    format!("id#{event}")
+}
+
+/// Returns the partition of a connection's endpoints.
+pub(crate) fn endpoints_partition(connection: &ConnectionName) -> String {
+    format!("{connection}#endpoints")
+}
+
+/// Returns the sort key of an endpoint.
+pub(crate) fn endpoint_sort_key(endpoint: &EndpointId) -> String {
+    format!("{ENDPOINTS}{endpoint}")
+}
+
+/// Returns the partition of an endpoint's lanes. A lane's sort key is its stream.
+pub(crate) fn lanes_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
+    format!("{connection}#lane#{endpoint}")
+}
+
+/// Returns the partition of an endpoint's deliveries, also in [`BY_INVITEE`].
+pub(crate) fn deliveries_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
+    format!("{connection}#delivery#{endpoint}")
+}
+
+/// Returns the sort key of a delivery.
+pub(crate) fn delivery_sort_key(stream: &str, number: u64) -> String {
+    format!("{stream}#{number:08}")
+}
+
+/// Returns the sort key of a delivery in [`BY_INVITEE`]: the time of its event.
+pub(crate) fn delivery_time_sort_key(at: Timestamp, event: &str) -> String {
+    format!("{at:.9}#{event}")
+}
+
+/// Returns the partition of an endpoint's health.
+pub(crate) fn health_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
+    format!("{connection}#health#{endpoint}")
+}
+
+/// Returns the partition of an endpoint's statistics. A sort key is an hour and a shard.
+pub(crate) fn statistics_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
+    format!("{connection}#statistics#{endpoint}")
 }
 
 /// Returns the partition of an API key's permits.

@@ -13,6 +13,7 @@ mod calls;
 mod condition;
 mod connections;
 mod decision;
+mod deliveries;
 #[cfg(test)]
 #[path = "../tests/fixtures/mod.rs"]
 mod fixtures;

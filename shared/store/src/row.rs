@@ -8,7 +8,9 @@ use domain::{
     Booking, BookingId, BookingState, Command, CommandId, Connection, ConnectionName, ConsentSource, ContactKey,
     Decision, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token, time,
 };
+use endpoints::{Delivery, Endpoint, EndpointId, Health, Lane};
 use engine::{Contact, PortError, StoredFact, UnhandledEvent};
+use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -53,6 +55,15 @@ pub(crate) mod kind {
     pub(crate) const REACHED: &str = "reached.v1";
     pub(crate) const NONCE: &str = "nonce.v1";
     pub(crate) const CONNECTION: &str = "connection.v1";
+    pub(crate) const EVENT: &str = "event.v1";
+    pub(crate) const EVENT_ID: &str = "event_id.v1";
+    pub(crate) const LOG_HEAD: &str = "log.v1";
+    pub(crate) const ENDPOINT: &str = "endpoint.v1";
+    pub(crate) const LANE: &str = "lane.v1";
+    pub(crate) const DELIVERY: &str = "delivery.v1";
+    pub(crate) const HEALTH: &str = "health.v1";
+    pub(crate) const SLOTS: &str = "slots.v1";
+    pub(crate) const STATISTICS: &str = "statistics.v1";
 }
 
 /// An unhandled event in a list.
@@ -273,6 +284,92 @@ pub(crate) fn connection(connection: &Connection, revision: u64) -> Row {
     let mut row = document_row(partition, connection.name.as_str(), kind::CONNECTION, connection, None);
     row.insert("rev".to_owned(), number(revision));
     row
+}
+
+/// Returns the row of an event in a stream's log.
+pub(crate) fn logged_event(
+    connection: &ConnectionName,
+    stream: &Stream,
+    number: u64,
+    event: &Event,
+    expires: Option<Timestamp>,
+) -> Row {
+    let partition = key::log_partition(connection, stream);
+    document_row(partition, &key::logged_event_sort_key(number), kind::EVENT, event, expires)
+}
+
+/// Returns the row that says which number the event with an id has.
+pub(crate) fn event_id(
+    connection: &ConnectionName,
+    stream: &Stream,
+    place: u64,
+    event: &Event,
+    expires: Timestamp,
+) -> Row {
+    let partition = key::log_partition(connection, stream);
+    let mut row = bare_row(partition, &key::event_id_sort_key(&event.id), kind::EVENT_ID, Some(expires));
+    row.insert("used".to_owned(), number(place));
+    row
+}
+
+/// Returns the row that says how many events a stream's log has.
+pub(crate) fn log_head(connection: &ConnectionName, stream: &Stream, count: u64, expires: Timestamp) -> Row {
+    let mut row = bare_row(key::log_partition(connection, stream), key::LOG_HEAD, kind::LOG_HEAD, Some(expires));
+    row.insert("used".to_owned(), number(count));
+    row
+}
+
+/// Returns an endpoint's row. It never expires.
+pub(crate) fn endpoint(connection: &ConnectionName, endpoint: &Endpoint, revision: u64) -> Row {
+    let partition = key::endpoints_partition(connection);
+    let mut row = document_row(partition, &key::endpoint_sort_key(&endpoint.id), kind::ENDPOINT, endpoint, None);
+    row.insert("rev".to_owned(), number(revision));
+    row
+}
+
+/// Returns a lane's row.
+pub(crate) fn lane(
+    connection: &ConnectionName,
+    endpoint: &EndpointId,
+    stream: &Stream,
+    lane: &Lane,
+    expires: Timestamp,
+) -> Row {
+    let partition = key::lanes_partition(connection, endpoint);
+    let mut row = document_row(partition, &stream.to_string(), kind::LANE, lane, Some(expires));
+    row.insert("rev".to_owned(), number(lane.revision + 1));
+    if lane.is_stalled {
+        row.insert("stalled".to_owned(), number(1));
+    }
+    row
+}
+
+/// Returns a delivery's row.
+pub(crate) fn delivery(
+    connection: &ConnectionName,
+    endpoint: &EndpointId,
+    delivery: &Delivery,
+    expires: Timestamp,
+) -> Row {
+    let partition = key::deliveries_partition(connection, endpoint);
+    let sort = key::delivery_sort_key(&delivery.stream, delivery.number);
+    let mut row = document_row(partition.clone(), &sort, kind::DELIVERY, delivery, Some(expires));
+    row.insert("rev".to_owned(), number(delivery.revision + 1));
+    row.insert("gsi1pk".to_owned(), string(partition));
+    row.insert("gsi1sk".to_owned(), string(key::delivery_time_sort_key(delivery.event_at, &delivery.event_id)));
+    row
+}
+
+/// Returns the row of an endpoint's health.
+pub(crate) fn health(connection: &ConnectionName, endpoint: &EndpointId, health: &Health) -> Row {
+    let mut row = document_row(key::health_partition(connection, endpoint), key::HEALTH, kind::HEALTH, health, None);
+    row.insert("rev".to_owned(), number(health.revision + 1));
+    row
+}
+
+/// Returns when the rows of a delivery expire.
+pub(crate) fn delivery_expiry(now: Timestamp) -> Timestamp {
+    time::add(now, RETENTION)
 }
 
 fn document_row(

@@ -201,7 +201,9 @@ impl Check<'_> {
 /// Refuses the operators that make a text or a list longer.
 fn check_operator(operator: BinOpKind, span: Span) -> Result<(), Error> {
     let refused = match operator {
-        BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => return Ok(()),
+        BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
+            return Ok(());
+        }
         BinOpKind::ScAnd | BinOpKind::ScOr | BinOpKind::In => return Ok(()),
         BinOpKind::Sub | BinOpKind::Div | BinOpKind::FloorDiv | BinOpKind::Rem => return Ok(()),
         BinOpKind::Mul => "*",

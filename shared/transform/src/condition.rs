@@ -361,9 +361,15 @@ mod tests {
     fn errors_name_the_column_and_what_was_expected() {
         for (text, expected) in [
             ("", "column 1: expected a path, `not` or `(`, found the end"),
-            ("resolved", "column 9: expected `=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `contains` or `exists`, found the end"),
+            (
+                "resolved",
+                "column 9: expected `=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `contains` or `exists`, found the end",
+            ),
             ("resolved = ", "column 12: expected a number, a text in quotes, `true`, `false` or `null`, found the end"),
-            ("resolved = yes", "column 12: expected a number, a text in quotes, `true`, `false` or `null`, found `yes`"),
+            (
+                "resolved = yes",
+                "column 12: expected a number, a text in quotes, `true`, `false` or `null`, found `yes`",
+            ),
             ("a = 1 b", "column 7: expected `and`, `or` or the end, found `b`"),
             ("a = 1 AND b = 1", "column 7: expected `and`, `or` or the end, found `AND`"),
             ("(a = 1", "column 7: expected `)`, found the end"),
@@ -385,7 +391,10 @@ mod tests {
             assert_eq!(Condition::parse(text).expect_err(text).to_string(), expected, "{text}");
         }
         let long = format!("a = '{}'", "x".repeat(500));
-        assert_eq!(Condition::parse(&long).expect_err("long").to_string(), "has 506 characters; at most 500 are allowed");
+        assert_eq!(
+            Condition::parse(&long).expect_err("long").to_string(),
+            "has 506 characters; at most 500 are allowed"
+        );
         for deep in [format!("{}a = 1{}", "(".repeat(17), ")".repeat(17)), format!("{}a = 1", "not ".repeat(17))] {
             assert!(Condition::parse(&deep).expect_err("deep").to_string().contains("nested more than 16 levels"));
         }
@@ -426,7 +435,8 @@ mod tests {
     }
 
     fn paths() -> impl Strategy<Value = Path> {
-        let key = prop_oneof!["[a-c]", "(and|or|in|true|exists)", ".{0,4}", "[a-z][a-z0-9_-]{0,3}"].prop_map(Segment::Key);
+        let key =
+            prop_oneof!["[a-c]", "(and|or|in|true|exists)", ".{0,4}", "[a-z][a-z0-9_-]{0,3}"].prop_map(Segment::Key);
         let segment = prop_oneof![3 => key.clone(), 1 => (0..3_usize).prop_map(Segment::Index)];
         (key, prop::collection::vec(segment, 0..3)).prop_map(|(first, rest)| Path([vec![first], rest].concat()))
     }
@@ -441,7 +451,8 @@ mod tests {
             Operator::GreaterOrEqual,
         ]);
         let leaf = prop_oneof![
-            (paths(), operators, literals()).prop_map(|(path, operator, literal)| Node::Compare(path, operator, literal)),
+            (paths(), operators, literals())
+                .prop_map(|(path, operator, literal)| Node::Compare(path, operator, literal)),
             (paths(), prop::collection::vec(literals(), 0..3)).prop_map(|(path, literals)| Node::In(path, literals)),
             (paths(), literals()).prop_map(|(path, literal)| Node::Contains(path, literal)),
             paths().prop_map(Node::Exists),
@@ -459,7 +470,8 @@ mod tests {
         literals().prop_recursive(3, 20, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[a-c]", inner, 0..4).prop_map(|it| Value::Object(it.into_iter().collect())),
+                prop::collection::btree_map("[a-c]", inner, 0..4)
+                    .prop_map(|it| Value::Object(it.into_iter().collect())),
             ]
         })
     }

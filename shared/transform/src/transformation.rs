@@ -173,15 +173,15 @@ impl<'a> Filling<'a> {
         match template {
             Value::String(text) if is_template(text) => self.fill_text(text, at),
             Value::Array(items) => {
-                let filled = items.iter().enumerate().map(|(index, item)| {
-                    within(at, &index.to_string(), |at| self.fill(item, at))
-                });
+                let filled = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| within(at, &index.to_string(), |at| self.fill(item, at)));
                 filled.collect::<Result<_, _>>().map(Value::Array)
             }
             Value::Object(object) => {
-                let filled = object.iter().map(|(key, value)| {
-                    Ok((key.clone(), within(at, key, |at| self.fill(value, at))?))
-                });
+                let filled =
+                    object.iter().map(|(key, value)| Ok((key.clone(), within(at, key, |at| self.fill(value, at))?)));
                 filled.collect::<Result<Map<_, _>, _>>().map(Value::Object)
             }
             other => Ok(other.clone()),

@@ -114,7 +114,9 @@ fn sentence(name: &str) -> String {
 
 /// Removes control characters, and those that turn the direction of a text around, and shortens it.
 fn tidy(text: &str) -> String {
-    let is_hidden = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     let shown: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     shorten(shown.trim(), LONGEST_FACT)
 }

@@ -1,0 +1,313 @@
+//! One lane: the events of one stream are delivered to one endpoint, in order.
+
+use std::collections::BTreeMap;
+
+use domain::{ConnectionName, digest};
+use endpoints::{DeliveryState, Endpoint, EndpointId, Health, LEASE, Lane, LaneState};
+use engine::PortError;
+use events::{Event, Stream};
+use jiff::{SignedDuration, Timestamp};
+use wire::deliveries::Delivery;
+
+use crate::attempt::Attempted;
+use crate::compose::selects;
+use crate::dispatcher::Dispatcher;
+use crate::ports::{DeliveryQueue, DeliveryStore, EventLog, Ports, Settlement, Slot};
+
+/// So many events are read at once.
+const EVENTS_PER_READ: u32 = 10;
+
+/// So many events that are not for the endpoint are read in one invocation.
+const MOST_PASSED_OVER: u64 = 200;
+
+/// So many free places are tried, in case other functions take them first.
+const SLOT_TRIES: usize = 5;
+
+/// A timer may fire this much too early: machines' clocks differ.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
+
+/// One lane, as the functions of this file need it.
+#[derive(Clone, Copy)]
+pub(crate) struct LaneKey<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) endpoint: &'a EndpointId,
+    pub(crate) stream: &'a Stream,
+}
+
+impl LaneKey<'_> {
+    /// Returns the message that continues the lane.
+    fn message(&self) -> Delivery {
+        Delivery::Advance {
+            connection: self.connection.clone(),
+            endpoint: self.endpoint.as_str().to_owned(),
+            stream: self.stream.clone(),
+        }
+    }
+
+    /// Returns the name of a timer of the lane: at most 64 characters, as EventBridge Scheduler needs it.
+    fn timer(&self, what: &str) -> String {
+        let parts = [self.connection.as_str(), self.endpoint.as_str(), &self.stream.to_string(), what];
+        format!("delivery-{}", digest(&parts))
+    }
+}
+
+/// What an attempt leads to.
+enum Next {
+    /// The event has ended; the next one can follow.
+    Continue(Lane),
+    /// Nothing more is done now.
+    End,
+}
+
+impl<P: Ports> Dispatcher<'_, P> {
+    /// Delivers the next events of a lane, as long as each is delivered at once and there is time.
+    pub(crate) async fn advance_lane(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        stream: &Stream,
+    ) -> Result<(), PortError> {
+        let key = LaneKey { connection, endpoint, stream };
+        // An endpoint that was deleted gets nothing.
+        let Some(endpoint) = self.ports.store().load_endpoint(connection, endpoint).await? else { return Ok(()) };
+        let lane = self.ports.store().load_lane(connection, key.endpoint, stream).await?;
+        match lane.state(self.now() + CLOCK_SKEW) {
+            // It is looked at again when the lease has ended: its holder may have been killed.
+            LaneState::Leased(until) => return self.come_back(key, until + CLOCK_SKEW).await,
+            LaneState::Waiting(_) => return Ok(()),
+            LaneState::Free => {}
+        }
+        let mut slot = None;
+        let result = self.deliver_events(key, &endpoint, lane, &mut slot).await;
+        if let Some(slot) = slot {
+            self.ports.store().release_slot(connection, key.endpoint, &slot).await?;
+        }
+        result
+    }
+
+    async fn deliver_events(
+        &self,
+        key: LaneKey<'_>,
+        endpoint: &Endpoint,
+        mut lane: Lane,
+        slot: &mut Option<Slot>,
+    ) -> Result<(), PortError> {
+        loop {
+            let through = lane.through;
+            let (passed_over, event) = self.next_event(key, endpoint, lane).await?;
+            lane = passed_over;
+            let Some((log_number, event)) = event else { return self.leave_lane(key, lane, through).await };
+            let (health, taken) = self.ports.store().load_health(key.connection, key.endpoint).await?;
+            if !endpoint.is_active() || health.is_open(self.now()) {
+                return self.stall_lane(key, lane).await;
+            }
+            if !self.has_time() {
+                return self.ports.queue().send(&[key.message()]).await;
+            }
+            if slot.is_none() {
+                *slot = self.take_slot(key, &health, &taken).await?;
+                if slot.is_none() {
+                    return self.come_back(key, self.now() + self.wait_for_slot(key, &lane)).await;
+                }
+            }
+            let claimed = lane.clone().claim(log_number, self.now());
+            if !self.ports.store().write_lane(key.connection, key.endpoint, key.stream, &claimed, self.now()).await? {
+                // Another function changed it. It may have ended by then.
+                return self.come_back(key, self.now() + SignedDuration::from_secs(1)).await;
+            }
+            let claimed = Lane { revision: claimed.revision + 1, ..claimed };
+            match self.attempt_event(key, endpoint, claimed, &event).await? {
+                Next::Continue(next) => lane = next,
+                Next::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Returns the next event of the lane that is for the endpoint, and the lane after the events that are not.
+    async fn next_event(
+        &self,
+        key: LaneKey<'_>,
+        endpoint: &Endpoint,
+        mut lane: Lane,
+    ) -> Result<(Lane, Option<(u64, Event)>), PortError> {
+        let begun = lane.begun();
+        let start = lane.through;
+        loop {
+            let after = begun.map_or(lane.through, |number| number - 1);
+            let limit = if begun.is_some() { 1 } else { EVENTS_PER_READ };
+            let events = self.ports.store().read_events(key.connection, key.stream, after, limit).await?;
+            let is_end = events.len() < usize::try_from(EVENTS_PER_READ).unwrap_or(usize::MAX);
+            for (number, event) in events {
+                // A begun event keeps its place, even if the endpoint's choice has changed meanwhile.
+                if begun == Some(number) || begun.is_none() && selects(endpoint, &event) {
+                    return Ok((lane, Some((number, event))));
+                }
+                lane = lane.pass_over(number);
+            }
+            if is_end || lane.through - start >= MOST_PASSED_OVER {
+                return Ok((lane, None));
+            }
+        }
+    }
+
+    /// Ends the work on a lane that has nothing to deliver now. `through` is what the stored lane has.
+    async fn leave_lane(&self, key: LaneKey<'_>, lane: Lane, through: u64) -> Result<(), PortError> {
+        if lane.through == through && !lane.is_stalled {
+            return Ok(());
+        }
+        let store = self.ports.store();
+        let after = lane.through;
+        let lane = Lane { is_stalled: false, lease: None, ..lane };
+        if !store.write_lane(key.connection, key.endpoint, key.stream, &lane, self.now()).await? {
+            return self.come_back(key, self.now() + SignedDuration::from_secs(1)).await;
+        }
+        // There may be more after many events that are not for the endpoint.
+        let more = store.read_events(key.connection, key.stream, after, 1).await?;
+        if more.is_empty() { Ok(()) } else { self.ports.queue().send(&[key.message()]).await }
+    }
+
+    /// Marks a lane whose endpoint gets nothing now. It continues by a `Resume`.
+    async fn stall_lane(&self, key: LaneKey<'_>, lane: Lane) -> Result<(), PortError> {
+        let store = self.ports.store();
+        if !lane.is_stalled
+            && !store.write_lane(key.connection, key.endpoint, key.stream, &lane.stall(), self.now()).await?
+        {
+            return self.come_back(key, self.now() + SignedDuration::from_secs(1)).await;
+        }
+        // The endpoint may have been enabled, and its stalled lanes listed, before this lane was marked.
+        let Some(endpoint) = store.load_endpoint(key.connection, key.endpoint).await? else { return Ok(()) };
+        let (health, _) = store.load_health(key.connection, key.endpoint).await?;
+        if endpoint.is_active() && !health.is_open(self.now()) {
+            self.ports.queue().send(&[key.message()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a free place among the endpoint's concurrent attempts, if there is one.
+    async fn take_slot(
+        &self,
+        key: LaneKey<'_>,
+        health: &Health,
+        taken: &BTreeMap<u32, Timestamp>,
+    ) -> Result<Option<Slot>, PortError> {
+        let now = self.now();
+        let places = match health {
+            _ if health.is_probing(now) => 1,
+            Health { failures: 0, .. } => self.limits.concurrency,
+            _ => self.limits.concurrency_when_failing,
+        };
+        let mut free: Vec<_> = (0..places).filter(|index| taken.get(index).is_none_or(|until| *until <= now)).collect();
+        for _ in 0..SLOT_TRIES {
+            if free.is_empty() {
+                return Ok(None);
+            }
+            // Functions that read the same free places choose different ones.
+            let mixed = mix(&[&key.stream.to_string(), &free.len().to_string()]);
+            let index = free.swap_remove(mixed % free.len());
+            let slot = Slot { index, until: now + LEASE };
+            if self.ports.store().take_slot(key.connection, key.endpoint, &slot, now).await? {
+                return Ok(Some(slot));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns how long a lane waits for a place among the endpoint's attempts: 1 to 5 seconds, by the lane.
+    fn wait_for_slot(&self, key: LaneKey<'_>, lane: &Lane) -> SignedDuration {
+        let parts = [key.stream.to_string(), lane.revision.to_string(), self.now().as_second().to_string()];
+        let mixed = mix(&parts.each_ref().map(String::as_str));
+        SignedDuration::from_secs(1 + i64::try_from(mixed % 5).unwrap_or(0))
+    }
+
+    /// Sends the lane's message again, to arrive at an instant.
+    async fn come_back(&self, key: LaneKey<'_>, at: Timestamp) -> Result<(), PortError> {
+        let name = key.timer(&at.to_string());
+        self.ports.queue().send_at(&name, &key.message(), at, self.now()).await
+    }
+
+    /// Makes an attempt on a claimed lane and stores it.
+    async fn attempt_event(
+        &self,
+        key: LaneKey<'_>,
+        endpoint: &Endpoint,
+        lane: Lane,
+        event: &Event,
+    ) -> Result<Next, PortError> {
+        let attempted = self.attempt_delivery(key, endpoint, &lane, event).await?;
+        let Attempted { delivery, attempt, retry_after } = attempted;
+        let before = delivery.state;
+        let result = &attempt.result;
+        let attempts = lane.pending.as_ref().map_or(1, |pending| pending.attempts);
+        let next_at = if result.is_success() {
+            None
+        } else {
+            let seed = format!("{}{}", endpoint.id, delivery.event_id);
+            let (policy, now) = (endpoint.retry, self.now());
+            policy.next_attempt(attempts, &seed, result.is_throttled(), retry_after, now, self.limits.speed)
+        };
+        let state = match next_at {
+            _ if result.is_success() => DeliveryState::Delivered,
+            Some(_) => DeliveryState::Pending,
+            None => DeliveryState::GivenUp,
+        };
+        let next_lane = match next_at {
+            // The timer is set before the lane says that it waits for it.
+            Some(at) => {
+                let name = key.timer(&format!("{} {attempts}", delivery.event_id));
+                self.ports.queue().send_at(&name, &key.message(), at, self.now()).await?;
+                lane.wait_until(at)
+            }
+            None => lane.finish(events::digest(&delivery.body)),
+        };
+        let is_success = result.is_success();
+        let settlement = Settlement {
+            delivery: delivery.with_attempt(attempt.clone(), state, next_at),
+            before,
+            attempt,
+            lane: Some(next_lane.clone()),
+        };
+        if !self.ports.store().settle_attempt(key.connection, key.endpoint, &settlement).await? {
+            // The lease had ended, and another function has gone on.
+            self.come_back(key, self.now() + SignedDuration::from_secs(1)).await?;
+            return Ok(Next::End);
+        }
+        self.log_attempt(key, &settlement);
+        let goes_on = self.record_health(key.connection, endpoint, &settlement.attempt).await?;
+        let next_lane = Lane { revision: next_lane.revision + 1, ..next_lane };
+        match state {
+            DeliveryState::Pending => Ok(Next::End),
+            // The next event, if there is one, comes by a message of its own: the endpoint has just failed.
+            DeliveryState::GivenUp => {
+                self.ports.queue().send(&[key.message()]).await?;
+                Ok(Next::End)
+            }
+            DeliveryState::Delivered if goes_on && is_success => Ok(Next::Continue(next_lane)),
+            DeliveryState::Delivered => {
+                self.ports.queue().send(&[key.message()]).await?;
+                Ok(Next::End)
+            }
+        }
+    }
+
+    fn log_attempt(&self, key: LaneKey<'_>, settlement: &Settlement) {
+        let Settlement { delivery, attempt, .. } = settlement;
+        let outcome = if attempt.result.is_success() { "delivered" } else { "failed" };
+        tracing::info!(
+            connection = %key.connection,
+            endpoint.id = %key.endpoint,
+            event.id = delivery.event_id,
+            event.number = delivery.number,
+            attempt.result = attempt.result.name(),
+            attempt.millis = attempt.millis,
+            delivery.state = delivery.state.name(),
+            "delivery attempted"
+        );
+        self.ports.count("Delivery", &[("Outcome", outcome)]);
+    }
+}
+
+/// Returns a number that is mixed of texts.
+fn mix(parts: &[&str]) -> usize {
+    let digest = digest(parts);
+    usize::from_str_radix(digest.get(..6).unwrap_or("0"), 16).unwrap_or(0)
+}

@@ -1,0 +1,132 @@
+//! One attempt: compose, sign, post.
+
+use domain::{ConnectionName, error_chain};
+use endpoints::{Attempt, AttemptResult, Delivery, DeliveryState, Endpoint, EndpointSecrets, Lane, TargetKind};
+use engine::PortError;
+use events::{Event, Sequence};
+use jiff::Timestamp;
+use signing::{Secret, SigningKeys, sign_delivery};
+
+use crate::advance::LaneKey;
+use crate::compose::{Composed, compose_body};
+use crate::dispatcher::Dispatcher;
+use crate::ports::{Answer, DeliveryStore, Ports, Receiver, Vault};
+
+/// An attempt that was made, and its delivery without it.
+pub(crate) struct Attempted {
+    pub(crate) delivery: Delivery,
+    pub(crate) attempt: Attempt,
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl<P: Ports> Dispatcher<'_, P> {
+    /// Attempts the delivery of a claimed lane's event. The body of an earlier attempt is used again.
+    pub(crate) async fn attempt_delivery(
+        &self,
+        key: LaneKey<'_>,
+        endpoint: &Endpoint,
+        lane: &Lane,
+        event: &Event,
+    ) -> Result<Attempted, PortError> {
+        let number = lane.next_number();
+        let is_repeated = lane.pending.as_ref().is_some_and(|pending| pending.attempts > 1);
+        let stored = if is_repeated {
+            self.ports.store().load_delivery(key.connection, key.endpoint, key.stream, number).await?
+        } else {
+            None
+        };
+        let mut delivery = stored.unwrap_or_else(|| new_delivery(key, event, number));
+        if delivery.body.is_empty() {
+            let stream = key.stream.to_string();
+            let sequence = Sequence { stream, number, previous: lane.previous.clone() };
+            match compose_body(endpoint, event, &sequence) {
+                Ok(Composed { body, content_type }) => {
+                    delivery.body = body;
+                    content_type.clone_into(&mut delivery.content_type);
+                }
+                Err(detail) => {
+                    let result = AttemptResult::Failed { code: "transformation_failed".to_owned(), detail };
+                    let attempt = Attempt { at: self.now(), millis: 0, result, is_replay: false };
+                    return Ok(Attempted { delivery, attempt, retry_after: None });
+                }
+            }
+        }
+        let (attempt, retry_after) = self.post_delivery(key.connection, endpoint, &delivery, false).await?;
+        Ok(Attempted { delivery, attempt, retry_after })
+    }
+
+    /// Signs a delivery and posts it. Returns the attempt and the wait that the receiver asked for, in seconds.
+    pub(crate) async fn post_delivery(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        is_replay: bool,
+    ) -> Result<(Attempt, Option<u32>), PortError> {
+        let secrets = self.ports.vault().open(connection, endpoint).await?;
+        let key_pair =
+            if endpoint.ed25519 { self.ports.vault().signing_key(connection, self.now()).await? } else { None };
+        let at = self.now();
+        let signed = sign(endpoint, delivery, &secrets, key_pair, at);
+        let answer = match (signed, endpoint.target) {
+            // Events for an endpoint that asks for them are complete when they are stored.
+            (_, TargetKind::Poll) => stored_for_polling(),
+            (Ok(headers), TargetKind::Url | TargetKind::Email) => {
+                self.ports.receiver().post(&secrets.url, &headers, delivery.body.as_bytes()).await
+            }
+            (Err(detail), TargetKind::Url | TargetKind::Email) => failed("not_signed", detail),
+        };
+        let Answer { result, retry_after, millis } = answer;
+        Ok((Attempt { at, millis, result, is_replay }, retry_after))
+    }
+}
+
+fn new_delivery(key: LaneKey<'_>, event: &Event, number: u64) -> Delivery {
+    Delivery {
+        event_id: event.id.clone(),
+        event_type: event.kind.name().to_owned(),
+        event_at: event.at,
+        stream: key.stream.to_string(),
+        number,
+        body: String::new(),
+        content_type: signing::JSON.to_owned(),
+        state: DeliveryState::Pending,
+        next_at: None,
+        attempts: Vec::new(),
+        revision: 0,
+    }
+}
+
+fn stored_for_polling() -> Answer {
+    Answer { result: AttemptResult::answered(200, "stored for polling"), retry_after: None, millis: 0 }
+}
+
+fn failed(code: &str, detail: String) -> Answer {
+    Answer { result: AttemptResult::Failed { code: code.to_owned(), detail }, retry_after: None, millis: 0 }
+}
+
+/// Returns the headers: the customer's own, then ours, which the customer's cannot replace.
+fn sign(
+    endpoint: &Endpoint,
+    delivery: &Delivery,
+    secrets: &EndpointSecrets,
+    ed25519: Option<signing::SigningKeyPair>,
+    at: Timestamp,
+) -> Result<Vec<(String, String)>, String> {
+    let parse = |text: &str| Secret::parse(text).map_err(|error| error_chain(&error));
+    let keys = SigningKeys {
+        current: parse(&secrets.secret)?,
+        previous: secrets.valid_previous(at).map(parse).collect::<Result<_, _>>()?,
+        ed25519,
+    };
+    let Delivery { event_id, event_type, body, content_type, .. } = delivery;
+    let signed = signing::Delivery::new(event_id, event_type, endpoint.id.as_str(), at, body.as_bytes());
+    let signed = signed.map_err(|error| error_chain(&error))?.with_content_type(known_content_type(content_type));
+    let ours = sign_delivery(&signed, &keys).into_iter().map(|(name, value)| (name.to_owned(), value));
+    Ok(secrets.headers.clone().into_iter().chain(ours).collect())
+}
+
+/// Returns one of the content types that outputs have.
+fn known_content_type(stored: &str) -> &'static str {
+    if stored == "application/cloudevents+json" { "application/cloudevents+json" } else { signing::JSON }
+}

@@ -1,0 +1,53 @@
+//! Which events an endpoint gets, and the body of a delivery.
+
+use endpoints::Endpoint;
+use events::{Event, EventType, Sequence};
+use serde_json::Value;
+use transform::{Condition, Output, TypePatterns};
+
+/// The `source` of CloudEvents.
+const SOURCE: &str = "vai-calendly";
+
+/// Returns whether an endpoint gets events of a type.
+pub fn selects_type(endpoint: &Endpoint, kind: EventType) -> bool {
+    let patterns = TypePatterns::parse(&endpoint.events, EventType::NAMES);
+    patterns.is_ok_and(|patterns| patterns.matches(kind.name()))
+}
+
+/// Returns whether an endpoint gets an event.
+pub(crate) fn selects(endpoint: &Endpoint, event: &Event) -> bool {
+    let meets_condition = || match &endpoint.condition {
+        // A condition that cannot be read must not let events pass that the customer does not want.
+        Some(text) => Condition::parse(text).is_ok_and(|condition| condition.matches(&event.data)),
+        None => true,
+    };
+    event.at >= endpoint.receives_since && selects_type(endpoint, event.kind) && meets_condition()
+}
+
+/// A body with its content type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Composed {
+    pub(crate) body: String,
+    pub(crate) content_type: &'static str,
+}
+
+/// Composes the body of a delivery. The same event at the same place of a sequence gives the same bytes.
+///
+/// # Errors
+/// The endpoint's template failed. Nothing may be sent then, and never the original.
+pub(crate) fn compose_body(endpoint: &Endpoint, event: &Event, sequence: &Sequence) -> Result<Composed, String> {
+    let standard = event.body(Some(sequence));
+    let output = match &endpoint.output {
+        Value::Null => Output::Standard,
+        value => {
+            serde_json::from_value(value.clone()).map_err(|error| format!("the output cannot be read: {error}"))?
+        }
+    };
+    if output == Output::Standard {
+        return Ok(Composed { body: standard, content_type: signing::JSON });
+    }
+    let value: Value = serde_json::from_str(&standard).map_err(|error| error.to_string())?;
+    let rendered = output.render(&value, SOURCE).map_err(|error| error.to_string())?;
+    let body = String::from_utf8(rendered.body).map_err(|error| error.to_string())?;
+    Ok(Composed { body, content_type: rendered.content_type })
+}

@@ -1,0 +1,19 @@
+//! The delivery of events to customers' endpoints: fan-out, order, attempts, retries, replays.
+//!
+//! A message of the deliveries queue says only which lane to continue. The table says what is to be done: so a message
+//! that comes twice, late or out of order does no harm. A lane behind the end of its log has a message, a timer, a live
+//! lease, or is marked as stalled while its endpoint gets nothing.
+
+mod advance;
+mod attempt;
+mod compose;
+mod dispatcher;
+mod health;
+mod ports;
+mod replay;
+
+pub use compose::selects_type;
+pub use dispatcher::{Dispatcher, Limits};
+pub use ports::{
+    Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Settlement, Slot, Vault,
+};

@@ -1,0 +1,104 @@
+//! Replays: deliveries that have ended are made again, at the customer's wish. They keep their ids and bodies, and do
+//! not touch the order of first deliveries.
+
+use domain::{ConnectionName, digest};
+use endpoints::{DeliveryState, EndpointId};
+use engine::PortError;
+use events::Stream;
+use jiff::Timestamp;
+use wire::deliveries::Delivery;
+
+use crate::dispatcher::Dispatcher;
+use crate::ports::{DeliveryQueue, DeliveryStore, Ports, Settlement};
+
+/// So many deliveries are replayed by one message.
+const DELIVERIES_PER_PAGE: u32 = 50;
+
+impl<P: Ports> Dispatcher<'_, P> {
+    /// Repeats a delivery. A failed replay is repeated by the endpoint's retry schedule.
+    pub(crate) async fn replay_delivery(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        stream: &Stream,
+        number: u64,
+        attempts: u32,
+    ) -> Result<(), PortError> {
+        let store = self.ports.store();
+        let Some(endpoint) = store.load_endpoint(connection, endpoint).await? else { return Ok(()) };
+        let Some(delivery) = store.load_delivery(connection, &endpoint.id, stream, number).await? else {
+            return Ok(());
+        };
+        // An endpoint that gets nothing gets no replays. They can be asked for again.
+        if !endpoint.is_active() || !delivery.allows_replay() || delivery.body.is_empty() {
+            return Ok(());
+        }
+        let (attempt, retry_after) = self.post_delivery(connection, &endpoint, &delivery, true).await?;
+        let result = &attempt.result;
+        let attempts = attempts + 1;
+        let next_at = if result.is_success() || result.is_gone() {
+            None
+        } else {
+            let seed = format!("{}{}", endpoint.id, delivery.event_id);
+            let (throttled, now, speed) = (result.is_throttled(), self.now(), self.limits.speed);
+            endpoint.retry.next_attempt(attempts, &seed, throttled, retry_after, now, speed)
+        };
+        let before = delivery.state;
+        let state = if result.is_success() { DeliveryState::Delivered } else { before };
+        let settlement =
+            Settlement { delivery: delivery.with_attempt(attempt.clone(), state, None), before, attempt, lane: None };
+        if !store.settle_attempt(connection, &endpoint.id, &settlement).await? {
+            return Err(PortError::unavailable("another function changed the delivery"));
+        }
+        if let Some(at) = next_at {
+            let stream_name = stream.to_string();
+            let now = self.now();
+            let parts = [connection.as_str(), endpoint.id.as_str(), &stream_name, &number.to_string(), &at.to_string()];
+            let message = Delivery::Replay {
+                connection: connection.clone(),
+                endpoint: endpoint.id.as_str().to_owned(),
+                stream: stream.clone(),
+                number,
+                attempts,
+            };
+            self.ports.queue().send_at(&format!("replay-{}", digest(&parts)), &message, at, now).await?;
+        }
+        self.record_health(connection, &endpoint, &settlement.attempt).await.map(drop)
+    }
+
+    /// Sends a replay for each delivery of a page.
+    pub(crate) async fn replay_page(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &str,
+        since: Timestamp,
+        only_failed: bool,
+        after: Option<&str>,
+    ) -> Result<(), PortError> {
+        let id = crate::dispatcher::parse_endpoint(endpoint)?;
+        let page = self.ports.store().deliveries_since(connection, &id, since, after, DELIVERIES_PER_PAGE).await?;
+        let is_wanted = |state| state == DeliveryState::GivenUp || !only_failed && state == DeliveryState::Delivered;
+        let mut messages: Vec<_> = page
+            .items
+            .iter()
+            .filter(|delivery| is_wanted(delivery.state))
+            .filter_map(|delivery| {
+                Some(Delivery::Replay {
+                    connection: connection.clone(),
+                    endpoint: endpoint.to_owned(),
+                    stream: Stream::parse(&delivery.stream)?,
+                    number: delivery.number,
+                    attempts: 0,
+                })
+            })
+            .collect();
+        messages.extend(page.next.map(|after| Delivery::ReplaySince {
+            connection: connection.clone(),
+            endpoint: endpoint.to_owned(),
+            since,
+            only_failed,
+            after: Some(after),
+        }));
+        self.ports.queue().send(&messages).await
+    }
+}
