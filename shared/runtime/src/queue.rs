@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
+
+/// The most messages that SQS accepts in one call.
+const BATCH: usize = 10;
 
 /// A call to SQS failed.
 #[derive(Debug, thiserror::Error)]
@@ -79,18 +83,49 @@ impl Queue {
                 .map_err(|error| QueueError(error.to_string()))?;
             attribute_map.insert((*name).to_owned(), value);
         }
+        let attribute_map = (!attribute_map.is_empty()).then_some(attribute_map);
+        send(self.message(body, delay).set_message_attributes(attribute_map)).await
+    }
+
+    /// Sends a message of a tenant, to be delivered after a delay of at most 15 minutes. A standard queue is fair if
+    /// its messages name their tenants: the many messages of one do not delay those of the others. A tenant's name has
+    /// up to 128 letters, digits and punctuation marks of ASCII.
+    ///
+    /// # Errors
+    /// SQS did not accept it within the client's time-outs.
+    pub async fn send_grouped(&self, body: impl Into<String>, group: &str, delay: Duration) -> Result<(), QueueError> {
+        send(self.message(body, delay).message_group_id(group)).await
+    }
+
+    /// Sends messages, each with its tenant as for [`Queue::send_grouped`], ten in a call. Ten may have 1 MiB together.
+    ///
+    /// # Errors
+    /// SQS did not accept one of them within the client's time-outs. Others may have been sent: send all again.
+    pub async fn send_batch(&self, messages: Vec<(String, String)>) -> Result<(), QueueError> {
+        let mut messages = messages.into_iter();
+        while messages.len() > 0 {
+            let entries = messages.by_ref().take(BATCH).enumerate().map(|(number, (body, group))| {
+                let entry = SendMessageBatchRequestEntry::builder().id(number.to_string());
+                entry.message_body(body).message_group_id(group).build()
+            });
+            let entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(|error| QueueError(error.to_string()))?;
+            let count = entries.len();
+            let answer = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await;
+            let answer = answer.map_err(|error| QueueError(domain::error_chain(&error)))?;
+            if let [first, ..] = answer.failed() {
+                let (failed, code, message) =
+                    (answer.failed().len(), first.code(), first.message().unwrap_or_default());
+                return Err(QueueError(format!("{failed} of {count} messages were refused: {code}: {message}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&self, body: impl Into<String>, delay: Duration) -> SendMessageFluentBuilder {
         // SQS delays a message by at most 15 minutes.
         let seconds = i32::try_from(delay.as_secs().min(900)).unwrap_or(900);
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .set_message_attributes((!attribute_map.is_empty()).then_some(attribute_map))
-            .set_delay_seconds((seconds > 0).then_some(seconds))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| QueueError(domain::error_chain(&error)))
+        let message = self.client.send_message().queue_url(&self.url).message_body(body);
+        message.set_delay_seconds((seconds > 0).then_some(seconds))
     }
 
     /// Returns the approximate length.
@@ -116,5 +151,94 @@ impl Queue {
             waiting: count(ApproximateNumberOfMessages)?,
             in_flight: count(ApproximateNumberOfMessagesNotVisible)?,
         })
+    }
+}
+
+async fn send(message: SendMessageFluentBuilder) -> Result<(), QueueError> {
+    message.send().await.map(|_| ()).map_err(|error| QueueError(domain::error_chain(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+    use serde_json::{Value, json};
+    use stand_in::{Answer, StandIn};
+
+    use super::*;
+
+    fn queue(server: &StandIn) -> Queue {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(server.url())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .build();
+        Queue::new(aws_sdk_sqs::Client::from_conf(config), format!("{}/queue", server.url()))
+    }
+
+    fn bodies(server: &StandIn) -> Vec<Value> {
+        server.requests().iter().map(stand_in::Request::json).collect()
+    }
+
+    fn messages(count: usize) -> Vec<(String, String)> {
+        (0..count).map(|number| (format!("body {number}"), format!("acme/{number}"))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_message_has_its_group_and_a_delay_of_at_most_15_minutes() {
+        let server = StandIn::with_answer(Answer::json(200, json!({ "MessageId": "m-1" })));
+        let queue = queue(&server);
+        for seconds in [0, 5, 900, 901, u64::MAX] {
+            queue.send_grouped("a", "acme/ep-1", Duration::from_secs(seconds)).await.expect("sent");
+        }
+        queue.send_with("b", &[("reason", "c")], Duration::ZERO).await.expect("sent");
+        let url = format!("{}/queue", server.url());
+        let grouped = |delay: Option<u32>| {
+            let mut body = json!({ "QueueUrl": url, "MessageBody": "a", "MessageGroupId": "acme/ep-1" });
+            if let Some(seconds) = delay {
+                body["DelaySeconds"] = seconds.into();
+            }
+            body
+        };
+        let attributes = json!({ "reason": { "DataType": "String", "StringValue": "c" } });
+        let plain = json!({ "QueueUrl": url, "MessageBody": "b", "MessageAttributes": attributes });
+        let delays = [None, Some(5), Some(900), Some(900), Some(900)];
+        assert_eq!(bodies(&server), delays.map(grouped).into_iter().chain([plain]).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_sent_ten_at_a_time_and_nothing_is_lost() {
+        let server = StandIn::with_answer(Answer::json(200, json!({ "Successful": [], "Failed": [] })));
+        let queue = queue(&server);
+        let mut calls = 0;
+        for count in [0, 1, 10, 11, 23] {
+            queue.send_batch(messages(count)).await.expect("sent");
+            let mut sent = Vec::new();
+            for body in bodies(&server).split_off(calls) {
+                calls += 1;
+                let entries = body["Entries"].as_array().expect("entries");
+                assert!(entries.len() == 10 || sent.len() + entries.len() == count, "{body}");
+                for (number, entry) in entries.iter().enumerate() {
+                    assert_eq!(entry["Id"], number.to_string(), "an id is unique in its call");
+                    sent.push(["MessageBody", "MessageGroupId"].map(|it| entry[it].as_str().expect("text").to_owned()));
+                }
+            }
+            assert_eq!(sent, messages(count).into_iter().map(|(body, group)| [body, group]).collect::<Vec<_>>());
+        }
+        assert_eq!(calls, 1 + 1 + 2 + 3);
+    }
+
+    #[tokio::test]
+    async fn a_refused_message_of_a_batch_is_an_error() {
+        let failed = json!([{ "Id": "3", "SenderFault": false, "Code": "InternalError", "Message": "try later" }]);
+        let server = StandIn::with_answer(Answer::json(200, json!({ "Successful": [], "Failed": failed })));
+        let error = queue(&server).send_batch(messages(12)).await.expect_err("refused");
+        let text = "the call to SQS failed: 1 of 10 messages were refused: InternalError: try later";
+        assert_eq!((error.to_string().as_str(), server.requests().len()), (text, 1));
+
+        let denied = json!({ "__type": "com.amazonaws.sqs#AccessDeniedException", "message": "no" });
+        let server = StandIn::with_answer(Answer::json(400, denied));
+        let error = queue(&server).send_batch(messages(12)).await.expect_err("denied");
+        assert!(error.to_string().contains("AccessDenied"), "{error}");
     }
 }
