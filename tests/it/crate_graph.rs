@@ -86,6 +86,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("calendly", &["domain", "engine", "http-client", "runtime", "wire"]),
     ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "template", "wire"]),
     ("world", &["calendly", "domain", "engine", "http-client", "notify", "runtime", "store", "wire"]),
+    ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "wire"]),
+    ("one-shot", &["engine"]),
+    ("sealing", &["domain"]),
+    ("world", &["calendly", "domain", "engine", "http-client", "notify", "one-shot", "runtime", "store", "wire"]),
     // Functions.
     ("webhook", &["domain", "runtime", "wire"]),
     ("processor", &["batch", "domain", "engine", "runtime", "wire", "world"]),
@@ -146,7 +150,8 @@ fn each_client_library_is_used_by_its_adapters_only() {
     for (library, adapters) in [
         ("reqwest", ["calendly", "egress", "http-client", "notify"].as_slice()),
         ("aws-sdk-dynamodb", &["store", "world", "operator"]),
-        ("aws-sdk-scheduler", &["world", "operator"]),
+        ("aws-sdk-kms", &["sealing"]),
+        ("aws-sdk-scheduler", &["one-shot", "operator"]),
         ("aws-sdk-sesv2", &["notify"]),
         ("aws-sdk-sqs", &["operator", "runtime", "webhook", "world"]),
         ("aws-sdk-secretsmanager", &["operator", "runtime", "webhook", "world"]),

@@ -40,7 +40,7 @@ def main():
             tools.say(f"all {count} messages, in every language and by every channel, are shown on {messages}/")
             if given.check:
                 check_pages({"story": stack.sandbox, "messages": messages})
-                test_table(stack)
+                test_adapters(stack)
             else:
                 print_commands(stack, messages)
                 threading.Event().wait()
@@ -70,12 +70,13 @@ def check_pages(pages):
         print(f"\n*** SKIPPED: the sandbox's page was not checked: {problem} ***\n", flush=True)
 
 
-def test_table(stack):
-    """Runs the store's tests that need a real table. They create their own, apart from the stack's."""
-    tools.say("the store's tests, on this stack's DynamoDB")
-    env = os.environ | {"DYNAMODB_ENDPOINT_URL": stack.endpoint}
-    if subprocess.run(["cargo", "test", "-q", "-p", "store", "--test", "dynamodb"], cwd=tools.ROOT, env=env).returncode:
-        raise Failed("the store's tests failed")
+def test_adapters(stack):
+    """Runs the tests that need a real DynamoDB or KMS. They create their own table and key, apart from the stack's."""
+    tools.say("the tests of store and sealing, on this stack's DynamoDB and KMS")
+    env = os.environ | {"DYNAMODB_ENDPOINT_URL": stack.endpoint, "KMS_ENDPOINT_URL": stack.endpoint}
+    command = ["cargo", "test", "-q", "-p", "store", "-p", "sealing", "--test", "dynamodb", "--test", "kms"]
+    if subprocess.run(command, cwd=tools.ROOT, env=env).returncode:
+        raise Failed("the tests of store or sealing failed")
 
 
 def print_commands(stack, messages):
