@@ -85,16 +85,31 @@ const MAP: &[(&str, &[&str])] = &[
     ("egress", &[]),
     ("calendly", &["domain", "engine", "http-client", "runtime", "wire"]),
     ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "template", "wire"]),
-    ("world", &["calendly", "domain", "engine", "http-client", "notify", "runtime", "store", "wire"]),
-    ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "wire"]),
     ("one-shot", &["engine"]),
     ("sealing", &["domain"]),
     ("world", &["calendly", "domain", "engine", "http-client", "notify", "one-shot", "runtime", "store", "wire"]),
+    (
+        "delivery-world",
+        &[
+            "deliveries",
+            "domain",
+            "egress",
+            "endpoints",
+            "engine",
+            "one-shot",
+            "runtime",
+            "sealing",
+            "signing",
+            "store",
+            "wire",
+        ],
+    ),
     // Functions.
     ("webhook", &["domain", "runtime", "wire"]),
     ("processor", &["batch", "domain", "engine", "runtime", "wire", "world"]),
     ("reminder", &["batch", "domain", "engine", "runtime", "wire", "world"]),
     ("schedule", &["api", "batch", "domain", "engine", "front", "notify", "runtime", "world"]),
+    ("dispatcher", &["batch", "deliveries", "delivery-world", "domain", "runtime", "wire"]),
     // The operator's program.
     ("operator", &["calendly", "domain", "engine", "http-client", "notify", "runtime", "store"]),
 ];
@@ -104,7 +119,7 @@ const PURE: &[&str] =
     &["events", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
 
 /// The functions that are deployed.
-const FUNCTIONS: [&str; 4] = ["webhook", "processor", "reminder", "schedule"];
+const FUNCTIONS: [&str; 5] = ["webhook", "processor", "reminder", "schedule", "dispatcher"];
 
 /// Crates for development, which nothing that is deployed may reach.
 const FOR_DEVELOPMENT: [&str; 9] =

@@ -42,7 +42,7 @@ def problems(stack, found):
         yield f"the events of Amazon SES do not go to the intake queue: {targets}"
 
     mappings = boto3.client("lambda").get_paginator("list_event_source_mappings")
-    for function, queue in (("processor", "intake"), ("reminder", "due")):
+    for function, queue in (("processor", "intake"), ("reminder", "due"), ("dispatcher", "deliveries")):
         sources = [
             one
             for page in mappings.paginate(FunctionName=f"{stack}-{function}")

@@ -2,6 +2,7 @@
 //! function does not start. A missing secret is not an error here.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 /// The problems of the environment.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,8 @@ pub struct Environment {
     problems: Vec<String>,
     /// The variables whose URL is on this machine, as those of a sandbox are.
     loopback: Vec<String>,
+    /// The variables that are set and must not be in prod.
+    development: Vec<String>,
 }
 
 impl fmt::Debug for Environment {
@@ -31,7 +34,7 @@ impl Environment {
 
     /// Reads another source, for tests.
     pub fn from(get: fn(&str) -> Option<String>) -> Self {
-        Self { get, problems: Vec::new(), loopback: Vec::new() }
+        Self { get, problems: Vec::new(), loopback: Vec::new(), development: Vec::new() }
     }
 
     /// Reads a variable that must not be empty.
@@ -79,6 +82,33 @@ impl Environment {
         }
     }
 
+    /// Reads loopback addresses with their ports, separated by commas. They are allowed on stage dev only.
+    pub fn loopback_addresses(&mut self, name: &str) -> Vec<SocketAddr> {
+        let value = (self.get)(name).unwrap_or_default();
+        let mut addresses = Vec::new();
+        for text in value.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+            match text.parse::<SocketAddr>() {
+                Ok(address) if address.ip().is_loopback() => addresses.push(address),
+                Ok(_) | Err(_) => {
+                    self.problems.push(format!("{name} must list loopback addresses such as 127.0.0.1:4575"));
+                }
+            }
+        }
+        if !addresses.is_empty() {
+            self.development.push(name.to_owned());
+        }
+        addresses
+    }
+
+    /// Reads how much faster than written time passes for retries. It may differ from 1 on stage dev only.
+    pub fn speed(&mut self, name: &str) -> u32 {
+        let speed = self.number(name, 1, 1..=10_000);
+        if speed != 1 {
+            self.development.push(name.to_owned());
+        }
+        speed
+    }
+
     /// Reads `STAGE`: `dev` (the default) or `prod`. In `prod`, no API may be on this machine. Called after the URLs
     /// were read.
     pub fn stage(&mut self) {
@@ -87,6 +117,9 @@ impl Environment {
             "prod" => {
                 for name in self.loopback.iter().filter(|it| it.ends_with("_API_URL")) {
                     self.problems.push(format!("{name} is on this machine, but STAGE is prod"));
+                }
+                for name in &self.development {
+                    self.problems.push(format!("{name} is for development, but STAGE is prod"));
                 }
             }
             _ => self.problems.push("STAGE must be dev or prod".to_owned()),
@@ -319,6 +352,97 @@ impl ScheduleConfig {
             intake_dlq_url: env.required("INTAKE_DLQ_URL"),
             due_dlq_url: env.required("DUE_DLQ_URL"),
             scheduler_dlq_url: env.required("SCHEDULER_DLQ_URL"),
+        };
+        env.stage();
+        env.finish(config)
+    }
+}
+
+/// What a function needs that delivers events to customers' endpoints, or manages them.
+#[derive(Clone, Debug)]
+pub struct DeliveriesConfig {
+    /// `TABLE_NAME`.
+    pub table_name: String,
+    /// `DELIVERIES_QUEUE_URL`.
+    pub deliveries_queue_url: String,
+    /// `DELIVERIES_QUEUE_ARN`.
+    pub deliveries_queue_arn: String,
+    /// `SCHEDULE_GROUP`.
+    pub schedule_group: String,
+    /// `SCHEDULER_ROLE_ARN`: the role that EventBridge Scheduler assumes.
+    pub scheduler_role_arn: String,
+    /// `SCHEDULER_DLQ_ARN`: where EventBridge Scheduler puts what it could not deliver.
+    pub scheduler_dlq_arn: String,
+    /// `SECRETS_KEY_ARN`: the key of KMS that encrypts the secrets of endpoints.
+    pub secrets_key_arn: String,
+    /// `LOOPBACK_RECEIVERS`: receivers on this machine, such as `127.0.0.1:4575`. Empty on AWS.
+    pub loopback_receivers: Vec<SocketAddr>,
+    /// `RETRY_SPEED`: how much faster than written time passes for retries. 1 on AWS.
+    pub retry_speed: u32,
+    /// `LOG_LEVEL`.
+    pub log_level: tracing::Level,
+    /// The function's name, for its metrics.
+    pub function_name: String,
+}
+
+impl DeliveriesConfig {
+    fn read(env: &mut Environment) -> Self {
+        Self {
+            table_name: env.required("TABLE_NAME"),
+            deliveries_queue_url: env.required("DELIVERIES_QUEUE_URL"),
+            deliveries_queue_arn: env.required("DELIVERIES_QUEUE_ARN"),
+            schedule_group: env.required("SCHEDULE_GROUP"),
+            scheduler_role_arn: env.required("SCHEDULER_ROLE_ARN"),
+            scheduler_dlq_arn: env.required("SCHEDULER_DLQ_ARN"),
+            secrets_key_arn: env.required("SECRETS_KEY_ARN"),
+            loopback_receivers: env.loopback_addresses("LOOPBACK_RECEIVERS"),
+            retry_speed: env.speed("RETRY_SPEED"),
+            log_level: env.log_level(),
+            function_name: env.function_name(),
+        }
+    }
+}
+
+/// The dispatcher's configuration.
+#[derive(Clone, Debug)]
+pub struct DispatcherConfig {
+    /// What it needs to deliver events.
+    pub deliveries: DeliveriesConfig,
+}
+
+impl DispatcherConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the environment.
+    pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
+        let config = Self { deliveries: DeliveriesConfig::read(&mut env) };
+        env.stage();
+        env.finish(config)
+    }
+}
+
+/// The admin function's configuration.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// What it needs to manage endpoints.
+    pub deliveries: DeliveriesConfig,
+    /// `SECRET_PREFIX`.
+    pub secret_prefix: String,
+    /// `PUBLIC_URL`: where callers reach us.
+    pub public_url: Option<String>,
+}
+
+impl AdminConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the environment.
+    pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
+        let config = Self {
+            deliveries: DeliveriesConfig::read(&mut env),
+            secret_prefix: env.required("SECRET_PREFIX"),
+            public_url: env.optional_url("PUBLIC_URL"),
         };
         env.stage();
         env.finish(config)

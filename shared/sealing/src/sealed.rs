@@ -25,6 +25,16 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Sealed {
+    /// Wraps a stored text. It is checked when it is opened.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(Private::new(text.into()))
+    }
+
+    /// Returns the text to store.
+    pub fn as_text(&self) -> &str {
+        self.0.expose()
+    }
+
     pub(crate) fn parts(&self) -> Result<Parts<'_>, SealingError> {
         let fields: Vec<_> = self.0.expose().split('.').collect();
         let [VERSION, wrapped, nonce, ciphertext] = fields[..] else { return Err(SealingError::Malformed) };

@@ -46,6 +46,9 @@ pub(crate) const HEALTH: &str = "health";
 /// In the partition of an endpoint's health: until when the places of its concurrent attempts are taken.
 pub(crate) const SLOTS: &str = "slots";
 
+/// A connection's encrypted signing keys.
+pub(crate) const SIGNING_KEYS: &str = "keys";
+
 /// The index of active bookings by their invitee's e-mail address and start, with the invitee's time zone. It also has
 /// the [unhandled events](unhandled_events_index) by their arrival: they are too few for an index of their own.
 pub(crate) const BY_INVITEE: &str = "by_invitee";
@@ -221,6 +224,11 @@ pub(crate) fn health_partition(connection: &ConnectionName, endpoint: &EndpointI
 /// Returns the partition of an endpoint's statistics. A sort key is an hour and a shard.
 pub(crate) fn statistics_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
     format!("{connection}#statistics#{endpoint}")
+}
+
+/// Returns the partition of a connection's signing keys.
+pub(crate) fn signing_keys_partition(connection: &ConnectionName) -> String {
+    format!("{connection}#webhook-keys")
 }
 
 /// Returns the partition of an API key's permits.

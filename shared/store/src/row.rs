@@ -63,6 +63,7 @@ pub(crate) mod kind {
     pub(crate) const DELIVERY: &str = "delivery.v1";
     pub(crate) const HEALTH: &str = "health.v1";
     pub(crate) const SLOTS: &str = "slots.v1";
+    pub(crate) const SIGNING_KEYS: &str = "signing_keys.v1";
     pub(crate) const STATISTICS: &str = "statistics.v1";
 }
 
@@ -364,6 +365,15 @@ pub(crate) fn delivery(
 pub(crate) fn health(connection: &ConnectionName, endpoint: &EndpointId, health: &Health) -> Row {
     let mut row = document_row(key::health_partition(connection, endpoint), key::HEALTH, kind::HEALTH, health, None);
     row.insert("rev".to_owned(), number(health.revision + 1));
+    row
+}
+
+/// Returns the row of a connection's encrypted signing keys. It never expires.
+pub(crate) fn signing_keys(connection: &ConnectionName, sealed: &str, revision: u64) -> Row {
+    let partition = key::signing_keys_partition(connection);
+    let mut row = bare_row(partition, key::SIGNING_KEYS, kind::SIGNING_KEYS, None);
+    row.insert("doc".to_owned(), string(sealed));
+    row.insert("rev".to_owned(), number(revision));
     row
 }
 

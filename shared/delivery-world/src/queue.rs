@@ -1,0 +1,56 @@
+//! The deliveries queue, and the schedules that send to it.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use deliveries::DeliveryQueue;
+use engine::PortError;
+use jiff::{SignedDuration, Timestamp};
+use one_shot::Scheduler;
+use runtime::Queue;
+use runtime::config::DeliveriesConfig;
+use wire::deliveries::Delivery;
+
+/// SQS delays a message by at most 15 minutes.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// The deliveries queue.
+#[derive(Debug)]
+pub struct AwsQueue {
+    queue: Queue,
+    queue_arn: String,
+    scheduler: Scheduler,
+}
+
+impl AwsQueue {
+    pub(crate) fn new(sdk: &SdkConfig, config: &DeliveriesConfig) -> Self {
+        let (group, role) = (&config.schedule_group, &config.scheduler_role_arn);
+        Self {
+            queue: Queue::new(aws_sdk_sqs::Client::new(sdk), config.deliveries_queue_url.clone()),
+            queue_arn: config.deliveries_queue_arn.clone(),
+            scheduler: Scheduler::new(sdk, group, role, &config.scheduler_dlq_arn),
+        }
+    }
+}
+
+impl DeliveryQueue for AwsQueue {
+    async fn send(&self, messages: &[Delivery]) -> Result<(), PortError> {
+        let messages = messages.iter().map(|message| (message.to_json(), message.group())).collect();
+        self.queue.send_batch(messages).await.map_err(not_accepted)
+    }
+
+    async fn send_at(&self, name: &str, message: &Delivery, at: Timestamp, now: Timestamp) -> Result<(), PortError> {
+        let wait = at.duration_since(now);
+        if wait > LONGEST_DELAY {
+            return self.scheduler.create(name, &self.queue_arn, message.to_json(), at).await;
+        }
+        // Whole seconds, rounded up, so that it does not arrive early.
+        let seconds = u64::try_from(wait.as_millis()).unwrap_or(0).div_ceil(1_000);
+        let (body, group) = (message.to_json(), message.group());
+        self.queue.send_grouped(body, &group, Duration::from_secs(seconds)).await.map_err(not_accepted)
+    }
+}
+
+fn not_accepted(error: runtime::QueueError) -> PortError {
+    PortError::unavailable_because("the deliveries queue accepted no message", error)
+}
