@@ -495,7 +495,7 @@ mod tests {
         #[test]
         fn no_secret_is_in_a_masked_url_or_an_error(
             secrets in prop::collection::vec("[A-Z]{8,12}(%2[0-9]|[0-9.~:;=!$'()*+,]){0,3}", 4),
-            host in prop::sample::select(vec!["example.com", "127.0.0.1", "localhost", "a..b", "[::1]", "example.com:22"]),
+            host in prop::sample::select(vec!["example.com", "127.0.0.1", "localhost", "a..b", "example.com:22"]),
             end in prop::sample::select(vec!["", "#"]),
         ) {
             let [user, password, first, second] = &secrets[..] else { panic!("four secrets") };
