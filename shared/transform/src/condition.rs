@@ -270,6 +270,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::samples::{any_json, literals};
 
     fn holds(text: &str, data: &Value) -> bool {
         Condition::parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}")).matches(data)
@@ -423,17 +424,6 @@ mod tests {
         assert!(serde_json::from_value::<Condition>(json!("a =")).is_err());
     }
 
-    fn literals() -> impl Strategy<Value = Value> {
-        prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            (-1e9..1e9).prop_map(|it: f64| Value::from((it * 64.0).round() / 64.0)),
-            ".{0,6}".prop_map(Value::from),
-        ]
-    }
-
     fn paths() -> impl Strategy<Value = Path> {
         let key =
             prop_oneof!["[a-c]", "(and|or|in|true|exists)", ".{0,4}", "[a-z][a-z0-9_-]{0,3}"].prop_map(Segment::Key);
@@ -466,16 +456,6 @@ mod tests {
         })
     }
 
-    pub(crate) fn data() -> impl Strategy<Value = Value> {
-        literals().prop_recursive(3, 20, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[a-c]", inner, 0..4)
-                    .prop_map(|it| Value::Object(it.into_iter().collect())),
-            ]
-        })
-    }
-
     proptest! {
         #[test]
         fn any_text_is_refused_or_printed_and_read_again(
@@ -484,7 +464,7 @@ mod tests {
                 "[a-c.=<>!()\\[\\]'\", 0-9-]{0,40}",
                 "(not |\\(|a|b\\.c| = | < |1|'x'| and | or | in \\[|\\]|, | exists|\\)| contains ){0,20}",
             ],
-            data in data(),
+            data in any_json(),
         ) {
             if let Ok(condition) = Condition::parse(&text) {
                 let printed = condition.to_string();
@@ -497,7 +477,7 @@ mod tests {
         }
 
         #[test]
-        fn a_printed_condition_is_read_as_the_same(node in nodes(), data in data()) {
+        fn a_printed_condition_is_read_as_the_same(node in nodes(), data in any_json()) {
             let condition = Condition(node);
             let printed = condition.to_string();
             prop_assume!(printed.chars().count() <= 500);

@@ -126,3 +126,80 @@ fn join(value: &Value, separator: &str) -> Result<String, Error> {
     }
     to_text(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use minijinja::context;
+
+    use super::*;
+
+    fn evaluate(expression: &str) -> Result<String, String> {
+        let environment = environment();
+        let values = context! {
+            long => "x".repeat(LONGEST + 1), nearly => "x".repeat(LONGEST - 1), name => " Ana ", none => (), empty => "",
+            list => vec!["a", "b"], n => 2.345, whole => 7, many => vec!["x".repeat(1000); 100],
+        };
+        let compiled = environment.compile_expression(expression).map_err(|error| error.to_string())?;
+        let value = compiled.eval(values).map_err(|error| error.to_string())?;
+        to_json(&value).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_filter_does_what_it_says() {
+        for (expression, expected) in [
+            ("name | trim | upper", "\"ANA\""),
+            ("'ĂȘ' | lower", "\"ăș\""),
+            ("missing.at.all | default('x')", "\"x\""),
+            ("none | default(1)", "1"),
+            ("empty | default('x')", "\"x\""),
+            ("whole | default(1)", "7"),
+            ("'ăbc' | truncate(2)", "\"ăb\""),
+            ("long | truncate(2)", "\"xx\""),
+            ("'a-b-c' | replace('-', '')", "\"abc\""),
+            ("n | round", "2"),
+            ("n | round(2)", "2.35"),
+            ("whole | round", "7"),
+            ("1e300 | round", "1e+300"),
+            ("list | length", "2"),
+            ("missing | length", "0"),
+            ("'ăb' | length", "2"),
+            ("list | join(', ')", "\"a, b\""),
+            ("name | join(', ')", "\" Ana \""),
+            ("list | json", "\"[\\\"a\\\",\\\"b\\\"]\""),
+            ("missing | upper", "\"\""),
+            ("whole | upper", "\"7\""),
+        ] {
+            assert_eq!(evaluate(expression).as_deref(), Ok(expected), "{expression}");
+        }
+    }
+
+    #[test]
+    fn no_filter_makes_a_text_too_long() {
+        for (expression, expected) in [
+            ("long | upper", "too long"),
+            ("long | lower", "too long"),
+            ("long | json", "too long"),
+            ("nearly | json", "too long"),
+            ("nearly | replace('x', 'xxxx')", "too long"),
+            ("nearly | replace('x', nearly)", "too long"),
+            ("many | join(', ')", "too long"),
+            ("list | join(long)", "too long"),
+            ("name | replace('', 'x')", "is empty"),
+            ("n | round(10)", "at most 9"),
+            ("name | round", "invalid operation"),
+            ("whole | length", "has no length"),
+            ("name | truncate(-1)", "invalid operation"),
+        ] {
+            let error = evaluate(expression).expect_err(expression);
+            assert!(error.contains(expected), "{expression}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_a_filter() {
+        for name in NAMES {
+            let error = evaluate(&format!("1 | {name}")).err().unwrap_or_default();
+            assert!(!error.contains("unknown"), "{name}: {error}");
+        }
+    }
+}

@@ -8,6 +8,8 @@ mod condition;
 mod filters;
 mod output;
 mod problem;
+#[cfg(test)]
+mod samples;
 mod transformation;
 mod types;
 

@@ -306,3 +306,256 @@ fn find<'a>(value: &'a Value, segments: &[String]) -> Option<&'a Value> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::samples::{any_event, event, events};
+
+    fn apply(template: Value, event: &Value) -> Result<Value, TransformError> {
+        Transformation::parse(&template).unwrap_or_else(|it| panic!("{template}: {}", join(&it))).apply(event)
+    }
+
+    fn problems(template: &Value) -> Vec<String> {
+        Transformation::parse(template).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn texts_are_filled_in_and_single_expressions_keep_their_type() {
+        let ended = event("conversation.ended");
+        for (template, expected) in [
+            (json!({"minutes": "{{ data.duration / 60 }}"}), json!({"minutes": 1.5})),
+            (json!("{{ data.duration }}"), json!(null)),
+            (json!(["{{ data.duration }}", "{{- data.resolved -}}"]), json!([90, true])),
+            (json!(["{{ data.duration }} s", " {{ data.duration }}"]), json!(["90 s", " 90"])),
+            (json!({"all": "{{ sequence }}"}), json!({"all": {"number": 3, "previous": "sha256:ab"}})),
+            (json!(["{{ sequence }}."]), json!(["{\"number\":3,\"previous\":\"sha256:ab\"}."])),
+            (json!(["{{ data.nothing.at.all }}", "a{{ data.nothing.at.all }}b"]), json!([null, "ab"])),
+            (json!(["{{ 'long' if data.duration > 60 else 'short' }}"]), json!(["long"])),
+            (json!(["{% if data.resolved %}done\n{% endif %}\n"]), json!(["done\n\n"])),
+            (json!(["{{ data.summary | upper }}{# a comment #}"]), json!(["REFUND"])),
+            (json!(["{{ timestamp[:10] }}"]), json!(["2026-08-30"])),
+            (
+                json!({"{{ key }}": "plain * ~", "n": 1, "x": null}),
+                json!({"{{ key }}": "plain * ~", "n": 1, "x": null}),
+            ),
+            (json!(["{{ '*' }}{{ '~' }}"]), json!(["*~"])),
+        ] {
+            if template.is_string() {
+                assert!(!problems(&template).is_empty(), "a text alone is refused");
+                continue;
+            }
+            assert_eq!(apply(template.clone(), &ended), Ok(expected), "{template}");
+        }
+        let answer = json!(["{{ data.answers[0].answer }}", "{{ data.booking.hosts[0]['name'] }}"]);
+        let quotes = json!(["<https://evil.example|here> @channel", "Mihai"]);
+        assert_eq!(apply(answer, &event("booking.created")), Ok(quotes));
+    }
+
+    #[test]
+    fn values_cannot_break_out_of_their_text() {
+        let event = json!({"data": {"name": "\", \"admin\": true, \"x\": \"{{ data.secret }}", "secret": "s"}});
+        let output = apply(json!({"name": "Hi {{ data.name }}", "raw": "{{ data.name }}"}), &event).expect("output");
+        let name = event["data"]["name"].as_str().expect("a name");
+        assert_eq!(output, json!({"name": format!("Hi {name}"), "raw": name}));
+    }
+
+    #[test]
+    fn what_is_no_transformation_is_refused_with_its_place() {
+        for (template, expected) in [
+            (
+                json!({"a/b": [1, "{{ 'a' * 100000000 }}"]}),
+                "/a~1b/1: can't be read: `*` is not understood; to join texts",
+            ),
+            (
+                json!({"a": "x\n{{ data.x ~ 'y' }}"}),
+                "/a: can't be read: `~` is not understood; to join texts, write `{{ a }}{{ b }}` (line 2)",
+            ),
+            (json!({"a": "{% for x in data %}{% endfor %}"}), "/a: can't be read: `{% for %}` is not understood"),
+            (json!({"a": "{{ data.x"}), "/a: can't be read: unexpected end of input"),
+            (
+                json!({"a": "{{ data.x | length() | safe }}"}),
+                "/a: can't be read: the filter `safe` is unknown; there are: default, ",
+            ),
+            (json!({"a": "x".repeat(17_000)}), "is longer than 16384 bytes"),
+            (json!(vec![0; 201]), "has 201 leaves; at most 200 are allowed"),
+            ((0..17).fold(json!("x"), |inner, _| json!([inner])), "is nested more than 16 levels"),
+            (
+                json!("payload => ({ text: payload.data.summary })"),
+                "is JavaScript, which is not run; a transformation is a JSON object",
+            ),
+            (json!("function(p) { return p }"), "is JavaScript, which is not run; a transformation is a JSON object"),
+            (json!("{{ data.x }}"), "is a text; a transformation is a JSON object"),
+        ] {
+            let found = problems(&template);
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{expected}: {found:?}");
+        }
+        assert_eq!(problems(&json!(["{{", "{{ a ~ b }}", "{{ a }}"])).len(), 2);
+        let (_, example) = refuse_javascript("x")
+            .problem
+            .split_once("templates: ")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .expect("an example");
+        assert_eq!(problems(&serde_json::from_str(&example).expect("JSON")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_output_is_limited() {
+        let large =
+            json!({"data": {"text": "ă\"".repeat(15_000), "deep": (0..60).fold(json!(1), |inner, _| json!([inner]))}});
+        for (template, expected) in [
+            (json!(["{{ data.text }}"]), Ok(())),
+            (json!(["{{ data.text }}", "{{ data.text }}"]), Err(TransformError::TooLong)),
+            (json!(["{{ data.text }}{{ data.text }}"]), Err(TransformError::TooLong)),
+            (json!(vec!["{{ data }}"; 200]), Err(TransformError::TooLong)),
+            (json!(["{{ data.text | json }}{{ data.text | json }}"]), Err(TransformError::TooLong)),
+            (json!(["{{ data.deep }}"]), Ok(())),
+            (json!([[[["{{ data.deep }}"]]]]), Ok(())),
+            (json!([[[[["{{ data.deep }}"]]]]]), Err(TransformError::TooDeep)),
+        ] {
+            assert_eq!(apply(template.clone(), &large).map(|_| ()), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_no_value() {
+        let event = json!({"data": {"name": "Ana Pop", "n": 0}});
+        for template in [
+            "{{ 5 // data.n }}",
+            "{{ data.name - 1 }}",
+            "x{{ data.name | round }}",
+            "{{ data.name[:1] | replace('', 'x') }}",
+        ] {
+            let error = apply(json!({"a": template}), &event).expect_err(template);
+            assert_eq!(error.to_string(), "the transformation fails at /a: invalid operation");
+        }
+    }
+
+    #[test]
+    fn samples_show_failures_and_unknown_paths() {
+        let samples: Vec<_> =
+            events().into_iter().filter(|it| ["conversation.ended", "booking.created"].contains(&it.0)).collect();
+        let problems = |template: Value| -> Vec<String> {
+            let checked = Transformation::parse(&template).expect("a transformation").check(&samples);
+            checked.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+        };
+        for fine in [
+            "{{ data.duration }} {{ data.invitee.name }} {{ data.booking.hosts[0].email }} {{ type }} {{ sequence.number }}",
+            "{{ data.metadata.own | default('') }}",
+            "{% if data.own is defined %}{{ data.own }}{% endif %}",
+            "no template",
+        ] {
+            assert_eq!(problems(json!([fine])), Vec::<String>::new(), "{fine}");
+        }
+        assert_eq!(
+            problems(json!({"a": "{{ data.durration }}", "b": ["{{ name }}{{ data.invitee.mail }}"]})),
+            [
+                "/a: `data.durration` is in no sample of the types; did you mean `duration`?",
+                "/b/0: `name` is in no sample of the types; if it may be missing, write it with `| default('')`",
+                "/b/0: `data.invitee.mail` is in no sample of the types; did you mean `email`?",
+            ]
+        );
+        assert_eq!(
+            problems(json!({"a": "{{ data.duration - 1 }}"})),
+            ["/a: fails for the sample of booking.created: invalid operation"]
+        );
+        assert_eq!(problems(json!(vec!["{{ data.summary }}".repeat(10); 50])), Vec::<String>::new());
+        let long = json!(vec!["{{ data.answers }}".repeat(20); 50]);
+        assert_eq!(
+            problems(long),
+            ["fails for the sample of booking.created: the output of the transformation is longer than 65536 bytes"]
+        );
+        let unchecked = Transformation::parse(&json!(["{{ anything }}"])).expect("a transformation");
+        assert_eq!(unchecked.check(&[]), Ok(()));
+    }
+
+    #[test]
+    fn a_transformation_is_stored_as_it_was_written() {
+        let template = json!({"token": "secret", "x": "{{ data.x }}"});
+        let transformation: Transformation = serde_json::from_value(template.clone()).expect("a transformation");
+        assert_eq!(serde_json::to_value(&transformation).expect("JSON"), template);
+        assert_eq!(format!("{transformation:?}"), "Transformation { leaves: 2, .. }");
+        let error = serde_json::from_value::<Transformation>(json!(["{{"])).expect_err("refused").to_string();
+        assert!(error.starts_with("/0: can't be read"), "{error}");
+    }
+
+    fn templates() -> impl Strategy<Value = Value> {
+        let piece = prop::sample::select(vec![
+            "{{ ",
+            " }}",
+            "{% if ",
+            " %}",
+            "{% else %}",
+            "{% endif %}",
+            "data",
+            "type",
+            ".a",
+            ".b",
+            "['c']",
+            "[0]",
+            "[:2]",
+            "'x'",
+            "7",
+            " - ",
+            " / ",
+            " // ",
+            " % ",
+            " == ",
+            " < ",
+            " in ",
+            " and ",
+            " or ",
+            " not ",
+            " if ",
+            " else ",
+            " is defined",
+            "|upper",
+            "|default('x')",
+            "|json",
+            "|join(', ')",
+            "|round",
+            "|length",
+            "|truncate(3)",
+            "|replace('a', data.a)",
+            "ă\"\\",
+            "\n",
+            " * ",
+            " ~ ",
+        ]);
+        let path = "\\{\\{ data(\\.[abc]|\\[[012]\\]){0,3} \\}\\}";
+        let text = prop_oneof![
+            3 => path,
+            3 => (path, prop::collection::vec(piece.clone(), 0..4), path).prop_map(|(a, b, c)| format!("{a}{}{c}", b.concat())),
+            2 => prop::collection::vec(piece.clone(), 0..12).prop_map(|it| it.concat()),
+            2 => prop::collection::vec(piece, 0..8).prop_map(|it| format!("{{{{ data{} }}}}", it.concat())),
+            1 => any::<String>(),
+        ];
+        text.prop_map(Value::from).prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(".{0,3}", inner, 0..4)
+                    .prop_map(|it| Value::Object(it.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn any_template_and_any_event_give_json_within_the_limit_or_an_error(template in templates(), event in any_event()) {
+            let template = json!([template]);
+            if let Ok(transformation) = Transformation::parse(&template) {
+                let _ = transformation.check(&[("a.b", event.clone())]);
+                if let Ok(output) = transformation.apply(&event) {
+                    let text = serde_json::to_string(&output).expect("JSON");
+                    prop_assert!(text.len() <= LONGEST);
+                    prop_assert!(serde_json::from_str::<Value>(&text).is_ok());
+                }
+            }
+        }
+    }
+}
