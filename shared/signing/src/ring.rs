@@ -7,7 +7,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{PublicKey, SigningKeyPair};
@@ -49,8 +49,9 @@ impl KeyRing {
     /// Removes keys that are no longer published.
     #[must_use]
     pub fn rotate(&self, now: Timestamp, seed: [u8; 32]) -> Self {
+        let second = now.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).unwrap_or(now);
         // A clock that went back makes no key older than the one before it.
-        let made_at = self.0.last().map_or(now, |last| last.made_at.max(now));
+        let made_at = self.0.last().map_or(second, |last| last.made_at.max(second));
         let kept = self.timed().filter(|(_, last_use)| is_published(*last_use, now)).map(|(key, _)| key.clone());
         Self(kept.chain([RingKey { seed, made_at }]).collect())
     }
@@ -176,7 +177,8 @@ mod tests {
 
     #[test]
     fn the_document_and_the_stored_form_never_change() {
-        let ring = KeyRing::default().rotate(at(0), [1; 32]).rotate(at(1), [2; 32]);
+        let before_the_hour = at(1) - SignedDuration::from_millis(1);
+        let ring = KeyRing::default().rotate(at(0), [1; 32]).rotate(before_the_hour, [2; 32]);
         assert_eq!(
             serde_json::to_value(ring.published_keys(at(2))).expect("JSON"),
             serde_json::json!({"keys": [

@@ -87,6 +87,11 @@ impl<'a> Received<'a> {
         self.id
     }
 
+    /// Whether there are signatures `v1a`, for which a receiver needs the published keys.
+    pub fn has_v1a(&self) -> bool {
+        self.signatures::<64>("v1a").is_some()
+    }
+
     /// Returns the signatures of a scheme, decoded. Those that can't be decoded are left out: they are wrong.
     fn signatures<const N: usize>(&self, scheme: &'static str) -> Option<Vec<[u8; N]>> {
         let of_scheme = self.signatures.split(' ').filter_map(|it| it.split_once(',')).filter(|(it, _)| *it == scheme);
