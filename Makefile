@@ -26,8 +26,17 @@ run: ## Starts the whole stack on this machine and plays a story on it; Ctrl-C s
 .PHONY: test
 test: ## Every test, then the story end to end on a stack of its own
 	@$(TOOLS)
+	@$(MAKE) --no-print-directory verify-signatures
 	$(CARGO) test --workspace
 	$(PYTHON) tests/stack/run.py --check
+
+.PHONY: verify-signatures
+verify-signatures: ## Our webhooks' signatures, checked by the official libraries of npm and PyPI
+	@$(TOOLS) verify
+	@mkdir -p .local
+	$(CARGO) run -q -p signing --example deliveries > .local/deliveries.jsonl
+	.tools/verify/bin/python tests/stack/verify_deliveries.py .local/deliveries.jsonl
+	.tools/verify/bin/node tests/stack/verify_deliveries.mjs .local/deliveries.jsonl
 
 .PHONY: check
 check: export SAM_CLI_TELEMETRY := 0

