@@ -86,6 +86,45 @@ pub struct EventHost {
     pub email: Private<String>,
 }
 
+/// The invitee's answer to a question of the booking form.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// The question, as the host wrote it.
+    pub question: String,
+    /// The answer, in the person's own words.
+    pub answer: Private<String>,
+}
+
+/// Where a booking came from: the tracking parameters of the booking page's link. Anybody can write them into a link.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Tracking {
+    /// `utm_source`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utm_source: Option<Private<String>>,
+    /// `utm_medium`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utm_medium: Option<Private<String>>,
+    /// `utm_campaign`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utm_campaign: Option<Private<String>>,
+    /// `utm_content`, unless it is our own token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utm_content: Option<Private<String>>,
+    /// `utm_term`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utm_term: Option<Private<String>>,
+    /// The id of a Salesforce record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salesforce_uuid: Option<Private<String>>,
+}
+
+impl Tracking {
+    /// Returns whether no parameter is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The details of a leg's meeting. Newer details replace all of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Details {
@@ -149,6 +188,12 @@ pub struct Details {
     /// The payment, as Calendly sends it (JSON).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Private<String>>,
+    /// The invitee's answers to the booking form, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// Where the booking came from.
+    #[serde(default, skip_serializing_if = "Tracking::is_empty")]
+    pub tracking: Tracking,
 }
 
 /// A request to reconfirm.
@@ -232,6 +277,8 @@ impl Leg {
                 reconfirmation: None,
                 routing_form_submission: None,
                 payment: None,
+                answers: Vec::new(),
+                tracking: Tracking::default(),
             },
             canceled: None,
             no_show: None,
@@ -274,8 +321,12 @@ impl Details {
     /// added later is not lost.
     fn rank(&self) -> (Timestamp, usize, String) {
         let links = [&self.join_url, &self.cancel_url, &self.reschedule_url, &self.host, &self.zone];
-        let known =
-            links.iter().filter(|it| it.is_some()).count() + usize::from(self.location.is_some()) + self.phones.len();
+        // Details that were stored by an earlier version have no answers and no tracking.
+        let known = links.iter().filter(|it| it.is_some()).count()
+            + usize::from(self.location.is_some())
+            + self.phones.len()
+            + self.answers.len()
+            + usize::from(!self.tracking.is_empty());
         (self.as_of, known, serialized(self))
     }
 }

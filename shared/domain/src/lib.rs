@@ -46,7 +46,10 @@ pub use ids::{
     BookingId, CommandId, ConnectionName, EventTypeUri, EventUri, FactId, InviteeUri, Token, digest, uri_uuid,
 };
 pub use language::Language;
-pub use leg::{CanceledBy, Cancellation, Details, EventHost, Leg, NoShow, PhoneCandidate, PhoneSource, Reconfirmation};
+pub use leg::{
+    Answer, CanceledBy, Cancellation, Details, EventHost, Leg, NoShow, PhoneCandidate, PhoneSource, Reconfirmation,
+    Tracking,
+};
 pub use message::{Message, Notice};
 pub use personal::{Phone, PhoneError, Private};
 pub use reason::Reason;

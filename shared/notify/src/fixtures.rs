@@ -9,7 +9,7 @@ use domain::settings::{CalendarFile, Provider, Wording};
 use domain::{
     BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
     InviteeUri, Language, Leg, Message, MessageContent, Number, Outcome, Phone, PhoneCandidate, PhoneSource, Reason,
-    SmsOrder, VaiOrder,
+    SmsOrder, Tracking, VaiOrder,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -181,6 +181,8 @@ pub(crate) fn news() -> VaiOrder {
                 reconfirmation: None,
                 routing_form_submission: None,
                 payment: None,
+                answers: Vec::new(),
+                tracking: Tracking::default(),
             },
             canceled: Some(Cancellation {
                 at: at("2026-03-27T08:59:59Z"),

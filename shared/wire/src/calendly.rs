@@ -4,8 +4,8 @@
 //! differs from the published schema (`zoom` for `zoom_conference`, missing names, numbers for ids).
 
 use domain::{
-    CanceledBy, Cancellation, Details, EventHost, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg,
-    NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, Token,
+    Answer, CanceledBy, Cancellation, Details, EventHost, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri,
+    Leg, NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, Token, Tracking,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -111,9 +111,9 @@ struct Invitee {
     created_at: Timestamp,
     updated_at: Option<Timestamp>,
     #[serde(default)]
-    questions_and_answers: Option<Vec<Answer>>,
+    questions_and_answers: Option<Vec<RawAnswer>>,
     #[serde(default)]
-    tracking: Option<Tracking>,
+    tracking: Option<RawTracking>,
     text_reminder_number: Option<String>,
     rescheduled: Option<bool>,
     old_invitee: Option<InviteeUri>,
@@ -140,14 +140,25 @@ struct RawReconfirmation {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct RawAnswer {
     question: Option<String>,
     answer: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct Tracking {
-    utm_content: Option<String>,
+struct RawTracking {
+    utm_source: Option<Value>,
+    utm_medium: Option<Value>,
+    utm_campaign: Option<Value>,
+    utm_content: Option<Value>,
+    utm_term: Option<Value>,
+    salesforce_uuid: Option<Value>,
+}
+
+impl RawTracking {
+    fn token(&self) -> Option<Token> {
+        self.utm_content.as_ref().and_then(Value::as_str).and_then(Token::parse)
+    }
 }
 
 #[derive(Deserialize)]
@@ -202,7 +213,7 @@ fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at
         occurred_at,
         leg: Leg {
             invitee: invitee.uri.clone(),
-            token: invitee.tracking.as_ref().and_then(|it| it.utm_content.as_deref()).and_then(Token::parse),
+            token: invitee.tracking.as_ref().and_then(RawTracking::token),
             previous: invitee.old_invitee.clone(),
             next: invitee.new_invitee.clone(),
             details: build_details(invitee, event, updated_at),
@@ -286,7 +297,55 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
             other => other.get("uri").and_then(Value::as_str).map(str::to_owned),
         }),
         payment: invitee.payment.as_ref().map(|it| Private::new(it.to_string())),
+        answers: invitee.questions_and_answers.iter().flatten().filter_map(parse_answer).take(MOST_ANSWERS).collect(),
+        tracking: invitee.tracking.as_ref().map(parse_tracking).unwrap_or_default(),
     }
+}
+
+/// The most answers that are kept. Calendly's forms have at most ten questions.
+const MOST_ANSWERS: usize = 20;
+
+/// The longest question and tracking parameter that are kept, in characters.
+const LONGEST_LABEL: usize = 250;
+
+/// The longest answer that is kept, in characters. Strangers write answers, and all legs of a booking must fit into one
+/// row of 400 KB.
+const LONGEST_ANSWER: usize = 1_000;
+
+/// Returns an answer; `None` if it is blank or has no question.
+fn parse_answer(answer: &RawAnswer) -> Option<Answer> {
+    let question = answer.question.as_deref()?.trim();
+    let text = scalar_text(answer.answer.as_ref()?, LONGEST_ANSWER)?;
+    Some(Answer { question: cut(question, LONGEST_LABEL), answer: Private::new(text) })
+}
+
+fn parse_tracking(raw: &RawTracking) -> Tracking {
+    let parameter = |value: &Option<Value>| scalar_text(value.as_ref()?, LONGEST_LABEL).map(Private::new);
+    Tracking {
+        utm_source: parameter(&raw.utm_source),
+        utm_medium: parameter(&raw.utm_medium),
+        utm_campaign: parameter(&raw.utm_campaign),
+        utm_content: if raw.token().is_some() { None } else { parameter(&raw.utm_content) },
+        utm_term: parameter(&raw.utm_term),
+        salesforce_uuid: parameter(&raw.salesforce_uuid),
+    }
+}
+
+/// Returns a text, number or truth value as text of at most `longest` characters; `None` if it is blank or anything
+/// else.
+fn scalar_text(value: &Value, longest: usize) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (!text.is_empty()).then(|| cut(&text, longest))
+}
+
+/// Returns at most `longest` characters of a text.
+fn cut(text: &str, longest: usize) -> String {
+    text.chars().take(longest).collect()
 }
 
 /// Returns the IANA name of a zone that exists.

@@ -248,7 +248,9 @@ fn round_to_millis(now: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use domain::settings::{Provider, Wording};
-    use domain::{BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message};
+    use domain::{
+        BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message, Tracking,
+    };
     use insta::assert_snapshot;
 
     use super::*;
@@ -291,6 +293,8 @@ mod tests {
                     reconfirmation: None,
                     routing_form_submission: None,
                     payment: None,
+                    answers: Vec::new(),
+                    tracking: Tracking::default(),
                 },
                 canceled: Some(Cancellation {
                     at: at("2026-03-27T08:59:59Z"),

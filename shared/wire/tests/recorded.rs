@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use wire::calendly::{Malformed, parse_webhook};
+use domain::Details;
+use serde_json::json;
+use wire::calendly::{Malformed, Webhook, parse_webhook};
 
 #[test]
 fn payloads_become_typed_events() {
@@ -82,4 +84,50 @@ fn odd_but_legal_payloads_are_facts() {
     ] {
         assert!(parse_webhook(&body).is_ok(), "{name}");
     }
+}
+
+fn details(body: &[u8]) -> Details {
+    match parse_webhook(body).expect("a webhook") {
+        Webhook::Fact(fact) => fact.leg.details,
+        Webhook::Other { .. } => panic!("a fact"),
+    }
+}
+
+#[test]
+fn answers_keep_their_order_and_their_length_is_limited() {
+    let answers = |answers: serde_json::Value| {
+        let details = details(&with(|body| body["payload"]["questions_and_answers"] = answers));
+        let texts = details.answers.into_iter().map(|it| (it.question, it.answer.expose().clone()));
+        texts.collect::<Vec<_>>()
+    };
+    let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect::<Vec<_>>();
+    assert_eq!(
+        answers(json!([
+            {"question": "Team size", "answer": 12}, {"question": " Company ", "answer": " Exemplu SRL\nCluj "},
+            {"question": "Blank", "answer": "  "}, {"question": "None", "answer": null}, {"answer": "no question"},
+            {"question": "List", "answer": ["a"]}, {"question": "Newsletter", "answer": true},
+        ])),
+        pairs(&[("Team size", "12"), ("Company", "Exemplu SRL\nCluj"), ("Newsletter", "true")])
+    );
+    let long = answers(json!(vec![json!({"question": "é".repeat(9_999), "answer": "é".repeat(9_999)}); 99]));
+    assert_eq!(long.len(), 20);
+    assert_eq!(long[0], ("é".repeat(250), "é".repeat(1_000)));
+    assert_eq!(answers(serde_json::Value::Null), []);
+}
+
+#[test]
+fn tracking_is_kept_without_our_own_token() {
+    let tracking = |tracking: serde_json::Value| {
+        let details = details(&with(|body| body["payload"]["tracking"] = tracking));
+        serde_json::to_value(details.tracking).expect("JSON")
+    };
+    let all = json!({
+        "utm_source": "news", "utm_medium": "e-mail", "utm_campaign": "May", "utm_content": "banner", "utm_term": "t",
+        "salesforce_uuid": "003",
+    });
+    assert_eq!(tracking(all.clone()), all);
+    let ours = json!({"utm_content": "vai1-abcdefghijklmnopqrstuvwxyz", "utm_source": " ", "utm_term": 7});
+    assert_eq!(tracking(ours), json!({"utm_term": "7"}));
+    assert_eq!(tracking(json!({"utm_source": {"nested": true}})), json!({}));
+    assert_eq!(tracking(serde_json::Value::Null), json!({}));
 }

@@ -3,7 +3,7 @@
 use domain::scheduling::Form;
 use domain::{
     CanceledBy, Cancellation, ConnectionName, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg,
-    Outcome, PhoneCandidate, PhoneSource, Private, Reason,
+    Outcome, PhoneCandidate, PhoneSource, Private, Reason, Tracking,
 };
 use engine::{BookOutcome, BookingQuery, Calendly, CalendlyError, CallLimiter, Invocation, PortError, ReceivedFact};
 use jiff::Timestamp;
@@ -149,6 +149,8 @@ fn booked(form: &Form, number: usize, now: Timestamp) -> Fact {
                 reconfirmation: None,
                 routing_form_submission: None,
                 payment: None,
+                answers: Vec::new(),
+                tracking: Tracking::default(),
             },
             canceled: None,
             no_show: None,

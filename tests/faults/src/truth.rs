@@ -3,7 +3,7 @@
 
 use domain::{
     CanceledBy, Cancellation, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg, NoShow,
-    PhoneCandidate, PhoneSource, Private, Token,
+    PhoneCandidate, PhoneSource, Private, Token, Tracking,
 };
 use fakes::Random;
 use jiff::civil::DateTime;
@@ -170,6 +170,8 @@ impl Truth {
             reconfirmation: None,
             routing_form_submission: None,
             payment: None,
+            answers: Vec::new(),
+            tracking: Tracking::default(),
         }
     }
 }
