@@ -64,7 +64,7 @@ fn is_lambda(name: &str) -> bool {
 const MAP: &[(&str, &[&str])] = &[
     // Pure: no I/O, no clock, no randomness.
     ("events", &[]),
-    ("domain", &[]),
+    ("domain", &["events"]),
     ("wire", &["domain", "events"]),
     ("api", &["domain"]),
     ("local-time", &["domain"]),
@@ -73,7 +73,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("template", &[]),
     ("transform", &["template"]),
     // The loop and its ports.
-    ("engine", &["domain", "wire"]),
+    ("engine", &["domain", "events", "wire"]),
     ("deliveries", &["domain", "endpoints", "engine", "events", "signing", "transform", "wire"]),
     // What adapters and functions share.
     ("runtime", &["domain"]),

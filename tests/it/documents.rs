@@ -54,7 +54,8 @@ fn shown(path: &Path) -> String {
 /// The written documents.
 fn documents() -> Vec<PathBuf> {
     let named = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "events/README.md"];
-    let named = named.into_iter().chain(["events/receiver/README.md", "tests/sandbox/README.md"]).map(|name| root().join(name));
+    let named =
+        named.into_iter().chain(["events/receiver/README.md", "tests/sandbox/README.md"]).map(|name| root().join(name));
     named.chain(files(&root().join("docs")).into_iter().filter(|path| has_extension(path, "md"))).collect()
 }
 

@@ -13,6 +13,7 @@ mod messages;
 mod payload;
 mod personal;
 mod properties;
+mod publication;
 mod race;
 mod schedule;
 mod stories;

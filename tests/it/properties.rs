@@ -7,6 +7,7 @@ use domain::{Booking, BookingState, FactKind};
 use proptest::prelude::*;
 
 use crate::payload::{Meeting, TOKEN, at};
+use crate::publication::{events, publish};
 use crate::world::{TestWorld, settings};
 
 /// What happens to one booking: it is made, moved a number of times, and may be canceled.
@@ -46,6 +47,7 @@ impl History {
     /// Returns the world after these webhooks, by index. Calendly answers for every leg as it is in the end.
     fn play(&self, order: &[usize]) -> TestWorld {
         let world = TestWorld::new("2026-11-20T12:00:00Z");
+        publish(&world);
         world.store_metadata();
         for (index, meeting) in self.meetings.iter().enumerate() {
             world.add_to_calendly(meeting.looked_up(self.meetings.get(index + 1)));
@@ -58,9 +60,11 @@ impl History {
     }
 }
 
-/// What must not depend on the order: the booking, the open timers, all analytics, and the effects for the last leg.
-fn essence(world: &TestWorld, last: &Meeting) -> (Booking, BTreeSet<String>, BTreeSet<String>) {
+/// What must not depend on the order: the booking, the open timers, all analytics, the effects for the last leg, and the
+/// ids of the events.
+fn essence(world: &TestWorld, last: &Meeting) -> (Booking, BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
     let booking = world.booking();
+    let events = events(world).into_iter().map(|it| it.id).collect();
     let timers = world.state.borrow().schedules.keys().cloned().collect();
     let canceled = matches!(booking.state(), Some(BookingState::Canceled(..)));
     let local = last.start.in_tz("Europe/Bucharest").expect("a zone").strftime("%a %d %b %H:%M").to_string();
@@ -75,7 +79,7 @@ fn essence(world: &TestWorld, last: &Meeting) -> (Booking, BTreeSet<String>, BTr
         })
         .map(|line| if line.contains("rescheduled 20") { "VAI rescheduled".to_owned() } else { line })
         .collect();
-    (booking, timers, effects)
+    (booking, timers, effects, events)
 }
 
 fn check(history: &History, orders: impl IntoIterator<Item = Vec<usize>>) -> usize {

@@ -215,10 +215,19 @@ impl TestWorld {
         time: SignedDuration,
         run: impl AsyncFnOnce(Invocation<'_, Fake<Script>>) -> T,
     ) -> T {
+        self.try_in_invocation(time, run).expect("nothing stops it")
+    }
+
+    /// Runs something in an invocation that may be killed. Returns `None` if it was.
+    pub(crate) fn try_in_invocation<T>(
+        &self,
+        time: SignedDuration,
+        run: impl AsyncFnOnce(Invocation<'_, Fake<Script>>) -> T,
+    ) -> Option<T> {
         let (limiter, connection) = (CallLimiter::default(), ConnectionName::default());
         let deadline = self.now.get() + time;
         let invocation = Invocation { world: &self.fake, limiter: &limiter, connection: &connection, deadline };
-        run(invocation).now_or_never().expect("nothing stops it")
+        run(invocation).now_or_never()
     }
 
     /// Returns a provider's receipt for the first command whose id begins so.

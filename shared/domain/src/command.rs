@@ -167,6 +167,8 @@ pub enum Change {
     Undelivered,
     /// The recipient replied.
     Replied,
+    /// Events were appended to the booking's log. This is the first entry of the command that tells of them.
+    Appended,
 }
 
 impl From<Delivery> for Change {
@@ -282,6 +284,11 @@ impl Command {
     /// Marks the command as the replacement of an SMS, with the reason.
     pub(crate) fn mark_as_fallback(self, now: Timestamp, reason: Reason) -> Self {
         self.note(now, Change::ReplacesSms, Some(reason), None)
+    }
+
+    /// Marks the command as one that tells of events.
+    pub(crate) fn mark_as_appended(self, now: Timestamp) -> Self {
+        self.note(now, Change::Appended, None, None)
     }
 
     /// Returns whether it replaces an SMS.

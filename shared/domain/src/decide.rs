@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use events::Event;
 use jiff::Timestamp;
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Command, State};
-use crate::destinations::{Action, Analytics, CalendlyAction, VaiAction};
+use crate::destinations::{Action, Analytics, CalendlyAction, PublishAction, VaiAction};
 use crate::fact::{Fact, FactKind};
 use crate::ids::{BookingId, CommandId, ConnectionName, InviteeUri, Token};
 use crate::message::Message;
 use crate::plan::plan_commands;
+use crate::publication::{Appended, EventLog, ReplyRecord, append_events, log_of};
 use crate::reason::Reason;
 use crate::request::{CalendlyRequest, CancellationRequest, Metadata};
 use crate::settings::Settings;
@@ -26,6 +28,8 @@ pub struct Snapshot {
     pub metadata: Option<Metadata>,
     /// All its commands.
     pub commands: Vec<Command>,
+    /// Its log of events; `None` if it was last written while the connection had no endpoint.
+    pub events: Option<EventLog>,
 }
 
 impl Snapshot {
@@ -36,14 +40,15 @@ impl Snapshot {
 
     /// Returns a booking without commands, at revision 0.
     pub fn new(booking: Booking) -> Self {
-        Self { booking, revision: 0, metadata: None, commands: Vec::new() }
+        Self { booking, revision: 0, metadata: None, commands: Vec::new(), events: None }
     }
 
     /// Returns the snapshot after a decision was committed.
     pub fn after(mut self, decision: &Decision) -> Self {
-        if decision.booking_changed {
+        if decision.writes_booking() {
             self.booking = decision.booking.clone();
             self.revision += 1;
+            self.events.clone_from(&decision.log);
         }
         for write in &decision.commands {
             match self.commands.iter_mut().find(|it| it.id == write.command.id) {
@@ -78,12 +83,12 @@ pub struct CommandWrite {
     pub expected: Option<u64>,
 }
 
-/// The most commands in one decision. DynamoDB takes at most 100 rows in a transaction: 50 commands, a booking, 16
-/// facts and 13 aliases leave 20 rows free.
+/// The most commands and events in one decision. DynamoDB takes at most 100 rows in a transaction: 50 commands and
+/// events, a booking, 16 facts and 13 aliases leave 20 rows free.
 pub const MOST_COMMANDS: usize = 50;
 
 /// The writes of one transaction.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Decision {
     /// The new booking.
     pub booking: Booking,
@@ -91,9 +96,15 @@ pub struct Decision {
     pub booking_changed: bool,
     /// The snapshot's revision.
     pub revision: u64,
-    /// New commands, and commands that are withdrawn or reopened: at most [`MOST_COMMANDS`].
+    /// New commands, and commands that are withdrawn or reopened: with the events at most [`MOST_COMMANDS`].
     pub commands: Vec<CommandWrite>,
-    /// Whether more commands are to be withdrawn. The next decision on the booking withdraws them.
+    /// The events to append to the booking's log, with their numbers.
+    pub events: Vec<(u64, Event)>,
+    /// The log after them. It is written with the booking.
+    pub log: Option<EventLog>,
+    /// Whether the log must be written, even if the booking is unchanged.
+    pub log_changed: bool,
+    /// Whether more commands are to be withdrawn, or more events appended. The next decision on the booking does it.
     pub is_partial: bool,
     /// Whether the facts changed the booking.
     pub verdict: Verdict,
@@ -102,14 +113,19 @@ pub struct Decision {
 impl Decision {
     /// Returns whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        !self.booking_changed && self.commands.is_empty()
+        !self.writes_booking() && self.commands.is_empty()
+    }
+
+    /// Returns whether the booking's row is written.
+    pub fn writes_booking(&self) -> bool {
+        self.booking_changed || self.log_changed
     }
 }
 
 /// Applies facts to a booking and decides what to do. The order of the facts and repeated facts do not matter. It also
 /// works without facts, when a timer fires or a function resumes open commands.
 pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
-    decide_change(snapshot, settings, now, |booking| {
+    decide_change(snapshot, settings, now, None, |booking| {
         let mut commands = Vec::new();
         for fact in facts {
             booking.apply_fact(fact);
@@ -128,7 +144,7 @@ pub fn record_request(
     settings: &Settings,
     now: Timestamp,
 ) -> Decision {
-    decide_change(snapshot, settings, now, |booking| {
+    decide_change(snapshot, settings, now, None, |booking| {
         booking.record_request(token.clone(), request);
         // The agent may have corrected the metadata after a failed try.
         if booking.metadata.is_none() || booking.legs().is_empty() {
@@ -150,7 +166,7 @@ pub fn record_cancellation(
         Some(BookingState::Active(leg)) if snapshot.booking.open_requests().next().is_none() => leg.clone(),
         Some(BookingState::Active(_) | BookingState::Moving(_) | BookingState::Canceled(..)) | None => return None,
     };
-    let mut decision = decide_change(snapshot, settings, now, |booking| {
+    let mut decision = decide_change(snapshot, settings, now, None, |booking| {
         booking.record_cancellation(leg.invitee.clone(), request);
         Vec::new()
     });
@@ -164,6 +180,27 @@ pub fn record_cancellation(
     Some(decision)
 }
 
+/// Writes a message's command that feedback has changed once, and appends the event about it; `reply` is what the
+/// person answered. Everything that happened before counts by the snapshot without the feedback.
+pub fn record_feedback(
+    snapshot: &Snapshot,
+    command: Command,
+    reply: Option<&ReplyRecord>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Decision {
+    let Snapshot { booking, revision, commands, events, .. } = snapshot;
+    let log = log_of(events.as_ref(), *revision, booking, commands, settings);
+    let expected = Some(command.revision - 1);
+    let mut changed = Snapshot { events: log, ..snapshot.clone() };
+    if let Some(row) = changed.commands.iter_mut().find(|it| it.id == command.id) {
+        row.clone_from(&command);
+    }
+    let mut decision = decide_change(&changed, settings, now, reply, |_| Vec::new());
+    decision.commands.push(CommandWrite { command, expected });
+    decision
+}
+
 fn is_cancellation(action: &Action) -> bool {
     *action == Action::Calendly(CalendlyAction::CancelEvent)
 }
@@ -173,6 +210,7 @@ fn decide_change(
     snapshot: &Snapshot,
     settings: &Settings,
     now: Timestamp,
+    reply: Option<&ReplyRecord>,
     change: impl FnOnce(&mut Booking) -> Vec<Command>,
 ) -> Decision {
     let mut booking = snapshot.booking.clone();
@@ -224,17 +262,27 @@ fn decide_change(
     let new = further.into_iter().filter(|command| !known.contains_key(&command.id));
     commands.extend(new.map(|command| CommandWrite { command, expected: None }));
 
-    // New commands must be in this decision, since the position is new only once. Withdrawals can follow: a command
-    // that is due meanwhile is skipped by the check before it is executed. Those that are due first are withdrawn
-    // first.
+    // New commands must be in this decision, since the position is new only once. Events can follow, and so can
+    // withdrawals: a command that is due meanwhile is skipped by the check before it is executed. Those that are due
+    // first are withdrawn first.
+    let log = log_of(snapshot.events.as_ref(), snapshot.revision, &snapshot.booking, &snapshot.commands, settings);
+    // One row is for the command that tells of the events.
+    let room = MOST_COMMANDS.saturating_sub(commands.len() + 1);
+    let Appended { events, log, command, is_partial: has_more_events } =
+        append_events(log, &booking, &snapshot.commands, reply, settings, now, room);
+    commands.extend(command.map(|command| CommandWrite { command, expected: None }));
+    let is_stored = booking_changed || snapshot.revision > 0;
+    let log_changed = settings.publishes && is_stored && log != snapshot.events;
+
     withdrawals.sort_by_key(|write| write.command.not_before);
-    let room = MOST_COMMANDS.saturating_sub(commands.len());
-    let is_partial = withdrawals.len() > room;
+    let room = MOST_COMMANDS.saturating_sub(commands.len() + events.len());
+    let is_partial = has_more_events || withdrawals.len() > room;
     withdrawals.truncate(room);
     commands.extend(withdrawals);
 
     let verdict = if booking_changed { Verdict::New } else { Verdict::Duplicate };
-    Decision { booking, booking_changed, revision: snapshot.revision, commands, is_partial, verdict }
+    let revision = snapshot.revision;
+    Decision { booking, booking_changed, revision, commands, events, log, log_changed, is_partial, verdict }
 }
 
 /// Returns a booking's state and leg. People are informed when it changes.
@@ -282,7 +330,9 @@ fn analytics_command(booking: &Booking, fact: &Fact, settings: &Settings) -> Opt
 /// time: the executor checks it.
 fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> Option<Reason> {
     let is_pending = matches!(row.state, State::Open | State::Waiting);
-    if !is_pending || matches!(row.action, Action::Vai(VaiAction::LogFact(..))) {
+    let is_unconditional =
+        matches!(row.action, Action::Vai(VaiAction::LogFact(..)) | Action::Publish(PublishAction::Events { .. }));
+    if !is_pending || is_unconditional {
         return None;
     }
     match planned.iter().find(|it| it.id == row.id).map(|it| &it.state) {

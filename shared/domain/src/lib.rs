@@ -19,6 +19,7 @@ mod message;
 mod personal;
 mod plan;
 mod provider;
+mod publication;
 pub mod quiet;
 mod reason;
 mod request;
@@ -32,12 +33,13 @@ pub use booking::{Booking, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus};
 pub use decide::{
-    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, record_cancellation, record_request,
+    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, record_cancellation, record_feedback,
+    record_request,
 };
 pub use destinations::{
     Action, Analytics, Calendar, CalendlyAction, CalendlyCall, Context, DeliveryGuarantee, EmailOrder, MessageAction,
-    MessageContent, MessageOrder, News, Number, Order, RetrySchedule, SmsOrder, VaiAction, VaiCall, VaiOrder,
-    choose_phone, phone_candidates,
+    MessageContent, MessageOrder, News, Number, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder, VaiAction,
+    VaiCall, VaiOrder, choose_phone, phone_candidates,
 };
 pub use error::error_chain;
 pub use fact::{Fact, FactKind};
@@ -52,6 +54,7 @@ pub use leg::{
 };
 pub use message::{Message, Notice};
 pub use personal::{Phone, PhoneError, Private};
+pub use publication::{EventLog, ReplyRecord, has_event};
 pub use reason::Reason;
 pub use request::{
     ASK_AGAIN_AFTER, CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestCheck, RequestState,

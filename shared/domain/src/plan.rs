@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Command, State};
-use crate::destinations::{Action, CalendlyAction, Context, MessageAction, News, VaiAction, no_show_time};
+use crate::destinations::{
+    Action, CalendlyAction, Context, MessageAction, News, PublishAction, VaiAction, completion_time, no_show_time,
+};
 use crate::leg::{CanceledBy, Cancellation, Leg};
 use crate::message::{Message, Notice};
 use crate::personal::Private;
@@ -84,7 +86,8 @@ fn plan_email_fallback(
 
 /// Returns whether an action is still useful after its planned time.
 fn is_useful_late(action: &Action) -> bool {
-    matches!(action.message(), Some(Message::NoShow | Message::NotBooked))
+    *action == PublishAction::Completion.into()
+        || matches!(action.message(), Some(Message::NoShow | Message::NotBooked))
 }
 
 /// An action and its planned time; `None` is now.
@@ -187,6 +190,9 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
     if is_vai {
         let news = if is_moved { News::Rescheduled } else { News::Confirmed };
         planned.push((VaiAction::SendNews(news).into(), None));
+    }
+    if settings.publishes {
+        planned.push((PublishAction::Completion.into(), Some(completion_time(end))));
     }
     planned
 }

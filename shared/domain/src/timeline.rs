@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::booking::Booking;
 use crate::command::{Change, Command, Note, State};
-use crate::destinations::{Action, CalendlyAction};
+use crate::destinations::{Action, CalendlyAction, PublishAction};
 use crate::fact::FactKind;
 use crate::ids::{InviteeUri, Token};
 use crate::leg::Leg;
@@ -139,6 +139,11 @@ fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) ->
         Change::Open => "open".to_owned(),
         Change::Waiting => with_due_time("has a timer", "for"),
         Change::Claimed => "is being sent".to_owned(),
+        Change::Appended => appended(&command.action),
+        Change::Done if command.action == PublishAction::Completion.into() => {
+            "the meeting counts as completed".to_owned()
+        }
+        Change::Done if matches!(command.action, Action::Publish(_)) => "passed to the deliveries queue".to_owned(),
         Change::Done => match &command.state {
             State::Done { provider_id: Some(id) } => format!("accepted by the provider as {id}"),
             _ => "accepted by the provider".to_owned(),
@@ -158,6 +163,13 @@ fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) ->
         Change::Replied => "the person replied".to_owned(),
     };
     format!("{text}{}{detail}", reason.unwrap_or_default())
+}
+
+/// Returns which events were appended, such as `booking.created appended as number 1`.
+fn appended(action: &Action) -> String {
+    let Action::Publish(PublishAction::Events { events, .. }) = action else { return String::new() };
+    let events = events.iter().map(|(number, kind)| format!("{kind} appended as number {number}"));
+    events.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a day in the invitee's zone, such as `25 Nov`.

@@ -3,8 +3,9 @@
 
 use domain::{
     Action, Analytics, BookingId, CalendlyAction, Command, FactId, InviteeUri, Message, MessageAction, News, Notice,
-    VaiAction,
+    PublishAction, VaiAction,
 };
+use events::EventType;
 
 fn actions() -> Vec<Action> {
     let invitee = Message::SAMPLES.into_iter().filter(|it| !matches!(it, Message::HostNotice(_)));
@@ -23,6 +24,9 @@ fn actions() -> Vec<Action> {
         actions.push(VaiAction::LogFact(analytics, FactId::new("f-1")).into());
     }
     actions.extend([CalendlyAction::FetchMissingHalf, CalendlyAction::CancelEvent].map(Action::from));
+    let events = vec![(1, EventType::BookingCreated), (2, EventType::BookingCanceled)];
+    actions.push(PublishAction::Events { first: "evt_1".to_owned(), events }.into());
+    actions.push(PublishAction::Completion.into());
     actions
 }
 

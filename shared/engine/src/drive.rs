@@ -13,12 +13,19 @@ use crate::requests::Settlement;
 const MOST_ROUNDS: usize = 5;
 
 /// A booking after a decision on it was committed.
-struct Committed {
-    snapshot: Snapshot,
-    settings: Settings,
-    verdict: Verdict,
+pub(crate) struct Committed {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) settings: Settings,
+    pub(crate) verdict: Verdict,
     /// Whether another decision must follow.
-    is_partial: bool,
+    pub(crate) is_partial: bool,
+}
+
+impl Committed {
+    pub(crate) fn new(snapshot: Snapshot, decision: &Decision, settings: Settings) -> Self {
+        let Decision { verdict, is_partial, .. } = *decision;
+        Self { snapshot: snapshot.after(decision), settings, verdict, is_partial }
+    }
 }
 
 fn commit(
@@ -29,8 +36,7 @@ fn commit(
     now: Timestamp,
 ) -> (Write, Committed) {
     let decision = decide(&snapshot, facts, &settings, now);
-    let Decision { verdict, is_partial, .. } = decision;
-    let committed = Committed { snapshot: snapshot.after(&decision), settings, verdict, is_partial };
+    let committed = Committed::new(snapshot, &decision, settings);
     (Write::received(decision, facts, received, now), committed)
 }
 
@@ -78,8 +84,12 @@ impl<W: World> Invocation<'_, W> {
     }
 
     /// Executes the commands of a booking. Decides again as long as Calendly answered with facts, an SMS could not be
-    /// sent, or the decision was partial.
-    async fn drive(&self, mut committed: Committed, received: Option<&ReceivedFact>) -> Result<Progress, EngineError> {
+    /// sent, a command has ended in an event, or the decision was partial.
+    pub(crate) async fn drive(
+        &self,
+        mut committed: Committed,
+        received: Option<&ReceivedFact>,
+    ) -> Result<Progress, EngineError> {
         let mut verdict = committed.verdict;
         for _ in 0..MOST_ROUNDS {
             let execution = execute(*self, &committed.snapshot, &committed.settings, received).await?;

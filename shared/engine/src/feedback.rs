@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use domain::{
     Action, BookingId, Command, CommandId, ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply,
-    State,
+    ReplyRecord, Settings, Snapshot, State, Verdict, record_feedback,
 };
+use events::ReplyMeaning;
 use jiff::Timestamp;
 
 use crate::change::Write;
+use crate::drive::Committed;
 use crate::invocation::{EngineError, Invocation};
 use crate::ports::{Store, World};
 
@@ -45,11 +47,11 @@ impl<W: World> Invocation<'_, W> {
     async fn process_receipt(&self, receipt: &Receipt) -> Result<&'static str, EngineError> {
         let booking = &receipt.booking;
         let load = async || Ok(self.world.store().load_booking(self.connection, booking).await?);
-        let effect = self
-            .change(load, |snapshot, _, now| {
-                let command = snapshot.command(&receipt.command);
-                let (command, effect) = apply_receipt(command, receipt, now);
-                (command.map_or(Write::Nothing, |command| replace(booking, command)), effect)
+        let (effect, published) = self
+            .change(load, |snapshot, settings, now| {
+                let (command, effect) = apply_receipt(snapshot.command(&receipt.command), receipt, now);
+                let (write, published) = write_feedback(snapshot, command, None, settings, now);
+                (write, (effect, published))
             })
             .await?;
         let (contact, delivery, is_new) = match effect {
@@ -58,6 +60,11 @@ impl<W: World> Invocation<'_, W> {
             ReceiptEffect::Known { contact, delivery } => (contact, delivery, false),
             ReceiptEffect::Applied { contact, delivery } => (contact, delivery, true),
         };
+        if let Some(command) =
+            published.as_ref().filter(|_| is_new).and_then(|it| it.snapshot.command(&receipt.command))
+        {
+            self.world.observe(command);
+        }
         if is_new {
             tracing::info!(booking.id = %booking, command.id = %receipt.command, "receipt applied");
         }
@@ -68,6 +75,8 @@ impl<W: World> Invocation<'_, W> {
             // An e-mail may replace the SMS. This is also done for a repeated receipt, because the first invocation may
             // have been killed here.
             self.resume_booking(booking).await?;
+        } else if let Some(published) = published {
+            self.drive(published, None).await?;
         }
         Ok(match delivery.filter(|_| is_new) {
             Some(delivery) => delivery.name(),
@@ -93,39 +102,51 @@ impl<W: World> Invocation<'_, W> {
             None => reply.at,
         };
         let settings = store.load_settings(connection).await?;
-        let (effect, meaning) = match settings.parse_opt_out(reply.text.expose()) {
+        let (effect, shown, meaning) = match settings.parse_opt_out(reply.text.expose()) {
             Some(true) => {
                 self.store_objection_at(&contact, Objection::Everything, ConsentSource::Reply, at).await?;
-                ("stop", "to be left alone")
+                ("stop", "to be left alone", ReplyMeaning::Stop)
             }
             Some(false) => {
                 // A START word does not end an opt-out by the link.
                 if matches!(stored.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider))) {
                     store.write_objection(connection, &contact, None, ConsentSource::Reply, at).await?;
                 }
-                ("start", "to be texted again")
+                ("start", "to be texted again", ReplyMeaning::Start)
             }
-            None => ("reply", "something for a person to read"),
+            None => ("reply", "something for a person to read", ReplyMeaning::Other),
         };
-        self.record_reply(&contact, meaning, at).await?;
+        let reply = |command| ReplyRecord { command, text: reply.text.clone(), meaning, at };
+        self.record_reply(&contact, shown, reply).await?;
         Ok(effect)
     }
 
-    /// Adds a reply to the history of the message that last reached the person.
-    async fn record_reply(&self, contact: &ContactKey, meaning: &str, at: Timestamp) -> Result<(), EngineError> {
+    /// Adds a reply to the history of the message that last reached the person: `shown` says what it means, without the
+    /// person's words. If the connection publishes events, the words are in an event.
+    async fn record_reply(
+        &self,
+        contact: &ContactKey,
+        shown: &str,
+        reply: impl Fn(CommandId) -> ReplyRecord,
+    ) -> Result<(), EngineError> {
         let (store, connection) = (self.world.store(), self.connection);
         let load = async || {
             let Some((booking, command)) = store.load_contact(connection, contact).await?.last else {
                 return Ok(None);
             };
-            let snapshot = store.load_booking(connection, &booking).await?;
-            Ok(snapshot.command(&command).cloned().map(|command| (booking, command)))
+            Ok(Some((store.load_booking(connection, &booking).await?, reply(command))))
         };
-        self.change(load, |found, _, _| {
-            let replied = found.and_then(|(booking, command)| Some((booking, command.record_reply(meaning, at)?)));
-            (replied.map_or(Write::Nothing, |(booking, command)| replace(&booking, command)), ())
-        })
-        .await
+        let published = self
+            .change(load, |found, settings, now| {
+                let Some((snapshot, reply)) = found else { return (Write::Nothing, None) };
+                let command = snapshot.command(&reply.command).and_then(|it| it.record_reply(shown, reply.at));
+                write_feedback(snapshot, command, Some(&reply), settings, now)
+            })
+            .await?;
+        if let Some(published) = published {
+            self.drive(published, None).await?;
+        }
+        Ok(())
     }
 
     /// Stores an opt-out from follow-ups for each address that got a message about this booking, and for the person's
@@ -191,7 +212,30 @@ fn apply_receipt(command: Option<&Command>, receipt: &Receipt, now: Timestamp) -
     }
 }
 
-/// Replaces the row of a command that has changed once.
-fn replace(booking: &BookingId, command: Command) -> Write {
-    Write::Command { booking: booking.clone(), expected: command.revision - 1, command }
+/// Returns the write of a command that feedback has changed once. If the connection publishes events, it is a decision
+/// with the event, and the booking is returned so that its commands are executed. This is also done for repeated
+/// feedback, because the first invocation may have been killed before that.
+fn write_feedback(
+    snapshot: Snapshot,
+    command: Option<Command>,
+    reply: Option<&ReplyRecord>,
+    settings: Settings,
+    now: Timestamp,
+) -> (Write, Option<Committed>) {
+    match command {
+        Some(command) if settings.publishes => {
+            let decision = record_feedback(&snapshot, command, reply, &settings, now);
+            let committed = Committed::new(snapshot, &decision, settings);
+            (Write::decision(decision, &[], now), Some(committed))
+        }
+        Some(command) => {
+            let (booking, expected) = (snapshot.booking.id, command.revision - 1);
+            (Write::Command { booking, command, expected }, None)
+        }
+        None if settings.publishes => {
+            let committed = Committed { snapshot, settings, verdict: Verdict::Duplicate, is_partial: false };
+            (Write::Nothing, Some(committed))
+        }
+        None => (Write::Nothing, None),
+    }
 }

@@ -19,6 +19,6 @@ pub use invocation::{CallLimiter, EngineError, Invocation, LEASE, Progress, Rece
 pub use ports::{
     Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingQuery,
     BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError, CalendlyUser, Clock, CommitError, Connections,
-    Contact, Email, Messaging, NoMessaging, OriginalForm, PortError, RequestSnapshot, ReserveError, Sms, Store,
-    StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
+    Contact, Email, Messaging, NoMessaging, OriginalForm, PortError, Publisher, RequestSnapshot, ReserveError, Sms,
+    Store, StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
 };

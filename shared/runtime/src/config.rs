@@ -259,6 +259,8 @@ pub struct MessagingConfig {
     pub vai_api_url: String,
     /// `PUBLIC_URL`: where people and webhooks reach us. It stands in links and callbacks.
     pub public_url: Option<String>,
+    /// `DELIVERIES_QUEUE_URL`: told of new events for customers' systems.
+    pub deliveries_queue_url: String,
 }
 
 impl MessagingConfig {
@@ -270,6 +272,7 @@ impl MessagingConfig {
             ses_api_url: env.optional_url("SES_API_URL"),
             vai_api_url: env.url("VAI_API_URL", None),
             public_url: env.optional_url("PUBLIC_URL"),
+            deliveries_queue_url: env.required("DELIVERIES_QUEUE_URL"),
         }
     }
 }
@@ -475,7 +478,7 @@ mod tests {
         let env = Environment::from(|name| match name {
             "VAI_API_URL" => Some("http://example.com".to_owned()),
             "CALENDLY_API_URL" => Some("http://127.0.0.1:4570/calendly/".to_owned()),
-            name if name.ends_with("_URL") && name != "DUE_QUEUE_URL" => None,
+            name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") => None,
             "LOG_LEVEL" | "STAGE" => None,
             _ => Some("x".to_owned()),
         });
@@ -488,7 +491,7 @@ mod tests {
         let given = |name: &str| match name {
             "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
             "SES_API_URL" => Some("http://127.0.0.1:4570/ses/".to_owned()),
-            name if name.ends_with("_URL") && name != "DUE_QUEUE_URL" => None,
+            name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") => None,
             "LOG_LEVEL" | "STAGE" => None,
             _ => Some("x".to_owned()),
         };

@@ -94,6 +94,7 @@ impl ApiStore for Table {
         let mut request_snapshot = RequestSnapshot {
             booking: Booking::new(booking.clone(), connection.clone()),
             revision: 0,
+            events: None,
             spent: BTreeMap::new(),
             closed_until: None,
             event_types_changed_at: None,
@@ -103,6 +104,7 @@ impl ApiStore for Table {
                 kind::BOOKING => {
                     request_snapshot.booking = attributes::read(&row)?;
                     request_snapshot.revision = attributes::revision(&row)?;
+                    request_snapshot.events = row::read_log(&row)?;
                 }
                 kind::BUDGET => {
                     let bucket =
@@ -271,6 +273,12 @@ impl ApiStore for Table {
             self.count(query(key::MOVING, "gsi3pk = :state")),
         )?;
         Ok(BookingCounts { upcoming, past, canceled, moving })
+    }
+
+    async fn set_publishing(&self, connection: &ConnectionName, publishes: bool) -> Result<(), PortError> {
+        self.put(row::publishing(connection, publishes), &Condition::Always).await.map_err(unavailable)?;
+        self.settings.forget(connection);
+        Ok(())
     }
 
     async fn last_webhook(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError> {

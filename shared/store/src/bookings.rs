@@ -34,10 +34,21 @@ impl Table {
         }
     }
 
+    /// Reads the settings, and whether the connection publishes events. One read.
     async fn read_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError> {
-        let key = attributes::key(key::settings_partition(connection), key::SETTINGS);
-        let row = self.get(key, kind::SETTINGS).await?;
-        row.as_ref().map_or_else(|| Ok(Settings::default()), row::read_settings)
+        let keys = vec![
+            attributes::key(key::settings_partition(connection), key::SETTINGS),
+            attributes::key(key::endpoints_partition(connection), key::PUBLISHING),
+        ];
+        let (mut settings, mut publishes) = (Settings::default(), false);
+        for row in self.batch(keys).await? {
+            match attributes::text(&row, "kind")? {
+                kind::SETTINGS => settings = row::read_settings(&row)?,
+                kind::PUBLISHING => publishes = row::read_publishing(&row)?,
+                _ => return Err(attributes::unknown_kind(&row)),
+            }
+        }
+        Ok(Settings { publishes, ..settings })
     }
 }
 
@@ -78,6 +89,7 @@ impl Store for Table {
                 kind::BOOKING => {
                     snapshot.booking = attributes::read(&row)?;
                     snapshot.revision = attributes::revision(&row)?;
+                    snapshot.events = row::read_log(&row)?;
                 }
                 kind::METADATA => snapshot.metadata = Some(attributes::read(&row)?),
                 kind::COMMAND => snapshot.commands.push(row::read_command(&row)?),

@@ -252,7 +252,7 @@ async fn rows_of_a_later_version_and_corrupt_rows_are_unreadable() {
         assert_unreadable(service.table.load_payload(&connection, &booking, &fact).await);
     }
     for row in [row("settings.v2", &later), row("settings.v1", &no_json), row("settings.v1", &json!({ "doc": "1" }))] {
-        let service = Service::new(vec![(200, json!({ "Item": row }))]);
+        let service = Service::new(vec![(200, json!({ "Responses": { "table": [row] } }))]);
         assert_unreadable(service.table.load_settings(&connection).await);
     }
     for row in [row("hold.v2", &later), row("hold.v1", &later)] {

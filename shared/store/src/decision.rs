@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{Booking, Decision};
 use engine::StoredFact;
+use events::Stream;
 use jiff::Timestamp;
 
 use crate::attributes::{self, Row};
@@ -40,10 +41,16 @@ impl Table {
             let row = row::fact(connection, id, fact, expires);
             writes.insert(key::fact_sort_key(&fact.id), self.put_item(row, &Condition::Always));
         }
+        let stream = Stream::Booking(id.as_str().to_owned());
+        for (number, event) in &decision.events {
+            let row = row::logged_event(connection, &stream, *number, event, expires);
+            writes.insert(key::logged_event_sort_key(*number), self.put_item(row, &Condition::Absent));
+        }
         let mut writes: Vec<_> = writes.into_values().collect();
-        if decision.booking_changed {
-            writes.push(self.put_item(row::booking(booking, revision + 1, expires), &unchanged));
+        if decision.writes_booking() {
+            writes.push(self.put_item(row::decided_booking(decision, expires), &unchanged));
             let room = max.saturating_sub(writes.len());
+            let room = if decision.booking_changed { room } else { 0 };
             let aliases = aliases(booking, facts, expires).into_iter().take(room);
             writes.extend(aliases.map(|(row, condition)| self.put_item(row, &condition)));
         } else if !decision.commands.is_empty() {

@@ -33,6 +33,8 @@ pub(crate) const REACHED: &str = "reached";
 pub(crate) const NONCE: &str = "nonce";
 /// A hold.
 pub(crate) const HOLD: &str = "hold";
+/// In the partition of a connection's endpoints: whether it has any, so that events are published.
+pub(crate) const PUBLISHING: &str = "publishing";
 
 /// The partition of all connections. Every other partition contains `#`, so no connection's name can equal it.
 pub(crate) const CONNECTIONS: &str = "connections";
@@ -329,6 +331,17 @@ mod tests {
         let connection = ConnectionName::default();
         let token = Token::from_key(&connection, "a key");
         assert_eq!(alias_partition(&connection, token.as_str()), format!("default#alias#{}", token.as_str()));
+    }
+
+    #[test]
+    fn the_numbers_of_a_log_sort_as_text() {
+        let stream = Stream::parse("booking/bk-1").expect("a stream");
+        assert_eq!(log_partition(&ConnectionName::default(), &stream), "default#log#booking/bk-1");
+        assert_eq!(logged_event_sort_key(1), "e#00000001");
+        assert!(
+            logged_event_sort_key(9) < logged_event_sort_key(10)
+                && logged_event_sort_key(99_999) < logged_event_sort_key(100_000)
+        );
     }
 
     #[test]

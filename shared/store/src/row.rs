@@ -6,7 +6,7 @@
 
 use domain::{
     Booking, BookingId, BookingState, Command, CommandId, Connection, ConnectionName, ConsentSource, ContactKey,
-    Decision, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token, time,
+    Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token, time,
 };
 use endpoints::{Delivery, Endpoint, EndpointId, Health, Lane};
 use engine::{Contact, PortError, StoredFact, UnhandledEvent};
@@ -65,6 +65,7 @@ pub(crate) mod kind {
     pub(crate) const SLOTS: &str = "slots.v1";
     pub(crate) const SIGNING_KEYS: &str = "signing_keys.v1";
     pub(crate) const STATISTICS: &str = "statistics.v1";
+    pub(crate) const PUBLISHING: &str = "publishing.v1";
 }
 
 /// An unhandled event in a list.
@@ -111,6 +112,42 @@ pub(crate) fn booking(booking: &Booking, revision: u64, expires: Option<Timestam
     row.insert("gsi3pk".to_owned(), string(key::state_index(connection, key::state_name(state))));
     row.insert("gsi3sk".to_owned(), start);
     row
+}
+
+/// Returns the booking's row of a decision. What the next decision must know of the log of events is an attribute of
+/// its own, because the booking itself does not depend on the order in which facts arrive.
+pub(crate) fn decided_booking(decision: &Decision, expires: Option<Timestamp>) -> Row {
+    let mut row = booking(&decision.booking, decision.revision + 1, expires);
+    row.extend(decision.log.as_ref().map(|log| (LOG.to_owned(), string(json(log)))));
+    row
+}
+
+/// The attribute of a booking's row for its log of events.
+const LOG: &str = "log";
+
+/// Reads what is known of the log of events from a booking's row.
+pub(crate) fn read_log(row: &Row) -> Result<Option<EventLog>, PortError> {
+    if !row.contains_key(LOG) {
+        return Ok(None);
+    }
+    let log = serde_json::from_str(text(row, LOG)?);
+    log.map(Some).map_err(|_| PortError::unreadable("the log of a booking's row is malformed"))
+}
+
+/// Returns the row that says whether a connection has endpoints. It never expires.
+pub(crate) fn publishing(connection: &ConnectionName, publishes: bool) -> Row {
+    let document = json!({ "publishes": publishes });
+    document_row(key::endpoints_partition(connection), key::PUBLISHING, kind::PUBLISHING, &document, None)
+}
+
+/// Reads whether a connection has endpoints.
+pub(crate) fn read_publishing(row: &Row) -> Result<bool, PortError> {
+    #[derive(Deserialize)]
+    struct Document {
+        publishes: bool,
+    }
+    let Document { publishes } = read(row)?;
+    Ok(publishes)
 }
 
 /// Returns a command's row.

@@ -30,6 +30,11 @@ impl SettingsCache {
         Some(CachedSettings { settings: settings.clone(), is_fresh: read_at.elapsed() < FRESH_FOR })
     }
 
+    /// Has the settings read anew the next time.
+    pub(crate) fn forget(&self, connection: &ConnectionName) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
+    }
+
     pub(crate) fn insert(&self, connection: &ConnectionName, settings: &Settings) {
         let entry = (settings.clone(), Instant::now());
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.clone(), entry);

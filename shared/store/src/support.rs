@@ -25,7 +25,7 @@ impl Table {
         let last = self.get(key, kind::SETTINGS).await?.as_ref().map_or(Ok(0), attributes::revision)?;
         let row = row::settings(connection, settings, last + 1);
         self.put_at_revision(row, &Condition::unchanged_since(last)).await?;
-        self.settings.insert(connection, settings);
+        self.settings.forget(connection);
         Ok(last + 1)
     }
 

@@ -155,6 +155,9 @@ fn adding(snapshot: &Snapshot, command: Command) -> Decision {
         booking_changed: false,
         revision: snapshot.revision,
         commands: vec![CommandWrite { command, expected: None }],
+        events: Vec::new(),
+        log: None,
+        log_changed: false,
         is_partial: false,
         verdict: Verdict::Duplicate,
     }
@@ -565,6 +568,7 @@ async fn a_request_snapshot_has_booking_budget_and_event_types() {
     let empty = RequestSnapshot {
         booking: snapshot("bk-1").booking,
         revision: 0,
+        events: None,
         spent: BTreeMap::new(),
         closed_until: None,
         event_types_changed_at: None,
@@ -581,6 +585,7 @@ async fn a_request_snapshot_has_booking_budget_and_event_types() {
     let known = RequestSnapshot {
         booking: decision.booking,
         revision: 1,
+        events: None,
         spent: caps.into_iter().map(|(bucket, _)| (bucket, 1)).collect(),
         closed_until: Some(until),
         event_types_changed_at: Some(at("2026-11-20T07:00:00.25Z")),

@@ -1,6 +1,7 @@
 //! The adapters, combined for processor, reminder and schedule.
 
 mod clock;
+mod deliveries;
 mod messaging;
 mod timers;
 
@@ -15,6 +16,7 @@ use runtime::config::{MessagingConfig, WorldConfig};
 use runtime::{Queue, Secrets, telemetry};
 
 use crate::clock::Clock;
+pub use crate::deliveries::DeliveriesQueue;
 pub use crate::messaging::AwsMessaging;
 pub use crate::timers::AwsTimers;
 

@@ -1,17 +1,20 @@
-//! The adapters of SMS, e-mail and VAI.
+//! The adapters of SMS, e-mail, VAI and the deliveries queue.
 
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use runtime::Secrets;
 use runtime::config::MessagingConfig;
+use runtime::{Queue, Secrets};
 
-/// The adapters of SMS, e-mail and VAI.
+use crate::deliveries::DeliveriesQueue;
+
+/// The adapters of SMS, e-mail, VAI and the deliveries queue.
 #[derive(Debug)]
 pub struct AwsMessaging {
     sms: notify::SmsRouter,
     email: notify::EmailRouter,
     vai: notify::VaiClient,
+    deliveries: DeliveriesQueue,
 }
 
 impl AwsMessaging {
@@ -35,6 +38,10 @@ impl AwsMessaging {
                 notify::Brevo::new(client(), config.brevo_api_url.clone(), keys(), links),
             ),
             vai,
+            deliveries: DeliveriesQueue::new(Queue::new(
+                aws_sdk_sqs::Client::new(sdk),
+                config.deliveries_queue_url.clone(),
+            )),
         }
     }
 }
@@ -43,6 +50,7 @@ impl engine::Messaging for AwsMessaging {
     type Sms = notify::SmsRouter;
     type Email = notify::EmailRouter;
     type Vai = notify::VaiClient;
+    type Publisher = DeliveriesQueue;
 
     fn sms(&self) -> &Self::Sms {
         &self.sms
@@ -52,5 +60,8 @@ impl engine::Messaging for AwsMessaging {
     }
     fn vai(&self) -> &Self::Vai {
         &self.vai
+    }
+    fn publisher(&self) -> &Self::Publisher {
+        &self.deliveries
     }
 }

@@ -26,6 +26,7 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
             RequestSnapshot {
                 booking: known,
                 revision,
+                events: state.event_logs.get(booking).cloned(),
                 spent: buckets.iter().filter_map(|it| Some((*it, spent(it)?))).collect(),
                 closed_until: state.closed_until.get(owner).copied(),
                 event_types_changed_at: state.event_types_changed_at,
@@ -150,6 +151,10 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
             counts
         });
         Ok(counts.await?)
+    }
+
+    async fn set_publishing(&self, _: &ConnectionName, publishes: bool) -> Result<(), PortError> {
+        Ok(self.call(Call::SetPublishing, |state| state.settings.publishes = publishes).await?)
     }
 
     async fn last_webhook(&self, _: &ConnectionName) -> Result<Option<Timestamp>, PortError> {

@@ -35,6 +35,7 @@ pub enum Call {
     BookingRecord,
     CountBookings,
     LastWebhook,
+    SetPublishing,
     FetchInvitee,
     CreateBooking,
     FindBooking,
@@ -53,6 +54,8 @@ pub enum Call {
     SendSms,
     SendEmail,
     CallVai,
+    /// The deliveries queue is told of new events.
+    Publish,
     SetTimer,
     RemoveTimer,
     Bury,

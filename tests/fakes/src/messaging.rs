@@ -1,9 +1,10 @@
 //! What sends messages and calls VAI. Each effect is described in one line.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, Reason, SmsOrder, VaiOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, PublishCall, Reason, SmsOrder,
+    VaiOrder,
 };
-use engine::{Email, Sms, Vai};
+use engine::{Email, Publisher, Sms, Vai};
 use jiff::Timestamp;
 
 use crate::call::Call;
@@ -107,5 +108,14 @@ impl<P: FaultPolicy> Vai for Fake<P> {
             format!("analytics {} {invitee}", what.name())
         };
         self.call_provider(Call::CallVai, key, text).await
+    }
+}
+
+impl<P: FaultPolicy> Publisher for Fake<P> {
+    async fn publish(&self, _: &ConnectionName, call: &PublishCall) -> Outcome {
+        match self.call(Call::Publish, |state| state.published.push(call.clone())).await {
+            Ok(()) => Outcome::Done { provider_id: None },
+            Err(fault) => fault.into(),
+        }
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use domain::scheduling::Form;
 use domain::scheduling::budget::Bucket;
 use domain::{
-    Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, Decision, Fact, FactId, FactRecord,
-    InviteeUri, Metadata, Settings, Token,
+    Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, Decision, EventLog, Fact, FactId,
+    FactRecord, InviteeUri, Metadata, PublishCall, Settings, Token,
 };
 use engine::{BookingRecord, CommitError, Contact, StoredFact, UnhandledEvent};
+use events::Event;
 use jiff::Timestamp;
 use wire::due::Due;
 
@@ -23,6 +24,12 @@ pub struct State {
     pub connections: BTreeMap<ConnectionName, Connection>,
     /// The bookings with their revisions.
     pub bookings: BTreeMap<BookingId, (Booking, u64)>,
+    /// What decisions must know of the bookings' logs of events.
+    pub event_logs: BTreeMap<BookingId, EventLog>,
+    /// The events in the bookings' logs, by number.
+    pub events: BTreeMap<(BookingId, u64), Event>,
+    /// What the deliveries queue was told, in order.
+    pub published: Vec<PublishCall>,
     /// The commands with their bookings.
     pub commands: BTreeMap<CommandId, (BookingId, Command)>,
     /// VAI's metadata.
@@ -130,13 +137,22 @@ impl State {
             .commands
             .iter()
             .any(|it| self.commands.get(&it.command.id).map(|(_, row)| row.revision) != it.expected);
-        if revision != decision.revision || is_alias_taken || is_row_changed {
+        let is_number_taken =
+            decision.events.iter().any(|(number, _)| self.events.contains_key(&(id.clone(), *number)));
+        if revision != decision.revision || is_alias_taken || is_row_changed || is_number_taken {
             return Err(CommitError::Conflict);
         }
-        if decision.booking_changed {
+        if decision.writes_booking() {
             self.bookings.insert(id.clone(), (decision.booking.clone(), revision + 1));
+            match &decision.log {
+                Some(log) => drop(self.event_logs.insert(id.clone(), log.clone())),
+                None => drop(self.event_logs.remove(id)),
+            }
             self.aliases.extend(decision.booking.aliases().into_iter().map(|it| (it.clone(), id.clone())));
             self.token_aliases.extend(decision.booking.move_tokens().map(|it| (it.clone(), id.clone())));
+        }
+        for (number, event) in &decision.events {
+            self.events.insert((id.clone(), *number), event.clone());
         }
         for write in &decision.commands {
             self.commands.insert(write.command.id.clone(), (id.clone(), write.command.clone()));

@@ -33,6 +33,7 @@ impl<P: FaultPolicy> Store for Fake<P> {
             }
             snapshot.metadata = state.metadata.get(id).cloned();
             snapshot.commands = state.commands_of(id);
+            snapshot.events = state.event_logs.get(id).cloned();
             snapshot
         });
         Ok(snapshot.await?)

@@ -35,6 +35,7 @@ impl<P: FaultPolicy> Messaging for Fake<P> {
     type Sms = Self;
     type Email = Self;
     type Vai = Self;
+    type Publisher = Self;
 
     fn sms(&self) -> &Self {
         self
@@ -43,6 +44,9 @@ impl<P: FaultPolicy> Messaging for Fake<P> {
         self
     }
     fn vai(&self) -> &Self {
+        self
+    }
+    fn publisher(&self) -> &Self {
         self
     }
 }

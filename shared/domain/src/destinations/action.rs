@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::base::{Context, DeliveryGuarantee, Destination, RetrySchedule};
 use super::calendly::{CalendlyAction, CalendlyCall};
 use super::message::{MessageAction, MessageOrder, compose, time_outside_quiet_hours};
+use super::publish::{PublishAction, PublishCall};
 use super::vai::{VaiAction, VaiCall};
 use crate::ids::{BookingId, CommandId, InviteeUri};
 use crate::leg::Leg;
@@ -24,6 +25,8 @@ pub enum Action {
     Vai(VaiAction),
     /// Calls Calendly.
     Calendly(CalendlyAction),
+    /// Serves customers' systems.
+    Publish(PublishAction),
 }
 
 /// A composed action, for an adapter.
@@ -35,6 +38,8 @@ pub enum Order {
     Vai(VaiCall),
     /// Call Calendly.
     Calendly(CalendlyCall),
+    /// Tell the deliveries queue.
+    Publish(PublishCall),
 }
 
 impl Action {
@@ -45,6 +50,7 @@ impl Action {
             Self::Message(action) => action,
             Self::Vai(action) => action,
             Self::Calendly(action) => action,
+            Self::Publish(action) => action,
         }
     }
 
@@ -57,6 +63,7 @@ impl Action {
             Self::Message(action) => compose(context, action).map(Order::Message),
             Self::Vai(action) => action.compose(context).map(Order::Vai),
             Self::Calendly(action) => action.compose(context).map(Order::Calendly),
+            Self::Publish(action) => action.compose(context).map(Order::Publish),
         }
     }
 
@@ -97,7 +104,7 @@ impl Action {
     pub fn message(&self) -> Option<Message> {
         match self {
             Self::Message(action) => Some(action.message()),
-            Self::Vai(_) | Self::Calendly(_) => None,
+            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) => None,
         }
     }
 
@@ -105,7 +112,7 @@ impl Action {
     pub fn by_email(&self) -> Option<Self> {
         match self {
             Self::Message(action) => action.by_email().map(Self::Message),
-            Self::Vai(_) | Self::Calendly(_) => None,
+            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) => None,
         }
     }
 
@@ -122,7 +129,7 @@ impl Action {
     ) -> Result<Timestamp, Reason> {
         match self {
             Self::Message(action) => time_outside_quiet_hours(leg, action, at, settings, now),
-            Self::Vai(_) | Self::Calendly(_) => Ok(at),
+            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) => Ok(at),
         }
     }
 }
@@ -142,5 +149,11 @@ impl From<VaiAction> for Action {
 impl From<CalendlyAction> for Action {
     fn from(action: CalendlyAction) -> Self {
         Self::Calendly(action)
+    }
+}
+
+impl From<PublishAction> for Action {
+    fn from(action: PublishAction) -> Self {
+        Self::Publish(action)
     }
 }

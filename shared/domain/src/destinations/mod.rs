@@ -5,6 +5,7 @@ mod action;
 mod base;
 mod calendly;
 mod message;
+mod publish;
 mod vai;
 
 pub use action::{Action, Order};
@@ -14,4 +15,6 @@ pub(crate) use message::no_show_time;
 pub use message::{
     Calendar, EmailOrder, MessageAction, MessageContent, MessageOrder, Number, SmsOrder, choose_phone, phone_candidates,
 };
+pub(crate) use publish::completion_time;
+pub use publish::{PublishAction, PublishCall};
 pub use vai::{Analytics, News, VaiAction, VaiCall, VaiOrder};

@@ -369,6 +369,10 @@ pub struct Settings {
     pub booking: BookingSettings,
     pub topics: Vec<Topic>,
     pub logging: Logging,
+    /// Whether the connection has endpoints, so that events are published. It is no setting of the document: the store
+    /// reads it from a row of its own.
+    #[serde(skip)]
+    pub publishes: bool,
 }
 
 fn half_an_hour() -> u32 {
@@ -497,6 +501,7 @@ impl Default for Settings {
             booking: BookingSettings::default(),
             topics: Vec::new(),
             logging: Logging::default(),
+            publishes: false,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    Action, CalendlyAction, CalendlyCall, Command, Context, Fact, Message, Order, Outcome, Reason, Settings, Snapshot,
-    State, VaiCall,
+    Action, CalendlyAction, CalendlyCall, Command, Context, Fact, Message, Order, Outcome, PublishAction, Reason,
+    Settings, Snapshot, State, VaiCall, has_event,
 };
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -21,12 +21,14 @@ pub(crate) struct Execution {
     pub(crate) facts: Vec<Fact>,
     /// Whether an SMS could not be sent. An e-mail may replace it.
     pub(crate) has_missed_sms: bool,
+    /// Whether a command has ended in a way that is an event for customers' systems.
+    pub(crate) has_event: bool,
 }
 
 impl Execution {
     /// Returns whether there is nothing to decide.
     pub(crate) fn is_finished(&self) -> bool {
-        self.facts.is_empty() && !self.has_missed_sms
+        self.facts.is_empty() && !self.has_missed_sms && !self.has_event
     }
 }
 
@@ -36,6 +38,8 @@ enum CommandEnd {
     Finished,
     /// An SMS could not be sent. An e-mail may replace it.
     MissedSms,
+    /// It is an event for customers' systems.
+    HasEvent,
     /// Calendly answered with a fact.
     Answered(Box<Fact>),
     /// See [`Stop`].
@@ -60,6 +64,7 @@ pub(crate) async fn execute<W: World>(
             match end {
                 CommandEnd::Finished => {}
                 CommandEnd::MissedSms => execution.has_missed_sms = true,
+                CommandEnd::HasEvent => execution.has_event = true,
                 CommandEnd::Answered(fact) => execution.facts.push(*fact),
                 CommandEnd::Stopped(Stop::Open) => open += 1,
                 CommandEnd::Stopped(Stop::LeftToDueQueue) => is_left = true,
@@ -113,9 +118,14 @@ impl<W: World> Run<'_, W> {
                     Action::Calendly(CalendlyAction::FetchMissingHalf) => {
                         return self.ask_calendly(&command, now).await;
                     }
-                    Action::Message(_) | Action::Vai(_) | Action::Calendly(CalendlyAction::CancelEvent) => {
-                        self.perform(&command, &mut update, now).await
+                    Action::Publish(PublishAction::Completion) => {
+                        let done = State::Done { provider_id: None };
+                        self.replace_command(&command, command.clone().with_state(done, now, None, None)).await
                     }
+                    Action::Message(_)
+                    | Action::Vai(_)
+                    | Action::Calendly(CalendlyAction::CancelEvent)
+                    | Action::Publish(PublishAction::Events { .. }) => self.perform(&command, &mut update, now).await,
                 },
                 State::Withdrawing { reason } => match self.world().timers().remove_timer(&command.timer()).await {
                     Ok(()) => {
@@ -145,6 +155,9 @@ impl<W: World> Run<'_, W> {
         }
         if self.settings.email_instead_of_sms && command.allows_email_fallback() {
             return CommandEnd::MissedSms;
+        }
+        if self.settings.publishes && has_event(command) {
+            return CommandEnd::HasEvent;
         }
         CommandEnd::Finished
     }
@@ -185,7 +198,7 @@ impl<W: World> Run<'_, W> {
         self.invocation.limiter.run(self.perform_order(command, order)).await
     }
 
-    /// Performs a composed command under a claim.
+    /// Performs a composed command, under a claim if a repetition would do harm.
     async fn perform_order(&self, command: &Command, order: Order) -> Result<Command, Stop> {
         let prepared = match (order, self.world().messaging()) {
             (Order::Calendly(call), _) => Prepared::Calendly(call),
@@ -197,7 +210,8 @@ impl<W: World> Run<'_, W> {
                 }
                 Err(NotSent::Stop(stop)) => return Err(stop),
             },
-            (Order::Vai(_) | Order::Message(_), None) => return Err(Stop::LeftToDueQueue),
+            (Order::Publish(call), Some(messaging)) => return self.publish(messaging, command, &call).await,
+            (Order::Vai(_) | Order::Message(_) | Order::Publish(_), None) => return Err(Stop::LeftToDueQueue),
         };
         let (detail, contact) = match &prepared {
             Prepared::Message(_, message) => (Some(message.detail()), Some(message.contact().clone())),

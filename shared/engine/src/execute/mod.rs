@@ -3,6 +3,7 @@
 mod calendly;
 mod execution;
 mod message;
+mod publish;
 mod run;
 mod vai;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::scheduling::budget::Bucket;
-use domain::{Booking, BookingId, Command, ConnectionName, Decision, FactRecord, Metadata, Private, Token};
+use domain::{Booking, BookingId, Command, ConnectionName, Decision, EventLog, FactRecord, Metadata, Private, Token};
 use jiff::Timestamp;
 
 use super::error::{CommitError, PortError};
@@ -16,6 +16,8 @@ pub struct RequestSnapshot {
     pub booking: Booking,
     /// Its revision; 0 when there is none yet.
     pub revision: u64,
+    /// Its log of events, as in [`domain::Snapshot`].
+    pub events: Option<EventLog>,
     /// The number of bookings in each bucket of the owner's budget.
     pub spent: BTreeMap<Bucket, u32>,
     /// When Calendly accepts bookings of this owner again, according to its own answer.
@@ -128,6 +130,9 @@ pub trait ApiStore {
 
     /// Counts the bookings. A call per some thousands, for each of three states.
     async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, PortError>;
+
+    /// Stores whether the connection has endpoints, so that events are published. Functions see it within a minute.
+    async fn set_publishing(&self, connection: &ConnectionName, publishes: bool) -> Result<(), PortError>;
 
     /// Reads when the last webhook with news arrived from Calendly, to the minute.
     async fn last_webhook(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError>;

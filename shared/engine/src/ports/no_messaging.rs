@@ -1,9 +1,12 @@
 //! The messaging of a function that sends no messages.
 
-use domain::{Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, Reason, SmsOrder, VaiOrder};
+use domain::{
+    Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, PublishCall, Reason, SmsOrder, VaiOrder,
+};
 use jiff::Timestamp;
 
 use super::message::{Email, Sms};
+use super::publisher::Publisher;
 use super::vai::Vai;
 use super::world::Messaging;
 
@@ -15,6 +18,7 @@ impl Messaging for NoMessaging {
     type Sms = Self;
     type Email = Self;
     type Vai = Self;
+    type Publisher = Self;
 
     fn sms(&self) -> &Self {
         self
@@ -24,6 +28,15 @@ impl Messaging for NoMessaging {
     }
     fn vai(&self) -> &Self {
         self
+    }
+    fn publisher(&self) -> &Self {
+        self
+    }
+}
+
+impl Publisher for NoMessaging {
+    async fn publish(&self, _: &ConnectionName, _: &PublishCall) -> Outcome {
+        match *self {}
     }
 }
 

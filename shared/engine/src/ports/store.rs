@@ -74,9 +74,9 @@ pub trait Store {
     /// booking. One read.
     async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError>;
 
-    /// Writes a decision in one transaction: the booking, if it changed, at its next revision; its aliases, including
-    /// those of the tokens of its moves; its commands, each only if its row is unchanged; the facts with their
-    /// payloads. All or nothing.
+    /// Writes a decision in one transaction: the booking with its log of events, if either changed, at its next
+    /// revision; its aliases, including those of the tokens of its moves; its commands, each only if its row is
+    /// unchanged; the new events, each only if its number is free; the facts with their payloads. All or nothing.
     async fn commit_decision(&self, decision: &Decision, facts: &[StoredFact]) -> Result<(), CommitError>;
 
     /// Replaces a command's row if it still has the revision `expected`. Returns whether it had.
@@ -137,6 +137,7 @@ pub trait Store {
     async fn store_unhandled_event(&self, connection: &ConnectionName, event: &UnhandledEvent)
     -> Result<(), PortError>;
 
-    /// Reads the connection's settings, or the documented default if none are stored. They may be a minute old.
+    /// Reads the connection's settings, or the documented default if none are stored, and whether it publishes events.
+    /// They may be a minute old.
     async fn load_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError>;
 }

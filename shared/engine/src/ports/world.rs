@@ -5,6 +5,7 @@ use domain::Command;
 use super::calendly::Calendly;
 use super::clock::Clock;
 use super::message::{Email, Sms};
+use super::publisher::Publisher;
 use super::store::Store;
 use super::timers::Timers;
 use super::vai::Vai;
@@ -37,7 +38,7 @@ pub trait World {
     fn observe(&self, command: &Command);
 }
 
-/// The ports for messages and calls to VAI.
+/// The ports for messages, calls to VAI and the deliveries queue.
 pub trait Messaging {
     /// SMS.
     type Sms: Sms;
@@ -45,6 +46,8 @@ pub trait Messaging {
     type Email: Email;
     /// VAI.
     type Vai: Vai;
+    /// The deliveries queue.
+    type Publisher: Publisher;
 
     /// SMS.
     fn sms(&self) -> &Self::Sms;
@@ -52,4 +55,6 @@ pub trait Messaging {
     fn email(&self) -> &Self::Email;
     /// VAI.
     fn vai(&self) -> &Self::Vai;
+    /// Returns the deliveries queue.
+    fn publisher(&self) -> &Self::Publisher;
 }
