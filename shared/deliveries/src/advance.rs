@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{ConnectionName, digest};
-use endpoints::{DeliveryState, Endpoint, EndpointId, Health, LEASE, Lane, LaneState};
+use endpoints::{DeliveryState, Endpoint, EndpointId, Health, LEASE, Lane, LaneState, TargetKind};
 use engine::PortError;
 use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
@@ -116,7 +116,7 @@ impl<P: Ports> Dispatcher<'_, P> {
                 return self.come_back(key, self.now() + SignedDuration::from_secs(1)).await;
             }
             let claimed = Lane { revision: claimed.revision + 1, ..claimed };
-            match self.attempt_event(key, endpoint, claimed, &event).await? {
+            match self.attempt_event(key, endpoint, &health, claimed, &event).await? {
                 Next::Continue(next) => lane = next,
                 Next::End => return Ok(()),
             }
@@ -230,6 +230,7 @@ impl<P: Ports> Dispatcher<'_, P> {
         &self,
         key: LaneKey<'_>,
         endpoint: &Endpoint,
+        health: &Health,
         lane: Lane,
         event: &Event,
     ) -> Result<Next, PortError> {
@@ -265,6 +266,7 @@ impl<P: Ports> Dispatcher<'_, P> {
             before,
             attempt,
             lane: Some(next_lane.clone()),
+            is_polled: endpoint.target == TargetKind::Poll,
         };
         if !self.ports.store().settle_attempt(key.connection, key.endpoint, &settlement).await? {
             // The lease had ended, and another function has gone on.
@@ -272,7 +274,7 @@ impl<P: Ports> Dispatcher<'_, P> {
             return Ok(Next::End);
         }
         self.log_attempt(key, &settlement);
-        let goes_on = self.record_health(key.connection, endpoint, &settlement.attempt).await?;
+        let goes_on = self.record_health(key.connection, endpoint, health, &settlement.attempt).await?;
         let next_lane = Lane { revision: next_lane.revision + 1, ..next_lane };
         match state {
             DeliveryState::Pending => Ok(Next::End),

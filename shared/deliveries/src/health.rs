@@ -17,15 +17,19 @@ const PROBE_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 const MOST_TRIES: usize = 5;
 
 impl<P: Ports> Dispatcher<'_, P> {
-    /// Applies an attempt to the endpoint's health. Returns whether the endpoint goes on getting events now.
+    /// Applies an attempt to the endpoint's health. `before` is the health as it was read before the attempt: a success
+    /// of an endpoint that was healthy costs nothing. Returns whether the endpoint goes on getting events now.
     pub(crate) async fn record_health(
         &self,
         connection: &ConnectionName,
         endpoint: &Endpoint,
+        before: &Health,
         attempt: &Attempt,
     ) -> Result<bool, PortError> {
         if attempt.result.is_success() {
-            self.record_success(connection, endpoint).await?;
+            if before.after_success().is_some() {
+                self.record_success(connection, endpoint).await?;
+            }
             return Ok(true);
         }
         if attempt.result.is_gone() {

@@ -55,6 +55,8 @@ pub struct Settlement {
     pub attempt: Attempt,
     /// The lane after the attempt; `None` for a replay.
     pub lane: Option<Lane>,
+    /// Whether the endpoint asks for its events: the delivery gets the next number in its feed.
+    pub is_polled: bool,
 }
 
 /// A page of a list, and where the next one begins.
@@ -191,6 +193,16 @@ pub trait EndpointStore: DeliveryStore {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Page<Delivery>, PortError>;
+
+    /// Lists the deliveries of an endpoint that asks for its events, over all streams, after a number in its feed. The
+    /// numbers have no gaps, and a later number is never visible before an earlier one.
+    async fn feed_after(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Delivery)>, PortError>;
 
     /// Lists the deliveries of one stream after a number, in order.
     async fn stream_deliveries(

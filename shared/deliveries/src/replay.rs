@@ -33,6 +33,7 @@ impl<P: Ports> Dispatcher<'_, P> {
         if !endpoint.is_active() || !delivery.allows_replay() || delivery.body.is_empty() {
             return Ok(());
         }
+        let (health, _) = store.load_health(connection, &endpoint.id).await?;
         let (attempt, retry_after) = self.post_delivery(connection, &endpoint, &delivery, true).await?;
         let result = &attempt.result;
         let attempts = attempts + 1;
@@ -45,8 +46,13 @@ impl<P: Ports> Dispatcher<'_, P> {
         };
         let before = delivery.state;
         let state = if result.is_success() { DeliveryState::Delivered } else { before };
-        let settlement =
-            Settlement { delivery: delivery.with_attempt(attempt.clone(), state, None), before, attempt, lane: None };
+        let settlement = Settlement {
+            delivery: delivery.with_attempt(attempt.clone(), state, None),
+            before,
+            attempt,
+            lane: None,
+            is_polled: false,
+        };
         if !store.settle_attempt(connection, &endpoint.id, &settlement).await? {
             return Err(PortError::unavailable("another function changed the delivery"));
         }
@@ -63,7 +69,7 @@ impl<P: Ports> Dispatcher<'_, P> {
             };
             self.ports.queue().send_at(&format!("replay-{}", digest(&parts)), &message, at, now).await?;
         }
-        self.record_health(connection, &endpoint, &settlement.attempt).await.map(drop)
+        self.record_health(connection, &endpoint, &health, &settlement.attempt).await.map(drop)
     }
 
     /// Sends a replay for each delivery of a page.

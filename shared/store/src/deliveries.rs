@@ -31,15 +31,16 @@ const PAUSE: Duration = Duration::from_millis(10);
 const SHARDS: u32 = 8;
 
 impl Table {
-    /// Makes a transaction, again when one of its rows is in another one. Returns whether all conditions held.
-    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<bool, PortError> {
+    /// Makes a transaction, again when one of its rows is in another one. Returns the first item whose condition did not
+    /// hold.
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Option<usize>, PortError> {
         let mut tries = 1;
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
-            let Err(error) = sent else { return Ok(true) };
+            let Err(error) = sent else { return Ok(None) };
             let reasons = cancellation_reasons(&error);
-            if reasons.iter().any(is_condition_failed) {
-                return Ok(false);
+            if let Some(index) = reasons.iter().position(is_condition_failed) {
+                return Ok(Some(index));
             }
             if !reasons.iter().any(is_conflict) || tries == TRIES {
                 return Err(unavailable(error));
@@ -171,6 +172,12 @@ impl Table {
     }
 }
 
+/// Reads the number of a row in a log or a feed.
+fn read_place(row: &Row) -> Result<u64, PortError> {
+    let place = attributes::text(row, "sk")?.strip_prefix("e#").and_then(|digits| digits.parse().ok());
+    place.ok_or_else(|| PortError::unreadable("an event's row has no number"))
+}
+
 fn slot_name(index: u32) -> String {
     format!("s{index}")
 }
@@ -242,9 +249,7 @@ impl EventLog for Table {
             .map_err(unavailable)?;
         let read = |row: &Row| {
             attributes::check_kind(row, kind::EVENT)?;
-            let place = attributes::text(row, "sk")?.strip_prefix("e#").and_then(|digits| digits.parse().ok());
-            let place = place.ok_or_else(|| PortError::unreadable("an event's row has no number"))?;
-            Ok((place, attributes::read(row)?))
+            Ok((read_place(row)?, attributes::read(row)?))
         };
         answer.items().iter().map(read).collect()
     }
@@ -274,7 +279,7 @@ impl EventLog for Table {
                 self.put_item(row::event_id(connection, stream, place, event, expires), &Condition::Absent),
                 self.put_item(row::log_head(connection, stream, place, expires), &Condition::Always),
             ];
-            if self.transact(items).await? {
+            if self.transact(items).await?.is_none() {
                 return Ok((place, true));
             }
             tokio::time::sleep(PAUSE * tries).await;
@@ -402,7 +407,25 @@ impl DeliveryStore for Table {
             items.push(self.put_item(row, &Condition::unchanged_since(lane.revision)));
         }
         items.push(self.count_item(connection, endpoint, settlement));
-        self.transact(items).await
+        if !settlement.is_polled {
+            return Ok(self.transact(items).await?.is_none());
+        }
+        for tries in 0..TRIES {
+            let key = attributes::key(key::feed_partition(connection, endpoint), key::LOG_HEAD);
+            let head = self.get(key, kind::LOG_HEAD).await?;
+            let place = head.as_ref().map_or(Ok(0), attributes::place)? + 1;
+            let mut with_feed = items.clone();
+            let entry = row::feed_entry(connection, endpoint, place, delivery, expires);
+            with_feed.push(self.put_item(entry, &Condition::Absent));
+            with_feed.push(self.put_item(row::feed_head(connection, endpoint, place), &Condition::Always));
+            match self.transact(with_feed).await? {
+                None => return Ok(true),
+                // Another function took the number.
+                Some(index) if index == items.len() => tokio::time::sleep(PAUSE * tries).await,
+                Some(_) => return Ok(false),
+            }
+        }
+        Err(PortError::unavailable("other functions repeatedly wrote to the endpoint's feed"))
     }
 
     async fn deliveries_since(
@@ -549,6 +572,35 @@ impl EndpointStore for Table {
     ) -> Result<Page<Delivery>, PortError> {
         let bound = before.map(str::to_owned);
         self.deliveries_by_time(connection, endpoint, "<", bound, false, limit).await
+    }
+
+    async fn feed_after(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Delivery)>, PortError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", string(key::feed_partition(connection, endpoint)))
+            .expression_attribute_values(":first", string(key::logged_event_sort_key(after + 1)))
+            .expression_attribute_values(":last", string(key::logged_event_sort_key(99_999_999)))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let mut places = Vec::new();
+        let mut keys = Vec::new();
+        for row in answer.items() {
+            places.push(read_place(row)?);
+            keys.push(attributes::key(key::deliveries_partition(connection, endpoint), attributes::text(row, "doc")?));
+        }
+        Ok(places.into_iter().zip(self.indexed_deliveries(keys).await?).collect())
     }
 
     async fn stream_deliveries(

@@ -218,6 +218,11 @@ pub(crate) fn delivery_time_sort_key(at: Timestamp, event: &str) -> String {
     format!("{at:.9}#{event}")
 }
 
+/// Returns the partition of the feed of an endpoint that asks for its events.
+pub(crate) fn feed_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
+    format!("{connection}#feed#{endpoint}")
+}
+
 /// Returns the partition of an endpoint's health.
 pub(crate) fn health_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
     format!("{connection}#health#{endpoint}")

@@ -60,6 +60,7 @@ pub(crate) mod kind {
     pub(crate) const LOG_HEAD: &str = "log.v1";
     pub(crate) const ENDPOINT: &str = "endpoint.v1";
     pub(crate) const LANE: &str = "lane.v1";
+    pub(crate) const FEED_ENTRY: &str = "feed.v1";
     pub(crate) const DELIVERY: &str = "delivery.v1";
     pub(crate) const HEALTH: &str = "health.v1";
     pub(crate) const SLOTS: &str = "slots.v1";
@@ -395,6 +396,27 @@ pub(crate) fn delivery(
     row.insert("rev".to_owned(), number(delivery.revision + 1));
     row.insert("gsi1pk".to_owned(), string(partition));
     row.insert("gsi1sk".to_owned(), string(key::delivery_time_sort_key(delivery.event_at, &delivery.event_id)));
+    row
+}
+
+/// Returns the row of a number in an endpoint's feed. It leads to the delivery.
+pub(crate) fn feed_entry(
+    connection: &ConnectionName,
+    endpoint: &EndpointId,
+    place: u64,
+    delivery: &Delivery,
+    expires: Timestamp,
+) -> Row {
+    let partition = key::feed_partition(connection, endpoint);
+    let mut row = bare_row(partition, &key::logged_event_sort_key(place), kind::FEED_ENTRY, Some(expires));
+    row.insert("doc".to_owned(), string(key::delivery_sort_key(&delivery.stream, delivery.number)));
+    row
+}
+
+/// Returns the row that says how many numbers an endpoint's feed has. It never expires, so that no number comes twice.
+pub(crate) fn feed_head(connection: &ConnectionName, endpoint: &EndpointId, count: u64) -> Row {
+    let mut row = bare_row(key::feed_partition(connection, endpoint), key::LOG_HEAD, kind::LOG_HEAD, None);
+    row.insert("used".to_owned(), number(count));
     row
 }
 

@@ -3,16 +3,13 @@
 
 #[path = "fixtures/mod.rs"]
 mod fixtures;
+#[path = "table/mod.rs"]
+mod table;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, PutRequest, ScalarAttributeType, Select, WriteRequest,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, WriteRequest};
 use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Provider, Template};
 use domain::{
@@ -26,6 +23,7 @@ use engine::{
 };
 use futures_util::future::join_all;
 use store::{Table, UnhandledEventEntry};
+use table::World;
 
 use fixtures::{
     at, calendly_request, connection, created, invitee, metadata, moved, requesting, snapshot, stored_fact, token,
@@ -35,40 +33,7 @@ const START: &str = "2026-11-20T10:00:00Z";
 const NOW: &str = "2026-11-20T08:00:27Z";
 const OWNER: &str = "https://api.calendly.com/users/U1";
 
-/// A table for one test, and a client to look at its rows.
-struct World {
-    client: Client,
-    name: String,
-    table: Table,
-    connection: ConnectionName,
-}
-
 impl World {
-    async fn new(test: &str) -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the endpoint of the tests is not configuration of the program")]
-        let endpoint = std::env::var("DYNAMODB_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
-        let Some(endpoint) = endpoint else {
-            #[expect(clippy::print_stderr, reason = "a skipped test must not look like one that passed")]
-            {
-                eprintln!("{test}: skipped, DYNAMODB_ENDPOINT_URL is not set");
-            }
-            return None;
-        };
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .endpoint_url(endpoint)
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .build();
-        let client = Client::from_conf(config);
-        let name = format!("{test}-{}", std::process::id());
-        // An earlier process with the same id may have left it.
-        let _ = client.delete_table().table_name(&name).send().await;
-        create(&client, &name).await;
-        let table = Table::new(client.clone(), &name);
-        Some(Self { client, name, table, connection: ConnectionName::default() })
-    }
-
     async fn load_booking(&self, booking: &str) -> Snapshot {
         self.table.load_booking(&self.connection, &BookingId::new(booking)).await.expect("a snapshot")
     }
@@ -94,39 +59,6 @@ impl World {
         let request = self.client.get_item().table_name(&self.name).key("pk", key(pk)).key("sk", key(sk));
         request.send().await.expect("an answer").item?.remove(name)
     }
-}
-
-async fn create(client: &Client, name: &str) {
-    let key =
-        |name: &str, of: KeyType| KeySchemaElement::builder().attribute_name(name).key_type(of).build().expect("a key");
-    let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
-    let with_zone = Projection::builder().projection_type(ProjectionType::Include).non_key_attributes("zone").build();
-    let index = |name: &str, pk: &str, sk: &str, projection: &Projection| {
-        GlobalSecondaryIndex::builder()
-            .index_name(name)
-            .key_schema(key(pk, KeyType::Hash))
-            .key_schema(key(sk, KeyType::Range))
-            .projection(projection.clone())
-            .build()
-            .expect("an index")
-    };
-    let attributes = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "gsi3pk", "gsi3sk"].map(|name| {
-        let text = ScalarAttributeType::S;
-        AttributeDefinition::builder().attribute_name(name).attribute_type(text).build().expect("an attribute")
-    });
-    client
-        .create_table()
-        .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(Some(attributes.into()))
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .global_secondary_indexes(index("by_invitee", "gsi1pk", "gsi1sk", &with_zone))
-        .global_secondary_indexes(index("by_conversation", "gsi2pk", "gsi2sk", &keys_only))
-        .global_secondary_indexes(index("by_start", "gsi3pk", "gsi3sk", &keys_only))
-        .send()
-        .await
-        .expect("a table");
 }
 
 /// Returns the default settings with a template, so that there is a message to send.

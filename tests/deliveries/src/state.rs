@@ -30,6 +30,8 @@ pub struct State {
     pub lanes: BTreeMap<(EndpointId, Stream), Lane>,
     /// The deliveries by their numbers.
     pub deliveries: BTreeMap<(EndpointId, Stream, u64), Delivery>,
+    /// The feeds of the endpoints that ask for their events.
+    pub feeds: BTreeMap<EndpointId, Vec<String>>,
     /// The statistics by hour.
     pub statistics: BTreeMap<(EndpointId, String), HourStatistics>,
     /// The health.
@@ -60,6 +62,7 @@ impl State {
             endpoints: BTreeMap::new(),
             lanes: BTreeMap::new(),
             deliveries: BTreeMap::new(),
+            feeds: BTreeMap::new(),
             statistics: BTreeMap::new(),
             health: BTreeMap::new(),
             slots: BTreeMap::new(),

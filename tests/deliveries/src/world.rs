@@ -192,7 +192,7 @@ impl DeliveryStore for World {
     ) -> Result<bool, PortError> {
         Ok(self
             .call("settle_attempt", |state| {
-                let Settlement { delivery, before, attempt, lane } = settlement;
+                let Settlement { delivery, before, attempt, lane, is_polled } = settlement;
                 let stream = Stream::parse(&delivery.stream).expect("a stream");
                 let key = (id.clone(), stream.clone(), delivery.number);
                 let stored = state.deliveries.get(&key).map_or(0, |it| it.revision);
@@ -205,6 +205,9 @@ impl DeliveryStore for World {
                     return false;
                 }
                 let written = Delivery { revision: stored + 1, ..delivery.clone() };
+                if *is_polled {
+                    state.feeds.entry(id.clone()).or_default().push(written.body.clone());
+                }
                 state.deliveries.insert(key, written);
                 let hour = (id.clone(), HourStatistics::hour_of(attempt.at));
                 let added = HourStatistics::of_attempt(attempt, *before, delivery.state);

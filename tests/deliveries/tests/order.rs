@@ -314,6 +314,30 @@ fn a_replay_repeats_what_has_ended_with_the_same_id_and_bytes() {
     assert_eq!(bodies.len(), 70);
 }
 
+#[test]
+fn an_endpoint_that_asks_finds_every_event_once_and_in_order_per_booking() {
+    let mut simulation = Simulation::new(RandomChoice::new(9, 4_000), 20, Limits::default());
+    let polled = endpoints::Endpoint { target: endpoints::TargetKind::Poll, ..endpoint("ep_poll") };
+    simulation.add_endpoint(polled, Behavior::Hangs);
+    for number in 0..20 {
+        publish(&mut simulation, &booking(number), 5, 1);
+    }
+    simulation.run(None);
+    assert!(simulation.killed > 0);
+    let state = simulation.state();
+    assert_complete(&state);
+    let feed = &state.feeds[&EndpointId::parse("ep_poll").expect("an id")];
+    assert_eq!((feed.len(), feed.iter().collect::<BTreeSet<_>>().len()), (100, 100));
+    let mut last = BTreeMap::new();
+    for body in feed {
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        let number = body["sequence"]["number"].as_u64().expect("a number");
+        let before = last.insert(body["sequence"]["stream"].to_string(), number).unwrap_or(0);
+        assert_eq!(number, before + 1);
+    }
+    assert!(state.received.is_empty(), "it is not called");
+}
+
 /// Ten thousand events in virtual time, with bad endpoints among good ones.
 #[test]
 fn ten_thousand_events_reach_every_healthy_endpoint_in_order_and_no_bad_one_delays_them() {
