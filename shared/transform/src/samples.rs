@@ -25,7 +25,7 @@ pub(crate) fn events() -> Vec<(&'static str, Value)> {
     let mut canceled = booking.clone();
     canceled["cancellation"] = json!({"by": "invitee", "reason": "ill"});
     let event = |event_type: &'static str, data: Value| {
-        let sequence = json!({"number": 3, "previous": "sha256:ab"});
+        let sequence = json!({"stream": "booking/bkg_1", "number": 3, "previous": "sha256:ab"});
         let event = json!({
             "event": event_type, "type": event_type, "id": "evt_1", "timestamp": "2026-08-30T08:00:00Z",
             "sequence": sequence, "data": data,
@@ -53,7 +53,10 @@ pub(crate) fn events() -> Vec<(&'static str, Value)> {
                 "metrics": {"satisfactionScore": 0.7, "totalConversations": 12, "tools": ["a", "b"]},
             }),
         ),
-        event("notification.replied", json!({"bookingId": "bkg_1", "text": "Yes", "channel": "sms"})),
+        event(
+            "notification.replied",
+            json!({"booking": {"id": "bkg_1"}, "reply": {"text": "Yes", "meaning": "other"}}),
+        ),
         event("webhook.test", json!({"test": true, "webhookId": "ep_1", "message": "A test"})),
         event("endpoint.disabled", json!({"endpointId": "ep_1"})),
     ]

@@ -331,8 +331,14 @@ mod tests {
             (json!("{{ data.duration }}"), json!(null)),
             (json!(["{{ data.duration }}", "{{- data.resolved -}}"]), json!([90, true])),
             (json!(["{{ data.duration }} s", " {{ data.duration }}"]), json!(["90 s", " 90"])),
-            (json!({"all": "{{ sequence }}"}), json!({"all": {"number": 3, "previous": "sha256:ab"}})),
-            (json!(["{{ sequence }}."]), json!(["{\"number\":3,\"previous\":\"sha256:ab\"}."])),
+            (
+                json!({"all": "{{ sequence }}"}),
+                json!({"all": {"stream": "booking/bkg_1", "number": 3, "previous": "sha256:ab"}}),
+            ),
+            (
+                json!(["{{ sequence }}."]),
+                json!(["{\"number\":3,\"previous\":\"sha256:ab\",\"stream\":\"booking/bkg_1\"}."]),
+            ),
             (json!(["{{ data.nothing.at.all }}", "a{{ data.nothing.at.all }}b"]), json!([null, "ab"])),
             (json!(["{{ 'long' if data.duration > 60 else 'short' }}"]), json!(["long"])),
             (json!(["{% if data.resolved %}done\n{% endif %}\n"]), json!(["done\n\n"])),
@@ -463,7 +469,7 @@ mod tests {
             ["/a: fails for the sample of booking.created: invalid operation"]
         );
         assert_eq!(problems(json!(vec!["{{ data.summary }}".repeat(10); 50])), Vec::<String>::new());
-        let long = json!(vec!["{{ data.answers }}".repeat(20); 50]);
+        let long = json!(vec!["{{ data.answers }}".repeat(20); 42]);
         assert_eq!(
             problems(long),
             ["fails for the sample of booking.created: the output of the transformation is longer than 65536 bytes"]

@@ -14,17 +14,24 @@ const LONGEST_FACT: usize = 250;
 const LONGEST_NAME: usize = 60;
 
 /// What is shown of events that we know, by its place in the event.
-const SHOWN: [(&str, &str); 26] = [
+const SHOWN: [(&str, &str); 38] = [
     ("Invitee", "/data/invitee/name"),
     ("E-mail", "/data/invitee/email"),
     ("Phone", "/data/invitee/phone"),
+    ("Reply", "/data/reply/text"),
+    ("Failure", "/data/failure/reason"),
+    ("Detail", "/data/failure/detail"),
+    ("Notification", "/data/notification/message"),
+    ("Channel", "/data/notification/channel"),
     ("Meeting", "/data/booking/eventType"),
     ("Start", "/data/booking/startTime"),
     ("Before", "/data/previous/startTime"),
-    ("Location", "/data/booking/location"),
+    ("Host", "/data/booking/hosts/0/name"),
+    ("Place", "/data/booking/place"),
     ("Link", "/data/booking/joinUrl"),
     ("Canceled by", "/data/cancellation/by"),
     ("Reason", "/data/cancellation/reason"),
+    ("Topic", "/data/topic"),
     ("Message", "/data/message/text"),
     ("Message", "/data/message"),
     ("Response", "/data/response/text"),
@@ -37,10 +44,15 @@ const SHOWN: [(&str, &str); 26] = [
     ("Platform", "/data/platform"),
     ("Agent", "/data/agentId"),
     ("Period", "/data/period"),
+    ("Endpoint", "/data/endpointId"),
+    ("Endpoint", "/data/webhookId"),
+    ("Last error", "/data/lastError"),
+    ("Failing since", "/data/failingSince"),
+    ("Will be disabled", "/data/willBeDisabledAt"),
+    ("Disabled", "/data/disabledAt"),
     ("User", "/data/userId"),
     ("Conversation", "/data/sessionId"),
     ("Conversation", "/data/conversationId"),
-    ("Endpoint", "/data/webhookId"),
 ];
 
 /// What a chat message says.

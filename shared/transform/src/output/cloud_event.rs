@@ -9,7 +9,6 @@ use crate::TransformError;
 pub(super) fn make(event: &Value, source: &str) -> Result<Value, TransformError> {
     let subjects = [
         "/data/booking/id",
-        "/data/bookingId",
         "/data/sessionId",
         "/data/conversationId",
         "/data/agentId",
@@ -33,8 +32,10 @@ pub(super) fn make(event: &Value, source: &str) -> Result<Value, TransformError>
         put("sequence", &format!("{number:010}"));
     }
     // Names of attributes are lower-case letters and digits.
-    if let Some(previous) = text(event, "/sequence/previous") {
-        put("previousdigest", previous);
+    for (name, place) in [("sequencestream", "/sequence/stream"), ("previousdigest", "/sequence/previous")] {
+        if let Some(value) = text(event, place) {
+            put(name, value);
+        }
     }
     if let Some(data) = event.get("data") {
         put("datacontenttype", "application/json");

@@ -5,31 +5,37 @@ use serde_json::{Map, Value};
 use super::{event_type, first_text, text};
 
 /// Where the fields of a lead are in an event. The first place that has it counts.
-const LEAD: [(&str, &[&str]); 24] = [
+const LEAD: [(&str, &[&str]); 30] = [
     ("event_id", &["/id"]),
     ("occurred_at", &["/timestamp"]),
     ("email", &["/data/invitee/email"]),
     ("name", &["/data/invitee/name"]),
     ("first_name", &["/data/invitee/firstName"]),
-    ("last_name", &["/data/invitee/lastName"]),
     ("phone", &["/data/invitee/phone"]),
+    ("language", &["/data/booking/language"]),
     ("event_type", &["/data/booking/eventType"]),
     ("status", &["/data/booking/status"]),
     ("start_time", &["/data/booking/startTime"]),
     ("end_time", &["/data/booking/endTime"]),
     ("timezone", &["/data/booking/timezone"]),
-    ("location", &["/data/booking/location"]),
+    ("place", &["/data/booking/place"]),
+    ("join_url", &["/data/booking/joinUrl"]),
+    ("host_name", &["/data/booking/hosts/0/name"]),
+    ("host_email", &["/data/booking/hosts/0/email"]),
     ("previous_start_time", &["/data/previous/startTime"]),
     ("canceled_by", &["/data/cancellation/by"]),
     ("cancel_reason", &["/data/cancellation/reason"]),
-    ("booking_id", &["/data/booking/id", "/data/bookingId"]),
+    ("booking_id", &["/data/booking/id"]),
     ("conversation_id", &["/data/conversationId", "/data/sessionId"]),
     ("agent", &["/data/agentType", "/data/agentId"]),
     ("user_id", &["/data/userId"]),
+    ("topic", &["/data/topic"]),
     ("platform", &["/data/platform"]),
     ("intent", &["/data/intent"]),
-    ("message", &["/data/message/text", "/data/response/text", "/data/message", "/data/text"]),
+    ("message", &["/data/message/text", "/data/response/text", "/data/reply/text", "/data/message"]),
     ("summary", &["/data/summary"]),
+    ("notification", &["/data/notification/message"]),
+    ("failure", &["/data/failure/reason"]),
 ];
 
 /// Makes a lead of an event.
@@ -43,7 +49,7 @@ pub(super) fn make_lead(event: &Value) -> Value {
             lead.insert(name.to_owned(), Value::from(value));
         }
     }
-    if let (None, Some(last)) = (lead.get("last_name"), last_name(event)) {
+    if let Some(last) = last_name(event) {
         lead.insert("last_name".to_owned(), Value::from(last));
     }
     if let Some(answers) = answers(event) {

@@ -88,6 +88,7 @@ fn event_type(event: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use ::events::EventType;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -122,7 +123,7 @@ mod tests {
             render(&Output::CloudEvents, &event("agent.metrics")),
             json!({
                 "specversion": "1.0", "id": "evt_1", "source": "/connections/c_1", "type": "agent.metrics",
-                "time": "2026-08-30T08:00:00Z", "subject": "a_1", "sequence": "0000000003", "previousdigest": "sha256:ab",
+                "time": "2026-08-30T08:00:00Z", "subject": "a_1", "sequence": "0000000003", "sequencestream": "booking/bkg_1", "previousdigest": "sha256:ab",
                 "datacontenttype": "application/json", "data": event("agent.metrics")["data"],
             })
         );
@@ -157,13 +158,14 @@ mod tests {
                         field("Phone\n+40712345678"),
                         field("Meeting\nSales Demo"),
                         field("Start\nTue 1 Sep 2026, 13:00 (Europe/Bucharest)"),
+                        field("Host\nMihai"),
                         field("Link\nhttps://meet.example/x"),
                         field("Canceled by\ninvitee"),
                         field("Reason\nill"),
                         field("User\nuser_1"),
-                        field("Conversation\nconv_1"),
                     ]},
                     {"type": "section", "fields": [
+                        field("Conversation\nconv_1"),
                         field("Size &amp; &lt;team&gt;?\n&lt;https://evil.example|here&gt; @channel"),
                     ]},
                     {"type": "context", "elements": [field("2026-08-30T08:00:00Z · evt_1")]},
@@ -214,7 +216,8 @@ mod tests {
                 "email": "ana@example.com", "name": "Ana <!channel> *Pop* [x](https://evil.example)", "first_name": "Ana",
                 "last_name": "<!channel> *Pop* [x](https://evil.example)", "phone": "+40712345678",
                 "event_type": "Sales Demo", "status": "active", "start_time": "2026-09-01T10:00:00Z",
-                "end_time": "2026-09-01T10:30:00Z", "timezone": "Europe/Bucharest", "canceled_by": "invitee",
+                "end_time": "2026-09-01T10:30:00Z", "timezone": "Europe/Bucharest", "join_url": "https://meet.example/x",
+                "host_name": "Mihai", "host_email": "mihai@example.com", "canceled_by": "invitee",
                 "cancel_reason": "ill", "booking_id": "bkg_1", "conversation_id": "conv_1", "agent": "sales",
                 "user_id": "user_1", "answers": "Size & <team>?: <https://evil.example|here> @channel",
                 "qualification_budget": 5000, "qualification_is_decider": true, "qualification_need_topic": "CRM",
@@ -251,7 +254,10 @@ mod tests {
 
     #[test]
     fn every_output_is_sensible_for_every_event() {
-        for (event_type, event) in events() {
+        let published = EventType::ALL
+            .iter()
+            .map(|kind| (kind.name(), serde_json::from_str(&::events::sample(*kind).body(None)).expect("JSON")));
+        for (event_type, event) in events().into_iter().chain(published) {
             let slack = render(&Output::Slack, &event);
             assert!(slack["blocks"].as_array().is_some_and(|it| it.len() >= 3), "{event_type} shows facts: {slack}");
             let teams = render(&Output::Teams, &event);
@@ -260,9 +266,36 @@ mod tests {
             for output in [Output::CrmLead, Output::AnalyticsRow] {
                 let flat = render(&output, &event);
                 let values: Vec<_> = flat.as_object().expect("an object").values().collect();
-                assert!(values.len() > 3 && values.iter().all(|it| !it.is_object() && !it.is_array()), "{flat}");
+                assert!(values.len() >= 3 && values.iter().all(|it| !it.is_object() && !it.is_array()), "{flat}");
             }
+            assert!(render(&Output::CloudEvents, &event)["subject"].is_string(), "{event_type} is about something");
             assert_eq!(render(&Output::Standard, &event), event);
+        }
+    }
+
+    #[test]
+    fn a_lead_has_everything_that_is_known_of_a_person() {
+        let body = ::events::sample(EventType::BookingCanceled).body(None);
+        let lead = render(&Output::CrmLead, &serde_json::from_str(&body).expect("JSON"));
+        for name in [
+            "email",
+            "name",
+            "first_name",
+            "phone",
+            "language",
+            "event_type",
+            "status",
+            "start_time",
+            "place",
+            "topic",
+            "canceled_by",
+            "cancel_reason",
+            "qualification_company",
+            "utm_source",
+            "salesforce_uuid",
+            "answers",
+        ] {
+            assert!(lead[name].as_str().is_some_and(|it| !it.is_empty()), "{name}: {lead}");
         }
     }
 
