@@ -161,12 +161,14 @@ async function take(id, text, event, name, number, stream) {
     accept(id, text, event, null, null);
     return false;
   }
+  let missing = [];
   if (number > stream.through + 1) {
     if (number > stream.highest) counts.gaps += 1;
     stream.highest = Math.max(stream.highest, number);
-    await catchUp(name, stream, number - 1);
+    missing = await catchUp(name, stream, number - 1);
   }
-  append(name, stream, number, id, text);
+  append(name, stream, [...missing, { number, id, body: text }]);
+  counts.fetched += missing.length;
   return false;
 }
 
@@ -174,44 +176,54 @@ async function take(id, text, event, name, number, stream) {
 async function catchUp(name, stream, until) {
   const at = name.indexOf("/");
   const path = CATCH_UP_PATHS.get(name.slice(0, at));
+  const missing = [];
   if (!options.api || !options.catchUpToken || !path) {
     Object.assign(stream, { through: until, digest: "unknown" });
-    return;
+    return missing;
   }
   const url = `${options.api}/api/${path}/${encodeURIComponent(name.slice(at + 1))}/events`;
-  while (stream.through < until) {
-    const before = stream.through;
-    let hasMore;
+  const through = () => stream.through + missing.length;
+  while (through() < until) {
+    const before = through();
+    let answer;
     try {
-      const answer = await call(`${url}?after=${before}`, options.catchUpToken);
-      hasMore = answer.hasMore;
+      answer = await call(`${url}?after=${before}`, options.catchUpToken);
       for (const event of answer.events) {
-        if (event.number !== stream.through + 1 || event.number > until) continue;
-        append(name, stream, event.number, event.id, event.body);
-        counts.fetched += 1;
+        if (event.number === through() + 1 && event.number <= until) missing.push(event);
       }
     } catch (error) {
-      throw error instanceof Refused ? error : new Refused(503, `catching up failed: ${error.message}`);
+      throw new Refused(503, `catching up failed: ${error.message}`);
     }
-    if (stream.through === before || (stream.through < until && !hasMore)) {
-      throw new Refused(503, `catching up gave nothing after number ${stream.through}`);
+    if (through() === before || (through() < until && !answer.hasMore)) {
+      throw new Refused(503, `catching up gave nothing after number ${through()}`);
     }
   }
+  return missing;
 }
 
-/** Takes the next event of a stream, if it names the digest of the one before it. */
-function append(name, stream, number, id, text) {
-  const event = JSON.parse(text);
-  const sequence = readSequence(event);
-  const follows = stream.digest === "unknown" || sequence?.previous === stream.digest;
-  if (sequence?.stream !== name || sequence.number !== number || !follows) {
-    throw new Refused(409, `event ${number} does not follow the one before it`);
-  }
-  stream.through = number;
-  stream.held += 1;
-  stream.highest = Math.max(stream.highest, number);
-  stream.digest = `sha256:${createHash("sha256").update(text).digest("hex")}`;
-  accept(id, text, event, name, number);
+/** Takes the next events of a stream, if each names the digest of the one before it; else none of them. */
+function append(name, stream, events) {
+  let digest = stream.digest;
+  const parsed = events.map(({ number, id, body }) => {
+    let event, sequence;
+    try {
+      event = JSON.parse(body);
+      sequence = readSequence(event);
+    } catch {
+      // What is not JSON follows nothing.
+    }
+    const follows = digest === "unknown" || sequence?.previous === digest;
+    if (sequence?.stream !== name || sequence.number !== number || !follows) {
+      throw new Refused(409, `event ${number} does not follow the one before it`);
+    }
+    digest = `sha256:${createHash("sha256").update(body).digest("hex")}`;
+    return [id, body, event, name, number];
+  });
+  stream.through += events.length;
+  stream.held += events.length;
+  stream.highest = Math.max(stream.highest, stream.through);
+  stream.digest = digest;
+  for (const it of parsed) accept(...it);
 }
 
 function accept(id, text, event, name, number) {
@@ -269,8 +281,10 @@ const server = createServer(async (request, response) => {
   try {
     body = await answer(request);
   } catch (error) {
-    counts.refused += request.method === "POST" ? 1 : 0;
-    console.error(`refused: ${error.message}`);
+    if (request.method === "POST") {
+      counts.refused += 1;
+      console.error(`refused: ${error.message}`);
+    }
     code = error.status ?? 500;
     body = { error: error.message };
   }

@@ -185,12 +185,14 @@ class Receiver:
             if not name:
                 self.accept(event_id, text, event, None, None)
                 return False
+            missing = []
             if number > stream.through + 1:
                 if number > stream.highest:
                     self.count("gaps")
                 stream.highest = max(stream.highest, number)
-                self.catch_up(name, stream, number - 1)
-            self.append(name, stream, number, event_id, text)
+                missing = self.catch_up(name, stream, number - 1)
+            self.append(name, stream, [*missing, (number, event_id, text)])
+            self.count("fetched", len(missing))
             return False
 
     def catch_up(self, name, stream, until):
@@ -199,30 +201,40 @@ class Receiver:
         options = self.options
         if not (options.api and options.catch_up_token and kind in CATCH_UP_PATHS):
             stream.through, stream.digest = until, "unknown"
-            return
+            return []
         path = f"{options.api}/api/{CATCH_UP_PATHS[kind]}/{urllib.parse.quote(key, safe='')}/events"
-        while stream.through < until:
-            before = stream.through
+        missing = []
+        while (through := stream.through + len(missing)) < until:
             try:
-                answer = call(f"{path}?after={before}", options.catch_up_token)
+                answer = call(f"{path}?after={through}", options.catch_up_token)
                 for event in answer["events"]:
-                    if event["number"] == stream.through + 1 <= until:
-                        self.append(name, stream, event["number"], event["id"], event["body"])
-                        self.count("fetched")
+                    if event["number"] == stream.through + len(missing) + 1 <= until:
+                        missing.append((event["number"], event["id"], event["body"]))
+                has_more = answer["hasMore"]
             except CALL_ERRORS as error:
                 raise Refused(503, f"catching up failed: {error}") from None
-            if stream.through == before or stream.through < until and not answer.get("hasMore"):
-                raise Refused(503, f"catching up gave nothing after number {stream.through}")
+            now = stream.through + len(missing)
+            if now == through or now < until and not has_more:
+                raise Refused(503, f"catching up gave nothing after number {now}")
+        return missing
 
-    def append(self, name, stream, number, event_id, text):
-        """Takes the next event of a stream, if it names the digest of the one before it."""
-        event = json.loads(text)
-        previous = read_sequence(event)[2] if stream.digest == "unknown" else stream.digest
-        if read_sequence(event) != (name, number, previous):
-            raise Refused(409, f"event {number} does not follow the one before it")
-        stream.through, stream.held, stream.highest = number, stream.held + 1, max(stream.highest, number)
-        stream.digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-        self.accept(event_id, text, event, name, number)
+    def append(self, name, stream, events):
+        """Takes the next events of a stream, if each names the digest of the one before it; else none of them."""
+        digest, parsed = stream.digest, []
+        for number, event_id, text in events:
+            try:
+                event = json.loads(text)
+                sequence = read_sequence(event)
+                if sequence != (name, number, sequence[2] if digest == "unknown" else digest):
+                    raise ValueError
+                digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+            except (ValueError, TypeError):
+                raise Refused(409, f"event {number} does not follow the one before it") from None
+            parsed.append((event_id, text, event, number))
+        stream.through, stream.held, stream.digest = events[-1][0], stream.held + len(events), digest
+        stream.highest = max(stream.highest, stream.through)
+        for event_id, text, event, number in parsed:
+            self.accept(event_id, text, event, name, number)
 
     def accept(self, event_id, text, event, name, number):
         event = event if isinstance(event, dict) else {}
@@ -242,9 +254,9 @@ class Receiver:
                 self.dump.flush()
         handle(event, name, number)
 
-    def count(self, name):
+    def count(self, name, number=1):
         with self.lock:
-            self.counts[name] += 1
+            self.counts[name] += number
 
     def status(self):
         with self.lock:

@@ -184,6 +184,8 @@ fn change(text: &str, at: &Index, alphabet: &str) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_delivery_is_accepted_and_every_change_is_refused(
         current in any_secret(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use http_client::{Client, client_with_timeout, read_body, send};
 use jiff::{SignedDuration, Timestamp};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +23,9 @@ const KEYS_FRESH: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long to wait before the keys are asked for again.
 const KEYS_RETRY: SignedDuration = SignedDuration::from_mins(1);
+
+/// What is encoded in a segment of a path. Source: RFC 3986, section 2.3.
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) struct Calls {
     client: Client,
@@ -85,7 +88,7 @@ impl Calls {
             "conversation" => "conversations",
             _ => return None,
         };
-        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        let id = utf8_percent_encode(id, NOT_UNRESERVED);
         let request = self.client.get(format!("{api}/api/{path}/{id}/events?after={after}"));
         Some(self.ask(request.bearer_auth(token)).await)
     }

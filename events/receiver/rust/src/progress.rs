@@ -54,6 +54,13 @@ impl Sequence {
     }
 }
 
+/// An event of a stream: delivered, or fetched.
+pub(crate) struct Incoming<'a> {
+    pub(crate) number: u64,
+    pub(crate) id: &'a str,
+    pub(crate) body: &'a str,
+}
+
 /// What is known of one stream.
 #[derive(Default)]
 pub(crate) struct Stream {
@@ -67,7 +74,7 @@ pub(crate) struct Stream {
 }
 
 /// The last event of a stream.
-#[derive(Default)]
+#[derive(Clone, Default)]
 enum Last {
     #[default]
     None,
@@ -76,10 +83,21 @@ enum Last {
     Unknown,
 }
 
+impl Last {
+    /// Whether an event names this one as the event before it.
+    fn is_before(&self, sequence: &Sequence) -> bool {
+        match self {
+            Self::None => sequence.previous.is_none(),
+            Self::Digest(digest) => sequence.previous.as_ref() == Some(digest),
+            Self::Unknown => true,
+        }
+    }
+}
+
 /// All counts, and the progress of each stream.
 #[derive(Default)]
 pub(crate) struct Progress {
-    pub(crate) streams: BTreeMap<String, Stream>,
+    streams: BTreeMap<String, Stream>,
     seen: BTreeSet<String>,
     seen_in_order: VecDeque<String>,
     by_type: BTreeMap<&'static str, u64>,
@@ -92,10 +110,15 @@ pub(crate) struct Progress {
     pub(crate) v1a_unchecked: u64,
     gaps: u64,
     pub(crate) fetched: u64,
-    pub(crate) dump: Option<File>,
+    dump: Option<File>,
 }
 
 impl Progress {
+    /// `dump` gets each event as a line of JSON.
+    pub(crate) fn new(dump: Option<File>) -> Self {
+        Self { dump, ..Self::default() }
+    }
+
     pub(crate) fn stream(&mut self, name: &str) -> &mut Stream {
         self.streams.entry(name.to_owned()).or_default()
     }
@@ -121,27 +144,36 @@ impl Progress {
         (stream.through, stream.last) = (sequence.number - 1, Last::Unknown);
     }
 
-    /// Whether an event names the digest of the last one of its stream, and the number after it.
-    pub(crate) fn follows(&mut self, sequence: &Sequence) -> bool {
-        let stream = self.stream(&sequence.stream);
-        let is_next = sequence.number == stream.through + 1;
-        is_next
-            && match &stream.last {
-                Last::None => sequence.previous.is_none(),
-                Last::Digest(digest) => sequence.previous.as_ref() == Some(digest),
-                Last::Unknown => true,
-            }
+    /// Takes the next events of a stream, if each names the digest of the one before it; else none of them.
+    ///
+    /// # Errors
+    /// The number of the event that does not follow.
+    pub(crate) fn append(&mut self, name: &str, events: &[Incoming<'_>], now: Timestamp) -> Result<(), u64> {
+        let mut parsed = Vec::new();
+        let stream = self.stream(name);
+        let (mut through, mut last) = (stream.through, stream.last.clone());
+        for incoming in events {
+            let event = serde_json::from_str(incoming.body).ok();
+            let sequence = event.as_ref().and_then(Sequence::read);
+            through += 1;
+            let follows = sequence.is_some_and(|it| {
+                it.stream == name && it.number == through && incoming.number == through && last.is_before(&it)
+            });
+            let Some(event) = event.filter(|_| follows) else { return Err(incoming.number) };
+            last = Last::Digest(format!("sha256:{}", hex::encode(Sha256::digest(incoming.body))));
+            parsed.push((incoming, event));
+        }
+        (stream.through, stream.last) = (through, last);
+        stream.held += parsed.len() as u64;
+        stream.highest = stream.highest.max(through);
+        for (incoming, event) in parsed {
+            self.accept(incoming.id, incoming.body, &event, Some((name, incoming.number)), now);
+        }
+        Ok(())
     }
 
-    /// Takes an event; with a sequence, the next of its stream.
-    pub(crate) fn accept(&mut self, id: &str, text: &str, event: &Value, sequence: Option<&Sequence>, now: Timestamp) {
-        if let Some(sequence) = sequence {
-            let stream = self.stream(&sequence.stream);
-            stream.through = sequence.number;
-            stream.held += 1;
-            stream.highest = stream.highest.max(sequence.number);
-            stream.last = Last::Digest(format!("sha256:{}", hex::encode(Sha256::digest(text))));
-        }
+    /// Takes an event, and hands it on.
+    pub(crate) fn accept(&mut self, id: &str, text: &str, event: &Value, at: Option<(&str, u64)>, now: Timestamp) {
         if self.seen.insert(id.to_owned()) {
             self.seen_in_order.push_back(id.to_owned());
         }
@@ -154,14 +186,14 @@ impl Progress {
         *self.by_type.entry(known.unwrap_or("unknown")).or_default() += 1;
         self.received += 1;
         self.last_received = Some(now);
-        let (stream, number) = (sequence.map(|it| &it.stream), sequence.map(|it| it.number));
+        let (stream, number) = at.unzip();
         if let Some(file) = &mut self.dump
             && let Err(error) =
                 writeln!(file, "{}", json!({"stream": stream, "number": number, "id": id, "body": text}))
         {
             eprintln!("dump: can't be written: {error}");
         }
-        crate::handle(event, stream.map(String::as_str), number);
+        crate::handle(event, stream, number);
     }
 
     pub(crate) fn status(&self, is_ready: bool) -> Value {

@@ -11,8 +11,8 @@ use serde_json::Value;
 use signing::{Outcome, Received, Refusal, verify_delivery};
 
 use crate::access::Access;
-use crate::calls::Calls;
-use crate::progress::{Progress, Sequence};
+use crate::calls::{Calls, MissingEvent};
+use crate::progress::{Incoming, Progress, Sequence};
 
 pub(crate) struct Receiver {
     access: Mutex<Access>,
@@ -53,7 +53,7 @@ fn now() -> Timestamp {
 impl Receiver {
     pub(crate) fn new(access: Access, calls: Calls, dump: Option<&Path>) -> Result<Self> {
         let dump = dump.map(std::fs::File::create).transpose().context("--dump can't be written")?;
-        let progress = Mutex::new(Progress { dump, ..Progress::default() });
+        let progress = Mutex::new(Progress::new(dump));
         Ok(Self { access: Mutex::new(access), calls, progress, turns: Mutex::default() })
     }
 
@@ -95,14 +95,20 @@ impl Receiver {
             lock(&self.progress).duplicates += 1;
             return Ok(true);
         }
-        if let Some(sequence) = &sequence {
-            if lock(&self.progress).note_gap(sequence) {
-                self.catch_up(&access, sequence).await?;
-            }
-            self.append(received.id(), text, &event, sequence)?;
-        } else {
+        let Some(sequence) = &sequence else {
             lock(&self.progress).accept(received.id(), text, &event, None, now());
-        }
+            return Ok(false);
+        };
+        let lacks = lock(&self.progress).note_gap(sequence);
+        let missing = if lacks { self.catch_up(&access, sequence).await? } else { Vec::new() };
+        let fetched = missing.iter().map(|it| Incoming { number: it.number, id: &it.id, body: &it.body });
+        let delivered = Incoming { number: sequence.number, id: received.id(), body: text };
+        let events: Vec<_> = fetched.chain([delivered]).collect();
+        let mut progress = lock(&self.progress);
+        progress
+            .append(&sequence.stream, &events, now())
+            .map_err(|number| Refused::new(409, format!("event {number} does not follow the one before it")))?;
+        progress.fetched += missing.len() as u64;
         Ok(false)
     }
 
@@ -120,47 +126,26 @@ impl Receiver {
     }
 
     /// Fetches the events that lack before one, as they were delivered. Without a token, they stay missing.
-    async fn catch_up(&self, access: &Access, until: &Sequence) -> Result<(), Refused> {
-        loop {
-            let through = lock(&self.progress).stream(&until.stream).through;
-            if through + 1 == until.number {
-                return Ok(());
-            }
-            let Some(page) = self.calls.missing_events(access, &until.stream, through).await else {
+    async fn catch_up(&self, access: &Access, until: &Sequence) -> Result<Vec<MissingEvent>, Refused> {
+        let mut missing = Vec::new();
+        let mut next = lock(&self.progress).stream(&until.stream).through + 1;
+        while next < until.number {
+            let before = next;
+            let Some(page) = self.calls.missing_events(access, &until.stream, next - 1).await else {
                 lock(&self.progress).skip_to(until);
-                return Ok(());
+                break;
             };
             let page = page.map_err(|error| Refused::new(503, format!("catching up failed: {error}")))?;
-            let mut next = through + 1;
-            for missing in page.events {
-                if missing.number != next || next == until.number {
-                    continue;
+            for event in page.events {
+                if event.number == next && next < until.number {
+                    missing.push(event);
+                    next += 1;
                 }
-                let event = serde_json::from_str(&missing.body)
-                    .map_err(|_| Refused::new(503, "catching up failed: a body is not JSON"))?;
-                let sequence = Sequence::read(&event).filter(|it| it.stream == until.stream && it.number == next);
-                let Some(sequence) = sequence else { return Err(does_not_follow(next)) };
-                self.append(&missing.id, &missing.body, &event, &sequence)?;
-                lock(&self.progress).fetched += 1;
-                next += 1;
             }
-            if next == through + 1 || next < until.number && !page.has_more {
+            if next == before || next < until.number && !page.has_more {
                 return Err(Refused::new(503, format!("catching up gave nothing after number {}", next - 1)));
             }
         }
+        Ok(missing)
     }
-
-    /// Takes the next event of a stream, if it names the digest of the one before it.
-    fn append(&self, id: &str, text: &str, event: &Value, sequence: &Sequence) -> Result<(), Refused> {
-        let mut progress = lock(&self.progress);
-        if !progress.follows(sequence) {
-            return Err(does_not_follow(sequence.number));
-        }
-        progress.accept(id, text, event, Some(sequence), now());
-        Ok(())
-    }
-}
-
-fn does_not_follow(number: u64) -> Refused {
-    Refused::new(409, format!("event {number} does not follow the one before it"))
 }
