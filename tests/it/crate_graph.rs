@@ -160,15 +160,22 @@ fn the_webhook_starts_without_what_only_messages_need() {
 }
 
 #[test]
+fn the_dispatcher_links_no_message_provider() {
+    let graph = Graph::read();
+    let providers = ["notify", "calendly", "world", "aws-sdk-sesv2", "phonenumber", "icalendar", "icu_datetime"];
+    graph.refuse("dispatcher", |it| providers.contains(&it));
+}
+
+#[test]
 fn each_client_library_is_used_by_its_adapters_only() {
     let graph = Graph::read();
     for (library, adapters) in [
         ("reqwest", ["calendly", "egress", "http-client", "notify"].as_slice()),
-        ("aws-sdk-dynamodb", &["store", "world", "operator"]),
-        ("aws-sdk-kms", &["sealing"]),
+        ("aws-sdk-dynamodb", &["delivery-world", "store", "world", "operator"]),
+        ("aws-sdk-kms", &["delivery-world", "sealing"]),
         ("aws-sdk-scheduler", &["one-shot", "operator"]),
         ("aws-sdk-sesv2", &["notify"]),
-        ("aws-sdk-sqs", &["operator", "runtime", "webhook", "world"]),
+        ("aws-sdk-sqs", &["delivery-world", "operator", "runtime", "webhook", "world"]),
         ("aws-sdk-secretsmanager", &["operator", "runtime", "webhook", "world"]),
     ] {
         for (member, _) in MAP.iter().filter(|(member, _)| !adapters.contains(member)) {

@@ -12,6 +12,7 @@ use wire::deliveries::Delivery;
 use crate::attempt::Attempted;
 use crate::compose::selects;
 use crate::dispatcher::Dispatcher;
+use crate::lane_key::LaneKey;
 use crate::ports::{DeliveryQueue, DeliveryStore, EventLog, Ports, Settlement, Slot};
 
 /// So many events are read at once.
@@ -25,31 +26,6 @@ const SLOT_TRIES: usize = 5;
 
 /// A timer may fire this much too early: machines' clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
-
-/// One lane, as the functions of this file need it.
-#[derive(Clone, Copy)]
-pub(crate) struct LaneKey<'a> {
-    pub(crate) connection: &'a ConnectionName,
-    pub(crate) endpoint: &'a EndpointId,
-    pub(crate) stream: &'a Stream,
-}
-
-impl LaneKey<'_> {
-    /// Returns the message that continues the lane.
-    fn message(&self) -> Delivery {
-        Delivery::Advance {
-            connection: self.connection.clone(),
-            endpoint: self.endpoint.as_str().to_owned(),
-            stream: self.stream.clone(),
-        }
-    }
-
-    /// Returns the name of a timer of the lane: at most 64 characters, as EventBridge Scheduler needs it.
-    fn timer(&self, what: &str) -> String {
-        let parts = [self.connection.as_str(), self.endpoint.as_str(), &self.stream.to_string(), what];
-        format!("delivery-{}", digest(&parts))
-    }
-}
 
 /// What an attempt leads to.
 enum Next {

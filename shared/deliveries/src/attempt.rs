@@ -7,9 +7,9 @@ use events::{Event, Sequence};
 use jiff::Timestamp;
 use signing::{Secret, SigningKeys, sign_delivery};
 
-use crate::advance::LaneKey;
 use crate::compose::{Composed, compose_body};
 use crate::dispatcher::Dispatcher;
+use crate::lane_key::LaneKey;
 use crate::ports::{Answer, DeliveryStore, Ports, Receiver, Vault};
 
 /// An attempt that was made, and its delivery without it.

@@ -9,6 +9,7 @@ mod attempt;
 mod compose;
 mod dispatcher;
 mod health;
+mod lane_key;
 mod ports;
 mod replay;
 

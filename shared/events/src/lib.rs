@@ -1,6 +1,7 @@
 //! The events that customers' systems receive.
 //!
-//! [`EventType`] names them. Each has typed data ([`EventData`]), a JSON Schema ([`schema`]) and a sample ([`sample()`]).
+//! [`EventType`] names them. Each has typed data ([`EventData`]), a JSON Schema ([`schema`]) and a sample
+//! ([`sample()`]).
 //! [`Event::body`] writes the bytes that are signed and sent. [`parse_incoming`] checks the events that VAI posts.
 
 #![warn(missing_docs)]

@@ -40,21 +40,32 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
-pub const OUR_CRATES: [&str; 17] = [
+pub const OUR_CRATES: [&str; 28] = [
     "api",
     "batch",
     "calendly",
+    "deliveries",
+    "delivery_world",
+    "dispatcher",
     "domain",
+    "egress",
+    "endpoints",
     "engine",
+    "events",
     "front",
     "http_client",
     "local_time",
     "notify",
+    "one_shot",
     "processor",
     "reminder",
     "runtime",
     "schedule",
+    "sealing",
+    "signing",
     "store",
+    "template",
+    "transform",
     "webhook",
     "wire",
     "world",

@@ -1,4 +1,5 @@
-//! Sealing with a real endpoint of KMS, which `KMS_ENDPOINT_URL` names. Without one, this test prints that it is skipped.
+//! Sealing with a real endpoint of KMS, which `KMS_ENDPOINT_URL` names. Without one, this test prints that it is
+//! skipped.
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};

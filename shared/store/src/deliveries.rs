@@ -31,8 +31,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const SHARDS: u32 = 8;
 
 impl Table {
-    /// Makes a transaction, again when one of its rows is in another one. Returns the first item whose condition did not
-    /// hold.
+    /// Makes a transaction, again when one of its rows is in another one. Returns the first item whose condition did
+    /// not hold.
     async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Option<usize>, PortError> {
         let mut tries = 1;
         loop {

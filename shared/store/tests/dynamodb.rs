@@ -1,9 +1,11 @@
 //! The table against a real endpoint, which `DYNAMODB_ENDPOINT_URL` names. Without one, these tests print that they are
 //! skipped.
 
+#[path = "dynamodb/deliveries.rs"]
+mod deliveries;
 #[path = "fixtures/mod.rs"]
 mod fixtures;
-#[path = "table/mod.rs"]
+#[path = "dynamodb/table.rs"]
 mod table;
 
 use std::collections::BTreeMap;

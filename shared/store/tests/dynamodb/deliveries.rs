@@ -1,8 +1,4 @@
-//! The rows of events and deliveries against a real endpoint, which `DYNAMODB_ENDPOINT_URL` names. Without one, these
-//! tests print that they are skipped.
-
-#[path = "table/mod.rs"]
-mod table;
+//! The rows of events and deliveries.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +12,8 @@ use events::{Event, EventType, Stream};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use table::World;
+
+use crate::table::World;
 
 fn at(seconds: i64) -> Timestamp {
     let start: Timestamp = "2026-11-26T12:00:00Z".parse().expect("an instant");
