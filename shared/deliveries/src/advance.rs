@@ -7,7 +7,6 @@ use endpoints::{DeliveryState, Endpoint, EndpointId, Health, LEASE, Lane, LaneSt
 use engine::PortError;
 use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
-use wire::deliveries::Delivery;
 
 use crate::attempt::Attempted;
 use crate::compose::selects;
