@@ -111,7 +111,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("schedule", &["api", "batch", "domain", "engine", "front", "notify", "runtime", "world"]),
     ("dispatcher", &["batch", "deliveries", "delivery-world", "domain", "runtime", "wire"]),
     // The operator's program.
-    ("operator", &["calendly", "domain", "engine", "http-client", "notify", "runtime", "store"]),
+    (
+        "operator",
+        &["calendly", "deliveries", "domain", "endpoints", "engine", "http-client", "notify", "runtime", "store"],
+    ),
 ];
 
 /// The crates without I/O, clock and randomness.

@@ -9,11 +9,12 @@ use domain::settings::{Channel, Provider, Template};
 use domain::{ConnectionName, Language, Message, Settings, error_chain};
 use engine::{Connections, Store};
 use runtime::aws::{Timeouts, config};
-use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing};
+use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing, SystemClock};
 use store::Table;
 
 use crate::account;
 use crate::connection::check_connections;
+use crate::endpoints::check_endpoints;
 use crate::options::{CalendlyOptions, SecretOptions, TableOptions};
 use crate::report::{Finding, Terminal, fail, ok, warn};
 
@@ -43,7 +44,13 @@ pub(crate) struct Options {
     /// The dead-letter queue of the due queue
     #[arg(long, env = "DUE_DLQ_URL")]
     due_dlq_url: Option<String>,
-    /// The dead-letter queue of EventBridge Scheduler: timers that it could not deliver to the due queue
+    /// The deliveries queue: events for customers' endpoints
+    #[arg(long, env = "DELIVERIES_QUEUE_URL")]
+    deliveries_queue_url: Option<String>,
+    /// The dead-letter queue of the deliveries queue
+    #[arg(long, env = "DELIVERIES_DLQ_URL")]
+    deliveries_dlq_url: Option<String>,
+    /// The dead-letter queue of EventBridge Scheduler: timers that it could not deliver to their queue
     #[arg(long, env = "SCHEDULER_DLQ_ARN")]
     scheduler_dlq_arn: String,
 }
@@ -91,6 +98,14 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     }
     print(&[check_lost_timers(&sqs, &options.scheduler_dlq_arn).await]);
     print(&[check_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
+
+    if let Some(url) = &options.deliveries_queue_url {
+        print(&[check_queue(&sqs, "deliveries queue", url).await]);
+    }
+    if let Some(url) = &options.deliveries_dlq_url {
+        print(&[check_dead_letters(&sqs, "deliveries DLQ", url, REDRIVE).await]);
+    }
+    print(&check_endpoints(&table, connection, SystemClock.now()).await);
 
     print(&check_table(&dynamodb, &options.table.table_name).await);
     print(&match settings {

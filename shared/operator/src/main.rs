@@ -10,6 +10,7 @@ mod callbacks;
 mod connect;
 mod connection;
 mod doctor;
+mod endpoints;
 mod explain;
 mod options;
 mod preview;
