@@ -14,16 +14,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = Timestamp::now();
     let [ours, old, other] = [1, 2, 3].map(|number| Secret::generate([number; 32]));
     let words = Secret::parse("parolă și ceață")?;
-    let made_at = now - PUBLISHED_BEFORE_USE;
+    let made_at = now - PUBLISHED_BEFORE_USE - SignedDuration::from_secs(1);
     let ring = KeyRing::default().rotate(made_at, [1; 32]);
     let other_ring = KeyRing::default().rotate(made_at, [2; 32]);
+    let pair = ring.signing_key(now).ok_or("no key signs yet")?;
     let (published, other_keys) = (ring.published_keys(now), other_ring.published_keys(now));
 
     for body in ["{}", r#"{"type":"webhook.test","data":{"text":"Ștefan 你好 😀\n"}}"#, "[1, 2.50]"] {
         for (kind, current, previous) in
             [("ours", &ours, vec![]), ("words", &words, vec![]), ("rotation", &ours, vec![old.clone()])]
         {
-            let keys = SigningKeys { current: current.clone(), previous, ed25519: ring.signing_key(now) };
+            let keys = SigningKeys { current: current.clone(), previous, ed25519: Some(pair.clone()) };
             let sign = |at: Timestamp| -> Result<BTreeMap<String, String>, Box<dyn Error>> {
                 let delivery = Delivery::new("msg_2nFqkVJ0", "webhook.test", "wh_1", at, body.as_bytes())?;
                 let headers = sign_delivery(&delivery, &keys).into_iter();

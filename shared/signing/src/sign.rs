@@ -100,8 +100,7 @@ impl fmt::Debug for Delivery<'_> {
 /// [`check_custom_headers`](crate::check_custom_headers).
 ///
 /// During a rotation `webhook-signature` has a signature with each secret, so receivers may change theirs at any time.
-/// `X-VAI-Signature` holds one signature only: it is made with the current secret, as `X-VAI-*` has no way to list
-/// more.
+/// `X-VAI-Signature` holds one signature only: it is made with the current secret, as it has no way to list more.
 pub fn sign_delivery(delivery: &Delivery<'_>, keys: &SigningKeys) -> Vec<(&'static str, String)> {
     let seconds = delivery.at.as_second().to_string();
     let content = signed_content(delivery.id, &seconds, delivery.body);
