@@ -449,7 +449,8 @@ mod tests {
             checked.err().unwrap_or_default().iter().map(ToString::to_string).collect()
         };
         for fine in [
-            "{{ data.duration }} {{ data.invitee.name }} {{ data.booking.hosts[0].email }} {{ type }} {{ sequence.number }}",
+            "{{ data.duration }} {{ data.invitee.name }} {{ data.booking.hosts[0].email }}",
+            "{{ type }} {{ sequence.number }}",
             "{{ data.metadata.own | default('') }}",
             "{% if data.own is defined %}{{ data.own }}{% endif %}",
             "no template",
@@ -534,7 +535,8 @@ mod tests {
         let path = "\\{\\{ data(\\.[abc]|\\[[012]\\]){0,3} \\}\\}";
         let text = prop_oneof![
             3 => path,
-            3 => (path, prop::collection::vec(piece.clone(), 0..4), path).prop_map(|(a, b, c)| format!("{a}{}{c}", b.concat())),
+            3 => (path, prop::collection::vec(piece.clone(), 0..4), path)
+                .prop_map(|(a, b, c)| format!("{a}{}{c}", b.concat())),
             2 => prop::collection::vec(piece.clone(), 0..12).prop_map(|it| it.concat()),
             2 => prop::collection::vec(piece, 0..8).prop_map(|it| format!("{{{{ data{} }}}}", it.concat())),
             1 => any::<String>(),
@@ -552,7 +554,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1024))]
 
         #[test]
-        fn any_template_and_any_event_give_json_within_the_limit_or_an_error(template in templates(), event in any_event()) {
+        fn any_output_is_json_within_the_limit(template in templates(), event in any_event()) {
             let template = json!([template]);
             if let Ok(transformation) = Transformation::parse(&template) {
                 let _ = transformation.check(&[("a.b", event.clone())]);

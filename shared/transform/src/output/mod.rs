@@ -123,7 +123,8 @@ mod tests {
             render(&Output::CloudEvents, &event("agent.metrics")),
             json!({
                 "specversion": "1.0", "id": "evt_1", "source": "/connections/c_1", "type": "agent.metrics",
-                "time": "2026-08-30T08:00:00Z", "subject": "a_1", "sequence": "0000000003", "sequencestream": "booking/bkg_1", "previousdigest": "sha256:ab",
+                "time": "2026-08-30T08:00:00Z", "subject": "a_1", "sequence": "0000000003",
+                "sequencestream": "booking/bkg_1", "previousdigest": "sha256:ab",
                 "datacontenttype": "application/json", "data": event("agent.metrics")["data"],
             })
         );
@@ -213,10 +214,12 @@ mod tests {
             render(&Output::CrmLead, &event("booking.canceled")),
             json!({
                 "event": "booking.canceled", "event_id": "evt_1", "occurred_at": "2026-08-30T08:00:00Z",
-                "email": "ana@example.com", "name": "Ana <!channel> *Pop* [x](https://evil.example)", "first_name": "Ana",
+                "email": "ana@example.com", "name": "Ana <!channel> *Pop* [x](https://evil.example)",
+                "first_name": "Ana",
                 "last_name": "<!channel> *Pop* [x](https://evil.example)", "phone": "+40712345678",
                 "event_type": "Sales Demo", "status": "active", "start_time": "2026-09-01T10:00:00Z",
-                "end_time": "2026-09-01T10:30:00Z", "timezone": "Europe/Bucharest", "join_url": "https://meet.example/x",
+                "end_time": "2026-09-01T10:30:00Z", "timezone": "Europe/Bucharest",
+                "join_url": "https://meet.example/x",
                 "host_name": "Mihai", "host_email": "mihai@example.com", "canceled_by": "invitee",
                 "cancel_reason": "ill", "booking_id": "bkg_1", "conversation_id": "conv_1", "agent": "sales",
                 "user_id": "user_1", "answers": "Size & <team>?: <https://evil.example|here> @channel",
@@ -238,8 +241,10 @@ mod tests {
         assert_eq!(
             render(&Output::AnalyticsRow, &event("agent.metrics")),
             json!({
-                "event_id": "evt_1", "event_name": "agent.metrics", "event_time": "2026-08-30T08:00:00Z", "event_sequence": 3,
-                "agent_id": "a_1", "period": "day", "metrics_satisfaction_score": 0.7, "metrics_total_conversations": 12,
+                "event_id": "evt_1", "event_name": "agent.metrics", "event_time": "2026-08-30T08:00:00Z",
+                "event_sequence": 3,
+                "agent_id": "a_1", "period": "day", "metrics_satisfaction_score": 0.7,
+                "metrics_total_conversations": 12,
                 "metrics_tools": "[\"a\",\"b\"]",
             })
         );
@@ -332,7 +337,11 @@ mod tests {
         #[test]
         fn chat_messages_stay_within_the_limits_whatever_strangers_write(
             name in any::<String>(),
-            answer in prop_oneof![any::<String>(), "[<>&@#!:/.a-z*_\\[\\]()|~`]{0,40}", "[\u{10000}-\u{10050}&]{240,400}"],
+            answer in prop_oneof![
+                any::<String>(),
+                "[<>&@#!:/.a-z*_\\[\\]()|~`]{0,40}",
+                "[\u{10000}-\u{10050}&]{240,400}",
+            ],
             count in 0..40_usize,
         ) {
             let mut event = event("booking.created");
