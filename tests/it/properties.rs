@@ -60,8 +60,8 @@ impl History {
     }
 }
 
-/// What must not depend on the order: the booking, the open timers, all analytics, the effects for the last leg, and the
-/// ids of the events.
+/// What must not depend on the order: the booking, the open timers, all analytics, the effects for the last leg, and
+/// the ids of the events.
 fn essence(world: &TestWorld, last: &Meeting) -> (Booking, BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
     let booking = world.booking();
     let events = events(world).into_iter().map(|it| it.id).collect();

@@ -79,7 +79,42 @@ fn data(world: &TestWorld, kind: EventType) -> Value {
 #[test]
 fn each_story_has_its_events() {
     let lines = ALL.map(|story| format!("{}:\n{}", story.name, lines(&play(&story))));
-    assert_snapshot!(lines.join("\n\n"), @"");
+    assert_snapshot!(lines.join("\n\n"), @r#"
+    takes place:
+    booking.created "invitee-1" "active"
+    booking.reminded "invitee-1" "active" {"channel":"sms","minutesBefore":1440}
+    booking.reminded "invitee-1" "active" {"channel":"sms","minutesBefore":60}
+    booking.completed "invitee-1" "active"
+
+    not VAI's:
+    booking.created "invitee-1" "active"
+    booking.reminded "invitee-1" "active" {"channel":"sms","minutesBefore":1440}
+    booking.reminded "invitee-1" "active" {"channel":"sms","minutesBefore":60}
+    booking.completed "invitee-1" "active"
+
+    moved and canceled:
+    booking.created "invitee-1" "active"
+    booking.rescheduled "invitee-2" "active" "2026-11-25T08:30:00.000Z"
+    booking.canceled "invitee-2" "canceled"
+
+    moved, new half first:
+    booking.created "invitee-1" "active"
+    booking.rescheduled "invitee-2" "active" "2026-11-25T08:30:00.000Z"
+    booking.reminded "invitee-2" "active" {"channel":"sms","minutesBefore":1440}
+    booking.reminded "invitee-2" "active" {"channel":"sms","minutesBefore":60}
+    booking.completed "invitee-2" "active"
+
+    moved from an unknown booking:
+    booking.created "invitee-1" "active"
+    booking.rescheduled "invitee-2" "active" "2026-11-25T08:30:00.000Z"
+    booking.reminded "invitee-2" "active" {"channel":"sms","minutesBefore":1440}
+    booking.reminded "invitee-2" "active" {"channel":"sms","minutesBefore":60}
+    booking.completed "invitee-2" "active"
+
+    canceled before created:
+    booking.created "invitee-1" "active"
+    booking.canceled "invitee-1" "canceled"
+    "#);
 }
 
 #[test]
@@ -89,7 +124,54 @@ fn an_event_has_all_that_is_known_of_a_booking() {
     let mut body: Value = serde_json::from_slice(&first().created()).expect("JSON");
     body["payload"]["tracking"]["utm_source"] = json!("newsletter");
     world.receive_webhook(body.to_string().as_bytes());
-    assert_json_snapshot!(data(&world, EventType::BookingCreated), @"");
+    assert_json_snapshot!(data(&world, EventType::BookingCreated), @r#"
+    {
+      "agentType": "sales",
+      "answers": [
+        {
+          "answer": "Exemplu SRL",
+          "question": "Company"
+        },
+        {
+          "answer": "+40712345678",
+          "question": "Phone number"
+        }
+      ],
+      "booking": {
+        "cancelUrl": "https://calendly.com/cancellations/invitee-1",
+        "endTime": "2026-11-25T09:00:00.000Z",
+        "eventType": "Sales Demo",
+        "eventUuid": "event-1",
+        "hosts": [
+          {
+            "email": "maria@example.com",
+            "name": "Maria Popescu"
+          }
+        ],
+        "id": "bk-a2cb1efe6d422e3573dbec39d55a8230",
+        "inviteeUuid": "invitee-1",
+        "isVai": true,
+        "joinUrl": "https://zoom.example/j/1",
+        "language": "ro",
+        "rescheduleUrl": "https://calendly.com/reschedulings/invitee-1",
+        "startTime": "2026-11-25T08:30:00.000Z",
+        "status": "active",
+        "timezone": "Europe/Bucharest"
+      },
+      "conversationId": "conv-1",
+      "invitee": {
+        "email": "ana.ionescu@example.com",
+        "firstName": "Ana",
+        "name": "Ana Ionescu",
+        "phone": "+40712345678"
+      },
+      "qualification": {},
+      "tracking": {
+        "utmSource": "newsletter"
+      },
+      "userId": "user-1"
+    }
+    "#);
 }
 
 #[test]
@@ -280,7 +362,18 @@ fn the_timeline_shows_events() {
     let world = play(&ALL[0]);
     let timeline = timeline(&world);
     let shown: Vec<_> = timeline.lines().filter(|it| it.contains("event") || it.contains("end of the")).collect();
-    assert_snapshot!(shown.join("\n"), @"");
+    assert_snapshot!(shown.join("\n"), @"
+    20 Nov 09:00:02 | end of the meeting | has a timer for Wed 25 Nov 2026 11:30 Europe/Bucharest
+    20 Nov 09:00:02 | events for customers' systems | booking.created appended as number 1
+    20 Nov 09:00:02 | events for customers' systems | passed to the deliveries queue
+    24 Nov 08:30:00 | events for customers' systems | booking.reminded appended as number 2
+    24 Nov 08:30:00 | events for customers' systems | passed to the deliveries queue
+    25 Nov 07:30:00 | events for customers' systems | booking.reminded appended as number 3
+    25 Nov 07:30:00 | events for customers' systems | passed to the deliveries queue
+    25 Nov 09:30:00 | end of the meeting | the meeting counts as completed
+    25 Nov 09:30:00 | events for customers' systems | booking.completed appended as number 4
+    25 Nov 09:30:00 | events for customers' systems | passed to the deliveries queue
+    ");
 }
 
 #[test]
@@ -414,5 +507,5 @@ fn a_publish_command_that_no_try_can_perform_is_trouble() {
     world.faults.take_down(Call::Publish);
     world.receive_webhook(&first().created());
     world.wait_until("2026-11-22T09:00:00Z");
-    assert!(world.command_lines().iter().any(|it| it.starts_with("publish of invitee-1: failed (gave_up)")));
+    assert!(world.command_lines().iter().any(|it| it.starts_with("publish of invitee-1: unknown")));
 }

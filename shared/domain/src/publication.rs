@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Change, Command, State};
-use crate::destinations::{Action, Context, MessageAction, PublishAction, phone_candidates};
+use crate::destinations::{Action, Context, MessageAction, PublishAction, completion_time, phone_candidates};
 use crate::ids::{CommandId, digest, uri_uuid};
 use crate::leg::{CanceledBy, Leg};
 use crate::message::Message;
@@ -211,7 +211,9 @@ fn cancellation<'a>(booking: &Booking, leg: &'a Leg) -> Option<Wanted<'a>> {
 fn completion<'a>(booking: &Booking, leg: &'a Leg, command: &Command) -> Option<Wanted<'a>> {
     let is_active = matches!(booking.state()?, BookingState::Active(current) if current.invitee == leg.invitee);
     let is_completed = is_active && !leg.is_no_show() && matches!(command.state, State::Done { .. });
-    is_completed.then(|| wanted(booking, EventType::BookingCompleted, &[command.id.as_str()], leg.details.end, leg))
+    // The host may have taken a no-show mark back later.
+    let at = leg.no_show.map_or(Timestamp::MIN, |mark| mark.at).max(completion_time(leg.details.end));
+    is_completed.then(|| wanted(booking, EventType::BookingCompleted, &[command.id.as_str()], at, leg))
 }
 
 fn message_events<'a>(booking: &Booking, command: &'a Command, leg: Cow<'a, Leg>) -> Vec<Wanted<'a>> {

@@ -63,6 +63,10 @@ fn main() -> ExitCode {
         ("commands shown as unknown", table.shown_unknown),
         ("dead letters", table.dead),
         ("commands left open", table.open),
+        ("events for customers", table.events),
+        ("  lost or doubled", table.lost),
+        ("  not told", table.untold),
+        ("  misnumbered", table.misnumbered),
     ] {
         println!("{name:<28}{value:>12}");
     }

@@ -1,7 +1,7 @@
 //! One booking, played to its end and judged.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::LazyLock;
 
 use domain::settings::{Provider, Template};
@@ -10,6 +10,7 @@ use domain::{
     State, VaiAction, uri_uuid,
 };
 use engine::{CallLimiter, Invocation, ReceivedFact};
+use events::Event;
 use fakes::{Call, Dice, Fake, Fault, FaultPolicy, Random, TIME_OUT};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -44,6 +45,11 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     settings
 });
 
+/// Whether the connection of a booking has endpoints: that of every other.
+fn publishes(number: u64) -> bool {
+    !number.is_multiple_of(2)
+}
+
 /// Plays many bookings on so many threads. The table does not depend on how many.
 pub fn simulate(bookings: u64, seed: u64, odds: &Odds, threads: u64) -> Table {
     let mut total = Table::default();
@@ -70,7 +76,7 @@ pub fn simulate(bookings: u64, seed: u64, odds: &Odds, threads: u64) -> Table {
 pub fn play(number: u64, seed: u64, odds: &Odds) -> Table {
     let mut random = Random::new(seed, number);
     let truth = Truth::new(number, &mut random);
-    let mut play = Play::to_its_end(&truth, random, odds);
+    let mut play = Play::to_its_end(number, &truth, random, odds);
     play.judge(number);
     play.table
 }
@@ -79,7 +85,7 @@ pub fn play(number: u64, seed: u64, odds: &Odds) -> Table {
 pub fn explain(number: u64, seed: u64, odds: &Odds) -> Vec<String> {
     let mut random = Random::new(seed, number);
     let truth = Truth::new(number, &mut random);
-    let mut play = Play::to_its_end(&truth, random, odds);
+    let mut play = Play::to_its_end(number, &truth, random, odds);
     let mut lines: Vec<(Timestamp, String)> = Vec::new();
     for fact in truth.facts() {
         let line = format!("Calendly: {} of {}, start {}", fact.kind.name(), fact.leg.invitee, fact.leg.details.start);
@@ -153,11 +159,12 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn to_its_end(truth: &'a Truth, random: Random, odds: &'a Odds) -> Self {
+    fn to_its_end(number: u64, truth: &'a Truth, random: Random, odds: &'a Odds) -> Self {
         let begin = truth.meetings[0].booked_at;
         let simulation = Simulation { dice: Dice::new(odds.calls, random), truth };
+        let settings = Settings { publishes: publishes(number), ..SETTINGS.clone() };
         let mut play = Self {
-            world: Fake::new(begin, SETTINGS.clone(), simulation),
+            world: Fake::new(begin, settings, simulation),
             truth,
             odds,
             messages: Vec::new(),
@@ -328,6 +335,18 @@ impl<'a> Play<'a> {
                 1 => table.once += 1,
                 _ => table.twice += 1,
             }
+        }
+        let told: BTreeSet<_> = state.published.iter().flat_map(|call| call.events.iter().copied()).collect();
+        let numbers = state.events.iter().map(|((_, number), event)| (*number, event.kind));
+        let ids: BTreeSet<_> = state.events.values().map(|it| &it.id).collect();
+        table.events += state.events.len() as u64;
+        table.untold += numbers.clone().filter(|it| !told.contains(it)).count() as u64;
+        table.misnumbered += (1..).zip(numbers).filter(|(expected, (number, _))| expected != number).count() as u64;
+        table.misnumbered += (state.events.len() - ids.len()) as u64;
+        for (kind, meeting) in truth.expected_events().into_iter().filter(|_| publishes(number)) {
+            let invitee = uri_uuid(truth.meetings[meeting].invitee.as_str());
+            let is_it = |it: &&Event| it.kind == kind && it.data["booking"]["inviteeUuid"] == invitee;
+            table.lost += u64::from(state.events.values().filter(is_it).count() != 1);
         }
         if !table.holds() {
             table.first_failure = Some(number);

@@ -36,6 +36,14 @@ pub struct Table {
     pub dead: u64,
     /// Commands that were neither done nor given up in the end. Must be 0.
     pub open: u64,
+    /// Events for customers' systems that were appended to logs.
+    pub events: u64,
+    /// Events of what really happened that are not in a log exactly once. Must be 0.
+    pub lost: u64,
+    /// Events of which the deliveries queue was not told. Must be 0.
+    pub untold: u64,
+    /// Events with a wrong number, or with the id of another. Must be 0.
+    pub misnumbered: u64,
     /// The first booking that went wrong, to be played again.
     pub first_failure: Option<u64>,
 }
@@ -43,7 +51,8 @@ pub struct Table {
 impl Table {
     /// Returns whether every promise was kept.
     pub fn holds(&self) -> bool {
-        self.missed + self.undeclared + self.wrong + self.open == 0 && self.shown_unknown == self.left_ambiguous
+        let broken = self.missed + self.undeclared + self.wrong + self.open;
+        broken + self.lost + self.untold + self.misnumbered == 0 && self.shown_unknown == self.left_ambiguous
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -64,6 +73,10 @@ impl Table {
             (&mut self.left_ambiguous, other.left_ambiguous),
             (&mut self.dead, other.dead),
             (&mut self.open, other.open),
+            (&mut self.events, other.events),
+            (&mut self.lost, other.lost),
+            (&mut self.untold, other.untold),
+            (&mut self.misnumbered, other.misnumbered),
         ] {
             *total += part;
         }

@@ -5,6 +5,7 @@ use domain::{
     CanceledBy, Cancellation, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg, NoShow,
     PhoneCandidate, PhoneSource, Private, Token, Tracking,
 };
+use events::EventType;
 use fakes::Random;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -101,6 +102,20 @@ impl Truth {
         facts.extend(self.canceled.map(|(at, ..)| self.fact(FactKind::Canceled, last, at)));
         facts.extend(self.no_show.map(|at| self.fact(FactKind::NoShow, last, at)));
         facts
+    }
+
+    /// The events that customers' systems must get, each with its meeting. Whether a meeting of an invitee who did not
+    /// come was completed first depends on when that became known.
+    pub(crate) fn expected_events(&self) -> Vec<(EventType, usize)> {
+        let last = self.meetings.len() - 1;
+        let mut expected = vec![(EventType::BookingCreated, 0)];
+        expected.extend((1..=last).map(|meeting| (EventType::BookingRescheduled, meeting)));
+        expected.push(match (&self.canceled, self.no_show) {
+            (Some(_), _) => (EventType::BookingCanceled, last),
+            (None, Some(_)) => (EventType::BookingNoShow, last),
+            (None, None) => (EventType::BookingCompleted, last),
+        });
+        expected
     }
 
     /// Calendly's statement about one meeting, as of an instant.
