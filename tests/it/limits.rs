@@ -86,6 +86,26 @@ fn the_largest_decision_leaves_20_rows_of_a_transaction_free() {
 }
 
 #[test]
+fn events_that_do_not_fit_follow_in_the_next_decision() {
+    let settings = Settings { publishes: true, ..Settings::default() };
+    let mut meetings = vec![Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z")];
+    for number in 2..=20 {
+        let at = |hour: &str| format!("2026-11-{hour}:{number:02}:00Z");
+        meetings.push(meetings[meetings.len() - 1].moved(number, &at("20T10"), &at("25T09")));
+    }
+    let facts: Vec<_> = meetings.iter().map(|it| fact_of(&it.created())).collect();
+    let mut snapshot = Snapshot::empty(BookingId::new("bk-1"), ConnectionName::default());
+    let now = meetings[19].booked;
+    let first = decide_and_apply(&mut snapshot, &facts, &settings, now);
+    assert_eq!((first.events.len(), first.is_partial), (16, true));
+    let second = decide_and_apply(&mut snapshot, &[], &settings, now);
+    assert_eq!((second.events.len(), second.is_partial), (4, false));
+    let numbers: Vec<_> = first.events.iter().chain(&second.events).map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+    assert!(decide(&snapshot, &[], &settings, now).is_empty());
+}
+
+#[test]
 fn what_is_due_first_is_withdrawn_first() {
     let settings = largest_settings();
     let first = Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z");

@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use wire::intake::{Envelope, Source};
 
 use crate::payload::{EMAIL, Meeting, NAME, NOTES, PHONE, at};
+use crate::publication::publish;
 use crate::schedule::{Instance, demo};
 use crate::stories::ALL;
 use crate::webhook::call_from_every_provider;
@@ -100,6 +101,7 @@ fn no_log_line_holds_anything_personal() {
     let log = log_of(|| {
         for story in ALL {
             story.play(|_| {});
+            story.play(|world| publish(world));
             for number in [2, 5, 9] {
                 for fault in [Fault::Killed { has_effect: true }, Fault::Fails] {
                     story.play(|world| world.faults.at_call(number, fault));

@@ -201,6 +201,53 @@ async fn a_commit_is_one_call_and_once_a_minute_a_pulse_that_may_fail() {
     assert_eq!(service.names(), ["TransactWriteItems", "PutItem"]);
 }
 
+#[tokio::test]
+async fn settings_and_whether_the_connection_publishes_are_one_read() {
+    let publishing = row("publishing.v1", &json!({ "doc": r#"{"publishes":true}"# }));
+    let rows = |rows: Value| (200, json!({ "Responses": { "table": rows } }));
+    let service = Service::new(vec![rows(json!([])), ok(), rows(json!([publishing]))]);
+    let connection = ConnectionName::default();
+    let publishes = async || service.table.load_settings(&connection).await.expect("settings").publishes;
+    assert!(!publishes().await && !publishes().await);
+    let call = service.calls.try_recv().expect("a call");
+    assert_eq!(call.name, "BatchGetItem");
+    assert_eq!(call.body["RequestItems"]["table"]["Keys"].as_array().map(Vec::len), Some(2));
+    service.table.set_publishing(&connection, true).await.expect("written");
+    assert!(publishes().await, "the writer sees its own change at once");
+    assert_eq!(service.names(), ["PutItem", "BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn events_are_written_with_their_booking_each_if_its_number_is_free() {
+    let service = Service::new(vec![ok(), ok()]);
+    let settings = Settings { publishes: true, ..Settings::default() };
+    let before = snapshot("bk-1");
+    let decision = decide(&before, &[created("I1", START)], &settings, at(NOW));
+    let commit = async |decision| {
+        service.table.commit_decision(decision, &[]).await.expect("a commit");
+        let call = service.calls.try_recv().expect("a call");
+        let items = call.body["TransactItems"].as_array().expect("items").iter();
+        items.map(|it| it["Put"].clone()).collect::<Vec<_>>()
+    };
+    let puts = commit(&decision).await;
+    let find = |pk: &str, sk: &str| {
+        let is_it = |it: &&Value| it["Item"]["pk"]["S"] == pk && it["Item"]["sk"]["S"] == sk;
+        puts.iter().find(is_it).unwrap_or_else(|| panic!("no row {pk} {sk}"))
+    };
+    let event = find("default#log#booking/bk-1", "e#00000001");
+    assert_eq!(event["ConditionExpression"], "attribute_not_exists(pk)");
+    let expiry = |row: &Value| row["Item"]["expires_at"].clone();
+    assert_eq!(expiry(event), expiry(find("default#bk-1", "1#booking")));
+
+    // A booking from before the connection had an endpoint: what has happened counts as known.
+    let old = domain::Snapshot { events: None, ..before.after(&decision) };
+    let known = decide(&old, &[], &settings, at(NOW));
+    let puts = commit(&known).await;
+    assert_eq!((puts.len(), known.events.len()), (1, 0), "the booking alone");
+    assert_eq!(puts[0]["ConditionExpression"], "rev = :was");
+    assert!(puts[0]["Item"]["log"]["S"].as_str().is_some_and(|log| log.starts_with(r#"{"last":0,"known":["evt_"#)));
+}
+
 /// A row as the service answers it.
 fn row(kind: &str, attributes: &Value) -> Value {
     let mut row = json!({ "pk": { "S": "default#x" }, "sk": { "S": "x" }, "kind": { "S": kind } });

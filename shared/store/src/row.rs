@@ -642,6 +642,51 @@ mod tests {
     }
 
     #[test]
+    fn an_event_and_whether_a_connection_publishes() {
+        let connection = ConnectionName::default();
+        let event = Event {
+            id: "evt_1".to_owned(),
+            kind: events::EventType::BookingCreated,
+            at: at("2026-11-20T10:00:00Z"),
+            data: json!({ "booking": { "id": "bk-1" } }),
+        };
+        let stream = Stream::Booking("bk-1".to_owned());
+        let row = logged_event(&connection, &stream, 7, &event, Some(at("2027-02-18T10:30:00Z")));
+        assert_eq!(read::<Event>(&row).expect("an event"), event);
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"id":"evt_1","type":"booking.created","at":"2026-11-20T10:00:00Z","data":{"booking":{"id":"bk-1"}}}
+        expires_at: N 1802946600
+        kind: event.v1
+        pk: default#log#booking/bk-1
+        sk: e#00000007
+        "#);
+        let row = publishing(&connection, true);
+        assert!(read_publishing(&row).expect("an answer"));
+        insta::assert_snapshot!(show(row), @r#"
+        doc: {"publishes":true}
+        kind: publishing.v1
+        pk: default#endpoints
+        sk: publishing
+        "#);
+    }
+
+    #[test]
+    fn what_is_known_of_the_log_is_an_attribute_of_the_booking() {
+        let settings = Settings { publishes: true, ..Settings::default() };
+        let fact = created("I1", "2026-11-20T10:00:00Z");
+        let decision = decide(&snapshot("bk-1"), &[fact], &settings, at("2026-11-01T08:00:00Z"));
+        let mut row = decided_booking(&decision, None);
+        let log = decision.log.expect("a log");
+        let id = &decision.events[0].1.id;
+        assert_eq!(text(&row, "log").expect("a text"), format!(r#"{{"last":1,"known":["{id}"]}}"#));
+        assert_eq!(read_log(&row).expect("a log"), Some(log));
+        row.insert("log".to_owned(), string("{"));
+        assert!(read_log(&row).is_err());
+        row.remove("log");
+        assert_eq!(read_log(&row).expect("no log"), None);
+    }
+
+    #[test]
     fn a_command() {
         let booking = BookingId::new("bk-1");
         let start = at("2026-11-20T10:00:00Z");
