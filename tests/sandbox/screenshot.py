@@ -17,8 +17,8 @@ from playwright.sync_api import Error, sync_playwright
 WIDTHS = {"inbox.png": 1440, "inbox-narrow.png": 390}
 # Unfilled placeholders of template engines.
 PLACEHOLDERS = ("{{", "{%")
-# Shows the full length of each conversation.
-UNROLLED = ".talk { max-height: none !important }"
+# Shows the full length of each conversation, and all webhooks.
+UNROLLED = ".talk, .hooks { max-height: none !important }"
 # The time until all frames have their final height.
 SETTLE_MS = 700
 
@@ -38,13 +38,13 @@ def main(url, folder):
             page.on("console", lambda it: it.type in ("error", "warning") and problems.append(f"console: {it.text}"))
             page.on("pageerror", lambda it: problems.append(f"the page's script: {it}"))
             # Read before the page, which may then show more, but not less.
-            inbox = page.request.get(f"{url}/inbox.json").json()
+            inbox, receivers = (page.request.get(f"{url}/{it}.json").json() for it in ("inbox", "receiver"))
             # The page polls, so the network is never idle.
             page.goto(url, wait_until="load")
             page.wait_for_function("document.getElementById('counts').textContent !== ''", timeout=10_000)
             page.add_style_tag(content=UNROLLED)
             page.wait_for_timeout(SETTLE_MS)
-            problems += [f"at {width} pixels: {it}" for it in check(page, inbox)]
+            problems += [f"at {width} pixels: {it}" for it in check(page, inbox, receivers)]
             page.screenshot(path=folder / name, full_page=True)
             page.close()
         browser.close()
@@ -54,18 +54,21 @@ def main(url, folder):
     return 1 if problems else 0
 
 
-def check(page, inbox):
+def check(page, inbox, receivers):
     """Yields the problems of the page."""
-    shown = {css: page.locator(css).count() for css in (".bubble.in", ".bubble.out", ".cut", ".mail", ".mail iframe")}
     expected = {
         ".bubble.in": len(inbox["sms"]),
         ".bubble.out": len(inbox["replies"]),
         ".cut": sum(len(one["measure"]["breaks"]) for one in inbox["sms"]),
         ".mail": len(inbox["emails"]),
         ".mail iframe": sum(bool(one["html"]) for one in inbox["emails"]),
+        ".receiver": len(receivers),
+        ".hook": sum(len(one["deliveries"]) for one in receivers.values()),
     }
-    for css in (css for css in shown if shown[css] < expected[css]):
-        yield f"{shown[css]} of {expected[css]} “{css}” are shown"
+    for css, count in expected.items():
+        shown = page.locator(css).count()
+        if shown < count:
+            yield f"{shown} of {count} “{css}” are shown"
     texts = [frame.evaluate("document.body ? document.body.innerText : ''") for frame in page.frames]
     texts += [one[part] or "" for one in inbox["emails"] for part in ("subject", "text")]
     for text in texts:

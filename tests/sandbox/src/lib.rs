@@ -2,8 +2,8 @@
 //! Amazon SES) and the VAI Portal.
 //!
 //! Each simulated service has state and refuses what the real one refuses. Faults can be ordered for each (`faults`).
-//! `/people` does what a person does on Calendly's pages, `/control` changes the sandbox, and `/`, `/inbox.json` and
-//! `/calendly.json` show what was received.
+//! `/people` does what a person does on Calendly's pages, `/control` changes the sandbox, and `/`, `/inbox.json`,
+//! `/calendly.json` and `/receiver.json` show what was received.
 //!
 //! | path | simulates | module |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | `/brevo` | `https://api.brevo.com` | `brevo` |
 //! | `/ses` | `https://email.eu-west-1.amazonaws.com` | `ses` |
 //! | `/vai` | the VAI Portal's own API | `vai` |
+//! | `/receiver` | a customer's receiver of our webhooks | `receiver` |
 #![expect(
     clippy::disallowed_methods,
     reason = "the sandbox uses the real clock, its own HTTP client and background tasks"
@@ -35,10 +36,12 @@ mod phones;
 mod random;
 mod rate;
 mod receipts;
+mod receiver;
 mod replies;
 mod segments;
 mod ses;
 mod settings;
+mod signature;
 mod sms;
 mod twilio;
 mod vai;
@@ -94,6 +97,7 @@ fn routes(world: World) -> Router {
         .nest("/vai", misbehave::guard(vai::routes(), &world, Target::Vai))
         .merge(people::routes())
         .merge(replies::routes())
+        .merge(receiver::routes())
         .merge(control::routes())
         .merge(inbox::routes())
         .with_state(world)

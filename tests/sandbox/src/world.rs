@@ -1,7 +1,7 @@
 //! The sandbox's state, and the handle to it that every request handler gets.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,6 +17,7 @@ use crate::{
     random::SeededRandom,
     rate::Rate,
     receipts::Attempt,
+    receiver::Receiver,
     settings::Settings,
     sms::{Handsets, Reply, Sms},
 };
@@ -79,6 +80,8 @@ pub(crate) struct State {
     pub(crate) vai: Vec<VaiCall>,
     /// VAI's answers by path and idempotency key.
     pub(crate) vai_answers: HashMap<(String, String), Value>,
+    /// The customer's receivers by name.
+    pub(crate) receivers: BTreeMap<String, Receiver>,
     /// The number of resets. A delivery that began before a reset stops.
     pub(crate) generation: u64,
 }

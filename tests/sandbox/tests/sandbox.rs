@@ -11,6 +11,8 @@ mod client;
 mod mail;
 #[path = "parts/phones.rs"]
 mod phones;
+#[path = "parts/receiver.rs"]
+mod receiver;
 
 use std::time::Duration;
 
