@@ -27,6 +27,8 @@ run: ## Starts the whole stack on this machine and plays a story on it; Ctrl-C s
 test: ## Every test, then the story end to end on a stack of its own
 	@$(TOOLS)
 	@$(MAKE) --no-print-directory verify-signatures
+	@$(TOOLS) emulator
+	.tools/emulator/bin/python -m unittest discover -s tests/stack
 	$(CARGO) test --workspace
 	$(PYTHON) tests/stack/run.py --check
 

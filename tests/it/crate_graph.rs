@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 use runtime::telemetry::OUR_CRATES;
 
-struct Graph {
+pub(crate) struct Graph {
     names: BTreeMap<PackageId, String>,
     edges: BTreeMap<PackageId, Vec<PackageId>>,
     members: BTreeMap<String, PackageId>,
 }
 
 impl Graph {
-    fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let metadata = MetadataCommand::new().exec().expect("cargo metadata");
         let names: BTreeMap<_, _> = metadata.packages.iter().map(|it| (it.id.clone(), it.name.to_string())).collect();
         let members = metadata.workspace_members.iter().map(|id| (names[id].clone(), id.clone())).collect();
@@ -29,7 +29,7 @@ impl Graph {
         Self { names, edges, members }
     }
 
-    fn reaches(&self, member: &str) -> BTreeSet<String> {
+    pub(crate) fn reaches(&self, member: &str) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
         let mut open = vec![self.members[member].clone()];
         while let Some(id) = open.pop() {
@@ -42,7 +42,7 @@ impl Graph {
         seen.iter().map(|id| self.names[id].clone()).collect()
     }
 
-    fn needs(&self, member: &str) -> BTreeSet<String> {
+    pub(crate) fn needs(&self, member: &str) -> BTreeSet<String> {
         self.edges[&self.members[member]].iter().map(|id| self.names[id].clone()).collect()
     }
 
@@ -122,7 +122,7 @@ const PURE: &[&str] =
     &["events", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
 
 /// The functions that are deployed.
-const FUNCTIONS: [&str; 5] = ["webhook", "processor", "reminder", "schedule", "dispatcher"];
+pub(crate) const FUNCTIONS: [&str; 5] = ["webhook", "processor", "reminder", "schedule", "dispatcher"];
 
 /// Crates for development, which nothing that is deployed may reach.
 const FOR_DEVELOPMENT: [&str; 9] =

@@ -270,7 +270,7 @@ fn every_function_is_built_deployed_and_logged() {
         for (file, start, wanted) in [
             ("Makefile", "FUNCTIONS :=", name.clone()),
             ("tests/stack/stack.py", "FUNCTIONS =", format!("\"{name}\"")),
-            ("tests/it/crate_graph.rs", "const FUNCTIONS:", format!("\"{name}\"")),
+            ("tests/it/crate_graph.rs", "pub(crate) const FUNCTIONS:", format!("\"{name}\"")),
             ("shared/runtime/src/telemetry.rs", "    \"", format!("\"{name}\"")),
             ("template.yaml", "      CodeUri:", format!("target/package/{name}/")),
             ("template.yaml", "                  Dimensions: [{ Name: FunctionName,", format!("!Ref {resource} }}")),

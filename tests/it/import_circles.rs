@@ -11,12 +11,12 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree, Visibility};
 
 /// A module's path within its crate: `["scheduling", "form"]`; empty for the crate root.
-type ModulePath = Vec<String>;
+pub(crate) type ModulePath = Vec<String>;
 
-struct Module {
+pub(crate) struct Module {
     file: PathBuf,
     path: ModulePath,
-    items: Vec<Item>,
+    pub(crate) items: Vec<Item>,
     /// Names of the items defined here.
     defined: BTreeSet<String>,
     /// Names brought in by `use`, with the paths that they stand for.
@@ -24,12 +24,12 @@ struct Module {
 }
 
 /// A crate's modules, by their paths.
-struct Crate {
-    modules: BTreeMap<ModulePath, Module>,
+pub(crate) struct Crate {
+    pub(crate) modules: BTreeMap<ModulePath, Module>,
 }
 
 impl Crate {
-    fn read(root: &Path) -> Self {
+    pub(crate) fn read(root: &Path) -> Self {
         let mut krate = Self { modules: BTreeMap::new() };
         let source = fs::read_to_string(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
         let file = syn::parse_file(&source).unwrap_or_else(|error| panic!("{}: {error}", root.display()));

@@ -15,6 +15,7 @@ mod personal;
 mod properties;
 mod publication;
 mod race;
+mod roles;
 mod schedule;
 mod stories;
 mod webhook;

@@ -1,5 +1,6 @@
 """Starts ministack, and adds what it ignores in our template. Runs in .tools/emulator."""
 
+import iam
 from ministack import app
 from ministack.services import dynamodb, scheduler
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
@@ -39,5 +40,9 @@ def convert_numbers(mapping):
 
 adjust("AWS::DynamoDB::Table", after=enable_expiry)
 adjust("AWS::Lambda::EventSourceMapping", before=convert_numbers)
+adjust("AWS::Lambda::EventSourceMapping", before=iam.check_event_source)
+adjust("AWS::Lambda::Function", after=iam.check_logging)
+adjust("AWS::IAM::Role", after=iam.write_permissions)
+iam.start()
 
 app.main()

@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 
+import roles
 import tools
 from play import play
-from stack import Failed, Stack
+from stack import FUNCTIONS, Failed, Stack
 
 PICTURES = tools.ROOT / ".local/pictures"
 NO_BROWSER = 3  # what screenshot.py exits with
@@ -39,6 +40,7 @@ def main():
             messages, count = stack.show_messages()
             tools.say(f"all {count} messages, in every language and by every channel, are shown on {messages}/")
             if given.check:
+                check_roles(stack)
                 check_pages({"story": stack.sandbox, "messages": messages})
                 test_adapters(stack)
             else:
@@ -51,6 +53,17 @@ def main():
         sys.exit(130 if given.check else 0)
     except Failed as failure:
         sys.exit(f"\n{failure}")
+
+
+def check_roles(stack):
+    """Fails if the functions' roles do not permit what the functions did. Shows the permissions that the story did not
+    need: some are for what seldom happens. Those that no code needs are found by tests/it/roles.rs."""
+    if silent := roles.silent_functions(stack.folder, FUNCTIONS):
+        raise Failed(f"the story holds no role of {', '.join(silent)}: they called nothing, or IAM is not enforced (iam.py)")
+    stack.check_refusals()
+    for role, permission in roles.unused_permissions(stack.folder):
+        print(f"not needed by the story: {permission} ({role})")
+    tools.say("each function's role permits what it did")
 
 
 def check_pages(pages):

@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from roles import refusals
 from tools import ROOT, install, say
 
 FUNCTIONS = ["webhook", "processor", "reminder", "schedule"]
@@ -73,8 +74,10 @@ class Stack:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, _kind, failure, _trace):
         self.stop()
+        if failure is None or isinstance(failure, Failed):
+            self.check_refusals(failure)
 
     def up(self):
         self.folder.parent.mkdir(exist_ok=True)
@@ -103,6 +106,7 @@ class Stack:
         python = install("emulator") / "bin/python"
         say(f"starting the AWS emulator on {self.endpoint}")
         env = self._bare_env() | {
+            "AUTH": "true",  # a function may do what its role permits
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.emulator_port),
             "IOT_MTLS_ENABLED": "0",  # otherwise it listens on all network interfaces
@@ -269,6 +273,11 @@ class Stack:
         group = f"/aws/lambda/{STACK}-{function}"
         events = self.aws("logs", "Logs_20140328.FilterLogEvents", logGroupName=group)["events"]
         return [one["message"] for one in events]
+
+    def check_refusals(self, failure=None):
+        """Fails if a role did not permit a call. Names the calls after a failure too: they may be its reason."""
+        if refused := refusals(self.folder):
+            raise Failed("\n".join([*filter(None, [failure and str(failure)]), *refused])) from None
 
     def stop(self):
         """Stops the started processes, newest first, each with its own child processes."""
