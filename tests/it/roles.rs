@@ -15,7 +15,7 @@ use crate::import_circles::Crate;
 /// A query of an index needs a permission of its own.
 const INDEX_QUERY: &str = "dynamodb:Query of an index";
 
-/// What a function reaches in the crates that it shares with others, but does not do, and why. Its role does not permit it.
+/// What a function reaches in shared crates but does not do, and why. Its role does not permit it.
 const NOT_DONE: &[(&str, &str, &str)] = &[
     ("processor", "dynamodb:DeleteItem", ENDPOINTS),
     ("processor", INDEX_QUERY, "only queries of the API, deliveries and the operator search"),

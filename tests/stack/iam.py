@@ -1,6 +1,6 @@
 """Completes ministack's enforcement of IAM (AUTH=true), so that a function may do what its role permits, as on AWS.
 
-Writes each decision about a role once to roles.jsonl, and the roles' permissions, for roles.py. Runs in .tools/emulator.
+Writes each decision about a role once to roles.jsonl, and what the roles permit, for roles.py. Runs in .tools/emulator.
 """
 
 import json

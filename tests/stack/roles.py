@@ -1,5 +1,4 @@
-"""Reads what iam.py recorded of the functions' roles on a local stack: calls that were refused, and permissions that no
-call needed."""
+"""Reads what iam.py recorded of a local stack: the calls that were refused, the permissions that no call needed."""
 
 import json
 from fnmatch import fnmatchcase
@@ -15,20 +14,20 @@ def read_record(folder):
 def refusals(folder):
     """Returns a sentence for each call that a role did not permit."""
     return [
-        f"{it['caller']} was refused {it['action']} on {it['resource']}: its role in template.yaml is {logical(it['role'])}"
+        f"{it['caller']} was refused {it['action']} on {it['resource']}: see {logical(it['role'])} in template.yaml"
         for it in read_record(folder)[0]
         if not it["allowed"]
     ]
 
 
 def unused_permissions(folder):
-    """Returns the permissions that no call needed: pairs of a role's logical name and a permission."""
+    """Returns a line for each role with the permissions that no call needed."""
     decisions, permissions = read_record(folder)
-    return [
-        (logical(it["role"]), f"{it['action']} on {short(it['resource'])}")
-        for it in permissions
-        if not any(is_of(one, it) for one in decisions)
-    ]
+    by_role = {}
+    for it in permissions:
+        if not any(is_of(one, it) for one in decisions):
+            by_role.setdefault(logical(it["role"]), []).append(f"{it['action']} on {short(it['resource'])}")
+    return [f"{role}: {', '.join(unused)}" for role, unused in by_role.items()]
 
 
 def is_of(decision, permission):
@@ -49,6 +48,5 @@ def logical(role):
 
 
 def short(arn):
-    """Returns an ARN without partition, region and account."""
-    _, _, service, _, _, resource = arn.split(":", 5)
-    return f"{service} {resource}"
+    """Returns the resource of an ARN."""
+    return arn.split(":", 5)[-1]

@@ -56,14 +56,13 @@ def main():
 
 
 def check_roles(stack):
-    """Fails if the functions' roles do not permit what the functions did. Shows the permissions that the story did not
-    need: some are for what seldom happens. Those that no code needs are found by tests/it/roles.rs."""
+    """Fails if the roles do not permit what the functions did. Shows the permissions that the story did not need: some
+    are for what seldom happens, and tests/it/roles.rs finds those that no code needs."""
     if silent := roles.silent_functions(stack.folder, FUNCTIONS):
-        raise Failed(f"the story holds no role of {', '.join(silent)}: they called nothing, or IAM is not enforced (iam.py)")
+        raise Failed(f"no role of {', '.join(silent)} was checked: they called nothing, or IAM is not enforced")
     stack.check_refusals()
-    for role, permission in roles.unused_permissions(stack.folder):
-        print(f"not needed by the story: {permission} ({role})")
-    tools.say("each function's role permits what it did")
+    tools.say("each function's role permits what it did. These permissions were not needed:")
+    print("\n".join(roles.unused_permissions(stack.folder)))
 
 
 def check_pages(pages):

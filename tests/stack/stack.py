@@ -69,8 +69,8 @@ class Stack:
     def __enter__(self):
         try:
             self.up()
-        except BaseException:
-            self.stop()
+        except BaseException as failure:
+            self.__exit__(None, failure, None)
             raise
         return self
 
