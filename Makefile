@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 CARGO ?= cargo
-FUNCTIONS := webhook processor reminder schedule
+FUNCTIONS := webhook processor reminder schedule dispatcher admin
 
 # Which deployed stack the operator's targets work on: `local` is the one of `make run`, any other is one on AWS.
 STACK ?= local

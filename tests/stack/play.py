@@ -2,7 +2,8 @@
 confirmation and a reminder, moves the meeting and cancels it; Maria, the host, is notified each time. Meanwhile the
 agent books, moves and cancels for Freja in Copenhagen. At the end her phone is off, so an e-mail replaces the SMS. For
 Lin in Taipei, EngageLab refuses the messages and Twilio sends them; she replies STOP and gets no more SMS. Emma does
-not come to her meeting. Every step waits for what the people should see, and fails if they don't."""
+not come to her meeting. A customer's system hears of all this by signed webhooks, fails for a while and ends with every
+event in order (customer.py). Every step waits for what the people should see, and fails if they don't."""
 
 import hashlib
 import hmac
@@ -17,6 +18,7 @@ import urllib.request
 import uuid
 from datetime import datetime, timedelta, timezone
 
+from customer import Customer
 from stack import Failed
 from tools import ROOT
 
@@ -38,6 +40,9 @@ MARIA = "+40722000101"
 def play(stack):
     story = Story(stack)
     story.check_access()
+    customer = Customer(story)
+    customer.register()
+    customer.talk()
     booked = story.book()
     story.expect("vai", "VAI told of the booking", lambda it: it["path"].endswith("/calendly/notify"))
     story.expect("sms", "the confirmation by SMS", lambda it: it["message"] == "confirmation")
@@ -45,6 +50,8 @@ def play(stack):
     story.notice("its host told by SMS", ANA)
     story.expect("vai", "VAI told of the confirmation", lambda it: it["path"].endswith("/calendly/confirmed"))
     story.list_meetings(booked)
+    customer.expect("booking.created", booked["id"])
+    story.say("the customer's system hears of the booking: booking.created")
     story.settle()
     story.must_be(sms=1, notices=1, emails=1, followups=0, analytics=1, notified=1)
     # Until Ana's reminder is due.
@@ -63,11 +70,14 @@ def play(stack):
     story.expect("emails", "and by e-mail (Brevo), with a file for the calendar",
                  lambda it: it["provider"] == "brevo" and it["to"] == ANA["inviteeEmail"] and it["attachments"])  # fmt: skip
     story.news("VAI told of the move", "rescheduled", booked["id"])
+    customer.expect("booking.rescheduled", booked["id"])
+    customer.fail()
     story.cancel(moved)
     story.expect("sms", "the cancellation by SMS",
                  lambda it: it["message"] == "cancellation" and it["to"] == ANA["phone"])  # fmt: skip
     story.expect("followups", "VAI asked to offer help", lambda it: it["user_email"] == ANA["inviteeEmail"])
     story.news("VAI told of the cancellation", "canceled", booked["id"])
+    customer.recover("booking.canceled", booked["id"])
     story.settle()
     expected = {"sms": 9, "notices": 8, "emails": 7, "followups": 1, "analytics": 9, "notified": 3}
     story.must_be(**expected)
@@ -75,6 +85,7 @@ def play(stack):
     story.must_be(**expected)
     story.curl()
     story.must_be(**expected | {"sms": 10, "notices": 9, "analytics": 10})
+    customer.check_bookings(booked["id"])
     story.show(ANA["inviteeName"], moved)
     story.show(LIN["inviteeName"], stopped)
 
@@ -290,7 +301,7 @@ class Story:
             raise Failed(f"the sandbox refused a call: {inbox['refused']}")
         if wrong := [it for it in inbox["receipts"] if it["status"] != 200]:
             raise Failed(f"a receipt was not accepted: {wrong}")
-        for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL"):
+        for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL", "DELIVERIES_DLQ_URL"):
             if self.depth(queue):
                 raise Failed(f"{queue} is not empty")
 

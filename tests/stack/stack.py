@@ -23,7 +23,7 @@ from pathlib import Path
 from roles import refusals
 from tools import ROOT, install, say
 
-FUNCTIONS = ["webhook", "processor", "reminder", "schedule"]
+FUNCTIONS = ["webhook", "processor", "reminder", "schedule", "dispatcher", "admin"]
 PROGRAMS = ["sandbox", "operator"]
 STACK = "vai-calendly-local"
 REGION = "eu-west-1"
@@ -137,6 +137,9 @@ class Stack:
             "BrevoApiUrl": self.sandbox + "/brevo",
             "SesApiUrl": self.sandbox + "/ses",
             "VaiApiUrl": self.sandbox + "/vai",
+            "LoopbackReceivers": f"127.0.0.1:{self.sandbox_port}",
+            # So that a failed delivery is tried again while somebody watches.
+            "RetrySpeed": "20",
             "LogLevel": os.environ.get("LOG_LEVEL", "info"),
         }
         env = self._bare_env()
@@ -233,6 +236,11 @@ class Stack:
     def post(self, path, value=None):
         body = json.dumps(value or {}).encode()
         return _json(_request(self.sandbox + path, body, {"Content-Type": "application/json"}))
+
+    def request(self, method, path, value=None):
+        """Makes a call to the sandbox with any method."""
+        body = None if value is None else json.dumps(value).encode()
+        return _json(_request(self.sandbox + path, body, {"Content-Type": "application/json"}, method))
 
     def api(self, method, path, body=None, headers={}):
         """Calls our own API with its key. Returns (status, answer) for any status. A header that is None is not sent:

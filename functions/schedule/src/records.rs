@@ -68,7 +68,9 @@ impl<P: Ports> Schedule<P> {
     ) -> Result<TimelineView, Refusal> {
         let record = self.find_record(context, &request.booking, &Locale::english()).await?;
         let BookingRecord { booking, facts, commands } = record;
-        let lines = timeline(&booking, &facts, &commands).iter().map(LineView::from).collect();
+        let deliveries = self.store().delivery_records(&context.connection, &booking.id).await;
+        let deliveries = deliveries.map_err(|error| Locale::english().unavailable(&error))?;
+        let lines = timeline(&booking, &facts, &commands, &deliveries).iter().map(LineView::from).collect();
         Ok(TimelineView { booking: booking.id.to_string(), lines })
     }
 

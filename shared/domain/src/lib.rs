@@ -62,4 +62,4 @@ pub use request::{
 };
 pub use scope::Scope;
 pub use settings::Settings;
-pub use timeline::{FactRecord, Line, timeline};
+pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};

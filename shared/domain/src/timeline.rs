@@ -36,8 +36,26 @@ pub struct FactRecord {
     pub received_at: Timestamp,
 }
 
+/// What a customer's endpoint got of a booking: one event, with its attempts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeliveryRecord {
+    /// The endpoint's id.
+    pub endpoint: String,
+    /// The event's type.
+    pub event: String,
+    /// The event's number in the endpoint's sequence of this booking.
+    pub number: u64,
+    /// When each attempt was begun, and how it ended.
+    pub attempts: Vec<(Timestamp, String)>,
+}
+
 /// Lists everything that is known of a booking, in order.
-pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -> Vec<Line> {
+pub fn timeline(
+    booking: &Booking,
+    facts: &[FactRecord],
+    commands: &[Command],
+    deliveries: &[DeliveryRecord],
+) -> Vec<Line> {
     // A request comes before its outcome in the same second.
     let mut lines: Vec<Line> =
         booking.requests().iter().flat_map(|(token, request)| request_lines(booking, token, request)).collect();
@@ -77,9 +95,20 @@ pub fn timeline(booking: &Booking, facts: &[FactRecord], commands: &[Command]) -
             lines.push(Line { at: note.at, what: what.clone(), happened: note_text(booking, command, note, &detail) });
         }
     }
+    lines.extend(deliveries.iter().flat_map(delivery_lines));
     lines.sort_by_key(|line| line.at);
     lines.dedup();
     lines
+}
+
+fn delivery_lines(delivery: &DeliveryRecord) -> impl Iterator<Item = Line> {
+    let DeliveryRecord { endpoint, event, number, attempts } = delivery;
+    let what = format!("endpoint {endpoint}");
+    (1..).zip(attempts).map(move |(attempt, (at, result))| Line {
+        at: *at,
+        what: what.clone(),
+        happened: format!("{event}, its number {number}: attempt {attempt}, {result}"),
+    })
 }
 
 fn fact_line(booking: &Booking, fact: &FactRecord) -> Line {

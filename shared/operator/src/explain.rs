@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use clap::Args;
 use domain::{
-    Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, Leg, Objection, Phone, PhoneSource,
-    Settings, choose_phone, phone_candidates, timeline, uri_uuid,
+    Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, DeliveryRecord, Leg, Objection,
+    Phone, PhoneSource, Settings, choose_phone, phone_candidates, timeline, uri_uuid,
 };
 use engine::{BookingRecord, Store};
 use jiff::Timestamp;
@@ -29,7 +29,8 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     for booking in table.find_bookings(connection, &options.id).await? {
         let Some(record) = table.booking_record(connection, &booking).await? else { continue };
         let objections = load_objections(&table, connection, &record.booking).await?;
-        texts.push(describe(&record, &objections));
+        let deliveries = table.delivery_records(connection, &booking).await?;
+        texts.push(describe(&record, &deliveries, &objections));
     }
     if texts.is_empty() {
         terminal.print_error(format_args!(
@@ -99,7 +100,7 @@ fn describe_source(source: ConsentSource) -> &'static str {
     }
 }
 
-fn describe(record: &BookingRecord, objections: &Objections) -> String {
+fn describe(record: &BookingRecord, deliveries: &[DeliveryRecord], objections: &Objections) -> String {
     let BookingRecord { booking, facts, commands } = record;
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
@@ -127,7 +128,7 @@ fn describe(record: &BookingRecord, objections: &Objections) -> String {
         Some(metadata) => line("made by", &format!("VAI, conversation {}", metadata.conversation_id)),
         None => line("made by", "others, not VAI"),
     }
-    let lines = timeline(booking, facts, commands);
+    let lines = timeline(booking, facts, commands, deliveries);
     let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
     let _ = writeln!(text, "\ntimes are {zone_name}");
     for line in &lines {
@@ -234,7 +235,7 @@ mod tests {
         let objections =
             Objections { sms: Some(Some((Objection::Everything, ConsentSource::Reply))), email: Some(None) };
         let record = BookingRecord { booking, facts: vec![fact], commands: vec![command] };
-        let text = describe(&record, &objections);
+        let text = describe(&record, &[], &objections);
         for part in [
             "booking       bk-1\n",
             "meeting       Sales Demo, Mon 11 Jan 2027 11:00 Europe/Bucharest\n",

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::scheduling::budget::Bucket;
-use domain::{Booking, BookingId, ConnectionName, Decision, Metadata, Private, Token};
+use domain::{Booking, BookingId, ConnectionName, Decision, DeliveryRecord, Metadata, Private, Token};
 use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, PortError, RequestSnapshot, ReserveError};
 use jiff::{SignedDuration, Timestamp};
 
@@ -253,6 +253,14 @@ impl ApiStore for Table {
         booking: &BookingId,
     ) -> Result<Option<BookingRecord>, PortError> {
         Self::booking_record(self, connection, booking).await
+    }
+
+    async fn delivery_records(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+    ) -> Result<Vec<DeliveryRecord>, PortError> {
+        Self::delivery_records(self, connection, booking).await
     }
 
     async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, PortError> {

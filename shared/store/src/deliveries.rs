@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use deliveries::{DeliveryStore, EndpointStore, EventLog, Page, Settlement, Slot};
-use domain::ConnectionName;
+use domain::{BookingId, ConnectionName, DeliveryRecord};
 use endpoints::{Delivery, Endpoint, EndpointId, Health, HourStatistics, Lane, Statistics};
 use engine::{CommitError, PortError};
 use events::{Event, Stream};
@@ -26,6 +26,9 @@ const TRIES: u32 = 8;
 
 /// The pause before a further try: this, times the number of tries so far.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// So many deliveries to an endpoint are in a booking's timeline.
+const MOST_RECORDS: u32 = 100;
 
 /// The counters of an hour are spread over so many rows, because concurrent transactions must not meet in one.
 const SHARDS: u32 = 8;
@@ -146,6 +149,31 @@ impl Table {
 }
 
 impl Table {
+    /// Reads what each endpoint of the connection got of a booking, at most 100 events for each.
+    ///
+    /// # Errors
+    /// The table gave no result.
+    pub async fn delivery_records(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+    ) -> Result<Vec<DeliveryRecord>, PortError> {
+        let stream = Stream::Booking(booking.as_str().to_owned());
+        let mut records = Vec::new();
+        for endpoint in self.list_endpoints(connection).await? {
+            for delivery in self.stream_deliveries(connection, &endpoint.id, &stream, 0, MOST_RECORDS).await? {
+                let attempts = delivery.attempts.iter().map(|attempt| (attempt.at, attempt.result.name()));
+                records.push(DeliveryRecord {
+                    endpoint: endpoint.id.to_string(),
+                    event: delivery.event_type.clone(),
+                    number: delivery.number,
+                    attempts: attempts.collect(),
+                });
+            }
+        }
+        Ok(records)
+    }
+
     /// Reads the encrypted signing keys of a connection, with their revision.
     ///
     /// # Errors

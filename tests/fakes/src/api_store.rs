@@ -1,7 +1,9 @@
 //! The table, as functions with an API use it.
 
 use domain::scheduling::budget::Bucket;
-use domain::{Booking, BookingId, BookingState, ConnectionName, Decision, Metadata, Private, Token, uri_uuid};
+use domain::{
+    Booking, BookingId, BookingState, ConnectionName, Decision, DeliveryRecord, Metadata, Private, Token, uri_uuid,
+};
 use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, PortError, RequestSnapshot, ReserveError};
 use jiff::Timestamp;
 
@@ -134,6 +136,11 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
         booking: &BookingId,
     ) -> Result<Option<BookingRecord>, PortError> {
         Ok(self.call(Call::BookingRecord, |state| state.record(booking)).await?)
+    }
+
+    async fn delivery_records(&self, _: &ConnectionName, _: &BookingId) -> Result<Vec<DeliveryRecord>, PortError> {
+        // The deliveries have a world of their own: tests/deliveries.
+        Ok(self.call(Call::DeliveryRecords, |_| Vec::new()).await?)
     }
 
     async fn count_bookings(&self, _: &ConnectionName, now: Timestamp) -> Result<BookingCounts, PortError> {

@@ -33,6 +33,8 @@ pub enum Call {
     TakePermits,
     FindBookings,
     BookingRecord,
+    /// `ApiStore::delivery_records`
+    DeliveryRecords,
     CountBookings,
     LastWebhook,
     SetPublishing,

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use domain::scheduling::budget::Bucket;
-use domain::{Booking, BookingId, Command, ConnectionName, Decision, EventLog, FactRecord, Metadata, Private, Token};
+use domain::{
+    Booking, BookingId, Command, ConnectionName, Decision, DeliveryRecord, EventLog, FactRecord, Metadata, Private,
+    Token,
+};
 use jiff::Timestamp;
 
 use super::error::{CommitError, PortError};
@@ -127,6 +130,14 @@ pub trait ApiStore {
         connection: &ConnectionName,
         booking: &BookingId,
     ) -> Result<Option<BookingRecord>, PortError>;
+
+    /// Reads what each endpoint of the connection got of a booking: at most 100 events for each. One call of `DynamoDB`
+    /// for the endpoints, and one for each of them.
+    async fn delivery_records(
+        &self,
+        connection: &ConnectionName,
+        booking: &BookingId,
+    ) -> Result<Vec<DeliveryRecord>, PortError>;
 
     /// Counts the bookings. A call per some thousands, for each of three states.
     async fn count_bookings(&self, connection: &ConnectionName, now: Timestamp) -> Result<BookingCounts, PortError>;
