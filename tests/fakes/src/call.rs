@@ -33,7 +33,6 @@ pub enum Call {
     TakePermits,
     FindBookings,
     BookingRecord,
-    /// `ApiStore::delivery_records`
     DeliveryRecords,
     CountBookings,
     LastWebhook,
