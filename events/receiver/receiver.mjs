@@ -127,9 +127,10 @@ async function verify(headers, body) {
 /** Returns the sequence of an event, or nothing: one that a template has changed may have none. */
 function readSequence(event) {
   const it = event?.sequence;
+  const previous = it?.previous ?? null;
   const isOne = typeof it?.stream === "string" && Number.isSafeInteger(it.number) && it.number > 0 &&
-    (it.previous === null || typeof it.previous === "string");
-  return isOne ? it : undefined;
+    (previous === null || typeof previous === "string");
+  return isOne ? { ...it, previous } : undefined;
 }
 
 /** Takes a verified delivery. Returns whether it was there before. */

@@ -93,8 +93,10 @@ def read_key(secret):
 def read_sequence(event):
     """Returns stream, number and previous digest. An event that a template has changed may have none."""
     match event:
-        case {"sequence": {"stream": str(stream), "number": int(number), "previous": str() | None as previous}}:
-            return (stream, number, previous) if number > 0 else (None, None, None)
+        case {"sequence": {"stream": str(stream), "number": int(number), **others}} if number > 0:
+            previous = others.get("previous")
+            if previous is None or isinstance(previous, str):
+                return stream, number, previous
     return None, None, None
 
 

@@ -45,9 +45,9 @@ impl Sequence {
     /// Reads the sequence of an event. One that a template has changed may have none.
     pub(crate) fn read(event: &Value) -> Option<Self> {
         let sequence = event.get("sequence")?;
-        let previous = match sequence.get("previous")? {
-            Value::Null => None,
-            previous => Some(previous.as_str()?.to_owned()),
+        let previous = match sequence.get("previous") {
+            None | Some(Value::Null) => None,
+            Some(previous) => Some(previous.as_str()?.to_owned()),
         };
         let number = sequence.get("number")?.as_u64().filter(|number| *number > 0)?;
         Some(Self { stream: sequence.get("stream")?.as_str()?.to_owned(), number, previous })

@@ -183,11 +183,14 @@ fn body(event_type: &str) -> String {
 fn log(stream: &str, count: usize) -> Vec<String> {
     let mut bodies: Vec<String> = Vec::new();
     for number in 1..=count {
-        let previous = bodies.last().map(|it| format!("sha256:{}", hex::encode(Sha256::digest(it))));
-        let event = json!({
+        let mut event = json!({
             "event": "booking.created", "type": "booking.created", "data": {"text": format!("Ștefan {number}\n")},
-            "sequence": {"stream": stream, "number": number, "previous": previous},
+            "sequence": {"stream": stream, "number": number},
         });
+        // The first event has none.
+        if let Some(before) = bodies.last() {
+            event["sequence"]["previous"] = json!(format!("sha256:{}", hex::encode(Sha256::digest(before))));
+        }
         // Spaces, so that a body that was parsed and written again is another.
         bodies.push(format!(" {event} "));
     }
