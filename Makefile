@@ -121,6 +121,11 @@ invoke-schedule: ## Invokes the local stack's schedule function: make invoke-sch
 tunnel-filter: ## A port for an HTTPS tunnel that passes webhooks to the local stack, and nothing else (PORT=4580)
 	@exec $(PYTHON) tests/stack/env.py local $(PYTHON) tests/stack/tunnel_filter.py $(PORT)
 
+.PHONY: catch
+catch: export WEBHOOK_SECRET := $(SECRET)
+catch: ## Prints the webhooks that arrive on a port, and checks their signatures (PORT=4575 SECRET=whsec_… KEYS_URL=…)
+	@exec $(PYTHON) events/receiver/catch.py $(if $(PORT),--port $(PORT))
+
 .PHONY: bench
 bench: ## What the webhook costs beside an empty function, and a booking beside Calendly: time, memory, size, calls
 	@$(MAKE) --no-print-directory build FUNCTIONS="webhook empty schedule"

@@ -308,11 +308,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         try:
-            length = self.headers.get("content-length") or ""
-            if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY_BYTES:
-                self.close_connection = True
-                raise Refused(413, f"the body has no length, or more than {MAX_BODY_BYTES} bytes")
-            body = self.rfile.read(int(length))
+            body = self.read_body()
             if not self.receiver.is_ready():
                 raise Refused(503, "there is no secret yet: the set-up is not done")
             duplicate = self.receiver.receive(self.receiver.verify(self.headers, body), body)
@@ -321,6 +317,13 @@ class Handler(BaseHTTPRequestHandler):
             self.receiver.count("refused")
             print(f"refused: {refused}", file=sys.stderr, flush=True)
             self.answer(refused.status, {"error": str(refused)})
+
+    def read_body(self):
+        length = self.headers.get("content-length") or ""
+        if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY_BYTES:
+            self.close_connection = True
+            raise Refused(413, f"the body has no length, or more than {MAX_BODY_BYTES} bytes")
+        return self.rfile.read(int(length))
 
     def answer(self, status, body):
         body = json.dumps(body).encode()
