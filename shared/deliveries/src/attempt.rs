@@ -39,7 +39,7 @@ impl<P: Ports> Dispatcher<'_, P> {
         if delivery.body.is_empty() {
             let stream = key.stream.to_string();
             let sequence = Sequence { stream, number, previous: lane.previous.clone() };
-            match compose_body(endpoint, event, &sequence) {
+            match compose_body(key.connection, endpoint, event, &sequence) {
                 Ok(Composed { body, content_type }) => {
                     delivery.body = body;
                     content_type.clone_into(&mut delivery.content_type);

@@ -1,12 +1,10 @@
 //! Which events an endpoint gets, and the body of a delivery.
 
+use domain::ConnectionName;
 use endpoints::Endpoint;
 use events::{Event, EventType, Sequence};
 use serde_json::Value;
 use transform::{Condition, Output, TypePatterns};
-
-/// The `source` of CloudEvents.
-const SOURCE: &str = "vai-calendly";
 
 /// Returns whether an endpoint gets events of a type.
 pub fn selects_type(endpoint: &Endpoint, kind: EventType) -> bool {
@@ -35,7 +33,12 @@ pub(crate) struct Composed {
 ///
 /// # Errors
 /// The endpoint's template failed. Nothing may be sent then, and never the original.
-pub(crate) fn compose_body(endpoint: &Endpoint, event: &Event, sequence: &Sequence) -> Result<Composed, String> {
+pub(crate) fn compose_body(
+    connection: &ConnectionName,
+    endpoint: &Endpoint,
+    event: &Event,
+    sequence: &Sequence,
+) -> Result<Composed, String> {
     let standard = event.body(Some(sequence));
     let output = match &endpoint.output {
         Value::Null => Output::Standard,
@@ -46,8 +49,10 @@ pub(crate) fn compose_body(endpoint: &Endpoint, event: &Event, sequence: &Sequen
     if output == Output::Standard {
         return Ok(Composed { body: standard, content_type: signing::JSON });
     }
+    // CloudEvents wants the source and the id together to be unique.
+    let source = format!("vai-calendly/{connection}");
     let value: Value = serde_json::from_str(&standard).map_err(|error| error.to_string())?;
-    let rendered = output.render(&value, SOURCE).map_err(|error| error.to_string())?;
+    let rendered = output.render(&value, &source).map_err(|error| error.to_string())?;
     let body = String::from_utf8(rendered.body).map_err(|error| error.to_string())?;
     Ok(Composed { body, content_type: rendered.content_type })
 }
