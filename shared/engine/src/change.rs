@@ -18,13 +18,13 @@ pub(crate) enum Write {
     /// Nothing.
     Nothing,
     /// A decision, with its facts.
-    Decision(Decision, Vec<StoredFact>),
+    Decision(Box<Decision>, Vec<StoredFact>),
     /// One command's row, if it still has the expected revision.
     Command {
         /// The command's booking.
         booking: BookingId,
         /// The new command.
-        command: Command,
+        command: Box<Command>,
         /// The expected revision of the stored row.
         expected: u64,
     },
@@ -49,7 +49,7 @@ impl Write {
         // A duplicate fact is not stored again, even if commands change.
         let stored = if decision.booking_changed { facts } else { &[] };
         let stored = stored.iter().take(MOST_STORED_FACTS).map(|fact| stored_fact(fact, received, now)).collect();
-        Self::Decision(decision, stored)
+        Self::Decision(Box::new(decision), stored)
     }
 }
 

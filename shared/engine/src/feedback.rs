@@ -230,7 +230,7 @@ fn write_feedback(
         }
         Some(command) => {
             let (booking, expected) = (snapshot.booking.id, command.revision - 1);
-            (Write::Command { booking, command, expected }, None)
+            (Write::Command { booking, command: Box::new(command), expected }, None)
         }
         None if settings.publishes => {
             let committed = Committed { snapshot, settings, verdict: Verdict::Duplicate, is_partial: false };
