@@ -37,6 +37,7 @@ mod random;
 mod rate;
 mod receipts;
 mod receiver;
+mod receiver_routes;
 mod replies;
 mod segments;
 mod ses;
@@ -97,7 +98,7 @@ fn routes(world: World) -> Router {
         .nest("/vai", misbehave::guard(vai::routes(), &world, Target::Vai))
         .merge(people::routes())
         .merge(replies::routes())
-        .merge(receiver::routes())
+        .merge(receiver_routes::routes())
         .merge(control::routes())
         .merge(inbox::routes())
         .with_state(world)

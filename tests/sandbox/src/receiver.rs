@@ -1,4 +1,4 @@
-//! `/receiver/{name}`: a customer's receiver of our webhooks. It verifies deliveries by itself, keeps them in the order
+//! A customer's receiver of our webhooks. It verifies deliveries by itself, keeps them in the order
 //! of their arrival, and finds gaps and duplicates. It misbehaves as it is told.
 
 use std::{
@@ -7,40 +7,19 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Json, Router,
-    body::Bytes,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
+use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    calendly::refusal::Refusal,
-    people::{Answer, read},
-    signature::{Check, Secret, verify},
-    world::World,
-};
-
-/// How many deliveries of each receiver `/receiver.json` shows.
-const NEWEST: usize = 50;
-
-pub(crate) fn routes() -> Router<World> {
-    Router::new()
-        .route("/receiver.json", get(show_all).delete(remove_all))
-        .route("/receiver/{name}", post(receive).put(set_up).get(show).delete(remove))
-}
+use crate::signature::{Check, Secret, verify};
 
 /// A receiver. The first delivery to its name makes it, too.
 #[derive(Default)]
 pub(crate) struct Receiver {
-    secret: Option<Secret>,
-    behavior: Behavior,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) behavior: Behavior,
     deliveries: Vec<Delivery>,
     /// By id: the number of attempts, and whether one of them was taken.
     known: HashMap<String, (u32, bool)>,
@@ -51,7 +30,7 @@ pub(crate) struct Receiver {
 /// How a receiver behaves. By default it answers 200 at once.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Behavior {
+pub(crate) struct Behavior {
     /// The status that it answers with.
     #[serde(deserialize_with = "read_status")]
     status: Option<u16>,
@@ -90,7 +69,7 @@ impl Behavior {
 /// What became of a delivery.
 #[derive(Clone, Copy, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
+pub(crate) enum Outcome {
     Taken,
     /// Its id, or its number of the stream, was taken before.
     Duplicate,
@@ -104,7 +83,7 @@ enum Outcome {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Delivery {
+pub(crate) struct Delivery {
     at: Timestamp,
     webhook_id: Option<String>,
     r#type: Option<String>,
@@ -118,18 +97,18 @@ struct Delivery {
     /// Whether it was taken after a higher number of the stream.
     late: bool,
     attempt: u32,
-    v1: Check,
-    x_vai: Check,
+    pub(crate) v1: Check,
+    pub(crate) x_vai: Check,
     /// Null without an answer.
-    status: Option<u16>,
-    outcome: Outcome,
+    pub(crate) status: Option<u16>,
+    pub(crate) outcome: Outcome,
     headers: Vec<(String, String)>,
     body: String,
 }
 
 impl Receiver {
     /// Takes a delivery, or not. Returns its record and how late the answer is.
-    fn receive(&mut self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> (&Delivery, Duration) {
+    pub(crate) fn receive(&mut self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> (&Delivery, Duration) {
         let behavior = self.behavior.next();
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (v1, x_vai) = verify(headers, body, self.secret.as_ref(), now);
@@ -198,7 +177,7 @@ impl Receiver {
     }
 
     /// Returns what it knows, with the newest deliveries.
-    fn view(&self, newest: usize) -> Value {
+    pub(crate) fn view(&self, newest: usize) -> Value {
         let count = |is: &dyn Fn(&Delivery) -> bool| self.deliveries.iter().filter(|it| is(it)).count();
         let count_of = |outcome| count(&|it| it.outcome == outcome);
         let gaps = self.gaps();
@@ -241,77 +220,4 @@ struct Gap<'a> {
 
 fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
-}
-
-async fn receive(State(world): State<World>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    let (status, answer, delay) = {
-        let mut state = world.state();
-        let (delivery, delay) = state.receivers.entry(name).or_default().receive(&headers, &body, Timestamp::now());
-        let answer = json!({"outcome": delivery.outcome, "v1": delivery.v1, "xVai": delivery.x_vai});
-        (delivery.status, answer, delay)
-    };
-    tokio::time::sleep(delay).await;
-    match status.map(StatusCode::from_u16) {
-        Some(status) => (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(answer)).into_response(),
-        None => std::future::pending().await,
-    }
-}
-
-/// Changes a receiver. What is left out stays as it is.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Change {
-    /// Null removes it.
-    #[serde(default, deserialize_with = "read_given")]
-    secret: Option<Option<String>>,
-    behavior: Option<Behavior>,
-}
-
-/// Reads a value that is there, null or not.
-fn read_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-async fn set_up(State(world): State<World>, Path(name): Path<String>, bytes: Bytes) -> Answer {
-    let change: Change = read(&bytes)?;
-    let secret = change.secret.map(|given| given.map(Secret::parse).transpose()).transpose();
-    let secret = secret.map_err(|problem| Refusal::parameter("secret", problem))?;
-    let mut state = world.state();
-    let receiver = state.receivers.entry(name).or_default();
-    if let Some(secret) = secret {
-        receiver.secret = secret;
-    }
-    if let Some(behavior) = change.behavior {
-        receiver.behavior = behavior;
-    }
-    Ok(Json(receiver.view(0)))
-}
-
-/// Shows a receiver with all its deliveries.
-async fn show(State(world): State<World>, Path(file): Path<String>) -> Response {
-    let state = world.state();
-    match file.strip_suffix(".json").and_then(|name| state.receivers.get(name)) {
-        Some(receiver) => Json(receiver.view(usize::MAX)).into_response(),
-        None => {
-            let error = "no receiver: see /receiver.json; deliveries are posted to /receiver/<name>, and \
-                         /receiver/<name>.json shows them";
-            (StatusCode::NOT_FOUND, Json(json!({"error": error}))).into_response()
-        }
-    }
-}
-
-/// Shows all receivers with their newest deliveries.
-async fn show_all(State(world): State<World>) -> Json<Map<String, Value>> {
-    let state = world.state();
-    Json(state.receivers.iter().map(|(name, receiver)| (name.clone(), receiver.view(NEWEST))).collect())
-}
-
-async fn remove(State(world): State<World>, Path(name): Path<String>) -> StatusCode {
-    world.state().receivers.remove(&name);
-    StatusCode::NO_CONTENT
-}
-
-async fn remove_all(State(world): State<World>) -> StatusCode {
-    world.state().receivers.clear();
-    StatusCode::NO_CONTENT
 }

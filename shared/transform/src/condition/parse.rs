@@ -5,7 +5,7 @@ use std::str::{CharIndices, FromStr};
 
 use serde_json::{Number, Value};
 
-use super::{Node, Operator, Path, RESERVED, Segment};
+use super::tree::{Node, Operator, Path, RESERVED, Segment, begins_word, continues_word};
 use crate::problem::Problem;
 
 /// The longest condition, in characters.
@@ -25,20 +25,6 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
         Token::End => Ok(node),
         _ => Err(parser.expected("`and`, `or` or the end")),
     }
-}
-
-/// Returns whether a key can be written without quotes.
-pub(super) fn is_word(key: &str) -> bool {
-    let mut chars = key.chars();
-    chars.next().is_some_and(begins_word) && chars.all(continues_word)
-}
-
-fn begins_word(c: char) -> bool {
-    c.is_alphabetic() || c == '_'
-}
-
-fn continues_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '-'
 }
 
 #[derive(Clone, PartialEq, Debug)]

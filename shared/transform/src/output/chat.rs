@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{event_type, flat, text};
+use super::flat;
+use super::read::{event_type, text};
 
 /// The most facts of a message. A Slack message has at most 50 blocks, and a Teams message 28 KB.
 const MOST_FACTS: usize = 20;

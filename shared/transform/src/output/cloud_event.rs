@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{event_type, first_text, text};
+use super::read::{event_type, first_text, text};
 use crate::TransformError;
 
 /// Makes a CloudEvent. The subject is what the event is about: a booking, a conversation or an agent.

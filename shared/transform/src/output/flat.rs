@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{event_type, first_text, text};
+use super::read::{event_type, first_text, text};
 
 /// Where the fields of a lead are in an event. The first place that has it counts.
 const LEAD: [(&str, &[&str]); 30] = [

@@ -3,6 +3,7 @@
 mod chat;
 mod cloud_event;
 mod flat;
+mod read;
 mod slack;
 mod teams;
 
@@ -69,21 +70,6 @@ impl Output {
         let body = serde_json::to_vec(&body).map_err(|_| TransformError::NoJson)?;
         Ok(Rendered { body, content_type })
     }
-}
-
-/// Returns a text of the event that is not empty.
-fn text<'a>(event: &'a Value, pointer: &str) -> Option<&'a str> {
-    event.pointer(pointer)?.as_str().filter(|it| !it.is_empty())
-}
-
-/// Returns the first of several texts that the event has.
-fn first_text<'a>(event: &'a Value, pointers: &[&str]) -> Option<&'a str> {
-    pointers.iter().find_map(|it| text(event, it))
-}
-
-/// Returns the type of an event. It is in `type` and, for receivers that exist already, in `event`.
-fn event_type(event: &Value) -> Option<&str> {
-    first_text(event, &["/type", "/event"])
 }
 
 #[cfg(test)]
