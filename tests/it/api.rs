@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::{ApiStore, CalendlyAccount, Connections, PortError, World};
+use domain::{ConnectionName, Settings};
+use engine::{ApiStore, CalendlyAccount, Clock, Connections, PortError, Store, World};
 use front::Input;
 use jiff::Timestamp;
 use runtime::{ApiKeys, SecretError, Secrets};
@@ -23,10 +24,16 @@ struct FakePorts<'a, W> {
 }
 
 impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> front::Ports for FakePorts<'_, W> {
-    type World = W;
+    async fn load_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError> {
+        self.world.store().load_settings(connection).await
+    }
 
-    fn world(&self) -> &W {
-        &self.world
+    async fn reserve_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
+        self.world.store().reserve_permits(key, wanted, limit, now).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.world.clock().now()
     }
 
     async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
@@ -45,6 +52,12 @@ impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> front::
 }
 
 impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> Ports for FakePorts<'_, W> {
+    type World = W;
+
+    fn world(&self) -> &W {
+        &self.world
+    }
+
     async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         Ok(vec![
             QueueState { name: "intake", waiting: 2, in_flight: 1, dead: 0 },

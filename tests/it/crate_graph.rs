@@ -110,6 +110,25 @@ const MAP: &[(&str, &[&str])] = &[
     ("reminder", &["batch", "domain", "engine", "runtime", "wire", "world"]),
     ("schedule", &["api", "batch", "domain", "engine", "front", "notify", "runtime", "world"]),
     ("dispatcher", &["batch", "deliveries", "delivery-world", "domain", "runtime", "wire"]),
+    (
+        "admin",
+        &[
+            "api",
+            "batch",
+            "deliveries",
+            "delivery-world",
+            "domain",
+            "egress",
+            "endpoints",
+            "engine",
+            "events",
+            "front",
+            "runtime",
+            "signing",
+            "transform",
+            "wire",
+        ],
+    ),
     // The operator's program.
     (
         "operator",
@@ -122,7 +141,7 @@ const PURE: &[&str] =
     &["events", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
 
 /// The functions that are deployed.
-pub(crate) const FUNCTIONS: [&str; 5] = ["webhook", "processor", "reminder", "schedule", "dispatcher"];
+pub(crate) const FUNCTIONS: [&str; 6] = ["webhook", "processor", "reminder", "schedule", "dispatcher", "admin"];
 
 /// Crates for development, which nothing that is deployed may reach.
 const FOR_DEVELOPMENT: [&str; 9] =

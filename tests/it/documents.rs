@@ -213,11 +213,14 @@ fn the_documents_name_every_message_operation_and_crate() {
     };
     let crates = ["functions", "shared", "tests"].into_iter().flat_map(folders).collect();
     let messages = domain::Message::NAMES.map(str::to_owned).to_vec();
-    let operations = api::ROUTES.iter().map(|route| route.name.to_owned()).collect();
+    let operations = |function| api::Operation::of(function).map(|it| it.name().to_owned()).collect();
     let mut problems = Vec::new();
-    for (document, names) in
-        [("docs/messages.md", messages), ("docs/booking-api.md", operations), ("ARCHITECTURE.md", crates)]
-    {
+    for (document, names) in [
+        ("docs/messages.md", messages),
+        ("docs/booking-api.md", operations(api::Function::Schedule)),
+        ("docs/webhooks.md", operations(api::Function::Admin)),
+        ("ARCHITECTURE.md", crates),
+    ] {
         let text = read(&root().join(document));
         let missing = names.into_iter().filter(|name: &String| !text.contains(&format!("`{name}`")));
         problems.extend(missing.map(|name| format!("{document} does not name `{name}`")));
@@ -246,12 +249,12 @@ fn every_message_has_its_settings() {
 
 #[test]
 fn every_operation_has_a_sample() {
-    let samples = root().join("events/schedule");
     let mut problems = Vec::new();
-    for name in api::ROUTES.iter().map(|route| route.name) {
-        let sample = fs::read_to_string(samples.join(format!("{name}.json"))).unwrap_or_default();
+    for route in api::ROUTES {
+        let (name, path) = (route.name, format!("events/{}/{}.json", route.function.name(), route.name));
+        let sample = fs::read_to_string(root().join(&path)).unwrap_or_default();
         if !sample.contains(&format!("\"operation\": \"{name}\"")) {
-            problems.push(format!("events/schedule/{name}.json is missing, or of another operation"));
+            problems.push(format!("{path} is missing, or of another operation"));
         }
     }
     assert_none(&problems);
@@ -391,14 +394,18 @@ fn the_documents_name_every_provider_and_language() {
 
 #[test]
 fn the_documented_scope_of_each_operation_is_its_scope() {
-    let text = read(&root().join("docs/booking-api.md"));
     let mut problems = Vec::new();
     for route in api::ROUTES {
+        let document = match route.function {
+            api::Function::Schedule => "docs/booking-api.md",
+            api::Function::Admin => "docs/webhooks.md",
+        };
+        let text = read(&root().join(document));
         let operation = format!("`{}`", route.name);
         let is_row = |line: &&str| line.split('|').nth(2).is_some_and(|cell| cell.contains(&operation));
         let scope = text.lines().find(is_row).and_then(|line| line.split('|').nth(4)).map(str::trim);
-        if scope != Some(&format!("`{}`", route.scope.name())) {
-            problems.push(format!("docs/booking-api.md has {} with the scope {scope:?}", route.name));
+        if scope != Some(&format!("`{}`", route.access.name())) {
+            problems.push(format!("{document} has {} with the scope {scope:?}", route.name));
         }
     }
     assert_none(&problems);

@@ -42,7 +42,7 @@ impl<P: Ports> Schedule<P> {
             let token = key.token(before);
             let is_same_key = leg.token.as_ref() == Some(&token);
             if is_same_key && booking.request_for(&token).is_some_and(|it| it.digest != request_digest) {
-                return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() }));
+                return Err(locale.refuse(Why::KeyReused { booking: Some(booking.id.to_string()), endpoint: None }));
             }
             if is_same_key && leg.canceled.is_none() && !booking.cancel_requests().contains_key(&leg.invitee) {
                 return Ok(moved(context, &booking, &leg));
@@ -74,7 +74,7 @@ impl<P: Ports> Schedule<P> {
             RequestLookup::New(new) => *new,
             RequestLookup::InProgress(until) => return Err(self.in_progress(context, until)),
             RequestLookup::KeyReused => {
-                return Err(locale.refuse(Why::KeyReused { booking: booking.id.to_string() }));
+                return Err(locale.refuse(Why::KeyReused { booking: Some(booking.id.to_string()), endpoint: None }));
             }
         };
         let slot = match self.find_slot(context, event_type, requested, shift(request.max_shift)).await {

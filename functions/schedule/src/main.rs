@@ -1,8 +1,10 @@
 //! The schedule function: VAI's backend calls it over HTTP with a key, or invokes it directly by IAM.
 
-use engine::{NoMessaging, PortError};
+use domain::{ConnectionName, Settings};
+use engine::{ApiStore, Clock, NoMessaging, PortError, Store, World};
 use front::Input;
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runtime::config::{Environment, ScheduleConfig};
 use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
@@ -18,10 +20,16 @@ struct AwsPorts {
 }
 
 impl front::Ports for AwsPorts {
-    type World = AwsWorld<NoMessaging>;
+    async fn load_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError> {
+        self.world.store().load_settings(connection).await
+    }
 
-    fn world(&self) -> &AwsWorld<NoMessaging> {
-        &self.world
+    async fn reserve_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
+        self.world.store().reserve_permits(key, wanted, limit, now).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.world.clock().now()
     }
 
     async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
@@ -37,11 +45,17 @@ impl front::Ports for AwsPorts {
     }
 
     fn count(&self, metric: &str, dimensions: &[(&str, &str)]) {
-        telemetry::count(engine::Clock::now(engine::World::clock(&self.world)), metric, dimensions);
+        telemetry::count(self.world.clock().now(), metric, dimensions);
     }
 }
 
 impl Ports for AwsPorts {
+    type World = AwsWorld<NoMessaging>;
+
+    fn world(&self) -> &AwsWorld<NoMessaging> {
+        &self.world
+    }
+
     async fn queues(&self) -> Result<Vec<QueueState>, PortError> {
         let states = self.queues.iter().map(async |(name, queue, dead)| {
             let waiting = async {

@@ -104,12 +104,14 @@ impl<P: Ports> Schedule<P> {
                 },
                 RequestLookup::New(request) => return Ok(Started::New(request)),
                 RequestLookup::InProgress(until) => return Err(self.in_progress(context, until)),
-                RequestLookup::KeyReused => return Err(locale.refuse(Why::KeyReused { booking })),
+                RequestLookup::KeyReused => {
+                    return Err(locale.refuse(Why::KeyReused { booking: Some(booking), endpoint: None }));
+                }
             }
         }
         // A caller that cancels and books the same time repeatedly needs its own idempotency key.
         let booking = identity.request(connection, ended.as_ref()).booking.to_string();
-        Err(locale.refuse(Why::KeyReused { booking }))
+        Err(locale.refuse(Why::KeyReused { booking: Some(booking), endpoint: None }))
     }
 
     pub(crate) async fn look_up_request(

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use api::{Call, Refusal, Why};
+use api::{Call, Function, Refusal, ScheduleCall, Why};
 use domain::scheduling::Catalog;
-use engine::{CalendlyAccount, CallLimiter, Connections, Invocation, PortError, World};
+use engine::{ApiStore, CalendlyAccount, CallLimiter, Connections, Invocation, PortError, World};
 use front::{Context, Front, Input, to_json};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,7 +14,13 @@ use crate::preview::preview_templates;
 
 /// The ports of the schedule function, in addition to those that [`Front`] needs.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
-pub trait Ports: front::Ports<World: World<Store: Connections, Calendly: CalendlyAccount>> {
+pub trait Ports: front::Ports {
+    /// The world of bookings.
+    type World: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>;
+
+    /// Returns the world of bookings.
+    fn world(&self) -> &Self::World;
+
     /// Reads how full the queues are.
     async fn queues(&self) -> Result<Vec<QueueState>, PortError>;
 
@@ -46,7 +52,11 @@ pub struct Schedule<P> {
 impl<P: Ports> Schedule<P> {
     /// Returns a function with empty caches.
     pub fn new(ports: P) -> Self {
-        Self { front: Front::new(ports), limiter: CallLimiter::default(), catalogs: Catalogs::default() }
+        Self {
+            front: Front::new(Function::Schedule, ports),
+            limiter: CallLimiter::default(),
+            catalogs: Catalogs::default(),
+        }
     }
 
     /// Reads the data that the default connection's first request needs.
@@ -62,30 +72,33 @@ impl<P: Ports> Schedule<P> {
     }
 
     async fn perform(&self, context: &Context, call: &Call) -> Result<Value, Refusal> {
+        let Call::Schedule(call) = call else { return Err(Refusal::new(Why::NotFound, "There is nothing here.")) };
         match call {
-            Call::EventTypes(request) => to_json(self.event_types(context, request).await?),
-            Call::AvailableTimes(request) => to_json(self.available_times(context, request).await?),
-            Call::Alternatives(request) => to_json(self.alternatives(context, request).await?),
-            Call::Book(request) => to_json(self.book(context, request).await?),
-            Call::Hold(request) => to_json(self.hold(context, request).await?),
-            Call::Confirm(request) => to_json(self.confirm(context, request).await?),
-            Call::Upcoming(request) => to_json(self.upcoming(context, request).await?),
-            Call::Booking(request) => to_json(self.booking(context, request).await?),
-            Call::Timeline(request) => to_json(self.timeline(context, request).await?),
-            Call::Metadata(request) => to_json(self.metadata(context, request).await?),
-            Call::Cancel(request) => to_json(self.cancel(context, request).await?),
-            Call::Move(request) => to_json(self.move_booking(context, request).await?),
-            Call::MarkNoShow(request) => to_json(self.set_no_show(context, request, true).await?),
-            Call::UnmarkNoShow(request) => to_json(self.set_no_show(context, request, false).await?),
-            Call::NoShow(request) => to_json(self.no_show(context, request).await?),
-            Call::Link(request) => to_json(self.link(context, request).await?),
-            Call::Availability(request) => to_json(self.availability(context, request).await?),
-            Call::BusyTimes(request) => to_json(self.busy_times(context, request).await?),
-            Call::Me(_) => to_json(self.me(context).await?),
-            Call::Status(_) => to_json(self.status(context).await?),
-            Call::PreviewTemplates(request) => to_json(preview_templates(context, request)),
+            ScheduleCall::EventTypes(request) => to_json(self.event_types(context, request).await?),
+            ScheduleCall::AvailableTimes(request) => to_json(self.available_times(context, request).await?),
+            ScheduleCall::Alternatives(request) => to_json(self.alternatives(context, request).await?),
+            ScheduleCall::Book(request) => to_json(self.book(context, request).await?),
+            ScheduleCall::Hold(request) => to_json(self.hold(context, request).await?),
+            ScheduleCall::Confirm(request) => to_json(self.confirm(context, request).await?),
+            ScheduleCall::Upcoming(request) => to_json(self.upcoming(context, request).await?),
+            ScheduleCall::Booking(request) => to_json(self.booking(context, request).await?),
+            ScheduleCall::Timeline(request) => to_json(self.timeline(context, request).await?),
+            ScheduleCall::Metadata(request) => to_json(self.metadata(context, request).await?),
+            ScheduleCall::Cancel(request) => to_json(self.cancel(context, request).await?),
+            ScheduleCall::Move(request) => to_json(self.move_booking(context, request).await?),
+            ScheduleCall::MarkNoShow(request) => to_json(self.set_no_show(context, request, true).await?),
+            ScheduleCall::UnmarkNoShow(request) => to_json(self.set_no_show(context, request, false).await?),
+            ScheduleCall::NoShow(request) => to_json(self.no_show(context, request).await?),
+            ScheduleCall::Link(request) => to_json(self.link(context, request).await?),
+            ScheduleCall::Availability(request) => to_json(self.availability(context, request).await?),
+            ScheduleCall::BusyTimes(request) => to_json(self.busy_times(context, request).await?),
+            ScheduleCall::Me(_) => to_json(self.me(context).await?),
+            ScheduleCall::Status(_) => to_json(self.status(context).await?),
+            ScheduleCall::PreviewTemplates(request) => to_json(preview_templates(context, request)),
             // The front answers these.
-            Call::Tools(_) | Call::OpenApi(_) => Err(Refusal::new(Why::NotFound, "There is nothing here.")),
+            ScheduleCall::Tools(_) | ScheduleCall::OpenApi(_) => {
+                Err(Refusal::new(Why::NotFound, "There is nothing here."))
+            }
         }
     }
 

@@ -10,6 +10,17 @@ use crate::answer::{
     AvailabilityView, BookAnswer, BookingView, BusyView, CancelView, EventTypesView, HoldView, LinkView, MeView,
     MessagesView, MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView, UpcomingAnswer,
 };
+use crate::endpoint_answer::{
+    AllStatisticsView, AttemptsView, CatchUpView, CreatedEndpointView, DoneView, EndpointView, EndpointsView, FeedView,
+    PostedEventsView, RotatedSecretView, SetupTokenView, SetupView, StatisticsView, TestView, UpdatedEndpointView,
+    WebhookEventTypesView, WebhookKeysView,
+};
+use crate::endpoint_request::{
+    AllStatisticsRequest, AttemptsRequest, BookingEventsRequest, ConversationEventsRequest, CreateEndpointRequest,
+    EndpointEventsRequest, EndpointIdRequest, EndpointStatisticsRequest, ListEndpointsRequest, PostEventsRequest,
+    RecoverRequest, ReplayRequest, RotateSecretRequest, SetupRequest, SetupTokenRequest, TestEndpointRequest,
+    UpdateEndpointRequest, WebhookKeysRequest,
+};
 use crate::read::{json, read_with};
 use crate::refusal::Code;
 use crate::request::{
@@ -27,6 +38,8 @@ pub enum Method {
     Post,
     /// Acts. A second call changes nothing.
     Put,
+    /// Changes what the body names.
+    Patch,
     /// Undoes.
     Delete,
 }
@@ -38,7 +51,69 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A function that answers calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Function {
+    /// Meetings, for agents.
+    Schedule,
+    /// Endpoints of webhooks, and events.
+    Admin,
+}
+
+impl Function {
+    /// Returns the function's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What a caller must present.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// An API key with the scope [`Scope::Read`].
+    Read,
+    /// An API key with the scope [`Scope::Book`].
+    Book,
+    /// An API key with the scope [`Scope::Change`].
+    Change,
+    /// An API key with the scope [`Scope::Events`].
+    Events,
+    /// An API key with the scope [`Scope::Admin`].
+    Admin,
+    /// The catch-up token of an endpoint. It opens nothing else.
+    CatchUpToken,
+    /// Nothing: the answer is public, or the input proves who calls.
+    Nothing,
+}
+
+impl Access {
+    /// Returns the scope that an API key needs; `None` if no API key is asked for.
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Read => Some(Scope::Read),
+            Self::Book => Some(Scope::Book),
+            Self::Change => Some(Scope::Change),
+            Self::Events => Some(Scope::Events),
+            Self::Admin => Some(Scope::Admin),
+            Self::CatchUpToken | Self::Nothing => None,
+        }
+    }
+
+    /// Returns the name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CatchUpToken => "catch-up token",
+            Self::Nothing => "nothing",
+            Self::Read | Self::Book | Self::Change | Self::Events | Self::Admin => self.scope().map_or("", Scope::name),
         }
     }
 }
@@ -52,6 +127,10 @@ enum Trait {
     Keyed,
     /// It is a tool for language models.
     Tool,
+    /// It takes many events at once.
+    Large,
+    /// Its answer may be kept for a day.
+    Cached,
 }
 
 /// An operation with everything that is known of it.
@@ -65,8 +144,10 @@ pub struct Route {
     pub method: Method,
     /// The path, with at most one `{parameter}`.
     pub path: &'static str,
-    /// The scope that a key needs.
-    pub scope: Scope,
+    /// What a caller must present.
+    pub access: Access,
+    /// The function that answers.
+    pub function: Function,
     /// The codes of its own refusals.
     refusals: &'static [Code],
     lines: &'static [&'static str],
@@ -74,72 +155,92 @@ pub struct Route {
 }
 
 macro_rules! operations {
-    ($(
+    ($(function $function:ident($calls:ident): $(
         $(#[doc = $doc:literal])+
         $name:ident($request:ty) -> $answer:ty =
-            $text:literal $method:ident $path:literal needs $scope:ident [$($trait:ident)*]
+            $text:literal $method:ident $path:literal needs $access:ident [$($trait:ident)*]
             refuses [$($code:ident)*];
-    )*) => {
+    )*)*) => {
         /// The operations.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum Operation {
-            $($(#[doc = $doc])+ $name,)*
+            $($($(#[doc = $doc])+ $name,)*)*
         }
 
         /// Every operation, in the order of [`Operation`].
-        pub const ROUTES: &[Route] = &[$(Route {
+        pub const ROUTES: &[Route] = &[$($(Route {
             operation: Operation::$name,
             name: $text,
             method: Method::$method,
             path: $path,
-            scope: Scope::$scope,
+            access: Access::$access,
+            function: Function::$function,
             refusals: &[$(Code::$code,)*],
             lines: &[$($doc,)+],
             traits: &[$(Trait::$trait,)*],
-        },)*];
+        },)*)*];
+
+        $(
+            #[doc = concat!("A call of the function ", stringify!($function), ".")]
+            #[derive(Clone, PartialEq, Eq, Debug)]
+            pub enum $calls {
+                $($(#[doc = $doc])+ $name($request),)*
+            }
+        )*
 
         /// A call with its input.
         #[derive(Clone, PartialEq, Eq, Debug)]
         pub enum Call {
-            $($(#[doc = $doc])+ $name($request),)*
+            $(#[doc = concat!("Of the function ", stringify!($function), ".")] $function($calls),)*
         }
 
         impl Call {
             /// Returns its operation.
             pub fn operation(&self) -> Operation {
-                match self { $(Self::$name(_) => Operation::$name,)* }
+                match self { $(Self::$function(call) => match call { $($calls::$name(_) => Operation::$name,)* },)* }
             }
 
             /// Returns the language that the request asks for, a BCP 47 tag.
             pub fn language(&self) -> Option<&str> {
-                match self { $(Self::$name(request) => request.language(),)* }
+                match self { $(Self::$function(call) => match call { $($calls::$name(it) => it.language(),)* },)* }
+            }
+
+            /// Returns the connection that the request itself names.
+            pub fn connection(&self) -> Option<&str> {
+                match self { $(Self::$function(call) => match call { $($calls::$name(it) => it.connection(),)* },)* }
             }
 
             fn read(operation: Operation, body: Value, params: &[(String, String)]) -> Result<Self, Vec<Fault>> {
-                match operation { $(Operation::$name => read_with(body, params).map(Self::$name),)* }
+                match operation {
+                    $($(Operation::$name => {
+                        read_with(body, params).map(|request| Self::$function($calls::$name(request)))
+                    })*)*
+                }
             }
         }
 
         impl Operation {
             /// Returns the schema of its input, without references.
             pub(crate) fn input(self) -> Map<String, Value> {
-                match self { $(Self::$name => schema::inline_schema::<$request>(),)* }
+                match self { $($(Self::$name => schema::inline_schema::<$request>(),)*)* }
             }
 
             /// Returns a reference to the schema of its input.
             pub(crate) fn request_schema(self, generator: &mut SchemaGenerator) -> Schema {
-                match self { $(Self::$name => generator.subschema_for::<$request>(),)* }
+                match self { $($(Self::$name => generator.subschema_for::<$request>(),)*)* }
             }
 
             /// Returns a reference to the schema of its answer.
             pub(crate) fn answer_schema(self, generator: &mut SchemaGenerator) -> Schema {
-                match self { $(Self::$name => generator.subschema_for::<$answer>(),)* }
+                match self { $($(Self::$name => generator.subschema_for::<$answer>(),)*)* }
             }
         }
     };
 }
 
 operations! {
+    function Schedule(ScheduleCall):
+
     /// Lists the event types that can be booked.
     ///
     /// Begin here, unless you already know the event types. Each has a name, a duration, hosts, the questions of its
@@ -292,12 +393,135 @@ operations! {
 
     /// Returns this document.
     OpenApi(Nothing) -> Value = "openapi" Get "/api/openapi.json" needs Read [] refuses [];
+
+    function Admin(AdminCall):
+
+    /// Creates an endpoint: where a customer's events go, and which they are.
+    ///
+    /// The shape of VAI's own documents is accepted. The URL is not called, unless `verify` is true; its events wait
+    /// until it has answered a signed test. `secret` and `catchUpToken` are shown in this answer only. The same request
+    /// with the same idempotency key, or with the same `id`, gives the same endpoint, without them. A connection has at
+    /// most 50 endpoints.
+    CreateEndpoint(CreateEndpointRequest) -> CreatedEndpointView =
+        "create_endpoint" Post "/api/endpoints" needs Admin [Keyed]
+        refuses [KeyReused TooManyEndpoints];
+
+    /// Lists the endpoints, in the order of their ids.
+    ListEndpoints(ListEndpointsRequest) -> EndpointsView =
+        "list_endpoints" Get "/api/endpoints" needs Admin [] refuses [];
+
+    /// Returns an endpoint.
+    Endpoint(EndpointIdRequest) -> EndpointView =
+        "endpoint" Get "/api/endpoints/{endpoint}" needs Admin [] refuses [EndpointUnknown];
+
+    /// Changes the fields of an endpoint that the body has.
+    ///
+    /// `headers`, `events`, `output` and `retryConfig` are replaced as a whole. An empty `condition` or `description`
+    /// removes it. An endpoint with another URL must be verified again: until then its events wait. A `secret` replaces
+    /// the old one as `rotate_secret` does, with a grace of a day.
+    UpdateEndpoint(UpdateEndpointRequest) -> UpdatedEndpointView =
+        "update_endpoint" Patch "/api/endpoints/{endpoint}" needs Admin [] refuses [EndpointUnknown];
+
+    /// Deletes an endpoint. It gets nothing any more, and its catch-up token opens nothing.
+    DeleteEndpoint(EndpointIdRequest) -> DoneView =
+        "delete_endpoint" Delete "/api/endpoints/{endpoint}" needs Admin [] refuses [EndpointUnknown];
+
+    /// Enables an endpoint that was disabled. The events since then are sent.
+    EnableEndpoint(EndpointIdRequest) -> EndpointView =
+        "enable_endpoint" Post "/api/endpoints/{endpoint}/enable" needs Admin []
+        refuses [EndpointUnknown EndpointInactive];
+
+    /// Disables an endpoint: its events wait until it is enabled.
+    DisableEndpoint(EndpointIdRequest) -> EndpointView =
+        "disable_endpoint" Post "/api/endpoints/{endpoint}/disable" needs Admin []
+        refuses [EndpointUnknown EndpointInactive];
+
+    /// Replaces the secret and the catch-up token of an endpoint.
+    ///
+    /// During the grace, deliveries are signed with both secrets. The old catch-up token opens nothing from now on. Both
+    /// new ones are shown in this answer only.
+    RotateSecret(RotateSecretRequest) -> RotatedSecretView =
+        "rotate_secret" Post "/api/endpoints/{endpoint}/rotate-secret" needs Admin [] refuses [EndpointUnknown];
+
+    /// Sends a signed sample to an endpoint, and answers what came back.
+    ///
+    /// An endpoint that was not verified is verified by a success: its events are sent from now on. The sample is no
+    /// delivery: it has no number, is not repeated and does not count.
+    TestEndpoint(TestEndpointRequest) -> TestView =
+        "test_endpoint" Post "/api/endpoints/{endpoint}/test" needs Admin [] refuses [EndpointUnknown];
+
+    /// Returns the statistics of an endpoint, by hour.
+    EndpointStatistics(EndpointStatisticsRequest) -> StatisticsView =
+        "endpoint_statistics" Get "/api/endpoints/{endpoint}/statistics" needs Admin [] refuses [EndpointUnknown];
+
+    /// Returns the statistics of all endpoints.
+    AllStatistics(AllStatisticsRequest) -> AllStatisticsView =
+        "all_statistics" Get "/api/endpoints/statistics" needs Admin [] refuses [];
+
+    /// Lists the deliveries to an endpoint with their attempts, newest event first.
+    Attempts(AttemptsRequest) -> AttemptsView =
+        "attempts" Get "/api/endpoints/{endpoint}/attempts" needs Admin [] refuses [EndpointUnknown];
+
+    /// Repeats a delivery that has ended, or all that ended of events since an instant.
+    ///
+    /// A repeated delivery has the same id and body. Receivers recognize it by `webhook-id`.
+    Replay(ReplayRequest) -> DoneView =
+        "replay" Post "/api/endpoints/{endpoint}/replay" needs Admin []
+        refuses [EndpointUnknown EndpointInactive DeliveryUnknown];
+
+    /// Repeats the deliveries that were given up, of events since an instant.
+    Recover(RecoverRequest) -> DoneView =
+        "recover" Post "/api/endpoints/{endpoint}/recover" needs Admin [] refuses [EndpointUnknown EndpointInactive];
+
+    /// Makes a token with which a receiver registers its own URL, once and within an hour.
+    SetupToken(SetupTokenRequest) -> SetupTokenView =
+        "setup_token" Post "/api/endpoints/setup-token" needs Admin [] refuses [];
+
+    /// Creates an endpoint with a setup token. The receiver calls this; it has no API key.
+    Setup(SetupRequest) -> SetupView =
+        "setup" Post "/api/endpoints/setup" needs Nothing [] refuses [SetupTokenInvalid TooManyEndpoints];
+
+    /// Takes events of VAI, one or up to 100 under `events`.
+    ///
+    /// Each is checked and answered by itself: a refused event of a batch does not stop the others. An event with the id
+    /// of an earlier one changes nothing, so a call may be repeated unchanged. A single event that is not valid is
+    /// refused as a whole.
+    PostEvents(PostEventsRequest) -> PostedEventsView =
+        "post_events" Post "/api/events" needs Events [Large] refuses [];
+
+    /// Lists the types of events, each with its JSON Schema and a sample.
+    WebhookEventTypes(Nothing) -> WebhookEventTypesView =
+        "webhook_event_types" Get "/api/events/types" needs Read [] refuses [];
+
+    /// Lists the events of a booking that the token's endpoint got or was to get, in order.
+    BookingEvents(BookingEventsRequest) -> CatchUpView =
+        "booking_events" Get "/api/bookings/{booking}/events" needs CatchUpToken [] refuses [];
+
+    /// Lists the events of a conversation that the token's endpoint got or was to get, in order.
+    ConversationEvents(ConversationEventsRequest) -> CatchUpView =
+        "conversation_events" Get "/api/conversations/{conversation}/events" needs CatchUpToken [] refuses [];
+
+    /// Lists the events of the token's endpoint, for endpoints that ask for their events instead of being called.
+    ///
+    /// Store `next` after you have handled the events, and send it as `after` in the next call.
+    EndpointEvents(EndpointEventsRequest) -> FeedView =
+        "endpoint_events" Get "/api/endpoints/{endpoint}/events" needs CatchUpToken [] refuses [EndpointUnknown];
+
+    /// Returns the public keys that sign a connection's deliveries with ed25519 (`v1a` of Standard Webhooks).
+    ///
+    /// The answer may be kept for a day. A key is published for longer than that before it signs.
+    WebhookKeys(WebhookKeysRequest) -> WebhookKeysView =
+        "webhook_keys" Get "/.well-known/webhook-keys/{connection}" needs Nothing [Cached] refuses [];
 }
 
 impl Route {
     /// Returns the codes of all its refusals.
     pub fn codes(&self) -> Vec<Code> {
-        let common = [Code::InvalidRequest, Code::Unauthorized, Code::Forbidden, Code::RateLimited, Code::Unavailable];
+        let mut common = vec![Code::InvalidRequest, Code::Unavailable];
+        if self.access != Access::Nothing {
+            common.extend([Code::Unauthorized, Code::RateLimited]);
+        }
+        common.extend(self.access.scope().map(|_| Code::Forbidden));
         let calls_calendly = self.path.starts_with("/api/calendly/");
         let calendly = [Code::CalendlyUnavailable, Code::CalendlyRefused].into_iter().filter(|_| calls_calendly);
         common.into_iter().chain(calendly).chain(self.refusals.iter().copied()).collect()
@@ -327,6 +551,16 @@ impl Route {
     /// Returns whether it is a tool for language models.
     pub fn is_tool(&self) -> bool {
         self.traits.contains(&Trait::Tool)
+    }
+
+    /// Returns whether its answer may be kept for a day.
+    pub fn is_cached(&self) -> bool {
+        self.traits.contains(&Trait::Cached)
+    }
+
+    /// Returns the most bytes of its request.
+    fn largest(&self) -> usize {
+        if self.traits.contains(&Trait::Large) { LARGEST_BATCH } else { LARGEST_REQUEST }
     }
 
     /// Returns the name of the parameter in its path.
@@ -362,11 +596,16 @@ impl Operation {
     pub fn parse(name: &str) -> Option<Self> {
         ROUTES.iter().find(|it| it.name == name).map(|it| it.operation)
     }
+
+    /// Returns the operations of a function.
+    pub fn of(function: Function) -> impl Iterator<Item = Self> {
+        ROUTES.iter().filter(move |it| it.function == function).map(|it| it.operation)
+    }
 }
 
 /// Returns whether a path is in VAI's own document. If so, every body has `success` and `message`.
 pub fn is_vai_path(path: &str) -> bool {
-    candidates(path).iter().any(|it| it.is_vai())
+    candidates(Function::Schedule, path).iter().any(|it| it.is_vai())
 }
 
 /// A direct invocation.
@@ -393,6 +632,9 @@ impl Request for Invocation {}
 /// The most bytes of a request. Its stored part must fit into a row of the table.
 pub const LARGEST_REQUEST: usize = 128 * 1024;
 
+/// The most bytes of a batch of events.
+pub const LARGEST_BATCH: usize = 1024 * 1024;
+
 /// Why an HTTP request is not a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RouteError {
@@ -413,50 +655,65 @@ pub enum RouteError {
 }
 
 impl Call {
-    /// Reads the call of a direct invocation.
+    /// Reads the call of a direct invocation of a function.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn from_direct(operation: &str, input: Value) -> Result<Self, Vec<Fault>> {
-        let operation = Operation::parse(operation).ok_or_else(|| {
-            let names: Vec<_> = ROUTES.iter().map(|it| it.name).collect();
+    pub fn from_direct(function: Function, operation: &str, input: Value) -> Result<Self, Vec<Fault>> {
+        let known = Operation::parse(operation).filter(|it| it.route().function == function);
+        let operation = known.ok_or_else(|| {
+            let names: Vec<_> = Operation::of(function).map(Operation::name).collect();
             vec![Fault::new("operation", format!("must be one of {}", names.join(", ")))]
         })?;
         let input = if input.is_null() { Value::Object(Map::new()) } else { input };
-        check_size(input.to_string().len())?;
+        check_size(input.to_string().len(), operation.route().largest())?;
         Self::read(operation, input, &[])
     }
 
-    /// Reads the call of an HTTP request. The path and the query are percent-encoded, as received.
+    /// Reads the call of an HTTP request to a function. The path and the query are percent-encoded, as received.
     ///
     /// # Errors
     /// It leads nowhere, or everything that is wrong with its input.
-    pub fn from_http(method: &str, path: &str, query: &str, body: &[u8]) -> Result<Self, RouteError> {
-        let candidates = candidates(path);
-        if candidates.is_empty() {
-            return Err(RouteError::NotFound);
-        }
-        let Some(route) = candidates.iter().find(|it| it.method.name() == method) else {
-            return Err(RouteError::MethodNotAllowed { allowed: candidates.iter().map(|it| it.method).collect() });
-        };
+    pub fn from_http(
+        function: Function,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: &[u8],
+    ) -> Result<Self, RouteError> {
+        let route = Route::find(function, method, path)?;
         let operation = route.operation;
         route.read(path, query, body).map_err(|faults| RouteError::Faults { operation, faults })
     }
 }
 
-fn check_size(length: usize) -> Result<(), Vec<Fault>> {
-    let problem = || vec![Fault::new("body", format!("must be at most {} KiB long", LARGEST_REQUEST / 1024))];
-    if length > LARGEST_REQUEST { Err(problem()) } else { Ok(()) }
+fn check_size(length: usize, most: usize) -> Result<(), Vec<Fault>> {
+    let problem = || vec![Fault::new("body", format!("must be at most {} KiB long", most / 1024))];
+    if length > most { Err(problem()) } else { Ok(()) }
 }
 
-/// Returns the routes of a path, one for each method. If several paths match, the longest counts.
-fn candidates(path: &str) -> Vec<&'static Route> {
-    let matching = || ROUTES.iter().filter(|it| it.matches(path).is_some());
-    let longest = matching().map(|it| it.path).max_by_key(|it| it.len());
-    matching().filter(|it| Some(it.path) == longest).collect()
+/// Returns a function's routes of a path, one for each method. If several paths match, one without a parameter counts, else the
+/// longest.
+fn candidates(function: Function, path: &str) -> Vec<&'static Route> {
+    let matching = || ROUTES.iter().filter(|it| it.function == function && it.matches(path).is_some());
+    let best = matching().map(|it| it.path).max_by_key(|it| (!it.contains('{'), it.len()));
+    matching().filter(|it| Some(it.path) == best).collect()
 }
 
 impl Route {
+    /// Finds the route of an HTTP request to a function.
+    ///
+    /// # Errors
+    /// There is nothing at this path, or the path does not support this method.
+    pub fn find(function: Function, method: &str, path: &str) -> Result<&'static Self, RouteError> {
+        let candidates = candidates(function, path);
+        if candidates.is_empty() {
+            return Err(RouteError::NotFound);
+        }
+        let found = candidates.iter().find(|it| it.method.name() == method).copied();
+        found.ok_or_else(|| RouteError::MethodNotAllowed { allowed: candidates.iter().map(|it| it.method).collect() })
+    }
+
     fn read(&self, path: &str, query: &str, body: &[u8]) -> Result<Call, Vec<Fault>> {
         let in_path = self.path_parameter().zip(self.matches(path));
         let in_path =
@@ -470,7 +727,7 @@ impl Route {
         if in_query.count() > 0 {
             return Err(vec![Fault::new("query", "must be empty: the input is the body")]);
         }
-        check_size(body.len())?;
+        check_size(body.len(), self.largest())?;
         Call::read(self.operation, json(body)?, in_path.as_slice())
     }
 }

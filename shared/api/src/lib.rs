@@ -7,6 +7,8 @@
 
 pub mod answer;
 pub mod call;
+pub mod endpoint_answer;
+pub mod endpoint_request;
 pub mod openapi;
 pub mod read;
 pub mod refusal;
@@ -15,7 +17,10 @@ mod schema;
 pub mod tools;
 mod when;
 
-pub use call::{Call, Invocation, Method, Operation, ROUTES, Route, RouteError, is_vai_path};
+pub use call::{
+    Access, AdminCall, Call, Function, Invocation, Method, Operation, ROUTES, Route, RouteError, ScheduleCall,
+    is_vai_path,
+};
 pub use read::{Fault, Request, read, read_value};
 pub use refusal::{Code, Refusal, Why};
 pub use when::When;

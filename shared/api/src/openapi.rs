@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::refusal::{ErrorBody, VaiErrorBody};
-use crate::{Code, Method, ROUTES, Route, schema};
+use crate::{Access, Code, Function, Method, ROUTES, Route, schema};
 
 /// The header that carries an idempotency key.
 pub const KEY_HEADER: &str = "Idempotency-Key";
@@ -14,8 +14,9 @@ pub const KEY_HEADER: &str = "Idempotency-Key";
 pub const LONGEST_KEY: usize = 255;
 
 const ABOUT: &str = "\
-Books, moves and cancels meetings at Calendly for the people that VAI's agents talk to.\n\n\
-Every call needs a bearer key. Instants in answers are UTC; a `localTime` is a text for the person, to be used unchanged. \
+Books, moves and cancels meetings at Calendly for the people that VAI's agents talk to, and sends events to customers' webhook \
+endpoints.\n\n\
+Every call needs a bearer key, unless `security` of its operation says otherwise. Instants in answers are UTC; a `localTime` is a text for the person, to be used unchanged. \
 Ids come from earlier answers. An optional key may also be `null`; an unknown key is refused.\n\n\
 A refusal has a `code` for programs, a `message` that an agent can read out, and `retryable`: whether the same call may be made \
 again. `POST /api/calendly/schedule` and `GET /api/calendly/upcoming/{userEmail}` answer with `success` in every body, and \
@@ -30,7 +31,7 @@ pub fn document() -> Value {
     let mut answers = schema::answer_generator();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for route in ROUTES {
-        let body = (route.method == Method::Post).then(|| match route.path_parameter() {
+        let body = matches!(route.method, Method::Post | Method::Patch).then(|| match route.path_parameter() {
             Some(parameter) => without_property(route.operation.input(), parameter),
             None => route.operation.request_schema(&mut requests).to_value(),
         });
@@ -49,12 +50,19 @@ pub fn document() -> Value {
     }
     let mut document = json!({
         "openapi": "3.1.0",
-        "info": { "title": "VAI's scheduling at Calendly", "version": "1.0.0", "description": ABOUT },
+        "info": { "title": "VAI's scheduling at Calendly, and webhooks", "version": "1.0.0", "description": ABOUT },
         "servers": [{ "url": "/" }],
         "security": [{ "bearer": [] }],
         "paths": paths,
         "components": {
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "catchUpToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of an endpoint, from the answer that created it or rotated its secret.",
+                },
+            },
             "schemas": schemas,
         },
     });
@@ -70,6 +78,11 @@ fn operation(route: &Route, body: Option<Value>, answer: &Value, refusal: &Value
         "parameters": parameters(route),
         "responses": responses(route, answer, refusal),
     });
+    match route.access {
+        Access::CatchUpToken => operation["security"] = json!([{ "catchUpToken": [] }]),
+        Access::Nothing => operation["security"] = json!([]),
+        Access::Read | Access::Book | Access::Change | Access::Events | Access::Admin => {}
+    }
     if let Some(schema) = body {
         let is_required = route
             .operation
@@ -103,13 +116,21 @@ fn parameters(route: &Route) -> Vec<Value> {
         }));
     }
     if route.takes_key() {
+        let without_key = match route.function {
+            Function::Schedule => {
+                "Without a key, calls with the same conversation, event type and time (for a move: the same booking and time) \
+                 count as the same."
+            }
+            Function::Admin => "Without a key, calls with the same `id` count as the same.",
+        };
         parameters.push(json!({
             "name": KEY_HEADER,
             "in": "header",
             "required": false,
-            "description": "Identifies repetitions of the same call: a repeated call with the same key acts once and has the \
-                same answer. Without a key, calls with the same conversation, event type and time (for a move: the same \
-                booking and time) count as the same.",
+            "description": format!(
+                "Identifies repetitions of the same call: a repeated call with the same key acts once and has the same answer. \
+                 {without_key}"
+            ),
             "schema": { "type": "string", "minLength": 1, "maxLength": LONGEST_KEY },
         }));
     }

@@ -34,6 +34,11 @@ pub trait Request: DeserializeOwned + JsonSchema {
     fn language(&self) -> Option<&str> {
         None
     }
+
+    /// Returns the connection that the request itself names, where no key does.
+    fn connection(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The most faults that are reported. More do not help the caller.

@@ -185,12 +185,32 @@ refusals! {
     /// The same call is still in progress, or its outcome is not known yet: make it again, unchanged, after
     /// `retryAfterSeconds`.
     InProgress = "in_progress" 409 Time;
-    /// The idempotency key, or this conversation and time, belongs to another request: look at its `booking`, or use a
-    /// new key.
+    /// The idempotency key, or this conversation and time, belongs to another request: look at its `booking` or
+    /// `endpoint`, or use a new key.
     KeyReused = "key_reused" 409 Caller {
         /// The id of that request's booking.
-        booking: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        booking: Option<String>,
+        /// The id of that request's endpoint.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        endpoint: Option<String>,
     };
+    /// The endpoint does not exist: list the endpoints and use an id from that list.
+    EndpointUnknown = "endpoint_unknown" 404 Caller;
+    /// The endpoint gets no events now: test it if it is `unverified`, enable it if it is `disabled`, then call again.
+    EndpointInactive = "endpoint_inactive" 409 Caller {
+        /// Its status.
+        status: String,
+    };
+    /// The connection has the most endpoints that are possible: delete one first.
+    TooManyEndpoints = "too_many_endpoints" 409 Caller {
+        /// The most endpoints of a connection.
+        most: u32,
+    };
+    /// The endpoint got no such delivery: list its deliveries with `attempts` and use an id from that list.
+    DeliveryUnknown = "delivery_unknown" 404 Caller;
+    /// The setup token is not known, was used, or is older than an hour: make a new one.
+    SetupTokenInvalid = "setup_token_invalid" 410 Caller;
     /// Calendly does not answer: make the same call again after `retryAfterSeconds`.
     CalendlyUnavailable = "calendly_unavailable" 503 Time;
     /// Calendly refuses the call and would refuse it again: a person must check the Calendly account.
@@ -418,7 +438,12 @@ mod tests {
             HoldUnknown,
             HoldExpired,
             InProgress,
-            KeyReused { booking: "bk-1".to_owned() },
+            KeyReused { booking: Some("bk-1".to_owned()), endpoint: None },
+            EndpointUnknown,
+            EndpointInactive { status: "disabled".to_owned() },
+            TooManyEndpoints { most: 50 },
+            DeliveryUnknown,
+            SetupTokenInvalid,
             CalendlyUnavailable,
             CalendlyRefused,
             Unavailable,
@@ -454,6 +479,11 @@ mod tests {
                 "rate_limited",
                 "in_progress",
                 "key_reused",
+                "endpoint_unknown",
+                "endpoint_inactive",
+                "too_many_endpoints",
+                "delivery_unknown",
+                "setup_token_invalid",
                 "calendly_unavailable",
                 "calendly_refused",
                 "unavailable",

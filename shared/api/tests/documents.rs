@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use api::{Call, Code, ROUTES, openapi, tools};
+use api::{Call, Code, Function, ROUTES, openapi, tools};
 use serde_json::{Value, json};
 
 /// Compared as values: the order of keys depends on a feature that any crate of the workspace may switch on.
@@ -180,7 +180,8 @@ fn every_parameter_of_every_tool_is_accepted() {
         assert_eq!(given, known, "the samples of {name} have every parameter");
     }
     for (name, sample) in samples {
-        let call = Call::from_direct(name, sample.clone()).unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
+        let call = Call::from_direct(Function::Schedule, name, sample.clone())
+            .unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
         assert_eq!(call.operation().name(), name);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::request::{AlternativesRequest, BookRequest, CustomAnswers, MoveBy, MoveRequest, UpcomingRequest};
-use api::{Call, Fault, Invocation, ROUTES, When, openapi};
+use api::{Call, Fault, Function, Invocation, ROUTES, When, openapi};
 use serde_json::{Value, json};
 
 fn booking() -> Value {
@@ -179,7 +179,7 @@ fn rules_across_fields_are_checked() {
 
     let times = |from: &str, until: &str| {
         let input = json!({ "eventType": "Demo", "from": from, "until": until, "timezone": "Europe/Bucharest" });
-        Call::from_direct("available_times", input).map(drop).map_err(texts)
+        Call::from_direct(Function::Schedule, "available_times", input).map(drop).map_err(texts)
     };
     assert_eq!(times("2027-01-11T09:00", "2027-02-11T09:00"), Ok(()));
     assert_eq!(times("2027-01-11T09:00", "2027-01-11T09:00"), Err(vec!["until: must be after from".to_owned()]));
@@ -293,6 +293,7 @@ fn the_reader_knows_every_keyword_of_the_requests() {
         "maxProperties",
         "maximum",
         "propertyNames",
+        "minItems",
         "minLength",
         "minimum",
         "properties",
@@ -302,7 +303,7 @@ fn the_reader_knows_every_keyword_of_the_requests() {
     let unknown: Vec<_> = keywords.iter().filter(|it| !known.contains(&it.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     for route in ROUTES {
-        let unknown = Call::from_direct(route.name, json!({ "noSuchKey": 1 })).unwrap_err();
+        let unknown = Call::from_direct(route.function, route.name, json!({ "noSuchKey": 1 })).unwrap_err();
         assert!(unknown.contains(&Fault::new("noSuchKey", "is not known")), "{}", route.name);
     }
 }
@@ -313,9 +314,9 @@ fn a_direct_invocation_is_read() {
     let invocation: Invocation = api::read_value(full).unwrap();
     assert_eq!((invocation.operation.as_str(), invocation.connection.as_deref()), ("me", Some("acme")));
     let minimal: Invocation = api::read_value(json!({ "operation": "me" })).unwrap();
-    let call = Call::from_direct(&minimal.operation, minimal.input).unwrap();
+    let call = Call::from_direct(Function::Schedule, &minimal.operation, minimal.input).unwrap();
     assert_eq!(call.operation().name(), "me");
-    let wrong = Call::from_direct("fly", json!({})).unwrap_err();
+    let wrong = Call::from_direct(Function::Schedule, "fly", json!({})).unwrap_err();
     assert!(wrong[0].path == "operation" && wrong[0].problem.contains("book, hold"), "{wrong:?}");
     let wrong = api::read_value::<Invocation>(json!({ "operation": "me", "input": [] })).unwrap_err();
     assert_eq!(texts(wrong), ["input: must be an object"]);

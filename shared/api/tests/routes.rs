@@ -2,12 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use api::{Call, Method, Operation, ROUTES, RouteError, is_vai_path};
+use api::{Call, Function, Method, Operation, ROUTES, RouteError, is_vai_path};
 use serde_json::{Value, json};
 
 fn call(method: &str, target: &str, body: &str) -> Result<Call, RouteError> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Call::from_http(method, path, query, body.as_bytes())
+    Call::from_http(Function::Schedule, method, path, query, body.as_bytes())
+}
+
+fn admin_call(method: &str, target: &str, body: &str) -> Result<Call, RouteError> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Call::from_http(Function::Admin, method, path, query, body.as_bytes())
 }
 
 fn booking() -> Value {
@@ -22,6 +27,9 @@ fn every_operation_is_the_same_call_over_http_and_directly() {
     let uri = "https://api.calendly.com/scheduled_events/E/invitees/I";
     let link = json!({ "topic": "pricing", "conversationId": "conv-1" });
     let moved = json!({ "preferredTime": "2027-01-11T09:00" });
+    let endpoint = json!({ "url": "https://crm.example.com/hook", "events": ["booking.*"] });
+    let setup = json!({ "token": "vst.default.x", "url": "https://crm.example.com/hook" });
+    let event = json!({ "event": "conversation.started", "data": { "sessionId": "s" } });
     let samples = [
         ("GET", "/api/calendly/event-types", Value::Null, "event_types", json!({})),
         (
@@ -109,13 +117,95 @@ fn every_operation_is_the_same_call_over_http_and_directly() {
         ),
         ("GET", "/api/tools", Value::Null, "tools", Value::Null),
         ("GET", "/api/openapi.json", Value::Null, "openapi", json!({})),
+        ("POST", "/api/endpoints", endpoint.clone(), "create_endpoint", endpoint),
+        ("GET", "/api/endpoints?after=a&limit=2", Value::Null, "list_endpoints", json!({ "after": "a", "limit": 2 })),
+        ("GET", "/api/endpoints/crm", Value::Null, "endpoint", json!({ "endpoint": "crm" })),
+        (
+            "PATCH",
+            "/api/endpoints/crm",
+            json!({ "events": ["*"] }),
+            "update_endpoint",
+            json!({ "endpoint": "crm", "events": ["*"] }),
+        ),
+        ("DELETE", "/api/endpoints/crm", Value::Null, "delete_endpoint", json!({ "endpoint": "crm" })),
+        ("POST", "/api/endpoints/crm/enable", Value::Null, "enable_endpoint", json!({ "endpoint": "crm" })),
+        ("POST", "/api/endpoints/crm/disable", Value::Null, "disable_endpoint", json!({ "endpoint": "crm" })),
+        (
+            "POST",
+            "/api/endpoints/crm/rotate-secret",
+            json!({ "graceSeconds": 0 }),
+            "rotate_secret",
+            json!({ "endpoint": "crm", "graceSeconds": 0 }),
+        ),
+        (
+            "POST",
+            "/api/endpoints/crm/test",
+            json!({ "type": "booking.created" }),
+            "test_endpoint",
+            json!({ "endpoint": "crm", "type": "booking.created" }),
+        ),
+        (
+            "GET",
+            "/api/endpoints/crm/statistics?hours=48",
+            Value::Null,
+            "endpoint_statistics",
+            json!({ "endpoint": "crm", "hours": 48 }),
+        ),
+        ("GET", "/api/endpoints/statistics", Value::Null, "all_statistics", json!({})),
+        ("GET", "/api/endpoints/crm/attempts", Value::Null, "attempts", json!({ "endpoint": "crm" })),
+        (
+            "POST",
+            "/api/endpoints/crm/replay",
+            json!({ "delivery": "booking/bk-1/3" }),
+            "replay",
+            json!({ "endpoint": "crm", "delivery": "booking/bk-1/3" }),
+        ),
+        (
+            "POST",
+            "/api/endpoints/crm/recover",
+            json!({ "since": "2027-01-11T09:00Z" }),
+            "recover",
+            json!({ "endpoint": "crm", "since": "2027-01-11T09:00Z" }),
+        ),
+        ("POST", "/api/endpoints/setup-token", Value::Null, "setup_token", json!({})),
+        ("POST", "/api/endpoints/setup", setup.clone(), "setup", setup),
+        ("POST", "/api/events", event.clone(), "post_events", event),
+        ("GET", "/api/events/types", Value::Null, "webhook_event_types", json!({})),
+        (
+            "GET",
+            "/api/bookings/bk-1/events?after=3",
+            Value::Null,
+            "booking_events",
+            json!({ "booking": "bk-1", "after": 3 }),
+        ),
+        (
+            "GET",
+            "/api/conversations/conv-1/events?limit=5",
+            Value::Null,
+            "conversation_events",
+            json!({ "conversation": "conv-1", "limit": 5 }),
+        ),
+        (
+            "GET",
+            "/api/endpoints/crm/events?after=7",
+            Value::Null,
+            "endpoint_events",
+            json!({ "endpoint": "crm", "after": 7 }),
+        ),
+        ("GET", "/.well-known/webhook-keys/acme", Value::Null, "webhook_keys", json!({ "connection": "acme" })),
     ];
     let mut reached = BTreeSet::new();
     for (method, target, body, operation, input) in samples {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let by_http = call(method, target, &body).unwrap_or_else(|error| panic!("{method} {target}: {error:?}"));
+        let function = Operation::parse(operation).expect("an operation").route().function;
+        let (read, of_the_other) = match function {
+            Function::Schedule => (call(method, target, &body), admin_call(method, target, &body)),
+            Function::Admin => (admin_call(method, target, &body), call(method, target, &body)),
+        };
+        assert_eq!(of_the_other, Err(RouteError::NotFound), "{method} {target}");
+        let by_http = read.unwrap_or_else(|error| panic!("{method} {target}: {error:?}"));
         assert_eq!(by_http.operation().name(), operation, "{method} {target}");
-        assert_eq!(by_http, Call::from_direct(operation, input).unwrap(), "{method} {target}");
+        assert_eq!(by_http, Call::from_direct(function, operation, input).unwrap(), "{method} {target}");
         reached.insert(operation);
     }
     assert_eq!(reached, ROUTES.iter().map(|it| it.name).collect());
@@ -198,8 +288,27 @@ fn a_request_that_is_too_large_is_rejected() {
             panic!("{length} bytes are accepted");
         };
         assert!(matches!(faults.as_slice(), [one] if one.path == path), "{faults:?}");
-        assert_eq!(Call::from_direct("confirm", hold(length)), Err(faults));
+        assert_eq!(Call::from_direct(Function::Schedule, "confirm", hold(length)), Err(faults));
     }
+}
+
+#[test]
+fn a_path_without_a_parameter_precedes_one_that_has_it() {
+    let operation = |method, path| admin_call(method, path, "").map(|call| call.operation());
+    assert_eq!(operation("GET", "/api/endpoints/statistics"), Ok(Operation::AllStatistics));
+    assert_eq!(operation("GET", "/api/endpoints/statistic"), Ok(Operation::Endpoint));
+    for path in ["/api/endpoints/setup", "/api/endpoints/setup-token"] {
+        assert_eq!(operation("GET", path), Err(RouteError::MethodNotAllowed { allowed: vec![Method::Post] }));
+    }
+}
+
+#[test]
+fn a_batch_of_events_may_be_larger_than_other_requests() {
+    let batch =
+        |length: usize| json!({ "events": [{ "event": "e", "data": { "text": "t".repeat(length) } }] }).to_string();
+    assert!(admin_call("POST", "/api/events", &batch(1_000_000)).is_ok());
+    assert!(matches!(admin_call("POST", "/api/events", &batch(1_100_000)), Err(RouteError::Faults { .. })));
+    assert!(matches!(admin_call("POST", "/api/endpoints", &batch(200_000)), Err(RouteError::Faults { .. })));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use domain::{ConnectionName, error_chain};
 use endpoints::{Attempt, AttemptResult, Delivery, DeliveryState, Endpoint, EndpointSecrets, Lane, TargetKind};
 use engine::PortError;
-use events::{Event, Sequence};
+use events::{Event, Sequence, Stream};
 use jiff::Timestamp;
 use signing::{Secret, SigningKeys, sign_delivery};
 
@@ -35,11 +35,11 @@ impl<P: Ports> Dispatcher<'_, P> {
         } else {
             None
         };
-        let mut delivery = stored.unwrap_or_else(|| new_delivery(key, event, number));
+        let mut delivery = stored.unwrap_or_else(|| new_delivery(key.stream, event, number));
         if delivery.body.is_empty() {
             let stream = key.stream.to_string();
             let sequence = Sequence { stream, number, previous: lane.previous.clone() };
-            match compose_body(key.connection, endpoint, event, &sequence) {
+            match compose_body(key.connection, endpoint, event, Some(&sequence)) {
                 Ok(Composed { body, content_type }) => {
                     delivery.body = body;
                     content_type.clone_into(&mut delivery.content_type);
@@ -81,12 +81,12 @@ impl<P: Ports> Dispatcher<'_, P> {
     }
 }
 
-fn new_delivery(key: LaneKey<'_>, event: &Event, number: u64) -> Delivery {
+pub(crate) fn new_delivery(stream: &Stream, event: &Event, number: u64) -> Delivery {
     Delivery {
         event_id: event.id.clone(),
         event_type: event.kind.name().to_owned(),
         event_at: event.at,
-        stream: key.stream.to_string(),
+        stream: stream.to_string(),
         number,
         body: String::new(),
         content_type: signing::JSON.to_owned(),
@@ -101,7 +101,7 @@ fn stored_for_polling() -> Answer {
     Answer { result: AttemptResult::answered(200, "stored for polling"), retry_after: None, millis: 0 }
 }
 
-fn failed(code: &str, detail: String) -> Answer {
+pub(crate) fn failed(code: &str, detail: String) -> Answer {
     Answer { result: AttemptResult::Failed { code: code.to_owned(), detail }, retry_after: None, millis: 0 }
 }
 

@@ -29,7 +29,8 @@ pub(crate) struct Composed {
     pub(crate) content_type: &'static str,
 }
 
-/// Composes the body of a delivery. The same event at the same place of a sequence gives the same bytes.
+/// Composes the body of a delivery. The same event at the same place of a sequence gives the same bytes. A test has no
+/// place.
 ///
 /// # Errors
 /// The endpoint's template failed. Nothing may be sent then, and never the original.
@@ -37,9 +38,9 @@ pub(crate) fn compose_body(
     connection: &ConnectionName,
     endpoint: &Endpoint,
     event: &Event,
-    sequence: &Sequence,
+    sequence: Option<&Sequence>,
 ) -> Result<Composed, String> {
-    let standard = event.body(Some(sequence));
+    let standard = event.body(sequence);
     let output = match &endpoint.output {
         Value::Null => Output::Standard,
         value => {

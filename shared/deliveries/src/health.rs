@@ -59,7 +59,11 @@ impl<P: Ports> Dispatcher<'_, P> {
         Err(PortError::unavailable("other functions repeatedly changed the endpoint's health"))
     }
 
-    async fn record_success(&self, connection: &ConnectionName, endpoint: &Endpoint) -> Result<(), PortError> {
+    pub(crate) async fn record_success(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &Endpoint,
+    ) -> Result<(), PortError> {
         let store = self.ports.store();
         for _ in 0..MOST_TRIES {
             let (health, _) = store.load_health(connection, &endpoint.id).await?;

@@ -12,9 +12,10 @@ mod health;
 mod lane_key;
 mod ports;
 mod replay;
+mod testing;
 
 pub use compose::selects_type;
 pub use dispatcher::{Dispatcher, Limits};
 pub use ports::{
-    Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Settlement, Slot, Vault,
+    Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Seal, Settlement, Slot, Vault,
 };

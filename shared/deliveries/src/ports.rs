@@ -261,6 +261,17 @@ pub trait Vault {
     ) -> Result<Option<SigningKeyPair>, PortError>;
 }
 
+/// The encryption of endpoints' secrets, for functions that change them.
+pub trait Seal: Vault {
+    /// Encrypts the secrets of an endpoint. [`Vault::open`] decrypts them for the same connection and endpoint only.
+    async fn seal(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        secrets: &EndpointSecrets,
+    ) -> Result<String, PortError>;
+}
+
 /// Everything that the deliveries need from outside.
 pub trait Ports {
     /// The table.

@@ -43,13 +43,13 @@ pub(crate) fn decode_body(request: &ApiGatewayV2httpRequest) -> Result<Vec<u8>, 
     STANDARD.decode(text).map_err(|_| invalid("body", "is not what API Gateway says it is"))
 }
 
-/// Returns an HTTP response.
-pub(crate) fn respond(status: u16, body: &Value, refusal: Option<&Refusal>) -> ApiGatewayV2httpResponse {
+/// Returns an HTTP response. `cached` says whether it may be kept for a day.
+pub(crate) fn respond(status: u16, body: &Value, refusal: Option<&Refusal>, cached: bool) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     let text = |text: &str| text.parse().ok();
     let mut put = |name: &'static str, value: Option<_>| value.and_then(|value| headers.insert(name, value));
     put("content-type", text("application/json"));
-    put("cache-control", text("no-store"));
+    put("cache-control", text(if cached { "public, max-age=86400" } else { "no-store" }));
     if let Some(seconds) = refusal.and_then(|it| it.retry_after_seconds) {
         put("retry-after", text(&seconds.to_string()));
     }

@@ -12,6 +12,8 @@ use crate::locale::Locale;
 pub struct Caller {
     /// The caller's idempotency key.
     pub idempotency_key: Option<String>,
+    /// The endpoint whose catch-up token the caller presented.
+    pub endpoint: Option<String>,
     /// When the function will be stopped.
     pub deadline: Timestamp,
 }
@@ -21,7 +23,7 @@ pub struct Caller {
 pub struct Context {
     /// The caller of an operation.
     pub caller: Arc<Caller>,
-    /// The connection of the caller's key.
+    /// The connection of the caller's key or token. Where neither is asked for, it is what the request names.
     pub connection: ConnectionName,
     /// The connection's settings.
     pub settings: Arc<Settings>,

@@ -1,31 +1,34 @@
 //! The front: turns an invocation into a call with its context, and an answer or a refusal into a response.
 
 use api::openapi::{KEY_HEADER, LONGEST_KEY};
-use api::{Call, Invocation, Operation, Refusal, RouteError, Why, is_vai_path, read_value};
+use api::{
+    Access, Call, Function, Invocation, Operation, Refusal, Route, RouteError, ScheduleCall, Why, is_vai_path,
+    read_value,
+};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use domain::{ConnectionName, Settings, error_chain};
-use engine::{Store, World};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::answer::{decode_body, invalid, invalid_request, respond};
 use crate::context::{Caller, Context};
 use crate::input::Input;
-use crate::keys::{Keys, check_scope};
+use crate::keys::{Keys, check_scope, unauthorized};
 use crate::locale::Locale;
 use crate::ports::Ports;
 
 /// The common part of functions that are called.
 #[derive(Debug)]
 pub struct Front<P> {
+    function: Function,
     ports: P,
     keys: Keys,
 }
 
 impl<P: Ports> Front<P> {
-    /// Returns a front with empty caches.
-    pub fn new(ports: P) -> Self {
-        Self { ports, keys: Keys::default() }
+    /// Returns the front of a function, with empty caches. It answers the operations of that function only.
+    pub fn new(function: Function, ports: P) -> Self {
+        Self { function, ports, keys: Keys::default() }
     }
 
     /// Returns the function's ports.
@@ -36,7 +39,7 @@ impl<P: Ports> Front<P> {
     /// Reads the data that the default connection's first request needs, and opens the connections. Failures are only
     /// logged.
     pub async fn warm(&self) {
-        if let Err(error) = self.ports.world().store().load_settings(&ConnectionName::default()).await {
+        if let Err(error) = self.ports.load_settings(&ConnectionName::default()).await {
             tracing::warn!(error = error_chain(&error), "settings not readable at init");
         }
         if let Err(error) = self.ports.api_keys().await {
@@ -68,17 +71,23 @@ impl<P: Ports> Front<P> {
     ) -> ApiGatewayV2httpResponse {
         let path = request.raw_path.as_deref().unwrap_or_default();
         let answer = match self.admit(request, path, deadline).await {
-            Ok((context, call)) => self.answer(&context, &call, perform).await,
+            Ok((context, call)) => {
+                let is_cached = call.operation().route().is_cached();
+                self.answer(&context, &call, perform).await.map(|answer| (answer, is_cached))
+            }
             Err(refusal) => Err(refusal),
         };
         match answer {
-            Ok(answer) => respond(200, &answer, None),
-            Err(refusal) if is_vai_path(path) => respond(refusal.vai_status(), &refusal.vai_body(), Some(&refusal)),
-            Err(refusal) => respond(refusal.status(), &refusal.body(), Some(&refusal)),
+            Ok((answer, is_cached)) => respond(200, &answer, None, is_cached),
+            Err(refusal) if self.function == Function::Schedule && is_vai_path(path) => {
+                respond(refusal.vai_status(), &refusal.vai_body(), Some(&refusal), false)
+            }
+            Err(refusal) => respond(refusal.status(), &refusal.body(), Some(&refusal), false),
         }
     }
 
-    /// Authenticates a caller and reads the call. A caller without a key does not learn which paths exist.
+    /// Authenticates a caller and reads the call. A caller without a key does not learn which other paths exist than
+    /// those that need none.
     async fn admit(
         &self,
         request: &ApiGatewayV2httpRequest,
@@ -86,36 +95,43 @@ impl<P: Ports> Front<P> {
         deadline: Timestamp,
     ) -> Result<(Context, Call), Refusal> {
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
-        let key = Keys::authenticate(&self.ports, header("authorization").and_then(bearer_token)).await?;
-        let settings = self.settings(&key.connection).await?;
-        self.keys.use_permit(&self.ports, &key.name, &settings).await?;
-
         let method = request.request_context.http.method.as_str();
         let query = request.raw_query_string.as_deref().unwrap_or_default();
-        let call = Call::from_http(method, path, query, &decode_body(request)?);
-        let operation = match &call {
-            Ok(call) => Some(call.operation()),
-            Err(RouteError::Faults { operation, .. }) => Some(*operation),
-            Err(RouteError::NotFound | RouteError::MethodNotAllowed { .. }) => None,
-        };
-        if let Some(operation) = operation {
-            check_scope(&key, operation.route())?;
-        }
-        let call = call.map_err(|error| match error {
-            RouteError::NotFound => Refusal::new(Why::NotFound, "There is nothing here."),
-            RouteError::MethodNotAllowed { allowed } => {
-                let allowed: Vec<_> = allowed.into_iter().map(|it| it.name().to_owned()).collect();
-                let message = format!("This path takes {}.", allowed.join(", "));
-                Refusal::new(Why::MethodNotAllowed { allowed }, message)
+        let token = header("authorization").and_then(bearer_token);
+        let access = Route::find(self.function, method, path).map(|route| route.access);
+        let (connection, endpoint, settings) = match access {
+            Ok(Access::Nothing) => {
+                let call = Call::from_http(self.function, method, path, query, &decode_body(request)?);
+                let call = call.map_err(refuse_route)?;
+                let caller = Caller { idempotency_key: None, endpoint: None, deadline };
+                let connection = call.connection().and_then(ConnectionName::parse).ok_or_else(not_found)?;
+                return Ok((Context::new(caller, connection, Settings::default(), None), call));
             }
-            RouteError::Faults { faults, .. } => invalid_request(faults),
-        })?;
+            Ok(Access::CatchUpToken) => {
+                let owner = self.ports.token_owner(token.ok_or_else(unauthorized)?).await;
+                let owner = owner.map_err(|error| Locale::english().unavailable(&error))?.ok_or_else(unauthorized)?;
+                let settings = self.settings(&owner.connection).await?;
+                let name = format!("catch-up {} {}", owner.connection, owner.endpoint);
+                self.keys.use_permit(&self.ports, &name, &settings).await?;
+                (owner.connection, Some(owner.endpoint), settings)
+            }
+            Ok(_) | Err(_) => {
+                let key = Keys::authenticate(&self.ports, token).await?;
+                let settings = self.settings(&key.connection).await?;
+                self.keys.use_permit(&self.ports, &key.name, &settings).await?;
+                if let Some(scope) = access.ok().and_then(Access::scope) {
+                    check_scope(&key, scope)?;
+                }
+                (key.connection, None, settings)
+            }
+        };
+        let call = Call::from_http(self.function, method, path, query, &decode_body(request)?).map_err(refuse_route)?;
         let idempotency_key = header("idempotency-key").map(str::trim).filter(|it| !it.is_empty());
         if idempotency_key.is_some_and(|it| it.len() > LONGEST_KEY) {
             return Err(invalid(KEY_HEADER, "must be at most 255 characters long"));
         }
-        let caller = Caller { idempotency_key: idempotency_key.map(str::to_owned), deadline };
-        Ok((Context::new(caller, key.connection, settings, call.language()), call))
+        let caller = Caller { idempotency_key: idempotency_key.map(str::to_owned), endpoint, deadline };
+        Ok((Context::new(caller, connection, settings, call.language()), call))
     }
 
     async fn handle_direct(
@@ -131,7 +147,7 @@ impl<P: Ports> Front<P> {
             let connection = it.connection.as_deref().unwrap_or("default");
             let connection = ConnectionName::parse(connection)
                 .ok_or_else(|| vec![api::Fault::new("connection", "is 1 to 40 of a-z, 0-9 and -")])?;
-            Ok((Call::from_direct(&it.operation, it.input)?, connection, it.idempotency_key))
+            Ok((Call::from_direct(self.function, &it.operation, it.input)?, connection, it.idempotency_key))
         });
         let (call, connection, idempotency_key) = match read {
             Ok(read) => read,
@@ -141,12 +157,14 @@ impl<P: Ports> Front<P> {
             Ok(settings) => settings,
             Err(refusal) => return refused(&refusal),
         };
-        let context = Context::new(Caller { idempotency_key, deadline }, connection, settings, call.language());
+        let connection = call.connection().and_then(ConnectionName::parse).unwrap_or(connection);
+        let caller = Caller { idempotency_key, endpoint: None, deadline };
+        let context = Context::new(caller, connection, settings, call.language());
         self.answer(&context, &call, perform).await.unwrap_or_else(|refusal| refused(&refusal))
     }
 
     async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Refusal> {
-        let settings = self.ports.world().store().load_settings(connection).await;
+        let settings = self.ports.load_settings(connection).await;
         settings.map_err(|error| Locale::english().unavailable(&error))
     }
 
@@ -158,8 +176,8 @@ impl<P: Ports> Front<P> {
         perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
     ) -> Result<Value, Refusal> {
         let answer = match call {
-            Call::Tools(_) => Ok(api::tools::tools()),
-            Call::OpenApi(_) => Ok(self.openapi()),
+            Call::Schedule(ScheduleCall::Tools(_)) => Ok(api::tools::tools()),
+            Call::Schedule(ScheduleCall::OpenApi(_)) => Ok(self.openapi()),
             // Boxed, because its futures are large.
             call => Box::pin(perform(context, call)).await,
         };
@@ -180,6 +198,22 @@ impl<P: Ports> Front<P> {
             document["servers"][0]["url"] = url.into();
         }
         document
+    }
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(Why::NotFound, "There is nothing here.")
+}
+
+fn refuse_route(error: RouteError) -> Refusal {
+    match error {
+        RouteError::NotFound => not_found(),
+        RouteError::MethodNotAllowed { allowed } => {
+            let allowed: Vec<_> = allowed.into_iter().map(|it| it.name().to_owned()).collect();
+            let message = format!("This path takes {}.", allowed.join(", "));
+            Refusal::new(Why::MethodNotAllowed { allowed }, message)
+        }
+        RouteError::Faults { faults, .. } => invalid_request(faults),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use api::{Refusal, Route, Why};
-use domain::{Settings, error_chain};
-use engine::{ApiStore, Clock, PortError, World};
+use api::{Refusal, Why};
+use domain::{Scope, Settings, error_chain};
+use engine::PortError;
 use runtime::{ApiKey, SecretError};
 
 use crate::locale::Locale;
@@ -53,7 +53,7 @@ impl Keys {
 
     /// Uses one of a key's calls in this minute.
     pub(crate) async fn use_permit(&self, ports: &impl Ports, key: &str, settings: &Settings) -> Result<(), Refusal> {
-        let now = ports.world().clock().now();
+        let now = ports.now();
         let minute = now.as_second().div_euclid(60);
         let last = {
             let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +67,7 @@ impl Keys {
         };
         let limit = settings.booking.requests_per_minute;
         let share = (2 * last).clamp(1, limit.div_ceil(LARGEST_SHARE));
-        let granted = match ports.world().store().reserve_permits(key, share, limit, now).await {
+        let granted = match ports.reserve_permits(key, share, limit, now).await {
             Ok(granted) => granted,
             Err(error) => {
                 // If the table fails, the operation itself will be refused.
@@ -86,15 +86,15 @@ impl Keys {
     }
 }
 
-/// Checks whether a key permits an operation.
-pub(crate) fn check_scope(key: &ApiKey, route: &Route) -> Result<(), Refusal> {
-    if key.permits(route.scope) {
+/// Checks whether a key permits operations that need a scope.
+pub(crate) fn check_scope(key: &ApiKey, scope: Scope) -> Result<(), Refusal> {
+    if key.permits(scope) {
         return Ok(());
     }
-    let message = format!("The key {} lacks the scope {}.", key.name, route.scope.name());
-    Err(Refusal::new(Why::Forbidden { scope: route.scope.name().to_owned() }, message))
+    let message = format!("The key {} lacks the scope {}.", key.name, scope.name());
+    Err(Refusal::new(Why::Forbidden { scope: scope.name().to_owned() }, message))
 }
 
-fn unauthorized() -> Refusal {
+pub(crate) fn unauthorized() -> Refusal {
     Refusal::new(Why::Unauthorized, "The bearer key is missing or not known.")
 }

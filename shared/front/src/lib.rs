@@ -17,4 +17,4 @@ pub use context::{Caller, Context};
 pub use front::Front;
 pub use input::Input;
 pub use locale::Locale;
-pub use ports::Ports;
+pub use ports::{Ports, TokenOwner};

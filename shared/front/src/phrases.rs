@@ -337,6 +337,11 @@ impl Locale {
             | Code::LocationInvalid
             | Code::InviteeInvalid
             | Code::BudgetExhausted
+            | Code::EndpointUnknown
+            | Code::EndpointInactive
+            | Code::TooManyEndpoints
+            | Code::DeliveryUnknown
+            | Code::SetupTokenInvalid
             | Code::PastTime => [
                 "Something is missing or wrong in what was asked.",
                 "Lipsește ceva sau ceva nu este corect în cerere.",

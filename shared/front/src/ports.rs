@@ -1,22 +1,42 @@
 //! What the front needs from outside.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
-use engine::{ApiStore, World};
+use domain::{ConnectionName, Settings};
+use engine::PortError;
+use jiff::Timestamp;
 use runtime::{ApiKeys, SecretError};
+
+/// The endpoint that a catch-up token belongs to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenOwner {
+    /// The endpoint's connection.
+    pub connection: ConnectionName,
+    /// The endpoint's id.
+    pub endpoint: String,
+}
 
 /// What the front needs from outside.
 pub trait Ports {
-    /// The world of bookings.
-    type World: World<Store: ApiStore>;
+    /// Reads the settings of a connection.
+    async fn load_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError>;
 
-    /// Returns the world of bookings.
-    fn world(&self) -> &Self::World;
+    /// Reserves up to `wanted` of a key's permits for the minute of `now`. Returns the number of reserved permits.
+    async fn reserve_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError>;
+
+    /// Returns the time now.
+    fn now(&self) -> Timestamp;
 
     /// Returns the API keys.
     async fn api_keys(&self) -> Result<ApiKeys, SecretError>;
 
     /// Reads the API keys again, in case one was just made; `None` when they were read a moment ago.
     async fn reread_api_keys(&self) -> Option<ApiKeys>;
+
+    /// Returns the endpoint that a catch-up token belongs to; `None` if the token opens nothing. A function without
+    /// such operations accepts no token.
+    async fn token_owner(&self, _token: &str) -> Result<Option<TokenOwner>, PortError> {
+        Ok(None)
+    }
 
     /// Returns the URL of the API and the webhook function, if known.
     fn public_url(&self) -> Option<&str>;

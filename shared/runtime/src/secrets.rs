@@ -207,6 +207,11 @@ impl Secrets {
         Self { source: Source::SecretsManager(client), prefix: prefix.into(), cache: Mutex::default() }
     }
 
+    /// Reads from AWS Secrets Manager, with a client of its own.
+    pub fn connect(sdk: &aws_config::SdkConfig, prefix: impl Into<String>) -> Self {
+        Self::new(aws_sdk_secretsmanager::Client::new(sdk), prefix)
+    }
+
     /// Uses the given secrets, by full name; for tests.
     pub fn fixed(prefix: impl Into<String>, secrets: BTreeMap<String, String>) -> Self {
         Self { source: Source::Fixed(secrets), prefix: prefix.into(), cache: Mutex::default() }

@@ -40,7 +40,8 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
-pub const OUR_CRATES: [&str; 28] = [
+pub const OUR_CRATES: [&str; 29] = [
+    "admin",
     "api",
     "batch",
     "calendly",

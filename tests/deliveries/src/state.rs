@@ -31,7 +31,7 @@ pub struct State {
     /// The deliveries by their numbers.
     pub deliveries: BTreeMap<(EndpointId, Stream, u64), Delivery>,
     /// The feeds of the endpoints that ask for their events.
-    pub feeds: BTreeMap<EndpointId, Vec<String>>,
+    pub feeds: BTreeMap<EndpointId, Vec<Delivery>>,
     /// The statistics by hour.
     pub statistics: BTreeMap<(EndpointId, String), HourStatistics>,
     /// The health.

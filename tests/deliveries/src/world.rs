@@ -1,14 +1,16 @@
 //! The ports, in memory.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use deliveries::{Answer, DeliveryQueue, DeliveryStore, EventLog, Page, Ports, Receiver, Settlement, Slot, Vault};
+use deliveries::{
+    Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Settlement, Slot, Vault,
+};
 use domain::ConnectionName;
-use endpoints::{Delivery, Endpoint, EndpointId, EndpointSecrets, Health, HourStatistics, Lane};
+use endpoints::{Delivery, Endpoint, EndpointId, EndpointSecrets, Health, HourStatistics, Lane, Statistics};
 use engine::{Clock, CommitError, PortError};
 use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +30,16 @@ pub struct World {
 }
 
 impl World {
+    /// Returns an empty world at an instant.
+    pub fn new(now: Timestamp) -> Self {
+        Self { state: Rc::new(RefCell::new(State::new(now))), sleeps_until: Rc::default() }
+    }
+
+    /// Returns what the table and the queue hold.
+    pub fn state(&self) -> Ref<'_, State> {
+        self.state.borrow()
+    }
+
     /// Makes a call with an effect. Another function may run before it, and after it before its answer arrives; and
     /// this function may be killed there.
     async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> T {
@@ -59,11 +71,12 @@ impl World {
 /// Lets another function run.
 async fn yield_now() {
     let mut has_yielded = false;
-    poll_fn(|_| {
+    poll_fn(|context| {
         if has_yielded {
             Poll::Ready(())
         } else {
             has_yielded = true;
+            context.waker().wake_by_ref();
             Poll::Pending
         }
     })
@@ -206,7 +219,7 @@ impl DeliveryStore for World {
                 }
                 let written = Delivery { revision: stored + 1, ..delivery.clone() };
                 if *is_polled {
-                    state.feeds.entry(id.clone()).or_default().push(written.body.clone());
+                    state.feeds.entry(id.clone()).or_default().push(written.clone());
                 }
                 state.deliveries.insert(key, written);
                 let hour = (id.clone(), HourStatistics::hour_of(attempt.at));
@@ -227,10 +240,8 @@ impl DeliveryStore for World {
     ) -> Result<Page<Delivery>, PortError> {
         Ok(self
             .call("deliveries_since", |state| {
-                let all = state.deliveries.iter().filter(|((owner, ..), it)| owner == id && it.event_at >= since);
-                let mut keyed: Vec<_> =
-                    all.map(|(_, it)| (format!("{:.9}#{}", it.event_at, it.event_id), it.clone())).collect();
-                keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+                let mut keyed = state.deliveries_by_time(id);
+                keyed.retain(|(_, it)| it.event_at >= since);
                 keyed.retain(|(key, _)| after.is_none_or(|after| key.as_str() > after));
                 let has_more = keyed.len() > limit as usize;
                 keyed.truncate(limit as usize);
@@ -299,7 +310,97 @@ impl DeliveryStore for World {
     }
 }
 
+impl EndpointStore for World {
+    async fn delete_endpoint(&self, _: &ConnectionName, endpoint: &Endpoint) -> Result<(), CommitError> {
+        self.call("delete_endpoint", |state| {
+            if state.endpoints.get(&endpoint.id).is_none_or(|it| it.revision != endpoint.revision) {
+                return Err(CommitError::Conflict);
+            }
+            state.endpoints.remove(&endpoint.id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn load_statistics(
+        &self,
+        _: &ConnectionName,
+        id: &EndpointId,
+        since: Timestamp,
+    ) -> Result<Statistics, PortError> {
+        let first = HourStatistics::hour_of(since);
+        Ok(self
+            .call("load_statistics", |state| {
+                let hours = state.statistics.iter().filter(|((owner, hour), _)| owner == id && *hour >= first);
+                Statistics { hours: hours.map(|((_, hour), counted)| (hour.clone(), counted.clone())).collect() }
+            })
+            .await)
+    }
+
+    async fn recent_deliveries(
+        &self,
+        _: &ConnectionName,
+        id: &EndpointId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Delivery>, PortError> {
+        Ok(self
+            .call("recent_deliveries", |state| {
+                let mut keyed = state.deliveries_by_time(id);
+                keyed.reverse();
+                keyed.retain(|(key, _)| before.is_none_or(|before| key.as_str() < before));
+                let has_more = keyed.len() > limit as usize;
+                keyed.truncate(limit as usize);
+                let next = keyed.last().map(|(key, _)| key.clone()).filter(|_| has_more);
+                Page { items: keyed.into_iter().map(|(_, it)| it).collect(), next }
+            })
+            .await)
+    }
+
+    async fn feed_after(
+        &self,
+        _: &ConnectionName,
+        id: &EndpointId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Delivery)>, PortError> {
+        Ok(self
+            .call("feed_after", |state| {
+                let feed = state.feeds.get(id).map(Vec::as_slice).unwrap_or_default();
+                let numbered = (1..).zip(feed.iter().cloned());
+                numbered.filter(|(number, _)| *number > after).take(limit as usize).collect()
+            })
+            .await)
+    }
+
+    async fn stream_deliveries(
+        &self,
+        _: &ConnectionName,
+        id: &EndpointId,
+        stream: &Stream,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, PortError> {
+        Ok(self
+            .call("stream_deliveries", |state| {
+                let all = state.deliveries.iter();
+                let of_stream = all.filter(|((owner, of, number), _)| owner == id && of == stream && *number > after);
+                of_stream.take(limit as usize).map(|(_, it)| it.clone()).collect()
+            })
+            .await)
+    }
+}
+
 impl State {
+    /// Returns the deliveries of an endpoint by the time of their events, each with its place in that order.
+    fn deliveries_by_time(&self, id: &EndpointId) -> Vec<(String, Delivery)> {
+        let all = self.deliveries.iter().filter(|((owner, ..), _)| owner == id);
+        let mut keyed: Vec<_> =
+            all.map(|(_, it)| (format!("{:.9}#{}", it.event_at, it.event_id), it.clone())).collect();
+        keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        keyed
+    }
+
     fn write_lane(&mut self, id: &EndpointId, stream: &Stream, lane: &Lane) -> bool {
         let key = (id.clone(), stream.clone());
         let stored = self.lanes.get(&key).map_or(0, |it| it.revision);

@@ -1,0 +1,167 @@
+//! The admin function: its operations, and what they have in common.
+
+use api::{AdminCall, Call, Function, Refusal, Why};
+use deliveries::{DeliveryQueue, DeliveryStore, Dispatcher, Limits, Ports as _};
+use domain::error_chain;
+use endpoints::{Endpoint, EndpointId};
+use engine::{CommitError, PortError};
+use front::{Context, Front, Input, invalid, to_json};
+use jiff::Timestamp;
+use serde_json::Value;
+use wire::deliveries::Delivery;
+
+use crate::ports::Ports;
+
+/// The most endpoints of a connection.
+pub const MOST_ENDPOINTS: u32 = 50;
+
+/// Another function may change the endpoint at the same time.
+const MOST_TRIES: usize = 5;
+
+/// The admin function.
+#[derive(Debug)]
+pub struct Admin<P> {
+    front: Front<P>,
+}
+
+/// The store of the ports' deliveries.
+pub(crate) type StoreOf<P> = <<P as Ports>::Deliveries as deliveries::Ports>::Store;
+/// The secrets of the ports' deliveries.
+pub(crate) type VaultOf<P> = <<P as Ports>::Deliveries as deliveries::Ports>::Vault;
+
+impl<P: Ports> Admin<P> {
+    /// Returns a function with empty caches.
+    pub fn new(ports: P) -> Self {
+        Self { front: Front::new(Function::Admin, ports) }
+    }
+
+    /// Reads the data that the default connection's first request needs.
+    pub async fn warm(&self) {
+        self.front.warm().await;
+    }
+
+    /// Handles an invocation.
+    pub async fn handle(&self, input: Input, deadline: Timestamp) -> Value {
+        self.front
+            .handle(input, deadline, async |context: &Context, call: &Call| self.perform(context, call).await)
+            .await
+    }
+
+    async fn perform(&self, context: &Context, call: &Call) -> Result<Value, Refusal> {
+        let Call::Admin(call) = call else { return Err(Refusal::new(Why::NotFound, "There is nothing here.")) };
+        match call {
+            AdminCall::CreateEndpoint(request) => to_json(self.create_endpoint(context, request).await?),
+            AdminCall::ListEndpoints(request) => to_json(self.list_endpoints(context, request).await?),
+            AdminCall::Endpoint(request) => to_json(self.endpoint(context, request).await?),
+            AdminCall::UpdateEndpoint(request) => to_json(self.update_endpoint(context, request).await?),
+            AdminCall::DeleteEndpoint(request) => to_json(self.delete_endpoint(context, request).await?),
+            AdminCall::EnableEndpoint(request) => to_json(self.enable_endpoint(context, request).await?),
+            AdminCall::DisableEndpoint(request) => to_json(self.disable_endpoint(context, request).await?),
+            AdminCall::RotateSecret(request) => to_json(self.rotate_secret(context, request).await?),
+            AdminCall::TestEndpoint(request) => to_json(self.test_endpoint(context, request).await?),
+            AdminCall::EndpointStatistics(request) => to_json(self.endpoint_statistics(context, request).await?),
+            AdminCall::AllStatistics(request) => to_json(self.all_statistics(context, request).await?),
+            AdminCall::Attempts(request) => to_json(self.attempts(context, request).await?),
+            AdminCall::Replay(request) => to_json(self.replay(context, request).await?),
+            AdminCall::Recover(request) => to_json(self.recover(context, request).await?),
+            AdminCall::SetupToken(request) => to_json(self.setup_token(context, request).await?),
+            AdminCall::Setup(request) => to_json(self.setup(context, request).await?),
+            AdminCall::PostEvents(request) => to_json(self.post_events(context, request).await?),
+            AdminCall::WebhookEventTypes(_) => Ok(crate::view::event_types()),
+            AdminCall::BookingEvents(request) => to_json(self.booking_events(context, request).await?),
+            AdminCall::ConversationEvents(request) => to_json(self.conversation_events(context, request).await?),
+            AdminCall::EndpointEvents(request) => to_json(self.endpoint_events(context, request).await?),
+            AdminCall::WebhookKeys(_) => to_json(self.webhook_keys(context).await?),
+        }
+    }
+
+    pub(crate) fn ports(&self) -> &P {
+        self.front.ports()
+    }
+
+    pub(crate) fn store(&self) -> &StoreOf<P> {
+        self.ports().deliveries().store()
+    }
+
+    pub(crate) fn vault(&self) -> &VaultOf<P> {
+        self.ports().deliveries().vault()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ports().now()
+    }
+
+    pub(crate) fn random(&self) -> Result<[u8; 32], Refusal> {
+        self.ports().random().map_err(unavailable)
+    }
+
+    /// Returns the dispatcher's part that makes attempts.
+    pub(crate) fn dispatcher(&self, context: &Context) -> Dispatcher<'_, P::Deliveries> {
+        Dispatcher { ports: self.ports().deliveries(), limits: Limits::default(), deadline: context.caller.deadline }
+    }
+
+    /// Sends messages to the deliveries queue.
+    pub(crate) async fn send(&self, messages: &[Delivery]) -> Result<(), Refusal> {
+        self.ports().deliveries().queue().send(messages).await.map_err(unavailable)
+    }
+
+    /// Reads an endpoint of the caller's connection.
+    pub(crate) async fn load_endpoint(&self, context: &Context, id: &str) -> Result<Endpoint, Refusal> {
+        let Some(id) = EndpointId::parse(id) else { return Err(endpoint_unknown()) };
+        let found = self.store().load_endpoint(&context.connection, &id).await.map_err(unavailable)?;
+        found.ok_or_else(endpoint_unknown)
+    }
+
+    /// Changes an endpoint, again when another function changes it at the same time. `change` returns what to write, or
+    /// `None` if nothing is to be changed.
+    pub(crate) async fn change_endpoint(
+        &self,
+        context: &Context,
+        id: &str,
+        change: impl AsyncFn(Endpoint) -> Result<Option<Endpoint>, Refusal>,
+    ) -> Result<Endpoint, Refusal> {
+        for _ in 0..MOST_TRIES {
+            let endpoint = self.load_endpoint(context, id).await?;
+            let Some(changed) = change(endpoint.clone()).await? else { return Ok(endpoint) };
+            match self.store().write_endpoint(&context.connection, &changed).await {
+                Ok(()) => return Ok(Endpoint { revision: changed.revision + 1, ..changed }),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Port(error)) => return Err(unavailable(error)),
+            }
+        }
+        Err(unavailable(PortError::unavailable("other functions repeatedly changed the endpoint")))
+    }
+}
+
+/// Returns the refusal for an error of a port.
+pub(crate) fn unavailable(error: PortError) -> Refusal {
+    tracing::error!(error = error_chain(&error), "port of the admin function unavailable");
+    Refusal::new(Why::Unavailable, "The service cannot answer now. Make the same call again.").after(5)
+}
+
+pub(crate) fn endpoint_unknown() -> Refusal {
+    Refusal::new(Why::EndpointUnknown, "There is no endpoint with this id.")
+}
+
+/// Checks that an endpoint's events are sent now.
+pub(crate) fn check_active(endpoint: &Endpoint) -> Result<(), Refusal> {
+    if endpoint.is_active() { Ok(()) } else { Err(inactive(endpoint)) }
+}
+
+/// Returns the refusal of a call that an endpoint in this status does not permit.
+pub(crate) fn inactive(endpoint: &Endpoint) -> Refusal {
+    let status = endpoint.status.name();
+    let message = match endpoint.status {
+        endpoints::Status::Unverified => "The endpoint has not answered a test yet. Test it first, or delete it.",
+        endpoints::Status::Enabled | endpoints::Status::Disabled { .. } => "The endpoint is disabled. Enable it first.",
+    };
+    Refusal::new(Why::EndpointInactive { status: status.to_owned() }, message)
+}
+
+/// Checks that an endpoint is called, and does not ask for its events.
+pub(crate) fn check_called(endpoint: &Endpoint) -> Result<(), Refusal> {
+    match endpoint.target {
+        endpoints::TargetKind::Poll => Err(invalid("endpoint", "asks for its events, and is not called")),
+        endpoints::TargetKind::Url | endpoints::TargetKind::Email => Ok(()),
+    }
+}

@@ -1,0 +1,140 @@
+//! An endpoint catches up: it reads what it got or was to get, and nothing else.
+
+use api::endpoint_answer::{CatchUpView, CaughtUpView, FeedEventView, FeedView, WebhookKeyView, WebhookKeysView};
+use api::endpoint_request::{BookingEventsRequest, ConversationEventsRequest, EndpointEventsRequest};
+use api::{Refusal, Why};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use deliveries::{DeliveryStore, EndpointStore};
+use endpoints::{Delivery, EndpointId, TargetKind};
+use events::Stream;
+use front::{Context, invalid};
+
+use crate::admin::{Admin, endpoint_unknown, unavailable};
+use crate::ports::Ports;
+
+/// The default length of a page of events.
+const PAGE: u32 = 100;
+
+/// The most bytes of the bodies of a page. Quoted as JSON twice, they stay within what Lambda can answer: 6 MB.
+const LARGEST_PAGE: usize = 1024 * 1024;
+
+impl<P: Ports> Admin<P> {
+    /// Lists the events of a booking.
+    pub(crate) async fn booking_events(
+        &self,
+        context: &Context,
+        request: &BookingEventsRequest,
+    ) -> Result<CatchUpView, Refusal> {
+        let stream = Stream::parse(&format!("booking/{}", request.booking));
+        let stream = stream.ok_or_else(|| invalid("booking", "is not the id of a booking"))?;
+        self.stream_events(context, &stream, request.after, request.limit).await
+    }
+
+    /// Lists the events of a conversation.
+    pub(crate) async fn conversation_events(
+        &self,
+        context: &Context,
+        request: &ConversationEventsRequest,
+    ) -> Result<CatchUpView, Refusal> {
+        let stream = Stream::parse(&format!("conversation/{}", request.conversation));
+        let stream = stream.ok_or_else(|| invalid("conversation", "is not the id of a conversation"))?;
+        self.stream_events(context, &stream, request.after, request.limit).await
+    }
+
+    async fn stream_events(
+        &self,
+        context: &Context,
+        stream: &Stream,
+        after: Option<u32>,
+        limit: Option<u32>,
+    ) -> Result<CatchUpView, Refusal> {
+        let (connection, endpoint) = (&context.connection, token_endpoint(context)?);
+        let (after, limit) = (after.unwrap_or(0).into(), limit.unwrap_or(PAGE));
+        // The lane is read first: what is delivered meanwhile is not missed, but only seen by the next call.
+        let lane = self.store().load_lane(connection, &endpoint, stream).await.map_err(unavailable)?;
+        let found = self.store().stream_deliveries(connection, &endpoint, stream, after, limit).await;
+        let found = found.map_err(unavailable)?;
+        let events: Vec<_> = found[..fitting(found.iter())].iter().map(caught_up).collect();
+        // Rows that have expired do not come back: an empty page is the last one.
+        let has_more = events.last().is_some_and(|last| last.number < lane.number || events.len() < found.len());
+        Ok(CatchUpView { events, has_more })
+    }
+
+    /// Lists the events of an endpoint that asks for them.
+    pub(crate) async fn endpoint_events(
+        &self,
+        context: &Context,
+        request: &EndpointEventsRequest,
+    ) -> Result<FeedView, Refusal> {
+        let endpoint = token_endpoint(context)?;
+        if endpoint.as_str() != request.endpoint {
+            return Err(endpoint_unknown());
+        }
+        if self.load_endpoint(context, endpoint.as_str()).await?.target != TargetKind::Poll {
+            return Err(invalid(
+                "endpoint",
+                "is called at its URL: make one with \"delivery\": \"poll\" to ask for events",
+            ));
+        }
+        let (after, limit) = (request.after.unwrap_or(0), request.limit.unwrap_or(PAGE));
+        let found = self.store().feed_after(&context.connection, &endpoint, after.into(), limit).await;
+        let found = found.map_err(unavailable)?;
+        let taken = &found[..fitting(found.iter().map(|(_, delivery)| delivery))];
+        let events = taken.iter().map(|(position, delivery)| FeedEventView {
+            position: *position,
+            stream: delivery.stream.clone(),
+            event: caught_up(delivery),
+        });
+        let next = taken.last().map_or(after.into(), |(position, _)| *position);
+        let is_full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(FeedView { events: events.collect(), has_more: is_full || taken.len() < found.len(), next })
+    }
+
+    /// Returns the public keys of a connection. One that does not exist has none, so that names cannot be guessed.
+    pub(crate) async fn webhook_keys(&self, context: &Context) -> Result<WebhookKeysView, Refusal> {
+        let ring = self.ports().key_ring(&context.connection).await.map_err(unavailable)?;
+        let keys = ring.published_keys(self.now()).keys.into_iter().map(|it| WebhookKeyView {
+            id: it.id,
+            key: it.key,
+            not_before: it.not_before,
+            not_after: it.not_after,
+        });
+        Ok(WebhookKeysView { keys: keys.collect() })
+    }
+}
+
+/// Returns the endpoint whose token the caller presented.
+fn token_endpoint(context: &Context) -> Result<EndpointId, Refusal> {
+    context.caller.endpoint.as_deref().and_then(EndpointId::parse).ok_or_else(|| {
+        Refusal::new(Why::Unauthorized, "Call this over HTTP, with the catch-up token of an endpoint as the bearer.")
+    })
+}
+
+/// Returns how many deliveries fit into a page: at least one.
+fn fitting<'a>(deliveries: impl Iterator<Item = &'a Delivery>) -> usize {
+    let mut bytes = 0;
+    let fits = |delivery: &&Delivery| {
+        let is_first = bytes == 0;
+        bytes += delivery.body.len().max(1);
+        is_first || bytes <= LARGEST_PAGE
+    };
+    deliveries.take_while(fits).count()
+}
+
+fn caught_up(delivery: &Delivery) -> CaughtUpView {
+    CaughtUpView { number: delivery.number, id: delivery.event_id.clone(), body: delivery.body.clone().into() }
+}
+
+/// Returns a cursor as callers see it: without characters that have a meaning in a URL.
+pub(crate) fn show_cursor(cursor: &str) -> String {
+    URL_SAFE_NO_PAD.encode(cursor)
+}
+
+/// Reads a cursor that a caller presents.
+pub(crate) fn read_cursor(shown: &str) -> Result<String, Refusal> {
+    let decoded = URL_SAFE_NO_PAD.decode(shown).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded
+        .filter(|it| !it.is_empty())
+        .ok_or_else(|| invalid("after", "must be `next` of an earlier answer, unchanged"))
+}

@@ -1,0 +1,10 @@
+//! The admin function over a world in memory: each operation, each refusal, what is never shown, and who sees what.
+
+mod catch_up;
+mod endpoints;
+mod incoming;
+mod isolation;
+mod records;
+mod secrets;
+mod setup;
+mod world;

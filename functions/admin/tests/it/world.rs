@@ -1,0 +1,432 @@
+//! The admin function in a world in memory: a table for each connection, a queue, a receiver, and secrets.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use admin::{Admin, find_token_owner};
+use deliveries::{
+    Answer, DeliveryQueue, DeliveryStore, Dispatcher, EndpointStore, EventLog, Limits, Page, Receiver, Seal,
+    Settlement, Slot, Vault,
+};
+use deliveries_world::World;
+use domain::{ConnectionName, Settings};
+use egress::AddressPolicy;
+use endpoints::{AttemptResult, Delivery, Endpoint, EndpointId, EndpointSecrets, Health, Lane, Statistics};
+use engine::{Clock, CommitError, PortError};
+use events::{Event, Stream};
+use front::{Input, TokenOwner};
+use jiff::{SignedDuration, Timestamp};
+use runtime::{ApiKeys, SecretError, Secrets};
+use serde_json::{Value, json};
+use sha2::Digest;
+use signing::{KeyRing, SigningKeyPair};
+use wire::deliveries::Delivery as Message;
+
+/// The keys of the connection `default`: for everything, for reading only, and for events only.
+pub(crate) const ADMIN: &str = "vai_admin";
+pub(crate) const READER: &str = "vai_reader";
+pub(crate) const POSTER: &str = "vai_poster";
+/// The key of the connection `other`.
+pub(crate) const OTHER: &str = "vai_other";
+
+/// A call that the receiver got.
+#[derive(Clone, Debug)]
+pub(crate) struct Post {
+    pub(crate) url: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+/// The world outside the function.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    pub(crate) now: Cell<Timestamp>,
+    tables: RefCell<BTreeMap<ConnectionName, World>>,
+    pub(crate) queue: RefCell<Vec<Message>>,
+    pub(crate) delayed: RefCell<Vec<Message>>,
+    pub(crate) posts: RefCell<Vec<Post>>,
+    /// What the receiver answers.
+    pub(crate) answer: RefCell<AttemptResult>,
+    pub(crate) publishing: RefCell<BTreeMap<ConnectionName, bool>>,
+    setup_tokens: RefCell<BTreeMap<(ConnectionName, String), (String, Timestamp)>>,
+    rings: RefCell<BTreeMap<ConnectionName, KeyRing>>,
+    random: Cell<u64>,
+    policy: AddressPolicy,
+    secrets: Secrets,
+}
+
+/// The ports, as the function and the dispatcher see them.
+#[derive(Clone, Debug)]
+pub(crate) struct Ports(pub(crate) Rc<Outside>);
+
+/// One instance of the function, and its world.
+pub(crate) struct Instance {
+    admin: Admin<Ports>,
+    pub(crate) outside: Rc<Outside>,
+}
+
+/// An HTTP answer.
+pub(crate) struct Response {
+    pub(crate) status: u64,
+    pub(crate) body: Value,
+    pub(crate) headers: Value,
+}
+
+impl Response {
+    /// Returns the code of a refusal, or `ok`.
+    pub(crate) fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or("ok")
+    }
+
+    /// Returns the faults of a request, as `path: problem`.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let faults = self.body["error"]["details"].as_array().cloned().unwrap_or_default();
+        let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+        faults.iter().map(|it| format!("{}: {}", text(it, "path"), text(it, "problem"))).collect()
+    }
+
+    /// Returns the body of a call that must have worked.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.body
+    }
+}
+
+impl Instance {
+    pub(crate) fn new() -> Self {
+        let digest = |key: &str| hex::encode(sha2::Sha256::digest(key));
+        let keys = json!({"keys": [
+            {"name": "admin", "connection": "default", "scopes": ["read", "admin", "events"], "sha256": digest(ADMIN)},
+            {"name": "reader", "connection": "default", "scopes": ["read"], "sha256": digest(READER)},
+            {"name": "poster", "connection": "default", "scopes": ["events"], "sha256": digest(POSTER)},
+            {"name": "other", "connection": "other", "scopes": ["read", "admin", "events"], "sha256": digest(OTHER)},
+        ]});
+        let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
+        let outside = Rc::new(Outside {
+            now: Cell::new("2026-11-26T12:00:00Z".parse().expect("an instant")),
+            tables: RefCell::default(),
+            queue: RefCell::default(),
+            delayed: RefCell::default(),
+            posts: RefCell::default(),
+            answer: RefCell::new(AttemptResult::answered(200, "thanks")),
+            publishing: RefCell::default(),
+            setup_tokens: RefCell::default(),
+            rings: RefCell::default(),
+            random: Cell::new(0),
+            policy: AddressPolicy::default(),
+            secrets: Secrets::fixed("t/", secrets),
+        });
+        Self { admin: Admin::new(Ports(Rc::clone(&outside))), outside }
+    }
+
+    /// Calls the function over HTTP.
+    pub(crate) fn http(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+        bearer: Option<&str>,
+        idempotency_key: Option<&str>,
+    ) -> Response {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut headers = BTreeMap::new();
+        headers.extend(bearer.map(|it| ("authorization", format!("Bearer {it}"))));
+        headers.extend(idempotency_key.map(|it| ("idempotency-key", it.to_owned())));
+        let event = json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
+            "requestContext": {
+                "accountId": "1", "apiId": "a", "stage": "$default", "requestId": "r", "time": "", "timeEpoch": 0,
+                "http": {
+                    "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "curl",
+                },
+            },
+            "body": body.map(Value::to_string), "isBase64Encoded": false,
+        });
+        let input: Input = serde_json::from_value(event).expect("an event");
+        let answer = run(self.admin.handle(input, self.outside.now.get() + SignedDuration::from_secs(29)));
+        Response {
+            status: answer["statusCode"].as_u64().expect("a status"),
+            body: serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON"),
+            headers: answer["headers"].clone(),
+        }
+    }
+
+    /// Calls the function with the key for everything.
+    pub(crate) fn call(&self, method: &str, target: &str, body: &Value) -> Response {
+        self.http(method, target, Some(body).filter(|it| !it.is_null()), Some(ADMIN), None)
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Response {
+        self.call("GET", target, &Value::Null)
+    }
+
+    pub(crate) fn post(&self, target: &str, body: &Value) -> Response {
+        self.call("POST", target, body)
+    }
+
+    /// Invokes the function directly.
+    pub(crate) fn invoke(&self, event: Value) -> Value {
+        run(self.admin.handle(Input::Direct(event), self.outside.now.get() + SignedDuration::from_secs(29)))
+    }
+
+    /// Creates an endpoint that is verified, and returns its answer.
+    pub(crate) fn verified(&self, id: &str, bearer: &str) -> Value {
+        let request = json!({
+            "id": id, "url": format!("https://{id}.example.com/hook"), "events": ["*"], "verify": true,
+        });
+        self.http("POST", "/api/endpoints", Some(&request), Some(bearer), None).ok()
+    }
+
+    /// Has the dispatcher process all messages that are not delayed.
+    pub(crate) fn dispatch(&self) {
+        let ports = Ports(Rc::clone(&self.outside));
+        loop {
+            let messages = std::mem::take(&mut *self.outside.queue.borrow_mut());
+            if messages.is_empty() {
+                return;
+            }
+            let deadline = self.outside.now.get() + SignedDuration::from_secs(60);
+            let dispatcher = Dispatcher { ports: &ports, limits: Limits::default(), deadline };
+            for message in messages {
+                run(dispatcher.process(&message)).expect("processed");
+            }
+        }
+    }
+
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.outside.now.set(self.outside.now.get() + SignedDuration::from_secs(seconds));
+    }
+
+    pub(crate) fn answer_with(&self, status: u16, body: &str) {
+        *self.outside.answer.borrow_mut() = AttemptResult::answered(status, body);
+    }
+}
+
+impl Outside {
+    /// Returns the table of a connection.
+    pub(crate) fn table(&self, connection: &ConnectionName) -> World {
+        let mut tables = self.tables.borrow_mut();
+        tables.entry(connection.clone()).or_insert_with(|| World::new(self.now.get())).clone()
+    }
+
+    pub(crate) fn last_post(&self) -> Post {
+        self.posts.borrow().last().cloned().expect("a call")
+    }
+}
+
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+}
+
+impl Clock for Ports {
+    fn now(&self) -> Timestamp {
+        self.0.now.get()
+    }
+}
+
+impl front::Ports for Ports {
+    async fn load_settings(&self, _: &ConnectionName) -> Result<Settings, PortError> {
+        Ok(Settings::default())
+    }
+
+    async fn reserve_permits(&self, _: &str, wanted: u32, _: u32, _: Timestamp) -> Result<u32, PortError> {
+        Ok(wanted)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now.get()
+    }
+
+    async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
+        self.0.secrets.api_keys().await
+    }
+
+    async fn reread_api_keys(&self) -> Option<ApiKeys> {
+        None
+    }
+
+    async fn token_owner(&self, token: &str) -> Result<Option<TokenOwner>, PortError> {
+        find_token_owner(self, token).await
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        Some("https://hooks.example.com")
+    }
+
+    fn count(&self, _: &str, _: &[(&str, &str)]) {}
+}
+
+impl admin::Ports for Ports {
+    type Deliveries = Self;
+
+    fn deliveries(&self) -> &Self {
+        self
+    }
+
+    fn address_policy(&self) -> &AddressPolicy {
+        &self.0.policy
+    }
+
+    fn random(&self) -> Result<[u8; 32], PortError> {
+        self.0.random.set(self.0.random.get() + 1);
+        Ok(sha2::Sha256::digest(self.0.random.get().to_be_bytes()).into())
+    }
+
+    async fn set_publishing(&self, connection: &ConnectionName, publishes: bool) -> Result<(), PortError> {
+        self.0.publishing.borrow_mut().insert(connection.clone(), publishes);
+        Ok(())
+    }
+
+    async fn key_ring(&self, connection: &ConnectionName) -> Result<KeyRing, PortError> {
+        Ok(self.0.rings.borrow().get(connection).cloned().unwrap_or_default())
+    }
+
+    async fn ensure_key(&self, connection: &ConnectionName) -> Result<(), PortError> {
+        let seed = sha2::Sha256::digest(connection.as_str()).into();
+        let mut rings = self.0.rings.borrow_mut();
+        rings.entry(connection.clone()).or_insert_with(|| KeyRing::default().rotate(self.0.now.get(), seed));
+        Ok(())
+    }
+
+    async fn put_setup_token(
+        &self,
+        connection: &ConnectionName,
+        digest: &str,
+        document: &str,
+        expires: Timestamp,
+    ) -> Result<(), PortError> {
+        let key = (connection.clone(), digest.to_owned());
+        self.0.setup_tokens.borrow_mut().insert(key, (document.to_owned(), expires));
+        Ok(())
+    }
+
+    async fn load_setup_token(
+        &self,
+        connection: &ConnectionName,
+        digest: &str,
+    ) -> Result<Option<(String, Timestamp)>, PortError> {
+        Ok(self.0.setup_tokens.borrow().get(&(connection.clone(), digest.to_owned())).cloned())
+    }
+}
+
+impl deliveries::Ports for Ports {
+    type Store = Self;
+    type Queue = Self;
+    type Receiver = Self;
+    type Vault = Self;
+    type Clock = Self;
+
+    fn store(&self) -> &Self {
+        self
+    }
+    fn queue(&self) -> &Self {
+        self
+    }
+    fn receiver(&self) -> &Self {
+        self
+    }
+    fn vault(&self) -> &Self {
+        self
+    }
+    fn clock(&self) -> &Self {
+        self
+    }
+    fn count(&self, _: &str, _: &[(&str, &str)]) {}
+}
+
+impl DeliveryQueue for Ports {
+    async fn send(&self, messages: &[Message]) -> Result<(), PortError> {
+        self.0.queue.borrow_mut().extend_from_slice(messages);
+        Ok(())
+    }
+
+    async fn send_at(&self, _: &str, message: &Message, _: Timestamp, _: Timestamp) -> Result<(), PortError> {
+        self.0.delayed.borrow_mut().push(message.clone());
+        Ok(())
+    }
+}
+
+impl Receiver for Ports {
+    async fn post(&self, url: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
+        let body = String::from_utf8(body.to_vec()).expect("UTF-8");
+        let headers = headers.iter().cloned().collect();
+        self.0.posts.borrow_mut().push(Post { url: url.to_owned(), headers, body });
+        Answer { result: self.0.answer.borrow().clone(), retry_after: None, millis: 20 }
+    }
+}
+
+impl Vault for Ports {
+    async fn open(&self, connection: &ConnectionName, endpoint: &Endpoint) -> Result<EndpointSecrets, PortError> {
+        let opened = hex::decode(&endpoint.sealed).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let opened = opened.ok_or_else(|| PortError::unreadable("no secrets"))?;
+        assert_eq!(opened["for"], json!([connection, endpoint.id]), "secrets of another endpoint");
+        serde_json::from_value(opened["secrets"].clone()).map_err(|_| PortError::unreadable("no secrets"))
+    }
+
+    async fn signing_key(
+        &self,
+        connection: &ConnectionName,
+        now: Timestamp,
+    ) -> Result<Option<SigningKeyPair>, PortError> {
+        Ok(self.0.rings.borrow().get(connection).and_then(|ring| ring.signing_key(now)))
+    }
+}
+
+impl Seal for Ports {
+    async fn seal(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        secrets: &EndpointSecrets,
+    ) -> Result<String, PortError> {
+        Ok(hex::encode(json!({"for": [connection, endpoint], "secrets": secrets}).to_string()))
+    }
+}
+
+/// Passes each call on to the table of its connection.
+macro_rules! pass_on {
+    ($port:ident: $(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl $port for Ports {
+            $(async fn $name(&self, connection: &ConnectionName, $($argument: $type),*) -> $answer {
+                self.0.table(connection).$name(connection, $($argument),*).await
+            })*
+        }
+    };
+}
+
+pass_on! { EventLog:
+    fn read_events(stream: &Stream, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, PortError>;
+    fn append_event(stream: &Stream, event: &Event, now: Timestamp) -> Result<(u64, bool), PortError>;
+}
+
+pass_on! { DeliveryStore:
+    fn list_endpoints() -> Result<Vec<Endpoint>, PortError>;
+    fn load_endpoint(endpoint: &EndpointId) -> Result<Option<Endpoint>, PortError>;
+    fn write_endpoint(endpoint: &Endpoint) -> Result<(), CommitError>;
+    fn load_lane(endpoint: &EndpointId, stream: &Stream) -> Result<Lane, PortError>;
+    fn write_lane(endpoint: &EndpointId, stream: &Stream, lane: &Lane, now: Timestamp) -> Result<bool, PortError>;
+    fn stalled_lanes(endpoint: &EndpointId, after: Option<&Stream>, limit: u32) -> Result<Vec<Stream>, PortError>;
+    fn load_delivery(endpoint: &EndpointId, stream: &Stream, number: u64) -> Result<Option<Delivery>, PortError>;
+    fn settle_attempt(endpoint: &EndpointId, settlement: &Settlement) -> Result<bool, PortError>;
+    fn deliveries_since(
+        endpoint: &EndpointId, since: Timestamp, after: Option<&str>, limit: u32
+    ) -> Result<Page<Delivery>, PortError>;
+    fn load_health(endpoint: &EndpointId) -> Result<(Health, BTreeMap<u32, Timestamp>), PortError>;
+    fn write_health(endpoint: &EndpointId, health: &Health) -> Result<bool, PortError>;
+    fn take_slot(endpoint: &EndpointId, slot: &Slot, now: Timestamp) -> Result<bool, PortError>;
+    fn release_slot(endpoint: &EndpointId, slot: &Slot) -> Result<(), PortError>;
+}
+
+pass_on! { EndpointStore:
+    fn delete_endpoint(endpoint: &Endpoint) -> Result<(), CommitError>;
+    fn load_statistics(endpoint: &EndpointId, since: Timestamp) -> Result<Statistics, PortError>;
+    fn recent_deliveries(
+        endpoint: &EndpointId, before: Option<&str>, limit: u32
+    ) -> Result<Page<Delivery>, PortError>;
+    fn feed_after(endpoint: &EndpointId, after: u64, limit: u32) -> Result<Vec<(u64, Delivery)>, PortError>;
+    fn stream_deliveries(
+        endpoint: &EndpointId, stream: &Stream, after: u64, limit: u32
+    ) -> Result<Vec<Delivery>, PortError>;
+}
