@@ -216,7 +216,9 @@ class Stack:
         # Only a key's hash is stored, so the key of an earlier run can't be read. Replace it.
         if re.search(r"^local ", self.operator("api-key", "list"), re.MULTILINE):
             self.operator("api-key", "remove", "--name", "local")
-        self.env["API_KEY"] = self.operator("api-key", "add", "--name", "local", "--connection", "default").strip()
+        scopes = "read,book,change,events,admin"
+        made = self.operator("api-key", "add", "--name", "local", "--scopes", scopes, "--connection", "default")
+        self.env["API_KEY"] = made.strip()
         self.write_env()
 
     def operator(self, *args, stdin=""):

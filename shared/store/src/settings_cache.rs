@@ -10,6 +10,10 @@ use tokio::time::Instant;
 /// A change takes effect within a minute, and settings are read at most once a minute.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
+/// Settings of a connection without endpoints are read more often: a customer who registers the first endpoint expects
+/// the events of the next booking.
+const FRESH_WITHOUT_ENDPOINTS: Duration = Duration::from_secs(5);
+
 /// The last known settings of each connection.
 #[derive(Default, Debug)]
 pub(crate) struct SettingsCache {
@@ -27,7 +31,8 @@ impl SettingsCache {
     pub(crate) fn get(&self, connection: &ConnectionName) -> Option<CachedSettings> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let (settings, read_at) = entries.get(connection)?;
-        Some(CachedSettings { settings: settings.clone(), is_fresh: read_at.elapsed() < FRESH_FOR })
+        let fresh_for = if settings.publishes { FRESH_FOR } else { FRESH_WITHOUT_ENDPOINTS };
+        Some(CachedSettings { settings: settings.clone(), is_fresh: read_at.elapsed() < fresh_for })
     }
 
     /// Has the settings read anew the next time.
