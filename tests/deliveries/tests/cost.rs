@@ -23,8 +23,7 @@ fn count_calls(endpoints: usize, events: usize, behavior: Behavior) -> BTreeMap<
     }
     simulation.run(None);
     assert_eq!(simulation.state().received.len(), endpoints * events);
-    let calls = simulation.state().calls.clone();
-    calls
+    simulation.state().calls.clone()
 }
 
 #[test]
