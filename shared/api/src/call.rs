@@ -438,8 +438,8 @@ operations! {
 
     /// Replaces the secret and the catch-up token of an endpoint.
     ///
-    /// During the grace, deliveries are signed with both secrets. The old catch-up token opens nothing from now on. Both
-    /// new ones are shown in this answer only.
+    /// During the grace, deliveries are signed with both secrets. The old catch-up token opens nothing from now on.
+    /// Both new ones are shown in this answer only.
     RotateSecret(RotateSecretRequest) -> RotatedSecretView =
         "rotate_secret" Post "/api/endpoints/{endpoint}/rotate-secret" needs Admin [] refuses [EndpointUnknown];
 
@@ -483,8 +483,8 @@ operations! {
 
     /// Takes events of VAI, one or up to 100 under `events`.
     ///
-    /// Each is checked and answered by itself: a refused event of a batch does not stop the others. An event with the id
-    /// of an earlier one changes nothing, so a call may be repeated unchanged. A single event that is not valid is
+    /// Each is checked and answered by itself: a refused event of a batch does not stop the others. An event with the
+    /// id of an earlier one changes nothing, so a call may be repeated unchanged. A single event that is not valid is
     /// refused as a whole.
     PostEvents(PostEventsRequest) -> PostedEventsView =
         "post_events" Post "/api/events" needs Events [Large] refuses [];
@@ -692,8 +692,8 @@ fn check_size(length: usize, most: usize) -> Result<(), Vec<Fault>> {
     if length > most { Err(problem()) } else { Ok(()) }
 }
 
-/// Returns a function's routes of a path, one for each method. If several paths match, one without a parameter counts, else the
-/// longest.
+/// Returns a function's routes of a path, one for each method. If several paths match, one without a parameter counts,
+/// else the longest.
 fn candidates(function: Function, path: &str) -> Vec<&'static Route> {
     let matching = || ROUTES.iter().filter(|it| it.function == function && it.matches(path).is_some());
     let best = matching().map(|it| it.path).max_by_key(|it| (!it.contains('{'), it.len()));
