@@ -6,7 +6,7 @@
 //
 // Put your own code into `handle`. README.md says what the rest does.
 
-import { createHash, createHmac, createPublicKey, timingSafeEqual, verify as verifySignature } from "node:crypto";
+import { createHash, createHmac, createPublicKey, randomBytes, timingSafeEqual, verify as verifySignature } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -343,7 +343,10 @@ function adopt(into, answer) {
 /** Registers this receiver, and keeps secret and token for the next start. */
 async function setUp() {
   try {
-    const body = { token: options.setupToken, url: options.url };
+    // The signed test comes while this call is answered, so the secret must be known before.
+    const secret = `whsec_${randomBytes(32).toString("base64")}`;
+    options.key = readKey(secret);
+    const body = { token: options.setupToken, url: options.url, secret, verify: true };
     const answer = await call(`${options.api}/api/endpoints/setup`, undefined, body);
     adopt(options, answer);
     writeFileSync(options.state, JSON.stringify({ ...answer, api: options.api }), { mode: 0o600 });

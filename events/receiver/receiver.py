@@ -376,7 +376,11 @@ def adopt(options, answer):
 def set_up(options):
     """Registers this receiver, and keeps secret and token for the next start."""
     try:
-        answer = call(f"{options.api}/api/endpoints/setup", body={"token": options.setup_token, "url": options.url})
+        # The signed test comes while this call is answered, so the secret must be known before.
+        secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+        options.key = read_key(secret)
+        body = {"token": options.setup_token, "url": options.url, "secret": secret, "verify": True}
+        answer = call(f"{options.api}/api/endpoints/setup", body=body)
         adopt(options, answer)
     except urllib.error.HTTPError as error:
         sys.exit(f"set-up refused: {error.code} {error.read(300).decode(errors='replace')}")

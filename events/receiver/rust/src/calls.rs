@@ -10,7 +10,7 @@ use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use signing::{CACHE_LIFETIME, KeySet, PublicKey};
+use signing::{CACHE_LIFETIME, KeySet, PublicKey, Secret};
 use tokio::sync::Mutex;
 
 use crate::access::{Access, SetUp};
@@ -60,9 +60,11 @@ impl Calls {
         Ok(Self { client: client_with_timeout(TIMEOUT)?, keys: Mutex::default() })
     }
 
-    pub(crate) async fn set_up(&self, api: &str, token: &str, url: &str) -> Result<SetUp> {
+    /// Registers a URL with a secret of its own, and has it tested in the same call.
+    pub(crate) async fn set_up(&self, api: &str, token: &str, url: &str, secret: &Secret) -> Result<SetUp> {
         let request = self.client.post(format!("{api}/api/endpoints/setup"));
-        self.ask(request.json(&json!({"token": token, "url": url}))).await
+        let body = json!({"token": token, "url": url, "secret": secret.expose(), "verify": true});
+        self.ask(request.json(&body)).await
     }
 
     /// Returns the keys for v1a: a copy is asked for anew after an hour, and used for a day at most.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
-use signing::{Outcome, Received, Refusal, verify_delivery};
+use signing::{Outcome, Received, Refusal, Secret, verify_delivery};
 
 use crate::access::Access;
 use crate::calls::{Calls, MissingEvent};
@@ -60,7 +60,12 @@ impl Receiver {
     /// Registers this receiver, and keeps secret and token for the next start.
     pub(crate) async fn set_up(&self, token: &str, url: &str, state: &Path) -> Result<()> {
         let api = lock(&self.access).api.clone().unwrap_or_default();
-        let mut answer = self.calls.set_up(&api, token, url).await?;
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
+        let secret = Secret::generate(random);
+        // The signed test comes while this call is answered, so the secret must be known before.
+        lock(&self.access).secret = Some(secret.clone());
+        let mut answer = self.calls.set_up(&api, token, url, &secret).await?;
         answer.api.get_or_insert(api);
         *lock(&self.access) = answer.access()?;
         answer.write(state).with_context(|| format!("{} can't be written", state.display()))?;

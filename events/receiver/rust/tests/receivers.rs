@@ -481,14 +481,19 @@ async fn a_receiver_sets_itself_up_and_starts_again_without_the_token() {
     with_each(async |language| {
         let (url, mut exchanges) = stand_in::listen();
         let api = format!("{url}/");
-        let secret = Secret::generate([1; 32]);
         let flags = ["--api", &api, "--setup-token", "a set-up token", "--url", "https://me.example.com/hooks"];
         let Some(receiver) = Process::start(language, "set-up", None, &flags) else { return };
         let exchange = exchanges.recv().await.expect("a call");
         assert_eq!(exchange.request.method_and_target(), "POST /api/endpoints/setup");
-        assert_eq!(exchange.request.json(), json!({"token": "a set-up token", "url": "https://me.example.com/hooks"}));
+        let mut posted = exchange.request.json();
+        let secret = posted["secret"].take();
+        let expected = json!({
+            "token": "a set-up token", "url": "https://me.example.com/hooks", "secret": null, "verify": true,
+        });
+        assert_eq!(posted, expected, "{language:?}");
+        let secret = Secret::parse(secret.as_str().expect("a secret")).expect("a secret");
         let test = body("webhook.test");
-        assert_eq!(receiver.deliver(&secret, "msg_0", &test).await, 503, "{language:?}: there is no secret yet");
+        assert_eq!(receiver.deliver(&secret, "msg_0", &test).await, 200, "{language:?}: before the call is answered");
         exchange.respond(Answer::json(
             201,
             json!({"id": "wh_1", "secret": secret.expose(), "catchUpToken": TOKEN, "keysUrl": format!("{url}/keys")}),
