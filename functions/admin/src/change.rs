@@ -166,10 +166,7 @@ impl<P: Ports> Admin<P> {
         let changed = self.change_endpoint(context, &request.endpoint, async |endpoint| match endpoint.status {
             Status::Unverified => Err(inactive(&endpoint)),
             Status::Enabled => Ok(None),
-            Status::Disabled { .. } => {
-                self.reset_health(context, &endpoint).await?;
-                self.activate(context, endpoint).await.map(Some)
-            }
+            Status::Disabled { .. } => self.activate(context, endpoint).await.map(Some),
         });
         let endpoint = changed.await?;
         self.send(&[resume(context, &endpoint)]).await?;
@@ -179,6 +176,7 @@ impl<P: Ports> Admin<P> {
 
     /// Returns an endpoint as enabled, after making sure that its lanes continue even if this function is killed.
     pub(crate) async fn activate(&self, context: &Context, endpoint: Endpoint) -> Result<Endpoint, Refusal> {
+        self.reset_health(context, &endpoint).await?;
         let now = self.now();
         let again_at = now + RESUME_AGAIN_AFTER;
         let parts = [context.connection.as_str(), endpoint.id.as_str(), &again_at.to_string()];
@@ -189,7 +187,7 @@ impl<P: Ports> Admin<P> {
     }
 
     /// Forgets the failures of an endpoint: else the next one would disable it again.
-    async fn reset_health(&self, context: &Context, endpoint: &Endpoint) -> Result<(), Refusal> {
+    pub(crate) async fn reset_health(&self, context: &Context, endpoint: &Endpoint) -> Result<(), Refusal> {
         for _ in 0..MOST_TRIES {
             let loaded = self.store().load_health(&context.connection, &endpoint.id).await;
             let (health, _) = loaded.map_err(unavailable)?;

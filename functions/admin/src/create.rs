@@ -212,15 +212,19 @@ impl<P: Ports> Admin<P> {
         if endpoint.ed25519 {
             self.ports().ensure_key(connection).await.map_err(unavailable)?;
         }
-        self.ports().set_publishing(connection, true).await.map_err(unavailable)?;
+        // An endpoint with the same id may have been deleted.
+        self.reset_health(context, &endpoint).await?;
         match self.store().write_endpoint(connection, &endpoint).await {
             Ok(()) => {}
             Err(CommitError::Conflict) => {
                 let found = self.load_endpoint(context, endpoint.id.as_str()).await?;
+                self.ports().set_publishing(connection, true).await.map_err(unavailable)?;
                 return self.repeat(connection, &found, &new).await;
             }
             Err(CommitError::Port(error)) => return Err(unavailable(error)),
         }
+        // After the write: the deletion of the last endpoint may switch it off at the same time.
+        self.ports().set_publishing(connection, true).await.map_err(unavailable)?;
         tracing::info!(connection = %connection, endpoint.id = %endpoint.id, "endpoint created");
         Ok(Created { endpoint: Endpoint { revision: 1, ..endpoint }, shown: Some((secret, token)) })
     }

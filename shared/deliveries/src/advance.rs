@@ -20,6 +20,9 @@ const EVENTS_PER_READ: u32 = 10;
 /// So many events that are not for the endpoint are read in one invocation.
 const MOST_PASSED_OVER: u64 = 200;
 
+/// The longest wait of a lane for a place among the endpoint's attempts, in seconds.
+const LONGEST_WAIT_FOR_SLOT: i64 = 60;
+
 /// So many free places are tried, in case other functions take them first.
 const SLOT_TRIES: usize = 5;
 
@@ -41,6 +44,7 @@ impl<P: Ports> Dispatcher<'_, P> {
         connection: &ConnectionName,
         endpoint: &EndpointId,
         stream: &Stream,
+        waits: u32,
     ) -> Result<(), PortError> {
         let key = LaneKey { connection, endpoint, stream };
         // An endpoint that was deleted gets nothing.
@@ -53,11 +57,19 @@ impl<P: Ports> Dispatcher<'_, P> {
             LaneState::Free => {}
         }
         let mut slot = None;
-        let result = self.deliver_events(key, &endpoint, lane, &mut slot).await;
+        let result = self.deliver_events(key, &endpoint, lane, waits, &mut slot).await;
         if let Some(slot) = slot {
-            self.ports.store().release_slot(connection, key.endpoint, &slot).await?;
+            self.release_slot(key, &slot).await;
         }
         result
+    }
+
+    /// Gives a place back. A failure is logged only: the place ends by itself.
+    pub(crate) async fn release_slot(&self, key: LaneKey<'_>, slot: &Slot) {
+        if let Err(error) = self.ports.store().release_slot(key.connection, key.endpoint, slot).await {
+            let error = domain::error_chain(&error);
+            tracing::warn!(connection = %key.connection, endpoint.id = %key.endpoint, error, "place not given back");
+        }
     }
 
     async fn deliver_events(
@@ -65,6 +77,7 @@ impl<P: Ports> Dispatcher<'_, P> {
         key: LaneKey<'_>,
         endpoint: &Endpoint,
         mut lane: Lane,
+        waits: u32,
         slot: &mut Option<Slot>,
     ) -> Result<(), PortError> {
         loop {
@@ -82,7 +95,9 @@ impl<P: Ports> Dispatcher<'_, P> {
             if slot.is_none() {
                 *slot = self.take_slot(key, &health, &taken).await?;
                 if slot.is_none() {
-                    return self.come_back(key, self.now() + self.wait_for_slot(key, &lane)).await;
+                    let at = self.now() + self.wait_for_slot(key, waits);
+                    let message = key.waiting_message(waits.saturating_add(1));
+                    return self.ports.queue().send_at(&key.timer(&at.to_string()), &message, at, self.now()).await;
                 }
             }
             let claimed = lane.clone().claim(log_number, self.now());
@@ -105,16 +120,22 @@ impl<P: Ports> Dispatcher<'_, P> {
         endpoint: &Endpoint,
         mut lane: Lane,
     ) -> Result<(Lane, Option<(u64, Event)>), PortError> {
-        let begun = lane.begun();
+        let store = self.ports.store();
+        if let Some(begun) = lane.begun() {
+            // A begun event keeps its place, even if the endpoint's choice has changed meanwhile.
+            let found = store.read_events(key.connection, key.stream, begun - 1, 1).await?.pop();
+            match found.filter(|(number, event)| *number == begun && event.at >= endpoint.receives_since) {
+                Some(found) => return Ok((lane, Some(found))),
+                // The endpoint was disabled for so long that the event has expired, or was deleted and made again.
+                None => lane = lane.abandon(),
+            }
+        }
         let start = lane.through;
         loop {
-            let after = begun.map_or(lane.through, |number| number - 1);
-            let limit = if begun.is_some() { 1 } else { EVENTS_PER_READ };
-            let events = self.ports.store().read_events(key.connection, key.stream, after, limit).await?;
+            let events = store.read_events(key.connection, key.stream, lane.through, EVENTS_PER_READ).await?;
             let is_end = events.len() < usize::try_from(EVENTS_PER_READ).unwrap_or(usize::MAX);
             for (number, event) in events {
-                // A begun event keeps its place, even if the endpoint's choice has changed meanwhile.
-                if begun == Some(number) || begun.is_none() && selects(endpoint, &event) {
+                if selects(endpoint, &event) {
                     return Ok((lane, Some((number, event))));
                 }
                 lane = lane.pass_over(number);
@@ -159,7 +180,7 @@ impl<P: Ports> Dispatcher<'_, P> {
     }
 
     /// Takes a free place among the endpoint's concurrent attempts, if there is one.
-    async fn take_slot(
+    pub(crate) async fn take_slot(
         &self,
         key: LaneKey<'_>,
         health: &Health,
@@ -187,11 +208,12 @@ impl<P: Ports> Dispatcher<'_, P> {
         Ok(None)
     }
 
-    /// Returns how long a lane waits for a place among the endpoint's attempts: 1 to 5 seconds, by the lane.
-    fn wait_for_slot(&self, key: LaneKey<'_>, lane: &Lane) -> SignedDuration {
-        let parts = [key.stream.to_string(), lane.revision.to_string(), self.now().as_second().to_string()];
-        let mixed = mix(&parts.each_ref().map(String::as_str));
-        SignedDuration::from_secs(1 + i64::try_from(mixed % 5).unwrap_or(0))
+    /// Returns how long a lane waits for a place among the endpoint's attempts: up to 2 seconds at first, twice as long
+    /// each time, and up to a minute, so that many waiting lanes of a slow endpoint do not fill the queue.
+    pub(crate) fn wait_for_slot(&self, key: LaneKey<'_>, waits: u32) -> SignedDuration {
+        let longest = 2_i64.checked_shl(waits.min(6)).unwrap_or(i64::MAX).min(LONGEST_WAIT_FOR_SLOT);
+        let mixed = mix(&[&key.stream.to_string(), &self.now().to_string()]);
+        SignedDuration::from_secs(1 + i64::try_from(mixed).unwrap_or(0) % longest)
     }
 
     /// Sends the lane's message again, to arrive at an instant.

@@ -30,7 +30,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { concurrency: 20, concurrency_when_failing: 5, speed: Speed::default() }
+        Self { concurrency: 10, concurrency_when_failing: 5, speed: Speed::default() }
     }
 }
 
@@ -56,8 +56,8 @@ impl<P: Ports> Dispatcher<'_, P> {
         }
         match message {
             Delivery::Published { connection, stream, events } => self.fan_out(connection, stream, events).await,
-            Delivery::Advance { connection, endpoint, stream } => {
-                self.advance_lane(connection, &parse_endpoint(endpoint)?, stream).await
+            Delivery::Advance { connection, endpoint, stream, waits } => {
+                self.advance_lane(connection, &parse_endpoint(endpoint)?, stream, *waits).await
             }
             Delivery::Resume { connection, endpoint, probe: Some(opening), .. } => {
                 self.probe_endpoint(connection, endpoint, *opening).await
@@ -93,11 +93,14 @@ impl<P: Ports> Dispatcher<'_, P> {
         let endpoints = self.ports.store().list_endpoints(connection).await?;
         let messages: Vec<_> = endpoints
             .iter()
+            // The trouble of an endpoint is told to the others.
+            .filter(|endpoint| !matches!(stream, Stream::Endpoint(id) if id == endpoint.id.as_str()))
             .filter(|endpoint| events.iter().any(|event| selects_type(endpoint, event.kind)))
             .map(|endpoint| Delivery::Advance {
                 connection: connection.clone(),
                 endpoint: endpoint.id.as_str().to_owned(),
                 stream: stream.clone(),
+                waits: 0,
             })
             .collect();
         self.ports.queue().send(&messages).await
@@ -114,8 +117,12 @@ impl<P: Ports> Dispatcher<'_, P> {
         let lanes = self.ports.store().stalled_lanes(connection, &id, after, LANES_PER_PAGE).await?;
         let is_last_page = lanes.len() < usize::try_from(LANES_PER_PAGE).unwrap_or(usize::MAX);
         let next = lanes.last().cloned().filter(|_| !is_last_page);
-        let advance =
-            |stream| Delivery::Advance { connection: connection.clone(), endpoint: endpoint.to_owned(), stream };
+        let advance = |stream| Delivery::Advance {
+            connection: connection.clone(),
+            endpoint: endpoint.to_owned(),
+            stream,
+            waits: 0,
+        };
         let mut messages: Vec<_> = lanes.into_iter().map(advance).collect();
         messages.extend(next.map(|last| Delivery::Resume {
             connection: connection.clone(),

@@ -32,6 +32,10 @@ impl<P: Ports> Dispatcher<'_, P> {
             }
             return Ok(true);
         }
+        // Nothing was sent: the endpoint did not fail.
+        if attempt.result.is_unsent() {
+            return Ok(true);
+        }
         if attempt.result.is_gone() {
             self.disable(connection, endpoint, Disabled::Gone, "status 410", None).await?;
             return Ok(false);
@@ -118,7 +122,8 @@ impl<P: Ports> Dispatcher<'_, P> {
         let Some(stream) = store.stalled_lanes(connection, &id, None, 1).await?.pop() else { return Ok(()) };
         let again_at = now + PROBE_AGAIN_AFTER;
         let name = format!("probe-{}", domain::digest(&[connection.as_str(), endpoint, &again_at.to_string()]));
-        let advance = Delivery::Advance { connection: connection.clone(), endpoint: endpoint.to_owned(), stream };
+        let advance =
+            Delivery::Advance { connection: connection.clone(), endpoint: endpoint.to_owned(), stream, waits: 0 };
         self.ports.queue().send_at(&name, &resume(connection, endpoint, Some(opening)), again_at, now).await?;
         self.ports.queue().send(&[advance]).await
     }

@@ -16,10 +16,16 @@ pub(crate) struct LaneKey<'a> {
 impl LaneKey<'_> {
     /// Returns the message that continues the lane.
     pub(crate) fn message(&self) -> Delivery {
+        self.waiting_message(0)
+    }
+
+    /// Returns the message that continues the lane after it has found no place for so many times.
+    pub(crate) fn waiting_message(&self, waits: u32) -> Delivery {
         Delivery::Advance {
             connection: self.connection.clone(),
             endpoint: self.endpoint.as_str().to_owned(),
             stream: self.stream.clone(),
+            waits,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Replays: deliveries that have ended are made again, at the customer's wish. They keep their ids and bodies, and do
 //! not touch the order of first deliveries.
 
-use domain::{ConnectionName, digest};
+use domain::ConnectionName;
 use endpoints::{DeliveryState, EndpointId};
 use engine::PortError;
 use events::Stream;
@@ -9,7 +9,11 @@ use jiff::Timestamp;
 use wire::deliveries::Delivery;
 
 use crate::dispatcher::Dispatcher;
+use crate::lane_key::LaneKey;
 use crate::ports::{DeliveryQueue, DeliveryStore, Ports, Settlement};
+
+/// A replay without a place waits as long as a lane that has waited often: up to a minute.
+const LAST_WAIT: u32 = 6;
 
 /// So many deliveries are replayed by one message.
 const DELIVERIES_PER_PAGE: u32 = 50;
@@ -33,8 +37,18 @@ impl<P: Ports> Dispatcher<'_, P> {
         if !endpoint.is_active() || !delivery.allows_replay() || delivery.body.is_empty() {
             return Ok(());
         }
-        let (health, _) = store.load_health(connection, &endpoint.id).await?;
-        let (attempt, retry_after) = self.post_delivery(connection, &endpoint, &delivery, true).await?;
+        let key = LaneKey { connection, endpoint: &endpoint.id, stream };
+        let (health, taken) = store.load_health(connection, &endpoint.id).await?;
+        if let Some(until) = health.open_until.filter(|until| *until > self.now()) {
+            return self.repeat_replay(key, number, attempts, until).await;
+        }
+        let Some(slot) = self.take_slot(key, &health, &taken).await? else {
+            let at = self.now() + self.wait_for_slot(key, LAST_WAIT);
+            return self.repeat_replay(key, number, attempts, at).await;
+        };
+        let posted = self.post_delivery(connection, &endpoint, &delivery, true).await;
+        self.release_slot(key, &slot).await;
+        let (attempt, retry_after) = posted?;
         let result = &attempt.result;
         let attempts = attempts + 1;
         let next_at = if result.is_success() || result.is_gone() {
@@ -54,22 +68,31 @@ impl<P: Ports> Dispatcher<'_, P> {
             is_polled: false,
         };
         if !store.settle_attempt(connection, &endpoint.id, &settlement).await? {
-            return Err(PortError::unavailable("another function changed the delivery"));
+            // Another replay was settled first. To repeat this one would send the event a third time.
+            tracing::info!(connection = %connection, endpoint.id = %endpoint.id, "replay not counted");
         }
         if let Some(at) = next_at {
-            let stream_name = stream.to_string();
-            let now = self.now();
-            let parts = [connection.as_str(), endpoint.id.as_str(), &stream_name, &number.to_string(), &at.to_string()];
-            let message = Delivery::Replay {
-                connection: connection.clone(),
-                endpoint: endpoint.id.as_str().to_owned(),
-                stream: stream.clone(),
-                number,
-                attempts,
-            };
-            self.ports.queue().send_at(&format!("replay-{}", digest(&parts)), &message, at, now).await?;
+            self.repeat_replay(key, number, attempts, at).await?;
         }
         self.record_health(connection, &endpoint, &health, &settlement.attempt).await.map(drop)
+    }
+
+    async fn repeat_replay(
+        &self,
+        key: LaneKey<'_>,
+        number: u64,
+        attempts: u32,
+        at: Timestamp,
+    ) -> Result<(), PortError> {
+        let name = key.timer(&format!("replay {number} {at}"));
+        let message = Delivery::Replay {
+            connection: key.connection.clone(),
+            endpoint: key.endpoint.as_str().to_owned(),
+            stream: key.stream.clone(),
+            number,
+            attempts,
+        };
+        self.ports.queue().send_at(&name, &message, at, self.now()).await
     }
 
     /// Sends a replay for each delivery of a page.

@@ -63,6 +63,12 @@ impl AttemptResult {
         matches!(self, Self::Answered { status: 200..=299, .. })
     }
 
+    /// Returns whether nothing was sent because of the endpoint's own configuration: its template, secret or headers.
+    pub fn is_unsent(&self) -> bool {
+        let codes = ["transformation_failed", "not_signed", "invalid_header"];
+        matches!(self, Self::Failed { code, .. } if codes.contains(&code.as_str()))
+    }
+
     /// Returns whether the receiver wants no more events: 410 Gone.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Answered { status: 410, .. })
@@ -159,6 +165,7 @@ mod tests {
         let failed = |code: &str| AttemptResult::Failed { code: code.to_owned(), detail: String::new() };
         assert!(!failed("timeout").is_success());
         assert!(failed("timeout").is_throttled() && !failed("no_connection").is_throttled());
+        assert!(failed("transformation_failed").is_unsent() && !failed("timeout").is_unsent());
         assert!(AttemptResult::answered(429, "").is_throttled() && AttemptResult::answered(503, "").is_throttled());
         assert!(AttemptResult::answered(410, "").is_gone() && !AttemptResult::answered(404, "").is_gone());
     }

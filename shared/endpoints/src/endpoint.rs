@@ -12,6 +12,9 @@ use crate::retry::RetryPolicy;
 /// How long the events of an endpoint that is not verified wait. Older events are not sent after the verification.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(72);
 
+/// The most replaced secrets that still sign. With more rotations within their grace, the oldest ends.
+const MOST_PREVIOUS: usize = 3;
+
 /// An endpoint's id: `ep_` and 26 characters of base 32, or an id that the customer chose.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -220,6 +223,8 @@ impl EndpointSecrets {
         if until > now {
             self.previous.insert(0, PreviousSecret { secret: self.secret, until });
         }
+        // Each adds a signature to every delivery.
+        self.previous.truncate(MOST_PREVIOUS);
         self.secret = secret;
         self
     }

@@ -108,6 +108,17 @@ impl Lane {
         self
     }
 
+    /// Ends an event that is no longer in the log. If it was attempted, it may have been received, so its number stays
+    /// used.
+    #[must_use]
+    pub fn abandon(mut self) -> Self {
+        if let Some(pending) = self.pending.take() {
+            self.through = pending.log_number;
+            self.number += u64::from(pending.attempts > 0);
+        }
+        self
+    }
+
     /// Plans the next attempt. Its timer must have been set before the lane is written.
     #[must_use]
     pub fn wait_until(mut self, at: Timestamp) -> Self {
@@ -169,6 +180,12 @@ mod tests {
         let lane = lane.finish("b".to_owned());
         assert_eq!((lane.through, lane.number, lane.previous.as_deref()), (5, 2, Some("b")));
         assert_eq!(lane.clone().claim(6, at(2)).pass_over(9).through, 5, "a begun event is not passed over");
+    }
+
+    #[test]
+    fn an_expired_event_keeps_its_number_only_if_it_was_attempted() {
+        let lane = Lane::default().claim(3, at(0)).wait_until(at(5)).abandon();
+        assert_eq!((lane.through, lane.number, lane.pending), (3, 1, None));
     }
 
     proptest! {

@@ -305,7 +305,7 @@ impl EventLog for Table {
             let items = vec![
                 self.put_item(row::logged_event(connection, stream, place, event, Some(expires)), &Condition::Absent),
                 self.put_item(row::event_id(connection, stream, place, event, expires), &Condition::Absent),
-                self.put_item(row::log_head(connection, stream, place, expires), &Condition::Always),
+                self.put_item(row::log_head(connection, stream, place, row::log_head_expiry(now)), &Condition::Always),
             ];
             if self.transact(items).await?.is_none() {
                 return Ok((place, true));
@@ -363,7 +363,7 @@ impl DeliveryStore for Table {
         lane: &Lane,
         now: Timestamp,
     ) -> Result<bool, PortError> {
-        let row = row::lane(connection, endpoint, stream, lane, row::delivery_expiry(now));
+        let row = row::lane(connection, endpoint, stream, lane, row::lane_expiry(now));
         match self.put_at_revision(row, &Condition::unchanged_since(lane.revision)).await {
             Ok(()) => Ok(true),
             Err(CommitError::Conflict) => Ok(false),
@@ -431,7 +431,7 @@ impl DeliveryStore for Table {
         if let Some(lane) = lane {
             let stream = Stream::parse(&delivery.stream);
             let stream = stream.ok_or_else(|| PortError::unreadable("a delivery names no stream"))?;
-            let row = row::lane(connection, endpoint, &stream, lane, expires);
+            let row = row::lane(connection, endpoint, &stream, lane, row::lane_expiry(attempt.at));
             items.push(self.put_item(row, &Condition::unchanged_since(lane.revision)));
         }
         items.push(self.count_item(connection, endpoint, settlement));
@@ -625,10 +625,14 @@ impl EndpointStore for Table {
         let mut places = Vec::new();
         let mut keys = Vec::new();
         for row in answer.items() {
-            places.push(read_place(row)?);
+            places.push((read_place(row)?, attributes::text(row, "doc")?.to_owned()));
             keys.push(attributes::key(key::deliveries_partition(connection, endpoint), attributes::text(row, "doc")?));
         }
-        Ok(places.into_iter().zip(self.indexed_deliveries(keys).await?).collect())
+        let deliveries = self.indexed_deliveries(keys).await?;
+        let mut by_sort_key: BTreeMap<_, _> =
+            deliveries.into_iter().map(|it| (key::delivery_sort_key(&it.stream, it.number), it)).collect();
+        // A delivery may have expired.
+        Ok(places.into_iter().filter_map(|(place, sort)| Some((place, by_sort_key.remove(&sort)?))).collect())
     }
 
     async fn stream_deliveries(

@@ -33,6 +33,12 @@ const RETENTION_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
 /// People reply to old messages, most often to stop them.
 const REACHED_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
 
+/// A lane has the endpoint's numbers. It must outlive every pause of its stream: a meeting may be booked a year ahead.
+const LANE_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// The numbers of a log must not begin again while a lane still counts on.
+const LOG_HEAD_RETENTION: SignedDuration = SignedDuration::from_hours(800 * 24);
+
 /// Longer than the age at which a signature is refused.
 const NONCE_RETENTION: SignedDuration = SignedDuration::from_hours(48);
 
@@ -439,6 +445,16 @@ pub(crate) fn signing_keys(connection: &ConnectionName, sealed: &str, revision: 
 /// Returns when the rows of a delivery expire.
 pub(crate) fn delivery_expiry(now: Timestamp) -> Timestamp {
     time::add(now, RETENTION)
+}
+
+/// Returns when a lane expires.
+pub(crate) fn lane_expiry(now: Timestamp) -> Timestamp {
+    time::add(now, LANE_RETENTION)
+}
+
+/// Returns when the head of a log expires.
+pub(crate) fn log_head_expiry(now: Timestamp) -> Timestamp {
+    time::add(now, LOG_HEAD_RETENTION)
 }
 
 fn document_row(

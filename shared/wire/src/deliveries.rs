@@ -37,6 +37,9 @@ pub enum Delivery {
         endpoint: String,
         /// The stream.
         stream: Stream,
+        /// How often the lane has found no place among the endpoint's concurrent attempts.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        waits: u32,
     },
     /// An endpoint gets events again: continue its lanes that have stalled.
     #[serde(rename = "resume.v1")]
@@ -83,6 +86,10 @@ pub enum Delivery {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Delivery {
@@ -132,6 +139,7 @@ mod tests {
                     connection: connection.clone(),
                     endpoint: endpoint.clone(),
                     stream: stream.clone(),
+                    waits: 0,
                 },
                 r#"{"v":"advance.v1","connection":"default","endpoint":"ep_1","stream":"booking/bk-1"}"#,
             ),

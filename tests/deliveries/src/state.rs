@@ -24,6 +24,8 @@ pub struct State {
     pub now: Timestamp,
     /// The logs of events.
     pub logs: BTreeMap<Stream, Vec<Event>>,
+    /// The events of the logs that have expired.
+    pub expired: BTreeSet<(Stream, u64)>,
     /// The endpoints.
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
     /// The lanes.
@@ -59,6 +61,7 @@ impl State {
         Self {
             now,
             logs: BTreeMap::new(),
+            expired: BTreeSet::new(),
             endpoints: BTreeMap::new(),
             lanes: BTreeMap::new(),
             deliveries: BTreeMap::new(),

@@ -101,7 +101,8 @@ impl EventLog for World {
             .call("read_events", |state| {
                 let log = state.logs.get(stream).map(Vec::as_slice).unwrap_or_default();
                 let numbered = (1..).zip(log.iter().cloned());
-                numbered.filter(|(number, _)| *number > after).take(limit as usize).collect()
+                let is_kept = |number: u64| !state.expired.contains(&(stream.clone(), number));
+                numbered.filter(|(number, _)| *number > after && is_kept(*number)).take(limit as usize).collect()
             })
             .await)
     }

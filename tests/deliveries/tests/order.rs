@@ -268,6 +268,22 @@ fn an_endpoint_that_is_enabled_again_gets_what_waited() {
 }
 
 #[test]
+fn a_lane_goes_on_when_its_event_has_expired() {
+    let mut simulation = Simulation::new(RandomChoice::new(12, 0), 5, Limits::default());
+    simulation.add_endpoint(endpoint("ep_1"), Behavior::FailsUntil(at(60)));
+    publish(&mut simulation, &booking(1), 3, 1);
+    simulation.run(Some(at(4)));
+    // The first event was attempted, and is no longer in the log when its retry is due.
+    simulation.change(|state| {
+        state.expired.insert((booking(1), 1));
+    });
+    simulation.run(None);
+    let state = simulation.state();
+    assert_eq!(first_successes(&state).into_values().next(), Some(vec![2, 3]));
+    assert!(state.lanes.values().all(|lane| lane.through == 3 && lane.pending.is_none()));
+}
+
+#[test]
 fn events_of_other_types_make_no_gap_and_older_events_are_not_sent() {
     let mut simulation = Simulation::new(RandomChoice::new(7, 0), 5, Limits::default());
     let filtered = endpoints::Endpoint { events: vec!["booking.canceled".to_owned()], ..endpoint("ep_1") };
