@@ -55,9 +55,23 @@ impl<P: Ports> Admin<P> {
         let lane = self.store().load_lane(connection, &endpoint, stream).await.map_err(unavailable)?;
         let found = self.store().stream_deliveries(connection, &endpoint, stream, after, limit).await;
         let found = found.map_err(unavailable)?;
-        let events: Vec<_> = found[..fitting(found.iter())].iter().map(caught_up).collect();
+        let mut events: Vec<_> = found[..fitting(found.iter())].iter().map(caught_up).collect();
         // Rows that have expired do not come back: an empty page is the last one.
-        let has_more = events.last().is_some_and(|last| last.number < lane.number || events.len() < found.len());
+        let is_behind = events.last().is_some_and(|last| last.number < lane.number || events.len() < found.len());
+        if is_behind {
+            return Ok(CatchUpView { events, has_more: true });
+        }
+        // What waits: behind an event that fails, or while the endpoint gets nothing.
+        let endpoint = self.load_endpoint(context, endpoint.as_str()).await?;
+        let dispatcher = self.dispatcher(context);
+        let known = events.last().map_or(after, |last| last.number);
+        let room = u64::from(limit).saturating_sub(events.len() as u64);
+        // One more than there is room for shows whether there are more.
+        let upcoming = dispatcher.upcoming_events(connection, &endpoint, stream, &lane, known + room + 1).await;
+        let upcoming = upcoming.map_err(unavailable)?;
+        let has_more = upcoming.last().is_some_and(|it| it.number > known + room);
+        let waiting = upcoming.into_iter().filter(|it| it.number > known && it.number <= known + room);
+        events.extend(waiting.map(|it| CaughtUpView { number: it.number, id: it.event_id, body: it.body.into() }));
         Ok(CatchUpView { events, has_more })
     }
 

@@ -192,8 +192,11 @@ impl<P: Ports> Admin<P> {
             let loaded = self.store().load_health(&context.connection, &endpoint.id).await;
             let (health, _) = loaded.map_err(unavailable)?;
             let healthy = Health { revision: health.revision, ..Health::default() };
+            if health == healthy {
+                return Ok(());
+            }
             let written = self.store().write_health(&context.connection, &endpoint.id, &healthy).await;
-            if health == healthy || written.map_err(unavailable)? {
+            if written.map_err(unavailable)? {
                 return Ok(());
             }
         }

@@ -77,7 +77,7 @@ impl<P: Ports> Dispatcher<'_, P> {
             (Err(detail), TargetKind::Url | TargetKind::Email) => failed("not_signed", detail),
         };
         let Answer { result, retry_after, millis } = answer;
-        Ok((Attempt { at, millis, result, is_replay }, retry_after))
+        Ok((Attempt { at, millis, result: hide_secrets(result, &secrets), is_replay }, retry_after))
     }
 }
 
@@ -95,6 +95,21 @@ pub(crate) fn new_delivery(stream: &Stream, event: &Event, number: u64) -> Deliv
         attempts: Vec::new(),
         revision: 0,
     }
+}
+
+/// Hides secrets in an answer: some receivers answer with the headers that they got, and attempts are shown.
+fn hide_secrets(result: AttemptResult, secrets: &EndpointSecrets) -> AttemptResult {
+    let AttemptResult::Answered { status, mut body } = result else { return result };
+    let previous = secrets.previous.iter().map(|it| &it.secret);
+    for secret in secrets.headers.values().chain([&secrets.secret]).chain(previous).filter(|it| !it.is_empty()) {
+        body = body.replace(secret.as_str(), "***");
+        // The answer was cut, perhaps amid a secret.
+        let cut = (4..secret.len()).rev().filter_map(|length| secret.get(..length)).find(|part| body.ends_with(part));
+        if let Some(part) = cut {
+            body.truncate(body.len() - part.len());
+        }
+    }
+    AttemptResult::Answered { status, body }
 }
 
 fn stored_for_polling() -> Answer {

@@ -13,9 +13,11 @@ mod lane_key;
 mod ports;
 mod replay;
 mod testing;
+mod upcoming;
 
 pub use compose::selects_type;
 pub use dispatcher::{Dispatcher, Limits};
 pub use ports::{
     Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Seal, Settlement, Slot, Vault,
 };
+pub use upcoming::Upcoming;

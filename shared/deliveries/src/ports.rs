@@ -231,7 +231,7 @@ pub trait DeliveryQueue {
     ) -> Result<(), PortError>;
 }
 
-/// A call to a customer's URL.
+/// The answer of a customer's URL, or why there is none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
     /// How the attempt ended.

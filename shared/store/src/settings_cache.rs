@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{ConnectionName, Settings};
 use tokio::time::Instant;
 
-/// A change takes effect within a minute, and settings are read at most once a minute.
+/// A change takes effect within a minute.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// Settings of a connection without endpoints are read more often: a customer who registers the first endpoint expects

@@ -50,6 +50,19 @@ fn an_endpoint_reads_the_bytes_that_it_was_sent_in_order_and_in_pages() {
     instance.answer_with(500, "");
     start(&instance, ADMIN, "s-1", "e-6");
     assert_eq!(read("?after=5")["events"][0]["id"], "e-6");
+    // So can those that wait behind it, with the bytes that they will have.
+    start(&instance, ADMIN, "s-1", "e-7");
+    start(&instance, ADMIN, "s-1", "e-8");
+    let waiting = read("?after=6");
+    let waiting = waiting["events"].as_array().expect("a list");
+    assert_eq!(waiting.iter().map(|it| &it["number"]).collect::<Vec<_>>(), [&json!(7), &json!(8)]);
+    instance.answer_with(200, "");
+    instance.wait(600);
+    start(&instance, ADMIN, "s-1", "e-9");
+    let posts = instance.outside.posts.borrow();
+    for event in waiting {
+        assert!(posts.iter().any(|post| event["body"] == post.body.as_str()), "{event} was delivered so");
+    }
 }
 
 #[test]
