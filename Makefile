@@ -127,9 +127,9 @@ catch: ## Prints the webhooks that arrive on a port, and checks their signatures
 	@exec $(PYTHON) events/receiver/catch.py $(if $(PORT),--port $(PORT))
 
 .PHONY: bench
-bench: ## What the webhook costs beside an empty function, and a booking beside Calendly: time, memory, size, calls
-	@$(MAKE) --no-print-directory build FUNCTIONS="webhook empty schedule"
-	@$(CARGO) run -q --release -p bench -- webhook
+bench: ## What the webhook and a delivery cost beside an empty function, and a booking beside Calendly: time, memory, calls
+	@$(MAKE) --no-print-directory build FUNCTIONS="webhook dispatcher empty schedule"
+	@$(CARGO) run -q --release -p bench -- starts
 	@$(PYTHON) tests/bench/book.py
 
 .PHONY: faults

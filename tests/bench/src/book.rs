@@ -12,7 +12,7 @@ use crate::event;
 use crate::function::{Function, Program};
 use crate::recording_proxy::{Call, RecordingProxy};
 use crate::report::{Unit, describe_machine, format_verdict};
-use crate::stand_in::{Answer, StandIn};
+use crate::stand_in::StandIn;
 
 /// Calls of each kind before the measurement, and those that are measured.
 const WARM_UP: usize = 20;
@@ -218,17 +218,17 @@ pub(crate) fn run(environment: &[(String, String)]) -> Result<(), Box<dyn Error>
             let (answer, next) = stand_in.invoke(waiting, &event)?;
             waiting = next;
             let worked = function.main_thread_seconds()? - worked_before;
-            let Answer { status, body, seconds } = answer;
-            if !serde_json::from_str(&body).is_ok_and(|it| (request.is_done)(&it)) {
+            let (status, body) = (answer.status(), answer.body());
+            if !serde_json::from_str(body).is_ok_and(|it| (request.is_done)(&it)) {
                 return Err(format!("{} {} got {status}: {body}", request.method, request.path).into());
             }
             let calls = calls();
-            first.get_or_insert(seconds);
+            first.get_or_insert(answer.seconds);
             if number == WARM_UP && names.is_empty() {
                 names = calls.iter().map(|it| it.name.clone()).collect();
             }
             if number >= WARM_UP {
-                samples.push(Sample::new(seconds, worked, &calls));
+                samples.push(Sample::new(answer.seconds, worked, &calls));
             }
         }
     }

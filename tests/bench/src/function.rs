@@ -58,13 +58,21 @@ impl Function {
                 ("PATH", "/usr/local/bin:/usr/bin:/bin"),
                 ("TZ", ":UTC"),
                 // Those of the template.
+                ("DELIVERIES_QUEUE_ARN", "arn:aws:sqs:eu-west-1:000000000000:deliveries"),
+                ("DELIVERIES_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/000000000000/deliveries"),
                 ("INTAKE_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/000000000000/intake"),
                 ("LOG_LEVEL", "info"),
+                ("SCHEDULER_DLQ_ARN", "arn:aws:sqs:eu-west-1:000000000000:scheduler-dlq"),
+                ("SCHEDULER_ROLE_ARN", "arn:aws:iam::000000000000:role/scheduler"),
+                ("SCHEDULE_GROUP", "vai-calendly"),
+                ("SECRETS_KEY_ARN", "arn:aws:kms:eu-west-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
                 ("SECRET_PREFIX", "vai-calendly/"),
                 ("SIGNATURE_TOLERANCE_SECONDS", "300"),
+                ("TABLE_NAME", "vai-calendly"),
             ])
             .env("AWS_LAMBDA_RUNTIME_API", stand_in.to_string())
             .env("AWS_ENDPOINT_URL", format!("http://{stand_in}"))
+            .env("LOOPBACK_RECEIVERS", stand_in.to_string())
             .envs(extra.iter().cloned())
             .stdout(log);
         let started = Instant::now();

@@ -1,18 +1,19 @@
 //! Measures the functions: their release builds, run as Lambda runs them, against stand-ins on loopback, without TLS
 //! and network.
 //!
-//! `bench webhook [NAME=value …]` adds variables to the functions' environment. `bench book NAME=value …` needs the
+//! `bench starts [NAME=value …]` adds variables to the functions' environment. `bench book NAME=value …` needs the
 //! URLs of the services; `book.py` starts them.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the machine's clocks")]
 
 mod book;
+mod delivery;
 mod event;
 mod function;
 mod http;
 mod recording_proxy;
 mod report;
 mod stand_in;
-mod webhook;
+mod starts;
 
 use std::error::Error;
 
@@ -21,9 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let command = arguments.next();
     let environment: Option<Vec<_>> = arguments.map(parse_assignment).collect();
     match (command.as_deref(), environment) {
-        (Some("webhook"), Some(environment)) => webhook::run(&environment),
+        (Some("starts"), Some(environment)) => starts::run(&environment),
         (Some("book"), Some(environment)) => book::run(&environment),
-        _ => Err("usage: bench webhook|book [NAME=value …]".into()),
+        _ => Err("usage: bench starts|book [NAME=value …]".into()),
     }
 }
 

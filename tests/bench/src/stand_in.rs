@@ -1,5 +1,5 @@
-//! A stand-in for AWS on loopback: SQS and Secrets Manager, whose calls it answers at once and counts, and the Lambda
-//! Runtime API, through which the benchmark sends events.
+//! A stand-in for AWS on loopback: SQS, Secrets Manager, DynamoDB and KMS, whose calls it answers at once and counts,
+//! and the Lambda Runtime API, through which the benchmark sends events. It is a receiver of deliveries, too.
 
 use std::error::Error;
 use std::io::{self, BufReader, Write};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::delivery::{self, DeliveryServices};
 use crate::event::SIGNING_KEY;
 use crate::http::Message;
 
@@ -40,25 +41,36 @@ pub(crate) struct PendingRequest {
 
 /// A function's answer to an event.
 pub(crate) struct Answer {
-    pub(crate) status: u64,
-    pub(crate) body: String,
+    pub(crate) response: Value,
     /// Seconds from sending the event to the answer.
     pub(crate) seconds: f64,
 }
 
+impl Answer {
+    /// Returns the status of an answer to API Gateway; 0 if there is none.
+    pub(crate) fn status(&self) -> u64 {
+        self.response["statusCode"].as_u64().unwrap_or_default()
+    }
+
+    /// Returns the body of an answer to API Gateway.
+    pub(crate) fn body(&self) -> &str {
+        self.response["body"].as_str().unwrap_or_default()
+    }
+}
+
 impl StandIn {
     /// Starts it on any free port.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> Result<Self, Box<dyn Error>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let calls = Arc::new(AtomicUsize::new(0));
         let (sender, requests) = channel();
-        let counter = Arc::clone(&calls);
+        let (counter, services) = (Arc::clone(&calls), Arc::new(DeliveryServices::new(address)?));
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let (sender, counter) = (sender.clone(), Arc::clone(&counter));
+                let (sender, counter, services) = (sender.clone(), Arc::clone(&counter), Arc::clone(&services));
                 // A connection ends with the function that opened it, often with an error.
-                thread::spawn(move || _ = serve(connection, &sender, &counter));
+                thread::spawn(move || _ = serve(connection, &sender, &counter, &services));
             }
         });
         Ok(Self { address, calls, requests })
@@ -96,11 +108,9 @@ impl StandIn {
         request.respond("200 OK", &headers, event)?;
         let answer = self.wait_for("/response")?;
         let seconds = answer.since(started);
-        let response: Value = serde_json::from_slice(answer.message.body())?;
+        let response = serde_json::from_slice(answer.message.body())?;
         answer.respond("202 Accepted", "", r#"{"status":"OK"}"#)?;
-        let status = response["statusCode"].as_u64().unwrap_or_default();
-        let body = response["body"].as_str().unwrap_or_default().to_owned();
-        Ok((Answer { status, body, seconds }, self.ready()?))
+        Ok((Answer { response, seconds }, self.ready()?))
     }
 
     fn wait_for(&self, path_end: &str) -> Result<PendingRequest, Box<dyn Error>> {
@@ -130,23 +140,30 @@ impl PendingRequest {
     }
 }
 
-/// Serves one connection. Requests of the Runtime API go to the benchmark; all others are calls to AWS.
-fn serve(connection: TcpStream, runtime: &Sender<PendingRequest>, calls: &AtomicUsize) -> Result<(), Box<dyn Error>> {
+/// Serves one connection. Requests of the Runtime API go to the benchmark; all others are deliveries or calls to AWS.
+fn serve(
+    connection: TcpStream,
+    runtime: &Sender<PendingRequest>,
+    calls: &AtomicUsize,
+    services: &DeliveryServices,
+) -> Result<(), Box<dyn Error>> {
     connection.set_nodelay(true)?;
     let mut reader = BufReader::new(connection.try_clone()?);
     while let Some(message) = Message::read(&mut reader)? {
         let request = PendingRequest { message, arrived: Instant::now(), connection: connection.try_clone()? };
-        if request.message.method_and_path().1.starts_with(RUNTIME_API) {
-            runtime.send(request)?;
-        } else {
-            calls.fetch_add(1, Ordering::SeqCst);
-            answer_as_aws(request)?;
+        match request.message.method_and_path().1 {
+            path if path.starts_with(RUNTIME_API) => runtime.send(request)?,
+            delivery::RECEIVER => request.respond("200 OK", "", r#"{"received":true}"#)?,
+            _ => {
+                calls.fetch_add(1, Ordering::SeqCst);
+                answer_as_aws(request, services)?;
+            }
         }
     }
     Ok(())
 }
 
-fn answer_as_aws(request: PendingRequest) -> io::Result<()> {
+fn answer_as_aws(request: PendingRequest, services: &DeliveryServices) -> Result<(), Box<dyn Error>> {
     let body = match request.message.target.as_str() {
         "AmazonSQS.SendMessage" => json!({
             "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274",
@@ -161,7 +178,14 @@ fn answer_as_aws(request: PendingRequest) -> io::Result<()> {
             "SecretString": json!({"calendly": [SIGNING_KEY]}).to_string(),
             "VersionId": "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE",
         }),
-        _ => return request.respond("400 Bad Request", "", r#"{"__type":"UnknownOperationException"}"#),
+        target => match services.answer(target, &serde_json::from_slice(request.message.body())?) {
+            Some(body) => body,
+            None => {
+                request.respond("400 Bad Request", "", r#"{"__type":"UnknownOperationException"}"#)?;
+                return Ok(());
+            }
+        },
     };
-    request.respond("200 OK", "", &body.to_string())
+    request.respond("200 OK", "", &body.to_string())?;
+    Ok(())
 }
