@@ -5,9 +5,8 @@ mod queue;
 mod receiver;
 mod vault;
 
-use std::error::Error;
-
 use deliveries::Ports;
+use egress::NotLoopback;
 use endpoints::Speed;
 use runtime::aws::{self, Timeouts};
 use runtime::config::DeliveriesConfig;
@@ -33,8 +32,8 @@ impl AwsDeliveries {
     /// Builds every client once.
     ///
     /// # Errors
-    /// The HTTP client cannot be built, or an address that is named for stage dev is not loopback.
-    pub async fn connect(config: &DeliveriesConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    /// An address that is named for stage dev is not loopback.
+    pub async fn connect(config: &DeliveriesConfig) -> Result<Self, NotLoopback> {
         let sdk = aws::config(Timeouts::STEADY).await;
         let table = || store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone());
         let sealing = sealing::Sealing::new(aws_sdk_kms::Client::new(&sdk), config.secrets_key_arn.clone());

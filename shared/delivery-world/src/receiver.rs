@@ -1,12 +1,11 @@
 //! Calls to customers' URLs.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use deliveries::{Answer, Receiver};
 use domain::error_chain;
-use egress::{AddressPolicy, Egress, HeaderMap, HeaderName, HeaderValue, SystemResolver, TargetUrl};
+use egress::{AddressPolicy, Egress, HeaderMap, HeaderName, HeaderValue, NotLoopback, SystemResolver, TargetUrl};
 use endpoints::AttemptResult;
 use tokio::time::Instant;
 
@@ -18,13 +17,13 @@ pub struct HttpReceiver {
 }
 
 impl HttpReceiver {
-    /// Builds the client. On stage dev, `loopback` names receivers on this machine.
+    /// Makes the client. On stage dev, `loopback` names receivers on this machine.
     ///
     /// # Errors
-    /// The root certificates cannot be loaded, or an address is not loopback.
-    pub fn new(loopback: &[SocketAddr]) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    /// An address is not loopback.
+    pub fn new(loopback: &[SocketAddr]) -> Result<Self, NotLoopback> {
         let policy = AddressPolicy::with_loopback(loopback.to_vec())?;
-        Ok(Self { egress: Egress::new(policy.clone(), SystemResolver)?, policy })
+        Ok(Self { egress: Egress::new(policy.clone(), SystemResolver), policy })
     }
 
     /// Returns which addresses may be called.

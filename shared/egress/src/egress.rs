@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::dns::Resolve;
@@ -84,10 +84,11 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Delivers to URLs of customers. Build one and clone it: each build loads the system's root certificates.
+/// Delivers to URLs of customers. Make one and clone it: the first call builds the client, which loads the system's root
+/// certificates. That would take most of a function's init, and its first event may need no call.
 #[derive(Clone)]
 pub struct Egress {
-    client: Client,
+    client: Arc<OnceLock<Client>>,
     names: Arc<dyn Resolve>,
     policy: AddressPolicy,
     limits: Limits,
@@ -100,44 +101,45 @@ impl fmt::Debug for Egress {
 }
 
 impl Egress {
-    /// Builds the client with the limits for production.
-    ///
-    /// # Errors
-    /// The TLS backend or the root certificates can't be loaded.
-    pub fn new(policy: AddressPolicy, resolver: impl Resolver) -> reqwest::Result<Self> {
+    /// Makes it with the limits for production.
+    pub fn new(policy: AddressPolicy, resolver: impl Resolver) -> Self {
         Self::with_limits(policy, resolver, Limits::default())
     }
 
-    /// Builds the client with other limits.
-    ///
-    /// # Errors
-    /// The TLS backend or the root certificates can't be loaded.
-    pub fn with_limits(policy: AddressPolicy, resolver: impl Resolver, limits: Limits) -> reqwest::Result<Self> {
+    /// Makes it with other limits.
+    pub fn with_limits(policy: AddressPolicy, resolver: impl Resolver, limits: Limits) -> Self {
         // No loopback for names, whatever the policy: a resolver knows no port.
-        Self::build(policy, resolver, limits, check_address)
+        Self::with_vetting(policy, resolver, limits, check_address)
     }
 
-    fn build(
+    fn with_vetting(
         policy: AddressPolicy,
         resolver: impl Resolver,
         limits: Limits,
         vet: fn(IpAddr) -> Result<(), ForbiddenAddress>,
-    ) -> reqwest::Result<Self> {
+    ) -> Self {
         let names: Arc<dyn Resolve> = Arc::new(VettedResolver { resolver: Arc::new(resolver), vet });
+        Self { client: Arc::default(), names, policy, limits }
+    }
+
+    fn client(&self) -> reqwest::Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         #[expect(clippy::disallowed_methods, reason = "http_client::client would resolve names unvetted")]
         let builder = Client::builder();
         let client = builder
             .user_agent("vai-calendly")
-            .connect_timeout(limits.connect)
+            .connect_timeout(self.limits.connect)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
             // Each delivery is resolved and vetted anew. Nor may one write to a connection that was closed while the
             // function was frozen.
             .pool_max_idle_per_host(0)
-            .dns_resolver(Arc::clone(&names))
+            .dns_resolver(Arc::clone(&self.names))
             .build()?;
-        Ok(Self { client, names, policy, limits })
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Looks the host up and vets its addresses. Connects to nothing, so a customer's URL can be checked when it is
@@ -163,7 +165,7 @@ impl Egress {
     /// Once there is a status, there is an answer: a body that is slow, broken or long is cut.
     ///
     /// # Errors
-    /// There was no status in time, or an address is not allowed.
+    /// There was no status in time, an address is not allowed, or the root certificates can't be loaded.
     pub async fn post(
         &self,
         target: &TargetUrl,
@@ -176,7 +178,7 @@ impl Egress {
         }
         let start = Instant::now();
         let deadline = start + self.limits.total;
-        let request = self.client.post(target.url.clone()).headers(headers).body(body);
+        let request = self.client()?.post(target.url.clone()).headers(headers).body(body);
         let mut response = timeout_at(deadline, request.send()).await.map_err(|_| DeliveryError::Timeout)??;
         let millis = u32::try_from(start.elapsed().as_millis()).unwrap_or(u32::MAX);
         let remote = response.remote_addr().ok_or_else(|| DeliveryError::Broken("no remote address".to_owned()))?;
@@ -287,7 +289,7 @@ mod tests {
     /// A client that may reach one server, and the URL of a path there.
     fn client_for(url: &str, path: &str, limits: Limits) -> (Egress, TargetUrl) {
         let target = TargetUrl::parse(&format!("{url}{path}"), &policy_for(url)).expect("a URL");
-        (Egress::with_limits(policy_for(url), SystemResolver, limits).expect("a client"), target)
+        (Egress::with_limits(policy_for(url), SystemResolver, limits), target)
     }
 
     async fn post_within(url: &str, limits: Limits) -> Result<Answer, DeliveryError> {
@@ -442,12 +444,12 @@ mod tests {
         let target = TargetUrl::parse("https://user:secret@receiver.example/?key=secret", &AddressPolicy::default());
         let target = target.expect("a URL");
         for resolver in [Script::new([]), Script::new([Vec::new()])] {
-            let egress = Egress::new(AddressPolicy::default(), resolver).expect("a client");
+            let egress = Egress::new(AddressPolicy::default(), resolver);
             assert_eq!(egress.check_target(&target).await, Err(DeliveryError::NameNotFound));
             let error = egress.post(&target, HeaderMap::new(), Vec::new()).await.expect_err("no name");
             assert_eq!(error.to_string(), "the host name was not found");
         }
-        let egress = Egress::with_limits(AddressPolicy::default(), Silence, SHORT).expect("a client");
+        let egress = Egress::with_limits(AddressPolicy::default(), Silence, SHORT);
         assert_eq!(egress.check_target(&target).await, Err(DeliveryError::NameNotFound));
         let error = egress.post(&target, HeaderMap::new(), Vec::new()).await.expect_err("no name");
         assert_eq!(error.code(), "no_connection");
@@ -459,7 +461,7 @@ mod tests {
         // Even where a policy names the server's address: names lead to public addresses only.
         for policy in [AddressPolicy::default(), policy_for(server.url())] {
             let resolver = Script::new([vec![PUBLIC], vec![LOOPBACK]]);
-            let egress = Egress::new(policy, resolver).expect("a client");
+            let egress = Egress::new(policy, resolver);
             assert_eq!(egress.check_target(&named(server.url())).await, Ok(()));
             let error = egress.post(&named(server.url()), HeaderMap::new(), Vec::new()).await.expect_err("refused");
             assert_eq!(error.to_string(), "the address 127.0.0.1 is not public (loopback)");
@@ -471,8 +473,7 @@ mod tests {
     async fn a_delivery_goes_to_the_vetted_addresses_and_each_is_resolved_anew() {
         let server = StandIn::with_answer(stand_in::Answer::new(200, ""));
         let resolver = Script::new([vec![LOOPBACK], Vec::new(), vec![LOOPBACK]]);
-        let egress =
-            Egress::build(policy_for(server.url()), resolver, Limits::default(), |_| Ok(())).expect("a client");
+        let egress = Egress::with_vetting(policy_for(server.url()), resolver, Limits::default(), |_| Ok(()));
         let post = async || egress.post(&named(server.url()), HeaderMap::new(), Vec::new()).await.map(|it| it.status);
         assert_eq!(post().await, Ok(200));
         assert_eq!(post().await, Err(DeliveryError::NameNotFound));
@@ -484,8 +485,7 @@ mod tests {
     async fn an_answer_from_an_address_that_is_not_allowed_is_discarded() {
         let server = StandIn::with_answer(stand_in::Answer::new(200, "a secret"));
         let resolver = Script::new([vec![LOOPBACK]]);
-        let egress =
-            Egress::build(AddressPolicy::default(), resolver, Limits::default(), |_| Ok(())).expect("a client");
+        let egress = Egress::with_vetting(AddressPolicy::default(), resolver, Limits::default(), |_| Ok(()));
         let error = egress.post(&named(server.url()), HeaderMap::new(), Vec::new()).await.expect_err("refused");
         assert_eq!(error.code(), "forbidden_address");
         assert_eq!(server.methods_and_paths(), ["POST /hook"]);
@@ -495,7 +495,7 @@ mod tests {
     async fn a_literal_address_is_vetted_again_when_it_is_called() {
         let server = StandIn::with_answer(stand_in::Answer::new(200, ""));
         let (_, target) = client_for(server.url(), "/hook", Limits::default());
-        let production = Egress::new(AddressPolicy::default(), SystemResolver).expect("a client");
+        let production = Egress::new(AddressPolicy::default(), SystemResolver);
         let error = production.post(&target, HeaderMap::new(), Vec::new()).await.expect_err("refused");
         assert_eq!(error.code(), "forbidden_address");
         assert_eq!(production.check_target(&target).await, Err(error));
@@ -504,7 +504,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_system_resolves_localhost_to_loopback_which_is_refused() {
-        let egress = Egress::new(AddressPolicy::default(), SystemResolver).expect("a client");
+        let egress = Egress::new(AddressPolicy::default(), SystemResolver);
         let target = TargetUrl { url: Url::parse("https://localhost/").expect("a URL"), literal: None };
         let error = egress.check_target(&target).await.expect_err("refused");
         assert_eq!(error.code(), "forbidden_address");
@@ -595,15 +595,14 @@ mod tests {
     fn a_name_with_one_forbidden_address_among_public_ones_is_refused() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let target = TargetUrl::parse("https://receiver.example/", &AddressPolicy::default()).expect("a URL");
-        let egress = |addresses| Egress::new(AddressPolicy::default(), Script::new([addresses])).expect("a client");
-        // The certificates are loaded once for all cases.
-        let one = egress(vec![PUBLIC]);
-        assert_eq!(runtime.block_on(one.check_target(&target)), Ok(()));
+        let check = |addresses| {
+            let egress = Egress::new(AddressPolicy::default(), Script::new([addresses]));
+            runtime.block_on(egress.check_target(&target))
+        };
+        assert_eq!(check(vec![PUBLIC]), Ok(()));
         proptest!(|(bad in forbidden(), before in 0_usize..3, after in 0_usize..3)| {
             let addresses = [vec![PUBLIC; before], vec![bad], vec![PUBLIC; after]].concat();
-            let resolver = Arc::new(Script::new([addresses]));
-            let egress = Egress { names: Arc::new(VettedResolver { resolver, vet: check_address }), ..one.clone() };
-            let error = runtime.block_on(egress.check_target(&target)).expect_err("refused");
+            let error = check(addresses).expect_err("refused");
             prop_assert_eq!(error.code(), "forbidden_address", "{}", bad);
         });
     }
