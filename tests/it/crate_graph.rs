@@ -107,7 +107,10 @@ const MAP: &[(&str, &[&str])] = &[
     // Functions.
     ("webhook", &["domain", "runtime", "wire"]),
     ("processor", &["batch", "domain", "engine", "runtime", "wire", "world"]),
-    ("reminder", &["batch", "domain", "engine", "runtime", "wire", "world"]),
+    (
+        "reminder",
+        &["batch", "deliveries", "domain", "endpoints", "engine", "events", "runtime", "sealing", "wire", "world"],
+    ),
     ("schedule", &["api", "batch", "domain", "engine", "front", "notify", "runtime", "world"]),
     ("dispatcher", &["batch", "deliveries", "delivery-world", "domain", "runtime", "wire"]),
     (

@@ -20,6 +20,7 @@ const NOT_DONE: &[(&str, &str, &str)] = &[
     ("processor", "dynamodb:DeleteItem", ENDPOINTS),
     ("processor", INDEX_QUERY, "only queries of the API, deliveries and the operator search"),
     ("reminder", "dynamodb:DeleteItem", ENDPOINTS),
+    ("reminder", "kms:GenerateDataKey", "it opens addresses and seals none"),
     ("reminder", INDEX_QUERY, "only queries of the API, deliveries and the operator search"),
     ("schedule", "dynamodb:DeleteItem", ENDPOINTS),
     ("schedule", "ses:SendEmail", "it sends no messages"),

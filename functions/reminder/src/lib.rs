@@ -1,4 +1,9 @@
 //! The reminder: a timer's message names a booking. Every open command of that booking that is due is executed.
+//!
+//! It also sends the e-mails to customers' endpoints: it is the function that sends messages.
+
+mod email;
+mod report;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::error_chain;
@@ -7,16 +12,29 @@ use jiff::Timestamp;
 use runtime::telemetry;
 use wire::due::Due;
 
+pub use email::Endpoints;
+
 /// Handles a batch. Returns the records that must be delivered again.
-pub async fn handle<W: World>(world: &W, event: &SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
+pub async fn handle<W: World>(
+    world: &W,
+    endpoints: &impl Endpoints,
+    event: &SqsEvent,
+    deadline: Timestamp,
+) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
     batch::process_records(event, async |message: &str| {
         // Only our own timers write to this queue. A message that cannot be read ends in the dead-letter queue, with an
         // alarm.
-        let Due::V1 { connection, booking, commands } = Due::parse(message)?;
-        tracing::info!(booking.id = %booking, due.commands = commands.len(), "timer fired");
-        let invocation = Invocation { world, limiter: &limiter, connection: &connection, deadline };
-        resume(invocation, &booking).await.map_err(|error| error_chain(&error))
+        match Due::parse(message)? {
+            Due::V1 { connection, booking, commands } => {
+                tracing::info!(booking.id = %booking, due.commands = commands.len(), "timer fired");
+                let invocation = Invocation { world, limiter: &limiter, connection: &connection, deadline };
+                resume(invocation, &booking).await.map_err(|error| error_chain(&error))
+            }
+            Due::Email { connection, endpoint, key, mail } => {
+                email::send(world, endpoints, &connection, &endpoint, &key, &mail).await
+            }
+        }
     })
     .await
 }

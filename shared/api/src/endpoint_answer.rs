@@ -19,7 +19,7 @@ use crate::answer::True;
 pub struct EndpointView {
     /// Its id.
     pub id: String,
-    /// `unverified`: its events wait until it has answered a signed test. `enabled`: its events are sent. `disabled`:
+    /// `unverified`: its events wait until it has answered a signed test, or its address is confirmed. `enabled`: its events are sent. `disabled`:
     /// its events are not sent.
     pub status: String,
     /// When the status changed.
@@ -27,11 +27,14 @@ pub struct EndpointView {
     /// Why it is disabled: `by_customer`, `gone` (it answered 410) or `failing` (it failed for five days).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<String>,
-    /// How it gets its events: `url` or `poll`.
+    /// How it gets its events: `url`, `poll` or `email`.
     pub delivery: String,
     /// Its URL, without user name, password, values of the query, and parts of the path that look like keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Its e-mail address, without most of its first part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// The description.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,

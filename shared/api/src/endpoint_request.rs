@@ -21,6 +21,19 @@ pub enum DeliveryKind {
     Url,
     /// It asks for them: see `endpoint_events`.
     Poll,
+    /// They are sent to its e-mail address.
+    Email,
+}
+
+impl DeliveryKind {
+    /// Says why a field has no meaning.
+    fn refuses(self) -> &'static str {
+        match self {
+            Self::Url => "must be left out: events are sent to the URL",
+            Self::Poll => "must be left out: an endpoint that asks is not called",
+            Self::Email => "must be left out: events are sent by e-mail",
+        }
+    }
 }
 
 /// A ready-made form of a delivery's body.
@@ -81,9 +94,13 @@ pub struct CreateEndpointRequest {
     /// Default: one that is made from the idempotency key, or a new one.
     #[schemars(length(min = 1, max = 64))]
     pub id: Option<String>,
-    /// The URL to call: https, on port 443 or 8443 of a public host. It is required, unless `delivery` is `poll`.
+    /// The URL to call: https, on port 443 or 8443 of a public host. It is required, unless `delivery` is `poll` or
+    /// `email`.
     #[schemars(with = "Option<String>", length(min = 1, max = 2_048))]
     pub url: Option<Private<String>>,
+    /// The e-mail address, if `delivery` is `email`. A link that is sent to it confirms it. Then each event is an e-mail.
+    #[schemars(with = "Option<String>", length(min = 3, max = 254))]
+    pub email: Option<Private<String>>,
     /// The types of events to send: names such as `booking.created`, groups such as `booking.*`, or `*` for all.
     #[schemars(length(min = 1, max = 50), extend("items" = json!({ "type": "string", "maxLength": 100 })))]
     pub events: Vec<String>,
@@ -131,6 +148,9 @@ pub struct UpdateEndpointRequest {
     /// The URL to call.
     #[schemars(with = "Option<String>", length(min = 1, max = 2_048))]
     pub url: Option<Private<String>>,
+    /// The e-mail address, if events are sent to one. A new one must be confirmed again.
+    #[schemars(with = "Option<String>", length(min = 3, max = 254))]
+    pub email: Option<Private<String>>,
     /// The types of events to send.
     #[schemars(length(min = 1, max = 50), extend("items" = json!({ "type": "string", "maxLength": 100 })))]
     pub events: Option<Vec<String>>,
@@ -389,15 +409,28 @@ pub struct WebhookKeysRequest {
 
 impl Request for CreateEndpointRequest {
     fn check(&self) -> Vec<Fault> {
-        let (is_polled, has_url) = (self.delivery == Some(DeliveryKind::Poll), self.url.is_some());
+        let delivery = self.delivery.unwrap_or_default();
         let mut faults = check_output(self.output.is_some(), self.data_transform.is_some());
-        if is_polled == has_url {
-            let problem =
-                if is_polled { "must be left out: an endpoint that asks is not called" } else { "is missing" };
-            faults.push(Fault::new("url", problem));
+        for (path, is_given, owner) in
+            [("url", self.url.is_some(), DeliveryKind::Url), ("email", self.email.is_some(), DeliveryKind::Email)]
+        {
+            match (is_given, delivery == owner) {
+                (true, false) => faults.push(Fault::new(path, delivery.refuses())),
+                (false, true) => faults.push(Fault::new(path, "is missing")),
+                _ => {}
+            }
         }
-        if is_polled && self.verify {
-            faults.push(Fault::new("verify", "must be left out: an endpoint that asks is not called"));
+        if self.verify && delivery != DeliveryKind::Url {
+            faults.push(Fault::new("verify", delivery.refuses()));
+        }
+        if delivery == DeliveryKind::Email {
+            let not_for_emails = [
+                ("secret", self.secret.is_some()),
+                ("headers", !self.headers.is_empty()),
+                ("ed25519", self.ed25519),
+            ];
+            let given = not_for_emails.into_iter().filter(|(_, is_given)| *is_given);
+            faults.extend(given.map(|(path, _)| Fault::new(path, delivery.refuses())));
         }
         faults
     }

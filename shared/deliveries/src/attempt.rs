@@ -1,16 +1,17 @@
 //! One attempt: compose, sign, post.
 
-use domain::{ConnectionName, error_chain};
+use domain::{CommandId, ConnectionName, digest, error_chain};
 use endpoints::{Attempt, AttemptResult, Delivery, DeliveryState, Endpoint, EndpointSecrets, Lane, TargetKind};
 use engine::PortError;
 use events::{Event, Sequence, Stream};
 use jiff::Timestamp;
 use signing::{Secret, SigningKeys, sign_delivery};
+use wire::due::{Due, EndpointMail};
 
 use crate::compose::{Composed, compose_body};
 use crate::dispatcher::Dispatcher;
 use crate::lane_key::LaneKey;
-use crate::ports::{Answer, DeliveryStore, Ports, Receiver, Vault};
+use crate::ports::{Answer, DeliveryQueue, DeliveryStore, Ports, Receiver, Vault};
 
 /// An attempt that was made, and its delivery without it.
 pub(crate) struct Attempted {
@@ -55,7 +56,7 @@ impl<P: Ports> Dispatcher<'_, P> {
         Ok(Attempted { delivery, attempt, retry_after })
     }
 
-    /// Signs a delivery and posts it. Returns the attempt and the wait that the receiver asked for, in seconds.
+    /// Makes an attempt: signs a delivery and posts it, or hands it over where it is not posted. Returns the attempt and the wait that the receiver asked for, in seconds.
     pub(crate) async fn post_delivery(
         &self,
         connection: &ConnectionName,
@@ -63,21 +64,55 @@ impl<P: Ports> Dispatcher<'_, P> {
         delivery: &Delivery,
         is_replay: bool,
     ) -> Result<(Attempt, Option<u32>), PortError> {
-        let secrets = self.ports.vault().open(connection, endpoint).await?;
-        let key_pair =
-            if endpoint.ed25519 { self.ports.vault().signing_key(connection, self.now()).await? } else { None };
         let at = self.now();
-        let signed = sign(endpoint, delivery, &secrets, key_pair, at);
-        let answer = match (signed, endpoint.target) {
+        let answer = match endpoint.target {
+            TargetKind::Url => self.post_signed(connection, endpoint, delivery, at).await?,
             // Events for an endpoint that asks for them are complete when they are stored.
-            (_, TargetKind::Poll) => stored_for_polling(),
-            (Ok(headers), TargetKind::Url | TargetKind::Email) => {
-                self.ports.receiver().post(&secrets.url, &headers, delivery.body.as_bytes()).await
+            TargetKind::Poll => succeeded(200, "stored for polling"),
+            TargetKind::Email => {
+                self.ports.queue().hand_over(&email(connection, endpoint, delivery, is_replay.then_some(at))).await?;
+                succeeded(202, "handed over to be sent by e-mail")
             }
-            (Err(detail), TargetKind::Url | TargetKind::Email) => failed("not_signed", detail),
         };
         let Answer { result, retry_after, millis } = answer;
-        Ok((Attempt { at, millis, result: hide_secrets(result, &secrets), is_replay }, retry_after))
+        Ok((Attempt { at, millis, result, is_replay }, retry_after))
+    }
+
+    async fn post_signed(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        at: Timestamp,
+    ) -> Result<Answer, PortError> {
+        let secrets = self.ports.vault().open(connection, endpoint).await?;
+        let key_pair = if endpoint.ed25519 { self.ports.vault().signing_key(connection, at).await? } else { None };
+        Ok(match sign(endpoint, delivery, &secrets, key_pair, at) {
+            Ok(headers) => {
+                let answer = self.ports.receiver().post(&secrets.url, &headers, delivery.body.as_bytes()).await;
+                Answer { result: hide_secrets(answer.result, &secrets), ..answer }
+            }
+            Err(detail) => failed("not_signed", detail),
+        })
+    }
+}
+
+/// Returns the message that has a delivery sent by e-mail. An attempt that is repeated after a crash has the same key;
+/// a replay has its own, since it is to be sent again.
+fn email(
+    connection: &ConnectionName,
+    endpoint: &Endpoint,
+    delivery: &Delivery,
+    replayed_at: Option<Timestamp>,
+) -> Due {
+    let replayed_at = replayed_at.map(|it| it.to_string()).unwrap_or_default();
+    let Delivery { stream, number, .. } = delivery;
+    let key = digest(&["email", connection.as_str(), endpoint.id.as_str(), stream, &number.to_string(), &replayed_at]);
+    Due::Email {
+        connection: connection.clone(),
+        endpoint: endpoint.id.as_str().to_owned(),
+        key: CommandId::new(key),
+        mail: EndpointMail::Delivery { stream: stream.clone(), number: *number },
     }
 }
 
@@ -112,8 +147,8 @@ fn hide_secrets(result: AttemptResult, secrets: &EndpointSecrets) -> AttemptResu
     AttemptResult::Answered { status, body }
 }
 
-fn stored_for_polling() -> Answer {
-    Answer { result: AttemptResult::answered(200, "stored for polling"), retry_after: None, millis: 0 }
+fn succeeded(status: u16, body: &str) -> Answer {
+    Answer { result: AttemptResult::answered(status, body), retry_after: None, millis: 0 }
 }
 
 pub(crate) fn failed(code: &str, detail: String) -> Answer {

@@ -15,7 +15,7 @@ mod replay;
 mod testing;
 mod upcoming;
 
-pub use compose::selects_type;
+pub use compose::{compose_test, selects_type};
 pub use dispatcher::{Dispatcher, Limits};
 pub use ports::{
     Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Seal, Settlement, Slot, Vault,

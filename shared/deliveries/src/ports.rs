@@ -12,6 +12,7 @@ use events::{Event, Stream};
 use jiff::Timestamp;
 use signing::SigningKeyPair;
 use wire::deliveries;
+use wire::due::Due;
 
 /// The log of events: numbered from 1 in each stream.
 pub trait EventLog {
@@ -229,6 +230,10 @@ pub trait DeliveryQueue {
         at: Timestamp,
         now: Timestamp,
     ) -> Result<(), PortError>;
+
+    /// Hands an e-mail over to the function that sends messages. It is handled some seconds later, so that what is
+    /// stored right after this call is there by then.
+    async fn hand_over(&self, email: &Due) -> Result<(), PortError>;
 }
 
 /// The answer of a customer's URL, or why there is none.

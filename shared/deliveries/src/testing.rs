@@ -6,7 +6,7 @@ use engine::PortError;
 use events::{Event, Stream};
 
 use crate::attempt::{failed, new_delivery};
-use crate::compose::{Composed, compose_body, selects_type};
+use crate::compose::{Composed, compose_test};
 use crate::dispatcher::Dispatcher;
 use crate::ports::Ports;
 
@@ -23,17 +23,15 @@ impl<P: Ports> Dispatcher<'_, P> {
         event: &Event,
     ) -> Result<Attempt, PortError> {
         let mut delivery = new_delivery(&Stream::Endpoint(endpoint.id.as_str().to_owned()), event, 0);
-        match compose_body(connection, endpoint, event, None) {
+        match compose_test(connection, endpoint, event) {
             Ok(Composed { body, content_type }) => {
                 delivery.body = body;
                 content_type.clone_into(&mut delivery.content_type);
             }
-            Err(detail) if selects_type(endpoint, event.kind) => {
+            Err(detail) => {
                 let result = failed("transformation_failed", detail).result;
                 return Ok(Attempt { at: self.now(), millis: 0, result, is_replay: false });
             }
-            // The customer's template is made for the events that the endpoint gets, and this is none of them.
-            Err(_) => delivery.body = event.body(None),
         }
         let (attempt, _) = self.post_delivery(connection, endpoint, &delivery, false).await?;
         if endpoint.is_active() && attempt.result.is_success() {

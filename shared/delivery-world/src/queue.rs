@@ -10,14 +10,19 @@ use one_shot::Scheduler;
 use runtime::Queue;
 use runtime::config::DeliveriesConfig;
 use wire::deliveries::Delivery;
+use wire::due::Due;
 
 /// SQS delays a message by at most 15 minutes.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// The wait before an e-mail is handled. The delivery is stored within it, right after the e-mail was handed over.
+const EMAIL_DELAY: Duration = Duration::from_secs(5);
 
 /// The deliveries queue.
 #[derive(Debug)]
 pub struct AwsQueue {
     queue: Queue,
+    due: Queue,
     queue_arn: String,
     scheduler: Scheduler,
 }
@@ -25,8 +30,10 @@ pub struct AwsQueue {
 impl AwsQueue {
     pub(crate) fn new(sdk: &SdkConfig, config: &DeliveriesConfig) -> Self {
         let (group, role) = (&config.schedule_group, &config.scheduler_role_arn);
+        let sqs = aws_sdk_sqs::Client::new(sdk);
         Self {
-            queue: Queue::new(aws_sdk_sqs::Client::new(sdk), config.deliveries_queue_url.clone()),
+            due: Queue::new(sqs.clone(), config.due_queue_url.clone()),
+            queue: Queue::new(sqs, config.deliveries_queue_url.clone()),
             queue_arn: config.deliveries_queue_arn.clone(),
             scheduler: Scheduler::new(sdk, group, role, &config.scheduler_dlq_arn),
         }
@@ -48,6 +55,11 @@ impl DeliveryQueue for AwsQueue {
         let seconds = u64::try_from(wait.as_millis()).unwrap_or(0).div_ceil(1_000);
         let (body, group) = (message.to_json(), message.group());
         self.queue.send_grouped(body, &group, Duration::from_secs(seconds)).await.map_err(not_accepted)
+    }
+
+    async fn hand_over(&self, email: &Due) -> Result<(), PortError> {
+        let sent = self.due.send_grouped(email.to_json(), &email.group(), EMAIL_DELAY).await;
+        sent.map_err(|error| PortError::unavailable_because("the due queue accepted no message", error))
     }
 }
 

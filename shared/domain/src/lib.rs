@@ -17,6 +17,7 @@ mod language;
 mod leg;
 mod message;
 mod personal;
+mod plain_email;
 mod plan;
 mod provider;
 mod publication;
@@ -54,6 +55,7 @@ pub use leg::{
 };
 pub use message::{Message, Notice};
 pub use personal::{Phone, PhoneError, Private};
+pub use plain_email::PlainEmail;
 pub use publication::{EventLog, ReplyRecord, has_event};
 pub use reason::Reason;
 pub use request::{

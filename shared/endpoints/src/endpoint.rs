@@ -86,7 +86,7 @@ impl Disabled {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Status {
-    /// It has not answered a signed test yet. Its events wait: see [`LONGEST_WAIT`].
+    /// It has not answered a signed test yet, or its address is not confirmed. Its events wait: see [`LONGEST_WAIT`].
     Unverified,
     /// Its events are sent.
     Enabled,
@@ -129,7 +129,7 @@ pub struct Endpoint {
     pub created_at: Timestamp,
     /// How it gets its events.
     pub target: TargetKind,
-    /// Its URL or address, without user name, password and query values.
+    /// Its URL without user name, password and query values, or its address without most of its first part.
     pub masked_url: String,
     /// The customer's description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +200,25 @@ pub struct PreviousSecret {
     pub until: Timestamp,
 }
 
+/// The path of the page that confirms an address.
+pub const CONFIRMATION_PATH: &str = "/api/endpoints/confirm";
+
+/// What confirms the address of an endpoint: a link in an e-mail to it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The token in the link. It has no characters that have a meaning in a URL.
+    pub token: String,
+    /// Until when it works.
+    pub until: Timestamp,
+}
+
+impl Confirmation {
+    /// Returns the link.
+    pub fn link(&self, public_url: &str) -> String {
+        format!("{public_url}{CONFIRMATION_PATH}?token={}", self.token)
+    }
+}
+
 /// What is encrypted of an endpoint.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EndpointSecrets {
@@ -213,6 +232,9 @@ pub struct EndpointSecrets {
     /// The customer's headers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// What confirms the address, until it is confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
 }
 
 impl EndpointSecrets {
@@ -232,6 +254,12 @@ impl EndpointSecrets {
     /// Returns the older secrets that still sign.
     pub fn valid_previous(&self, now: Timestamp) -> impl Iterator<Item = &str> {
         self.previous.iter().filter(move |it| it.until > now).map(|it| it.secret.as_str())
+    }
+}
+
+impl fmt::Debug for Confirmation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Confirmation(***)")
     }
 }
 

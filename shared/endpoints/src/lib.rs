@@ -10,7 +10,10 @@ mod retry;
 mod statistics;
 
 pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryState};
-pub use endpoint::{Disabled, Endpoint, EndpointId, EndpointSecrets, LONGEST_WAIT, PreviousSecret, Status, TargetKind};
+pub use endpoint::{
+    CONFIRMATION_PATH, Confirmation, Disabled, Endpoint, EndpointId, EndpointSecrets, LONGEST_WAIT, PreviousSecret, Status,
+    TargetKind,
+};
 pub use health::{Health, HealthChange};
 pub use lane::{LEASE, Lane, LaneState, Lease, Pending};
 pub use retry::{RetryPolicy, Speed};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Private, digest};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail, Private, digest};
 use http_client::{header_number, retry_after};
 use reqwest::{Client, Response, StatusCode};
 use runtime::Secrets;
@@ -47,7 +47,21 @@ impl Brevo {
             Ok(envelope) => envelope,
             Err(outcome) => return outcome,
         };
-        match self.post(connection, &Body::new(key, order, &envelope)).await {
+        // Their webhooks return it.
+        let custom = ("X-Mailin-custom", format!("{}/{key}", order.booking));
+        self.send_body(connection, Body::new(key, order.message.name(), &envelope).with_header(custom)).await
+    }
+
+    /// Sends a plain e-mail; see [`engine::Email::send_plain`]. Without our header, webhooks about it change nothing.
+    pub async fn send_plain(&self, connection: &ConnectionName, key: &CommandId, email: &PlainEmail) -> Outcome {
+        match Envelope::plain(email) {
+            Ok(envelope) => self.send_body(connection, Body::new(key, "endpoint", &envelope)).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn send_body(&self, connection: &ConnectionName, body: Body<'_>) -> Outcome {
+        match self.post(connection, &body).await {
             Ok(response) => read_outcome(response).await,
             Err(outcome) => outcome,
         }
@@ -102,12 +116,10 @@ impl<'a> Address<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn new(key: &CommandId, order: &EmailOrder, envelope: &'a Envelope) -> Self {
+    fn new(key: &CommandId, tag: &'static str, envelope: &'a Envelope) -> Self {
         let mut headers = BTreeMap::from([
             // Their guide puts the key into the body, not into the request's headers.
             ("idempotencyKey", idempotency_key(key)),
-            // Their webhooks return it.
-            ("X-Mailin-custom", format!("{}/{key}", order.booking)),
         ]);
         if let Some(link) = &envelope.unsubscribe {
             headers.insert("List-Unsubscribe", format!("<{link}>"));
@@ -126,9 +138,14 @@ impl<'a> Body<'a> {
             html_content: &rendered.html,
             text_content: &rendered.text,
             headers,
-            tags: [order.message.name()],
+            tags: [tag],
             attachment,
         }
+    }
+
+    fn with_header(mut self, (name, value): (&'static str, String)) -> Self {
+        self.headers.insert(name, value);
+        self
     }
 }
 

@@ -104,6 +104,18 @@ async fn brevo_gets_only_known_fields() {
     }
 }
 
+#[tokio::test]
+async fn brevo_gets_only_known_fields_of_a_plain_e_mail() {
+    let provider = StandIn::with_answer(Answer::json(201, "{}"));
+    let brevo = Brevo::new(fixtures::client(), provider.url(), fixtures::secrets(), fixtures::links());
+    let email = fixtures::plain_mail(Provider::Brevo);
+    brevo.send_plain(&fixtures::connection("default"), &fixtures::key(), &email).await;
+    let body = provider.only_request().json();
+    assert_valid(&contract(BREVO), &body);
+    assert_eq!((&body["to"][0]["email"], &body["tags"]), (&json!(fixtures::EMAIL), &json!(["endpoint"])));
+    assert!(body["headers"]["X-Mailin-custom"].is_null(), "a receipt of it belongs to no booking");
+}
+
 /// Proves that the schemas refuse something.
 #[test]
 fn an_unknown_field_is_refused() {

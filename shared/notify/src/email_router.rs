@@ -1,7 +1,7 @@
 //! The providers of e-mail.
 
 use domain::settings::Provider;
-use domain::{CommandId, ConnectionName, EmailOrder, Outcome};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail};
 
 use crate::{Brevo, Ses, VaiClient, outcome};
 
@@ -29,6 +29,16 @@ impl engine::Email for EmailRouter {
             // The check of the settings refuses this.
             Provider::Engagelab | Provider::Twilio => {
                 outcome::misconfigured(format!("{} sends no e-mail", order.provider.title()))
+            }
+        }
+    }
+
+    async fn send_plain(&self, connection: &ConnectionName, key: &CommandId, email: &PlainEmail) -> Outcome {
+        match email.provider {
+            Provider::Ses => self.ses.send_plain(connection, key, email).await,
+            Provider::Brevo => self.brevo.send_plain(connection, key, email).await,
+            Provider::Vai | Provider::Engagelab | Provider::Twilio => {
+                outcome::misconfigured(format!("{} sends no plain e-mail", email.provider.title()))
             }
         }
     }
@@ -67,6 +77,26 @@ mod tests {
             assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
             let request = stand_in.only_request();
             assert_eq!(request.method_and_target(), format!("POST {path}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn each_plain_e_mail_goes_to_its_provider() {
+        for (provider, path) in
+            [(Provider::Ses, Some("/v2/email/outbound-emails")), (Provider::Brevo, Some("/v3/smtp/email"))]
+                .into_iter()
+                .chain([Provider::Vai, Provider::Engagelab, Provider::Twilio].map(|it| (it, None)))
+        {
+            let stand_in = StandIn::with_answer(Answer::json(200, "{}"));
+            let (connection, email) = (fixtures::connection("default"), fixtures::plain_mail(provider));
+            let outcome = email_router(stand_in.url()).send_plain(&connection, &fixtures::key(), &email).await;
+            match path {
+                Some(path) => {
+                    assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+                    assert_eq!(stand_in.only_request().method_and_target(), format!("POST {path}"));
+                }
+                None => assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}"),
+            }
         }
     }
 

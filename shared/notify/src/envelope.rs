@@ -1,11 +1,14 @@
 //! An e-mail in our own wording, with all that its provider needs.
 
-use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, Reason};
+use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, PlainEmail, Reason};
 
 use crate::header_text::{is_address, one_line};
 use crate::links::Links;
 use crate::wording::{self, Rendered};
 use crate::{calendar, outcome};
+
+/// The longest subject of a plain e-mail, in characters. It quotes what strangers wrote.
+const LONGEST_SUBJECT: usize = 120;
 
 /// An address and a name; each is one line.
 pub(crate) struct Mailbox {
@@ -45,10 +48,7 @@ impl Envelope {
         let content = &order.content;
         let from =
             order.from.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no sender address"))?;
-        if !is_address(order.to.expose()) {
-            let detail = "the recipient's address is invalid".to_owned();
-            return Err(Outcome::Refused { reason: Reason::ProviderRefused, detail });
-        }
+        check_recipient(order.to.expose())?;
         let name = match order.message {
             Message::HostNotice(_) => &content.name,
             _ => &content.invitee,
@@ -57,10 +57,6 @@ impl Envelope {
         let mut rendered = wording::render_email(order.message, content, unsubscribe.as_deref())
             .map_err(|broken| outcome::from_broken_wording(&broken))?;
         rendered.subject = one_line(&rendered.subject);
-        let mailbox = |email: &str, name: Option<&str>| Mailbox {
-            email: one_line(email),
-            name: name.map(one_line).filter(|it| !it.is_empty()),
-        };
         Ok(Self {
             from: mailbox(from, order.from_name.as_deref()),
             to: mailbox(order.to.expose(), Some(name.expose())),
@@ -70,6 +66,45 @@ impl Envelope {
             calendar: order.calendar.as_ref().and_then(|it| Some((calendar::method(it), calendar::build_file(order)?))),
         })
     }
+
+    /// Returns a plain e-mail.
+    ///
+    /// # Errors
+    /// The outcome of an e-mail that no provider can send.
+    pub(crate) fn plain(email: &PlainEmail) -> Result<Self, Outcome> {
+        check_recipient(email.to.expose())?;
+        let (text, link) = (email.text.expose(), email.link.as_ref().map(|it| it.expose().as_str()));
+        let html = link.map(|it| format!("<p><a href=\"{0}\">{0}</a></p>\n", escape_html(it))).unwrap_or_default();
+        let rendered = Rendered {
+            subject: one_line(email.subject.expose()).chars().take(LONGEST_SUBJECT).collect(),
+            html: format!("<pre style=\"white-space: pre-wrap\">{}</pre>\n{html}", escape_html(text)),
+            text: link.map_or_else(|| text.clone(), |link| format!("{text}\n{link}\n")),
+        };
+        Ok(Self {
+            from: mailbox(&email.from, email.from_name.as_deref()),
+            to: mailbox(email.to.expose(), None),
+            reply_to: email.reply_to.as_deref().map(|it| mailbox(it, None)),
+            rendered,
+            unsubscribe: None,
+            calendar: None,
+        })
+    }
+}
+
+fn check_recipient(address: &str) -> Result<(), Outcome> {
+    if is_address(address) {
+        return Ok(());
+    }
+    let detail = "the recipient's address is invalid".to_owned();
+    Err(Outcome::Refused { reason: Reason::ProviderRefused, detail })
+}
+
+fn mailbox(email: &str, name: Option<&str>) -> Mailbox {
+    Mailbox { email: one_line(email), name: name.map(one_line).filter(|it| !it.is_empty()) }
+}
+
+fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -92,6 +127,26 @@ mod tests {
         let envelope = envelope(&order).unwrap_or_else(|outcome| panic!("{outcome:?}"));
         assert_eq!(envelope.to.name.as_deref(), Some("Ana Bcc: eve@example.com"));
         assert!(!envelope.rendered.subject.contains(['\r', '\n']), "{}", envelope.rendered.subject);
+    }
+
+    #[test]
+    fn a_plain_e_mail_has_a_short_subject_in_one_line_and_its_text_twice() {
+        let email = PlainEmail {
+            subject: format!("booking.created: Ana\r\nBcc: eve@example.com {}", "x".repeat(500)).into(),
+            text: "name: <b>Ana & Co</b>".to_owned().into(),
+            link: Some("https://vai.example/c?token=1&l=\"".to_owned().into()),
+            ..fixtures::plain_mail(Provider::Ses)
+        };
+        let envelope = Envelope::plain(&email).unwrap_or_else(|outcome| panic!("{outcome:?}"));
+        let Rendered { subject, text, html } = &envelope.rendered;
+        assert!(subject.starts_with("booking.created: Ana Bcc: eve@example.com x") && subject.len() == LONGEST_SUBJECT);
+        assert_eq!(text, "name: <b>Ana & Co</b>\nhttps://vai.example/c?token=1&l=\"\n");
+        assert!(html.contains("name: &lt;b&gt;Ana &amp; Co&lt;/b&gt;"), "{html}");
+        assert!(html.contains("<a href=\"https://vai.example/c?token=1&amp;l=&quot;\">"), "{html}");
+        for to in ["", "ana", "a@b, c@d"] {
+            let refused = Envelope::plain(&PlainEmail { to: to.to_owned().into(), ..email.clone() }).err();
+            assert!(matches!(refused, Some(Outcome::Refused { reason: Reason::ProviderRefused, .. })), "{to}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use aws_sdk_sesv2::config::{Credentials, SharedCredentialsProvider};
 use domain::settings::{CalendarFile, Provider, Wording};
 use domain::{
     BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
-    InviteeUri, Language, Leg, Message, MessageContent, Number, Outcome, Phone, PhoneCandidate, PhoneSource, Reason,
-    SmsOrder, Tracking, VaiOrder,
+    InviteeUri, Language, Leg, Message, MessageContent, Number, Outcome, Phone, PhoneCandidate, PhoneSource,
+    PlainEmail, Reason, SmsOrder, Tracking, VaiOrder,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -135,6 +135,21 @@ pub(crate) fn own_mail(provider: Provider, message: Message) -> EmailOrder {
         from_name: Some("VAI întâlniri".to_owned()),
         reply_to: Some("maria@vai.example".to_owned()),
         ..mail()
+    }
+}
+
+/// An e-mail to the address of an endpoint.
+pub(crate) fn plain_mail(provider: Provider) -> PlainEmail {
+    PlainEmail {
+        provider,
+        from: "meetings@vai.example".to_owned(),
+        from_name: Some("VAI întâlniri".to_owned()),
+        reply_to: None,
+        configuration_set: None,
+        to: EMAIL.into(),
+        subject: "webhook.test".into(),
+        text: "test: true".into(),
+        link: None,
     }
 }
 

@@ -16,7 +16,7 @@ use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, MessageTag, RawMessage};
-use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Reason};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail, Reason};
 use reqwest::StatusCode;
 
 use crate::envelope::Envelope;
@@ -64,7 +64,27 @@ impl Ses {
         };
         let tags =
             [("booking", order.booking.as_str()), ("command", key.as_str()), ("connection", connection.as_str())];
-        let Ok(raw) = RawMessage::builder().data(Blob::new(mime::build_message(&envelope))).build() else {
+        self.send_envelope(&envelope, &tags, order.configuration_set.clone()).await
+    }
+
+    /// Sends a plain e-mail; see [`engine::Email::send_plain`]. SES takes no id that would recognize a repetition, so
+    /// the key is a tag only. Without a booking, receipts of it change nothing.
+    pub async fn send_plain(&self, connection: &ConnectionName, key: &CommandId, email: &PlainEmail) -> Outcome {
+        let envelope = match Envelope::plain(email) {
+            Ok(envelope) => envelope,
+            Err(outcome) => return outcome,
+        };
+        let tags = [("command", key.as_str()), ("connection", connection.as_str())];
+        self.send_envelope(&envelope, &tags, email.configuration_set.clone()).await
+    }
+
+    async fn send_envelope(
+        &self,
+        envelope: &Envelope,
+        tags: &[(&str, &str)],
+        configuration_set: Option<String>,
+    ) -> Outcome {
+        let Ok(raw) = RawMessage::builder().data(Blob::new(mime::build_message(envelope))).build() else {
             return outcome::misconfigured("the request could not be built");
         };
         let call = self
@@ -73,8 +93,8 @@ impl Ses {
             .from_email_address(&envelope.from.email)
             .destination(Destination::builder().to_addresses(&envelope.to.email).build())
             .content(EmailContent::builder().raw(raw).build())
-            .set_email_tags(Some(tags.into_iter().filter_map(|(name, value)| tag(name, value)).collect()))
-            .set_configuration_set_name(order.configuration_set.clone());
+            .set_email_tags(Some(tags.iter().filter_map(|(name, value)| tag(name, value)).collect()))
+            .set_configuration_set_name(configuration_set);
         match call.send().await {
             Ok(answer) => Outcome::Done { provider_id: answer.message_id },
             Err(error) => from_error(&error),

@@ -284,6 +284,8 @@ pub struct ReminderConfig {
     pub world: WorldConfig,
     /// What it needs to send messages.
     pub messaging: MessagingConfig,
+    /// `SECRETS_KEY_ARN`: the key of KMS that encrypts the addresses of endpoints.
+    pub secrets_key_arn: String,
 }
 
 impl ReminderConfig {
@@ -292,7 +294,11 @@ impl ReminderConfig {
     /// # Errors
     /// Everything that is wrong with the environment.
     pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
-        let config = Self { world: WorldConfig::read(&mut env), messaging: MessagingConfig::read(&mut env) };
+        let config = Self {
+            world: WorldConfig::read(&mut env),
+            messaging: MessagingConfig::read(&mut env),
+            secrets_key_arn: env.required("SECRETS_KEY_ARN"),
+        };
         env.stage();
         env.finish(config)
     }
@@ -370,6 +376,8 @@ pub struct DeliveriesConfig {
     pub deliveries_queue_url: String,
     /// `DELIVERIES_QUEUE_ARN`.
     pub deliveries_queue_arn: String,
+    /// `DUE_QUEUE_URL`: where e-mails are handed over to the function that sends messages.
+    pub due_queue_url: String,
     /// `SCHEDULE_GROUP`.
     pub schedule_group: String,
     /// `SCHEDULER_ROLE_ARN`: the role that EventBridge Scheduler assumes.
@@ -394,6 +402,7 @@ impl DeliveriesConfig {
             table_name: env.required("TABLE_NAME"),
             deliveries_queue_url: env.required("DELIVERIES_QUEUE_URL"),
             deliveries_queue_arn: env.required("DELIVERIES_QUEUE_ARN"),
+            due_queue_url: env.required("DUE_QUEUE_URL"),
             schedule_group: env.required("SCHEDULE_GROUP"),
             scheduler_role_arn: env.required("SCHEDULER_ROLE_ARN"),
             scheduler_dlq_arn: env.required("SCHEDULER_DLQ_ARN"),

@@ -2,13 +2,35 @@
 //! ids only, so that a schedule has no personal data.
 
 use domain::{BookingId, CommandId, ConnectionName};
+use events::EventType;
 use serde::{Deserialize, Serialize};
 
-/// A request to resume all open commands of a booking. `commands` says which of them the timer was for.
+/// What is sent to the address of an endpoint.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EndpointMail {
+    /// The link that confirms the address.
+    Confirmation,
+    /// The sample of an event.
+    Test {
+        /// The event's type.
+        #[serde(rename = "type")]
+        event: EventType,
+    },
+    /// A delivery.
+    Delivery {
+        /// The stream.
+        stream: String,
+        /// Its number in the endpoint's sequence of the stream.
+        number: u64,
+    },
+}
+
+/// What is due.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "v")]
 pub enum Due {
-    /// Version 1.
+    /// Resume all open commands of a booking, version 1. `commands` says which of them the timer was for.
     #[serde(rename = "due.v1")]
     V1 {
         /// The connection.
@@ -18,9 +40,29 @@ pub enum Due {
         /// The commands that are due; empty when the timer was for none in particular.
         commands: Vec<CommandId>,
     },
+    /// Send an e-mail to the address of a customer's endpoint.
+    #[serde(rename = "email.v1")]
+    Email {
+        /// The connection.
+        connection: ConnectionName,
+        /// The endpoint's id.
+        endpoint: String,
+        /// Our own id of the e-mail: the same when this message is delivered again.
+        key: CommandId,
+        /// What is sent.
+        mail: EndpointMail,
+    },
 }
 
 impl Due {
+    /// Returns whose message it is, for a fair queue: many e-mails of one endpoint must not delay what others are due.
+    pub fn group(&self) -> String {
+        match self {
+            Self::V1 { connection, .. } => connection.as_str().to_owned(),
+            Self::Email { connection, endpoint, .. } => format!("{connection}.{endpoint}"),
+        }
+    }
+
     /// Serializes it.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|never| unreachable!("a Due is always JSON: {never}"))
@@ -50,5 +92,24 @@ mod tests {
         assert_eq!(json, r#"{"v":"due.v1","connection":"default","booking":"bk-1","commands":["sms-reminder-60m-2"]}"#);
         assert_eq!(Due::parse(&json), Ok(due));
         assert!(Due::parse(r#"{"v":"due.v9"}"#).is_err());
+    }
+
+    #[test]
+    fn the_serialized_form_of_an_e_mail_is_fixed() {
+        for (mail, expected) in [
+            (EndpointMail::Confirmation, r#"{"kind":"confirmation"}"#),
+            (EndpointMail::Test { event: EventType::WebhookTest }, r#"{"kind":"test","type":"webhook.test"}"#),
+            (
+                EndpointMail::Delivery { stream: "booking/bk-1".to_owned(), number: 2 },
+                r#"{"kind":"delivery","stream":"booking/bk-1","number":2}"#,
+            ),
+        ] {
+            let (connection, key) = (ConnectionName::default(), CommandId::new("mail-1"));
+            let due = Due::Email { connection, endpoint: "ops".to_owned(), key, mail };
+            let json = due.to_json();
+            let start = r#"{"v":"email.v1","connection":"default","endpoint":"ops","key":"mail-1","mail":"#;
+            assert_eq!(json, format!("{start}{expected}}}"));
+            assert_eq!(Due::parse(&json), Ok(due));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What sends messages and calls VAI. Each effect is described in one line.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, PublishCall, Reason, SmsOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, PlainEmail, PublishCall, Reason, SmsOrder,
     VaiOrder,
 };
 use engine::{Email, Publisher, Sms, Vai};
@@ -62,6 +62,15 @@ impl<P: FaultPolicy> Email for Fake<P> {
                 local(content.start, &content.zone),
                 content.zone
             )
+        };
+        self.call_provider(Call::SendEmail, key, text).await
+    }
+
+    async fn send_plain(&self, _: &ConnectionName, key: &CommandId, email: &PlainEmail) -> Outcome {
+        let link = email.link.as_ref().map(|it| format!(" {}", it.expose())).unwrap_or_default();
+        let text = || {
+            let (to, subject, text) = (email.to.expose(), email.subject.expose(), email.text.expose());
+            format!("plain e-mail [{}] to {to}: {subject}\n{text}{link}", email.provider.name())
         };
         self.call_provider(Call::SendEmail, key, text).await
     }

@@ -240,7 +240,7 @@ impl<'a> Play<'a> {
     /// Takes the next message. On the way, timers that fire become messages.
     fn take_next(&mut self) -> Option<Queued> {
         while let Some((due, at, is_schedule)) = self.take_next_timer() {
-            let Due::V1 { booking, .. } = due;
+            let Due::V1 { booking, .. } = due else { continue };
             if !is_schedule {
                 self.send(at, Message::Due(booking));
                 continue;

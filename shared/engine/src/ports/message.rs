@@ -1,7 +1,7 @@
 //! Messages to people.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
-use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Phone, Reason, SmsOrder};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, Phone, PlainEmail, Reason, SmsOrder};
 
 /// SMS.
 pub trait Sms {
@@ -20,4 +20,7 @@ pub trait Sms {
 pub trait Email {
     /// Sends one message by the order's provider, with `key` as our own id of the message.
     async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome;
+
+    /// Sends a plain e-mail to the address of an endpoint, with `key` as our own id of it.
+    async fn send_plain(&self, connection: &ConnectionName, key: &CommandId, email: &PlainEmail) -> Outcome;
 }

@@ -1,7 +1,7 @@
 //! The messaging of a function that sends no messages.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, PublishCall, Reason, SmsOrder, VaiOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, PlainEmail, PublishCall, Reason, SmsOrder, VaiOrder,
 };
 use jiff::Timestamp;
 
@@ -52,6 +52,10 @@ impl Sms for NoMessaging {
 
 impl Email for NoMessaging {
     async fn send(&self, _: &ConnectionName, _: &CommandId, _: &EmailOrder) -> Outcome {
+        match *self {}
+    }
+
+    async fn send_plain(&self, _: &ConnectionName, _: &CommandId, _: &PlainEmail) -> Outcome {
         match *self {}
     }
 }

@@ -1,0 +1,118 @@
+//! E-mails to the addresses of customers' endpoints: deliveries, tests, and the link that confirms an address.
+//!
+//! A message names what to send. It is delivered again until the provider took the e-mail, or refused it for good: so an
+//! e-mail arrives at least once, and twice when an answer was lost.
+#![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
+
+use domain::{CommandId, ConnectionName, Outcome, PlainEmail, error_chain};
+use endpoints::{Delivery, Endpoint, EndpointId, EndpointSecrets, Status, TargetKind};
+use engine::{Clock, Email, Messaging, PortError, Store, World};
+use events::{EventType, Stream, UtcTime};
+use wire::due::EndpointMail;
+
+use crate::report::{Report, confirmation, report};
+
+/// What is stored of customers' endpoints.
+pub trait Endpoints {
+    /// Reads an endpoint, strongly consistent.
+    async fn load_endpoint(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+    ) -> Result<Option<Endpoint>, PortError>;
+
+    /// Reads a delivery by its number in the endpoint's sequence of a stream, strongly consistent.
+    async fn load_delivery(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        stream: &Stream,
+        number: u64,
+    ) -> Result<Option<Delivery>, PortError>;
+
+    /// Decrypts an endpoint's address.
+    async fn open(&self, connection: &ConnectionName, endpoint: &Endpoint) -> Result<EndpointSecrets, PortError>;
+
+    /// Returns where people reach our pages.
+    fn public_url(&self) -> Option<&str>;
+}
+
+/// Sends an e-mail to an endpoint's address.
+///
+/// # Errors
+/// What went wrong, without personal data. The message must be delivered again.
+pub(crate) async fn send<W: World>(
+    world: &W,
+    endpoints: &impl Endpoints,
+    connection: &ConnectionName,
+    endpoint: &str,
+    key: &CommandId,
+    mail: &EndpointMail,
+) -> Result<(), String> {
+    let id = EndpointId::parse(endpoint).ok_or("a message names an endpoint that cannot exist")?;
+    let loaded = endpoints.load_endpoint(connection, &id).await.map_err(|error| error_chain(&error))?;
+    let Some(endpoint) = loaded.filter(|it| it.target == TargetKind::Email && gets(it.status, mail)) else {
+        tracing::info!(connection = %connection, endpoint.id = %id, "e-mail dropped because its endpoint changed");
+        return Ok(());
+    };
+    let secrets = endpoints.open(connection, &endpoint).await.map_err(|error| error_chain(&error))?;
+    let (Report { subject, text }, link) = match mail {
+        EndpointMail::Confirmation => {
+            let Some(confirmed_by) = secrets.confirmation.filter(|it| it.until > world.clock().now()) else {
+                tracing::info!(connection = %connection, endpoint.id = %id, "confirmation dropped because it has ended");
+                return Ok(());
+            };
+            let url = endpoints.public_url().ok_or("the public URL is not set, so there is no link to confirm with")?;
+            (confirmation(&endpoint, connection), Some(confirmed_by.link(url)))
+        }
+        EndpointMail::Test { event } => {
+            (report(&endpoint, event.name(), &sample(world, connection, &endpoint, *event, key)?), None)
+        }
+        EndpointMail::Delivery { stream, number } => {
+            let stream = Stream::parse(stream).ok_or("a message names a stream that cannot exist")?;
+            let loaded = endpoints.load_delivery(connection, &id, &stream, *number).await;
+            // The dispatcher hands an e-mail over right before it stores the delivery.
+            let delivery = loaded.map_err(|error| error_chain(&error))?.ok_or("the delivery is not stored yet")?;
+            (report(&endpoint, &delivery.event_type, &delivery.body), None)
+        }
+    };
+    let settings = world.store().load_settings(connection).await.map_err(|error| error_chain(&error))?;
+    let email = PlainEmail::new(&settings, secrets.url.into(), subject, text)
+        .ok_or("the settings have no sender address, or neither Amazon SES nor Brevo among the providers of e-mail")?;
+    let email = PlainEmail { link: link.map(Into::into), ..email };
+    let messaging = world.messaging().ok_or("this function sends no messages")?;
+    match messaging.email().send_plain(connection, key, &email).await {
+        Outcome::Done { .. } => {
+            tracing::info!(connection = %connection, endpoint.id = %id, "e-mail of an endpoint sent");
+            Ok(())
+        }
+        Outcome::Refused { detail, .. } => {
+            tracing::error!(connection = %connection, endpoint.id = %id, detail, "e-mail of an endpoint refused");
+            Ok(())
+        }
+        Outcome::Unsent { detail, .. } | Outcome::Unknown { detail } => Err(detail),
+    }
+}
+
+/// Returns whether an endpoint in a status gets an e-mail. An address that is not confirmed gets the link only.
+fn gets(status: Status, mail: &EndpointMail) -> bool {
+    match mail {
+        EndpointMail::Confirmation => status == Status::Unverified,
+        EndpointMail::Test { .. } => status != Status::Unverified,
+        EndpointMail::Delivery { .. } => status == Status::Enabled,
+    }
+}
+
+/// Returns the body of a sample of an event that happens now.
+fn sample<W: World>(
+    world: &W,
+    connection: &ConnectionName,
+    endpoint: &Endpoint,
+    kind: EventType,
+    key: &CommandId,
+) -> Result<String, String> {
+    let mut event = events::sample(kind);
+    event.id = key.as_str().to_owned();
+    event.at = UtcTime::from(world.clock().now()).timestamp();
+    deliveries::compose_test(connection, endpoint, &event).map(|it| it.body)
+}
