@@ -3,7 +3,7 @@
 use api::{AdminCall, Call, Function, Refusal, Why};
 use deliveries::{DeliveryQueue, DeliveryStore, Dispatcher, Limits, Ports as _};
 use domain::error_chain;
-use endpoints::{Endpoint, EndpointId};
+use endpoints::{CONFIRMATION_PATH, Endpoint, EndpointId, TargetKind};
 use engine::{CommitError, PortError};
 use front::{Context, Front, Input, invalid, to_json};
 use jiff::Timestamp;
@@ -42,6 +42,12 @@ impl<P: Ports> Admin<P> {
 
     /// Handles an invocation.
     pub async fn handle(&self, input: Input, deadline: Timestamp) -> Value {
+        if let Input::Http(request) = &input
+            && request.raw_path.as_deref() == Some(CONFIRMATION_PATH)
+        {
+            let method = request.request_context.http.method.as_str();
+            return self.confirmation_page(method, request.raw_query_string.as_deref(), deadline).await;
+        }
         self.front
             .handle(input, deadline, async |context: &Context, call: &Call| self.perform(context, call).await)
             .await
@@ -152,6 +158,9 @@ pub(crate) fn check_active(endpoint: &Endpoint) -> Result<(), Refusal> {
 pub(crate) fn inactive(endpoint: &Endpoint) -> Refusal {
     let status = endpoint.status.name();
     let message = match endpoint.status {
+        endpoints::Status::Unverified if endpoint.target == TargetKind::Email => {
+            "The address is not confirmed yet. Test the endpoint to send the link again, or delete it."
+        }
         endpoints::Status::Unverified => "The endpoint has not answered a test yet. Test it first, or delete it.",
         endpoints::Status::Enabled | endpoints::Status::Disabled { .. } => "The endpoint is disabled. Enable it first.",
     };
@@ -161,7 +170,7 @@ pub(crate) fn inactive(endpoint: &Endpoint) -> Refusal {
 /// Checks that an endpoint is called, and does not ask for its events.
 pub(crate) fn check_called(endpoint: &Endpoint) -> Result<(), Refusal> {
     match endpoint.target {
-        endpoints::TargetKind::Poll => Err(invalid("endpoint", "asks for its events, and is not called")),
-        endpoints::TargetKind::Url | endpoints::TargetKind::Email => Ok(()),
+        TargetKind::Poll => Err(invalid("endpoint", "asks for its events, and is not called")),
+        TargetKind::Url | TargetKind::Email => Ok(()),
     }
 }

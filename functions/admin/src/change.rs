@@ -41,12 +41,19 @@ impl<P: Ports> Admin<P> {
         });
         let mut endpoint = changed.await?;
         tracing::info!(connection = %context.connection, endpoint.id = %endpoint.id, "endpoint changed");
+        let is_email = endpoint.target == TargetKind::Email;
+        if is_email && request.email.is_some() && endpoint.status == Status::Unverified {
+            self.send_confirmation(context, &endpoint).await?;
+        }
         let mut verification = None;
         if request.verify && endpoint.target == TargetKind::Url {
             let (test, tested) = self.run_test(context, endpoint, events::EventType::WebhookTest).await?;
             (verification, endpoint) = (Some(test), tested);
         }
         let message = match endpoint.status {
+            Status::Unverified if is_email => {
+                "The endpoint is changed. Its events wait until the link that is sent to the address is confirmed."
+            }
             Status::Unverified => {
                 "The endpoint is changed. Its events wait until the URL has answered a test with 2xx."
             }
@@ -67,9 +74,8 @@ impl<P: Ports> Admin<P> {
         let mut faults = Vec::new();
         let url =
             request.url.as_ref().and_then(|url| check::check_url(url, self.ports().address_policy(), &mut faults));
-        if request.url.is_some() && endpoint.target == TargetKind::Poll {
-            faults.push(Fault::new("url", "must be left out: this endpoint asks for its events"));
-        }
+        let email = request.email.as_ref().and_then(|email| check::check_email(email, &mut faults));
+        check_target(&endpoint, request, &mut faults);
         if let Some(secret) = &request.secret {
             check::check_secret(secret, &mut faults);
         }
@@ -96,7 +102,7 @@ impl<P: Ports> Admin<P> {
             self.ports().ensure_key(connection).await.map_err(unavailable)?;
         }
         endpoint.ed25519 = request.ed25519.unwrap_or(endpoint.ed25519);
-        if url.is_none() && headers.is_none() && request.secret.is_none() {
+        if url.is_none() && email.is_none() && headers.is_none() && request.secret.is_none() {
             return Ok(endpoint);
         }
         let mut secrets = self.vault().open(connection, &endpoint).await.map_err(unavailable)?;
@@ -104,6 +110,12 @@ impl<P: Ports> Admin<P> {
             url.as_str().clone_into(&mut secrets.url);
             endpoint.masked_url = url.masked();
             // The new URL may belong to somebody else.
+            endpoint = endpoint.with_status(Status::Unverified, now);
+        }
+        if let Some(email) = email.filter(|email| *email != secrets.url) {
+            endpoint.masked_url = check::mask_email(&email);
+            secrets.url = email;
+            secrets.confirmation = Some(self.new_confirmation(connection, &endpoint.id)?);
             endpoint = endpoint.with_status(Status::Unverified, now);
         }
         if let Some(headers) = headers {
@@ -254,6 +266,28 @@ impl<P: Ports> Admin<P> {
             old_secret_until: until,
         })
     }
+}
+
+/// Checks that a request changes only what an endpoint of its kind has.
+fn check_target(endpoint: &Endpoint, request: &UpdateEndpointRequest, faults: &mut Vec<Fault>) {
+    let (has_url, has_email) = (request.url.is_some(), request.email.is_some());
+    let refused: &[(&str, bool)] = match endpoint.target {
+        TargetKind::Url => &[("email", has_email)],
+        TargetKind::Poll => &[("url", has_url), ("email", has_email)],
+        TargetKind::Email => &[
+            ("url", has_url),
+            ("secret", request.secret.is_some()),
+            ("headers", request.headers.is_some()),
+            ("ed25519", request.ed25519.is_some()),
+            ("verify", request.verify),
+        ],
+    };
+    let problem = match endpoint.target {
+        TargetKind::Url => "must be left out: this endpoint has a URL",
+        TargetKind::Poll => "must be left out: this endpoint asks for its events",
+        TargetKind::Email => "must be left out: events are sent by e-mail",
+    };
+    faults.extend(refused.iter().filter(|(_, is_given)| *is_given).map(|(path, _)| Fault::new(*path, problem)));
 }
 
 /// Returns the message that continues the lanes of an endpoint.

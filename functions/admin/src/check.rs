@@ -24,6 +24,26 @@ pub(crate) fn check_url(url: &Private<String>, policy: &AddressPolicy, faults: &
     TargetUrl::parse(url.expose(), policy).map_err(|error| faults.push(Fault::new("url", error.to_string()))).ok()
 }
 
+/// Checks an e-mail address. Whether it exists is seen when it is confirmed.
+pub(crate) fn check_email(email: &Private<String>, faults: &mut Vec<Fault>) -> Option<String> {
+    let address = email.expose();
+    let is_allowed = |it: char| !it.is_control() && !it.is_whitespace() && !"<>,;:\"()[]\\".contains(it);
+    let has_parts = address.split_once('@').is_some_and(|(name, domain)| {
+        !name.is_empty() && !domain.contains('@') && domain.split('.').count() > 1 && !domain.split('.').any(str::is_empty)
+    });
+    if has_parts && address.chars().all(is_allowed) {
+        return Some(address.clone());
+    }
+    faults.push(Fault::new("email", "must be one address, such as ops@customer.example"));
+    None
+}
+
+/// Returns an address without most of its first part.
+pub(crate) fn mask_email(address: &str) -> String {
+    let (name, domain) = address.split_once('@').unwrap_or_default();
+    format!("{}…@{domain}", name.chars().next().unwrap_or_default())
+}
+
 /// Checks a secret.
 pub(crate) fn check_secret(secret: &Private<String>, faults: &mut Vec<Fault>) {
     if let Err(error) = Secret::parse(secret.expose()) {

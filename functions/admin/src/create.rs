@@ -24,7 +24,7 @@ use crate::view;
 const PAGE: u32 = 50;
 
 /// Ids that are parts of our own paths.
-const RESERVED_IDS: [&str; 3] = ["statistics", "setup", "setup-token"];
+const RESERVED_IDS: [&str; 4] = ["statistics", "setup", "setup-token", "confirm"];
 
 /// A checked endpoint that does not exist yet.
 pub(crate) struct NewEndpoint {
@@ -78,6 +78,10 @@ impl<P: Ports> Admin<P> {
     ) -> Result<CreatedEndpointView, Refusal> {
         let new = self.check_new(context, request)?;
         let Created { mut endpoint, shown } = self.create(context, new).await?;
+        let is_email = endpoint.target == TargetKind::Email;
+        if is_email && endpoint.status == Status::Unverified {
+            self.send_confirmation(context, &endpoint).await?;
+        }
         let mut verification = None;
         if request.verify && endpoint.status == Status::Unverified {
             let (test, tested) = self.run_test(context, endpoint, events::EventType::WebhookTest).await?;
@@ -88,6 +92,10 @@ impl<P: Ports> Admin<P> {
                 "The endpoint exists: the same request created it. Its secret and its catch-up token were shown then. If \
                  that answer was lost, rotate the secret."
             }
+            (Some(_), Status::Unverified) if is_email => {
+                "The endpoint is created. Store its catch-up token, which is not shown again. Its events wait until the \
+                 link that is sent to the address is confirmed, within 72 hours. To send it again, test the endpoint."
+            }
             (Some(_), Status::Unverified) => {
                 "The endpoint is created. Store its secret and its catch-up token, which are not shown again. Its events \
                  wait until the URL has answered a test with 2xx."
@@ -96,7 +104,10 @@ impl<P: Ports> Admin<P> {
                 "The endpoint is created. Store its secret and its catch-up token, which are not shown again."
             }
         };
-        let (secret, token) = shown.map(|(secret, token)| (secret.into(), token.into())).unzip();
+        let (secret, token): (Option<Private<String>>, _) =
+            shown.map(|(secret, token)| (secret.into(), token.into())).unzip();
+        // Nothing that is sent by e-mail is signed with it.
+        let secret = secret.filter(|_| !is_email);
         Ok(CreatedEndpointView {
             success: True,
             webhook_id: endpoint.id.as_str().to_owned(),
@@ -114,6 +125,10 @@ impl<P: Ports> Admin<P> {
         let id = self.choose_id(context, request.id.as_deref(), &mut faults)?;
         let policy = self.ports().address_policy();
         let url = request.url.as_ref().and_then(|url| check::check_url(url, policy, &mut faults));
+        let email = request.email.as_ref().and_then(|email| check::check_email(email, &mut faults));
+        if email.is_some() {
+            self.check_can_send(context, &mut faults);
+        }
         if let Some(secret) = &request.secret {
             check::check_secret(secret, &mut faults);
         }
@@ -131,15 +146,19 @@ impl<P: Ports> Admin<P> {
             target: match request.delivery.unwrap_or_default() {
                 DeliveryKind::Url => TargetKind::Url,
                 DeliveryKind::Poll => TargetKind::Poll,
+                DeliveryKind::Email => TargetKind::Email,
             },
-            masked_url: url.as_ref().map(egress::TargetUrl::masked).unwrap_or_default(),
+            masked_url: match &email {
+                Some(address) => check::mask_email(address),
+                None => url.as_ref().map(egress::TargetUrl::masked).unwrap_or_default(),
+            },
             description: request.description.clone().filter(|it| !it.is_empty()),
             events: request.events.clone(),
             condition,
             output,
             retry,
             ed25519: request.ed25519,
-            url: url.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+            url: email.or_else(|| url.map(|it| it.as_str().to_owned())).unwrap_or_default(),
             headers,
             secret: request.secret.clone(),
         })
@@ -160,7 +179,7 @@ impl<P: Ports> Admin<P> {
         let Some(chosen) = chosen else { return Ok(EndpointId::from_digest(&made)) };
         let id = EndpointId::parse(chosen).filter(|it| !RESERVED_IDS.contains(&it.as_str()));
         Ok(id.unwrap_or_else(|| {
-            let problem = "must be 1 to 64 of A-Z, a-z, 0-9, _ and -, and not statistics, setup or setup-token";
+            let problem = "must be 1 to 64 of A-Z, a-z, 0-9, _ and -, and not statistics, setup, setup-token or confirm";
             faults.push(Fault::new("id", problem));
             EndpointId::from_digest(&made)
         }))
@@ -185,6 +204,10 @@ impl<P: Ports> Admin<P> {
             secret: secret.clone(),
             previous: Vec::new(),
             headers: new.headers.clone(),
+            confirmation: match new.target {
+                TargetKind::Email => Some(self.new_confirmation(connection, &new.id)?),
+                TargetKind::Url | TargetKind::Poll => None,
+            },
         };
         let sealed = self.vault().seal(connection, &new.id, &secrets).await.map_err(unavailable)?;
         let now = self.now();

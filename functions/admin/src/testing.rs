@@ -3,7 +3,7 @@
 use api::Refusal;
 use api::endpoint_answer::TestView;
 use api::endpoint_request::TestEndpointRequest;
-use endpoints::{Attempt, AttemptResult, Endpoint, Status};
+use endpoints::{Attempt, AttemptResult, Endpoint, Status, TargetKind};
 use events::{Event, EventType};
 use front::{Context, invalid};
 
@@ -26,6 +26,9 @@ impl<P: Ports> Admin<P> {
         };
         let endpoint = self.load_endpoint(context, &request.endpoint).await?;
         check_called(&endpoint)?;
+        if endpoint.target == TargetKind::Email {
+            return self.test_email(context, endpoint, kind).await;
+        }
         let (view, _) = self.run_test(context, endpoint, kind).await?;
         Ok(view)
     }
@@ -77,16 +80,14 @@ impl<P: Ports> Admin<P> {
         Ok(endpoint)
     }
 
+    /// Makes the id of an event.
+    pub(crate) fn event_id(&self) -> Result<String, Refusal> {
+        Ok(format!("evt_{}", hex::encode(&self.random()?[..16])))
+    }
+
     /// Returns a sample of an event that happens now.
     fn sample(&self, endpoint: &Endpoint, kind: EventType) -> Result<Event, Refusal> {
-        let mut event = events::sample(kind);
-        event.id = format!("evt_{}", hex::encode(&self.random()?[..16]));
-        event.at = events::UtcTime::from(self.now()).timestamp();
-        if kind == EventType::WebhookTest {
-            event.data["webhookId"] = endpoint.id.as_str().into();
-            event.data["timestamp"] = serde_json::to_value(events::UtcTime::from(event.at)).unwrap_or_default();
-        }
-        Ok(event)
+        Ok(events::test_event(kind, self.event_id()?, endpoint.id.as_str(), self.now()))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Tokens: of an endpoint that catches up, and of a receiver that registers itself. Only their hashes are stored.
+//! Tokens: of an endpoint that catches up, and of a receiver that registers itself, of which only hashes are stored; and
+//! those that confirm addresses, which are stored encrypted, because another function sends them.
 
 use deliveries::DeliveryStore;
 use domain::ConnectionName;
@@ -13,6 +14,9 @@ const CATCH_UP: &str = "vct";
 /// Begins the token with which a receiver registers itself.
 const SETUP: &str = "vst";
 
+/// Begins the token that confirms an address.
+const CONFIRMATION: &str = "vet";
+
 /// Returns the catch-up token of an endpoint: `vct.<connection>.<endpoint>.<random>`.
 pub(crate) fn catch_up_token(connection: &ConnectionName, endpoint: &EndpointId, random: [u8; 32]) -> String {
     format!("{CATCH_UP}.{connection}.{endpoint}.{}", hex::encode(random))
@@ -21,6 +25,18 @@ pub(crate) fn catch_up_token(connection: &ConnectionName, endpoint: &EndpointId,
 /// Returns a setup token: `vst.<connection>.<random>`.
 pub(crate) fn setup_token(connection: &ConnectionName, random: [u8; 32]) -> String {
     format!("{SETUP}.{connection}.{}", hex::encode(random))
+}
+
+/// Returns a token that confirms the address of an endpoint: `vet.<connection>.<endpoint>.<random>`.
+pub(crate) fn confirmation_token(connection: &ConnectionName, endpoint: &EndpointId, random: [u8; 32]) -> String {
+    format!("{CONFIRMATION}.{connection}.{endpoint}.{}", hex::encode(random))
+}
+
+/// Returns the endpoint that a token of an address names.
+pub(crate) fn parse_confirmation_token(token: &str) -> Option<(ConnectionName, EndpointId)> {
+    let parts: Vec<_> = token.split('.').collect();
+    let [CONFIRMATION, connection, endpoint, _] = parts.as_slice() else { return None };
+    ConnectionName::parse(connection).zip(EndpointId::parse(endpoint))
 }
 
 /// Returns whether a text can be a setup token of a connection.

@@ -23,6 +23,7 @@ pub(crate) fn endpoint(endpoint: &Endpoint) -> EndpointView {
         disabled_reason,
         delivery: delivery_name(endpoint.target).to_owned(),
         url: url(endpoint),
+        email: Some(endpoint.masked_url.clone()).filter(|_| endpoint.target == TargetKind::Email),
         description: endpoint.description.clone(),
         events: endpoint.events.clone(),
         condition: endpoint.condition.clone(),
@@ -43,7 +44,7 @@ fn delivery_name(target: TargetKind) -> &'static str {
 }
 
 fn url(endpoint: &Endpoint) -> Option<String> {
-    Some(endpoint.masked_url.clone()).filter(|it| !it.is_empty())
+    Some(endpoint.masked_url.clone()).filter(|_| endpoint.target == TargetKind::Url)
 }
 
 /// Returns an attempt.

@@ -7,7 +7,7 @@
 use domain::{CommandId, ConnectionName, Outcome, PlainEmail, error_chain};
 use endpoints::{Delivery, Endpoint, EndpointId, EndpointSecrets, Status, TargetKind};
 use engine::{Clock, Email, Messaging, PortError, Store, World};
-use events::{EventType, Stream, UtcTime};
+use events::{EventType, Stream};
 use wire::due::EndpointMail;
 
 use crate::report::{Report, confirmation, report};
@@ -111,8 +111,6 @@ fn sample<W: World>(
     kind: EventType,
     key: &CommandId,
 ) -> Result<String, String> {
-    let mut event = events::sample(kind);
-    event.id = key.as_str().to_owned();
-    event.at = UtcTime::from(world.clock().now()).timestamp();
+    let event = events::test_event(kind, key.as_str().to_owned(), endpoint.id.as_str(), world.clock().now());
     deliveries::compose_test(connection, endpoint, &event).map(|it| it.body)
 }

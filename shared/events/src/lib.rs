@@ -36,6 +36,6 @@ pub use incoming::{Incoming, parse_batch, parse_incoming};
 pub use kind::EventType;
 pub use notification::{FailurePart, NotificationData, NotificationPart, ReplyMeaning, ReplyPart};
 pub use posted::incoming_schema;
-pub use sample::sample;
+pub use sample::{sample, test_event};
 pub use stream::Stream;
 pub use time::UtcTime;

@@ -12,6 +12,17 @@ use crate::{
     ReminderPart, ReplyMeaning, ReplyPart, Sequence, TrackingPart, UtcTime, WebhookTestData, derive_id, digest,
 };
 
+/// Returns a sample of an event that happens now, with which an endpoint is tested.
+pub fn test_event(kind: EventType, id: String, endpoint: &str, now: Timestamp) -> Event {
+    let at = UtcTime::from(now);
+    let mut event = Event { id, at: at.timestamp(), ..sample(kind) };
+    if kind == EventType::WebhookTest {
+        event.data["webhookId"] = endpoint.into();
+        event.data["timestamp"] = serde_json::to_value(at).unwrap_or_default();
+    }
+    event
+}
+
 /// Returns a sample of an event. Every optional field is present.
 pub fn sample(kind: EventType) -> Event {
     let booking = |data: BookingData| event(kind, &data);
