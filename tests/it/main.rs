@@ -7,6 +7,7 @@ mod cost;
 mod crashes;
 mod crate_graph;
 mod documents;
+mod emails;
 mod import_circles;
 mod limits;
 mod messages;

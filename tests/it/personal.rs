@@ -9,6 +9,7 @@ use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 use wire::intake::{Envelope, Source};
 
+use crate::emails::send_every_kind;
 use crate::payload::{EMAIL, Meeting, NAME, NOTES, PHONE, at};
 use crate::publication::publish;
 use crate::schedule::{Instance, demo};
@@ -116,12 +117,18 @@ fn no_log_line_holds_anything_personal() {
         );
         receive_from_every_provider(&world);
         call_every_operation();
+        send_every_kind();
     });
-    for line in ["command changed", "webhook received", "call answered", "webhook refused"] {
+    for line in
+        ["command changed", "webhook received", "call answered", "webhook refused", "e-mail of an endpoint sent"]
+    {
         assert!(log.contains(line), "the log is caught: {line}");
     }
+    let of_endpoints = ["customer.example", "vet.default.ops"];
     for secret in
         [NAME, "Ionescu", EMAIL, "ana.ionescu", PHONE, "712345678", NOTES, "facturare", "Nu mai am timp", "Exemplu SRL"]
+            .into_iter()
+            .chain(of_endpoints)
     {
         assert!(!log.contains(secret), "{secret} is in the log");
     }

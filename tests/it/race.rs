@@ -224,8 +224,9 @@ impl RaceWorld {
             let Some((due, message)) = next else { return };
             self.leap(due.duration_since(self.clock.now()).max(SignedDuration::ZERO));
             let (event, world) = (sqs_event(&[&message.to_json()]), self.world());
+            let endpoints = FakeEndpoints::default();
             let handled: LocalBoxFuture<'_, SqsBatchResponse> =
-                Box::pin(reminder::handle(&world, &event, self.clock.now() + TIME_OUT));
+                Box::pin(reminder::handle(&world, &endpoints, &event, self.clock.now() + TIME_OUT));
             if !handled.await.batch_item_failures.is_empty() {
                 let again = self.clock.now() + SignedDuration::from_secs(180);
                 self.fake.state.borrow_mut().delayed.push((again, message));

@@ -11,11 +11,14 @@ use domain::{
     Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, Message,
     Metadata, Outcome, Private, Reason, Receipt, Settings, Token,
 };
+use endpoints::{Endpoint, EndpointId, EndpointSecrets};
 use engine::{CallLimiter, EngineError, Invocation, PortError};
+use events::Stream;
 use fakes::{Call, Fake, Script, TIME_OUT};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use processor::DeadLetters;
+use reminder::Endpoints;
 use wire::due::Due;
 use wire::intake::{Envelope, Source};
 
@@ -31,6 +34,39 @@ pub(crate) enum Queue {
     Intake,
     /// The reminder's.
     Due,
+}
+
+/// A customer's endpoint that gets its events by e-mail, as the reminder reads it.
+#[derive(Clone, Default)]
+pub(crate) struct FakeEndpoints {
+    /// The endpoint with its address.
+    pub(crate) endpoint: Option<(Endpoint, EndpointSecrets)>,
+    /// Its delivery.
+    pub(crate) delivery: Option<endpoints::Delivery>,
+}
+
+impl Endpoints for FakeEndpoints {
+    async fn load_endpoint(&self, _: &ConnectionName, id: &EndpointId) -> Result<Option<Endpoint>, PortError> {
+        Ok(self.endpoint.as_ref().map(|(endpoint, _)| endpoint.clone()).filter(|it| it.id == *id))
+    }
+
+    async fn load_delivery(
+        &self,
+        _: &ConnectionName,
+        _: &EndpointId,
+        stream: &Stream,
+        number: u64,
+    ) -> Result<Option<endpoints::Delivery>, PortError> {
+        Ok(self.delivery.clone().filter(|it| it.stream == stream.to_string() && it.number == number))
+    }
+
+    async fn open(&self, _: &ConnectionName, _: &Endpoint) -> Result<EndpointSecrets, PortError> {
+        self.endpoint.as_ref().map(|(_, secrets)| secrets.clone()).ok_or_else(|| PortError::unreadable("no secrets"))
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        Some("https://hooks.example.com")
+    }
 }
 
 /// The fake world with the functions at work in it.
@@ -148,6 +184,13 @@ impl TestWorld {
         self.state.borrow_mut().dead_letters.push((body.to_owned(), "maxReceiveCount".to_owned()));
     }
 
+    /// Delivers an e-mail's message to the reminder once. Returns whether it must come back.
+    pub(crate) fn send_email(&self, endpoints: &FakeEndpoints, due: &Due) -> bool {
+        let (event, deadline) = (sqs_event(&[&due.to_json()]), self.now.get() + TIME_OUT);
+        let response = reminder::handle(&self.fake, endpoints, &event, deadline).now_or_never();
+        !response.expect("it was not killed").batch_item_failures.is_empty()
+    }
+
     /// Invokes a function with a batch. Returns the indexes of the records that must come back; `None` if it was
     /// killed.
     pub(crate) fn invoke(&self, queue: Queue, bodies: &[&str]) -> Option<Vec<usize>> {
@@ -159,7 +202,7 @@ impl TestWorld {
         let deadline = self.now.get() + TIME_OUT;
         let response = match queue {
             Queue::Intake => processor::handle(&self.fake, self, &event, deadline).await,
-            Queue::Due => reminder::handle(&self.fake, &event, deadline).await,
+            Queue::Due => reminder::handle(&self.fake, &FakeEndpoints::default(), &event, deadline).await,
         };
         response.batch_item_failures.iter().map(|it| it.item_identifier.parse().expect("an index")).collect()
     }

@@ -88,7 +88,7 @@ impl<P: Ports> Admin<P> {
         if self.load_endpoint(context, endpoint.as_str()).await?.target != TargetKind::Poll {
             return Err(invalid(
                 "endpoint",
-                "is called at its URL: make one with \"delivery\": \"poll\" to ask for events",
+                "does not ask for its events: make one with \"delivery\": \"poll\" to do so",
             ));
         }
         let (after, limit) = (request.after.unwrap_or(0), request.limit.unwrap_or(PAGE));

@@ -29,7 +29,10 @@ pub(crate) fn check_email(email: &Private<String>, faults: &mut Vec<Fault>) -> O
     let address = email.expose();
     let is_allowed = |it: char| !it.is_control() && !it.is_whitespace() && !"<>,;:\"()[]\\".contains(it);
     let has_parts = address.split_once('@').is_some_and(|(name, domain)| {
-        !name.is_empty() && !domain.contains('@') && domain.split('.').count() > 1 && !domain.split('.').any(str::is_empty)
+        !name.is_empty()
+            && !domain.contains('@')
+            && domain.split('.').count() > 1
+            && !domain.split('.').any(str::is_empty)
     });
     if has_parts && address.chars().all(is_allowed) {
         return Some(address.clone());

@@ -179,7 +179,8 @@ impl<P: Ports> Admin<P> {
         let Some(chosen) = chosen else { return Ok(EndpointId::from_digest(&made)) };
         let id = EndpointId::parse(chosen).filter(|it| !RESERVED_IDS.contains(&it.as_str()));
         Ok(id.unwrap_or_else(|| {
-            let problem = "must be 1 to 64 of A-Z, a-z, 0-9, _ and -, and not statistics, setup, setup-token or confirm";
+            let problem =
+                "must be 1 to 64 of A-Z, a-z, 0-9, _ and -, and not statistics, setup, setup-token or confirm";
             faults.push(Fault::new("id", problem));
             EndpointId::from_digest(&made)
         }))

@@ -5,13 +5,8 @@ use endpoints::Endpoint;
 use serde_json::Value;
 
 /// Where the data of an event have a short title.
-const TITLES: [&str; 5] = [
-    "/data/booking/eventType",
-    "/data/message/text",
-    "/data/response/text",
-    "/data/summary",
-    "/data/sessionId",
-];
+const TITLES: [&str; 5] =
+    ["/data/booking/eventType", "/data/message/text", "/data/response/text", "/data/summary", "/data/sessionId"];
 
 /// An e-mail's words.
 pub(crate) struct Report {

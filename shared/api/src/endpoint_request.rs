@@ -424,11 +424,8 @@ impl Request for CreateEndpointRequest {
             faults.push(Fault::new("verify", delivery.refuses()));
         }
         if delivery == DeliveryKind::Email {
-            let not_for_emails = [
-                ("secret", self.secret.is_some()),
-                ("headers", !self.headers.is_empty()),
-                ("ed25519", self.ed25519),
-            ];
+            let not_for_emails =
+                [("secret", self.secret.is_some()), ("headers", !self.headers.is_empty()), ("ed25519", self.ed25519)];
             let given = not_for_emails.into_iter().filter(|(_, is_given)| *is_given);
             faults.extend(given.map(|(path, _)| Fault::new(path, delivery.refuses())));
         }

@@ -99,12 +99,7 @@ impl<P: Ports> Dispatcher<'_, P> {
 
 /// Returns the message that has a delivery sent by e-mail. An attempt that is repeated after a crash has the same key;
 /// a replay has its own, since it is to be sent again.
-fn email(
-    connection: &ConnectionName,
-    endpoint: &Endpoint,
-    delivery: &Delivery,
-    replayed_at: Option<Timestamp>,
-) -> Due {
+fn email(connection: &ConnectionName, endpoint: &Endpoint, delivery: &Delivery, replayed_at: Option<Timestamp>) -> Due {
     let replayed_at = replayed_at.map(|it| it.to_string()).unwrap_or_default();
     let Delivery { stream, number, .. } = delivery;
     let key = digest(&["email", connection.as_str(), endpoint.id.as_str(), stream, &number.to_string(), &replayed_at]);

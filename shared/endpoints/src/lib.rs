@@ -11,8 +11,8 @@ mod statistics;
 
 pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryState};
 pub use endpoint::{
-    CONFIRMATION_PATH, Confirmation, Disabled, Endpoint, EndpointId, EndpointSecrets, LONGEST_WAIT, PreviousSecret, Status,
-    TargetKind,
+    CONFIRMATION_PATH, Confirmation, Disabled, Endpoint, EndpointId, EndpointSecrets, LONGEST_WAIT, PreviousSecret,
+    Status, TargetKind,
 };
 pub use health::{Health, HealthChange};
 pub use lane::{LEASE, Lane, LaneState, Lease, Pending};

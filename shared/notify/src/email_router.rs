@@ -95,7 +95,9 @@ mod tests {
                     assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
                     assert_eq!(stand_in.only_request().method_and_target(), format!("POST {path}"));
                 }
-                None => assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}"),
+                None => {
+                    assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}")
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use endpoints::{Delivery, Endpoint, EndpointId, Health, HourStatistics, Lane};
 use events::{Event, Stream};
 use jiff::Timestamp;
+use wire::due::Due;
 
 use crate::receivers::{Behavior, Received};
 
@@ -42,6 +43,8 @@ pub struct State {
     pub slots: BTreeMap<(EndpointId, u32), Timestamp>,
     /// What the receivers got, in order.
     pub received: Vec<Received>,
+    /// The e-mails that were handed over to the function that sends messages.
+    pub handed_over: Vec<Due>,
     /// How the receivers behave.
     pub behaviors: BTreeMap<EndpointId, Behavior>,
     /// The calls of ports by name.
@@ -70,6 +73,7 @@ impl State {
             health: BTreeMap::new(),
             slots: BTreeMap::new(),
             received: Vec::new(),
+            handed_over: Vec::new(),
             behaviors: BTreeMap::new(),
             calls: BTreeMap::new(),
             most_concurrent: BTreeMap::new(),

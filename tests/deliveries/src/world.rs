@@ -14,6 +14,7 @@ use endpoints::{Delivery, Endpoint, EndpointId, EndpointSecrets, Health, HourSta
 use engine::{Clock, CommitError, PortError};
 use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
+use wire::due::Due;
 
 use crate::receivers::Received;
 use crate::state::State;
@@ -440,6 +441,11 @@ impl DeliveryQueue for World {
             }
         })
         .await;
+        Ok(())
+    }
+
+    async fn hand_over(&self, email: &Due) -> Result<(), PortError> {
+        self.call("hand_over", |state| state.handed_over.push(email.clone())).await;
         Ok(())
     }
 }

@@ -354,6 +354,23 @@ fn an_endpoint_that_asks_finds_every_event_once_and_in_order_per_booking() {
     assert!(state.received.is_empty(), "it is not called");
 }
 
+#[test]
+fn an_endpoint_with_an_address_has_every_event_handed_over_at_least_once() {
+    let mut simulation = Simulation::new(RandomChoice::new(5, 4_000), 20, Limits::default());
+    let mailed = endpoints::Endpoint { target: endpoints::TargetKind::Email, ..endpoint("ep_mail") };
+    simulation.add_endpoint(mailed, Behavior::Hangs);
+    for number in 0..20 {
+        publish(&mut simulation, &booking(number), 5, 1);
+    }
+    simulation.run(None);
+    assert!(simulation.killed > 0);
+    let state = simulation.state();
+    assert_complete(&state);
+    let messages: BTreeSet<_> = state.handed_over.iter().map(wire::due::Due::to_json).collect();
+    assert_eq!(messages.len(), 100, "a repeated attempt has the same key");
+    assert!(state.received.is_empty(), "it is not called");
+}
+
 /// Ten thousand events in virtual time, with bad endpoints among good ones.
 #[test]
 fn ten_thousand_events_reach_every_healthy_endpoint_in_order_and_no_bad_one_delays_them() {

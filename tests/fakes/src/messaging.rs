@@ -1,8 +1,8 @@
 //! What sends messages and calls VAI. Each effect is described in one line.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, PlainEmail, PublishCall, Reason, SmsOrder,
-    VaiOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, PlainEmail, PublishCall, Reason,
+    SmsOrder, VaiOrder,
 };
 use engine::{Email, Publisher, Sms, Vai};
 use jiff::Timestamp;

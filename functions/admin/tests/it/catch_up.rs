@@ -84,7 +84,7 @@ fn an_endpoint_reads_only_what_it_gets() {
     assert_eq!(read(&all, "/api/bookings/a%23b/events").faults(), ["booking: is not the id of a booking"]);
     assert_eq!(read(&all, "/api/endpoints/some/events").code(), "endpoint_unknown");
     let faults = read(&all, "/api/endpoints/all/events").faults();
-    assert!(faults[0].starts_with("endpoint: is called at its URL"), "{faults:?}");
+    assert!(faults[0].starts_with("endpoint: does not ask for its events"), "{faults:?}");
 }
 
 #[test]

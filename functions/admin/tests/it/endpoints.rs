@@ -93,7 +93,8 @@ fn every_fault_is_listed_with_its_path() {
     for (changes, fault) in [
         (json!({ "url": null }), "url: is missing"),
         (json!({ "events": [] }), "events: must not be empty"),
-        (json!({ "delivery": "email" }), "delivery: must be one of url, poll"),
+        (json!({ "delivery": "fax" }), "delivery: must be one of url, poll, email"),
+        (json!({ "email": "ops@customer.example" }), "email: must be left out: events are sent to the URL"),
         (json!({ "delivery": "poll" }), "url: must be left out: an endpoint that asks is not called"),
         (json!({ "retryConfig": { "maxAttempts": 16 } }), "retryConfig.maxAttempts: must be at most 15"),
         (json!({ "retryConfig": { "backoffMs": 99 } }), "retryConfig.backoffMs: must be at least 100"),

@@ -1,6 +1,7 @@
 //! The admin function over a world in memory: each operation, each refusal, what is never shown, and who sees what.
 
 mod catch_up;
+mod emails;
 mod endpoints;
 mod incoming;
 mod isolation;

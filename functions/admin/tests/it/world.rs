@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use sha2::Digest;
 use signing::{KeyRing, SigningKeyPair};
 use wire::deliveries::Delivery as Message;
+use wire::due::Due;
 
 /// The keys of the connection `default`: for everything, for reading only, and for events only.
 pub(crate) const ADMIN: &str = "vai_admin";
@@ -46,6 +47,9 @@ pub(crate) struct Outside {
     pub(crate) queue: RefCell<Vec<Message>>,
     pub(crate) delayed: RefCell<Vec<Message>>,
     pub(crate) posts: RefCell<Vec<Post>>,
+    /// The e-mails that were handed over to the function that sends messages.
+    pub(crate) emails: RefCell<Vec<Due>>,
+    pub(crate) settings: RefCell<Settings>,
     /// What the receiver answers.
     pub(crate) answer: RefCell<AttemptResult>,
     pub(crate) publishing: RefCell<BTreeMap<ConnectionName, bool>>,
@@ -110,6 +114,8 @@ impl Instance {
             queue: RefCell::default(),
             delayed: RefCell::default(),
             posts: RefCell::default(),
+            emails: RefCell::default(),
+            settings: RefCell::default(),
             answer: RefCell::new(AttemptResult::answered(200, "thanks")),
             publishing: RefCell::default(),
             setup_tokens: RefCell::default(),
@@ -130,6 +136,29 @@ impl Instance {
         bearer: Option<&str>,
         idempotency_key: Option<&str>,
     ) -> Response {
+        let answer = self.answer(method, target, body, bearer, idempotency_key);
+        Response {
+            status: answer["statusCode"].as_u64().expect("a status"),
+            body: serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON"),
+            headers: answer["headers"].clone(),
+        }
+    }
+
+    /// Opens a page. Returns the status and the page.
+    pub(crate) fn page(&self, method: &str, target: &str) -> (u64, String) {
+        let answer = self.answer(method, target, None, None, None);
+        assert_eq!(answer["headers"]["content-type"], "text/html; charset=utf-8");
+        (answer["statusCode"].as_u64().expect("a status"), answer["body"].as_str().expect("a page").to_owned())
+    }
+
+    fn answer(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+        bearer: Option<&str>,
+        idempotency_key: Option<&str>,
+    ) -> Value {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut headers = BTreeMap::new();
         headers.extend(bearer.map(|it| ("authorization", format!("Bearer {it}"))));
@@ -145,12 +174,7 @@ impl Instance {
             "body": body.map(Value::to_string), "isBase64Encoded": false,
         });
         let input: Input = serde_json::from_value(event).expect("an event");
-        let answer = run(self.admin.handle(input, self.outside.now.get() + SignedDuration::from_secs(29)));
-        Response {
-            status: answer["statusCode"].as_u64().expect("a status"),
-            body: serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON"),
-            headers: answer["headers"].clone(),
-        }
+        run(self.admin.handle(input, self.outside.now.get() + SignedDuration::from_secs(29)))
     }
 
     /// Calls the function with the key for everything.
@@ -228,7 +252,7 @@ impl Clock for Ports {
 
 impl front::Ports for Ports {
     async fn load_settings(&self, _: &ConnectionName) -> Result<Settings, PortError> {
-        Ok(Settings::default())
+        Ok(self.0.settings.borrow().clone())
     }
 
     async fn reserve_permits(&self, _: &str, wanted: u32, _: u32, _: Timestamp) -> Result<u32, PortError> {
@@ -344,6 +368,11 @@ impl DeliveryQueue for Ports {
 
     async fn send_at(&self, _: &str, message: &Message, _: Timestamp, _: Timestamp) -> Result<(), PortError> {
         self.0.delayed.borrow_mut().push(message.clone());
+        Ok(())
+    }
+
+    async fn hand_over(&self, email: &Due) -> Result<(), PortError> {
+        self.0.emails.borrow_mut().push(email.clone());
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The messaging of a function that sends no messages.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, PlainEmail, PublishCall, Reason, SmsOrder, VaiOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, PlainEmail, PublishCall, Reason, SmsOrder,
+    VaiOrder,
 };
 use jiff::Timestamp;
 
