@@ -24,7 +24,7 @@ use stand_in::Exchange;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::api::TestApi;
-use crate::world::{TestWorld, sqs_event};
+use crate::world::{FakeEndpoints, TestWorld, sqs_event};
 
 /// The seed of the callers' dice and Calendly's.
 const SEED: u64 = 20;
