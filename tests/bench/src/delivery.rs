@@ -37,6 +37,7 @@ pub(crate) fn build_event() -> Result<String, Box<dyn Error>> {
         connection: ConnectionName::default(),
         endpoint: ENDPOINT.to_owned(),
         stream: Stream::Booking("bk-1".to_owned()),
+        waits: 0,
     };
     let sent = Timestamp::now().as_millisecond().to_string();
     let record = json!({
