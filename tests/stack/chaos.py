@@ -192,13 +192,17 @@ class Person:
 class Killer(threading.Thread):
     """Kills a function's process every 0.2 to 1 s."""
 
+    pause = 0.2, 1
+
+    pause = 0.2, 1
+
     def __init__(self, emulator, seed):
         super().__init__(daemon=True)
         self.emulator, self.rng, self.over = emulator, random.Random(seed), threading.Event()
         self.killed = Counter()
 
     def run(self):
-        while not self.over.wait(self.rng.uniform(0.2, 1)):
+        while not self.over.wait(self.rng.uniform(*self.pause)):
             if found := self.functions():
                 self.kill(*self.rng.choice(found))
 

@@ -56,13 +56,14 @@ class Failed(Exception):
 
 
 class Stack:
-    def __init__(self, name, emulator_port=0, sandbox_port=0, keep=False):
+    def __init__(self, name, emulator_port=0, sandbox_port=0, keep=False, parameters=None):
         self.folder = ROOT / ".local" / name
         self.emulator_port = _port(emulator_port)
         self.sandbox_port = _port(sandbox_port)
         self.endpoint = f"http://127.0.0.1:{self.emulator_port}"
         self.sandbox = f"http://127.0.0.1:{self.sandbox_port}"
         self.keep = keep
+        self.parameters = parameters or {}  # of the template, in place of those below
         self.started = []
         self.env = {}  # the environment for commands that use the deployed stack
 
@@ -141,7 +142,7 @@ class Stack:
             # So that a failed delivery is tried again while somebody watches.
             "RetrySpeed": "20",
             "LogLevel": os.environ.get("LOG_LEVEL", "info"),
-        }
+        } | self.parameters
         env = self._bare_env()
         started = time.monotonic()
         with open(self.folder / "deploy.log", "w") as log:
