@@ -188,19 +188,23 @@ class Load:
         among = self.settle(self.streams, self.good + self.of_kind("flap"), alone)
         self.say("everything was sent, and settled or given time to settle")
 
+        try:
+            self.verify(alone, among, bad_since)
+            self.lines += [f"{killer.killed.total()} dispatchers were killed"] * self.kills
+        finally:
+            print("\n" + "\n".join(self.lines) + f"\n\ntook {time.monotonic() - self.begun:.0f} s, seed {self.seed}")
+        if self.troubles:
+            raise Failed("\n".join([*self.troubles, f"Logs: {self.stack.folder}"]))
+        print("every promise kept")
+
+    def verify(self, alone, among, bad_since):
         self.compare_latency(alone, among)
         self.compare_records(alone, among)
-        if self.kills:
-            self.lines.append(f"{killer.killed.total()} dispatchers were killed")
         self.check_gone()
         self.wait_for_disabling(bad_since)
         self.check_waits()
         self.check_told()
         self.revive(self.of_kind("fail")[0], among)
-        print("\n" + "\n".join(self.lines) + f"\n\ntook {time.monotonic() - self.begun:.0f} s, seed {self.seed}")
-        if self.troubles:
-            raise Failed("\n".join([*self.troubles, f"Logs: {self.stack.folder}"]))
-        print("every promise kept")
 
     def say(self, text):
         print(f"  {time.monotonic() - self.begun:5.1f} s  {text}", flush=True)
@@ -273,6 +277,7 @@ class Load:
             time.sleep(3)
         if missing or found != due:
             self.troubles.append(f"not settled after {SETTLED_WITHIN} s: {found} of {due}, missing: {missing}")
+            self.say(self.troubles[-1])
         return events
 
     # ------------------------------------------------------------------ phase 2: verify
@@ -328,7 +333,7 @@ class Load:
             caught = {(stream, it["number"]): it["body"] for stream in {stream for stream, _ in sent}
                       for it in endpoint.catch_up(stream)}  # fmt: skip
             self.check_same(f"{name}: catching up", caught, sent)
-        counted = endpoint.call("GET", "/statistics")
+        counted = endpoint.call("GET", "/statistics")["stats"]
         if (counted["sent"], counted["failed"]) != (len(first_receipts(view)), 0):
             self.troubles.append(f"{name}: {len(first_receipts(view))} events came, and the statistics are {counted}")
 
