@@ -87,7 +87,7 @@ class Customer:
                                      headers={"Authorization": f"Bearer {self.token}"})  # fmt: skip
             if [it["body"] for it in answer["events"]] != taken:
                 raise Failed(f"catching up with {stream} should give what was delivered")
-        statistics = self.story.call("GET", f"/api/endpoints/{NAME}/statistics")
+        statistics = self.story.call("GET", f"/api/endpoints/{NAME}/statistics")["stats"]
         if statistics["sent"] < len(self.taken()) - 1 or statistics["failed"]:
             raise Failed(f"the statistics should count what was delivered: {statistics}")
         self.story.say(f"the customer has {len(self.taken())} events, each verified and in order; catching up gives the same bytes")
