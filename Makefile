@@ -142,6 +142,11 @@ chaos: ## 50 bookings on a local stack while its functions are killed at random;
 	@$(TOOLS)
 	$(PYTHON) tests/stack/chaos.py $(if $(SEED),--seed $(SEED))
 
+.PHONY: deliveries
+deliveries: ## Webhooks to 50 endpoints on a local stack, some of them bad; up to twelve minutes (KILLS=1 STREAMS=10 SEED=…)
+	@$(TOOLS)
+	$(PYTHON) tests/stack/deliveries.py $(if $(KILLS),--kills) $(if $(STREAMS),--streams $(STREAMS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: clean
 clean: ## Removes everything built or installed here
 	@$(CARGO) clean
