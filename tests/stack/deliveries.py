@@ -45,12 +45,11 @@ CHOICES = [["booking.*"], ["conversation.*"], ["message.sent"], ["booking.create
            ["booking.created"], ["conversation.started"]]  # fmt: skip
 
 EVENTS = 20  # of each conversation: started, messages, ended
+ACTS = 10  # of each person: they book, and move nine times. A message about each is delivered, so there are 20 events
 BATCH = 5  # events of different conversations, posted together
-ACTS = 10  # of each person: they book, and move nine times; a message about each is delivered. 20 events
-PER_BOOKING = Counter({"booking.created": 1, "booking.rescheduled": ACTS - 1, "notification.delivered": ACTS})
-SECONDS = 8  # for each stream: how long events are sent
-PART = 5  # the run without bad endpoints has this part of the streams
-SETTLED_WITHIN = 240  # seconds
+SECONDS = 8  # for each conversation: how long events are sent
+PART = 5  # the run without bad endpoints has this part of the events of each stream, in this part of the time
+SETTLED_WITHIN = 240  # seconds: a record that was not finished is received again after 180
 
 
 def main():
@@ -170,8 +169,8 @@ class Load:
         self.register(self.good)
         time.sleep(6)  # functions notice the first endpoint of a connection within five seconds
         self.say("sending to the good endpoints alone")
-        self.send("alone", self.streams // PART)
-        alone = self.settle(self.streams // PART, self.good)
+        self.send("alone", EVENTS // PART, ACTS // PART)
+        alone = self.settle(EVENTS // PART, ACTS // PART, self.good)
         self.register(self.bad)
         bad_since = time.monotonic()
         killer = DispatcherKiller(self.stack.started[0].pid, self.seed)
@@ -182,10 +181,10 @@ class Load:
         over = threading.Event()
         flapper = threading.Thread(target=self.flap, args=(over,), daemon=True)
         flapper.start()
-        self.send("among-bad", self.streams)
+        self.send("among-bad", EVENTS, ACTS)
         over.set()
         flapper.join()
-        among = self.settle(self.streams, self.good + self.of_kind("flap"), alone)
+        among = self.settle(EVENTS, ACTS, self.good + self.of_kind("flap"), alone)
         self.say("everything was sent, and settled or given time to settle")
 
         try:
@@ -224,15 +223,16 @@ class Load:
 
     # ------------------------------------------------------------------ phase 1: send
 
-    def send(self, name, streams):
-        """Posts events of conversations, and lets people book and move, evenly in time."""
-        groups = [range(at, min(at + BATCH, streams)) for at in range(0, streams, BATCH)]
-        batches = [[conversation_event(f"{name}-{it}", number) for it in group]
-                   for number in range(1, EVENTS + 1) for group in groups]  # fmt: skip
-        people = [len(self.invitees) + number for number in range(streams)]
+    def send(self, name, events, acts):
+        """Posts so many events of each conversation, and lets each person act so often, evenly in time."""
+        groups = [range(at, min(at + BATCH, self.streams)) for at in range(0, self.streams, BATCH)]
+        batches = [[conversation_event(f"{name}-{it}", number, events) for it in group]
+                   for number in range(1, events + 1) for group in groups]  # fmt: skip
+        people = [len(self.invitees) + number for number in range(self.streams)]
+        seconds = self.streams * SECONDS * acts / ACTS
         with ThreadPoolExecutor(2) as pool:
-            posting = pool.submit(pace, self.post, batches, streams * SECONDS)
-            acting = pool.submit(pace, self.act, people * ACTS, streams * SECONDS)
+            posting = pool.submit(pace, self.post, batches, seconds)
+            acting = pool.submit(pace, self.act, people * acts, seconds)
             posting.result()
             acting.result()
 
@@ -262,23 +262,27 @@ class Load:
         for receiver in receivers:
             receiver.behave({})
 
-    def settle(self, streams, endpoints, before=()):
+    def settle(self, events, acts, endpoints, before=()):
         """Waits until our record has every event, and until each of these endpoints got what it selects of them. Returns
-        the events that are not in `before`."""
-        until, record, known = time.monotonic() + SETTLED_WITHIN, self.of_kind("poll")[0], {it["id"] for it in before}
+        the events that are not in `before`. A move replaces the message about the one before, if that was not sent yet:
+        so nobody knows beforehand how many messages are delivered."""
+        due = Counter({"booking.created": 1, "booking.rescheduled": acts - 1, "talk": events})
+        due = {kind: many * self.streams for kind, many in due.items()}
+        until, record, known, last = time.monotonic() + SETTLED_WITHIN, self.of_kind("poll")[0], {it["id"] for it in before}, None
         while True:
-            events = [json.loads(it["body"]) for it in record.feed()]
-            events = [it for it in events if it["id"] not in known and not it["type"].startswith("endpoint.")]
-            due = Counter({kind: many * streams for kind, many in PER_BOOKING.items()}) + Counter(talk=EVENTS * streams)
-            found = Counter(it["type"] if is_of_booking(it) else "talk" for it in events)
-            missing = dict(due - found) or {it.name: many for it in endpoints if (many := lacking(it, events))}
-            if not missing or time.monotonic() > until:
-                break
-            time.sleep(3)
-        if missing or found != due:
-            self.troubles.append(f"not settled after {SETTLED_WITHIN} s: {found} of {due}, missing: {missing}")
-            self.say(self.troubles[-1])
-        return events
+            found = [json.loads(it["body"]) for it in record.feed()]
+            found = [it for it in found if it["id"] not in known and not it["type"].startswith("endpoint.")]
+            counts = Counter(it["type"] if is_of_booking(it) else "talk" for it in found)
+            missing = {kind: f"{counts[kind]} of {many}" for kind, many in due.items() if counts[kind] != many}
+            missing = missing or {it.name: many for it in endpoints if (many := lacking(it, found))}
+            if not missing and last == len(found):
+                return found
+            if time.monotonic() > until:
+                self.troubles.append(f"not settled after {SETTLED_WITHIN} s: {missing}")
+                self.say(self.troubles[-1])
+                return found
+            last = len(found)
+            time.sleep(8)
 
     # ------------------------------------------------------------------ phase 2: verify
 
@@ -440,11 +444,11 @@ class Load:
             self.troubles.append(f"{endpoint.name} works again, and should have everything in order: {ended}, {counts}")
 
 
-def conversation_event(session, number):
+def conversation_event(session, number, last):
     kind, data = "message.received", {"message": f"Întrebarea {number}"}
     if number == 1:
         kind, data = "conversation.started", {"platform": "web"}
-    elif number == EVENTS:
+    elif number == last:
         kind, data = "conversation.ended", {"resolved": True}
     elif number % 2:
         kind, data = "message.sent", {"response": f"Răspunsul {number}"}
