@@ -24,7 +24,7 @@ const MOST_PASSED_OVER: u64 = 200;
 const LONGEST_WAIT_FOR_SLOT: i64 = 60;
 
 /// So many free places are tried, in case other functions take them first.
-const SLOT_TRIES: usize = 5;
+const SLOT_TRIES: usize = 10;
 
 /// A timer may fire this much too early: machines' clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
