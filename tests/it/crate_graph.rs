@@ -197,7 +197,7 @@ fn each_client_library_is_used_by_its_adapters_only() {
     for (library, adapters) in [
         ("reqwest", ["calendly", "egress", "http-client", "notify"].as_slice()),
         ("aws-sdk-dynamodb", &["delivery-world", "store", "world", "operator"]),
-        ("aws-sdk-kms", &["delivery-world", "sealing"]),
+        ("aws-sdk-kms", &["delivery-world", "reminder", "sealing"]),
         ("aws-sdk-scheduler", &["one-shot", "operator"]),
         ("aws-sdk-sesv2", &["notify"]),
         ("aws-sdk-sqs", &["delivery-world", "operator", "runtime", "webhook", "world"]),

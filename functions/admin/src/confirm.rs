@@ -1,4 +1,5 @@
-//! The page that confirms an address. Mail scanners follow links, so GET changes nothing: it shows a button, which posts.
+//! The page that confirms an address. Mail scanners follow links, so GET changes nothing: it shows a button, which
+//! posts.
 
 use api::{Refusal, Why};
 use deliveries::{Seal, Vault};

@@ -1,5 +1,5 @@
-//! Tokens: of an endpoint that catches up, and of a receiver that registers itself, of which only hashes are stored; and
-//! those that confirm addresses, which are stored encrypted, because another function sends them.
+//! Tokens: of an endpoint that catches up, and of a receiver that registers itself, of which only hashes are stored;
+//! and those that confirm addresses, which are stored encrypted, because another function sends them.
 
 use deliveries::DeliveryStore;
 use domain::ConnectionName;

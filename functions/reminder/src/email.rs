@@ -1,7 +1,7 @@
 //! E-mails to the addresses of customers' endpoints: deliveries, tests, and the link that confirms an address.
 //!
-//! A message names what to send. It is delivered again until the provider took the e-mail, or refused it for good: so an
-//! e-mail arrives at least once, and twice when an answer was lost.
+//! A message names what to send. It is delivered again until the provider took the e-mail, or refused it for good: so
+//! an e-mail arrives at least once, and twice when an answer was lost.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
 use domain::{CommandId, ConnectionName, Outcome, PlainEmail, error_chain};

@@ -19,8 +19,8 @@ use crate::answer::True;
 pub struct EndpointView {
     /// Its id.
     pub id: String,
-    /// `unverified`: its events wait until it has answered a signed test, or its address is confirmed. `enabled`: its events are sent. `disabled`:
-    /// its events are not sent.
+    /// `unverified`: its events wait until it has answered a signed test, or its address is confirmed. `enabled`: its
+    /// events are sent. `disabled`: its events are not sent.
     pub status: String,
     /// When the status changed.
     pub status_since: Timestamp,

@@ -98,7 +98,8 @@ pub struct CreateEndpointRequest {
     /// `email`.
     #[schemars(with = "Option<String>", length(min = 1, max = 2_048))]
     pub url: Option<Private<String>>,
-    /// The e-mail address, if `delivery` is `email`. A link that is sent to it confirms it. Then each event is an e-mail.
+    /// The e-mail address, if `delivery` is `email`. A link that is sent to it confirms it. Then each event is an
+    /// e-mail.
     #[schemars(with = "Option<String>", length(min = 3, max = 254))]
     pub email: Option<Private<String>>,
     /// The types of events to send: names such as `booking.created`, groups such as `booking.*`, or `*` for all.

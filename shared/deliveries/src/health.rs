@@ -14,7 +14,7 @@ use crate::ports::{DeliveryQueue, DeliveryStore, EventLog, Ports};
 const PROBE_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Another function may write the health at the same time.
-const MOST_TRIES: usize = 5;
+const MOST_TRIES: usize = 20;
 
 impl<P: Ports> Dispatcher<'_, P> {
     /// Applies an attempt to the endpoint's health. `before` is the health as it was read before the attempt: a success

@@ -84,8 +84,8 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Delivers to URLs of customers. Make one and clone it: the first call builds the client, which loads the system's root
-/// certificates. That would take most of a function's init, and its first event may need no call.
+/// Delivers to URLs of customers. Make one and clone it: the first call builds the client, which loads the system's
+/// root certificates. That would take most of a function's init, and its first event may need no call.
 #[derive(Clone)]
 pub struct Egress {
     client: Arc<OnceLock<Client>>,

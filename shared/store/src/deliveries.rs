@@ -24,6 +24,9 @@ use crate::table::{Table, unavailable};
 /// Rows of a transaction may be in another one for some milliseconds.
 const TRIES: u32 = 8;
 
+/// All lanes of an endpoint that asks for its events take numbers of one feed.
+const FEED_TRIES: u32 = 30;
+
 /// The pause before a further try: this, times the number of tries so far.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -438,7 +441,10 @@ impl DeliveryStore for Table {
         if !settlement.is_polled {
             return Ok(self.transact(items).await?.is_none());
         }
-        for tries in 0..TRIES {
+        // Lanes that meet must not meet again: each pauses differently.
+        let spread =
+            delivery.event_id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 8;
+        for tries in 0..FEED_TRIES {
             let key = attributes::key(key::feed_partition(connection, endpoint), key::LOG_HEAD);
             let head = self.get(key, kind::LOG_HEAD).await?;
             let place = head.as_ref().map_or(Ok(0), attributes::place)? + 1;
@@ -449,7 +455,7 @@ impl DeliveryStore for Table {
             match self.transact(with_feed).await? {
                 None => return Ok(true),
                 // Another function took the number.
-                Some(index) if index == items.len() => tokio::time::sleep(PAUSE * tries).await,
+                Some(index) if index == items.len() => tokio::time::sleep(PAUSE * (1 + (tries + spread) % 8)).await,
                 Some(_) => return Ok(false),
             }
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use wire::deliveries::Delivery;
 
-use crate::stand_in::Answer;
+use crate::answer::Answer;
 
 /// The path of the receiver.
 pub(crate) const RECEIVER: &str = "/hook";

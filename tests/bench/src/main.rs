@@ -5,6 +5,7 @@
 //! URLs of the services; `book.py` starts them.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the machine's clocks")]
 
+mod answer;
 mod book;
 mod delivery;
 mod event;

@@ -2,11 +2,12 @@
 
 use std::error::Error;
 
+use crate::answer::Answer;
 use crate::delivery;
 use crate::event;
 use crate::function::{Function, Program};
 use crate::report::{self, Sample};
-use crate::stand_in::{Answer, StandIn};
+use crate::stand_in::StandIn;
 
 /// The runs of each program. Odd, so that there is a median.
 const STARTS: usize = 15;
