@@ -56,8 +56,8 @@ impl<P: Ports> Dispatcher<'_, P> {
         Ok(Attempted { delivery, attempt, retry_after })
     }
 
-    /// Makes an attempt: signs a delivery and posts it, or hands it over where it is not posted. Returns the attempt and
-    /// the wait that the receiver asked for, in seconds.
+    /// Makes an attempt: signs a delivery and posts it, or hands it over where it is not posted. Returns the attempt
+    /// and the wait that the receiver asked for, in seconds.
     pub(crate) async fn post_delivery(
         &self,
         connection: &ConnectionName,
