@@ -135,15 +135,23 @@ impl Process {
         panic!("{:?} is not ready", self.language);
     }
 
-    /// The bodies of a stream, as the receiver wrote them.
-    fn bodies(&self, stream: &str) -> Vec<String> {
+    /// The numbers and bodies of a stream, as the receiver wrote them.
+    fn numbered(&self, stream: &str) -> Vec<(u64, String)> {
         let dump = std::fs::read_to_string(self.folder.join("dump.jsonl")).expect("a dump");
         let lines = dump.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let lines: Vec<_> = lines.filter(|line| line["stream"] == stream).collect();
-        assert!(
-            lines.iter().map(|line| &line["number"]).eq((1..=lines.len()).map(Value::from).collect::<Vec<_>>().iter())
-        );
-        lines.iter().map(|line| line["body"].as_str().expect("a body").to_owned()).collect()
+        let lines = lines.filter(|line| line["stream"] == stream);
+        let read = |line: Value| {
+            let number = line["number"].as_u64().expect("a number");
+            (number, line["body"].as_str().expect("a body").to_owned())
+        };
+        lines.map(read).collect()
+    }
+
+    /// The bodies of a stream, as the receiver wrote them, without a gap.
+    fn bodies(&self, stream: &str) -> Vec<String> {
+        let (numbers, bodies): (Vec<_>, Vec<_>) = self.numbered(stream).into_iter().unzip();
+        assert!(numbers.iter().copied().eq(1..=numbers.len() as u64), "{numbers:?}");
+        bodies
     }
 }
 
@@ -358,6 +366,30 @@ async fn a_gap_is_fetched_and_the_receiver_ends_with_the_same_bytes() {
         assert_eq!(deliver(&longer, 12).await, 200, "{language:?}: again");
         assert_eq!(receiver.bodies(booking), longer, "{language:?}");
         assert_eq!(receiver.status().await["gaps"]["missing"], 0, "{language:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_whose_template_failed_is_passed_over() {
+    with_each(async |language| {
+        let stream = "booking/bk_1";
+        let mut bodies = log(stream, 1);
+        bodies.push(String::new());
+        let previous = format!("sha256:{}", hex::encode(Sha256::digest("")));
+        let sequence = json!({"stream": stream, "number": 3, "previous": previous});
+        bodies.push(json!({"event": "booking.canceled", "type": "booking.canceled", "sequence": sequence}).to_string());
+        let served = bodies.clone();
+        let api = StandIn::start(move |request| page(&served, after(request)));
+        let secret = Secret::generate([1; 32]);
+        let flags = ["--api", api.url(), "--catch-up-token", TOKEN];
+        let Some(receiver) = Process::start(language, "template", Some(secret.expose()), &flags) else { return };
+        assert_eq!(receiver.deliver(&secret, "m_3", &bodies[2]).await, 200, "{language:?}");
+        let taken = [(1, bodies[0].clone()), (3, bodies[2].clone())];
+        assert_eq!(receiver.numbered(stream), taken, "{language:?}");
+        let status = receiver.status().await;
+        assert_eq!(status["streams"], json!({stream: 3}), "{language:?}");
+        assert_eq!((&status["received"], &status["gaps"]["missing"]), (&json!(2), &json!(0)), "{language:?}");
     })
     .await;
 }
