@@ -78,6 +78,7 @@ impl<P: Ports> Admin<P> {
             AdminCall::ConversationEvents(request) => to_json(self.conversation_events(context, request).await?),
             AdminCall::EndpointEvents(request) => to_json(self.endpoint_events(context, request).await?),
             AdminCall::WebhookKeys(_) => to_json(self.webhook_keys(context).await?),
+            AdminCall::RotateWebhookKey(_) => to_json(self.rotate_webhook_key(context).await?),
         }
     }
 

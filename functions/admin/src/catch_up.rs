@@ -1,6 +1,6 @@
 //! An endpoint catches up: it reads what it got or was to get, and nothing else.
 
-use api::endpoint_answer::{CatchUpView, CaughtUpView, FeedEventView, FeedView, WebhookKeyView, WebhookKeysView};
+use api::endpoint_answer::{CatchUpView, CaughtUpView, FeedEventView, FeedView};
 use api::endpoint_request::{BookingEventsRequest, ConversationEventsRequest, EndpointEventsRequest};
 use api::{Refusal, Why};
 use base64::Engine;
@@ -103,18 +103,6 @@ impl<P: Ports> Admin<P> {
         let next = taken.last().map_or(after.into(), |(position, _)| *position);
         let is_full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(FeedView { events: events.collect(), has_more: is_full || taken.len() < found.len(), next })
-    }
-
-    /// Returns the public keys of a connection. One that does not exist has none, so that names cannot be guessed.
-    pub(crate) async fn webhook_keys(&self, context: &Context) -> Result<WebhookKeysView, Refusal> {
-        let ring = self.ports().key_ring(&context.connection).await.map_err(unavailable)?;
-        let keys = ring.published_keys(self.now()).keys.into_iter().map(|it| WebhookKeyView {
-            id: it.id,
-            key: it.key,
-            not_before: it.not_before,
-            not_after: it.not_after,
-        });
-        Ok(WebhookKeysView { keys: keys.collect() })
     }
 }
 

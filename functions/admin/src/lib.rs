@@ -10,6 +10,7 @@ mod confirm;
 mod create;
 mod email;
 mod incoming;
+mod keys;
 mod page;
 mod ports;
 mod records;

@@ -85,6 +85,10 @@ impl Ports for AwsPorts {
         self.deliveries.vault().ensure_key(connection, self.random()?, self.deliveries.clock().now()).await
     }
 
+    async fn rotate_key(&self, connection: &ConnectionName) -> Result<KeyRing, PortError> {
+        self.deliveries.vault().rotate_key(connection, self.random()?, self.deliveries.clock().now()).await
+    }
+
     // Setup tokens are stored as holds are: a document that expires. Their ids cannot meet: a hold's has another form.
     async fn put_setup_token(
         &self,

@@ -31,6 +31,9 @@ pub trait Ports: front::Ports {
     /// Makes the first ed25519 key of a connection, if it has none.
     async fn ensure_key(&self, connection: &ConnectionName) -> Result<(), PortError>;
 
+    /// Makes the next ed25519 key of a connection, unless one waits for its first use already. Returns the keys.
+    async fn rotate_key(&self, connection: &ConnectionName) -> Result<KeyRing, PortError>;
+
     /// Stores a document until it expires, under the digest of its setup token.
     async fn put_setup_token(
         &self,

@@ -512,6 +512,13 @@ operations! {
     /// The answer may be kept for a day. A key is published for longer than that before it signs.
     WebhookKeys(WebhookKeysRequest) -> WebhookKeysView =
         "webhook_keys" Get "/.well-known/webhook-keys/{connection}" needs Nothing [Cached] refuses [];
+
+    /// Makes a new ed25519 key for the connection, and returns its public keys.
+    ///
+    /// The new key is published at once and signs in 25 hours, when every copy of the public keys has it. So receivers
+    /// have nothing to do. While a new key waits, another call changes nothing.
+    RotateWebhookKey(Nothing) -> WebhookKeysView =
+        "rotate_webhook_key" Post "/api/endpoints/rotate-webhook-key" needs Admin [] refuses [];
 }
 
 impl Route {

@@ -192,6 +192,7 @@ fn every_operation_is_the_same_call_over_http_and_directly() {
             "endpoint_events",
             json!({ "endpoint": "crm", "after": 7 }),
         ),
+        ("POST", "/api/endpoints/rotate-webhook-key", Value::Null, "rotate_webhook_key", json!({})),
         ("GET", "/.well-known/webhook-keys/acme", Value::Null, "webhook_keys", json!({ "connection": "acme" })),
     ];
     let mut reached = BTreeSet::new();

@@ -20,6 +20,9 @@ const KEYS_CONTEXT: &str = "webhook.keys";
 /// How long a connection's keys are used before they are read again. A key is published for 25 hours before its use.
 const FRESH: Duration = Duration::from_secs(300);
 
+/// Another function may change the keys at the same time.
+const MOST_TRIES: usize = 5;
+
 /// Secrets and keys, encrypted with keys of KMS.
 #[derive(Debug)]
 pub struct KmsVault {
@@ -46,16 +49,34 @@ impl KmsVault {
         if self.table.load_sealed_keys(connection).await?.is_some() {
             return Ok(());
         }
-        let ring = serde_json::to_vec(&KeyRing::default().rotate(now, seed));
-        let ring = ring.map_err(|_| PortError::unreadable("the signing keys cannot be written"))?;
-        let sealed = self.seal_text(connection, KEYS_CONTEXT, &ring).await?;
-        match self.table.write_sealed_keys(connection, &sealed, 0).await {
+        match self.write_ring(connection, &KeyRing::default().rotate(now, seed), 0).await {
             // Another function has just made the first one.
-            Ok(()) | Err(CommitError::Conflict) => {}
-            Err(CommitError::Port(error)) => return Err(error),
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Port(error)) => Err(error),
         }
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
-        Ok(())
+    }
+
+    /// Makes the next key of a connection from random bytes, unless one waits for its first use already. Returns the
+    /// keys.
+    ///
+    /// # Errors
+    /// KMS or the table gave no result.
+    pub async fn rotate_key(
+        &self,
+        connection: &ConnectionName,
+        seed: [u8; 32],
+        now: Timestamp,
+    ) -> Result<KeyRing, PortError> {
+        for _ in 0..MOST_TRIES {
+            let (ring, revision) = self.load_ring(connection).await?.unwrap_or_default();
+            let Some(rotated) = ring.rotate_once(now, seed) else { return Ok(ring) };
+            match self.write_ring(connection, &rotated, revision).await {
+                Ok(()) => return Ok(rotated),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Port(error)) => return Err(error),
+            }
+        }
+        Err(PortError::unavailable("other functions repeatedly changed the signing keys"))
     }
 
     /// Reads a connection's keys; an empty ring if it has none.
@@ -69,17 +90,30 @@ impl KmsVault {
         {
             return Ok(ring);
         }
-        let ring: KeyRing = match self.table.load_sealed_keys(connection).await? {
-            Some((sealed, _)) => {
-                let opened = self.open_text(connection, KEYS_CONTEXT, &sealed).await?;
-                serde_json::from_slice(&opened).map_err(|_| PortError::unreadable("the signing keys are malformed"))?
-            }
-            // Not cached: anybody can ask for the keys of any name.
-            None => return Ok(KeyRing::default()),
-        };
+        // None is not cached: anybody can ask for the keys of any name.
+        let Some((ring, _)) = self.load_ring(connection).await? else { return Ok(KeyRing::default()) };
         let entry = (ring.clone(), Instant::now());
         self.rings.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.clone(), entry);
         Ok(ring)
+    }
+
+    /// Reads a connection's keys with their revision.
+    async fn load_ring(&self, connection: &ConnectionName) -> Result<Option<(KeyRing, u64)>, PortError> {
+        let Some((sealed, revision)) = self.table.load_sealed_keys(connection).await? else { return Ok(None) };
+        let opened = self.open_text(connection, KEYS_CONTEXT, &sealed).await?;
+        let ring = serde_json::from_slice(&opened);
+        let ring = ring.map_err(|_| PortError::unreadable("the signing keys are malformed"))?;
+        Ok(Some((ring, revision)))
+    }
+
+    /// Writes a connection's keys, if the stored ones still have the revision; 0 if there are none.
+    async fn write_ring(&self, connection: &ConnectionName, ring: &KeyRing, revision: u64) -> Result<(), CommitError> {
+        let ring = serde_json::to_vec(ring);
+        let ring = ring.map_err(|_| PortError::unreadable("the signing keys cannot be written"))?;
+        let sealed = self.seal_text(connection, KEYS_CONTEXT, &ring).await?;
+        self.table.write_sealed_keys(connection, &sealed, revision).await?;
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
+        Ok(())
     }
 
     async fn seal_text(&self, connection: &ConnectionName, context: &str, text: &[u8]) -> Result<String, PortError> {

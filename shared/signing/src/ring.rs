@@ -56,6 +56,13 @@ impl KeyRing {
         Self(kept.chain([RingKey { seed, made_at }]).collect())
     }
 
+    /// Adds a key as [`KeyRing::rotate`] does. `None` while a key waits for its first use: so a repeated call adds one
+    /// key.
+    pub fn rotate_once(&self, now: Timestamp, seed: [u8; 32]) -> Option<Self> {
+        let is_waiting = self.0.last().is_some_and(|last| last.first_use() > now);
+        (!is_waiting).then(|| self.rotate(now, seed))
+    }
+
     /// Returns the key pair that signs now. There is none before the first key is in use.
     pub fn signing_key(&self, now: Timestamp) -> Option<SigningKeyPair> {
         self.0.iter().rfind(|key| key.first_use() <= now).map(RingKey::pair)
@@ -173,6 +180,8 @@ mod tests {
         assert_eq!(second.published_keys(at(125 + week)).public_keys(), [key(2)]);
         assert_eq!(second.rotate(at(125 + week), [3; 32]).0.len(), 2, "the first key is forgotten");
         assert!(KeyRing::default().published_keys(at(0)).keys.is_empty());
+        assert!(second.rotate_once(at(124), [3; 32]).is_none(), "the second key waits");
+        assert_eq!(second.rotate_once(at(125), [3; 32]).expect("a third key").0.len(), 3);
     }
 
     #[test]

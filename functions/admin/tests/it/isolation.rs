@@ -68,6 +68,7 @@ fn attack(name: &str) -> Option<(String, Value, &'static str)> {
         "booking_events" => (at("/api/bookings/s-1/events"), Value::Null, "ok"),
         "conversation_events" => (at("/api/conversations/s-1/events"), Value::Null, "ok"),
         "endpoint_events" => (at("/api/endpoints/mine/events"), Value::Null, unknown),
+        "rotate_webhook_key" => (at("/api/endpoints/rotate-webhook-key"), Value::Null, "ok"),
         "webhook_keys" => (at("/.well-known/webhook-keys/other"), Value::Null, "ok"),
         _ => return None,
     })
@@ -81,6 +82,7 @@ fn no_operation_shows_or_changes_what_another_connection_has() {
         let (target, body, expected) = attack(route.name).unwrap_or_else(|| panic!("{} has no case here", route.name));
         let bearer = if route.access == Access::CatchUpToken { &token } else { OTHER };
         let before = format!("{:?}", instance.outside.table(&default).state().endpoints);
+        let keys = instance.http("GET", "/.well-known/webhook-keys/default", None, None, None).body;
         let (posts, publishing) = (instance.outside.posts.borrow().len(), instance.outside.publishing.borrow().clone());
         let body = Some(&body).filter(|it| !it.is_null());
         let answer = instance.http(route.method.name(), &target, body, Some(bearer), None);
@@ -92,6 +94,8 @@ fn no_operation_shows_or_changes_what_another_connection_has() {
         instance.dispatch();
         assert_eq!(format!("{:?}", instance.outside.table(&default).state().endpoints), before, "{}", route.name);
         assert_eq!(instance.outside.publishing.borrow()[&default], publishing[&default], "{}", route.name);
+        let keys_after = instance.http("GET", "/.well-known/webhook-keys/default", None, None, None).body;
+        assert_eq!(keys_after, keys, "{}", route.name);
         let called: Vec<_> = instance.outside.posts.borrow()[posts..].iter().map(|it| it.url.clone()).collect();
         assert!(called.iter().all(|url| !url.contains(MARK)), "{}: {called:?}", route.name);
     }

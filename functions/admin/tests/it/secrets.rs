@@ -106,6 +106,40 @@ fn the_public_keys_of_a_connection_may_be_kept_for_a_day() {
     assert!(instance.outside.last_post().headers["webhook-signature"].contains("v1a,"));
 }
 
+#[test]
+fn a_rotated_key_is_published_for_25_hours_before_it_signs() {
+    let instance = Instance::new();
+    let rotate = || instance.post("/api/endpoints/rotate-webhook-key", &Value::Null).ok();
+    let published = || instance.http("GET", "/.well-known/webhook-keys/default", None, None, None).ok();
+    let request = json!({ "id": "crm", "url": "https://crm.example.com/", "events": ["*"], "ed25519": true });
+    instance.post("/api/endpoints", &request).ok();
+    assert_eq!(rotate()["keys"].as_array().map(Vec::len), Some(1), "the first key has not signed yet");
+    instance.wait(26 * 60 * 60);
+    let rotated = rotate();
+    assert_eq!(rotated, published());
+    assert_eq!(rotate(), rotated, "a repeated call changes nothing");
+    let signed_by = || {
+        instance.post("/api/endpoints/crm/test", &Value::Null).ok();
+        let post = instance.outside.last_post();
+        let received = Received::read(|name| post.headers.get(name).map(String::as_str), post.body.as_bytes());
+        let received = received.expect("a delivery");
+        let keys = published()["keys"].as_array().cloned().unwrap_or_default();
+        let is_by = |key: &Value| {
+            let keys = [text(key, "key").parse().expect("a key")];
+            verify_delivery(&received, &[], &keys, instance.outside.now.get())
+                .is_ok_and(|it| it.v1a == Outcome::Verified)
+        };
+        keys.iter().find(|key| is_by(key)).map(|key| text(key, "id"))
+    };
+    let ids: Vec<_> = rotated["keys"].as_array().into_iter().flatten().map(|key| text(key, "id")).collect();
+    assert_eq!(signed_by(), Some(ids[0].clone()));
+    instance.wait(25 * 60 * 60);
+    assert_eq!(signed_by(), Some(ids[1].clone()));
+    assert_eq!(published()["keys"].as_array().map(Vec::len), Some(2), "the old key stays for those who verify later");
+    instance.wait(7 * 24 * 60 * 60);
+    assert_eq!(published()["keys"].as_array().map(Vec::len), Some(1));
+}
+
 thread_local! {
     /// The log lines of this thread.
     static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

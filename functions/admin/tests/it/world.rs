@@ -314,6 +314,14 @@ impl admin::Ports for Ports {
         Ok(())
     }
 
+    async fn rotate_key(&self, connection: &ConnectionName) -> Result<KeyRing, PortError> {
+        let (seed, now) = (admin::Ports::random(self)?, self.0.now.get());
+        let mut rings = self.0.rings.borrow_mut();
+        let ring = rings.entry(connection.clone()).or_default();
+        *ring = ring.rotate_once(now, seed).unwrap_or_else(|| ring.clone());
+        Ok(ring.clone())
+    }
+
     async fn put_setup_token(
         &self,
         connection: &ConnectionName,
@@ -432,6 +440,7 @@ pass_on! { EventLog:
 
 pass_on! { DeliveryStore:
     fn list_endpoints() -> Result<Vec<Endpoint>, PortError>;
+    fn count_endpoints() -> Result<u32, PortError>;
     fn load_endpoint(endpoint: &EndpointId) -> Result<Option<Endpoint>, PortError>;
     fn write_endpoint(endpoint: &Endpoint) -> Result<(), CommitError>;
     fn load_lane(endpoint: &EndpointId, stream: &Stream) -> Result<Lane, PortError>;
