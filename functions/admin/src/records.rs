@@ -8,7 +8,7 @@ use api::endpoint_request::{
     AllStatisticsRequest, AttemptsRequest, EndpointStatisticsRequest, RecoverRequest, ReplayRequest,
 };
 use api::{Refusal, When, Why};
-use deliveries::{DeliveryStore, EndpointStore};
+use deliveries::{DeliveryStore, EndpointStore, Page};
 use domain::ConnectionName;
 use endpoints::{DeliveryState, Endpoint, Statistics};
 use events::Stream;
@@ -63,6 +63,7 @@ impl<P: Ports> Admin<P> {
         hours: Option<u32>,
     ) -> Result<Statistics, Refusal> {
         let since = self.now() - SignedDuration::from_hours(hours.unwrap_or(HOURS).into());
+        let since = since.max(endpoint.created_at);
         self.store().load_statistics(connection, &endpoint.id, since).await.map_err(unavailable)
     }
 
@@ -72,9 +73,14 @@ impl<P: Ports> Admin<P> {
         let before = request.after.as_deref().map(read_cursor).transpose()?;
         let limit = request.limit.unwrap_or(PAGE);
         let page = self.store().recent_deliveries(&context.connection, &endpoint.id, before.as_deref(), limit).await;
-        let page = page.map_err(unavailable)?;
-        let next = page.next.as_deref().map(show_cursor);
-        Ok(AttemptsView { deliveries: page.items.iter().map(view::delivery).collect(), next })
+        let Page { items, next } = page.map_err(unavailable)?;
+        // Older ones are of a deleted endpoint with the same id.
+        let own: Vec<_> = items.iter().take_while(|it| it.event_at >= endpoint.created_at).collect();
+        let next = next.filter(|_| own.len() == items.len());
+        Ok(AttemptsView {
+            deliveries: own.into_iter().map(view::delivery).collect(),
+            next: next.as_deref().map(show_cursor),
+        })
     }
 
     /// Repeats one delivery, or those of events since an instant.
@@ -139,7 +145,7 @@ fn replay_since(context: &Context, endpoint: &Endpoint, since: Timestamp, only_f
     Delivery::ReplaySince {
         connection: context.connection.clone(),
         endpoint: endpoint.id.as_str().to_owned(),
-        since,
+        since: since.max(endpoint.created_at),
         only_failed,
         after: None,
     }

@@ -147,3 +147,28 @@ fn what_cannot_be_repeated_is_refused() {
     }
     assert_eq!(*instance.outside.queue.borrow(), Vec::<Message>::new());
 }
+
+#[test]
+fn a_new_endpoint_with_the_id_of_a_deleted_one_begins_without_its_records() {
+    let instance = delivered();
+    let posted = |instance: &Instance| instance.outside.posts.borrow().len();
+    instance.call("DELETE", "/api/endpoints/crm", &Value::Null).ok();
+    // Statistics are by the hour.
+    instance.wait(3600);
+    instance.verified("crm", ADMIN);
+    let one = instance.get("/api/endpoints/crm/statistics").ok();
+    assert_eq!((&one["stats"]["sent"], &one["hours"]), (&json!(0), &Value::Null));
+    let attempts = || instance.get("/api/endpoints/crm/attempts").ok();
+    assert_eq!(attempts(), json!({ "deliveries": [] }));
+    let count = posted(&instance);
+    instance.post("/api/endpoints/crm/replay", &json!({ "since": "2026-11-26T12:00Z" })).ok();
+    instance.dispatch();
+    assert_eq!(posted(&instance), count, "nothing of the deleted endpoint is repeated");
+    let event =
+        json!({ "id": "e-4", "event": "conversation.started", "data": { "sessionId": "s-2", "agentId": "a-1" } });
+    instance.wait(1);
+    instance.post("/api/events", &event).ok();
+    instance.dispatch();
+    assert_eq!(attempts()["deliveries"].as_array().expect("a list").len(), 1);
+    assert_eq!(instance.get("/api/endpoints/crm/statistics").ok()["stats"]["sent"], 1);
+}
