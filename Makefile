@@ -112,6 +112,10 @@ explain: ## Shows everything that is known of a booking: make explain BOOKING=�
 unhandled-events: ## Lists Calendly's events that are not acted on ([SINCE=7d] [STACK=…]); SHOW=id prints one: personal data
 	@$(OPERATOR) unhandled-events --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
 
+.PHONY: check-statistics
+check-statistics: ## Compares the statistics of webhook endpoints with their attempts ([ENDPOINT=…] [STACK=…])
+	@$(OPERATOR) check-statistics --connection $(CONNECTION) $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
+
 .PHONY: invoke-schedule
 invoke-schedule: ## Invokes the local stack's schedule function: make invoke-schedule EVENT=events/schedule/book.json
 	$(if $(EVENT),,$(error say which: make invoke-schedule EVENT=events/schedule/book.json))
@@ -143,7 +147,7 @@ chaos: ## 50 bookings on a local stack while its functions are killed at random;
 	$(PYTHON) tests/stack/chaos.py $(if $(SEED),--seed $(SEED))
 
 .PHONY: deliveries
-deliveries: ## Webhooks to 50 endpoints on a local stack, some of them bad; up to twelve minutes (KILLS=1 STREAMS=10 SEED=…)
+deliveries: ## Webhooks to 50 endpoints on a local stack, some of them bad; half an hour (KILLS=1 STREAMS=10 SEED=…)
 	@$(TOOLS)
 	$(PYTHON) tests/stack/deliveries.py $(if $(KILLS),--kills) $(if $(STREAMS),--streams $(STREAMS)) $(if $(SEED),--seed $(SEED))
 

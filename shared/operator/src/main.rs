@@ -1,5 +1,5 @@
 //! The operator's program: connects a Calendly account, writes settings, previews messages, makes API keys, explains a
-//! booking, checks a stack and lists unhandled events.
+//! booking, checks a stack, lists unhandled events and checks the statistics of webhook endpoints.
 //!
 //! What it prints is for people, says what to do, and has no secret, phone number or e-mail address. There are two
 //! exceptions, on request: `unhandled-events --show` prints personal data, and `api-key add` prints the new key.
@@ -17,6 +17,7 @@ mod preview;
 mod report;
 mod secrets;
 mod settings;
+mod statistics;
 mod unhandled_events;
 
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ enum Command {
     Explain(explain::Options),
     Doctor(doctor::Options),
     UnhandledEvents(unhandled_events::Options),
+    CheckStatistics(statistics::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -59,6 +61,7 @@ async fn main() -> ExitCode {
         Command::Explain(options) => explain::run(options, connection, terminal).await,
         Command::Doctor(options) => doctor::run(options, connection, terminal).await,
         Command::UnhandledEvents(options) => unhandled_events::run(options, connection, terminal).await,
+        Command::CheckStatistics(options) => statistics::run(options, connection, terminal).await,
     };
     match succeeded {
         Ok(true) => ExitCode::SUCCESS,
