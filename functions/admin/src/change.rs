@@ -4,7 +4,7 @@ use api::answer::True;
 use api::endpoint_answer::{DoneView, EndpointView, RotatedSecretView, UpdatedEndpointView};
 use api::endpoint_request::{EndpointIdRequest, RotateSecretRequest, UpdateEndpointRequest};
 use api::{Fault, Refusal};
-use deliveries::{DeliveryQueue, DeliveryStore, EndpointStore, Ports as _, Seal, Vault};
+use deliveries::{DeliveryQueue, DeliveryStore, EndpointStore, Ports as _, RESUME_AGAIN_AFTER, Seal, Vault};
 use domain::digest;
 use endpoints::{Disabled, Endpoint, Health, Status, TargetKind};
 use engine::{CommitError, PortError};
@@ -21,10 +21,6 @@ use crate::view;
 
 /// How long an old secret signs too.
 const GRACE_SECONDS: u32 = 24 * 60 * 60;
-
-/// An endpoint's lanes are continued again after this time, in case this function is killed after it wrote the status
-/// and before it told the dispatcher.
-const RESUME_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Another function may delete or change the endpoint at the same time.
 const MOST_TRIES: usize = 5;

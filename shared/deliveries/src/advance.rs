@@ -50,9 +50,12 @@ impl<P: Ports> Dispatcher<'_, P> {
         // An endpoint that was deleted gets nothing.
         let Some(endpoint) = self.ports.store().load_endpoint(connection, endpoint).await? else { return Ok(()) };
         let lane = self.ports.store().load_lane(connection, key.endpoint, stream).await?;
-        match lane.state(self.now() + CLOCK_SKEW) {
+        let now = self.now();
+        match lane.state(now) {
             // It is looked at again when the lease has ended: its holder may have been killed.
             LaneState::Leased(until) => return self.come_back(key, until + CLOCK_SKEW).await,
+            // This may be its timer, which has fired a little early.
+            LaneState::Waiting(at) if at <= now + CLOCK_SKEW => return self.come_back(key, at).await,
             LaneState::Waiting(_) => return Ok(()),
             LaneState::Free => {}
         }
@@ -187,10 +190,11 @@ impl<P: Ports> Dispatcher<'_, P> {
         taken: &BTreeMap<u32, Timestamp>,
     ) -> Result<Option<Slot>, PortError> {
         let now = self.now();
+        let share = self.limits.share(self.ports.store().count_endpoints(key.connection).await?);
         let places = match health {
             _ if health.is_probing(now) => 1,
-            Health { failures: 0, .. } => self.limits.concurrency,
-            _ => self.limits.concurrency_when_failing,
+            Health { failures: 0, .. } => share,
+            _ => share.min(self.limits.concurrency_when_failing),
         };
         let mut free: Vec<_> = (0..places).filter(|index| taken.get(index).is_none_or(|until| *until <= now)).collect();
         for _ in 0..SLOT_TRIES {

@@ -24,13 +24,23 @@ pub struct Limits {
     pub concurrency: u32,
     /// The most concurrent attempts to an endpoint whose last attempt failed.
     pub concurrency_when_failing: u32,
+    /// The most concurrent attempts to all endpoints of a connection. Each has an equal share of them and takes nothing of
+    /// the others'.
+    pub concurrency_of_connection: u32,
     /// How much faster than written time passes for retries: 1 in production.
     pub speed: Speed,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { concurrency: 10, concurrency_when_failing: 5, speed: Speed::default() }
+        Self { concurrency: 10, concurrency_when_failing: 5, concurrency_of_connection: 100, speed: Speed::default() }
+    }
+}
+
+impl Limits {
+    /// Returns the most concurrent attempts to each endpoint of a connection that has so many.
+    pub fn share(&self, endpoints: u32) -> u32 {
+        (self.concurrency_of_connection / endpoints.max(1)).clamp(1, self.concurrency)
     }
 }
 

@@ -13,6 +13,10 @@ use crate::ports::{DeliveryQueue, DeliveryStore, EventLog, Ports};
 /// While the breaker was opened and lanes have stalled, the endpoint is probed again after this time.
 const PROBE_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
+/// Stalled lanes are continued when an endpoint gets events again, and once more after this time: lanes may have stalled
+/// meanwhile, and the function may be killed before it sends the first message.
+pub const RESUME_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
+
 /// Another function may write the health at the same time.
 const MOST_TRIES: usize = 20;
 
@@ -51,9 +55,13 @@ impl<P: Ports> Dispatcher<'_, P> {
             }
             // The customer is told before the health says so. The event's id makes it one event.
             if change.must_warn {
-                self.warn(connection, endpoint, &health, now).await?;
+                self.tell_failing(connection, endpoint, &health, now).await?;
             }
             if store.write_health(connection, &endpoint.id, &health).await? {
+                if change.must_warn {
+                    tracing::warn!(connection = %connection, endpoint.id = %endpoint.id, "endpoint fails for a day");
+                    self.ports.count("EndpointFailing", &[]);
+                }
                 if change.must_disable {
                     self.disable(connection, endpoint, Disabled::Failing, &error, health.failing_since).await?;
                 }
@@ -72,12 +80,20 @@ impl<P: Ports> Dispatcher<'_, P> {
         for _ in 0..MOST_TRIES {
             let (health, _) = store.load_health(connection, &endpoint.id).await?;
             let Some(healthy) = health.after_success() else { return Ok(()) };
-            // The breaker closes: every lane that has stalled continues. The message is sent before the health is
-            // written, so that it is not lost when the function is killed.
-            if health.openings > 0 {
-                self.ports.queue().send(&[resume(connection, endpoint.id.as_str(), None)]).await?;
+            let (now, was_open) = (self.now(), health.openings > 0);
+            let resume = resume(connection, endpoint.id.as_str(), None);
+            // The breaker closes: every lane that has stalled continues. This is planned before the health is written, so
+            // that it is not lost when the function is killed.
+            if was_open {
+                let again_at = now + RESUME_AGAIN_AFTER;
+                let parts = [connection.as_str(), endpoint.id.as_str(), &again_at.to_string()];
+                let name = format!("resume-{}", domain::digest(&parts));
+                self.ports.queue().send_at(&name, &resume, again_at, now).await?;
             }
             if store.write_health(connection, &endpoint.id, &healthy).await? {
+                if was_open {
+                    self.ports.queue().send(&[resume]).await?;
+                }
                 return Ok(());
             }
         }
@@ -128,16 +144,14 @@ impl<P: Ports> Dispatcher<'_, P> {
         self.ports.queue().send(&[advance]).await
     }
 
-    /// Tells the customer's other endpoints and the operator that an endpoint has failed for a day.
-    async fn warn(
+    /// Tells the customer's other endpoints that an endpoint has failed for a day.
+    async fn tell_failing(
         &self,
         connection: &ConnectionName,
         endpoint: &Endpoint,
         health: &Health,
         now: Timestamp,
     ) -> Result<(), PortError> {
-        tracing::warn!(connection = %connection, endpoint.id = %endpoint.id, "endpoint fails for a day");
-        self.ports.count("EndpointFailing", &[]);
         let data = EndpointData {
             endpoint_id: endpoint.id.as_str().to_owned(),
             url: endpoint.masked_url.clone(),

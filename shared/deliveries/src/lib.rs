@@ -17,6 +17,7 @@ mod upcoming;
 
 pub use compose::{compose_test, selects_type};
 pub use dispatcher::{Dispatcher, Limits};
+pub use health::RESUME_AGAIN_AFTER;
 pub use ports::{
     Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Seal, Settlement, Slot, Vault,
 };

@@ -74,6 +74,9 @@ pub trait DeliveryStore: EventLog {
     /// Lists the endpoints of a connection, in the order of their ids. One read per 1 MB.
     async fn list_endpoints(&self, connection: &ConnectionName) -> Result<Vec<Endpoint>, PortError>;
 
+    /// Counts the endpoints of a connection. The count may be a minute old. At most one read a minute.
+    async fn count_endpoints(&self, connection: &ConnectionName) -> Result<u32, PortError>;
+
     /// Reads an endpoint, strongly consistent. One read.
     async fn load_endpoint(
         &self,

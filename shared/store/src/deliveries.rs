@@ -331,6 +331,21 @@ impl DeliveryStore for Table {
         self.query(request).await?.iter().map(read_endpoint).collect()
     }
 
+    async fn count_endpoints(&self, connection: &ConnectionName) -> Result<u32, PortError> {
+        if let Some(count) = self.endpoint_counts.get(connection) {
+            return Ok(count);
+        }
+        let request = self
+            .client
+            .query()
+            .key_condition_expression("pk = :pk AND begins_with(sk, :endpoints)")
+            .expression_attribute_values(":pk", string(key::endpoints_partition(connection)))
+            .expression_attribute_values(":endpoints", string(key::ENDPOINTS));
+        let count = u32::try_from(self.count(request).await?).unwrap_or(u32::MAX);
+        self.endpoint_counts.insert(connection, count);
+        Ok(count)
+    }
+
     async fn load_endpoint(
         &self,
         connection: &ConnectionName,
@@ -381,32 +396,24 @@ impl DeliveryStore for Table {
         after: Option<&Stream>,
         limit: u32,
     ) -> Result<Vec<Stream>, PortError> {
-        let partition = key::lanes_partition(connection, endpoint);
-        let mut start = after.map(|stream| attributes::key(partition.clone(), &stream.to_string()));
-        let mut streams = Vec::new();
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .consistent_read(true)
-                .key_condition_expression("pk = :pk")
-                .filter_expression("attribute_exists(stalled)")
-                .expression_attribute_values(":pk", string(&partition))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(unavailable)?;
-            for row in answer.items() {
-                let stream = Stream::parse(attributes::text(row, "sk")?);
-                streams.push(stream.ok_or_else(|| PortError::unreadable("a lane's row names no stream"))?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() || streams.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-                streams.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-                return Ok(streams);
-            }
-        }
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(key::BY_INVITEE)
+            .key_condition_expression("gsi1pk = :pk AND gsi1sk > :after")
+            .expression_attribute_values(":pk", string(key::stalled_lanes_index(connection, endpoint)))
+            // A key of an index cannot be empty; every stream is after a space.
+            .expression_attribute_values(":after", string(after.map_or_else(|| " ".to_owned(), Stream::to_string)))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let read = |row: &Row| {
+            let stream = Stream::parse(attributes::text(row, "gsi1sk")?);
+            stream.ok_or_else(|| PortError::unreadable("a lane's row names no stream"))
+        };
+        answer.items().iter().map(read).collect()
     }
 
     async fn load_delivery(

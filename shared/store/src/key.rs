@@ -203,6 +203,11 @@ pub(crate) fn lanes_partition(connection: &ConnectionName, endpoint: &EndpointId
     format!("{connection}#lane#{endpoint}")
 }
 
+/// Returns the key of an endpoint's stalled lanes in [`BY_INVITEE`]. A sort key is a lane's stream.
+pub(crate) fn stalled_lanes_index(connection: &ConnectionName, endpoint: &EndpointId) -> String {
+    format!("{connection}#stalled#{endpoint}")
+}
+
 /// Returns the partition of an endpoint's deliveries, also in [`BY_INVITEE`].
 pub(crate) fn deliveries_partition(connection: &ConnectionName, endpoint: &EndpointId) -> String {
     format!("{connection}#delivery#{endpoint}")

@@ -14,6 +14,7 @@ mod condition;
 mod connections;
 mod decision;
 mod deliveries;
+mod endpoint_counts;
 #[cfg(test)]
 #[path = "../tests/fixtures/mod.rs"]
 mod fixtures;

@@ -381,10 +381,12 @@ pub(crate) fn lane(
     expires: Timestamp,
 ) -> Row {
     let partition = key::lanes_partition(connection, endpoint);
-    let mut row = document_row(partition, &stream.to_string(), kind::LANE, lane, Some(expires));
+    let sort = stream.to_string();
+    let mut row = document_row(partition, &sort, kind::LANE, lane, Some(expires));
     row.insert("rev".to_owned(), number(lane.revision + 1));
     if lane.is_stalled {
-        row.insert("stalled".to_owned(), number(1));
+        row.insert("gsi1pk".to_owned(), string(key::stalled_lanes_index(connection, endpoint)));
+        row.insert("gsi1sk".to_owned(), string(sort));
     }
     row
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::attributes::{Row, check_kind};
 use crate::condition::{Condition, is_refused};
+use crate::endpoint_counts::EndpointCounts;
 use crate::pulse::PulseLimiter;
 use crate::settings_cache::SettingsCache;
 
@@ -27,13 +28,20 @@ pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: String,
     pub(crate) settings: SettingsCache,
+    pub(crate) endpoint_counts: EndpointCounts,
     pub(crate) pulses: PulseLimiter,
 }
 
 impl Table {
     /// Returns the table of this name.
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
-        Self { client, name: table_name.into(), settings: SettingsCache::default(), pulses: PulseLimiter::default() }
+        Self {
+            client,
+            name: table_name.into(),
+            settings: SettingsCache::default(),
+            endpoint_counts: EndpointCounts::default(),
+            pulses: PulseLimiter::default(),
+        }
     }
 
     /// Reads a row, strongly consistent, and verifies its kind.

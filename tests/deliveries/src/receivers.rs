@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 pub enum Behavior {
     /// It answers 200.
     Healthy,
+    /// It answers 200 after this time.
+    Slow(SignedDuration),
     /// It does not answer.
     Hangs,
     /// It answers with this status.
@@ -29,6 +31,7 @@ impl Behavior {
         let broken = (quick, AttemptResult::answered(500, "broken"));
         match self {
             Self::Healthy | Self::Swallows(_) => ok,
+            Self::Slow(duration) => (duration, AttemptResult::answered(200, "ok")),
             Self::Hangs => {
                 let result =
                     AttemptResult::Failed { code: "timeout".to_owned(), detail: "no answer in 15 s".to_owned() };

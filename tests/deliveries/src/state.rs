@@ -51,6 +51,8 @@ pub struct State {
     pub calls: BTreeMap<&'static str, u64>,
     /// The most concurrent attempts to each endpoint.
     pub most_concurrent: BTreeMap<EndpointId, u32>,
+    /// The most concurrent attempts to all endpoints together.
+    pub most_in_all: u32,
     pub(crate) concurrent: BTreeMap<EndpointId, u32>,
     /// By the time when they can be received, in the order in which they were sent.
     pub(crate) messages: BTreeMap<(Timestamp, u64), Message>,
@@ -77,6 +79,7 @@ impl State {
             behaviors: BTreeMap::new(),
             calls: BTreeMap::new(),
             most_concurrent: BTreeMap::new(),
+            most_in_all: 0,
             concurrent: BTreeMap::new(),
             messages: BTreeMap::new(),
             sent: 0,

@@ -139,6 +139,11 @@ impl DeliveryStore for World {
         Ok(self.call("list_endpoints", |state| state.endpoints.values().cloned().collect()).await)
     }
 
+    // Functions keep the count for a minute, so it is no call.
+    async fn count_endpoints(&self, _: &ConnectionName) -> Result<u32, PortError> {
+        Ok(u32::try_from(self.state.borrow().endpoints.len()).expect("few endpoints"))
+    }
+
     async fn load_endpoint(&self, _: &ConnectionName, id: &EndpointId) -> Result<Option<Endpoint>, PortError> {
         Ok(self.call("load_endpoint", |state| state.endpoints.get(id).cloned()).await)
     }
@@ -461,6 +466,7 @@ impl Receiver for World {
                 *concurrent += 1;
                 let most = state.most_concurrent.entry(endpoint.clone()).or_default();
                 *most = (*most).max(*concurrent);
+                state.most_in_all = state.most_in_all.max(state.concurrent.values().sum());
                 state.behaviors[&endpoint].answer(state.now, &event)
             })
             .await;

@@ -371,6 +371,59 @@ fn an_endpoint_with_an_address_has_every_event_handed_over_at_least_once() {
     assert!(state.received.is_empty(), "it is not called");
 }
 
+#[test]
+fn the_endpoints_of_a_connection_share_a_bounded_number_of_attempts() {
+    let most = |endpoints: u32, behavior: Behavior| {
+        let mut simulation = Simulation::new(RandomChoice::new(3, 0), 200, Limits::default());
+        for number in 0..endpoints {
+            simulation.add_endpoint(endpoint(&format!("ep_{number}")), behavior);
+        }
+        for number in 0..40 {
+            publish(&mut simulation, &booking(number), 1, 0);
+        }
+        simulation.run(None);
+        let state = simulation.state();
+        assert_complete(&state);
+        (state.most_in_all, state.most_concurrent.values().copied().max())
+    };
+    let slow = Behavior::Slow(SignedDuration::from_secs(14));
+    assert_eq!(most(1, slow), (10, Some(10)));
+    assert_eq!(most(4, slow), (40, Some(10)));
+    assert_eq!(most(30, slow), (90, Some(3)));
+    assert_eq!(most(50, slow), (100, Some(2)));
+    assert!(most(50, Behavior::Hangs).0 <= 100);
+}
+
+#[test]
+fn one_connection_leaves_attempts_for_the_others() {
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
+    let template = std::fs::read_to_string(template).expect("the template");
+    let number = |section: &str, name: &str| -> u32 {
+        let (_, section) = template.split_once(section).expect("the section");
+        let (_, value) = section.split_once(name).expect("the property");
+        value.lines().next().and_then(|it| it.trim().parse().ok()).expect("a number")
+    };
+    let functions = number("\n  DispatcherConcurrency:", " Default:");
+    let attempts = functions * number("\n  Dispatcher:", " BatchSize:");
+    assert!(attempts > Limits::default().concurrency_of_connection, "{attempts} attempts of all functions");
+}
+
+/// A lane may stall between the message that continues the stalled lanes and the write that closes the breaker.
+#[test]
+fn no_lane_stays_behind_when_the_breaker_closes() {
+    for seed in 0..150 {
+        let mut simulation = Simulation::new(RandomChoice::new(seed, 0), 30, Limits::default());
+        let flaps = Behavior::Flaps(SignedDuration::from_secs(45));
+        let events = vec!["booking.*".to_owned()];
+        simulation.add_endpoint(endpoints::Endpoint { events, ..endpoint("ep_1") }, flaps);
+        for number in 0..40 {
+            publish(&mut simulation, &booking(number), 3, 31);
+        }
+        simulation.run(None);
+        assert_complete(&simulation.state());
+    }
+}
+
 /// Ten thousand events in virtual time, with bad endpoints among good ones.
 #[test]
 fn ten_thousand_events_reach_every_healthy_endpoint_in_order_and_no_bad_one_delays_them() {
