@@ -1,6 +1,7 @@
 """The customer's side of the story: a system that hears of bookings and conversations by signed webhooks. It registers
 an endpoint, fails for a while, and ends with every event, in order."""
 
+import re
 import time
 import uuid
 
@@ -91,6 +92,27 @@ class Customer:
         if statistics["sent"] < len(self.taken()) - 1 or statistics["failed"]:
             raise Failed(f"the statistics should count what was delivered: {statistics}")
         self.story.say(f"the customer has {len(self.taken())} events, each verified and in order; catching up gives the same bytes")
+
+    def hear_by_email(self):
+        """Another endpoint has an address instead of a URL. It is confirmed by a link, then gets events as e-mails."""
+        name, address = "ops", "ops@customer.example"
+        self.stack.api("DELETE", f"/api/endpoints/{name}")
+        wanted = {"id": name, "delivery": "email", "email": address, "events": ["conversation.ended"]}
+        self.story.call("POST", "/api/endpoints", wanted)
+        mail = self.story.expect("emails", "an address is to get events, too, and is sent a link",
+                                 lambda it: it["to"] == address and "/api/endpoints/confirm" in it["text"])  # fmt: skip
+        link = re.search(r"https?://\S+/api/endpoints/confirm\?token=\S+", mail["text"]).group()
+        for method, expected in (("GET", "unverified"), ("POST", "enabled")):
+            # The link names the address of the API as the world sees it.
+            path = link[link.index("/api/"):]
+            self.stack.api(method, path, headers={"Authorization": None})
+            if (status := self.story.call("GET", f"/api/endpoints/{name}")["status"]) != expected:
+                raise Failed(f"after {method} of the link the endpoint should be {expected}, and is {status}")
+        session = f"conv-{uuid.uuid4()}"
+        event = {"event": "conversation.ended", "data": {"sessionId": session, "resolved": True}}
+        self.story.call("POST", "/api/events", event)
+        self.story.expect("emails", "its button confirms the address; the next event comes by e-mail",
+                          lambda it: it["to"] == address and session in it["text"])  # fmt: skip
 
     def deliveries(self):
         return self.story.call("GET", f"/api/endpoints/{NAME}/attempts")["deliveries"]

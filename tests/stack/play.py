@@ -86,6 +86,7 @@ def play(stack):
     story.curl()
     story.must_be(**expected | {"sms": 10, "notices": 9, "analytics": 10})
     customer.check_bookings(booked["id"])
+    customer.hear_by_email()
     story.show(ANA["inviteeName"], moved)
     story.show(LIN["inviteeName"], stopped)
 
