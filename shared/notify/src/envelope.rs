@@ -77,7 +77,10 @@ impl Envelope {
         let html = link.map(|it| format!("<p><a href=\"{0}\">{0}</a></p>\n", escape_html(it))).unwrap_or_default();
         let rendered = Rendered {
             subject: one_line(email.subject.expose()).chars().take(LONGEST_SUBJECT).collect(),
-            html: format!("<pre style=\"white-space: pre-wrap\">{}</pre>\n{html}", escape_html(text)),
+            html: format!(
+                "<div style=\"{WRAPPED}\"><pre style=\"white-space: pre-wrap\">{}</pre>\n{html}</div>\n",
+                escape_html(text)
+            ),
             text: link.map_or_else(|| text.clone(), |link| format!("{text}\n{link}\n")),
         };
         Ok(Self {
@@ -90,6 +93,9 @@ impl Envelope {
         })
     }
 }
+
+/// Long words, such as URLs and ids, are broken, so that a phone shows the whole text.
+const WRAPPED: &str = "overflow-wrap: anywhere; word-wrap: break-word";
 
 fn check_recipient(address: &str) -> Result<(), Outcome> {
     if is_address(address) {
