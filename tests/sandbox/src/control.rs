@@ -1,4 +1,4 @@
-//! `/control`: adds faults, changes settings and event types, shows messages, resets the sandbox.
+//! `/control`: adds faults, changes settings and event types, shows messages, ends logins, resets the sandbox.
 
 use axum::{
     Json, Router,
@@ -30,6 +30,7 @@ pub(crate) fn routes() -> Router<World> {
         .route("/control/settings", get(settings).post(change_settings))
         .route("/control/event_type", post(change_event_type))
         .route("/control/show", post(show))
+        .route("/control/revoke", post(revoke))
         .route("/control/reset", post(reset))
 }
 
@@ -141,6 +142,12 @@ async fn show(State(world): State<World>, body: Bytes) -> Result<StatusCode, Ref
         ..Email::new(mail::Carrier::Ses, random::uuid(), &[one.to])
     }));
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends the tokens of all logins, as when the people remove the app from their Calendly accounts.
+async fn revoke(State(world): State<World>) -> StatusCode {
+    world.state().logins.revoke_all();
+    StatusCode::NO_CONTENT
 }
 
 /// `{"keep_subscriptions": true}` leaves the webhook subscriptions in place.

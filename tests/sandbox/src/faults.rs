@@ -9,9 +9,12 @@ use serde_json::Value;
 
 /// What a fault applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
     Calendly,
+    /// Where people log in, and apps get their tokens.
+    CalendlyAuth,
+    #[serde(rename = "engagelab")]
     EngageLab,
     Vai,
     Webhooks,
@@ -23,7 +26,7 @@ pub(crate) enum Target {
 }
 
 /// The number of targets.
-pub(crate) const TARGETS: usize = 8;
+pub(crate) const TARGETS: usize = 9;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

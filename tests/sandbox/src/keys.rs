@@ -3,6 +3,12 @@
 
 /// Calendly's bearer token.
 pub const CALENDLY: &str = "sandbox-token";
+/// The client id of the OAuth app at Calendly.
+pub const CALENDLY_APP_ID: &str = "sandbox-app";
+/// The app's client secret.
+pub const CALENDLY_APP_SECRET: &str = "sandbox-app-secret";
+/// The key that signs the webhooks of the app's subscriptions.
+pub const CALENDLY_APP_SIGNING: &str = "sandbox-app-signing-key-0123456789";
 /// `EngageLab`'s Basic authentication: `dev_key:dev_secret`.
 pub const ENGAGELAB: &str = "sandbox-key:sandbox-secret";
 /// User name and secret for the signature of `EngageLab`'s callbacks.

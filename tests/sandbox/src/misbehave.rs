@@ -110,7 +110,7 @@ fn error_answer(fault: &Fault) -> Response {
         }
         Target::Brevo => brevo::failure(status, fault.code.as_ref().and_then(Value::as_str)),
         Target::Ses => ses::failure(status, fault.code.as_ref().and_then(Value::as_str)),
-        Target::Vai | Target::Webhooks | Target::Receipts => {
+        Target::CalendlyAuth | Target::Vai | Target::Webhooks | Target::Receipts => {
             let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
             (status, Json(json!({"error": "told to fail"}))).into_response()
         }

@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) scopes: Option<Vec<String>>,
     /// The token owner's role in the organization: owner, admin or user.
     pub(crate) role: String,
+    /// How long an access token of a login lives: two hours in reality.
+    pub(crate) access_token_seconds: u32,
+    /// Token requests for each user and minute.
+    pub(crate) token_requests_per_minute: u32,
     /// The SMS provider refuses the same template to the same number within this time; 0: never.
     pub(crate) sms_frequency_ms: u64,
     /// The time between two delivery states of a message: accepted, sent, delivered or not.
@@ -72,6 +76,8 @@ impl Default for Settings {
             bookings_per_day: None,
             scopes: None,
             role: "owner".to_owned(),
+            access_token_seconds: 7_200,
+            token_requests_per_minute: 8,
             sms_frequency_ms: 0,
             receipts_after_ms: 1_000,
             engagelab_callback_url: None,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::{
-    calendly::{calendar::Calendar, catalog::Catalog, subscription::Delivery},
+    calendly::{calendar::Calendar, catalog::Catalog, logins::Logins, subscription::Delivery},
     faults::{Fault, Refused, TARGETS, Target},
     mail::Email,
     random::SeededRandom,
@@ -64,6 +64,7 @@ pub(crate) struct State {
     pub(crate) catalog: Catalog,
     pub(crate) calendar: Calendar,
     pub(crate) rate: Rate,
+    pub(crate) logins: Logins,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) refused: Vec<Refused>,
     pub(crate) sms: Vec<Sms>,

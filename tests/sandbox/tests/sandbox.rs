@@ -7,6 +7,8 @@
 
 #[path = "parts/client.rs"]
 mod client;
+#[path = "parts/logins.rs"]
+mod logins;
 #[path = "parts/mail.rs"]
 mod mail;
 #[path = "parts/phones.rs"]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    hosts::{Host, LARS, MARIA, SINCE},
+    hosts::{FREJA, Host, LARS, MARIA, SINCE},
     micros::Micros,
     subscription::Notice,
 };
@@ -82,7 +82,7 @@ pub(crate) struct EventType {
     description: &'static str,
 }
 
-static EVENT_TYPES: [EventType; 7] = [
+static EVENT_TYPES: [EventType; 9] = [
     EventType {
         uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000e1"),
         name: Cow::Borrowed("Sales Demo"),
@@ -194,6 +194,36 @@ static EVENT_TYPES: [EventType; 7] = [
         updated_at: None,
         color: "#65a30d",
         description: "We come to you: say where.",
+    },
+    EventType {
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000f1"),
+        name: Cow::Borrowed("Discovery Call"),
+        slug: Cow::Borrowed("discovery-call"),
+        minutes: 15,
+        hosts: &[&FREJA],
+        grid: Grid::Minutes,
+        limit: 1,
+        questions: &[question("Company name", "string", false), ROLE, PHONE],
+        places: &[place("google_conference")],
+        active: true,
+        updated_at: None,
+        color: "#be185d",
+        description: "A first talk.",
+    },
+    EventType {
+        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000f2"),
+        name: Cow::Borrowed("Demo"),
+        slug: Cow::Borrowed("demo"),
+        minutes: 30,
+        hosts: &[&FREJA],
+        grid: Grid::Minutes,
+        limit: 1,
+        questions: &[question("Company name", "string", false), ROLE, PHONE],
+        places: &[place("zoom_conference")],
+        active: true,
+        updated_at: None,
+        color: "#7c3aed",
+        description: "The product, with your own questions.",
     },
 ];
 

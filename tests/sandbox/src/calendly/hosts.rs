@@ -1,14 +1,18 @@
-//! The organization and its two hosts.
+//! Two organizations: one with two hosts, and another customer's with one.
 
 use serde_json::{Value, json};
 
-pub(crate) const ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
+use crate::settings::Settings;
+
+const ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1";
+const OTHER_ORGANIZATION: &str = "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c2";
 pub(crate) const SINCE: &str = "2026-01-05T08:00:00.000000Z";
 
-/// A user of the organization.
+/// A user of an organization.
 pub(crate) struct Host {
     pub(crate) uuid: &'static str,
     pub(crate) membership: &'static str,
+    pub(crate) organization: &'static str,
     pub(crate) name: &'static str,
     pub(crate) slug: &'static str,
     pub(crate) email: &'static str,
@@ -16,10 +20,11 @@ pub(crate) struct Host {
     pub(crate) locale: &'static str,
 }
 
-/// The owner of the token.
+/// The owner of the personal access token, and of the first organization.
 pub(crate) static MARIA: Host = Host {
     uuid: "00000000-0000-4000-8000-0000000000a1",
     membership: "00000000-0000-4000-8000-0000000000b1",
+    organization: ORGANIZATION,
     name: "Maria Popescu",
     slug: "maria-popescu",
     email: "maria.popescu@example.com",
@@ -30,6 +35,7 @@ pub(crate) static MARIA: Host = Host {
 pub(crate) static LARS: Host = Host {
     uuid: "00000000-0000-4000-8000-0000000000a2",
     membership: "00000000-0000-4000-8000-0000000000b2",
+    organization: ORGANIZATION,
     name: "Lars Holm",
     slug: "lars-holm",
     email: "lars.holm@example.com",
@@ -37,9 +43,30 @@ pub(crate) static LARS: Host = Host {
     locale: "en",
 };
 
-pub(crate) static HOSTS: [&Host; 2] = [&MARIA, &LARS];
+/// The owner of the other organization.
+pub(crate) static FREJA: Host = Host {
+    uuid: "00000000-0000-4000-8000-0000000000a3",
+    membership: "00000000-0000-4000-8000-0000000000b3",
+    organization: OTHER_ORGANIZATION,
+    name: "Freja Lund",
+    slug: "freja-lund",
+    email: "freja.lund@example.com",
+    timezone: "Europe/Copenhagen",
+    locale: "en",
+};
+
+pub(crate) static HOSTS: [&Host; 3] = [&MARIA, &LARS, &FREJA];
 
 impl Host {
+    /// Returns the user's role in the organization.
+    pub(crate) fn role<'a>(&self, settings: &'a Settings) -> &'a str {
+        match self.uuid {
+            uuid if uuid == MARIA.uuid => &settings.role,
+            uuid if uuid == LARS.uuid => "user",
+            _ => "owner",
+        }
+    }
+
     pub(crate) fn uri(&self) -> String {
         format!("https://api.calendly.com/users/{}", self.uuid)
     }
@@ -47,7 +74,7 @@ impl Host {
     /// Returns the user as `GET /users/me` shows it.
     pub(crate) fn view(&self) -> Value {
         let mut view = self.member_view();
-        view["current_organization"] = json!(ORGANIZATION);
+        view["current_organization"] = json!(self.organization);
         view["resource_type"] = json!("User");
         view["locale"] = json!(self.locale);
         view["time_notation"] = json!("24h");
@@ -66,7 +93,7 @@ impl Host {
     pub(crate) fn membership_view(&self, role: &str) -> Value {
         json!({
             "uri": format!("https://api.calendly.com/organization_memberships/{}", self.membership),
-            "role": role, "user": self.member_view(), "organization": ORGANIZATION,
+            "role": role, "user": self.member_view(), "organization": self.organization,
             "created_at": SINCE, "updated_at": SINCE,
         })
     }

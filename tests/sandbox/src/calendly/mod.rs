@@ -5,6 +5,7 @@
 pub(crate) mod calendar;
 pub(crate) mod catalog;
 mod hosts;
+pub(crate) mod logins;
 mod micros;
 pub(crate) mod order;
 pub(crate) mod refusal;
@@ -14,7 +15,7 @@ pub(crate) mod webhooks;
 use std::collections::HashMap;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Bytes,
     extract::{Path, Query, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
@@ -29,15 +30,59 @@ use serde_json::{Value, json};
 use self::{
     calendar::{NoShow, Status},
     catalog::EventType,
-    hosts::{HOSTS, Host, MARIA, ORGANIZATION, find_host, last_segment},
+    hosts::{HOSTS, Host, MARIA, find_host, last_segment},
     micros::Micros,
     refusal::Refusal,
     subscription::{EVENTS, Subscription, SubscriptionState},
 };
-use crate::{check::Check, keys, random, world::World};
+use crate::{
+    check::Check,
+    keys, random,
+    world::{self, World},
+};
 
 type Answer<T = Response> = Result<T, Refusal>;
 type Params = Query<HashMap<String, String>>;
+
+/// The user whose token a call has. A handler shows and changes what belongs to this user's organization.
+#[derive(Clone, Copy)]
+struct Caller(&'static Host);
+
+impl Caller {
+    fn organization(self) -> &'static str {
+        self.0.organization
+    }
+
+    fn shares(self, host: &Host) -> bool {
+        host.organization == self.0.organization
+    }
+
+    /// Checks that a query names the caller's organization, if it names one.
+    fn check_organization(self, params: &HashMap<String, String>) -> Answer<()> {
+        match params.get("organization") {
+            Some(organization) if organization != self.organization() => {
+                Err(Refusal::denied("You do not have permission to access this resource."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds an event type of the organization.
+    fn event_type(self, catalog: &catalog::Catalog, uri: &str) -> Answer<std::sync::Arc<EventType>> {
+        catalog.by_uri(uri).filter(|found| self.shares(found.hosts[0])).ok_or_else(Refusal::not_found)
+    }
+
+    /// Finds a meeting of the organization.
+    fn event<'a>(self, calendar: &'a calendar::Calendar, uri_or_uuid: &str) -> Answer<&'a calendar::Event> {
+        calendar.event(uri_or_uuid).filter(|found| self.shares(found.host)).ok_or_else(Refusal::not_found)
+    }
+
+    /// Returns the user that a query names, who must belong to the organization.
+    fn named_host(self, params: &HashMap<String, String>) -> Answer<Option<&'static Host>> {
+        let find = |uri: &String| find_host(uri).filter(|host| self.shares(host));
+        params.get("user").map(|uri| find(uri).ok_or_else(|| Refusal::parameter("user", "invalid"))).transpose()
+    }
+}
 
 pub(crate) fn routes(world: &World) -> Router<World> {
     Router::new()
@@ -85,25 +130,47 @@ fn required_scopes(method: &Method, path: &str) -> Vec<&'static str> {
     }
 }
 
+/// A call's token.
+#[derive(Clone)]
+struct Token {
+    /// Its scopes; nothing: all.
+    scopes: Option<Vec<String>>,
+    /// Whether it was issued to an OAuth app.
+    is_app: bool,
+}
+
+/// Returns whose token a request has, and the token.
+fn find_token(state: &world::State, request: &Request) -> Option<(Caller, Token)> {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header?.strip_prefix("Bearer ")?;
+    if token == keys::CALENDLY {
+        return Some((Caller(&MARIA), Token { scopes: state.settings.scopes.clone(), is_app: false }));
+    }
+    let granted = state.logins.find(token, Timestamp::now())?;
+    Some((Caller(granted.host), Token { scopes: Some(granted.scopes.clone()), is_app: true }))
+}
+
 /// Checks the token, the rate limit and the scopes, and adds the rate-limit headers to every answer.
-async fn authorize(State(world): State<World>, request: Request, next: Next) -> Response {
+async fn authorize(State(world): State<World>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let required = required_scopes(request.method(), path);
-    let (allowance, lacks_scope) = {
+    let (allowance, found) = {
         let mut state = world.state();
         let settings = state.settings.clone();
         let is_booking = request.method() == Method::POST && path == "/invitees";
-        (state.rate.count(is_booking, &settings), !has_scopes(settings.scopes.as_deref(), &required))
+        (state.rate.count(is_booking, &settings), find_token(&state, &request))
     };
-    let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let mut response = if token != Some(&format!("Bearer {}", keys::CALENDLY)) {
-        Refusal::unauthenticated().into_response()
-    } else if allowance.exceeded {
-        Refusal::too_many_requests().into_response()
-    } else if lacks_scope {
-        Refusal::insufficient_scope(required).into_response()
-    } else {
-        next.run(request).await
+    let mut response = match found {
+        None => Refusal::unauthenticated().into_response(),
+        Some(_) if allowance.exceeded => Refusal::too_many_requests().into_response(),
+        Some((_, token)) if !has_scopes(token.scopes.as_deref(), &required) => {
+            Refusal::insufficient_scope(required).into_response()
+        }
+        Some((caller, token)) => {
+            request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(token);
+            next.run(request).await
+        }
     };
     let headers = response.headers_mut();
     headers.insert("X-RateLimit-Limit", HeaderValue::from(allowance.limit));
@@ -196,50 +263,46 @@ fn range(params: &HashMap<String, String>, longest_days: i64) -> Answer<(Timesta
     Ok((start, end))
 }
 
-fn check_organization(params: &HashMap<String, String>) -> Answer<()> {
-    match params.get("organization") {
-        Some(organization) if organization != ORGANIZATION => {
-            Err(Refusal::denied("You do not have permission to access this resource."))
-        }
-        _ => Ok(()),
-    }
+async fn me(Extension(Caller(host)): Extension<Caller>) -> Response {
+    resource(StatusCode::OK, host.view())
 }
 
-/// Returns the user that a query names, who must belong to the organization.
-fn named_host(params: &HashMap<String, String>) -> Answer<Option<&'static Host>> {
-    params.get("user").map(|uri| find_host(uri).ok_or_else(|| Refusal::parameter("user", "invalid"))).transpose()
-}
-
-async fn me() -> Response {
-    resource(StatusCode::OK, MARIA.view())
-}
-
-async fn user(Path(uuid): Path<String>) -> Answer {
-    let host = HOSTS.into_iter().find(|host| host.uuid == uuid).ok_or_else(Refusal::not_found)?;
+async fn user(Extension(caller): Extension<Caller>, Path(uuid): Path<String>) -> Answer {
+    let host = HOSTS.into_iter().find(|host| caller.shares(host) && host.uuid == uuid);
+    let host = host.ok_or_else(Refusal::not_found)?;
     Ok(resource(StatusCode::OK, host.view()))
 }
 
-async fn memberships(State(world): State<World>, Query(params): Params) -> Answer {
-    check_organization(&params)?;
+async fn memberships(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Query(params): Params,
+) -> Answer {
+    caller.check_organization(&params)?;
     if !["user", "organization", "email"].iter().any(|name| params.contains_key(*name)) {
         return Err(Refusal::parameter("user", "is missing"));
     }
-    let owner = world.state().settings.role.clone();
-    let user = named_host(&params)?;
+    let settings = world.state().settings.clone();
+    let user = caller.named_host(&params)?;
     let items = HOSTS
         .into_iter()
         .filter(|host| user.is_none_or(|user| user.uuid == host.uuid))
         .filter(|host| params.get("email").is_none_or(|email| email == host.email))
-        .map(|host| (host, if host.uuid == MARIA.uuid { owner.as_str() } else { "user" }))
+        .filter(|host| caller.shares(host))
+        .map(|host| (host, host.role(&settings)))
         .filter(|(_, role)| params.get("role").is_none_or(|wanted| wanted == role))
         .map(|(host, role)| host.membership_view(role))
         .collect();
     page(items, "/organization_memberships", &params)
 }
 
-async fn event_types(State(world): State<World>, Query(params): Params) -> Answer {
-    check_organization(&params)?;
-    let user = named_host(&params)?;
+async fn event_types(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Query(params): Params,
+) -> Answer {
+    caller.check_organization(&params)?;
+    let user = caller.named_host(&params)?;
     if user.is_none() && !params.contains_key("organization") {
         return Err(Refusal::parameter("user", "user or organization is required"));
     }
@@ -253,6 +316,7 @@ async fn event_types(State(world): State<World>, Query(params): Params) -> Answe
         .catalog
         .iter()
         .filter(|event_type| !excludes_all && active.is_none_or(|active| active == event_type.active))
+        .filter(|event_type| caller.shares(event_type.hosts[0]))
         .filter(|event_type| user.is_none_or(|user| is_own(event_type, user)))
         .collect();
     wanted.sort_by_key(|event_type| event_type.name.clone());
@@ -262,21 +326,34 @@ async fn event_types(State(world): State<World>, Query(params): Params) -> Answe
     page(wanted.into_iter().map(|event_type| event_type.view()).collect(), "/event_types", &params)
 }
 
-async fn event_type(State(world): State<World>, Path(uuid): Path<String>) -> Answer {
+async fn event_type(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Path(uuid): Path<String>,
+) -> Answer {
     let state = world.state();
-    let event_type = state.catalog.iter().find(|event_type| event_type.uuid == uuid).ok_or_else(Refusal::not_found)?;
+    let mut visible = state.catalog.iter().filter(|event_type| caller.shares(event_type.hosts[0]));
+    let event_type = visible.find(|event_type| event_type.uuid == uuid).ok_or_else(Refusal::not_found)?;
     Ok(resource(StatusCode::OK, event_type.view()))
 }
 
-async fn event_type_memberships(State(world): State<World>, Query(params): Params) -> Answer {
-    let event_type = world.state().catalog.by_uri(required(&params, "event_type")?).ok_or_else(Refusal::not_found)?;
+async fn event_type_memberships(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Query(params): Params,
+) -> Answer {
+    let event_type = caller.event_type(&world.state().catalog, required(&params, "event_type")?)?;
     page(event_type.memberships_view(), "/event_type_memberships", &params)
 }
 
 /// Lists free starts, without end times and without pages.
-async fn available_times(State(world): State<World>, Query(params): Params) -> Answer {
+async fn available_times(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Query(params): Params,
+) -> Answer {
     let state = world.state();
-    let event_type = state.catalog.by_uri(required(&params, "event_type")?).ok_or_else(Refusal::not_found)?;
+    let event_type = caller.event_type(&state.catalog, required(&params, "event_type")?)?;
     let (start, end) = range(&params, 31)?;
     if !event_type.active {
         return Err(Refusal::parameter("event_type", "is not active"));
@@ -294,15 +371,16 @@ async fn available_times(State(world): State<World>, Query(params): Params) -> A
     Ok(Json(json!({"collection": collection})).into_response())
 }
 
-async fn busy_times(State(world): State<World>, Query(params): Params) -> Answer {
+async fn busy_times(State(world): State<World>, Extension(caller): Extension<Caller>, Query(params): Params) -> Answer {
     required(&params, "user")?;
-    let user = named_host(&params)?;
+    let user = caller.named_host(&params)?;
     let (start, end) = range(&params, 7)?;
     let state = world.state();
     let mut busy: Vec<_> = state
         .calendar
         .events
         .iter()
+        .filter(|event| caller.shares(event.host))
         .filter(|event| user.is_none_or(|user| user.uuid == event.host.uuid))
         .filter(|event| event.status == Status::Active && event.start < end && start < event.end)
         .collect();
@@ -320,18 +398,21 @@ async fn busy_times(State(world): State<World>, Query(params): Params) -> Answer
     Ok(Json(json!({"collection": collection})).into_response())
 }
 
-async fn availability_schedules(Query(params): Params) -> Answer {
+async fn availability_schedules(Extension(caller): Extension<Caller>, Query(params): Params) -> Answer {
     required(&params, "user")?;
-    let collection: Vec<Value> = named_host(&params)?.into_iter().map(Host::schedule_view).collect();
+    let collection: Vec<Value> = caller.named_host(&params)?.into_iter().map(Host::schedule_view).collect();
     Ok(Json(json!({"collection": collection})).into_response())
 }
 
-async fn create_invitee(State(world): State<World>, bytes: Bytes) -> Answer {
+async fn create_invitee(State(world): State<World>, Extension(caller): Extension<Caller>, bytes: Bytes) -> Answer {
     let now = Timestamp::now();
     let body = json_body(&bytes)?;
     let (invitee, notice) = {
         let mut state = world.state();
         let order = order::read(&body, &state.catalog, now)?;
+        if !caller.shares(order.event_type.hosts[0]) {
+            return Err(Refusal::not_found());
+        }
         let settings = state.settings.clone();
         state.calendar.book(order, now, &settings)?
     };
@@ -340,9 +421,9 @@ async fn create_invitee(State(world): State<World>, bytes: Bytes) -> Answer {
     Ok(resource(StatusCode::CREATED, invitee))
 }
 
-async fn events(State(world): State<World>, Query(params): Params) -> Answer {
-    check_organization(&params)?;
-    let user = named_host(&params)?;
+async fn events(State(world): State<World>, Extension(caller): Extension<Caller>, Query(params): Params) -> Answer {
+    caller.check_organization(&params)?;
+    let user = caller.named_host(&params)?;
     if user.is_none() && !params.contains_key("organization") {
         return Err(Refusal::parameter("user", "user, organization or group is required"));
     }
@@ -354,6 +435,7 @@ async fn events(State(world): State<World>, Query(params): Params) -> Answer {
         .calendar
         .events
         .iter()
+        .filter(|event| caller.shares(event.host))
         .filter(|event| user.is_none_or(|user| user.uuid == event.host.uuid))
         .filter(|event| status.is_none_or(|status| event.status == status))
         .filter(|event| earliest.is_none_or(|earliest| event.start >= earliest))
@@ -382,16 +464,21 @@ fn wanted_status(params: &HashMap<String, String>) -> Answer<Option<Status>> {
     }
 }
 
-async fn event(State(world): State<World>, Path(uuid): Path<String>) -> Answer {
+async fn event(State(world): State<World>, Extension(caller): Extension<Caller>, Path(uuid): Path<String>) -> Answer {
     let state = world.state();
-    let event = state.calendar.event(&uuid).ok_or_else(Refusal::not_found)?;
+    let event = caller.event(&state.calendar, &uuid)?;
     Ok(resource(StatusCode::OK, state.calendar.event_rest_view(event, Timestamp::now(), &state.settings)))
 }
 
-async fn invitees(State(world): State<World>, Path(uuid): Path<String>, Query(params): Params) -> Answer {
+async fn invitees(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Path(uuid): Path<String>,
+    Query(params): Params,
+) -> Answer {
     let status = wanted_status(&params)?;
     let state = world.state();
-    let event = state.calendar.event(&uuid).ok_or_else(Refusal::not_found)?;
+    let event = caller.event(&state.calendar, &uuid)?;
     let mut items: Vec<Value> = state
         .calendar
         .invitees_of(event)
@@ -405,14 +492,24 @@ async fn invitees(State(world): State<World>, Path(uuid): Path<String>, Query(pa
     page(items, &format!("/scheduled_events/{uuid}/invitees"), &params)
 }
 
-async fn invitee(State(world): State<World>, Path((event, invitee)): Path<(String, String)>) -> Answer {
+async fn invitee(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Path((event, invitee)): Path<(String, String)>,
+) -> Answer {
     let state = world.state();
+    caller.event(&state.calendar, &event)?;
     let invitee = state.calendar.invitee(&invitee).filter(|invitee| last_segment(&invitee.event) == event);
     Ok(resource(StatusCode::OK, invitee.ok_or_else(Refusal::not_found)?))
 }
 
 /// Cancels an event. The body is optional.
-async fn cancel(State(world): State<World>, Path(uuid): Path<String>, bytes: Bytes) -> Answer {
+async fn cancel(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Path(uuid): Path<String>,
+    bytes: Bytes,
+) -> Answer {
     let body = if bytes.is_empty() { json!({}) } else { json_body(&bytes)? };
     let mut check = Check::new(&body);
     check.object("", &[], &["reason"]);
@@ -429,13 +526,14 @@ async fn cancel(State(world): State<World>, Path(uuid): Path<String>, bytes: Byt
     let (cancellation, notices) = {
         let mut state = world.state();
         let settings = state.settings.clone();
+        caller.event(&state.calendar, &uuid)?;
         state.calendar.cancel_event(&uuid, reason, Timestamp::now(), &settings)?
     };
     webhooks::notify(&world, notices);
     Ok(resource(StatusCode::CREATED, cancellation))
 }
 
-async fn create_no_show(State(world): State<World>, bytes: Bytes) -> Answer {
+async fn create_no_show(State(world): State<World>, Extension(caller): Extension<Caller>, bytes: Bytes) -> Answer {
     let body = json_body(&bytes)?;
     let mut check = Check::new(&body);
     check.object("", &["invitee"], &[]);
@@ -448,6 +546,7 @@ async fn create_no_show(State(world): State<World>, bytes: Bytes) -> Answer {
         let mut state = world.state();
         let settings = state.settings.clone();
         let invitee = state.calendar.invitee(uri).ok_or_else(Refusal::not_found)?.clone();
+        caller.event(&state.calendar, &invitee.event)?;
         if invitee.no_show.is_some() {
             return Err(Refusal::parameter("invitee", "is already marked as no show"));
         }
@@ -477,18 +576,24 @@ fn find_no_show<'a>(calendar: &'a calendar::Calendar, uuid: &str) -> Option<(&'a
         .find(|(_, no_show)| last_segment(&no_show.uri) == uuid)
 }
 
-async fn no_show(State(world): State<World>, Path(uuid): Path<String>) -> Answer {
+async fn no_show(State(world): State<World>, Extension(caller): Extension<Caller>, Path(uuid): Path<String>) -> Answer {
     let state = world.state();
     let (invitee, no_show) = find_no_show(&state.calendar, &uuid).ok_or_else(Refusal::not_found)?;
+    caller.event(&state.calendar, &invitee.event)?;
     Ok(resource(StatusCode::OK, no_show_view(invitee, no_show)))
 }
 
-async fn delete_no_show(State(world): State<World>, Path(uuid): Path<String>) -> Answer<StatusCode> {
+async fn delete_no_show(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Path(uuid): Path<String>,
+) -> Answer<StatusCode> {
     let now = Timestamp::now();
     let notice = {
         let mut state = world.state();
         let settings = state.settings.clone();
         let invitee = find_no_show(&state.calendar, &uuid).ok_or_else(Refusal::not_found)?.0.clone();
+        caller.event(&state.calendar, &invitee.event)?;
         let invitee = calendar::Invitee { no_show: None, updated_at: Micros(now), ..invitee };
         if let Some(kept) = state.calendar.invitee_mut(&invitee.uri) {
             *kept = invitee.clone();
@@ -499,7 +604,11 @@ async fn delete_no_show(State(world): State<World>, Path(uuid): Path<String>) ->
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn create_scheduling_link(State(world): State<World>, bytes: Bytes) -> Answer {
+async fn create_scheduling_link(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    bytes: Bytes,
+) -> Answer {
     let body = json_body(&bytes)?;
     let mut check = Check::new(&body);
     check.object("", &["max_event_count", "owner", "owner_type"], &[]);
@@ -513,12 +622,17 @@ async fn create_scheduling_link(State(world): State<World>, bytes: Bytes) -> Ans
     if !check.problems.is_empty() {
         return Err(Refusal::invalid(check.problems));
     }
-    let event_type = world.state().catalog.by_uri(owner).ok_or_else(Refusal::not_found)?;
+    let event_type = caller.event_type(&world.state().catalog, owner)?;
     let booking_url = format!("https://calendly.com/d/{}-{}/{}", random::base32(4), random::base32(3), event_type.slug);
     Ok(resource(StatusCode::CREATED, json!({"booking_url": booking_url, "owner": owner, "owner_type": "EventType"})))
 }
 
-async fn create_subscription(State(world): State<World>, bytes: Bytes) -> Answer {
+async fn create_subscription(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Extension(Token { scopes, is_app }): Extension<Token>,
+    bytes: Bytes,
+) -> Answer {
     let body = json_body(&bytes)?;
     let mut check = Check::new(&body);
     check.object("", &["url", "events", "organization", "scope"], &["user", "group", "signing_key"]);
@@ -536,7 +650,7 @@ async fn create_subscription(State(world): State<World>, bytes: Bytes) -> Answer
         }
     }
     let user = check.text("user").map(str::to_owned);
-    if user.as_ref().is_some_and(|user| find_host(user).is_none()) {
+    if user.as_ref().is_some_and(|user| find_host(user).is_none_or(|host| !caller.shares(host))) {
         check.refuse("user", "invalid");
     }
     let group = check.text("group").map(str::to_owned);
@@ -548,11 +662,11 @@ async fn create_subscription(State(world): State<World>, bytes: Bytes) -> Answer
     }
 
     let mut state = world.state();
-    if !has_scopes(state.settings.scopes.as_deref(), &event_scopes) {
+    if !has_scopes(scopes.as_deref(), &event_scopes) {
         return Err(Refusal::insufficient_scope(event_scopes));
     }
-    let is_admin = matches!(state.settings.role.as_str(), "owner" | "admin");
-    if organization != ORGANIZATION || (scope == "organization" && !is_admin) {
+    let is_admin = matches!(caller.0.role(&state.settings), "owner" | "admin");
+    if organization != caller.organization() || (scope == "organization" && !is_admin) {
         return Err(Refusal::denied("You do not have permission to access this resource."));
     }
     if state.calendar.subscriptions.iter().any(|subscription| subscription.callback_url == url) {
@@ -568,11 +682,12 @@ async fn create_subscription(State(world): State<World>, bytes: Bytes) -> Answer
         state: SubscriptionState::Active,
         events,
         scope: scope.to_owned(),
-        organization: ORGANIZATION,
+        organization: caller.organization(),
         user,
         group,
-        creator: MARIA.uri(),
-        signing_key,
+        creator: caller.0.uri(),
+        // Subscriptions of an OAuth app are signed with the app's key.
+        signing_key: if is_app { Some(keys::CALENDLY_APP_SIGNING.to_owned()) } else { signing_key },
     };
     state.calendar.subscriptions.push(subscription.clone());
     Ok(resource(StatusCode::CREATED, subscription))
@@ -605,10 +720,14 @@ fn subscribed_events(check: &mut Check<'_>, scope: &str) -> (Vec<String>, Vec<&'
     (given.iter().filter_map(Value::as_str).map(str::to_owned).collect(), needed)
 }
 
-async fn subscriptions(State(world): State<World>, Query(params): Params) -> Answer {
+async fn subscriptions(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Query(params): Params,
+) -> Answer {
     required(&params, "organization")?;
     let scope = required(&params, "scope")?;
-    check_organization(&params)?;
+    caller.check_organization(&params)?;
     if matches!(scope, "user" | "group") {
         required(&params, scope)?;
     }
@@ -617,6 +736,7 @@ async fn subscriptions(State(world): State<World>, Query(params): Params) -> Ans
         .calendar
         .subscriptions
         .iter()
+        .filter(|subscription| subscription.organization == caller.organization())
         .filter(|subscription| subscription.scope == scope)
         .filter(|subscription| scope != "user" || subscription.user.as_ref() == params.get("user"))
         .map(|subscription| json!(subscription))
@@ -624,16 +744,29 @@ async fn subscriptions(State(world): State<World>, Query(params): Params) -> Ans
     page(items, "/webhook_subscriptions", &params)
 }
 
-async fn subscription(State(world): State<World>, Path(uuid): Path<String>) -> Answer {
+async fn subscription(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Path(uuid): Path<String>,
+) -> Answer {
     let state = world.state();
-    let found = state.calendar.subscriptions.iter().find(|subscription| last_segment(&subscription.uri) == uuid);
+    let is_wanted = |subscription: &&Subscription| {
+        subscription.organization == caller.organization() && last_segment(&subscription.uri) == uuid
+    };
+    let found = state.calendar.subscriptions.iter().find(is_wanted);
     Ok(resource(StatusCode::OK, found.ok_or_else(Refusal::not_found)?))
 }
 
-async fn delete_subscription(State(world): State<World>, Path(uuid): Path<String>) -> Answer<StatusCode> {
+async fn delete_subscription(
+    State(world): State<World>,
+    Extension(caller): Extension<Caller>,
+    Path(uuid): Path<String>,
+) -> Answer<StatusCode> {
     let mut state = world.state();
     let before = state.calendar.subscriptions.len();
-    state.calendar.subscriptions.retain(|subscription| last_segment(&subscription.uri) != uuid);
+    state.calendar.subscriptions.retain(|subscription| {
+        subscription.organization != caller.organization() || last_segment(&subscription.uri) != uuid
+    });
     if state.calendar.subscriptions.len() == before {
         return Err(Refusal::not_found());
     }

@@ -4,10 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{
-    hosts::{MARIA, ORGANIZATION},
-    micros::Micros,
-};
+use super::{hosts::find_host, micros::Micros};
 
 /// All events of Calendly: the scopes that a subscription to it may have, and the scope that the token needs.
 pub(crate) const EVENTS: [(&str, &[&str], &str); 14] = {
@@ -63,7 +60,7 @@ impl Subscription {
         self.state == SubscriptionState::Active
             && self.events.iter().any(|event| event == notice.event)
             && match self.scope.as_str() {
-                "organization" => self.organization == ORGANIZATION,
+                "organization" => find_host(&notice.host).is_some_and(|host| host.organization == self.organization),
                 "user" => self.user.as_ref() == Some(&notice.host),
                 _ => false,
             }
@@ -82,11 +79,11 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    /// Returns the body: compact JSON, the same on every attempt.
-    pub(crate) fn body(&self) -> String {
+    /// Returns the body: compact JSON, the same on every attempt. `creator` created the subscription.
+    pub(crate) fn body(&self, creator: &str) -> String {
         // Captured from Calendly: the envelope's time has whole seconds.
         let created_at = Micros(Timestamp::from_second(self.at.as_second()).unwrap_or(self.at));
-        json!({"created_at": created_at, "created_by": MARIA.uri(), "event": self.event, "payload": self.payload})
+        json!({"created_at": created_at, "created_by": creator, "event": self.event, "payload": self.payload})
             .to_string()
     }
 }

@@ -110,14 +110,16 @@ impl Sender {
 
     /// Makes one attempt. Returns whether it was answered with 2xx; nothing when the subscription is gone or disabled.
     async fn attempt(&self, attempt: u32, lost: Option<Lost>) -> Option<bool> {
-        let (url, key, timeout) = {
+        let (url, key, body, timeout) = {
             let state = self.world.state();
             let subscription = state.calendar.subscriptions.iter().find(|one| one.uri == self.subscription);
             let subscription = subscription.filter(|one| one.state == SubscriptionState::Active)?;
             if state.generation != self.generation {
                 return None;
             }
-            (subscription.callback_url.clone(), subscription.signing_key.clone(), state.settings.webhook_timeout_ms)
+            let body = self.notice.body(&subscription.creator);
+            let (url, key) = (subscription.callback_url.clone(), subscription.signing_key.clone());
+            (url, key, body, state.settings.webhook_timeout_ms)
         };
         let at = Timestamp::now();
         let answer = match lost {
@@ -125,7 +127,7 @@ impl Sender {
                 tokio::time::sleep(lost.after).await;
                 lost.status.ok_or_else(|| "lost on the way".to_owned())
             }
-            None => self.post(&url, key.as_deref(), Duration::from_millis(timeout)).await,
+            None => self.post(&url, key.as_deref(), body.clone(), Duration::from_millis(timeout)).await,
         };
         let arrived = answer.as_ref().is_ok_and(|status| (200..300).contains(status));
         self.record(
@@ -138,15 +140,14 @@ impl Sender {
                 status: answer.as_ref().ok().copied(),
                 error: answer.err(),
                 at,
-                body: self.notice.body(),
+                body,
             },
         );
         self.world.ended(Target::Webhooks).notify_waiters();
         Some(arrived)
     }
 
-    async fn post(&self, url: &str, key: Option<&str>, timeout: Duration) -> Result<u16, String> {
-        let body = self.notice.body();
+    async fn post(&self, url: &str, key: Option<&str>, body: String, timeout: Duration) -> Result<u16, String> {
         let mut request = self
             .world
             .http()
