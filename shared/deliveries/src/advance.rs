@@ -97,6 +97,10 @@ impl<P: Ports> Dispatcher<'_, P> {
             }
             if slot.is_none() {
                 *slot = self.take_slot(key, &health, &taken).await?;
+                // One attempt at a time finds out whether the endpoint answers again. All other lanes wait for its result.
+                if slot.is_none() && health.is_probing(self.now()) {
+                    return self.stall_lane(key, lane).await;
+                }
                 if slot.is_none() {
                     let at = self.now() + self.wait_for_slot(key, waits);
                     let message = key.waiting_message(waits.saturating_add(1));
@@ -176,10 +180,14 @@ impl<P: Ports> Dispatcher<'_, P> {
         // The endpoint may have been enabled, and its stalled lanes listed, before this lane was marked.
         let Some(endpoint) = store.load_endpoint(key.connection, key.endpoint).await? else { return Ok(()) };
         let (health, _) = store.load_health(key.connection, key.endpoint).await?;
-        if endpoint.is_active() && !health.is_open(self.now()) {
-            self.ports.queue().send(&[key.message()]).await?;
+        let now = self.now();
+        if !endpoint.is_active() || health.is_open(now) {
+            return Ok(());
         }
-        Ok(())
+        if health.is_probing(now) {
+            return self.ensure_probe(key.connection, key.endpoint, health, now).await;
+        }
+        self.ports.queue().send(&[key.message()]).await
     }
 
     /// Takes a free place among the endpoint's concurrent attempts, if there is one.

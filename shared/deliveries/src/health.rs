@@ -1,7 +1,7 @@
 //! What an attempt means for the health of its endpoint.
 
 use domain::ConnectionName;
-use endpoints::{Attempt, Disabled, Endpoint, Health, Status};
+use endpoints::{Attempt, Disabled, Endpoint, EndpointId, Health, Status};
 use engine::{CommitError, PortError};
 use events::{EndpointData, Event, EventType, Stream, derive_id};
 use jiff::{SignedDuration, Timestamp};
@@ -115,6 +115,28 @@ impl<P: Ports> Dispatcher<'_, P> {
         self.ports.queue().send_at(&name, &message, until, now).await
     }
 
+    /// Plans another probe of an endpoint whose breaker was opened, unless one is planned already. Many lanes may stall at
+    /// the same time: one of them plans it.
+    pub(crate) async fn ensure_probe(
+        &self,
+        connection: &ConnectionName,
+        endpoint: &EndpointId,
+        health: Health,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        if health.has_probe_after(now) {
+            return Ok(());
+        }
+        let again_at = now + PROBE_AGAIN_AFTER;
+        let name =
+            format!("probe-{}", domain::digest(&[connection.as_str(), endpoint.as_str(), &again_at.to_string()]));
+        let message = resume(connection, endpoint.as_str(), Some(health.openings));
+        // The timer is set before the health says so. A second timer does no harm.
+        self.ports.queue().send_at(&name, &message, again_at, now).await?;
+        let planned = Health { probe_at: Some(again_at), ..health };
+        self.ports.store().write_health(connection, endpoint, &planned).await.map(drop)
+    }
+
     /// Continues one lane of an endpoint whose breaker was opened. As long as the opening is the last one and lanes
     /// have stalled, the probe is repeated: so a killed function does not end it.
     pub(crate) async fn probe_endpoint(
@@ -136,11 +158,9 @@ impl<P: Ports> Dispatcher<'_, P> {
             return Ok(());
         }
         let Some(stream) = store.stalled_lanes(connection, &id, None, 1).await?.pop() else { return Ok(()) };
-        let again_at = now + PROBE_AGAIN_AFTER;
-        let name = format!("probe-{}", domain::digest(&[connection.as_str(), endpoint, &again_at.to_string()]));
         let advance =
             Delivery::Advance { connection: connection.clone(), endpoint: endpoint.to_owned(), stream, waits: 0 };
-        self.ports.queue().send_at(&name, &resume(connection, endpoint, Some(opening)), again_at, now).await?;
+        self.ensure_probe(connection, &id, health, now).await?;
         self.ports.queue().send(&[advance]).await
     }
 

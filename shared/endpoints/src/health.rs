@@ -37,6 +37,9 @@ pub struct Health {
     /// How often the breaker was opened since the last success.
     #[serde(default)]
     pub openings: u32,
+    /// When the next probe is planned: one of the lanes that have stalled is continued then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_at: Option<Timestamp>,
     /// Whether the customer was warned.
     #[serde(default)]
     pub is_warned: bool,
@@ -67,6 +70,11 @@ impl Health {
         self.openings > 0 && !self.is_open(now)
     }
 
+    /// Returns whether a probe is planned after an instant.
+    pub fn has_probe_after(&self, at: Timestamp) -> bool {
+        self.probe_at.is_some_and(|planned| planned > at)
+    }
+
     /// Applies a failed attempt.
     #[must_use]
     pub fn after_failure(mut self, error: &str, now: Timestamp, speed: Speed) -> (Self, HealthChange) {
@@ -81,6 +89,7 @@ impl Health {
             let until = now + speed.scale(doubled.min(LONGEST_OPEN)).max(SignedDuration::from_secs(1));
             self.openings = self.openings.saturating_add(1);
             self.open_until = Some(until);
+            self.probe_at = Some(until);
             change.opened_until = Some(until);
         }
         change.must_disable = failing_for >= speed.scale(DISABLE_AFTER);

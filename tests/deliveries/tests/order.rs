@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deliveries::Limits;
 use deliveries_world::{Behavior, Choice, RandomChoice, ScriptedChoice, Simulation, State, endpoint};
 use domain::ConnectionName;
-use endpoints::{DeliveryState, Disabled, EndpointId, Statistics, Status};
+use endpoints::{DeliveryState, Disabled, EndpointId, Speed, Statistics, Status};
 use events::{Event, EventType, Stream, digest};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -425,6 +425,23 @@ fn no_lane_stays_behind_when_the_breaker_closes() {
 }
 
 /// Ten thousand events in virtual time, with bad endpoints among good ones.
+#[test]
+fn lanes_that_wait_for_a_dead_endpoint_do_not_ask_again_and_again() {
+    // Retries pass faster here, so that the breaker is hardly ever open, and one probe is made at a time.
+    for (behavior, speed) in [(Behavior::Hangs, 1), (Behavior::Hangs, 1_000), (Behavior::Fails(500), 1_000)] {
+        let limits = Limits { speed: Speed::new(speed), ..Limits::default() };
+        let mut simulation = Simulation::new(RandomChoice::new(7, 0), 30, limits);
+        simulation.add_endpoint(endpoint("dead"), behavior);
+        for number in 0..100 {
+            publish(&mut simulation, &booking(number), 1, 1);
+        }
+        simulation.run(Some(at(400)));
+        let state = simulation.state();
+        let (looks, attempts) = (state.calls["load_lane"], state.calls["post"]);
+        assert!(looks < 4 * attempts + 600, "{behavior:?} {speed}: {looks} looks at lanes for {attempts} attempts");
+    }
+}
+
 #[test]
 fn ten_thousand_events_reach_every_healthy_endpoint_in_order_and_no_bad_one_delays_them() {
     let play = |has_bad: bool| {
