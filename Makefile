@@ -112,6 +112,10 @@ explain: ## Shows everything that is known of a booking: make explain BOOKING=�
 unhandled-events: ## Lists Calendly's events that are not acted on ([SINCE=7d] [STACK=…]); SHOW=id prints one: personal data
 	@$(OPERATOR) unhandled-events --connection $(CONNECTION) $(if $(SHOW),--show "$(SHOW)",$(if $(SINCE),--since "$(SINCE)"))
 
+.PHONY: oauth-app
+oauth-app: ## Stores our OAuth app at Calendly, a JSON object on standard input ([STACK=…])
+	@$(OPERATOR) oauth-app
+
 .PHONY: check-statistics
 check-statistics: ## Compares the statistics of webhook endpoints with their attempts ([ENDPOINT=…] [STACK=…])
 	@$(OPERATOR) check-statistics --connection $(CONNECTION) $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")

@@ -74,6 +74,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("transform", &["template"]),
     // The loop and its ports.
     ("engine", &["domain", "events", "wire"]),
+    ("oauth", &["domain", "engine"]),
     ("deliveries", &["domain", "endpoints", "engine", "events", "signing", "transform", "wire"]),
     // What adapters and functions share.
     ("runtime", &["domain"]),
@@ -83,7 +84,8 @@ const MAP: &[(&str, &[&str])] = &[
     // Adapters: what the ports are in production.
     ("store", &["deliveries", "domain", "endpoints", "engine", "events", "runtime"]),
     ("egress", &[]),
-    ("calendly", &["domain", "engine", "http-client", "runtime", "wire"]),
+    ("calendly", &["domain", "engine", "http-client", "oauth", "runtime", "wire"]),
+    ("connecting", &["calendly", "domain", "engine", "runtime"]),
     ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "template", "wire"]),
     ("one-shot", &["engine"]),
     ("sealing", &["domain"]),
@@ -118,6 +120,8 @@ const MAP: &[(&str, &[&str])] = &[
         &[
             "api",
             "batch",
+            "calendly",
+            "connecting",
             "deliveries",
             "delivery-world",
             "domain",
@@ -126,8 +130,11 @@ const MAP: &[(&str, &[&str])] = &[
             "engine",
             "events",
             "front",
+            "http-client",
+            "oauth",
             "runtime",
             "signing",
+            "store",
             "transform",
             "wire",
         ],
@@ -135,7 +142,18 @@ const MAP: &[(&str, &[&str])] = &[
     // The operator's program.
     (
         "operator",
-        &["calendly", "deliveries", "domain", "endpoints", "engine", "http-client", "notify", "runtime", "store"],
+        &[
+            "calendly",
+            "connecting",
+            "deliveries",
+            "domain",
+            "endpoints",
+            "engine",
+            "http-client",
+            "notify",
+            "runtime",
+            "store",
+        ],
     ),
 ];
 
@@ -201,7 +219,8 @@ fn each_client_library_is_used_by_its_adapters_only() {
         ("aws-sdk-scheduler", &["one-shot", "operator"]),
         ("aws-sdk-sesv2", &["notify"]),
         ("aws-sdk-sqs", &["delivery-world", "operator", "runtime", "webhook", "world"]),
-        ("aws-sdk-secretsmanager", &["operator", "runtime", "webhook", "world"]),
+        ("aws-sdk-lambda", &["calendly"]),
+        ("aws-sdk-secretsmanager", &["admin", "connecting", "operator", "runtime", "webhook", "world"]),
     ] {
         for (member, _) in MAP.iter().filter(|(member, _)| !adapters.contains(member)) {
             assert!(!graph.needs(member).contains(library), "{member} uses {library}");

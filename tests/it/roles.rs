@@ -26,6 +26,7 @@ const NOT_DONE: &[(&str, &str, &str)] = &[
     ("schedule", "ses:SendEmail", "it sends no messages"),
     ("schedule", "ses:SendRawEmail", "it sends no messages"),
     ("admin", "dynamodb:ConditionCheckItem", "only decisions about bookings have conditions on rows that stay"),
+    ("admin", "lambda:InvokeFunction", "it hands out the tokens of logins itself"),
     ("admin", "iam:PassRole", "it makes no schedules: its only delay is 10 seconds"),
     ("admin", "scheduler:CreateSchedule", "it makes no schedules: its only delay is 10 seconds"),
     ("admin", "scheduler:DeleteSchedule", "it makes no schedules: its only delay is 10 seconds"),
@@ -102,6 +103,7 @@ fn permissions(service: &str, operation: &str) -> Vec<String> {
     match (service, operation) {
         // Its items need theirs.
         ("dynamodb", "transact_write_items" | "transact_get_items") => Vec::new(),
+        ("lambda", "invoke") => vec!["lambda:InvokeFunction".to_owned()],
         ("scheduler", "create_schedule") => vec!["scheduler:CreateSchedule".to_owned(), "iam:PassRole".to_owned()],
         // Which of them depends on the content.
         ("ses", "send_email") => vec!["ses:SendEmail".to_owned(), "ses:SendRawEmail".to_owned()],

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::settings::{Provider, Template};
 use domain::{
-    Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, Message,
-    Metadata, Outcome, Private, Reason, Receipt, Settings, Token,
+    Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, LoginKind,
+    Message, Metadata, Outcome, Private, Reason, Receipt, Settings, Token,
 };
 use endpoints::{Endpoint, EndpointId, EndpointSecrets};
 use engine::{CallLimiter, EngineError, Invocation, PortError};
@@ -100,7 +100,8 @@ impl TestWorld {
             user: "https://api.calendly.com/users/M".to_owned(),
             subscription: "https://api.calendly.com/webhook_subscriptions/W".to_owned(),
         };
-        let connection = Connection::new(ConnectionName::default(), binding, at(now));
+        let connection =
+            Connection::new(ConnectionName::default(), at(now)).connected(LoginKind::PersonalToken, binding);
         fake.state.borrow_mut().connections.insert(ConnectionName::default(), connection);
         Self { fake, delivers_twice: false }
     }

@@ -1,6 +1,7 @@
 //! The admin function: its operations, and what they have in common.
 
 use api::{AdminCall, Call, Function, Refusal, Why};
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use deliveries::{DeliveryQueue, DeliveryStore, Dispatcher, Limits, Ports as _};
 use domain::error_chain;
 use endpoints::{CONFIRMATION_PATH, Endpoint, EndpointId, TargetKind};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use wire::deliveries::Delivery;
 
+use crate::page::{CALLBACK_PATH, PageRequest, START_PATH};
 use crate::ports::Ports;
 
 /// The most endpoints of a connection.
@@ -42,11 +44,20 @@ impl<P: Ports> Admin<P> {
 
     /// Handles an invocation.
     pub async fn handle(&self, input: Input, deadline: Timestamp) -> Value {
-        if let Input::Http(request) = &input
-            && request.raw_path.as_deref() == Some(CONFIRMATION_PATH)
-        {
-            let method = request.request_context.http.method.as_str();
-            return self.confirmation_page(method, request.raw_query_string.as_deref(), deadline).await;
+        if let Input::Http(request) = &input {
+            let (path, query) = (request.raw_path.as_deref(), request.raw_query_string.as_deref());
+            let is_get = request.request_context.http.method.as_str() == "GET";
+            let cookies = cookies(request);
+            let page = PageRequest { query: query.unwrap_or_default(), cookies: &cookies };
+            match path {
+                Some(CONFIRMATION_PATH) => {
+                    let method = request.request_context.http.method.as_str();
+                    return self.confirmation_page(method, query, deadline).await;
+                }
+                Some(START_PATH) if is_get => return self.start_login(page).await,
+                Some(CALLBACK_PATH) if is_get => return self.end_login(page).await,
+                _ => {}
+            }
         }
         self.front
             .handle(input, deadline, async |context: &Context, call: &Call| self.perform(context, call).await)
@@ -79,6 +90,15 @@ impl<P: Ports> Admin<P> {
             AdminCall::EndpointEvents(request) => to_json(self.endpoint_events(context, request).await?),
             AdminCall::WebhookKeys(_) => to_json(self.webhook_keys(context).await?),
             AdminCall::RotateWebhookKey(_) => to_json(self.rotate_webhook_key(context).await?),
+            AdminCall::CreateConnection(request) => to_json(self.create_connection(context, request).await?),
+            AdminCall::ListConnections(_) => to_json(self.list_connections().await?),
+            AdminCall::Connection(_) => to_json(self.connection(context).await?),
+            AdminCall::UpdateConnection(request) => to_json(self.update_connection(context, request).await?),
+            AdminCall::CalendlyLogin(_) => to_json(self.calendly_login(context).await?),
+            AdminCall::RotateSigningKey(request) => to_json(self.rotate_signing_key(context, request).await?),
+            AdminCall::DisableConnection(_) => to_json(self.disable_connection(context).await?),
+            AdminCall::EnableConnection(_) => to_json(self.enable_connection(context).await?),
+            AdminCall::DeleteConnection(_) => to_json(self.delete_connection(context).await?),
         }
     }
 
@@ -138,6 +158,12 @@ impl<P: Ports> Admin<P> {
         }
         Err(unavailable(PortError::unavailable("other functions repeatedly changed the endpoint")))
     }
+}
+
+/// Returns the cookies of a request. API Gateway passes them apart from the headers.
+fn cookies(request: &ApiGatewayV2httpRequest) -> Vec<String> {
+    let headers = request.headers.get_all("cookie").iter().filter_map(|it| it.to_str().ok()).map(str::to_owned);
+    request.cookies.clone().unwrap_or_default().into_iter().chain(headers).collect()
 }
 
 /// Returns the refusal for an error of a port.

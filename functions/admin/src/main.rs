@@ -1,24 +1,91 @@
 //! The admin function: customers' systems call it over HTTP with a key, or it is invoked directly by IAM.
 
-use admin::{Admin, Ports, find_token_owner};
+use admin::{Admin, CalendlyService, Documents, Grants, Ports, find_token_owner};
+use connecting::{SecretKind, SecretStore};
 use deliveries::Ports as _;
 use delivery_world::AwsDeliveries;
 use domain::{ConnectionName, Settings};
 use egress::AddressPolicy;
-use engine::{ApiStore, Clock, PortError, Store};
+use engine::{ApiStore, Clock, CommitError, PortError, Store};
 use front::{Input, TokenOwner};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use oauth::{Grant, GrantStore, Pause};
 use runtime::aws::{self, Timeouts};
 use runtime::config::{AdminConfig, Environment};
-use runtime::{ApiKeys, SecretError, Secrets, telemetry};
+use runtime::{ApiKeys, CalendlyApp, SecretError, Secrets, SystemClock, telemetry};
+use serde_json::{Map, Value};
 use signing::KeyRing;
+use store::SealedDocument;
+use wire::tokens::TOKENS_ALIAS;
 
 /// The real ports of this function.
 struct AwsPorts {
     deliveries: AwsDeliveries,
     secrets: Secrets,
+    secrets_manager: aws_sdk_secretsmanager::Client,
+    secret_prefix: String,
+    calendly: CalendlyService,
+    clock: RealClock,
     public_url: Option<String>,
+}
+
+/// The machine's clock.
+struct RealClock(SystemClock);
+
+impl Clock for RealClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+impl Pause for RealClock {
+    async fn pause(&self, time: SignedDuration) {
+        tokio::time::sleep(time.unsigned_abs()).await;
+    }
+}
+
+/// Names a grant in the encryption.
+const GRANT_CONTEXT: &str = "calendly.login";
+
+impl GrantStore for AwsPorts {
+    async fn load_grant(&self, connection: &ConnectionName) -> Result<Option<(Grant, u64)>, PortError> {
+        let stored = self.deliveries.store().load_sealed(connection, SealedDocument::CalendlyGrant).await?;
+        let Some((sealed, revision)) = stored else { return Ok(None) };
+        let opened = self.deliveries.vault().open_text(connection, GRANT_CONTEXT, &sealed).await?;
+        let grant = serde_json::from_slice(&opened);
+        Ok(Some((grant.map_err(|_| PortError::unreadable("the tokens of a login are malformed"))?, revision)))
+    }
+
+    async fn write_grant(&self, connection: &ConnectionName, grant: &Grant, revision: u64) -> Result<(), CommitError> {
+        let text = serde_json::to_vec(grant);
+        let text = text.map_err(|_| PortError::unreadable("the tokens of a login cannot be written"))?;
+        let sealed = self.deliveries.vault().seal_text(connection, GRANT_CONTEXT, &text).await?;
+        self.deliveries.store().write_sealed(connection, SealedDocument::CalendlyGrant, &sealed, revision).await
+    }
+}
+
+impl Grants for AwsPorts {
+    async fn delete_grant(&self, connection: &ConnectionName) -> Result<(), PortError> {
+        self.deliveries.store().delete_sealed(connection, SealedDocument::CalendlyGrant).await
+    }
+}
+
+/// A connection's secrets in Secrets Manager.
+struct StoredDocuments(SecretStore);
+
+impl Documents for StoredDocuments {
+    async fn read(&self, kind: SecretKind) -> Result<Map<String, Value>, PortError> {
+        self.0.read(kind).await.map_err(|error| PortError::unavailable(error.to_string()))
+    }
+
+    async fn write(&self, kind: SecretKind, document: &Map<String, Value>) -> Result<(), PortError> {
+        self.0.write(kind, document).await.map_err(|error| PortError::unavailable(error.to_string()))
+    }
+
+    async fn delete(&self, kind: SecretKind) -> Result<(), PortError> {
+        self.0.delete(kind).await.map_err(|error| PortError::unavailable(error.to_string()))
+    }
 }
 
 impl front::Ports for AwsPorts {
@@ -57,6 +124,34 @@ impl front::Ports for AwsPorts {
 
 impl Ports for AwsPorts {
     type Deliveries = AwsDeliveries;
+    type Connections = store::Table;
+    type Grants = Self;
+    type Documents = StoredDocuments;
+    type Clock = RealClock;
+
+    fn connections(&self) -> &store::Table {
+        self.deliveries.store()
+    }
+
+    fn grants(&self) -> &Self {
+        self
+    }
+
+    fn documents(&self, connection: &ConnectionName) -> StoredDocuments {
+        StoredDocuments(SecretStore::new(self.secrets_manager.clone(), self.secret_prefix.clone(), connection))
+    }
+
+    fn clock(&self) -> &RealClock {
+        &self.clock
+    }
+
+    fn calendly(&self) -> &CalendlyService {
+        &self.calendly
+    }
+
+    async fn calendly_app(&self) -> Result<CalendlyApp, SecretError> {
+        self.secrets.calendly_app().await
+    }
 
     fn deliveries(&self) -> &AwsDeliveries {
         &self.deliveries
@@ -100,6 +195,14 @@ impl Ports for AwsPorts {
         self.deliveries.store().put_hold(connection, &format!("setup-{digest}"), document, expires).await
     }
 
+    async fn take_setup_token(
+        &self,
+        connection: &ConnectionName,
+        digest: &str,
+    ) -> Result<Option<(String, Timestamp)>, PortError> {
+        self.deliveries.store().take_hold(connection, &format!("setup-{digest}")).await
+    }
+
     async fn load_setup_token(
         &self,
         connection: &ConnectionName,
@@ -114,14 +217,32 @@ async fn main() -> Result<(), Error> {
     let config = AdminConfig::read(Environment::process())?;
     telemetry::start(config.deliveries.log_level, &config.deliveries.function_name);
     let deliveries = AwsDeliveries::connect(&config.deliveries).await?;
-    let secrets = Secrets::connect(&aws::config(Timeouts::STEADY).await, config.secret_prefix);
-    let admin = Admin::new(AwsPorts { deliveries, secrets, public_url: config.public_url });
+    let secrets_manager = aws_sdk_secretsmanager::Client::new(&aws::config(Timeouts::STEADY).await);
+    let calendly = CalendlyService {
+        client: http_client::client()?,
+        api_url: config.calendly_api_url,
+        auth_url: config.calendly_auth_url,
+    };
+    let admin = Admin::new(AwsPorts {
+        deliveries,
+        secrets: Secrets::new(secrets_manager.clone(), config.secret_prefix.clone()),
+        secrets_manager,
+        secret_prefix: config.secret_prefix,
+        calendly,
+        clock: RealClock(SystemClock),
+        public_url: config.public_url,
+    });
     // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
     admin.warm().await;
     let admin = &admin;
-    run(service_fn(move |event: LambdaEvent<Input>| async move {
+    run(service_fn(move |event: LambdaEvent<Value>| async move {
+        // The roles of other functions permit this alias only.
+        if event.context.invoked_function_arn.ends_with(&format!(":{TOKENS_ALIAS}")) {
+            return Ok(admin.handle_token_request(event.payload).await);
+        }
         let deadline = batch::deadline(event.context.deadline);
-        Ok::<_, Error>(admin.handle(event.payload, deadline).await)
+        let input: Input = serde_json::from_value(event.payload)?;
+        Ok::<_, Error>(admin.handle(input, deadline).await)
     }))
     .await
 }

@@ -1,12 +1,58 @@
 //! The ports of the admin function.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
+use calendly::{Account, App};
+use connecting::SecretKind;
 use deliveries::{EndpointStore, Seal};
-use domain::ConnectionName;
+use domain::{ConnectionName, Private};
 use egress::AddressPolicy;
-use engine::PortError;
+use engine::{Clock, Connections, PortError};
 use jiff::Timestamp;
+use oauth::{GrantStore, Pause};
+use runtime::{CalendlyApp, SecretError};
+use serde_json::{Map, Value};
 use signing::KeyRing;
+
+/// The stored grants of logins.
+pub trait Grants: GrantStore {
+    /// Deletes a connection's grant. One that does not exist is a success.
+    async fn delete_grant(&self, connection: &ConnectionName) -> Result<(), PortError>;
+}
+
+/// The secrets of one connection.
+pub trait Documents {
+    /// Reads a secret's document; empty if there is none.
+    async fn read(&self, kind: SecretKind) -> Result<Map<String, Value>, PortError>;
+
+    /// Writes a secret's document.
+    async fn write(&self, kind: SecretKind, document: &Map<String, Value>) -> Result<(), PortError>;
+
+    /// Deletes a secret. One that does not exist is a success.
+    async fn delete(&self, kind: SecretKind) -> Result<(), PortError>;
+}
+
+/// Where Calendly is, and the client that calls it.
+#[derive(Clone, Debug)]
+pub struct CalendlyService {
+    /// The HTTP client.
+    pub client: calendly::Client,
+    /// The base URL of its API, without a trailing slash.
+    pub api_url: String,
+    /// The base URL of its logins, without a trailing slash.
+    pub auth_url: String,
+}
+
+impl CalendlyService {
+    /// Returns an account by its token.
+    pub(crate) fn account(&self, token: Private<String>) -> Account {
+        Account::new(self.client.clone(), &self.api_url, token)
+    }
+
+    /// Returns our OAuth app.
+    pub(crate) fn app(&self, app: &CalendlyApp) -> App {
+        App::new(self.client.clone(), &self.auth_url, &app.client_id, app.client_secret.clone())
+    }
+}
 
 /// The ports of the admin function, in addition to those that [`front::Front`] needs.
 pub trait Ports: front::Ports {
@@ -15,6 +61,33 @@ pub trait Ports: front::Ports {
 
     /// Returns the ports of the deliveries.
     fn deliveries(&self) -> &Self::Deliveries;
+
+    /// The stored connections.
+    type Connections: Connections;
+    /// The stored grants.
+    type Grants: Grants;
+    /// The secrets of one connection.
+    type Documents: Documents;
+    /// The time.
+    type Clock: Clock + Pause;
+
+    /// Returns the connections.
+    fn connections(&self) -> &Self::Connections;
+
+    /// Returns the grants.
+    fn grants(&self) -> &Self::Grants;
+
+    /// Returns the secrets of a connection.
+    fn documents(&self, connection: &ConnectionName) -> Self::Documents;
+
+    /// Returns the clock.
+    fn clock(&self) -> &Self::Clock;
+
+    /// Returns where Calendly is.
+    fn calendly(&self) -> &CalendlyService;
+
+    /// Reads our OAuth app at Calendly.
+    async fn calendly_app(&self) -> Result<CalendlyApp, SecretError>;
 
     /// Returns which addresses a URL may lead to.
     fn address_policy(&self) -> &AddressPolicy;
@@ -42,6 +115,13 @@ pub trait Ports: front::Ports {
         document: &str,
         expires: Timestamp,
     ) -> Result<(), PortError>;
+
+    /// Reads the document of a token and its expiry, and deletes it. Of two calls at the same time, one gets it.
+    async fn take_setup_token(
+        &self,
+        connection: &ConnectionName,
+        digest: &str,
+    ) -> Result<Option<(String, Timestamp)>, PortError>;
 
     /// Reads the document of a setup token and its expiry. It may be readable for some time after that.
     async fn load_setup_token(

@@ -17,6 +17,12 @@ const SETUP: &str = "vst";
 /// Begins the token that confirms an address.
 const CONFIRMATION: &str = "vet";
 
+/// Begins the ticket of a link to log in to Calendly.
+const LOGIN_TICKET: &str = "vlt";
+
+/// Begins the state of a login.
+const LOGIN_STATE: &str = "vls";
+
 /// Returns the catch-up token of an endpoint: `vct.<connection>.<endpoint>.<random>`.
 pub(crate) fn catch_up_token(connection: &ConnectionName, endpoint: &EndpointId, random: [u8; 32]) -> String {
     format!("{CATCH_UP}.{connection}.{endpoint}.{}", hex::encode(random))
@@ -30,6 +36,32 @@ pub(crate) fn setup_token(connection: &ConnectionName, random: [u8; 32]) -> Stri
 /// Returns a token that confirms the address of an endpoint: `vet.<connection>.<endpoint>.<random>`.
 pub(crate) fn confirmation_token(connection: &ConnectionName, endpoint: &EndpointId, random: [u8; 32]) -> String {
     format!("{CONFIRMATION}.{connection}.{endpoint}.{}", hex::encode(random))
+}
+
+/// Returns the ticket of a link to log in: `vlt.<connection>.<random>`.
+pub(crate) fn login_ticket(connection: &ConnectionName, random: [u8; 32]) -> String {
+    format!("{LOGIN_TICKET}.{connection}.{}", hex::encode(random))
+}
+
+/// Returns the connection that the ticket of a link names.
+pub(crate) fn parse_login_ticket(ticket: &str) -> Option<ConnectionName> {
+    parse_named(ticket, LOGIN_TICKET)
+}
+
+/// Returns the state of a login: `vls.<connection>.<random>`.
+pub(crate) fn login_state(connection: &ConnectionName, random: &str) -> String {
+    format!("{LOGIN_STATE}.{connection}.{random}")
+}
+
+/// Returns the connection that the state of a login names.
+pub(crate) fn parse_login_state(state: &str) -> Option<ConnectionName> {
+    parse_named(state, LOGIN_STATE)
+}
+
+fn parse_named(token: &str, kind: &str) -> Option<ConnectionName> {
+    let parts: Vec<_> = token.split('.').collect();
+    let [found, connection, _] = parts.as_slice() else { return None };
+    (*found == kind).then(|| ConnectionName::parse(connection)).flatten()
 }
 
 /// Returns the endpoint that a token of an address names.

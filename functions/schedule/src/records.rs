@@ -244,9 +244,10 @@ fn missing() -> SubscriptionView {
 fn connection_problem(connection: Option<&Connection>) -> Option<String> {
     let text = match connection.map(|it| it.status) {
         Some(ConnectionStatus::Active) => return None,
+        Some(ConnectionStatus::AwaitingLogin) => "No Calendly account is connected yet.",
         Some(ConnectionStatus::Disabled) => "The connection is switched off.",
         Some(ConnectionStatus::NeedsReconnect) => {
-            "Calendly no longer accepts the connection's token: run make connect with a new one."
+            "Calendly no longer accepts the connection's login or token: connect it again."
         }
         None => "The connection is not stored: run make connect.",
     };

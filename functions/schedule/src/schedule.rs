@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Call, Function, Refusal, ScheduleCall, Why};
+use api::{Access, Call, Function, Refusal, ScheduleCall, Why};
 use domain::scheduling::Catalog;
 use engine::{ApiStore, CalendlyAccount, CallLimiter, Connections, Invocation, PortError, World};
 use front::{Context, Front, Input, to_json};
@@ -72,6 +72,10 @@ impl<P: Ports> Schedule<P> {
     }
 
     async fn perform(&self, context: &Context, call: &Call) -> Result<Value, Refusal> {
+        let acts = matches!(call.operation().route().access, Access::Book | Access::Change);
+        if acts && context.settings.is_disabled {
+            return Err(Refusal::new(Why::ConnectionDisabled, "The connection is switched off."));
+        }
         let Call::Schedule(call) = call else { return Err(Refusal::new(Why::NotFound, "There is nothing here.")) };
         match call {
             ScheduleCall::EventTypes(request) => to_json(self.event_types(context, request).await?),

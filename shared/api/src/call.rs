@@ -10,6 +10,10 @@ use crate::answer::{
     AvailabilityView, BookAnswer, BookingView, BusyView, CancelView, EventTypesView, HoldView, LinkView, MeView,
     MessagesView, MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView, UpcomingAnswer,
 };
+use crate::connection_answer::{ConnectionView, ConnectionsView, LoginLinkView};
+use crate::connection_request::{
+    ConnectionIdRequest, CreateConnectionRequest, RotateSigningKeyRequest, UpdateConnectionRequest,
+};
 use crate::endpoint_answer::{
     AllStatisticsView, AttemptsView, CatchUpView, CreatedEndpointView, DoneView, EndpointView, EndpointsView, FeedView,
     PostedEventsView, RotatedSecretView, SetupTokenView, SetupView, StatisticsView, TestView, UpdatedEndpointView,
@@ -89,6 +93,8 @@ pub enum Access {
     Events,
     /// An API key with the scope [`Scope::Admin`].
     Admin,
+    /// An API key with the scope [`Scope::Connections`].
+    Connections,
     /// The catch-up token of an endpoint. It opens nothing else.
     CatchUpToken,
     /// Nothing: the answer is public, or the input proves who calls.
@@ -104,6 +110,7 @@ impl Access {
             Self::Change => Some(Scope::Change),
             Self::Events => Some(Scope::Events),
             Self::Admin => Some(Scope::Admin),
+            Self::Connections => Some(Scope::Connections),
             Self::CatchUpToken | Self::Nothing => None,
         }
     }
@@ -113,7 +120,9 @@ impl Access {
         match self {
             Self::CatchUpToken => "catch-up token",
             Self::Nothing => "nothing",
-            Self::Read | Self::Book | Self::Change | Self::Events | Self::Admin => self.scope().map_or("", Scope::name),
+            Self::Read | Self::Book | Self::Change | Self::Events | Self::Admin | Self::Connections => {
+                self.scope().map_or("", Scope::name)
+            }
         }
     }
 }
@@ -519,6 +528,61 @@ operations! {
     /// have nothing to do. While a new key waits, another call changes nothing.
     RotateWebhookKey(Nothing) -> WebhookKeysView =
         "rotate_webhook_key" Post "/api/endpoints/rotate-webhook-key" needs Admin [] refuses [];
+
+    /// Creates a connection: a customer's Calendly account.
+    ///
+    /// With a personal access token in `credentials`, the account is connected at once, and its webhook subscription is
+    /// made. Without one, give the link of `calendly_login` to the customer. A repeated call changes nothing. It also
+    /// connects an account again; an account of another organization is refused.
+    CreateConnection(CreateConnectionRequest) -> ConnectionView =
+        "create_connection" Post "/api/connections" needs Connections []
+        refuses [AccountRefused CalendlyUnavailable];
+
+    /// Lists the connections of the stack.
+    ListConnections(Nothing) -> ConnectionsView =
+        "list_connections" Get "/api/connections" needs Connections [] refuses [];
+
+    /// Returns a connection.
+    Connection(ConnectionIdRequest) -> ConnectionView =
+        "connection" Get "/api/connections/{connection}" needs Admin [] refuses [ConnectionUnknown];
+
+    /// Replaces keys of Calendly and the providers.
+    ///
+    /// A new `calendly_token` connects the account again.
+    UpdateConnection(UpdateConnectionRequest) -> ConnectionView =
+        "update_connection" Patch "/api/connections/{connection}" needs Admin []
+        refuses [ConnectionUnknown AccountRefused CalendlyUnavailable];
+
+    /// Makes a link with which the customer logs in to Calendly, for the first time or again.
+    ///
+    /// It works once, for ten minutes.
+    CalendlyLogin(ConnectionIdRequest) -> LoginLinkView =
+        "calendly_login" Post "/api/connections/{connection}/calendly-login" needs Admin []
+        refuses [ConnectionUnknown LoginUnavailable];
+
+    /// Makes a new webhook subscription with a new signing key, and deletes the old one.
+    ///
+    /// Webhooks that are on their way are still accepted.
+    RotateSigningKey(RotateSigningKeyRequest) -> ConnectionView =
+        "rotate_signing_key" Post "/api/connections/{connection}/rotate-signing-key" needs Admin []
+        refuses [ConnectionUnknown AccountRefused CalendlyUnavailable];
+
+    /// Switches a connection off.
+    ///
+    /// What happens at Calendly is still recorded. Nothing is sent or booked.
+    DisableConnection(ConnectionIdRequest) -> ConnectionView =
+        "disable_connection" Post "/api/connections/{connection}/disable" needs Admin [] refuses [ConnectionUnknown];
+
+    /// Switches a connection on again.
+    EnableConnection(ConnectionIdRequest) -> ConnectionView =
+        "enable_connection" Post "/api/connections/{connection}/enable" needs Admin [] refuses [ConnectionUnknown];
+
+    /// Deletes a connection: its webhook subscription, its login, its keys and its endpoints.
+    ///
+    /// Its bookings expire by themselves.
+    DeleteConnection(ConnectionIdRequest) -> DoneView =
+        "delete_connection" Delete "/api/connections/{connection}" needs Connections []
+        refuses [ConnectionUnknown CalendlyUnavailable];
 }
 
 impl Route {

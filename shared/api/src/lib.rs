@@ -7,6 +7,8 @@
 
 pub mod answer;
 pub mod call;
+pub mod connection_answer;
+pub mod connection_request;
 pub mod endpoint_answer;
 pub mod endpoint_request;
 pub mod openapi;

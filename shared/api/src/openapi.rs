@@ -81,7 +81,7 @@ fn operation(route: &Route, body: Option<Value>, answer: &Value, refusal: &Value
     match route.access {
         Access::CatchUpToken => operation["security"] = json!([{ "catchUpToken": [] }]),
         Access::Nothing => operation["security"] = json!([]),
-        Access::Read | Access::Book | Access::Change | Access::Events | Access::Admin => {}
+        Access::Read | Access::Book | Access::Change | Access::Events | Access::Admin | Access::Connections => {}
     }
     if let Some(schema) = body {
         let is_required = route

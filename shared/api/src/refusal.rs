@@ -209,6 +209,17 @@ refusals! {
     };
     /// The endpoint got no such delivery: list its deliveries with `attempts` and use an id from that list.
     DeliveryUnknown = "delivery_unknown" 404 Caller;
+    /// The connection does not exist, or the key is another connection's.
+    ConnectionUnknown = "connection_unknown" 404 Caller;
+    /// The Calendly account cannot be connected: `problems` says why, and what to do.
+    AccountRefused = "account_refused" 422 Caller {
+        /// Each problem.
+        problems: Vec<String>,
+    };
+    /// The stack has no OAuth app: its operator must store one, or use a personal access token.
+    LoginUnavailable = "login_unavailable" 409 Caller;
+    /// The connection is switched off: its operator can switch it on.
+    ConnectionDisabled = "connection_disabled" 409 Caller;
     /// The setup token is not known, was used, or is older than an hour: make a new one.
     SetupTokenInvalid = "setup_token_invalid" 410 Caller;
     /// Calendly does not answer: make the same call again after `retryAfterSeconds`.
@@ -443,6 +454,10 @@ mod tests {
             EndpointInactive { status: "disabled".to_owned() },
             TooManyEndpoints { most: 50 },
             DeliveryUnknown,
+            ConnectionUnknown,
+            AccountRefused { problems: Vec::new() },
+            LoginUnavailable,
+            ConnectionDisabled,
             SetupTokenInvalid,
             CalendlyUnavailable,
             CalendlyRefused,
@@ -483,6 +498,10 @@ mod tests {
                 "endpoint_inactive",
                 "too_many_endpoints",
                 "delivery_unknown",
+                "connection_unknown",
+                "account_refused",
+                "login_unavailable",
+                "connection_disabled",
                 "setup_token_invalid",
                 "calendly_unavailable",
                 "calendly_refused",

@@ -193,6 +193,33 @@ fn every_operation_is_the_same_call_over_http_and_directly() {
             json!({ "endpoint": "crm", "after": 7 }),
         ),
         ("POST", "/api/endpoints/rotate-webhook-key", Value::Null, "rotate_webhook_key", json!({})),
+        ("POST", "/api/connections", json!({ "id": "acme" }), "create_connection", json!({ "id": "acme" })),
+        ("GET", "/api/connections", Value::Null, "list_connections", json!({})),
+        ("GET", "/api/connections/acme", Value::Null, "connection", json!({ "connection": "acme" })),
+        (
+            "PATCH",
+            "/api/connections/acme",
+            json!({ "credentials": { "vai_api_key": "v" } }),
+            "update_connection",
+            json!({ "connection": "acme", "credentials": { "vai_api_key": "v" } }),
+        ),
+        (
+            "POST",
+            "/api/connections/acme/calendly-login",
+            Value::Null,
+            "calendly_login",
+            json!({ "connection": "acme" }),
+        ),
+        (
+            "POST",
+            "/api/connections/acme/rotate-signing-key",
+            json!({}),
+            "rotate_signing_key",
+            json!({ "connection": "acme" }),
+        ),
+        ("POST", "/api/connections/acme/disable", Value::Null, "disable_connection", json!({ "connection": "acme" })),
+        ("POST", "/api/connections/acme/enable", Value::Null, "enable_connection", json!({ "connection": "acme" })),
+        ("DELETE", "/api/connections/acme", Value::Null, "delete_connection", json!({ "connection": "acme" })),
         ("GET", "/.well-known/webhook-keys/acme", Value::Null, "webhook_keys", json!({ "connection": "acme" })),
     ];
     let mut reached = BTreeSet::new();

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::error::{Error, reset_seconds};
+use crate::logins::Source;
 use crate::user::User;
 
 /// The largest page that Calendly returns.
@@ -63,6 +64,8 @@ pub struct Account {
     pub(crate) client: Client,
     pub(crate) base_url: String,
     pub(crate) token: Private<String>,
+    /// Where its token is from.
+    pub(crate) source: Source,
     /// The deadline of all its calls together, if they have one.
     pub(crate) deadline: Option<Instant>,
 }
@@ -70,7 +73,7 @@ pub struct Account {
 impl Account {
     /// `base_url` has no trailing slash.
     pub fn new(client: Client, base_url: impl Into<String>, token: Private<String>) -> Self {
-        Self { client, base_url: base_url.into(), token, deadline: None }
+        Self { client, base_url: base_url.into(), token, source: Source::Given, deadline: None }
     }
 
     /// Returns the same account, with a deadline for all calls from now on together.
@@ -148,6 +151,25 @@ impl Account {
         params: &[(&str, &str)],
         body: Option<&impl Serialize>,
     ) -> Result<Answer, Error> {
+        let refused = match self.call_with(&self.token, method.clone(), path, params, body).await {
+            Err(refused @ Error::Refused { status: 401, .. }) => refused,
+            answer => return answer,
+        };
+        // Calendly did nothing. A login's token may have been revoked or refreshed meanwhile.
+        match self.source.replace(&self.token).await? {
+            Some(token) => self.call_with(&token, method, path, params, body).await,
+            None => Err(refused),
+        }
+    }
+
+    async fn call_with(
+        &self,
+        token: &Private<String>,
+        method: Method,
+        path: &str,
+        params: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+    ) -> Result<Answer, Error> {
         let mut url =
             Url::parse(&format!("{}{path}", self.base_url)).map_err(|_| Error::Unsent("the URL is invalid"))?;
         if !params.is_empty() {
@@ -157,7 +179,7 @@ impl Account {
         if timeout.is_zero() {
             return Err(Error::Unsent("no time was left"));
         }
-        let mut request = self.client.request(method, url).timeout(timeout).bearer_auth(self.token.expose());
+        let mut request = self.client.request(method, url).timeout(timeout).bearer_auth(token.expose());
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -153,6 +153,9 @@ fn outcome_of_error(error: &Error) -> BookOutcome {
         ErrorClass::Misconfigured => {
             BookOutcome::Refused { reason: Reason::Misconfigured, detail, parameters: Vec::new() }
         }
+        ErrorClass::NotSent(reason @ Reason::NeedsReconnect) => {
+            BookOutcome::Refused { reason, detail, parameters: Vec::new() }
+        }
         ErrorClass::Refused | ErrorClass::NotFound => {
             BookOutcome::Refused { reason: Reason::ProviderRefused, detail, parameters: error.parameters() }
         }

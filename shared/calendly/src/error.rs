@@ -42,6 +42,9 @@ pub enum Error {
         /// Whether an operator must set it up; otherwise a retry may work.
         is_missing: bool,
     },
+    /// Calendly no longer accepts the connection's login or token. Nothing was done.
+    #[error("Calendly no longer accepts this connection's login: connect it again")]
+    NeedsReconnect,
     /// The request was not sent.
     #[error("Calendly could not be reached: {0}")]
     Unsent(&'static str),
@@ -113,7 +116,10 @@ impl Error {
 
     /// Whether the call certainly had no effect.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { status: 400..=499, .. } | Self::NoToken { .. } | Self::Unsent(_))
+        matches!(
+            self,
+            Self::Refused { status: 400..=499, .. } | Self::NoToken { .. } | Self::NeedsReconnect | Self::Unsent(_)
+        )
     }
 
     /// Whether the resource does not exist.
@@ -128,7 +134,7 @@ impl Error {
 
     /// Whether the token is invalid.
     pub fn is_unauthenticated(&self) -> bool {
-        matches!(self, Self::Refused { status: 401, .. })
+        matches!(self, Self::Refused { status: 401, .. } | Self::NeedsReconnect)
     }
 
     /// Whether the token may not do that, for any reason.
@@ -163,6 +169,7 @@ impl Error {
         match self {
             Self::NoToken { is_missing: true, .. } => ErrorClass::NotSent(Reason::Misconfigured),
             Self::NoToken { .. } | Self::Unsent(_) => ErrorClass::NotSent(Reason::Unreachable),
+            Self::NeedsReconnect => ErrorClass::NotSent(Reason::NeedsReconnect),
             Self::Unreachable(_) | Self::Unreadable(_) => ErrorClass::Unknown,
             Self::Refused { status, reset_seconds, .. } => match status {
                 // The client follows no redirects, so a redirect means a wrong base URL.
@@ -194,7 +201,9 @@ impl From<Error> for CalendlyError {
         match error.classify() {
             ErrorClass::NotFound => Self::NotFound,
             ErrorClass::Limited(seconds) => Self::Limited(seconds),
-            ErrorClass::Misconfigured | ErrorClass::Refused => Self::Refused(error.to_string()),
+            ErrorClass::Misconfigured | ErrorClass::Refused | ErrorClass::NotSent(Reason::NeedsReconnect) => {
+                Self::Refused(error.to_string())
+            }
             ErrorClass::NotSent(_) | ErrorClass::Unknown => Self::Unavailable(error.to_string()),
         }
     }
@@ -202,7 +211,10 @@ impl From<Error> for CalendlyError {
 
 impl From<Error> for PortError {
     fn from(error: Error) -> Self {
-        Self::unavailable(error.to_string())
+        match error {
+            Error::NeedsReconnect => Self::NeedsReconnect,
+            error => Self::unavailable(error.to_string()),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Calendly's REST API, as far as we call it.
 //!
 //! [`Rest`] implements the engine's ports with the connection's stored token. [`Account`] makes calls with one token;
-//! the operator uses it to set up and check a connection.
+//! the operator uses it to set up and check a connection. [`App`] logs people in and refreshes their tokens.
 //!
 //! The meaning of an answer depends on its status, its title and the codes of its details, never on its message, which
 //! changes. Only these and the names of parameters and scopes are logged or returned: a message may quote the person.
@@ -10,10 +10,12 @@
 
 mod account;
 mod account_port;
+mod app;
 mod booking;
 mod cancel;
 mod catalog;
 mod error;
+mod logins;
 mod meetings;
 mod original_form;
 mod owners;
@@ -28,7 +30,10 @@ mod user;
 mod fixtures;
 
 pub use account::Account;
+pub use app::{App, Granted, TokenRequestError};
 pub use error::{Error, Fault};
+pub use logins::LoginTokens;
+pub use reqwest::Client;
 pub use rest::Rest;
 pub use subscriptions::{EVENTS, Membership, Order, Subscription};
 pub use user::User;

@@ -14,6 +14,7 @@ use wire::calendly::parse_looked_up;
 
 use crate::account::Account;
 use crate::error::Error;
+use crate::logins::{LoginTokens, Source};
 use crate::owners::{Owners, Zones};
 use crate::paths::{InviteePath, user_path};
 use crate::user::User;
@@ -25,6 +26,7 @@ pub struct Rest {
     client: Client,
     base_url: String,
     secrets: Arc<Secrets>,
+    logins: Option<Arc<LoginTokens>>,
     owners: Arc<Owners>,
     zones: Arc<Zones>,
     /// The time-out of one method of a port, with all its calls.
@@ -32,29 +34,47 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// `base_url` has no trailing slash. Each connection has its own token.
+    /// `base_url` has no trailing slash. Each connection has its own personal token.
     pub fn new(client: Client, base_url: impl Into<String>, secrets: Arc<Secrets>) -> Self {
         Self {
             client,
             base_url: base_url.into(),
             secrets,
+            logins: None,
             owners: Arc::default(),
             zones: Arc::default(),
             timeout: CALL_TIMEOUT,
         }
     }
 
+    /// Connections without a personal token use the login of their owner.
+    #[must_use]
+    pub fn with_logins(self, logins: Arc<LoginTokens>) -> Self {
+        Self { logins: Some(logins), ..self }
+    }
+
     /// Returns the connection's account, for one method of a port.
     pub(crate) async fn account(&self, connection: &ConnectionName) -> Result<Account, Error> {
-        let providers = self.secrets.providers(connection).await.map_err(|error| Error::NoToken {
-            problem: error.to_string(),
-            is_missing: !matches!(error, SecretError::Unavailable { .. }),
-        })?;
-        let token = providers.calendly_token.ok_or_else(|| Error::NoToken {
-            problem: "the connection's secret has no Calendly token".to_owned(),
-            is_missing: true,
-        })?;
-        Ok(Account::new(self.client.clone(), &self.base_url, token).within(self.timeout))
+        let no_token = |problem: String, is_missing| Error::NoToken { problem, is_missing };
+        let personal = match (self.secrets.providers(connection).await, &self.logins) {
+            (Ok(providers), _) => providers.calendly_token,
+            // A login needs no secret of the connection.
+            (Err(SecretError::Unknown(_)), Some(_)) => None,
+            (Err(error), _) => {
+                return Err(no_token(error.to_string(), !matches!(error, SecretError::Unavailable { .. })));
+            }
+        };
+        let (token, source) = match (personal, &self.logins) {
+            (Some(token), Some(logins)) => (token, Source::Personal(Arc::clone(logins), connection.clone())),
+            (Some(token), None) => (token, Source::Given),
+            (None, Some(logins)) => {
+                let token = logins.token(connection, None).await?;
+                (token, Source::Login(Arc::clone(logins), connection.clone()))
+            }
+            (None, None) => return Err(no_token("the connection's secret has no Calendly token".to_owned(), true)),
+        };
+        let account = Account { source, ..Account::new(self.client.clone(), &self.base_url, token) };
+        Ok(account.within(self.timeout))
     }
 
     /// Returns the owner of the account, from the cache or from Calendly.

@@ -66,13 +66,15 @@ impl Subscription {
     }
 }
 
-/// A subscription to create, for the whole organization and for [`EVENTS`].
+/// A subscription to create, for [`EVENTS`].
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
     /// The URL to deliver to. Calendly allows one subscription for each URL.
     pub url: &'a str,
     /// The organization.
     pub organization: &'a str,
+    /// The user whose bookings it is for; `None` for the whole organization, which needs an owner or admin.
+    pub user: Option<&'a str>,
     /// The key that signs deliveries. Calendly never returns it.
     pub signing_key: &'a Private<String>,
 }
@@ -104,6 +106,15 @@ impl Account {
         )
     }
 
+    /// Lists the subscriptions to one user's bookings.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn subscriptions_of_user(&self, organization: &str, user: &str) -> Result<Vec<Subscription>, Error> {
+        let params = [("organization", organization), ("user", user), ("scope", "user")];
+        parse_all(self.list("/webhook_subscriptions", &params).await?)
+    }
+
     /// Creates a subscription.
     ///
     /// # Errors
@@ -114,6 +125,8 @@ impl Account {
             url: &'a str,
             events: [&'static str; EVENTS.len()],
             organization: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            user: Option<&'a str>,
             scope: &'static str,
             signing_key: &'a str,
         }
@@ -121,7 +134,8 @@ impl Account {
             url: order.url,
             events: EVENTS,
             organization: order.organization,
-            scope: "organization",
+            user: order.user,
+            scope: if order.user.is_some() { "user" } else { "organization" },
             signing_key: order.signing_key.expose(),
         };
         self.post("/webhook_subscriptions", &body).await
@@ -235,7 +249,7 @@ mod tests {
             ("POST /webhook_subscriptions ", made(&subscription("S1"))),
             ("DELETE /webhook_subscriptions/S1 ", none()),
         ]);
-        let order = Order { url: URL, organization: ORGANIZATION, signing_key: &"key".into() };
+        let order = Order { url: URL, organization: ORGANIZATION, user: None, signing_key: &"key".into() };
         let created = account.subscribe(order).await.expect("a subscription");
         account.unsubscribe(&created.uri).await.expect("deleted");
         account.unsubscribe("https://api.calendly.com/webhook_subscriptions/gone").await.expect("nothing to delete");
@@ -247,7 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn refusals_are_classified() {
-        let order = Order { url: URL, organization: ORGANIZATION, signing_key: &"key".into() };
+        let order = Order { url: URL, organization: ORGANIZATION, user: None, signing_key: &"key".into() };
         let refusal = async |status: u16, body: Value| {
             let (account, _calendly) = account(vec![("POST ", Answer::json(status, body))]);
             account.subscribe(order).await.expect_err("a refusal")

@@ -97,7 +97,8 @@ impl<P: Ports> Dispatcher<'_, P> {
             }
             if slot.is_none() {
                 *slot = self.take_slot(key, &health, &taken).await?;
-                // One attempt at a time finds out whether the endpoint answers again. All other lanes wait for its result.
+                // One attempt at a time finds out whether the endpoint answers again. All other lanes wait for its
+                // result.
                 if slot.is_none() && health.is_probing(self.now()) {
                     return self.stall_lane(key, lane).await;
                 }

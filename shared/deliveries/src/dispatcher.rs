@@ -24,8 +24,8 @@ pub struct Limits {
     pub concurrency: u32,
     /// The most concurrent attempts to an endpoint whose last attempt failed.
     pub concurrency_when_failing: u32,
-    /// The most concurrent attempts to all endpoints of a connection. Each has an equal share of them and takes nothing of
-    /// the others'.
+    /// The most concurrent attempts to all endpoints of a connection. Each has an equal share of them and takes nothing
+    /// of the others'.
     pub concurrency_of_connection: u32,
     /// How much faster than written time passes for retries: 1 in production.
     pub speed: Speed,

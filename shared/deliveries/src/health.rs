@@ -13,8 +13,8 @@ use crate::ports::{DeliveryQueue, DeliveryStore, EventLog, Ports};
 /// While the breaker was opened and lanes have stalled, the endpoint is probed again after this time.
 const PROBE_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
-/// Stalled lanes are continued when an endpoint gets events again, and once more after this time: lanes may have stalled
-/// meanwhile, and the function may be killed before it sends the first message.
+/// Stalled lanes are continued when an endpoint gets events again, and once more after this time: lanes may have
+/// stalled meanwhile, and the function may be killed before it sends the first message.
 pub const RESUME_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Another function may write the health at the same time.
@@ -82,8 +82,8 @@ impl<P: Ports> Dispatcher<'_, P> {
             let Some(healthy) = health.after_success() else { return Ok(()) };
             let (now, was_open) = (self.now(), health.openings > 0);
             let resume = resume(connection, endpoint.id.as_str(), None);
-            // The breaker closes: every lane that has stalled continues. This is planned before the health is written, so
-            // that it is not lost when the function is killed.
+            // The breaker closes: every lane that has stalled continues. This is planned before the health is written,
+            // so that it is not lost when the function is killed.
             if was_open {
                 let again_at = now + RESUME_AGAIN_AFTER;
                 let parts = [connection.as_str(), endpoint.id.as_str(), &again_at.to_string()];
@@ -115,8 +115,8 @@ impl<P: Ports> Dispatcher<'_, P> {
         self.ports.queue().send_at(&name, &message, until, now).await
     }
 
-    /// Plans another probe of an endpoint whose breaker was opened, unless one is planned already. Many lanes may stall at
-    /// the same time: one of them plans it.
+    /// Plans another probe of an endpoint whose breaker was opened, unless one is planned already. Many lanes may stall
+    /// at the same time: one of them plans it.
     pub(crate) async fn ensure_probe(
         &self,
         connection: &ConnectionName,

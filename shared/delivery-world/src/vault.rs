@@ -11,7 +11,7 @@ use engine::{CommitError, PortError};
 use jiff::Timestamp;
 use sealing::{Sealed, Sealing};
 use signing::{KeyRing, SigningKeyPair};
-use store::Table;
+use store::{SealedDocument, Table};
 use tokio::time::Instant;
 
 /// The context of a connection's signing keys. An endpoint's id has no dot.
@@ -46,7 +46,7 @@ impl KmsVault {
         seed: [u8; 32],
         now: Timestamp,
     ) -> Result<(), PortError> {
-        if self.table.load_sealed_keys(connection).await?.is_some() {
+        if self.table.load_sealed(connection, SealedDocument::WebhookKeys).await?.is_some() {
             return Ok(());
         }
         match self.write_ring(connection, &KeyRing::default().rotate(now, seed), 0).await {
@@ -99,7 +99,9 @@ impl KmsVault {
 
     /// Reads a connection's keys with their revision.
     async fn load_ring(&self, connection: &ConnectionName) -> Result<Option<(KeyRing, u64)>, PortError> {
-        let Some((sealed, revision)) = self.table.load_sealed_keys(connection).await? else { return Ok(None) };
+        let Some((sealed, revision)) = self.table.load_sealed(connection, SealedDocument::WebhookKeys).await? else {
+            return Ok(None);
+        };
         let opened = self.open_text(connection, KEYS_CONTEXT, &sealed).await?;
         let ring = serde_json::from_slice(&opened);
         let ring = ring.map_err(|_| PortError::unreadable("the signing keys are malformed"))?;
@@ -111,19 +113,37 @@ impl KmsVault {
         let ring = serde_json::to_vec(ring);
         let ring = ring.map_err(|_| PortError::unreadable("the signing keys cannot be written"))?;
         let sealed = self.seal_text(connection, KEYS_CONTEXT, &ring).await?;
-        self.table.write_sealed_keys(connection, &sealed, revision).await?;
+        self.table.write_sealed(connection, SealedDocument::WebhookKeys, &sealed, revision).await?;
         self.rings.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
         Ok(())
     }
 
-    async fn seal_text(&self, connection: &ConnectionName, context: &str, text: &[u8]) -> Result<String, PortError> {
+    /// Seals a text for a connection and a context.
+    ///
+    /// # Errors
+    /// KMS gave no result.
+    pub async fn seal_text(
+        &self,
+        connection: &ConnectionName,
+        context: &str,
+        text: &[u8],
+    ) -> Result<String, PortError> {
         let sealed = self.sealing.seal(connection, context, text).await;
         let sealed =
             sealed.map_err(|error| PortError::unavailable_because("a secret could not be encrypted", error))?;
         Ok(sealed.as_text().to_owned())
     }
 
-    async fn open_text(&self, connection: &ConnectionName, context: &str, sealed: &str) -> Result<Vec<u8>, PortError> {
+    /// Opens a text that was sealed for the same connection and context.
+    ///
+    /// # Errors
+    /// It was not, or KMS gave no result.
+    pub async fn open_text(
+        &self,
+        connection: &ConnectionName,
+        context: &str,
+        sealed: &str,
+    ) -> Result<Vec<u8>, PortError> {
         let opened = self.sealing.open(connection, context, &Sealed::from_text(sealed)).await;
         opened.map_err(|error| PortError::unavailable_because("a secret could not be decrypted", error))
     }

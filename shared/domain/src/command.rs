@@ -217,6 +217,9 @@ pub struct Command {
     /// The number of times that its due time was moved out of quiet hours, or changed when it was reopened.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub postponed: u32,
+    /// The number of tries for which the connection had no login at Calendly. They do not count as tries that failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parked: u32,
     /// The providers that could not or would not send it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<Provider>,
@@ -233,6 +236,10 @@ pub struct Command {
     #[serde(skip)]
     pub revision: u64,
 }
+
+/// How long a command waits before it is tried again that needs a login at Calendly: SQS delays messages by at most
+/// this.
+const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
@@ -259,6 +266,7 @@ impl Command {
             state: State::Open,
             attempts: 0,
             postponed: 0,
+            parked: 0,
             passed_over: Vec::new(),
             to: None,
             delivery: None,
@@ -500,12 +508,32 @@ impl Command {
         seconds - fifth + offset
     }
 
+    /// Waits for somebody to connect again. The history has the first and the last of such tries.
+    fn park(mut self, now: Timestamp, detail: String) -> Self {
+        self.parked += 1;
+        self.not_before = Some(now + PARKED_FOR);
+        self.state = State::Open;
+        let is_parking = |note: &Note| note.what == Change::RetryPlanned && note.reason == Some(Reason::NeedsReconnect);
+        if let [.., first, claimed, last, _] = self.history.as_slice()
+            && is_parking(first)
+            && is_parking(last)
+            && claimed.what == Change::Claimed
+        {
+            self.history.truncate(self.history.len() - 3);
+            self = self.note(now, Change::Claimed, None, None);
+        }
+        self.note(now, Change::RetryPlanned, Some(Reason::NeedsReconnect), Some(detail))
+    }
+
     fn was_unknown_before(&self) -> bool {
         self.history.iter().any(|note| note.reason == Some(Reason::Unknown))
     }
 
     fn retry_later(mut self, now: Timestamp, reason: Reason, after_seconds: Option<u32>, detail: String) -> Self {
-        let Some(backoff) = self.action.retry_schedule().wait_after(self.attempts) else {
+        if reason == Reason::NeedsReconnect {
+            return self.park(now, detail);
+        }
+        let Some(backoff) = self.action.retry_schedule().wait_after(self.attempts.saturating_sub(self.parked)) else {
             // An earlier try may have worked. The failure of the last try must not hide that.
             let (state, reason) = if reason == Reason::Unknown || self.was_unknown_before() {
                 (State::Unknown, Reason::Unknown)

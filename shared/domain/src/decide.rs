@@ -297,10 +297,10 @@ fn position(state: BookingState<'_>) -> (u8, InviteeUri) {
 /// Returns whether a command was withdrawn for a reason that can end: settings, the host's no-show mark, or another try
 /// by the agent.
 fn may_be_reopened(row: &Command) -> bool {
-    use Reason::{CameAfterAll, EventTypeIgnored, SettingsChanged, TriedAgain};
+    use Reason::{CameAfterAll, ConnectionDisabled, EventTypeIgnored, SettingsChanged, TriedAgain};
     match row.state {
         State::Withdrawn { reason } | State::Withdrawing { reason } => {
-            matches!(reason, SettingsChanged | EventTypeIgnored | CameAfterAll | TriedAgain)
+            matches!(reason, SettingsChanged | EventTypeIgnored | ConnectionDisabled | CameAfterAll | TriedAgain)
         }
         _ => false,
     }
@@ -336,7 +336,9 @@ fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> O
         return None;
     }
     match planned.iter().find(|it| it.id == row.id).map(|it| &it.state) {
-        Some(State::Skipped { reason: Reason::EventTypeIgnored }) => return Some(Reason::EventTypeIgnored),
+        Some(State::Skipped { reason: reason @ (Reason::EventTypeIgnored | Reason::ConnectionDisabled) }) => {
+            return Some(*reason);
+        }
         Some(_) => return None,
         None => {}
     }

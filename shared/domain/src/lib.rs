@@ -32,7 +32,7 @@ mod timeline;
 
 pub use booking::{Booking, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
-pub use connection::{CalendlyBinding, Connection, ConnectionStatus};
+pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
 pub use decide::{
     CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, record_cancellation, record_feedback,
     record_request,

@@ -41,7 +41,7 @@ fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) ->
     let hour = at.map(|at| action.time_outside_quiet_hours(leg, at, settings, now));
     let skip = match (at, &hour) {
         _ if action == CalendlyAction::FetchMissingHalf.into() => None,
-        _ if !settings.acts_on(leg) => Some(Reason::EventTypeIgnored),
+        _ if !settings.acts_on(leg) => settings.reason_to_ignore(leg),
         (Some(at), _) if at <= now && !is_useful_late(&action) => Some(Reason::PastOffset),
         (_, Some(Err(reason))) => Some(*reason),
         _ => action.check(context).err(),

@@ -66,6 +66,8 @@ reasons! {
     TooLate = "too_late": "It came too late to be of use.";
     /// The settings exclude this event type.
     EventTypeIgnored = "event_type_ignored": "The settings say not to act on this event type.";
+    /// The operator has switched the connection off.
+    ConnectionDisabled = "connection_disabled": "The connection is switched off.";
     /// The meeting was canceled first.
     CanceledBeforeFire = "canceled_before_fire": "The meeting was canceled before its hour came.";
     /// The meeting was moved first.
@@ -86,6 +88,8 @@ reasons! {
     SharedEvent = "shared_event": "Others are in the same event: canceling it would cancel theirs too.";
     /// A person must check the provider's account or our settings.
     Misconfigured = "misconfigured": "The provider rejected our account or template: somebody must look at the settings.";
+    /// Calendly no longer accepts the connection's login or token.
+    NeedsReconnect = "needs_reconnect": "Calendly no longer accepts our login: somebody must connect again. It is tried until then.";
     /// The provider's rate limit was reached.
     RateLimited = "rate_limited": "The provider asked us to wait.";
     /// The provider could not be reached; nothing was sent.

@@ -14,13 +14,15 @@ pub enum Scope {
     Change,
     /// Report events.
     Events,
-    /// Manage endpoints and connections.
+    /// Manage endpoints, and the key's own connection.
     Admin,
+    /// Manage all connections of the stack. Only the operator of the stack should have it.
+    Connections,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Book, Self::Change, Self::Events, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Read, Self::Book, Self::Change, Self::Events, Self::Admin, Self::Connections];
 
     /// The scopes of a key that has no list of scopes: those that an agent needs.
     pub const DEFAULT: [Self; 3] = [Self::Read, Self::Book, Self::Change];
@@ -33,6 +35,7 @@ impl Scope {
             Self::Change => "change",
             Self::Events => "events",
             Self::Admin => "admin",
+            Self::Connections => "connections",
         }
     }
 

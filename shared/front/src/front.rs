@@ -6,7 +6,7 @@ use api::{
     read_value,
 };
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use domain::{ConnectionName, Settings, error_chain};
+use domain::{ConnectionName, Scope, Settings, error_chain};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -99,7 +99,7 @@ impl<P: Ports> Front<P> {
         let query = request.raw_query_string.as_deref().unwrap_or_default();
         let token = header("authorization").and_then(bearer_token);
         let access = Route::find(self.function, method, path).map(|route| route.access);
-        let (connection, endpoint, settings) = match access {
+        let (connection, endpoint, settings, manages_all) = match access {
             Ok(Access::Nothing) => {
                 let call = Call::from_http(self.function, method, path, query, &decode_body(request)?);
                 let call = call.map_err(refuse_route)?;
@@ -113,7 +113,7 @@ impl<P: Ports> Front<P> {
                 let settings = self.settings(&owner.connection).await?;
                 let name = format!("catch-up {} {}", owner.connection, owner.endpoint);
                 self.keys.use_permit(&self.ports, &name, &settings).await?;
-                (owner.connection, Some(owner.endpoint), settings)
+                (owner.connection, Some(owner.endpoint), settings, false)
             }
             Ok(_) | Err(_) => {
                 let key = Keys::authenticate(&self.ports, token).await?;
@@ -122,10 +122,24 @@ impl<P: Ports> Front<P> {
                 if let Some(scope) = access.ok().and_then(Access::scope) {
                     check_scope(&key, scope)?;
                 }
-                (key.connection, None, settings)
+                let manages_all = key.permits(Scope::Connections);
+                (key.connection, None, settings, manages_all)
             }
         };
         let call = Call::from_http(self.function, method, path, query, &decode_body(request)?).map_err(refuse_route)?;
+        let (connection, settings) =
+            match call.connection().map(|it| ConnectionName::parse(it).ok_or_else(connection_unknown)) {
+                Some(named) => match named? {
+                    named if named == connection => (connection, settings),
+                    // Which names exist is none of its business.
+                    _ if !manages_all => return Err(connection_unknown()),
+                    named => {
+                        let settings = self.settings(&named).await?;
+                        (named, settings)
+                    }
+                },
+                None => (connection, settings),
+            };
         let idempotency_key = header("idempotency-key").map(str::trim).filter(|it| !it.is_empty());
         if idempotency_key.is_some_and(|it| it.len() > LONGEST_KEY) {
             return Err(invalid(KEY_HEADER, "must be at most 255 characters long"));
@@ -203,6 +217,10 @@ impl<P: Ports> Front<P> {
 
 fn not_found() -> Refusal {
     Refusal::new(Why::NotFound, "There is nothing here.")
+}
+
+fn connection_unknown() -> Refusal {
+    Refusal::new(Why::ConnectionUnknown, "There is no such connection, or the key is another connection's.")
 }
 
 fn refuse_route(error: RouteError) -> Refusal {

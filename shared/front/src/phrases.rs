@@ -341,6 +341,10 @@ impl Locale {
             | Code::EndpointInactive
             | Code::TooManyEndpoints
             | Code::DeliveryUnknown
+            | Code::ConnectionUnknown
+            | Code::AccountRefused
+            | Code::LoginUnavailable
+            | Code::ConnectionDisabled
             | Code::SetupTokenInvalid
             | Code::PastTime => [
                 "Something is missing or wrong in what was asked.",

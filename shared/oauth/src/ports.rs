@@ -35,8 +35,8 @@ pub enum RefreshOutcome {
     Issued(Issued),
     /// Calendly does not accept the refresh token.
     InvalidGrant,
-    /// Calendly gave no tokens, and it can be asked again after this many seconds: it refused for another reason, was not
-    /// reached, or its answer was lost.
+    /// Calendly gave no tokens, and it can be asked again after this many seconds: it refused for another reason, was
+    /// not reached, or its answer was lost.
     NotNow {
         /// Seconds.
         seconds: u32,

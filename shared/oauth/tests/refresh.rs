@@ -199,8 +199,8 @@ impl Simulation {
         Function { future, sleeps_until, has_new_tokens }
     }
 
-    /// Asks again after up to 20 minutes; sometimes after hours, so that the token ends meanwhile. Often at the moment when
-    /// the other asks, too.
+    /// Asks again after up to 20 minutes; sometimes after hours, so that the token ends meanwhile. Often at the moment
+    /// when the other asks, too.
     fn plan(&mut self, index: usize) {
         let now = self.now();
         let seconds = if self.random(10) == 0 { 10_000 } else { 1_200 };

@@ -67,26 +67,6 @@ fn check_role(own: Option<&Membership>) -> Finding {
     }
 }
 
-/// Returns the second form of our URL. A replacement needs it: Calendly allows one subscription for each URL, and the
-/// new one must exist before the old one is deleted. We ignore the query.
-fn second_form(url: &str) -> String {
-    format!("{url}?rotated=1")
-}
-
-/// Returns the form of our URL that a subscription does not use.
-pub(crate) fn free_form(url: &str, used_by: &Subscription) -> String {
-    if used_by.callback_url == url { second_form(url) } else { url.to_owned() }
-}
-
-/// Finds our subscription among an organization's, and a second one of ours that an interrupted replacement has left.
-pub(crate) fn find_own(all: Vec<Subscription>, url: &str) -> (Option<Subscription>, Option<Subscription>) {
-    let mut own: Vec<_> =
-        all.into_iter().filter(|it| it.callback_url == url || it.callback_url == second_form(url)).collect();
-    // The first stored key belongs to the newest. A disabled one delivers nothing, however new it is.
-    own.sort_by_key(|it| (it.is_active(), it.created_at));
-    (own.pop(), own.pop())
-}
-
 /// Checks our subscription.
 pub(crate) fn check_subscription(found: Option<&Subscription>, url: &str) -> Finding {
     const TOPIC: &str = "subscription";
@@ -258,31 +238,6 @@ mod tests {
             "{text}"
         );
         assert_eq!(check(None).0, Level::Fail);
-    }
-
-    #[test]
-    fn own_subscriptions_use_either_form_of_our_url_and_the_newest_active_one_is_kept() {
-        let at = |callback_url: &str, created_at: &str| Subscription {
-            uri: callback_url.to_owned(),
-            callback_url: callback_url.to_owned(),
-            created_at: created_at.parse().expect("an instant"),
-            ..active()
-        };
-        let second_url = second_form(URL);
-        let (first, second) = (at(URL, "2026-11-20T09:00:00Z"), at(&second_url, "2026-11-21T09:00:00Z"));
-        let others = [
-            at(&format!("{URL}/acme"), "2026-11-22T09:00:00Z"),
-            at(&format!("{URL}?rotated=2"), "2026-11-22T09:00:00Z"),
-        ];
-        let find_among_others =
-            |own: &[&Subscription]| find_own(others.iter().chain(own.iter().copied()).cloned().collect(), URL);
-        assert_eq!(find_among_others(&[]), (None, None));
-        assert_eq!(find_among_others(&[&first]), (Some(first.clone()), None));
-        assert_eq!(find_among_others(&[&second]), (Some(second.clone()), None));
-        assert_eq!(find_among_others(&[&second, &first]), (Some(second.clone()), Some(first.clone())));
-        let disabled = Subscription { state: "disabled".to_owned(), ..second.clone() };
-        assert_eq!(find_among_others(&[&first, &disabled]), (Some(first.clone()), Some(disabled)));
-        assert_eq!((free_form(URL, &first), free_form(URL, &second)), (second_url, URL.to_owned()));
     }
 
     fn secrets(providers: &serde_json::Value, signing: &serde_json::Value) -> (Providers, Signing) {

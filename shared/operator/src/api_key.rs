@@ -4,6 +4,7 @@ use anyhow::{anyhow, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
+use connecting::SecretKind;
 use domain::{ConnectionName, Scope};
 use runtime::ApiKeys;
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::options::SecretOptions;
 use crate::report::{Terminal, print_text};
-use crate::secrets::{Kind, random_bytes};
+use crate::secrets::random_bytes;
 
 /// Makes, lists and removes keys of our API, each for one connection. There may be several, so that VAI can switch to a
 /// new key before the old one is removed.
@@ -56,12 +57,12 @@ fn parse_scope(text: &str) -> Result<Scope, String> {
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let secrets = options.secrets.open(connection).await;
-    let mut document = secrets.read(Kind::ApiKeys).await?;
+    let mut document = secrets.read(SecretKind::ApiKeys).await?;
     match options.action {
         Action::Add { name, scopes } => {
             let key = new_key()?;
             add(&mut document, &name, connection, &scopes, &key)?;
-            secrets.write(Kind::ApiKeys, &document).await?;
+            secrets.write(SecretKind::ApiKeys, &document).await?;
             terminal.print_error(format_args!(
                 "The key {name} for the connection {connection}. It is not shown again; only its hash is stored."
             ));
@@ -79,7 +80,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         }
         Action::Remove { name } => {
             remove(&mut document, &name)?;
-            secrets.write(Kind::ApiKeys, &document).await?;
+            secrets.write(SecretKind::ApiKeys, &document).await?;
             terminal.print(format_args!("The key {name} is removed. Running functions refuse it within five minutes."));
         }
     }
@@ -160,7 +161,10 @@ mod tests {
         let key = keys.find_key("key").expect("the key");
         let permitted: Vec<_> = Scope::ALL.into_iter().filter(|it| key.permits(*it)).collect();
         assert_eq!(permitted, scopes);
-        assert_eq!(parse_scope("write"), Err("a scope is one of read, book, change, events, admin".to_owned()));
+        assert_eq!(
+            parse_scope("write"),
+            Err("a scope is one of read, book, change, events, admin, connections".to_owned())
+        );
     }
 
     #[test]

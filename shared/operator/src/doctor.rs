@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{ContinuousBackupsStatus, PointInTimeRecoveryStatus
 use aws_sdk_sqs::types::QueueAttributeName;
 use clap::Args;
 use domain::settings::{Channel, Provider, Template};
-use domain::{ConnectionName, Language, Message, Settings, error_chain};
+use domain::{ConnectionName, Language, LoginKind, Message, Settings, error_chain};
 use engine::{Connections, Store};
 use runtime::aws::{Timeouts, config};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing, SystemClock};
@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// The dead-letter queue of the deliveries queue
     #[arg(long, env = "DELIVERIES_DLQ_URL")]
     deliveries_dlq_url: Option<String>,
+    /// The alias of the admin function that gives tokens of logins
+    #[arg(long, env = "TOKENS_FUNCTION_ARN")]
+    tokens_function_arn: Option<String>,
     /// The dead-letter queue of EventBridge Scheduler: timers that it could not deliver to their queue
     #[arg(long, env = "SCHEDULER_DLQ_ARN")]
     scheduler_dlq_arn: String,
@@ -72,17 +75,33 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
 
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
     let table = Table::new(dynamodb.clone(), &options.table.table_name);
-    print(&check_connections(table.list_connections().await, connection));
+    let connections = table.list_connections().await;
+    let own = connections.as_ref().ok().and_then(|all| all.iter().find(|it| it.name == *connection));
+    let login = own.and_then(|it| it.login);
+    print(&check_connections(connections, connection));
     // The settings say which keys are needed.
     let settings = table.load_settings(connection).await;
     let current = settings.as_ref().ok().cloned().unwrap_or_default();
 
     let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);
-    let (findings, providers) = check_secrets(&secrets, connection, &current).await;
+    let (findings, providers) = check_secrets(&secrets, connection, login, &current).await;
     print(&findings);
     print(&check_ses(&current));
     print(&[check_api_keys(secrets.api_keys().await, connection)]);
-    if let Some(token) = providers.and_then(|it| it.calendly_token) {
+    let token = match (providers.and_then(|it| it.calendly_token), &options.tokens_function_arn) {
+        (Some(personal), _) => Some(personal),
+        (None, Some(function)) if login == Some(LoginKind::OAuth) => {
+            match calendly::LoginTokens::new(&aws, function).token(connection, None).await {
+                Ok(token) => Some(token),
+                Err(error) => {
+                    print(&[fail("token", error.to_string())]);
+                    None
+                }
+            }
+        }
+        (None, _) => None,
+    };
+    if let Some(token) = token {
         let url = options.calendly.webhook_url(connection);
         print(&check_calendly(&options.calendly.account(token)?, &url).await);
     }
@@ -118,6 +137,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
 async fn check_secrets(
     secrets: &Secrets,
     connection: &ConnectionName,
+    login: Option<LoginKind>,
     settings: &Settings,
 ) -> (Vec<Finding>, Option<Providers>) {
     let (mut findings, signing) = match secrets.signing(connection).await {
@@ -126,7 +146,7 @@ async fn check_secrets(
     };
     match secrets.providers(connection).await {
         Ok(providers) => {
-            if providers.calendly_token.is_none() {
+            if providers.calendly_token.is_none() && login != Some(LoginKind::OAuth) {
                 findings.push(fail("token", "none is stored: give one to `make connect`"));
             }
             findings.extend(account::check_keys(&providers, &signing, &senders(settings)));
@@ -201,7 +221,7 @@ async fn check_calendly(account: &calendly::Account, url: &str) -> Vec<Finding> 
 }
 
 fn check_subscriptions(all: Vec<calendly::Subscription>, url: &str) -> Vec<Finding> {
-    let (found, leftover) = account::find_own(all, url);
+    let (found, leftover) = connecting::find_own(all, url);
     let mut findings = vec![account::check_subscription(found.as_ref(), url)];
     findings.extend(leftover.map(|it| {
         let text = "is left from a replacement. It delivers too, which changes nothing: `make connect` deletes it";

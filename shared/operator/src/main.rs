@@ -12,6 +12,7 @@ mod connection;
 mod doctor;
 mod endpoints;
 mod explain;
+mod oauth_app;
 mod options;
 mod preview;
 mod report;
@@ -47,6 +48,7 @@ enum Command {
     Doctor(doctor::Options),
     UnhandledEvents(unhandled_events::Options),
     CheckStatistics(statistics::Options),
+    OauthApp(oauth_app::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -62,6 +64,7 @@ async fn main() -> ExitCode {
         Command::Doctor(options) => doctor::run(options, connection, terminal).await,
         Command::UnhandledEvents(options) => unhandled_events::run(options, connection, terminal).await,
         Command::CheckStatistics(options) => statistics::run(options, connection, terminal).await,
+        Command::OauthApp(options) => oauth_app::run(options, connection, terminal).await,
     };
     match succeeded {
         Ok(true) => ExitCode::SUCCESS,

@@ -3,11 +3,10 @@
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use clap::Args;
+use connecting::SecretStore;
 use domain::{ConnectionName, Private};
 use runtime::aws::{Timeouts, config};
 use store::Table;
-
-use crate::secrets::SecretStore;
 
 /// The connection whose secrets, settings and bookings a command works on, and its stack.
 #[derive(Args)]
@@ -48,7 +47,7 @@ pub(crate) struct SecretOptions {
 
 impl SecretOptions {
     pub(crate) async fn open(&self, connection: &ConnectionName) -> SecretStore {
-        SecretStore::new(SecretsManager::new(&config(Timeouts::STEADY).await), &self.prefix, connection)
+        SecretStore::new(SecretsManager::new(&config(Timeouts::STEADY).await), self.prefix.clone(), connection)
     }
 }
 

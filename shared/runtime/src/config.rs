@@ -48,6 +48,11 @@ impl Environment {
         }
     }
 
+    /// Reads a variable that may be missing or empty.
+    pub fn optional(&mut self, name: &str) -> Option<String> {
+        (self.get)(name).filter(|value| !value.trim().is_empty())
+    }
+
     /// Reads a base URL, `http(s)://…`, and removes its trailing slash.
     pub fn url(&mut self, name: &str, default: Option<&str>) -> String {
         match (self.optional_url(name), default) {
@@ -115,7 +120,7 @@ impl Environment {
         match (self.get)("STAGE").unwrap_or_default().trim() {
             "" | "dev" => {}
             "prod" => {
-                for name in self.loopback.iter().filter(|it| it.ends_with("_API_URL")) {
+                for name in self.loopback.iter().filter(|it| it.ends_with("_API_URL") || it.ends_with("_AUTH_URL")) {
                     self.problems.push(format!("{name} is on this machine, but STAGE is prod"));
                 }
                 for name in &self.development {
@@ -221,6 +226,9 @@ pub struct WorldConfig {
     pub secret_prefix: String,
     /// `CALENDLY_API_URL`.
     pub calendly_api_url: String,
+    /// `TOKENS_FUNCTION_ARN`: the admin function's alias that gives tokens of logins. Without it, only personal tokens
+    /// work.
+    pub tokens_function_arn: Option<String>,
     /// `LOG_LEVEL`.
     pub log_level: tracing::Level,
     /// The function's name, for its metrics.
@@ -238,6 +246,7 @@ impl WorldConfig {
             scheduler_dlq_arn: env.required("SCHEDULER_DLQ_ARN"),
             secret_prefix: env.required("SECRET_PREFIX"),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
+            tokens_function_arn: env.optional("TOKENS_FUNCTION_ARN"),
             log_level: env.log_level(),
             function_name: env.function_name(),
         }
@@ -443,6 +452,10 @@ pub struct AdminConfig {
     pub secret_prefix: String,
     /// `PUBLIC_URL`: where callers reach us.
     pub public_url: Option<String>,
+    /// `CALENDLY_API_URL`.
+    pub calendly_api_url: String,
+    /// `CALENDLY_AUTH_URL`: where people log in to Calendly, and where tokens are refreshed.
+    pub calendly_auth_url: String,
 }
 
 impl AdminConfig {
@@ -455,6 +468,8 @@ impl AdminConfig {
             deliveries: DeliveriesConfig::read(&mut env),
             secret_prefix: env.required("SECRET_PREFIX"),
             public_url: env.optional_url("PUBLIC_URL"),
+            calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
+            calendly_auth_url: env.url("CALENDLY_AUTH_URL", Some("https://auth.calendly.com")),
         };
         env.stage();
         env.finish(config)

@@ -11,5 +11,6 @@ pub mod telemetry;
 pub use clock::SystemClock;
 pub use queue::{Depth, Queue, QueueError};
 pub use secrets::{
-    ApiKey, ApiKeys, EngagelabCallback, EngagelabKeys, Providers, SecretError, Secrets, Signing, TwilioKeys,
+    ApiKey, ApiKeys, CalendlyApp, EngagelabCallback, EngagelabKeys, Providers, SecretError, Secrets, Signing,
+    TwilioKeys,
 };

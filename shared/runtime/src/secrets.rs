@@ -32,6 +32,9 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 /// The name of the secret that holds the keys to our API.
 const API_KEYS: &str = "api-keys";
 
+/// The name of the secret that holds our OAuth app.
+const CALENDLY_APP: &str = "calendly-oauth";
+
 /// The most cached secrets. Beyond it, missing ones are forgotten: their names were guessed, and cost memory.
 const MAX_CACHED: usize = 1_000;
 
@@ -101,6 +104,17 @@ pub struct TwilioKeys {
     pub account_sid: String,
     /// The token.
     pub auth_token: Private<String>,
+}
+
+/// `calendly-oauth`: our OAuth app at Calendly.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CalendlyApp {
+    /// Its client id. It is not secret: it is part of the page's URL.
+    pub client_id: String,
+    /// Its client secret.
+    pub client_secret: Private<String>,
+    /// The key that signs the webhooks of its subscriptions. Calendly shows it once, when the app is made.
+    pub signing_key: Private<String>,
 }
 
 /// `api-keys`: the keys to our API. There may be several, so that a key can be replaced without a gap.
@@ -174,7 +188,11 @@ pub enum SecretError {
 }
 
 fn make_target(name: &str) -> &'static str {
-    if name.ends_with(API_KEYS) { "api-key" } else { "connect" }
+    match name {
+        _ if name.ends_with(API_KEYS) => "api-key",
+        _ if name.ends_with(CALENDLY_APP) => "oauth-app",
+        _ => "connect",
+    }
 }
 
 enum Source {
@@ -239,6 +257,14 @@ impl Secrets {
     /// See [`SecretError`].
     pub async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
         self.read(&format!("{}{API_KEYS}", self.prefix)).await
+    }
+
+    /// Reads our OAuth app at Calendly.
+    ///
+    /// # Errors
+    /// See [`SecretError`].
+    pub async fn calendly_app(&self) -> Result<CalendlyApp, SecretError> {
+        self.read(&format!("{}{CALENDLY_APP}", self.prefix)).await
     }
 
     /// Reads the signing keys again after a wrong signature: they may have been rotated. `None` within ten seconds of

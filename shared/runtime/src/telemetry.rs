@@ -40,11 +40,12 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
-pub const OUR_CRATES: [&str; 29] = [
+pub const OUR_CRATES: [&str; 31] = [
     "admin",
     "api",
     "batch",
     "calendly",
+    "connecting",
     "deliveries",
     "delivery_world",
     "dispatcher",
@@ -57,6 +58,7 @@ pub const OUR_CRATES: [&str; 29] = [
     "http_client",
     "local_time",
     "notify",
+    "oauth",
     "one_shot",
     "processor",
     "reminder",

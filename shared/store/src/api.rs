@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::scheduling::budget::Bucket;
 use domain::{Booking, BookingId, ConnectionName, Decision, DeliveryRecord, Metadata, Private, Token};
 use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, PortError, RequestSnapshot, ReserveError};
@@ -56,6 +58,25 @@ impl Refusal {
 }
 
 impl Table {
+    /// Reads a hold's document and its expiry, and deletes it. Of two calls at the same time, one gets it.
+    ///
+    /// # Errors
+    /// The table gave no result.
+    pub async fn take_hold(
+        &self,
+        connection: &ConnectionName,
+        id: &str,
+    ) -> Result<Option<(String, Timestamp)>, PortError> {
+        if !key::is_key_length(id) {
+            return Ok(None);
+        }
+        let key = attributes::key(key::hold_partition(connection, id), key::HOLD);
+        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key));
+        let deleted = delete.return_values(ReturnValue::AllOld).send().await.map_err(unavailable)?;
+        let Some(row) = deleted.attributes() else { return Ok(None) };
+        Ok(Some((attributes::text(row, "doc")?.to_owned(), attributes::instant(row)?)))
+    }
+
     /// Returns the item of a transaction that takes one booking out of a bucket.
     fn take_item(&self, connection: &ConnectionName, owner: &str, bucket: &Bucket, cap: u32) -> TransactWriteItem {
         let key = attributes::key(key::budget_partition(connection, owner), &key::bucket_sort_key(bucket));

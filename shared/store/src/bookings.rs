@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::{
-    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, InviteeUri, Objection,
-    Settings, Snapshot, Token,
+    BookingId, Command, CommandId, ConnectionName, ConnectionStatus, ConsentSource, ContactKey, Decision, FactId,
+    InviteeUri, Objection, Settings, Snapshot, Token,
 };
 use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
@@ -34,21 +34,23 @@ impl Table {
         }
     }
 
-    /// Reads the settings, and whether the connection publishes events. One read.
+    /// Reads the settings, whether the connection publishes events, and whether it is switched off. One read.
     async fn read_settings(&self, connection: &ConnectionName) -> Result<Settings, PortError> {
         let keys = vec![
             attributes::key(key::settings_partition(connection), key::SETTINGS),
             attributes::key(key::endpoints_partition(connection), key::PUBLISHING),
+            attributes::key(key::CONNECTIONS.to_owned(), connection.as_str()),
         ];
-        let (mut settings, mut publishes) = (Settings::default(), false);
+        let (mut settings, mut publishes, mut is_disabled) = (Settings::default(), false, false);
         for row in self.batch(keys).await? {
             match attributes::text(&row, "kind")? {
                 kind::SETTINGS => settings = row::read_settings(&row)?,
                 kind::PUBLISHING => publishes = row::read_publishing(&row)?,
+                kind::CONNECTION => is_disabled = row::read_connection(&row)?.status == ConnectionStatus::Disabled,
                 _ => return Err(attributes::unknown_kind(&row)),
             }
         }
-        Ok(Settings { publishes, ..settings })
+        Ok(Settings { publishes: publishes && !is_disabled, is_disabled, ..settings })
     }
 }
 

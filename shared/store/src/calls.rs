@@ -6,7 +6,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use domain::scheduling::budget::{Bucket, Span, buckets};
-use domain::{BookingId, CalendlyRequest, ConnectionName, ContactKey, Reason, RequestState, Settings, decide};
+use domain::{
+    BookingId, CalendlyRequest, ConnectionName, ConnectionStatus, ContactKey, Reason, RequestState, Settings, decide,
+};
 use engine::{ApiStore, CommitError, Connections, PortError, ReserveError, Store};
 use serde_json::{Value, json};
 use stand_in::{Answer, StandIn};
@@ -202,7 +204,7 @@ async fn a_commit_is_one_call_and_once_a_minute_a_pulse_that_may_fail() {
 }
 
 #[tokio::test]
-async fn settings_and_whether_the_connection_publishes_are_one_read() {
+async fn settings_and_what_the_connection_does_are_one_read() {
     let publishing = row("publishing.v1", &json!({ "doc": r#"{"publishes":true}"# }));
     let rows = |rows: Value| (200, json!({ "Responses": { "table": rows } }));
     let service = Service::new(vec![rows(json!([])), ok(), rows(json!([publishing]))]);
@@ -211,10 +213,22 @@ async fn settings_and_whether_the_connection_publishes_are_one_read() {
     assert!(!publishes().await && !publishes().await);
     let call = service.calls.try_recv().expect("a call");
     assert_eq!(call.name, "BatchGetItem");
-    assert_eq!(call.body["RequestItems"]["table"]["Keys"].as_array().map(Vec::len), Some(2));
+    assert_eq!(call.body["RequestItems"]["table"]["Keys"].as_array().map(Vec::len), Some(3));
     service.table.set_publishing(&connection, true).await.expect("written");
     assert!(publishes().await, "the writer sees its own change at once");
     assert_eq!(service.names(), ["PutItem", "BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_switched_off_publishes_nothing() {
+    let publishing = row("publishing.v1", &json!({ "doc": r#"{"publishes":true}"# }));
+    let connection = crate::fixtures::connection("default").with_status(ConnectionStatus::Disabled);
+    let document = serde_json::to_string(&connection).expect("JSON");
+    let mut connection = row("connection.v1", &json!({ "doc": document }));
+    connection["rev"] = json!({ "N": "1" });
+    let service = Service::new(vec![(200, json!({ "Responses": { "table": [publishing, connection] } }))]);
+    let settings = service.table.load_settings(&ConnectionName::default()).await.expect("settings");
+    assert!(settings.is_disabled && !settings.publishes);
 }
 
 #[tokio::test]

@@ -176,31 +176,6 @@ impl Table {
         }
         Ok(records)
     }
-
-    /// Reads the encrypted signing keys of a connection, with their revision.
-    ///
-    /// # Errors
-    /// The table gave no result.
-    pub async fn load_sealed_keys(&self, connection: &ConnectionName) -> Result<Option<(String, u64)>, PortError> {
-        let key = attributes::key(key::signing_keys_partition(connection), key::SIGNING_KEYS);
-        let row = self.get(key, kind::SIGNING_KEYS).await?;
-        row.map(|row| Ok((attributes::text(&row, "doc")?.to_owned(), attributes::revision(&row)?))).transpose()
-    }
-
-    /// Writes the encrypted signing keys of a connection, if the stored ones still have the revision; 0 if there are
-    /// none.
-    ///
-    /// # Errors
-    /// [`CommitError::Conflict`], or the table gave no result.
-    pub async fn write_sealed_keys(
-        &self,
-        connection: &ConnectionName,
-        sealed: &str,
-        revision: u64,
-    ) -> Result<(), CommitError> {
-        let row = row::signing_keys(connection, sealed, revision + 1);
-        self.put_at_revision(row, &Condition::unchanged_since(revision)).await
-    }
 }
 
 /// Reads the number of a row in a log or a feed.

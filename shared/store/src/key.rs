@@ -51,6 +51,9 @@ pub(crate) const SLOTS: &str = "slots";
 /// A connection's encrypted signing keys.
 pub(crate) const SIGNING_KEYS: &str = "keys";
 
+/// The sort key of the tokens of a login.
+pub(crate) const GRANT: &str = "grant";
+
 /// The index of active bookings by their invitee's e-mail address and start, with the invitee's time zone. It also has
 /// the [unhandled events](unhandled_events_index) by their arrival: they are too few for an index of their own.
 pub(crate) const BY_INVITEE: &str = "by_invitee";
@@ -241,6 +244,11 @@ pub(crate) fn statistics_partition(connection: &ConnectionName, endpoint: &Endpo
 /// Returns the partition of a connection's signing keys.
 pub(crate) fn signing_keys_partition(connection: &ConnectionName) -> String {
     format!("{connection}#webhook-keys")
+}
+
+/// Returns the partition of the tokens of a connection's login.
+pub(crate) fn grant_partition(connection: &ConnectionName) -> String {
+    format!("{connection}#calendly-login")
 }
 
 /// Returns the partition of an API key's permits.

@@ -21,9 +21,11 @@ mod fixtures;
 mod key;
 mod pulse;
 mod row;
+mod sealed;
 mod settings_cache;
 mod support;
 mod table;
 
 pub use row::UnhandledEventEntry;
+pub use sealed::SealedDocument;
 pub use table::Table;

@@ -71,6 +71,7 @@ pub(crate) mod kind {
     pub(crate) const HEALTH: &str = "health.v1";
     pub(crate) const SLOTS: &str = "slots.v1";
     pub(crate) const SIGNING_KEYS: &str = "signing_keys.v1";
+    pub(crate) const GRANT: &str = "calendly_grant.v1";
     pub(crate) const STATISTICS: &str = "statistics.v1";
     pub(crate) const PUBLISHING: &str = "publishing.v1";
 }
@@ -435,10 +436,13 @@ pub(crate) fn health(connection: &ConnectionName, endpoint: &EndpointId, health:
     row
 }
 
-/// Returns the row of a connection's encrypted signing keys. It never expires.
-pub(crate) fn signing_keys(connection: &ConnectionName, sealed: &str, revision: u64) -> Row {
-    let partition = key::signing_keys_partition(connection);
-    let mut row = bare_row(partition, key::SIGNING_KEYS, kind::SIGNING_KEYS, None);
+/// Returns the row of an encrypted document. It never expires.
+pub(crate) fn sealed(
+    (partition, sort, kind): (String, &'static str, &'static str),
+    sealed: &str,
+    revision: u64,
+) -> Row {
+    let mut row = bare_row(partition, sort, kind, None);
     row.insert("doc".to_owned(), string(sealed));
     row.insert("rev".to_owned(), number(revision));
     row
@@ -937,7 +941,7 @@ mod tests {
         let row = super::connection(&connection, 1);
         assert_eq!(read_connection(&row).expect("a connection"), Connection { revision: 1, ..connection });
         insta::assert_snapshot!(show(row), @r#"
-        doc: {"name":"acme","status":"active","created_at":"2026-11-01T07:59:00Z","calendly":{"organization":"https://api.calendly.com/organizations/O1","user":"https://api.calendly.com/users/U1","subscription":"https://api.calendly.com/webhook_subscriptions/S1"}}
+        doc: {"name":"acme","status":"active","created_at":"2026-11-01T07:59:00Z","login":"personal_token","calendly":{"organization":"https://api.calendly.com/organizations/O1","user":"https://api.calendly.com/users/U1","subscription":"https://api.calendly.com/webhook_subscriptions/S1"}}
         kind: connection.v1
         pk: connections
         rev: N 1

@@ -10,4 +10,5 @@ pub mod intake;
 mod malformed;
 pub mod receipts;
 pub mod signature;
+pub mod tokens;
 pub mod vai;

@@ -76,9 +76,14 @@ impl<M> AwsWorld<M> {
     fn new(config: &WorldConfig, clients: Clients, messaging: Option<M>) -> Self {
         let Clients { sdk, http, secrets } = clients;
         let sqs = aws_sdk_sqs::Client::new(&sdk);
+        let rest = calendly::Rest::new(http, config.calendly_api_url.clone(), Arc::clone(&secrets));
+        let calendly = match &config.tokens_function_arn {
+            Some(function) => rest.with_logins(Arc::new(calendly::LoginTokens::new(&sdk, function.clone()))),
+            None => rest,
+        };
         Self {
             store: store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone()),
-            calendly: calendly::Rest::new(http, config.calendly_api_url.clone(), Arc::clone(&secrets)),
+            calendly,
             timers: AwsTimers::new(&sdk, Queue::new(sqs.clone(), config.due_queue_url.clone()), config),
             clock: Clock::default(),
             messaging,

@@ -22,6 +22,7 @@ pub enum Call {
     ListConnections,
     LoadConnection,
     WriteConnection,
+    DeleteConnection,
     LoadRequest,
     ReserveBudget,
     CloseBudget,

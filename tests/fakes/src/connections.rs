@@ -28,4 +28,8 @@ impl<P: FaultPolicy> Connections for Fake<P> {
         });
         written.await?
     }
+
+    async fn delete_connection(&self, name: &ConnectionName) -> Result<(), PortError> {
+        self.call(Call::DeleteConnection, |state| drop(state.connections.remove(name))).await.map_err(Into::into)
+    }
 }

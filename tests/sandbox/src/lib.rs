@@ -8,7 +8,7 @@
 //! | path | simulates | module |
 //! |---|---|---|
 //! | `/calendly` | `https://api.calendly.com` | `calendly` |
-//! | `/calendly-auth` | `https://auth.calendly.com` | `calendly::logins` |
+//! | `/calendly-auth` | `https://auth.calendly.com` | `calendly::login_routes` |
 //! | `/engagelab` | `https://smsapi.engagelab.com` | `engagelab` |
 //! | `/twilio` | `https://api.twilio.com` | `twilio` |
 //! | `/brevo` | `https://api.brevo.com` | `brevo` |
@@ -92,7 +92,7 @@ pub async fn start(port: u16) -> io::Result<Sandbox> {
 fn routes(world: World) -> Router {
     Router::new()
         .nest("/calendly", misbehave::guard(calendly::routes(&world), &world, Target::Calendly))
-        .nest("/calendly-auth", misbehave::guard(calendly::logins::routes(), &world, Target::CalendlyAuth))
+        .nest("/calendly-auth", misbehave::guard(calendly::login_routes::routes(), &world, Target::CalendlyAuth))
         .nest("/engagelab", misbehave::guard(engagelab::routes(), &world, Target::EngageLab))
         .nest("/twilio", misbehave::guard(twilio::routes(), &world, Target::Twilio))
         .nest("/brevo", misbehave::guard(brevo::routes(), &world, Target::Brevo))

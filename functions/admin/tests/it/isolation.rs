@@ -34,7 +34,7 @@ fn two_connections() -> (Instance, String) {
 fn attack(name: &str) -> Option<(String, Value, &'static str)> {
     let at = |path: &str| path.to_owned();
     let since = json!({ "since": "2026-01-01T00:00Z" });
-    let unknown = "endpoint_unknown";
+    let (unknown, no_connection) = ("endpoint_unknown", "connection_unknown");
     Some(match name {
         "create_endpoint" => {
             (at("/api/endpoints"), json!({ "id": "mine", "url": "https://b.example.com/", "events": ["*"] }), "ok")
@@ -69,6 +69,17 @@ fn attack(name: &str) -> Option<(String, Value, &'static str)> {
         "conversation_events" => (at("/api/conversations/s-1/events"), Value::Null, "ok"),
         "endpoint_events" => (at("/api/endpoints/mine/events"), Value::Null, unknown),
         "rotate_webhook_key" => (at("/api/endpoints/rotate-webhook-key"), Value::Null, "ok"),
+        "create_connection" => (at("/api/connections"), json!({ "id": "default" }), "forbidden"),
+        "list_connections" => (at("/api/connections"), Value::Null, "forbidden"),
+        "connection" => (at("/api/connections/default"), Value::Null, no_connection),
+        "update_connection" => {
+            (at("/api/connections/default"), json!({ "credentials": { "vai_api_key": "k" } }), no_connection)
+        }
+        "calendly_login" => (at("/api/connections/default/calendly-login"), Value::Null, no_connection),
+        "rotate_signing_key" => (at("/api/connections/default/rotate-signing-key"), json!({}), no_connection),
+        "disable_connection" => (at("/api/connections/default/disable"), Value::Null, no_connection),
+        "enable_connection" => (at("/api/connections/default/enable"), Value::Null, no_connection),
+        "delete_connection" => (at("/api/connections/default"), Value::Null, "forbidden"),
         "webhook_keys" => (at("/.well-known/webhook-keys/other"), Value::Null, "ok"),
         _ => return None,
     })
@@ -83,6 +94,7 @@ fn no_operation_shows_or_changes_what_another_connection_has() {
         let bearer = if route.access == Access::CatchUpToken { &token } else { OTHER };
         let before = format!("{:?}", instance.outside.table(&default).state().endpoints);
         let keys = instance.http("GET", "/.well-known/webhook-keys/default", None, None, None).body;
+        let connections = format!("{:?}", instance.outside.connections.borrow());
         let (posts, publishing) = (instance.outside.posts.borrow().len(), instance.outside.publishing.borrow().clone());
         let body = Some(&body).filter(|it| !it.is_null());
         let answer = instance.http(route.method.name(), &target, body, Some(bearer), None);
@@ -93,6 +105,7 @@ fn no_operation_shows_or_changes_what_another_connection_has() {
         assert!(!shown.contains(MARK), "{}: {shown}", route.name);
         instance.dispatch();
         assert_eq!(format!("{:?}", instance.outside.table(&default).state().endpoints), before, "{}", route.name);
+        assert_eq!(format!("{:?}", instance.outside.connections.borrow()), connections, "{}", route.name);
         assert_eq!(instance.outside.publishing.borrow()[&default], publishing[&default], "{}", route.name);
         let keys_after = instance.http("GET", "/.well-known/webhook-keys/default", None, None, None).body;
         assert_eq!(keys_after, keys, "{}", route.name);
@@ -123,7 +136,7 @@ fn each_operation_needs_its_scope() {
             Access::Events => {
                 assert_eq!(codes, refused(["unauthorized", "unauthorized", "forbidden", "ok", "unauthorized"]));
             }
-            Access::Admin => {
+            Access::Admin | Access::Connections => {
                 let expected = refused(["unauthorized", "unauthorized", "forbidden", "forbidden", "unauthorized"]);
                 assert_eq!(codes, expected, "{}", route.name);
             }

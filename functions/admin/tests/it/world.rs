@@ -4,21 +4,23 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use admin::{Admin, find_token_owner};
+use admin::{Admin, CalendlyService, Documents, Grants, find_token_owner};
+use connecting::SecretKind;
 use deliveries::{
     Answer, DeliveryQueue, DeliveryStore, Dispatcher, EndpointStore, EventLog, Limits, Page, Receiver, Seal,
     Settlement, Slot, Vault,
 };
 use deliveries_world::World;
-use domain::{ConnectionName, Settings};
+use domain::{Connection, ConnectionName, Settings};
 use egress::AddressPolicy;
 use endpoints::{AttemptResult, Delivery, Endpoint, EndpointId, EndpointSecrets, Health, Lane, Statistics};
-use engine::{Clock, CommitError, PortError};
+use engine::{Clock, CommitError, Connections, PortError};
 use events::{Event, Stream};
 use front::{Input, TokenOwner};
 use jiff::{SignedDuration, Timestamp};
-use runtime::{ApiKeys, SecretError, Secrets};
-use serde_json::{Value, json};
+use oauth::{Grant, GrantStore, Pause};
+use runtime::{ApiKeys, CalendlyApp, SecretError, Secrets};
+use serde_json::{Map, Value, json};
 use sha2::Digest;
 use signing::{KeyRing, SigningKeyPair};
 use wire::deliveries::Delivery as Message;
@@ -30,6 +32,11 @@ pub(crate) const READER: &str = "vai_reader";
 pub(crate) const POSTER: &str = "vai_poster";
 /// The key of the connection `other`.
 pub(crate) const OTHER: &str = "vai_other";
+/// The operator's key, which manages all connections.
+pub(crate) const OPERATOR: &str = "vai_operator";
+
+/// The secrets of connections, by name.
+type StoredSecrets = BTreeMap<(ConnectionName, &'static str), Map<String, Value>>;
 
 /// A call that the receiver got.
 #[derive(Clone, Debug)]
@@ -58,6 +65,16 @@ pub(crate) struct Outside {
     random: Cell<u64>,
     policy: AddressPolicy,
     secrets: Secrets,
+    pub(crate) connections: RefCell<BTreeMap<ConnectionName, Connection>>,
+    pub(crate) grants: RefCell<BTreeMap<ConnectionName, (Grant, u64)>>,
+    /// The secrets of connections.
+    pub(crate) documents: RefCell<StoredSecrets>,
+    pub(crate) calendly: CalendlyService,
+    pub(crate) has_app: Cell<bool>,
+    pub(crate) counted: RefCell<Vec<String>>,
+    /// The calls to our own stores before one fails; none fails without it.
+    pub(crate) fails_after: Cell<Option<u32>>,
+    pub(crate) has_failed: Cell<bool>,
 }
 
 /// The ports, as the function and the dispatcher see them.
@@ -100,12 +117,18 @@ impl Response {
 
 impl Instance {
     pub(crate) fn new() -> Self {
+        Self::with_calendly("http://127.0.0.1:1")
+    }
+
+    /// Returns an instance whose Calendly is a sandbox.
+    pub(crate) fn with_calendly(sandbox: &str) -> Self {
         let digest = |key: &str| hex::encode(sha2::Sha256::digest(key));
         let keys = json!({"keys": [
             {"name": "admin", "connection": "default", "scopes": ["read", "admin", "events"], "sha256": digest(ADMIN)},
             {"name": "reader", "connection": "default", "scopes": ["read"], "sha256": digest(READER)},
             {"name": "poster", "connection": "default", "scopes": ["events"], "sha256": digest(POSTER)},
             {"name": "other", "connection": "other", "scopes": ["read", "admin", "events"], "sha256": digest(OTHER)},
+            {"name": "operator", "connection": "default", "scopes": ["admin", "connections"], "sha256": digest(OPERATOR)},
         ]});
         let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
         let outside = Rc::new(Outside {
@@ -123,6 +146,18 @@ impl Instance {
             random: Cell::new(0),
             policy: AddressPolicy::default(),
             secrets: Secrets::fixed("t/", secrets),
+            connections: RefCell::default(),
+            grants: RefCell::default(),
+            documents: RefCell::default(),
+            calendly: CalendlyService {
+                client: http_client::client().expect("a client"),
+                api_url: format!("{sandbox}/calendly"),
+                auth_url: format!("{sandbox}/calendly-auth"),
+            },
+            has_app: Cell::new(true),
+            counted: RefCell::default(),
+            fails_after: Cell::new(None),
+            has_failed: Cell::new(false),
         });
         Self { admin: Admin::new(Ports(Rc::clone(&outside))), outside }
     }
@@ -146,9 +181,17 @@ impl Instance {
 
     /// Opens a page. Returns the status and the page.
     pub(crate) fn page(&self, method: &str, target: &str) -> (u64, String) {
-        let answer = self.answer(method, target, None, None, None);
-        assert_eq!(answer["headers"]["content-type"], "text/html; charset=utf-8");
-        (answer["statusCode"].as_u64().expect("a status"), answer["body"].as_str().expect("a page").to_owned())
+        read_page(&self.answer(method, target, None, None, None))
+    }
+
+    /// Follows a link with a cookie. Returns the whole answer.
+    pub(crate) fn open(&self, target: &str, cookie: Option<&str>) -> Value {
+        self.answer_with_cookie("GET", target, None, None, None, cookie)
+    }
+
+    /// Asks for a token, as another function does.
+    pub(crate) fn ask_for_token(&self, request: Value) -> Value {
+        run(self.admin.handle_token_request(request))
     }
 
     fn answer(
@@ -158,6 +201,18 @@ impl Instance {
         body: Option<&Value>,
         bearer: Option<&str>,
         idempotency_key: Option<&str>,
+    ) -> Value {
+        self.answer_with_cookie(method, target, body, bearer, idempotency_key, None)
+    }
+
+    fn answer_with_cookie(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+        bearer: Option<&str>,
+        idempotency_key: Option<&str>,
+        cookie: Option<&str>,
     ) -> Value {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut headers = BTreeMap::new();
@@ -171,7 +226,7 @@ impl Instance {
                     "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "curl",
                 },
             },
-            "body": body.map(Value::to_string), "isBase64Encoded": false,
+            "cookies": cookie.map(|it| [it]), "body": body.map(Value::to_string), "isBase64Encoded": false,
         });
         let input: Input = serde_json::from_value(event).expect("an event");
         run(self.admin.handle(input, self.outside.now.get() + SignedDuration::from_secs(29)))
@@ -240,8 +295,14 @@ impl Outside {
     }
 }
 
+/// Returns the status and the text of a page.
+pub(crate) fn read_page(answer: &Value) -> (u64, String) {
+    assert_eq!(answer["headers"]["content-type"], "text/html; charset=utf-8");
+    (answer["statusCode"].as_u64().expect("a status"), answer["body"].as_str().expect("a page").to_owned())
+}
+
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
 impl Clock for Ports {
@@ -279,11 +340,156 @@ impl front::Ports for Ports {
         Some("https://hooks.example.com")
     }
 
-    fn count(&self, _: &str, _: &[(&str, &str)]) {}
+    fn count(&self, metric: &str, _: &[(&str, &str)]) {
+        self.0.counted.borrow_mut().push(metric.to_owned());
+    }
+}
+
+impl Ports {
+    /// Fails when the time for it has come.
+    fn step(&self) -> Result<(), PortError> {
+        match self.0.fails_after.get() {
+            Some(0) => {
+                self.0.has_failed.set(true);
+                Err(PortError::unavailable("told to fail"))
+            }
+            Some(left) => {
+                self.0.fails_after.set(Some(left - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Connections for Ports {
+    async fn list_connections(&self) -> Result<Vec<Connection>, PortError> {
+        self.step()?;
+        Ok(self.0.connections.borrow().values().cloned().collect())
+    }
+
+    async fn load_connection(&self, name: &ConnectionName) -> Result<Option<Connection>, PortError> {
+        self.step()?;
+        Ok(self.0.connections.borrow().get(name).cloned())
+    }
+
+    async fn write_connection(&self, connection: &Connection) -> Result<(), CommitError> {
+        self.step()?;
+        let mut all = self.0.connections.borrow_mut();
+        if all.get(&connection.name).map_or(0, |it| it.revision) != connection.revision {
+            return Err(CommitError::Conflict);
+        }
+        let stored = Connection { revision: connection.revision + 1, ..connection.clone() };
+        all.insert(connection.name.clone(), stored);
+        Ok(())
+    }
+
+    async fn delete_connection(&self, name: &ConnectionName) -> Result<(), PortError> {
+        self.step()?;
+        self.0.connections.borrow_mut().remove(name);
+        Ok(())
+    }
+}
+
+impl GrantStore for Ports {
+    async fn load_grant(&self, connection: &ConnectionName) -> Result<Option<(Grant, u64)>, PortError> {
+        self.step()?;
+        Ok(self.0.grants.borrow().get(connection).cloned())
+    }
+
+    async fn write_grant(&self, connection: &ConnectionName, grant: &Grant, revision: u64) -> Result<(), CommitError> {
+        self.step()?;
+        let mut all = self.0.grants.borrow_mut();
+        if all.get(connection).map_or(0, |(_, stored)| *stored) != revision {
+            return Err(CommitError::Conflict);
+        }
+        all.insert(connection.clone(), (grant.clone(), revision + 1));
+        Ok(())
+    }
+}
+
+impl Grants for Ports {
+    async fn delete_grant(&self, connection: &ConnectionName) -> Result<(), PortError> {
+        self.step()?;
+        self.0.grants.borrow_mut().remove(connection);
+        Ok(())
+    }
+}
+
+impl Pause for Ports {
+    async fn pause(&self, time: SignedDuration) {
+        self.0.now.set(self.0.now.get() + time);
+    }
+}
+
+/// The secrets of one connection.
+pub(crate) struct ConnectionDocuments(Ports, ConnectionName);
+
+fn kind_name(kind: SecretKind) -> &'static str {
+    match kind {
+        SecretKind::Signing => "signing",
+        SecretKind::Providers => "providers",
+        SecretKind::ApiKeys | SecretKind::CalendlyApp => panic!("not a connection's"),
+    }
+}
+
+impl Documents for ConnectionDocuments {
+    async fn read(&self, kind: SecretKind) -> Result<Map<String, Value>, PortError> {
+        self.0.step()?;
+        let all = self.0.0.documents.borrow();
+        Ok(all.get(&(self.1.clone(), kind_name(kind))).cloned().unwrap_or_default())
+    }
+
+    async fn write(&self, kind: SecretKind, document: &Map<String, Value>) -> Result<(), PortError> {
+        self.0.step()?;
+        self.0.0.documents.borrow_mut().insert((self.1.clone(), kind_name(kind)), document.clone());
+        Ok(())
+    }
+
+    async fn delete(&self, kind: SecretKind) -> Result<(), PortError> {
+        self.0.step()?;
+        self.0.0.documents.borrow_mut().remove(&(self.1.clone(), kind_name(kind)));
+        Ok(())
+    }
 }
 
 impl admin::Ports for Ports {
     type Deliveries = Self;
+    type Connections = Self;
+    type Grants = Self;
+    type Documents = ConnectionDocuments;
+    type Clock = Self;
+
+    fn connections(&self) -> &Self {
+        self
+    }
+
+    fn grants(&self) -> &Self {
+        self
+    }
+
+    fn documents(&self, connection: &ConnectionName) -> ConnectionDocuments {
+        ConnectionDocuments(self.clone(), connection.clone())
+    }
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn calendly(&self) -> &CalendlyService {
+        &self.0.calendly
+    }
+
+    async fn calendly_app(&self) -> Result<CalendlyApp, SecretError> {
+        if !self.0.has_app.get() {
+            return Err(SecretError::Unknown("t/calendly-oauth".to_owned()));
+        }
+        Ok(CalendlyApp {
+            client_id: sandbox::keys::CALENDLY_APP_ID.to_owned(),
+            client_secret: sandbox::keys::CALENDLY_APP_SECRET.into(),
+            signing_key: sandbox::keys::CALENDLY_APP_SIGNING.into(),
+        })
+    }
 
     fn deliveries(&self) -> &Self {
         self
@@ -332,6 +538,15 @@ impl admin::Ports for Ports {
         let key = (connection.clone(), digest.to_owned());
         self.0.setup_tokens.borrow_mut().insert(key, (document.to_owned(), expires));
         Ok(())
+    }
+
+    async fn take_setup_token(
+        &self,
+        connection: &ConnectionName,
+        digest: &str,
+    ) -> Result<Option<(String, Timestamp)>, PortError> {
+        self.step()?;
+        Ok(self.0.setup_tokens.borrow_mut().remove(&(connection.clone(), digest.to_owned())))
     }
 
     async fn load_setup_token(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::check::SettingsError;
 pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
-use crate::{Language, Leg, Message, Phone, uri_uuid};
+use crate::{Language, Leg, Message, Phone, Reason, uri_uuid};
 
 /// The documented default, as text. It equals [`Settings::default`]; a test compares them.
 pub const DEFAULT_TOML: &str = include_str!("../../settings.default.toml");
@@ -373,6 +373,10 @@ pub struct Settings {
     /// reads it from a row of its own.
     #[serde(skip)]
     pub publishes: bool,
+    /// Whether the connection is switched off: what happens is recorded, and nothing is done. The store reads it from
+    /// the connection's row.
+    #[serde(skip)]
+    pub is_disabled: bool,
 }
 
 fn half_an_hour() -> u32 {
@@ -502,14 +506,24 @@ impl Default for Settings {
             topics: Vec::new(),
             logging: Logging::default(),
             publishes: false,
+            is_disabled: false,
         }
     }
 }
 
 impl Settings {
-    /// Returns whether to act on a leg's event type.
+    /// Returns whether to act on a leg.
     pub fn acts_on(&self, leg: &Leg) -> bool {
-        self.act_on.is_empty() || self.act_on.iter().any(|key| names(key, leg))
+        self.reason_to_ignore(leg).is_none()
+    }
+
+    /// Returns why nothing is done for a leg, if so.
+    pub fn reason_to_ignore(&self, leg: &Leg) -> Option<Reason> {
+        if self.is_disabled {
+            return Some(Reason::ConnectionDisabled);
+        }
+        let is_wanted = self.act_on.is_empty() || self.act_on.iter().any(|key| names(key, leg));
+        (!is_wanted).then_some(Reason::EventTypeIgnored)
     }
 
     /// Returns when this leg's reminders are sent, in minutes before the start.

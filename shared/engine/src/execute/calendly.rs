@@ -3,7 +3,7 @@
 use domain::{CalendlyCall, Command, Fact, InviteeUri, Outcome, Reason};
 
 use super::run::Run;
-use crate::ports::{Calendly, World};
+use crate::ports::{Calendly, PortError, World};
 
 impl<W: World> Run<'_, W> {
     /// Makes a claimed call to Calendly.
@@ -24,11 +24,11 @@ impl<W: World> Run<'_, W> {
             Ok(None) => {
                 Err(Outcome::Refused { reason: Reason::NotFound, detail: "the new half of the move".to_owned() })
             }
-            Err(error) => Err(Outcome::Unsent {
-                reason: Reason::Unreachable,
-                after_seconds: None,
-                detail: domain::error_chain(&error),
-            }),
+            Err(error) => {
+                let needs_login = matches!(error, PortError::NeedsReconnect);
+                let reason = if needs_login { Reason::NeedsReconnect } else { Reason::Unreachable };
+                Err(Outcome::Unsent { reason, after_seconds: None, detail: domain::error_chain(&error) })
+            }
         }
     }
 

@@ -16,4 +16,7 @@ pub trait Connections {
     /// Writes a connection at its next revision, if the stored one still has the revision of `connection`. Revision 0
     /// means that none is stored. Otherwise returns [`CommitError::Conflict`]. One write.
     async fn write_connection(&self, connection: &Connection) -> Result<(), CommitError>;
+
+    /// Deletes a connection. One that is not stored is a success. One write.
+    async fn delete_connection(&self, name: &ConnectionName) -> Result<(), PortError>;
 }

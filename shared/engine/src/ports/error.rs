@@ -16,6 +16,10 @@ pub enum PortError {
         /// Why.
         source: Option<Cause>,
     },
+    /// Calendly no longer accepts the connection's login or token. Nothing was done. A later try works when somebody
+    /// has connected again.
+    #[error("Calendly no longer accepts this connection's login: connect it again")]
+    NeedsReconnect,
     /// The data cannot be used by this version, now or later: a corrupt row, or a row of a later version.
     #[error("{context}")]
     Unreadable {
@@ -49,7 +53,7 @@ impl PortError {
 
     /// Returns whether a later try may work.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::NeedsReconnect)
     }
 }
 

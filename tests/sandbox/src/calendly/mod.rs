@@ -5,6 +5,7 @@
 pub(crate) mod calendar;
 pub(crate) mod catalog;
 mod hosts;
+pub(crate) mod login_routes;
 pub(crate) mod logins;
 mod micros;
 pub(crate) mod order;
