@@ -48,6 +48,21 @@ fn a_body_that_is_not_understood_is_a_dead_letter_with_its_reason() {
 }
 
 #[test]
+fn a_webhook_of_another_customers_subscription_is_a_dead_letter() {
+    let by = |user: &str| changed(|it| it["created_by"] = json!(user));
+    let receive = |body: &[u8]| {
+        let world = world();
+        world.state.borrow_mut().settings.webhook_creators = Some(vec!["U2".to_owned(), "U1".to_owned()]);
+        world.receive_webhook(body);
+        let state = world.state.borrow();
+        (state.bookings.len(), state.dead_letters.iter().map(|(_, reason)| reason.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(receive(&by("U2")), (1, vec![]));
+    assert_eq!(receive(&by("U1")), (1, vec![]), "of the user who connected before");
+    assert_eq!(receive(&by("U3")), (0, vec!["maxReceiveCount".to_owned()]), "after five tries");
+}
+
+#[test]
 fn a_webhook_about_an_unreadable_row_is_a_dead_letter_at_once() {
     let good = world();
     good.receive_webhook(&first().created());

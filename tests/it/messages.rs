@@ -627,3 +627,19 @@ fn a_receipt_that_arrives_before_the_answer_is_processed_later() {
     let message = engagelab_envelope(&world, "n-1", &receipt);
     assert_eq!(world.invoke(Queue::Intake, &[&message]), Some(vec![0]), "the record comes back");
 }
+
+#[test]
+fn while_a_connection_is_switched_off_its_meetings_are_recorded_and_nobody_is_written_to() {
+    let world = booked_world(|settings| settings.is_disabled = true);
+    assert_eq!(world.effects(), [""; 0]);
+    assert_eq!(world.state.borrow().bookings.len(), 1);
+    assert!(timeline(&world).contains("The connection is switched off."), "{}", timeline(&world));
+
+    // It was on when the meeting was booked, and is off when the reminders are due.
+    let world = booked_world(|_| {});
+    let before = world.effects();
+    assert!(!before.is_empty());
+    world.change_settings(|settings| settings.is_disabled = true);
+    world.wait_until("2026-11-25T12:00:00Z");
+    assert_eq!(world.effects(), before);
+}

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::settings::Topic;
-use domain::{BookingState, CanceledBy, Cancellation, Connection, ConnectionName, ConnectionStatus, Phone};
+use domain::{
+    BookingState, CanceledBy, Cancellation, Connection, ConnectionName, ConnectionStatus, Outcome, Phone, Reason,
+};
 use fakes::{Call, Fault, Script, WithoutMessaging};
 use futures_util::FutureExt;
 use jiff::SignedDuration;
@@ -1020,6 +1022,54 @@ fn the_cancellation_of_the_old_event_is_repeated_until_it_holds_and_the_timeline
     let timeline = call(&world, "timeline", &json!({"booking": id})).to_string();
     assert!(timeline.contains("canceling at Calendly") && timeline.contains("will be tried again"), "{timeline}");
     assert_eq!(world.count("SMS move"), 1);
+}
+
+#[test]
+fn a_cancellation_waits_for_a_new_login_and_then_goes_on() {
+    let lost = Outcome::Unsent {
+        reason: Reason::NeedsReconnect,
+        after_seconds: None,
+        detail: "Calendly no longer accepts this connection's login".to_owned(),
+    };
+    let cancel = |world: &TestWorld| {
+        world.faults.always(Call::CancelEvent, Fault::Answers(lost.clone()));
+        call(world, "cancel", &json!({"booking": booking_id(world), "reason": "Nu mai am timp"}));
+    };
+    let world = booked_world();
+    cancel(&world);
+    world.wait_until("2026-11-25T07:00:00Z");
+    assert_eq!(starts_at_calendly(&world).len(), 1);
+    assert!(world.count_calls(Call::CancelEvent) > 100, "it is tried every quarter of an hour");
+    let timeline = call(&world, "timeline", &json!({"booking": booking_id(&world)})).to_string();
+    assert!(timeline.contains("somebody must connect again"), "{timeline}");
+    let shown = timeline.matches("somebody must connect again").count();
+    assert!(shown <= 2, "the first and the last try are shown, not {shown}: {timeline}");
+    world.faults.restore();
+    world.wait_until("2026-11-25T07:20:00Z");
+    assert!(starts_at_calendly(&world).is_empty(), "it went on after the login");
+
+    let world = booked_world();
+    cancel(&world);
+    world.wait_until("2026-11-25T12:00:00Z");
+    let calls = world.count_calls(Call::CancelEvent);
+    world.wait_until("2026-11-27T12:00:00Z");
+    assert_eq!(world.count_calls(Call::CancelEvent), calls, "not after the meeting has begun");
+}
+
+#[test]
+fn a_connection_that_is_switched_off_books_and_changes_nothing() {
+    let world = booked_world();
+    world.change_settings(|settings| settings.is_disabled = true);
+    let id = booking_id(&world);
+    for (operation, input) in [
+        ("book", demo()),
+        ("cancel", json!({"booking": id})),
+        ("move", json!({"booking": id, "preferredTime": "2026-11-30T12:00:00+02:00"})),
+    ] {
+        assert_eq!(code(&call(&world, operation, &input)), "connection_disabled", "{operation}");
+    }
+    assert_eq!(call(&world, "booking", &json!({"booking": id}))["id"], json!(id), "what is recorded can be read");
+    assert_eq!(starts_at_calendly(&world).len(), 1);
 }
 
 /// Invokes one instance with several events at once, their port calls interleaved by the seed. Returns the answers.

@@ -1,5 +1,6 @@
 //! The webhook function's answers, over fake ports.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -73,13 +74,15 @@ impl Ports for FakePorts {
         self.rotated.map(|key| self.keys(key))
     }
 
-    async fn enqueue(&self, message: String) -> Result<(), QueueError> {
+    async fn enqueue(&self, message: String, tenant: &str) -> Result<(), QueueError> {
         if self.queue_hangs {
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
         if self.queue_is_down {
             return Err(QueueError::new("down"));
         }
+        // Fair queues need to know whose message it is.
+        assert_eq!(tenant, Envelope::parse(&message).expect("an envelope").connection.as_str());
         self.queue.lock().expect("the queue").push(message);
         Ok(())
     }
@@ -553,4 +556,55 @@ async fn a_call_that_cannot_be_queued_is_503_within_the_time_limit() {
     let ports = FakePorts { no_keys: true, ..FakePorts::default() };
     assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, b"{}"), b"{}").await, 503);
     assert_eq!(ports.last_count(), "Unavailable signing_keys");
+}
+
+/// The processors that work at the same time, as `ProcessorConcurrency` of the template.
+const PROCESSORS: usize = 10;
+
+/// How long one webhook takes, in milliseconds.
+const SERVICE: u64 = 300;
+
+/// Returns when the quiet connection's webhook is done, counted from its arrival, in a standard queue as AWS documents
+/// it: if one tenant has far more messages in flight than others, messages of the others are returned first.
+fn waiting_time(queue: &[String], quiet: &str, is_fair: bool) -> u64 {
+    let tenants = queue.iter().map(|it| Envelope::parse(it).expect("an envelope").connection.to_string());
+    let mut waiting: VecDeque<_> = tenants.collect();
+    let mut in_flight: Vec<(u64, String)> = Vec::new();
+    // All processors are busy with the flood when the quiet connection's webhook arrives.
+    for number in 0..PROCESSORS {
+        let started: u64 = SERVICE * u64::try_from(number).expect("small") / u64::try_from(PROCESSORS).expect("small");
+        in_flight.push((SERVICE - started, waiting.pop_front().expect("a message")));
+    }
+    loop {
+        in_flight.sort();
+        let (now, done) = in_flight.remove(0);
+        if done == quiet {
+            return now;
+        }
+        if waiting.is_empty() {
+            continue;
+        }
+        let of_tenant = |tenant: &String| in_flight.iter().filter(|(_, it)| it == tenant).count();
+        let next = if is_fair {
+            (0..waiting.len()).min_by_key(|at| (of_tenant(&waiting[*at]), *at)).expect("a message")
+        } else {
+            0
+        };
+        in_flight.push((now + SERVICE, waiting.remove(next).expect("a message")));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_one_connection_hardly_delays_the_webhook_of_another() {
+    let ports = FakePorts::default();
+    let body = br#"{"event":"invitee.created"}"#;
+    for _ in 0..5_000 {
+        Caller::Calendly.call(&ports, KEY, "/webhooks/calendly", body).await;
+    }
+    Caller::Calendly.call(&ports, KEY, "/webhooks/calendly/acme", body).await;
+    let queue = ports.queue.lock().expect("the queue").clone();
+    assert_eq!(queue.len(), 5_001);
+    let delayed = waiting_time(&queue, "acme", true);
+    assert!(delayed <= 2 * SERVICE, "{delayed} ms instead of {SERVICE}");
+    assert!(waiting_time(&queue, "acme", false) > 100 * SERVICE, "the queue would not be fair without tenants");
 }

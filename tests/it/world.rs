@@ -85,7 +85,7 @@ impl Deref for TestWorld {
 }
 
 impl DeadLetters for TestWorld {
-    async fn send(&self, message: &str, reason: &str) -> Result<(), PortError> {
+    async fn send(&self, message: &str, _: &str, reason: &str) -> Result<(), PortError> {
         let letter = (message.to_owned(), reason.to_owned());
         Ok(self.call(Call::Bury, |state| state.dead_letters.push(letter)).await?)
     }

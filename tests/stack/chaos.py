@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 
 import tools
 from stack import FUNCTIONS, STACK, Failed, Stack
+from times import now, stamp
 
 BOOKINGS = 50
 LIMIT = 640  # seconds from the first booking until everything must be settled
@@ -482,14 +483,6 @@ def span(minutes):
     if minutes % 1440 == 0 and minutes > 1440:
         return f"{minutes // 1440} days"
     return f"{hours} h {rest} min" if rest else f"{hours} h"
-
-
-def now():
-    return datetime.now(timezone.utc)
-
-
-def stamp(at):
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 if __name__ == "__main__":

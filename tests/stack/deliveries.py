@@ -24,8 +24,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 import tools
-from chaos import QUICK, Killer, now, stamp
+from chaos import QUICK, Killer
 from stack import Failed, Stack
+from times import now, stamp
 from tools import ROOT
 
 SPEED = 1_000

@@ -3,7 +3,8 @@ confirmation and a reminder, moves the meeting and cancels it; Maria, the host, 
 agent books, moves and cancels for Freja in Copenhagen. At the end her phone is off, so an e-mail replaces the SMS. For
 Lin in Taipei, EngageLab refuses the messages and Twilio sends them; she replies STOP and gets no more SMS. Emma does
 not come to her meeting. A customer's system hears of all this by signed webhooks, fails for a while and ends with every
-event in order (customer.py). Every step waits for what the people should see, and fails if they don't."""
+event in order (customer.py). A second customer connects her Calendly by a login (second.py). Every step waits for what
+the people should see, and fails if they don't."""
 
 import hashlib
 import hmac
@@ -16,10 +17,12 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from customer import Customer
+from second import SecondConnection
 from stack import Failed
+from times import full_minute, now, stamp
 from tools import ROOT
 
 ANA = {"inviteeName": "Ana Ionescu", "inviteeEmail": "ana.ionescu@example.com", "timezone": "Europe/Bucharest",
@@ -87,6 +90,10 @@ def play(stack):
     story.must_be(**expected | {"sms": 10, "notices": 9, "analytics": 10})
     customer.check_bookings(booked["id"])
     customer.hear_by_email()
+    second = SecondConnection(story)
+    second.connect()
+    second.book()
+    second.reconnect()
     story.show(ANA["inviteeName"], moved)
     story.show(LIN["inviteeName"], stopped)
 
@@ -123,7 +130,7 @@ class Story:
 
     def book(self):
         # The next full minute that leaves more than half a minute to schedule the one-hour reminder.
-        start = instant(minutes=60, seconds=35)
+        start = full_minute(minutes=60, seconds=35)
         request = ANA | {"eventType": "Quick Consultation", "preferredTime": start, "conversationId": "conv-42",
                          "userId": "user-7", "agentType": "sales", "notes": "Vrea să vadă modulul de facturare"}  # fmt: skip
         key = {"Idempotency-Key": f"conv-42-{uuid.uuid4()}"}  # a kept state knows the last one
@@ -144,12 +151,12 @@ class Story:
 
     def by_the_agent(self):
         """Books, moves and cancels through the API. The people are notified of one move and of one cancellation."""
-        request = FREJA | {"eventType": "Quick Consultation", "preferredTime": instant(minutes=49 * 60),
+        request = FREJA | {"eventType": "Quick Consultation", "preferredTime": full_minute(minutes=49 * 60),
                            "conversationId": "conv-43", "userId": "user-7", "agentType": "sales"}  # fmt: skip
         booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
         self.say(f"the agent books for {FREJA['inviteeName']}")
         self.to_freja("the confirmation by SMS", "confirmation")
-        start = instant(minutes=51 * 60)
+        start = full_minute(minutes=51 * 60)
         self.call("POST", f"/api/calendly/bookings/{booking}/move", {"preferredTime": start})
         self.say(f"the agent moves it to {start}")
         self.to_freja("the news of the move by SMS", "move", delivery="delivered")
@@ -172,7 +179,7 @@ class Story:
         """EngageLab refuses, and Twilio takes over and reports the delivery. A person who replies STOP gets no more
         SMS."""
         self.refuse(2)  # the invitee's and the host's
-        request = LIN | {"eventType": "Quick Consultation", "preferredTime": instant(minutes=28 * 60),
+        request = LIN | {"eventType": "Quick Consultation", "preferredTime": full_minute(minutes=28 * 60),
                          "conversationId": "conv-44", "userId": "user-7", "agentType": "sales"}  # fmt: skip
         booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
         self.say(f"the agent books for {LIN['inviteeName']}; EngageLab refuses the messages")
@@ -202,10 +209,10 @@ class Story:
     def no_show(self):
         """The host marks an invitee as a no-show. Calendly reports a meeting in the past, so that this test need not
         wait."""
-        now = datetime.now(timezone.utc)
-        booked = self.recorded("invitee_created_text_reminder", now - timedelta(minutes=75), 15, EMMA)
+        at = now()
+        booked = self.recorded("invitee_created_text_reminder", at - timedelta(minutes=75), 15, EMMA)
         absent = json.loads((ROOT / "events/invitee_no_show_created.json").read_text())
-        word = absent["payload"]["no_show"] | {"created_at": stamp(now - timedelta(minutes=40))}
+        word = absent["payload"]["no_show"] | {"created_at": stamp(at - timedelta(minutes=40))}
         absent["payload"] = booked["payload"] | {"no_show": word}
         self.refuse(1)
         for body in (booked, absent):
@@ -243,7 +250,7 @@ class Story:
         raise Failed(f"the timeline of {booking} should have “{what}” with {words}, but has:{lines}")
 
     def move(self, invitee):
-        start = instant(minutes=26 * 60)
+        start = full_minute(minutes=26 * 60)
         moved = self.stack.post("/people/move", {"invitee": invitee, "start_time": start})
         self.say(f"Ana moves it to {start}")
         return moved["invitee"]
@@ -316,7 +323,7 @@ class Story:
 
     def curl(self):
         """Posts a recorded payload for a future meeting twice, signed by openssl and sent by curl."""
-        start = datetime.fromisoformat(instant(minutes=50 * 60))
+        start = datetime.fromisoformat(full_minute(minutes=50 * 60))
         body = self.recorded("invitee_created_text_reminder", start, 30)
         before = set(self.schedules())
         body = json.dumps(body, ensure_ascii=False).encode()
@@ -375,17 +382,6 @@ class Story:
     def show(self, whose, booking):
         print(f"\n{whose}'s timeline (make explain BOOKING=…)\n")
         print(self.stack.operator("explain", "--connection", "default", booking), flush=True)
-
-
-def instant(**ahead):
-    """Returns the first full minute that is at least so long from now."""
-    at = datetime.now(timezone.utc) + timedelta(**ahead)
-    full = at.replace(second=0, microsecond=0)
-    return stamp(full if at == full else full + timedelta(minutes=1))
-
-
-def stamp(at):
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def digits(number):

@@ -133,6 +133,7 @@ class Stack:
         self._bucket()
         parameters = {
             "CalendlyApiUrl": self.sandbox + "/calendly",
+            "CalendlyAuthUrl": self.sandbox + "/calendly-auth",
             "EngagelabApiUrl": self.sandbox + "/engagelab",
             "TwilioApiUrl": self.sandbox + "/twilio",
             "BrevoApiUrl": self.sandbox + "/brevo",
@@ -217,7 +218,7 @@ class Stack:
         # Only a key's hash is stored, so the key of an earlier run can't be read. Replace it.
         if re.search(r"^local ", self.operator("api-key", "list"), re.MULTILINE):
             self.operator("api-key", "remove", "--name", "local")
-        scopes = "read,book,change,events,admin"
+        scopes = "read,book,change,events,admin,connections"
         made = self.operator("api-key", "add", "--name", "local", "--scopes", scopes, "--connection", "default")
         self.env["API_KEY"] = made.strip()
         self.write_env()

@@ -108,10 +108,15 @@ impl<P: Ports> Admin<P> {
         };
         let documents = self.ports().documents(name);
         let ensured = ensure_subscription(&account, &StoredKeys { documents: &documents }, wanted).await;
+        let mut problems = describe_limits(&checked);
         let ensured = match ensured {
             Ok(ensured) => ensured,
             // The key was lost, or somebody else made it. It is replaced, not adopted.
-            Err(EnsureError::KeyUnknown(_)) => {
+            Err(EnsureError::KeyUnknown(found)) => {
+                problems.push(format!(
+                    "Calendly had a subscription for {} with a signing key that is not known here. It was replaced.",
+                    found.callback_url
+                ));
                 let wanted = Wanted { rotate: true, ..wanted };
                 let again = ensure_subscription(&account, &StoredKeys { documents: &documents }, wanted).await;
                 again.map_err(refuse_ensure)?
@@ -132,7 +137,7 @@ impl<P: Ports> Admin<P> {
             RecordError::Store(error) => unavailable(error),
         })?;
         tracing::info!(connection = %name, login = login.name(), "Calendly account connected");
-        Ok(Connected { connection, problems: describe_limits(&checked) })
+        Ok(Connected { connection, problems })
     }
 
     /// Ends what a connection has at Calendly: its subscription and its login.

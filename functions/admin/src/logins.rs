@@ -192,7 +192,10 @@ impl<P: Ports> Admin<P> {
 
     /// Marks a connection whose login or token Calendly does not accept.
     pub(crate) async fn mark_lost(&self, name: &ConnectionName) -> Result<(), Refusal> {
-        self.ports().count("NeedsReconnect", &[]);
+        let connection = self.load(name).await?;
+        if matches!(connection.status, ConnectionStatus::Active | ConnectionStatus::NeedsReconnect) {
+            self.ports().count("NeedsReconnect", &[]);
+        }
         let lost = |connection: &domain::Connection| match connection.status {
             ConnectionStatus::Active => ConnectionStatus::NeedsReconnect,
             status => status,

@@ -1,19 +1,19 @@
 //! The processor: processes the records of the intake queue concurrently. Each record has its own outcome.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{Feedback, Verdict, error_chain};
+use domain::{ConnectionName, Feedback, Settings, Verdict, error_chain};
 use engine::{CallLimiter, Clock, EngineError, Invocation, PortError, ReceivedFact, Store, UnhandledEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
-use wire::calendly::{Webhook, mask_values, parse_webhook};
+use wire::calendly::{Webhook, mask_values, parse_creator, parse_webhook};
 use wire::intake::{Envelope, Source};
 use wire::receipts;
 
 /// The dead-letter queue, for records that can never be processed.
 #[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound is wanted")]
 pub trait DeadLetters {
-    /// Puts a message into the queue, with the reason as an attribute.
-    async fn send(&self, message: &str, reason: &str) -> Result<(), PortError>;
+    /// Puts a message of a tenant into the queue, with the reason as an attribute.
+    async fn send(&self, message: &str, tenant: &str, reason: &str) -> Result<(), PortError>;
 }
 
 /// Handles a batch. Returns the records that must be delivered again.
@@ -71,10 +71,23 @@ async fn process_message<W: World>(
     }
     let invocation = Invocation { world, limiter, connection, deadline };
     if envelope.source == Source::Calendly {
+        check_creator(&settings, &envelope.body)?;
         process_webhook(invocation, &envelope).await
     } else {
         process_feedback(invocation, &envelope).await
     }
+}
+
+/// Checks that a webhook is of a subscription that delivers to its connection. Calendly signs the webhooks of all
+/// logins with the key of our app, so the signature does not tell.
+fn check_creator(settings: &Settings, body: &[u8]) -> Result<(), Failure> {
+    let (Some(creators), Some(creator)) = (&settings.webhook_creators, parse_creator(body)) else { return Ok(()) };
+    if creators.contains(&creator) {
+        return Ok(());
+    }
+    // Somebody may have connected just now: the settings at hand can be a minute old. So it comes again.
+    let problem = "the webhook's created_by is not a user who connected this connection";
+    Err(PortError::unavailable(problem).into())
 }
 
 async fn process_webhook<W: World>(invocation: Invocation<'_, W>, envelope: &Envelope) -> Result<(), Failure> {
@@ -139,5 +152,8 @@ async fn send_to_dead_letters<W: World, D: DeadLetters>(
 ) -> Result<(), EngineError> {
     tracing::error!(reason, "record put into the dead-letter queue");
     telemetry::count(world.clock().now(), "Buried", &[]);
-    Ok(dead_letters.send(message, reason).await?)
+    // What cannot be parsed belongs to nobody.
+    let connection = Envelope::parse(message).ok().map(|envelope| envelope.connection);
+    let tenant = connection.as_ref().map_or("unknown", ConnectionName::as_str);
+    Ok(dead_letters.send(message, tenant, reason).await?)
 }

@@ -1,7 +1,5 @@
 //! The processor: turns calls of Calendly and the providers into bookings, messages and reminders.
 
-use std::time::Duration;
-
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use engine::PortError;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -13,8 +11,8 @@ use world::AwsWorld;
 struct IntakeDlq(Queue);
 
 impl DeadLetters for IntakeDlq {
-    async fn send(&self, message: &str, reason: &str) -> Result<(), PortError> {
-        let sent = self.0.send_with(message, &[("reason", reason)], Duration::ZERO).await;
+    async fn send(&self, message: &str, tenant: &str, reason: &str) -> Result<(), PortError> {
+        let sent = self.0.send_with(message, tenant, ("reason", reason)).await;
         sent.map_err(|error| PortError::unavailable_because("the dead-letter queue accepted no message", error))
     }
 }

@@ -34,7 +34,7 @@ pub trait Ports: Sync {
     /// Reads the keys again, in case they have just changed; `None` when they were read a moment ago.
     fn reread_signing(&self, connection: &ConnectionName) -> impl Future<Output = Option<Signing>> + Send;
     /// Puts a message on the intake queue.
-    fn enqueue(&self, message: String) -> impl Future<Output = Result<(), QueueError>> + Send;
+    fn enqueue(&self, message: String, tenant: &str) -> impl Future<Output = Result<(), QueueError>> + Send;
     /// Returns our URL for callers, without a slash at its end.
     fn public_url(&self) -> Option<&str>;
     /// Returns the time now.
@@ -189,7 +189,7 @@ async fn follow_link(ports: &impl Ports, link: &UnsubscribeLink, is_confirmed: b
 }
 
 async fn enqueue(ports: &impl Ports, envelope: &Envelope) -> Result<(), Rejection> {
-    ports.enqueue(envelope.to_json()).await.map_err(|error| {
+    ports.enqueue(envelope.to_json(), envelope.connection.as_str()).await.map_err(|error| {
         tracing::error!(error = %error, "call not queued");
         Rejection::Unavailable("intake_queue")
     })

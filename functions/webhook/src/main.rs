@@ -1,5 +1,7 @@
 //! The webhook function: reads configuration and secrets at init, then handles one request at a time.
 
+use std::time::Duration;
+
 use domain::ConnectionName;
 use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
@@ -23,8 +25,8 @@ impl Ports for Aws {
         self.secrets.reread_signing(connection).await
     }
 
-    async fn enqueue(&self, message: String) -> Result<(), QueueError> {
-        self.intake.send(message).await
+    async fn enqueue(&self, message: String, tenant: &str) -> Result<(), QueueError> {
+        self.intake.send(message, tenant, Duration::ZERO).await
     }
 
     fn public_url(&self) -> Option<&str> {

@@ -26,7 +26,8 @@ pub struct LoginTokens {
     /// The ARN of the admin function's alias.
     function: String,
     cached: Mutex<BTreeMap<ConnectionName, Cached>>,
-    reported: Mutex<BTreeMap<ConnectionName, Timestamp>>,
+    /// When a rejected personal token was reported, and whether the connection needs a new one.
+    reported: Mutex<BTreeMap<ConnectionName, (Timestamp, bool)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,23 +81,25 @@ impl LoginTokens {
     }
 
     /// Reports that Calendly answered 401 to a personal token. The admin function looks, and marks the connection if
-    /// that is so.
-    pub(crate) async fn report_rejected(&self, connection: &ConnectionName, token: &Private<String>) {
+    /// that is so. Returns whether it is: then somebody must connect again.
+    pub(crate) async fn report_rejected(&self, connection: &ConnectionName, token: &Private<String>) -> bool {
         let now = SystemClock.now();
+        let known = self.reported.lock().unwrap_or_else(PoisonError::into_inner).get(connection).copied();
+        if let Some((at, is_lost)) = known
+            && at + REPORTED_EVERY > now
         {
-            let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-            if reported.get(connection).is_some_and(|at| *at + REPORTED_EVERY > now) {
-                return;
+            return is_lost;
+        }
+        let is_lost = match self.ask(connection, Some(token)).await {
+            Ok(reply) => reply == TokenReply::NeedsReconnect,
+            Err(error) => {
+                let error = domain::error_chain(&error);
+                tracing::warn!(connection = %connection, error, "a rejected token could not be reported");
+                return false;
             }
-            reported.insert(connection.clone(), now);
-        }
-        if let Err(error) = self.ask(connection, Some(token)).await {
-            tracing::warn!(
-                connection = %connection,
-                error = domain::error_chain(&error),
-                "a rejected token could not be reported to the admin function"
-            );
-        }
+        };
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.clone(), (now, is_lost));
+        is_lost
     }
 
     async fn ask(&self, connection: &ConnectionName, rejected: Option<&Private<String>>) -> Result<TokenReply, Error> {
@@ -132,10 +135,127 @@ impl Source {
         match self {
             Self::Given => Ok(None),
             Self::Personal(tokens, connection) => {
-                tokens.report_rejected(connection, rejected).await;
-                Err(Error::NeedsReconnect)
+                let is_lost = tokens.report_rejected(connection, rejected).await;
+                if is_lost { Err(Error::NeedsReconnect) } else { Ok(None) }
             }
             Self::Login(tokens, connection) => tokens.token(connection, Some(rejected)).await.map(Some),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use aws_sdk_lambda::config::retry::RetryConfig;
+    use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+    use engine::Calendly as _;
+    use serde_json::{Value, json};
+    use stand_in::{Answer, StandIn};
+
+    use super::*;
+    use crate::fixtures;
+
+    /// The admin function's alias: a stand-in for Lambda, which answers each invocation with the next reply.
+    fn tokens(replies: Vec<Value>) -> (Arc<LoginTokens>, StandIn) {
+        let mut replies = replies.into_iter();
+        let lambda = StandIn::start(move |_| match replies.next() {
+            Some(reply) => Answer::json(200, reply),
+            None => Answer::new(500, ""),
+        });
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(lambda.url())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        (Arc::new(LoginTokens::of_client(aws_sdk_lambda::Client::from_conf(config), "admin:tokens")), lambda)
+    }
+
+    fn token(name: &str) -> Value {
+        let expires_at = SystemClock.now() + SignedDuration::from_hours(2);
+        json!({ "type": "token", "access_token": name, "expires_at": expires_at })
+    }
+
+    /// Calendly accepts one token only.
+    fn calendly(accepted: &'static str) -> StandIn {
+        StandIn::start(move |request| match request.header("authorization") {
+            Some(header) if header == format!("Bearer {accepted}") => fixtures::resource(
+                &json!({ "uri": fixtures::ME, "timezone": "Europe/Bucharest", "current_organization": "O1" }),
+            ),
+            _ => Answer::json(401, json!({ "title": "Unauthenticated" })),
+        })
+    }
+
+    async fn host_zone(rest: &crate::Rest, connection: &str) -> Result<Option<String>, engine::PortError> {
+        rest.fetch_host_zone(&ConnectionName::parse(connection).expect("a name"), fixtures::ME).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_without_a_personal_token_uses_its_login_and_keeps_the_token() {
+        let (tokens, lambda) = tokens(vec![token("a-1")]);
+        let calendly = calendly("a-1");
+        let rest = fixtures::rest(calendly.url()).with_logins(Arc::clone(&tokens));
+        for name in ["empty", "no-secret", "empty"] {
+            let found = host_zone(&rest, name).await;
+            if name == "empty" {
+                assert_eq!(found.expect("an answer").as_deref(), Some("Europe/Bucharest"));
+            } else {
+                assert!(found.is_err(), "the stand-in has no second token");
+            }
+        }
+        let asked = lambda.requests();
+        assert_eq!(asked.len(), 2, "a token is asked for once for each connection");
+        assert_eq!(asked[0].method_and_path(), "POST /2015-03-31/functions/admin%3Atokens/invocations");
+        assert_eq!(asked[0].json(), json!({ "connection": "empty" }));
+    }
+
+    #[tokio::test]
+    async fn a_rejected_token_is_replaced_and_the_call_made_once_more() {
+        let (tokens, lambda) = tokens(vec![token("a-1"), token("a-2")]);
+        let calendly = calendly("a-2");
+        let rest = fixtures::rest(calendly.url()).with_logins(tokens);
+        assert_eq!(host_zone(&rest, "empty").await.expect("an answer").as_deref(), Some("Europe/Bucharest"));
+        assert_eq!(calendly.requests().len(), 2);
+        let rejected = json!({ "connection": "empty", "rejected": oauth::fingerprint("a-1") });
+        assert_eq!(lambda.requests()[1].json(), rejected);
+    }
+
+    #[tokio::test]
+    async fn a_lost_login_or_personal_token_needs_a_reconnect() {
+        let lost = json!({ "type": "needs_reconnect" });
+        let (tokens, lambda) = tokens(vec![lost.clone(), lost]);
+        let calendly = calendly("none");
+        let rest = fixtures::rest(calendly.url()).with_logins(tokens);
+        for name in ["empty", "default", "default"] {
+            let error = host_zone(&rest, name).await.expect_err("no login");
+            assert!(matches!(error, engine::PortError::NeedsReconnect), "{name}: {error:?}");
+        }
+        assert_eq!(lambda.requests().len(), 2, "a personal token is reported once a minute");
+    }
+
+    #[tokio::test]
+    async fn a_personal_token_that_was_replaced_meanwhile_is_no_reason_to_reconnect() {
+        let (tokens, _lambda) = tokens(vec![json!({ "type": "accepted" })]);
+        let calendly = calendly("none");
+        let rest = fixtures::rest(calendly.url()).with_logins(tokens);
+        let error = host_zone(&rest, "default").await.expect_err("401");
+        assert!(matches!(error, engine::PortError::Unavailable { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_function_that_fails_or_has_no_token_now_is_unavailable() {
+        for reply in [
+            json!({ "errorType": "Sandbox.Timedout", "errorMessage": "timed out" }),
+            json!({ "type": "not_before", "at": "2127-01-01T00:00:00Z" }),
+        ] {
+            let (tokens, _lambda) = tokens(vec![reply]);
+            let calendly = calendly("none");
+            let rest = fixtures::rest(calendly.url()).with_logins(tokens);
+            let error = host_zone(&rest, "empty").await.expect_err("no token");
+            assert!(matches!(error, engine::PortError::Unavailable { .. }), "{error:?}");
+            assert!(calendly.requests().is_empty());
         }
     }
 }

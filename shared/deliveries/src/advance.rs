@@ -221,10 +221,11 @@ impl<P: Ports> Dispatcher<'_, P> {
         Ok(None)
     }
 
-    /// Returns how long a lane waits for a place among the endpoint's attempts: up to 2 seconds at first, twice as long
-    /// each time, and up to a minute, so that many waiting lanes of a slow endpoint do not fill the queue.
+    /// Returns how long a lane waits for a place among the endpoint's attempts: up to 2 seconds three times, because a
+    /// healthy endpoint has a place by then; afterwards twice as long each time, and up to a minute, so that many
+    /// waiting lanes of a slow endpoint do not fill the queue.
     pub(crate) fn wait_for_slot(&self, key: LaneKey<'_>, waits: u32) -> SignedDuration {
-        let longest = 2_i64.checked_shl(waits.min(6)).unwrap_or(i64::MAX).min(LONGEST_WAIT_FOR_SLOT);
+        let longest = 2_i64.checked_shl(waits.saturating_sub(2).min(6)).unwrap_or(i64::MAX).min(LONGEST_WAIT_FOR_SLOT);
         let mixed = mix(&[&key.stream.to_string(), &self.now().to_string()]);
         SignedDuration::from_secs(1 + i64::try_from(mixed).unwrap_or(0) % longest)
     }

@@ -33,7 +33,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { concurrency: 10, concurrency_when_failing: 5, concurrency_of_connection: 100, speed: Speed::default() }
+        Self { concurrency: 10, concurrency_when_failing: 5, concurrency_of_connection: 250, speed: Speed::default() }
     }
 }
 

@@ -54,11 +54,11 @@ impl DeliveryQueue for AwsQueue {
         // Whole seconds, rounded up, so that it does not arrive early.
         let seconds = u64::try_from(wait.as_millis()).unwrap_or(0).div_ceil(1_000);
         let (body, group) = (message.to_json(), message.group());
-        self.queue.send_grouped(body, &group, Duration::from_secs(seconds)).await.map_err(not_accepted)
+        self.queue.send(body, &group, Duration::from_secs(seconds)).await.map_err(not_accepted)
     }
 
     async fn hand_over(&self, email: &Due) -> Result<(), PortError> {
-        let sent = self.due.send_grouped(email.to_json(), &email.group(), EMAIL_DELAY).await;
+        let sent = self.due.send(email.to_json(), &email.group(), EMAIL_DELAY).await;
         sent.map_err(|error| PortError::unavailable_because("the due queue accepted no message", error))
     }
 }

@@ -514,13 +514,11 @@ impl Command {
         self.not_before = Some(now + PARKED_FOR);
         self.state = State::Open;
         let is_parking = |note: &Note| note.what == Change::RetryPlanned && note.reason == Some(Reason::NeedsReconnect);
-        if let [.., first, claimed, last, _] = self.history.as_slice()
-            && is_parking(first)
-            && is_parking(last)
-            && claimed.what == Change::Claimed
-        {
-            self.history.truncate(self.history.len() - 3);
-            self = self.note(now, Change::Claimed, None, None);
+        let is_between = |note: &Note| matches!(note.what, Change::Claimed | Change::Waiting);
+        let run = self.history.iter().rev().take_while(|note| is_parking(note) || is_between(note)).count();
+        let start = self.history.len() - run;
+        if let Some(first) = self.history[start..].iter().position(is_parking) {
+            self.history.truncate(start + first + 1);
         }
         self.note(now, Change::RetryPlanned, Some(Reason::NeedsReconnect), Some(detail))
     }

@@ -63,6 +63,9 @@ pub struct CalendlyBinding {
     pub subscription: String,
 }
 
+/// So many users are remembered who connected an account.
+const MOST_USERS: usize = 5;
+
 /// One customer's Calendly account. Its secrets are stored elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Connection {
@@ -78,6 +81,10 @@ pub struct Connection {
     /// What it is bound to at Calendly, once an account is connected. It stays bound to that organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendly: Option<CalendlyBinding>,
+    /// The users who connected an account, the last one first. Webhooks of an earlier one's subscription may be on
+    /// their way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
     /// The revision of the stored connection; 0 when it is not stored yet.
     #[serde(skip)]
     pub revision: u64,
@@ -87,13 +94,22 @@ impl Connection {
     /// Returns a new connection, without an account.
     pub fn new(name: ConnectionName, now: Timestamp) -> Self {
         let status = ConnectionStatus::AwaitingLogin;
-        Self { name, status, created_at: now, login: None, calendly: None, revision: 0 }
+        Self { name, status, created_at: now, login: None, calendly: None, users: vec![], revision: 0 }
     }
 
     /// Returns the connection after an account was connected. It is active, whatever its status was.
     #[must_use]
     pub fn connected(&self, login: LoginKind, calendly: CalendlyBinding) -> Self {
-        Self { status: ConnectionStatus::Active, login: Some(login), calendly: Some(calendly), ..self.clone() }
+        let earlier = self.users.iter().filter(|it| **it != calendly.user).take(MOST_USERS - 1).cloned();
+        let users = [calendly.user.clone()].into_iter().chain(earlier).collect();
+        let status = ConnectionStatus::Active;
+        Self { status, login: Some(login), calendly: Some(calendly), users, ..self.clone() }
+    }
+
+    /// Returns the users whose webhook subscriptions deliver to the connection, if its signing key does not tell:
+    /// Calendly signs the webhooks of all logins with the same key.
+    pub fn webhook_creators(&self) -> Option<&[String]> {
+        (self.login == Some(LoginKind::OAuth)).then_some(self.users.as_slice())
     }
 
     /// Returns the connection in another status.

@@ -1,6 +1,5 @@
 //! Sending to an SQS queue.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
@@ -56,48 +55,32 @@ impl Queue {
         }
     }
 
-    /// Sends a message now.
+    /// Sends a message of a tenant, to be delivered after a delay of at most 15 minutes. A standard queue is fair if
+    /// its messages name their tenants: the many messages of one do not delay those of the others. So every message has
+    /// one. A tenant's name has up to 128 letters, digits and punctuation marks of ASCII.
     ///
     /// # Errors
     /// SQS did not accept it within the client's time-outs.
-    pub async fn send(&self, body: impl Into<String>) -> Result<(), QueueError> {
-        self.send_with(body, &[], Duration::ZERO).await
+    pub async fn send(&self, body: impl Into<String>, tenant: &str, delay: Duration) -> Result<(), QueueError> {
+        send(self.message(body, tenant, delay)).await
     }
 
-    /// Sends a message with text attributes, to be delivered after a delay of at most 15 minutes.
+    /// Sends a message of a tenant now, with a text attribute.
     ///
     /// # Errors
     /// SQS did not accept it within the client's time-outs.
     pub async fn send_with(
         &self,
         body: impl Into<String>,
-        attributes: &[(&str, &str)],
-        delay: Duration,
+        tenant: &str,
+        (name, value): (&str, &str),
     ) -> Result<(), QueueError> {
-        let mut attribute_map = HashMap::new();
-        for (name, value) in attributes {
-            let value = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(*value)
-                .build()
-                .map_err(|error| QueueError(error.to_string()))?;
-            attribute_map.insert((*name).to_owned(), value);
-        }
-        let attribute_map = (!attribute_map.is_empty()).then_some(attribute_map);
-        send(self.message(body, delay).set_message_attributes(attribute_map)).await
+        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        let value = value.map_err(|error| QueueError(error.to_string()))?;
+        send(self.message(body, tenant, Duration::ZERO).message_attributes(name, value)).await
     }
 
-    /// Sends a message of a tenant, to be delivered after a delay of at most 15 minutes. A standard queue is fair if
-    /// its messages name their tenants: the many messages of one do not delay those of the others. A tenant's name has
-    /// up to 128 letters, digits and punctuation marks of ASCII.
-    ///
-    /// # Errors
-    /// SQS did not accept it within the client's time-outs.
-    pub async fn send_grouped(&self, body: impl Into<String>, group: &str, delay: Duration) -> Result<(), QueueError> {
-        send(self.message(body, delay).message_group_id(group)).await
-    }
-
-    /// Sends messages, each with its tenant as for [`Queue::send_grouped`], ten in a call. Ten may have 1 MiB together.
+    /// Sends messages, each with its tenant as for [`Queue::send`], ten in a call. Ten may have 1 MiB together.
     ///
     /// # Errors
     /// SQS did not accept one of them within the client's time-outs. Others may have been sent: send all again.
@@ -121,10 +104,10 @@ impl Queue {
         Ok(())
     }
 
-    fn message(&self, body: impl Into<String>, delay: Duration) -> SendMessageFluentBuilder {
+    fn message(&self, body: impl Into<String>, tenant: &str, delay: Duration) -> SendMessageFluentBuilder {
         // SQS delays a message by at most 15 minutes.
         let seconds = i32::try_from(delay.as_secs().min(900)).unwrap_or(900);
-        let message = self.client.send_message().queue_url(&self.url).message_body(body);
+        let message = self.client.send_message().queue_url(&self.url).message_body(body).message_group_id(tenant);
         message.set_delay_seconds((seconds > 0).then_some(seconds))
     }
 
@@ -189,9 +172,9 @@ mod tests {
         let server = StandIn::with_answer(Answer::json(200, json!({ "MessageId": "m-1" })));
         let queue = queue(&server);
         for seconds in [0, 5, 900, 901, u64::MAX] {
-            queue.send_grouped("a", "acme/ep-1", Duration::from_secs(seconds)).await.expect("sent");
+            queue.send("a", "acme/ep-1", Duration::from_secs(seconds)).await.expect("sent");
         }
-        queue.send_with("b", &[("reason", "c")], Duration::ZERO).await.expect("sent");
+        queue.send_with("b", "acme", ("reason", "c")).await.expect("sent");
         let url = format!("{}/queue", server.url());
         let grouped = |delay: Option<u32>| {
             let mut body = json!({ "QueueUrl": url, "MessageBody": "a", "MessageGroupId": "acme/ep-1" });
@@ -201,9 +184,10 @@ mod tests {
             body
         };
         let attributes = json!({ "reason": { "DataType": "String", "StringValue": "c" } });
-        let plain = json!({ "QueueUrl": url, "MessageBody": "b", "MessageAttributes": attributes });
+        let with_reason =
+            json!({ "QueueUrl": url, "MessageBody": "b", "MessageGroupId": "acme", "MessageAttributes": attributes });
         let delays = [None, Some(5), Some(900), Some(900), Some(900)];
-        assert_eq!(bodies(&server), delays.map(grouped).into_iter().chain([plain]).collect::<Vec<_>>());
+        assert_eq!(bodies(&server), delays.map(grouped).into_iter().chain([with_reason]).collect::<Vec<_>>());
     }
 
     #[tokio::test]

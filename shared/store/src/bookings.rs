@@ -41,16 +41,18 @@ impl Table {
             attributes::key(key::endpoints_partition(connection), key::PUBLISHING),
             attributes::key(key::CONNECTIONS.to_owned(), connection.as_str()),
         ];
-        let (mut settings, mut publishes, mut is_disabled) = (Settings::default(), false, false);
+        let (mut settings, mut publishes, mut connection) = (Settings::default(), false, None);
         for row in self.batch(keys).await? {
             match attributes::text(&row, "kind")? {
                 kind::SETTINGS => settings = row::read_settings(&row)?,
                 kind::PUBLISHING => publishes = row::read_publishing(&row)?,
-                kind::CONNECTION => is_disabled = row::read_connection(&row)?.status == ConnectionStatus::Disabled,
+                kind::CONNECTION => connection = Some(row::read_connection(&row)?),
                 _ => return Err(attributes::unknown_kind(&row)),
             }
         }
-        Ok(Settings { publishes: publishes && !is_disabled, is_disabled, ..settings })
+        let is_disabled = connection.as_ref().is_some_and(|it| it.status == ConnectionStatus::Disabled);
+        let webhook_creators = connection.as_ref().and_then(|it| it.webhook_creators()).map(<[String]>::to_vec);
+        Ok(Settings { publishes: publishes && !is_disabled, is_disabled, webhook_creators, ..settings })
     }
 }
 

@@ -941,7 +941,7 @@ mod tests {
         let row = super::connection(&connection, 1);
         assert_eq!(read_connection(&row).expect("a connection"), Connection { revision: 1, ..connection });
         insta::assert_snapshot!(show(row), @r#"
-        doc: {"name":"acme","status":"active","created_at":"2026-11-01T07:59:00Z","login":"personal_token","calendly":{"organization":"https://api.calendly.com/organizations/O1","user":"https://api.calendly.com/users/U1","subscription":"https://api.calendly.com/webhook_subscriptions/S1"}}
+        doc: {"name":"acme","status":"active","created_at":"2026-11-01T07:59:00Z","login":"personal_token","calendly":{"organization":"https://api.calendly.com/organizations/O1","user":"https://api.calendly.com/users/U1","subscription":"https://api.calendly.com/webhook_subscriptions/S1"},"users":["https://api.calendly.com/users/U1"]}
         kind: connection.v1
         pk: connections
         rev: N 1

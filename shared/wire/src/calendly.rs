@@ -67,6 +67,16 @@ pub fn parse_webhook(body: &[u8]) -> Result<Webhook, Malformed> {
     Ok(Webhook::Fact(Box::new(build_fact(kind, &payload, event, heading.created_at))))
 }
 
+/// Returns the URI of the user who created the webhook's subscription; `None` if the body does not say.
+pub fn parse_creator(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Heading {
+        created_by: Option<String>,
+    }
+    let heading: Heading = serde_json::from_slice(body).ok()?;
+    heading.created_by
+}
+
 /// Parses an invitee and its scheduled event, as the REST API returns them (each `{"resource": …}`), into one fact.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ impl Publisher for DeliveriesQueue {
             events: events.collect(),
         };
         let group = delivery.group();
-        match self.0.send_grouped(delivery.to_json(), &group, Duration::ZERO).await {
+        match self.0.send(delivery.to_json(), &group, Duration::ZERO).await {
             Ok(()) => Outcome::Done { provider_id: None },
             Err(error) => {
                 let detail = error_chain(&error);

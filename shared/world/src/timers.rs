@@ -40,7 +40,7 @@ impl Timers for AwsTimers {
             TimerKind::DelayedMessage => {
                 // Whole seconds, rounded up, so that it does not arrive early.
                 let wait = u64::try_from(at.duration_since(now).as_millis()).unwrap_or(0).div_ceil(1_000);
-                let sent = self.due.send_with(due.to_json(), &[], Duration::from_secs(wait)).await;
+                let sent = self.due.send(due.to_json(), &due.group(), Duration::from_secs(wait)).await;
                 sent.map_err(|error| PortError::unavailable_because("the due queue accepted no message", error))
             }
         }

@@ -12,7 +12,7 @@ use crate::fault::{Fault, FaultPolicy};
 #[derive(Default, Debug)]
 pub struct Script {
     at_calls: RefCell<BTreeMap<usize, Fault>>,
-    down: RefCell<Vec<Call>>,
+    down: RefCell<Vec<(Call, Fault)>>,
     outcomes: RefCell<VecDeque<Outcome>>,
     conflicts: Cell<usize>,
 }
@@ -30,10 +30,15 @@ impl Script {
 
     /// Has every call of a kind stay without effect and without answer.
     pub fn take_down(&self, call: Call) {
-        self.down.borrow_mut().push(call);
+        self.always(call, Fault::NoAnswer { has_effect: false });
     }
 
-    /// Ends what [`Self::take_down`] began.
+    /// Has every call of a kind go wrong in the same way.
+    pub fn always(&self, call: Call, fault: Fault) {
+        self.down.borrow_mut().push((call, fault));
+    }
+
+    /// Ends what [`Self::take_down`] and [`Self::always`] began.
     pub fn restore(&self) {
         self.down.borrow_mut().clear();
     }
@@ -54,8 +59,8 @@ impl FaultPolicy for Script {
         if let Some(fault) = self.at_calls.borrow().get(&number) {
             return Some(fault.clone());
         }
-        if self.down.borrow().contains(&call) {
-            return Some(Fault::NoAnswer { has_effect: false });
+        if let Some((_, fault)) = self.down.borrow().iter().find(|(down, _)| *down == call) {
+            return Some(fault.clone());
         }
         if call.is_provider() {
             return self.outcomes.borrow_mut().pop_front().map(Fault::Answers);

@@ -166,6 +166,28 @@ fn an_account_that_cannot_be_connected_is_refused_with_the_reason_and_changes_no
 }
 
 #[test]
+fn a_subscription_that_somebody_made_by_hand_is_reported_and_not_adopted() {
+    let place = Place::new();
+    let by_hand = json!({
+        "url": "https://hooks.example.com/webhooks/calendly/acme", "events": ["invitee.created"],
+        "organization": "https://api.calendly.com/organizations/00000000-0000-4000-8000-0000000000c1",
+        "scope": "organization",
+    });
+    run(async {
+        let client = http_client::client().expect("a client");
+        let url = format!("{}/calendly/webhook_subscriptions", place.sandbox.url());
+        let made = client.post(url).bearer_auth(keys::CALENDLY).json(&by_hand).send().await.expect("an answer");
+        assert_eq!(made.status(), 201);
+    });
+    let made = place.call("POST", "/api/connections", &with_token()).ok();
+    let problem = made["problems"][0].as_str().expect("a problem");
+    assert!(problem.contains("a signing key that is not known here"), "{problem}");
+    let subscriptions = place.subscriptions();
+    assert_eq!((subscriptions.len(), &subscriptions[0]["uri"]), (1, &made["subscription"]));
+    assert_eq!(place.signing_keys("acme").len(), 1);
+}
+
+#[test]
 fn a_plain_user_is_connected_for_their_own_bookings_and_told_so() {
     let place = Place::new();
     place.sandbox("POST", "/control/settings", Some(&json!({ "role": "user" })));

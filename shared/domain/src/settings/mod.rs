@@ -377,6 +377,10 @@ pub struct Settings {
     /// the connection's row.
     #[serde(skip)]
     pub is_disabled: bool,
+    /// The users whose webhook subscriptions deliver to the connection, by URI; `None` where the signature tells. The
+    /// store reads it from the connection's row.
+    #[serde(skip)]
+    pub webhook_creators: Option<Vec<String>>,
 }
 
 fn half_an_hour() -> u32 {
@@ -507,6 +511,7 @@ impl Default for Settings {
             logging: Logging::default(),
             publishes: false,
             is_disabled: false,
+            webhook_creators: None,
         }
     }
 }
