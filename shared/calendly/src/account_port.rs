@@ -153,7 +153,14 @@ impl CalendlyAccount for Rest {
     async fn list_subscriptions(&self, connection: &ConnectionName) -> Result<Vec<Subscription>, CalendlyError> {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
-        let found = account.subscriptions(&owner.current_organization).await?.into_iter().map(|it| Subscription {
+        let found = match account.subscriptions(&owner.current_organization).await {
+            // Only owners and admins see the organization's. Others have one of their own.
+            Err(error) if error.is_forbidden() => {
+                account.subscriptions_of_user(&owner.current_organization, &owner.uri).await
+            }
+            found => found,
+        };
+        let found = found?.into_iter().map(|it| Subscription {
             callback_url: it.callback_url,
             state: it.state,
             retry_started_at: it.retry_started_at,

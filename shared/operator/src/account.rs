@@ -1,6 +1,7 @@
 //! Findings about a token, a subscription and the providers' keys, for `connect` and `doctor`.
 
-use calendly::{Account, Error, Membership, Subscription, User};
+use calendly::{Account, Error, Membership, Subscription};
+use connecting::CheckedAccount;
 use domain::settings::Provider;
 use domain::time;
 use jiff::SignedDuration;
@@ -11,23 +12,17 @@ use crate::report::{Finding, Level, fail, ok, warn};
 /// Calendly disables a subscription after 24 hours of failed deliveries.
 const DISABLED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Checks a token: whether Calendly accepts it, its scopes, and its owner's role. Returns the owner if all is well.
-pub(crate) async fn check_token(account: &Account) -> (Vec<Finding>, Option<User>) {
-    let me = match account.me().await {
-        Ok(me) => me,
+/// Checks a token: whether Calendly accepts it, its scopes, and its owner's role. Returns the account if it can be
+/// used.
+pub(crate) async fn check_token(account: &Account) -> (Vec<Finding>, Option<CheckedAccount>) {
+    let checked = match connecting::check_account(account).await {
+        Ok(checked) => checked,
         Err(error) => return (vec![fail("token", explain_token_error(&error))], None),
     };
-    let scopes = match account.missing_scopes(&me).await {
-        Ok(missing) => check_scopes(&missing),
-        Err(error) => fail("scopes", error.to_string()),
-    };
-    let role = match account.memberships(&me.uri).await {
-        Ok(all) => check_role(all.iter().find(|it| it.organization == me.current_organization)),
-        Err(error) => fail("role", format!("can't be read: {error}")),
-    };
+    let (scopes, role) = (check_scopes(&checked.missing_scopes), check_role(checked.membership.as_ref()));
     let findings = vec![ok("token", "Calendly accepts it"), scopes, role];
-    let is_valid = findings.iter().all(|it| it.level == Level::Ok);
-    (findings, is_valid.then_some(me))
+    let is_usable = findings.iter().all(|it| it.level != Level::Fail);
+    (findings, is_usable.then_some(checked))
 }
 
 fn explain_token_error(error: &Error) -> String {
@@ -55,11 +50,11 @@ fn check_scopes(missing: &[String]) -> Finding {
 fn check_role(own: Option<&Membership>) -> Finding {
     match own {
         Some(own) if own.is_admin() => ok("role", format!("{} of the organization", own.role)),
-        Some(own) => fail(
+        Some(own) => warn(
             "role",
             format!(
-                "{}: only the token of an owner or admin sees the bookings of the whole organization. Ask one of them \
-                 to make a token",
+                "{}: only the bookings of the token's owner are seen. The token of an owner or admin of the organization \
+                 sees all",
                 own.role
             ),
         ),
@@ -285,10 +280,10 @@ mod tests {
     }
 
     #[test]
-    fn only_owners_and_admins_pass() {
+    fn owners_and_admins_pass_and_others_are_told_what_they_see() {
         let level =
             |name: &str| check_role(Some(&Membership { organization: "O1".to_owned(), role: name.to_owned() })).level;
-        assert_eq!(["owner", "admin", "user"].map(level), [Level::Ok, Level::Ok, Level::Fail]);
+        assert_eq!(["owner", "admin", "user"].map(level), [Level::Ok, Level::Ok, Level::Warn]);
         assert_eq!(check_role(None).level, Level::Fail);
     }
 }

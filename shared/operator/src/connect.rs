@@ -67,9 +67,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     };
 
     let account = options.calendly.account(token)?;
-    let (findings, owner) = account::check_token(&account).await;
+    let (findings, checked) = account::check_token(&account).await;
     terminal.print_findings(&findings);
-    let Some(owner) = owner else { bail!("Nothing was written.") };
+    let Some(checked) = checked else { bail!("Nothing was written.") };
     if documents.providers != stored.providers {
         secrets.write(SecretKind::Providers, &documents.providers).await?;
     }
@@ -80,8 +80,8 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let keys = StoredKeys { secrets: &secrets, document: Mutex::new(documents.signing.clone()) };
     let wanted = Wanted {
         url: &url,
-        owner: &owner,
-        for_organization: true,
+        owner: &checked.owner,
+        for_organization: checked.is_admin(),
         rotate: options.rotate,
         key: &new_key()?,
         key_is_fixed: false,
@@ -95,8 +95,8 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         deleted.map(|old| ok("subscription", format!("the old one for {} is deleted", old.callback_url))).collect();
     terminal.print_findings(&deleted);
     let binding = CalendlyBinding {
-        organization: owner.current_organization.clone(),
-        user: owner.uri.clone(),
+        organization: checked.owner.current_organization.clone(),
+        user: checked.owner.uri.clone(),
         subscription: ensured.subscription.uri.clone(),
     };
     let table = options.table.open().await;

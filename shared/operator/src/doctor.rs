@@ -210,9 +210,15 @@ fn check_signing(signing: &Signing) -> Finding {
 }
 
 async fn check_calendly(account: &calendly::Account, url: &str) -> Vec<Finding> {
-    let (mut findings, owner) = account::check_token(account).await;
-    if let Some(owner) = owner {
-        match account.subscriptions(&owner.current_organization).await {
+    let (mut findings, checked) = account::check_token(account).await;
+    if let Some(checked) = checked {
+        let owner = &checked.owner;
+        let subscriptions = if checked.is_admin() {
+            account.subscriptions(&owner.current_organization).await
+        } else {
+            account.subscriptions_of_user(&owner.current_organization, &owner.uri).await
+        };
+        match subscriptions {
             Ok(all) => findings.extend(check_subscriptions(all, url)),
             Err(error) => findings.push(fail("subscription", error.to_string())),
         }

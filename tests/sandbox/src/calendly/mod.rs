@@ -733,6 +733,9 @@ async fn subscriptions(
         required(&params, scope)?;
     }
     let state = world.state();
+    if scope == "organization" && !matches!(caller.0.role(&state.settings), "owner" | "admin") {
+        return Err(Refusal::denied("You do not have permission to access this resource."));
+    }
     let items = state
         .calendar
         .subscriptions
