@@ -85,11 +85,17 @@ const MAP: &[(&str, &[&str])] = &[
     ("store", &["deliveries", "domain", "endpoints", "engine", "events", "runtime"]),
     ("egress", &[]),
     ("calendly", &["domain", "engine", "http-client", "oauth", "runtime", "wire"]),
-    ("connecting", &["calendly", "domain", "engine", "runtime"]),
-    ("notify", &["domain", "engine", "http-client", "local-time", "runtime", "template", "wire"]),
+    ("connecting", &["calendly", "domain", "engine", "runtime", "wire"]),
+    ("outcome", &["domain", "http-client", "runtime"]),
+    ("crm", &["domain", "engine", "http-client", "outcome", "runtime"]),
+    ("notify", &["domain", "engine", "http-client", "local-time", "outcome", "runtime", "template", "wire"]),
+    ("settings-document", &["domain", "notify"]),
     ("one-shot", &["engine"]),
     ("sealing", &["domain"]),
-    ("world", &["calendly", "domain", "engine", "http-client", "notify", "one-shot", "runtime", "store", "wire"]),
+    (
+        "world",
+        &["calendly", "crm", "domain", "engine", "http-client", "notify", "one-shot", "runtime", "store", "wire"],
+    ),
     (
         "delivery-world",
         &[
@@ -122,6 +128,7 @@ const MAP: &[(&str, &[&str])] = &[
             "batch",
             "calendly",
             "connecting",
+            "crm",
             "deliveries",
             "delivery-world",
             "domain",
@@ -133,6 +140,7 @@ const MAP: &[(&str, &[&str])] = &[
             "http-client",
             "oauth",
             "runtime",
+            "settings-document",
             "signing",
             "store",
             "transform",
@@ -145,6 +153,7 @@ const MAP: &[(&str, &[&str])] = &[
         &[
             "calendly",
             "connecting",
+            "crm",
             "deliveries",
             "domain",
             "endpoints",
@@ -152,7 +161,9 @@ const MAP: &[(&str, &[&str])] = &[
             "http-client",
             "notify",
             "runtime",
+            "settings-document",
             "store",
+            "wire",
         ],
     ),
 ];
@@ -213,7 +224,7 @@ fn the_dispatcher_links_no_message_provider() {
 fn each_client_library_is_used_by_its_adapters_only() {
     let graph = Graph::read();
     for (library, adapters) in [
-        ("reqwest", ["calendly", "egress", "http-client", "notify"].as_slice()),
+        ("reqwest", ["calendly", "crm", "egress", "http-client", "notify", "outcome"].as_slice()),
         ("aws-sdk-dynamodb", &["delivery-world", "store", "world", "operator"]),
         ("aws-sdk-kms", &["delivery-world", "reminder", "sealing"]),
         ("aws-sdk-scheduler", &["one-shot", "operator"]),

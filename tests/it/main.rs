@@ -6,6 +6,7 @@ mod concurrency;
 mod cost;
 mod crashes;
 mod crate_graph;
+mod crm;
 mod documents;
 mod emails;
 mod import_circles;

@@ -48,7 +48,7 @@ CHOICES = [["booking.*"], ["conversation.*"], ["message.sent"], ["booking.create
 EVENTS = 20  # of each conversation: started, messages, ended
 ACTS = 10  # of each person: they book, and move nine times. A message about each is delivered, so there are 20 events
 BATCH = 5  # events of different conversations, posted together
-SECONDS = 16  # for each conversation: how long events are sent. So the emulator is about half busy
+SECONDS = 24  # for each conversation: how long events are sent. So the emulator is about a third busy
 PART = 5  # the run without bad endpoints has this part of the events of each stream, in this part of the time
 SETTLED_WITHIN = 240  # seconds: a record that was not finished is received again after 180
 
@@ -385,6 +385,7 @@ class Load:
         self.say("waiting until the dead endpoints are disabled")
         waiting, until = self.of_kind(*DEAD), since + DISABLED_AFTER + 120
         for number in range(10_000):
+            waiting = [it for it in waiting if it.call()["status"] != "disabled"]
             if not waiting or time.monotonic() > until:
                 break
             # Only an endpoint that is tried can fail: each gets further events.
@@ -392,7 +393,6 @@ class Load:
                 self.act(900 + number // 10)
                 self.post([conversation_event(f"later-{number}", it, 4) for it in range(1, 5)])
             time.sleep(3)
-            waiting = [it for it in waiting if it.call()["status"] != "disabled"]
         self.troubles += [f"{it.name} is not disabled" for it in waiting]
         for kind in DEAD:
             after = []

@@ -18,6 +18,7 @@ mod logins;
 mod page;
 mod ports;
 mod records;
+mod settings;
 mod setup;
 mod testing;
 mod token;

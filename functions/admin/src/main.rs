@@ -1,10 +1,13 @@
 //! The admin function: customers' systems call it over HTTP with a key, or it is invoked directly by IAM.
 
+use std::sync::Arc;
+
 use admin::{Admin, CalendlyService, Documents, Grants, Ports, find_token_owner};
 use connecting::{SecretKind, SecretStore};
 use deliveries::Ports as _;
 use delivery_world::AwsDeliveries;
-use domain::{ConnectionName, Settings};
+use domain::settings::CrmSettings;
+use domain::{BookingId, ConnectionName, Settings, Snapshot};
 use egress::AddressPolicy;
 use engine::{ApiStore, Clock, CommitError, PortError, Store};
 use front::{Input, TokenOwner};
@@ -22,7 +25,8 @@ use wire::tokens::TOKENS_ALIAS;
 /// The real ports of this function.
 struct AwsPorts {
     deliveries: AwsDeliveries,
-    secrets: Secrets,
+    secrets: Arc<Secrets>,
+    crm: crm::Brevo,
     secrets_manager: aws_sdk_secretsmanager::Client,
     secret_prefix: String,
     calendly: CalendlyService,
@@ -128,6 +132,26 @@ impl Ports for AwsPorts {
     type Grants = Self;
     type Documents = StoredDocuments;
     type Clock = RealClock;
+    type Table = store::Table;
+
+    fn table(&self) -> &store::Table {
+        self.deliveries.store()
+    }
+
+    async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError> {
+        self.deliveries.store().load_booking(connection, booking).await
+    }
+
+    async fn prepare_crm(
+        &self,
+        connection: &ConnectionName,
+        settings: &CrmSettings,
+        is_trial: bool,
+    ) -> Result<Vec<String>, String> {
+        let prepared = self.crm.prepare_account(connection, settings, is_trial).await;
+        let (_, problems) = prepared.map_err(|error| error.to_string())?;
+        Ok(problems.iter().map(ToString::to_string).collect())
+    }
 
     fn connections(&self) -> &store::Table {
         self.deliveries.store()
@@ -218,14 +242,17 @@ async fn main() -> Result<(), Error> {
     telemetry::start(config.deliveries.log_level, &config.deliveries.function_name);
     let deliveries = AwsDeliveries::connect(&config.deliveries).await?;
     let secrets_manager = aws_sdk_secretsmanager::Client::new(&aws::config(Timeouts::STEADY).await);
+    let client = http_client::client()?;
+    let secrets = Arc::new(Secrets::new(secrets_manager.clone(), config.secret_prefix.clone()));
     let calendly = CalendlyService {
-        client: http_client::client()?,
+        client: client.clone(),
         api_url: config.calendly_api_url,
         auth_url: config.calendly_auth_url,
     };
     let admin = Admin::new(AwsPorts {
         deliveries,
-        secrets: Secrets::new(secrets_manager.clone(), config.secret_prefix.clone()),
+        crm: crm::Brevo::new(client, config.brevo_api_url, Arc::clone(&secrets)),
+        secrets,
         secrets_manager,
         secret_prefix: config.secret_prefix,
         calendly,

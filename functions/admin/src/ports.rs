@@ -4,9 +4,10 @@
 use calendly::{Account, App};
 use connecting::SecretKind;
 use deliveries::{EndpointStore, Seal};
-use domain::{ConnectionName, Private};
+use domain::settings::CrmSettings;
+use domain::{BookingId, ConnectionName, Private, Snapshot};
 use egress::AddressPolicy;
-use engine::{Clock, Connections, PortError};
+use engine::{Clock, Connections, PortError, SettingsStore};
 use jiff::Timestamp;
 use oauth::{GrantStore, Pause};
 use runtime::{CalendlyApp, SecretError};
@@ -70,6 +71,24 @@ pub trait Ports: front::Ports {
     type Documents: Documents;
     /// The time.
     type Clock: Clock + Pause;
+
+    /// The table, for settings.
+    type Table: SettingsStore;
+
+    /// Returns the table.
+    fn table(&self) -> &Self::Table;
+
+    /// Reads a booking with its commands. One read.
+    async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError>;
+
+    /// Checks the account at the customer's CRM, and creates the attributes that it lacks unless it is only a trial.
+    /// Returns what is wrong with the account; or why it could not be checked.
+    async fn prepare_crm(
+        &self,
+        connection: &ConnectionName,
+        settings: &CrmSettings,
+        is_trial: bool,
+    ) -> Result<Vec<String>, String>;
 
     /// Returns the connections.
     fn connections(&self) -> &Self::Connections;

@@ -31,6 +31,8 @@ use crate::request::{
     AlternativesRequest, AvailableTimesRequest, BookRequest, BookingIdRequest, BusyTimesRequest, CancelRequest,
     ConfirmRequest, EventTypesRequest, HostRequest, LinkRequest, MoveRequest, Nothing, PreviewRequest, UpcomingRequest,
 };
+use crate::settings_answer::{SettingsChangeView, SettingsVersionsView, SettingsView};
+use crate::settings_request::{PutSettingsRequest, RestoreSettingsRequest};
 use crate::{Fault, Request, schema};
 
 /// An HTTP method.
@@ -576,6 +578,28 @@ operations! {
     /// Switches a connection on again.
     EnableConnection(ConnectionIdRequest) -> ConnectionView =
         "enable_connection" Post "/api/connections/{connection}/enable" needs Admin [] refuses [ConnectionUnknown];
+
+    /// Returns the settings of a connection, and how far the last re-planning is.
+    Settings(ConnectionIdRequest) -> SettingsView =
+        "settings" Get "/api/connections/{connection}/settings" needs Admin [] refuses [ConnectionUnknown];
+
+    /// Replaces the settings of a connection.
+    ///
+    /// The document is checked whole, and nothing is written if it has an error. Then the messages of meetings that are
+    /// booked are planned again. With `dryRun`, the answer says what would change.
+    PutSettings(PutSettingsRequest) -> SettingsChangeView =
+        "put_settings" Put "/api/connections/{connection}/settings" needs Admin []
+        refuses [ConnectionUnknown];
+
+    /// Lists the versions of the settings, with what each changed.
+    SettingsVersions(ConnectionIdRequest) -> SettingsVersionsView =
+        "settings_versions" Get "/api/connections/{connection}/settings/versions" needs Admin []
+        refuses [ConnectionUnknown];
+
+    /// Returns to an earlier version of the settings, as a new version.
+    RestoreSettings(RestoreSettingsRequest) -> SettingsChangeView =
+        "restore_settings" Post "/api/connections/{connection}/settings/restore" needs Admin []
+        refuses [ConnectionUnknown];
 
     /// Deletes a connection: its webhook subscription, its login, its keys and its endpoints.
     ///

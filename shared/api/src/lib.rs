@@ -16,6 +16,8 @@ pub mod read;
 pub mod refusal;
 pub mod request;
 mod schema;
+pub mod settings_answer;
+pub mod settings_request;
 pub mod tools;
 mod when;
 

@@ -11,7 +11,7 @@ use crate::destinations::{Action, Analytics, CalendlyAction, PublishAction, VaiA
 use crate::fact::{Fact, FactKind};
 use crate::ids::{BookingId, CommandId, ConnectionName, InviteeUri, Token};
 use crate::message::Message;
-use crate::plan::plan_commands;
+use crate::plan::{plan_commands, plan_crm};
 use crate::publication::{Appended, EventLog, ReplyRecord, append_events, log_of};
 use crate::reason::Reason;
 use crate::request::{CalendlyRequest, CancellationRequest, Metadata};
@@ -262,9 +262,14 @@ fn decide_change(
     let new = further.into_iter().filter(|command| !known.contains_key(&command.id));
     commands.extend(new.map(|command| CommandWrite { command, expected: None }));
 
-    // New commands must be in this decision, since the position is new only once. Events can follow, and so can
-    // withdrawals: a command that is due meanwhile is skipped by the check before it is executed. Those that are due
-    // first are withdrawn first.
+    let room = MOST_COMMANDS.saturating_sub(commands.len() + 1);
+    let crm: Vec<_> = plan_crm(&booking, settings, now).into_iter().filter(|it| !known.contains_key(&it.id)).collect();
+    let has_more_crm = crm.len() > room;
+    commands.extend(crm.into_iter().take(room).map(|command| CommandWrite { command, expected: None }));
+
+    // New commands must be in this decision, since the position is new only once. The CRM's and events can follow, and
+    // so can withdrawals: a command that is due meanwhile is skipped by the check before it is executed. Those that are
+    // due first are withdrawn first.
     let log = log_of(snapshot.events.as_ref(), snapshot.revision, &snapshot.booking, &snapshot.commands, settings);
     // One row is for the command that tells of the events.
     let room = MOST_COMMANDS.saturating_sub(commands.len() + 1);
@@ -276,7 +281,7 @@ fn decide_change(
 
     withdrawals.sort_by_key(|write| write.command.not_before);
     let room = MOST_COMMANDS.saturating_sub(commands.len() + events.len());
-    let is_partial = has_more_events || withdrawals.len() > room;
+    let is_partial = has_more_crm || has_more_events || withdrawals.len() > room;
     withdrawals.truncate(room);
     commands.extend(withdrawals);
 
@@ -330,8 +335,10 @@ fn analytics_command(booking: &Booking, fact: &Fact, settings: &Settings) -> Opt
 /// time: the executor checks it.
 fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> Option<Reason> {
     let is_pending = matches!(row.state, State::Open | State::Waiting);
-    let is_unconditional =
-        matches!(row.action, Action::Vai(VaiAction::LogFact(..)) | Action::Publish(PublishAction::Events { .. }));
+    let is_unconditional = matches!(
+        row.action,
+        Action::Vai(VaiAction::LogFact(..)) | Action::Publish(PublishAction::Events { .. }) | Action::Crm(_)
+    );
     if !is_pending || is_unconditional {
         return None;
     }

@@ -229,6 +229,9 @@ pub struct Leg {
     /// The leg to which it was moved.
     #[serde(default)]
     pub next: Option<InviteeUri>,
+    /// When it was booked, by Calendly's clock; `None` for one that was stored before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booked_at: Option<Timestamp>,
     /// The details of the meeting.
     pub details: Details,
     /// Its end, if it has ended.
@@ -253,6 +256,7 @@ impl Leg {
             token: None,
             previous: None,
             next: None,
+            booked_at: None,
             details: Details {
                 as_of: start,
                 event: EventUri::new(""),
@@ -306,6 +310,7 @@ impl Leg {
         self.token = self.token.take().max(other.token);
         self.previous = self.previous.take().max(other.previous);
         self.next = self.next.take().max(other.next);
+        self.booked_at = self.booked_at.max(other.booked_at);
         self.canceled = match (self.canceled.take(), other.canceled) {
             (Some(a), Some(b)) => Some(if a.rank() >= b.rank() { a } else { b }),
             (a, b) => a.or(b),

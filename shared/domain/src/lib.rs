@@ -7,6 +7,7 @@
 mod booking;
 mod command;
 mod connection;
+mod crm_contact;
 mod decide;
 mod destinations;
 mod error;
@@ -19,6 +20,7 @@ mod message;
 mod personal;
 mod plain_email;
 mod plan;
+mod plan_change;
 mod provider;
 mod publication;
 pub mod quiet;
@@ -33,12 +35,14 @@ mod timeline;
 pub use booking::{Booking, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
+pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
     CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, record_cancellation, record_feedback,
     record_request,
 };
 pub use destinations::{
-    Action, Analytics, Calendar, CalendlyAction, CalendlyCall, Context, DeliveryGuarantee, EmailOrder, MessageAction,
+    Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
+    ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, MessageAction,
     MessageContent, MessageOrder, News, Number, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder, VaiAction,
     VaiCall, VaiOrder, choose_phone, phone_candidates,
 };
@@ -56,6 +60,7 @@ pub use leg::{
 pub use message::{Message, Notice};
 pub use personal::{Phone, PhoneError, Private};
 pub use plain_email::PlainEmail;
+pub use plan_change::{PlanChange, PlannedMessage, compare_plans};
 pub use publication::{EventLog, ReplyRecord, has_event};
 pub use reason::Reason;
 pub use request::{

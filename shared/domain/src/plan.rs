@@ -2,17 +2,21 @@
 
 use std::borrow::Cow;
 
+use events::EventType;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Command, State};
+use crate::crm_contact::MeetingStatus;
 use crate::destinations::{
-    Action, CalendlyAction, Context, MessageAction, News, PublishAction, VaiAction, completion_time, no_show_time,
+    Action, CONTACT_LATENESS, CalendlyAction, Context, CrmAction, CrmEvent, EVENT_LATENESS, MessageAction, News,
+    PublishAction, VaiAction, completion_time, compose_consent, meeting_status, no_show_time, wants_event,
 };
 use crate::leg::{CanceledBy, Cancellation, Leg};
 use crate::message::{Message, Notice};
 use crate::personal::Private;
 use crate::provider::Channel;
+use crate::publication::leg_events;
 use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::time;
@@ -191,7 +195,7 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
         let news = if is_moved { News::Rescheduled } else { News::Confirmed };
         planned.push((VaiAction::SendNews(news).into(), None));
     }
-    if settings.publishes {
+    if settings.publishes || settings.crm.is_some() {
         planned.push((PublishAction::Completion.into(), Some(completion_time(end))));
     }
     planned
@@ -215,4 +219,53 @@ fn plan_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings:
         }
     }
     planned
+}
+
+/// Returns the commands for the CRM: the contact in its present state, and every event that is not too old. They follow
+/// from the booking alone, so the order of arrival does not matter.
+pub(crate) fn plan_crm(booking: &Booking, settings: &Settings, now: Timestamp) -> Vec<Command> {
+    let Some(crm) = &settings.crm else { return Vec::new() };
+    let mut planned: Vec<(CrmAction, &Leg, Timestamp)> = Vec::new();
+    let Some(current) = booking.current_leg() else { return Vec::new() };
+    let context = Context { booking, leg: current, passed_over: &[], settings, now };
+    let status = meeting_status(&context);
+    if let Some((leg, status, changed_at)) = status {
+        let is_wanted = crm.contacts && (crm.cancellations || status != MeetingStatus::Canceled);
+        if is_wanted && now <= time::add(changed_at, CONTACT_LATENESS) {
+            planned.push((CrmAction::SyncContact { changed_at }, leg, changed_at));
+        }
+    }
+    let completed = status.filter(|(_, status, _)| *status == MeetingStatus::Completed);
+    let completed = completed.map(|(leg, _, changed_at)| (CrmEvent::MeetingCompleted, leg, changed_at));
+    let others = booking.legs().into_iter().flat_map(|leg| {
+        leg_events(booking, leg).into_iter().filter_map(move |(kind, at)| Some((crm_event(kind)?, leg, at)))
+    });
+    for (event, leg, at) in others.chain(completed) {
+        let is_fresh = now <= time::add(at, EVENT_LATENESS);
+        if is_fresh && wants_event(crm, event) {
+            planned.push((CrmAction::SendEvent { event, at }, leg, at));
+        }
+        let is_beginning = matches!(event, CrmEvent::BookingCreated | CrmEvent::BookingMoved);
+        let is_ahead = leg.canceled.is_none() && now < leg.details.end;
+        if is_beginning && is_fresh && is_ahead && crm.contacts && compose_consent(leg, crm).is_some() {
+            planned.push((CrmAction::AskConsent, leg, at));
+        }
+    }
+    let acted_on = planned.into_iter().filter(|(_, leg, _)| settings.acts_on(leg));
+    acted_on
+        .map(|(action, leg, at)| {
+            Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, Some(at.min(now)))
+        })
+        .collect()
+}
+
+/// Returns the CRM's event for an event of a leg.
+fn crm_event(kind: EventType) -> Option<CrmEvent> {
+    match kind {
+        EventType::BookingCreated => Some(CrmEvent::BookingCreated),
+        EventType::BookingRescheduled => Some(CrmEvent::BookingMoved),
+        EventType::BookingCanceled => Some(CrmEvent::BookingCanceled),
+        EventType::BookingNoShow => Some(CrmEvent::NoShow),
+        _ => None,
+    }
 }

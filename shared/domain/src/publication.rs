@@ -171,6 +171,12 @@ fn wanted_events<'a>(booking: &'a Booking, commands: &'a [Command], settings: &S
     wanted
 }
 
+/// Returns the events of a leg's meeting except its completion, and their times.
+pub(crate) fn leg_events(booking: &Booking, leg: &Leg) -> Vec<(EventType, Timestamp)> {
+    let events = [Some(beginning(booking, leg)), no_show(booking, leg), cancellation(booking, leg)];
+    events.into_iter().flatten().map(|it| (it.kind, it.at)).collect()
+}
+
 fn wanted<'a>(booking: &Booking, kind: EventType, of: &[&str], at: Timestamp, leg: &'a Leg) -> Wanted<'a> {
     Wanted { id: event_id(booking, kind, of), kind, at, leg: Cow::Borrowed(leg), about: About::Booking }
 }
@@ -184,10 +190,11 @@ fn event_id(booking: &Booking, kind: EventType, of: &[&str]) -> String {
 fn beginning<'a>(booking: &Booking, leg: &'a Leg) -> Wanted<'a> {
     let is_moved = booking.was_moved_to(leg);
     let kind = if is_moved { EventType::BookingRescheduled } else { EventType::BookingCreated };
-    // Calendly's time of the booking is not kept. The details may have changed since.
+    // An old leg has no time of its booking. Its details may have changed since.
     let moved_at = booking.before(leg).and_then(|before| before.canceled.as_ref()).map(|end| end.at);
     let known_by = leg.details.as_of.min(leg.canceled.as_ref().map_or(Timestamp::MAX, |end| end.at));
-    wanted(booking, kind, &[leg.invitee.as_str()], moved_at.map_or(known_by, |at| at.min(known_by)), leg)
+    let at = leg.booked_at.unwrap_or_else(|| moved_at.map_or(known_by, |at| at.min(known_by)));
+    wanted(booking, kind, &[leg.invitee.as_str()], at, leg)
 }
 
 /// Returns the event of the latest no-show mark. An older mark that arrives later is not told.
@@ -242,7 +249,7 @@ fn command_events(command: &Command) -> Vec<(EventType, Timestamp)> {
     let action = match &command.action {
         Action::Message(action) => action,
         Action::Publish(PublishAction::Completion) if is_done => return vec![(EventType::BookingCompleted, ended_at)],
-        Action::Publish(_) | Action::Vai(_) | Action::Calendly(_) => return Vec::new(),
+        Action::Publish(_) | Action::Vai(_) | Action::Calendly(_) | Action::Crm(_) => return Vec::new(),
     };
     let mut events = Vec::new();
     if is_done && action.is_to_invitee() && matches!(action.message(), Message::Reminder { .. }) {

@@ -92,6 +92,8 @@ reasons! {
     NeedsReconnect = "needs_reconnect": "Calendly no longer accepts our login: somebody must connect again. It is tried until then.";
     /// The provider's rate limit was reached.
     RateLimited = "rate_limited": "The provider asked us to wait.";
+    /// Another booking of the same person is being written to the CRM.
+    ContactBusy = "contact_busy": "The contact was being written for another booking.";
     /// The provider could not be reached; nothing was sent.
     Unreachable = "unreachable": "The provider could not be reached; it will be tried again.";
     /// Every try failed.

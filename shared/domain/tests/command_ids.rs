@@ -2,8 +2,8 @@
 //! action.
 
 use domain::{
-    Action, Analytics, BookingId, CalendlyAction, Command, FactId, InviteeUri, Message, MessageAction, News, Notice,
-    PublishAction, VaiAction,
+    Action, Analytics, BookingId, CalendlyAction, Command, CrmAction, CrmEvent, FactId, InviteeUri, Message,
+    MessageAction, News, Notice, PublishAction, VaiAction,
 };
 use events::EventType;
 
@@ -27,6 +27,18 @@ fn actions() -> Vec<Action> {
     let events = vec![(1, EventType::BookingCreated), (2, EventType::BookingCanceled)];
     actions.push(PublishAction::Events { first: "evt_1".to_owned(), events }.into());
     actions.push(PublishAction::Completion.into());
+    let at = "2026-11-20T09:00:00Z".parse().expect("an instant");
+    actions.push(CrmAction::SyncContact { changed_at: at }.into());
+    for event in [
+        CrmEvent::BookingCreated,
+        CrmEvent::BookingMoved,
+        CrmEvent::BookingCanceled,
+        CrmEvent::NoShow,
+        CrmEvent::MeetingCompleted,
+    ] {
+        actions.push(CrmAction::SendEvent { event, at }.into());
+    }
+    actions.push(CrmAction::AskConsent.into());
     actions
 }
 

@@ -76,7 +76,12 @@ impl<W: World> Invocation<'_, W> {
     /// # Errors
     /// The due queue could not be reached.
     pub async fn schedule_recheck(&self, booking: &BookingId, at: Timestamp) -> Result<(), PortError> {
-        let due = Due::V1 { connection: self.connection.clone(), booking: booking.clone(), commands: Vec::new() };
+        let due = Due::V1 {
+            connection: self.connection.clone(),
+            booking: booking.clone(),
+            commands: Vec::new(),
+            settings: None,
+        };
         self.world.timers().set_timer(booking.as_str(), &due, at, self.now(), TimerKind::DelayedMessage).await
     }
 }

@@ -17,8 +17,9 @@ mod requests;
 pub use book::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDetails, RequestLookup, SubmitOutcome};
 pub use invocation::{CallLimiter, EngineError, Invocation, LEASE, Progress, ReceivedFact};
 pub use ports::{
-    Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingQuery,
-    BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError, CalendlyUser, Clock, CommitError, Connections,
-    Contact, Email, Messaging, NoMessaging, OriginalForm, PortError, Publisher, RequestSnapshot, ReserveError, Sms,
-    Store, StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
+    Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingPage,
+    BookingQuery, BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError, CalendlyUser, Clock, CommitError,
+    Connections, Contact, Crm, Email, Messaging, NoMessaging, OriginalForm, PortError, Publisher, Replan,
+    RequestSnapshot, ReserveError, SettingsStore, SettingsVersion, Sms, Store, StoredFact, Subscription, TimerKind,
+    Timers, UnhandledEvent, Vai, World,
 };

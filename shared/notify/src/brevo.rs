@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::envelope::{Envelope, Mailbox};
 use crate::links::Links;
-use crate::outcome;
 
 /// The longest name that Brevo accepts, in characters.
 const LONGEST_NAME: usize = 70;

@@ -3,7 +3,7 @@
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail};
 
-use crate::{Brevo, Ses, VaiClient, outcome};
+use crate::{Brevo, Ses, VaiClient};
 
 /// Sends by the provider that an order names.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
 
 use crate::links::Links;
-use crate::outcome;
 use crate::wording::params;
 
 /// The plan that EngageLab lists our messages under.

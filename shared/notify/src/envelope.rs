@@ -2,10 +2,10 @@
 
 use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, PlainEmail, Reason};
 
+use crate::calendar;
 use crate::header_text::{is_address, one_line};
 use crate::links::Links;
 use crate::wording::{self, Rendered};
-use crate::{calendar, outcome};
 
 /// The longest subject of a plain e-mail, in characters. It quotes what strangers wrote.
 const LONGEST_SUBJECT: usize = 120;
@@ -54,8 +54,8 @@ impl Envelope {
             _ => &content.invitee,
         };
         let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, content);
-        let mut rendered = wording::render_email(order.message, content, unsubscribe.as_deref())
-            .map_err(|broken| outcome::from_broken_wording(&broken))?;
+        let mut rendered =
+            wording::render_email(order.message, content, unsubscribe.as_deref()).map_err(|broken| broken.outcome())?;
         rendered.subject = one_line(&rendered.subject);
         Ok(Self {
             from: mailbox(from, order.from_name.as_deref()),

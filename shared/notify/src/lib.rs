@@ -12,7 +12,6 @@ mod header_text;
 mod links;
 mod mime;
 pub mod numbers;
-mod outcome;
 mod phrases;
 pub mod preview;
 mod samples;

@@ -21,7 +21,7 @@ use reqwest::StatusCode;
 
 use crate::envelope::Envelope;
 use crate::links::Links;
-use crate::{mime, outcome};
+use crate::mime;
 
 /// Amazon SES.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
 
-use crate::{Engagelab, Twilio, numbers, outcome};
+use crate::{Engagelab, Twilio, numbers};
 
 /// Sends by the provider that an order names.
 #[derive(Clone, Debug)]

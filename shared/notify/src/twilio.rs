@@ -15,7 +15,7 @@ use runtime::{Secrets, TwilioKeys};
 use serde::Deserialize;
 
 use crate::links::Links;
-use crate::{outcome, wording};
+use crate::wording;
 
 /// The delay after a sender's queue was full.
 const FULL_QUEUE_SECONDS: u32 = 60;
@@ -73,7 +73,7 @@ impl Twilio {
             order.sender.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no Twilio sender"))?;
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
         let body = wording::render_sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
-            .map_err(|broken| outcome::from_broken_wording(&broken))?;
+            .map_err(|broken| broken.outcome())?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", to.expose());
         form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);

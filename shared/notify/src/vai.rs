@@ -12,7 +12,7 @@ use runtime::Secrets;
 use serde::Serialize;
 use wire::vai;
 
-use crate::{outcome, phrases};
+use crate::phrases;
 
 /// VAI's API.
 #[derive(Clone, Debug)]

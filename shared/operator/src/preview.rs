@@ -11,7 +11,7 @@ use domain::{ConnectionName, Language, Message, Settings};
 use engine::Store;
 use notify::preview::{Cost, Preview, PreviewRequest, Shown, Transliterated, Variant, preview};
 use notify::wording;
-use serde_json::Value;
+use settings_document::DocumentError;
 
 use crate::options::TableOptions;
 use crate::report::{Terminal, print_text};
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// As for this event type: the name, URI or UUID that the settings use
     #[arg(long, value_name = "NAME")]
     event_type: Option<String>,
-    /// Use the settings of this document: .toml or .json
+    /// Use the settings of this document: .toml, .yaml or .json
     #[arg(long)]
     file: Option<PathBuf>,
     /// Use the connection's settings in the deployed stack
@@ -63,7 +63,7 @@ fn parse_channel(text: &str) -> Result<Channel, String> {
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let (settings, errors, origin) = match (&options.file, options.table_name) {
-        (Some(file), _) => match read_settings(file)? {
+        (Some(file), _) => match settings::read_file_for_preview(file)? {
             Ok((settings, errors)) => (settings, errors, format!("the settings in {}", file.display())),
             Err(errors) => {
                 settings::print_errors(&errors, terminal);
@@ -74,7 +74,8 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         },
         (None, Some(table_name)) if options.deployed => {
             let settings = TableOptions { table_name }.open().await.load_settings(connection).await?;
-            let errors = wording::check(&settings);
+            let unlocated = |it: SettingsError| DocumentError { line: None, path: it.path, problem: it.problem };
+            let errors = wording::check(&settings).into_iter().map(unlocated).collect();
             (settings, errors, format!("the settings of {connection}"))
         }
         (None, _) => {
@@ -95,21 +96,6 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     }
     settings::print_errors(&errors, terminal);
     Ok(errors.is_empty() && !preview.shown.iter().any(is_broken))
-}
-
-/// A file's settings with the errors of their wording, which can be shown all the same; or the errors that make the
-/// file unreadable.
-type FileSettings = Result<(Settings, Vec<SettingsError>), Vec<SettingsError>>;
-
-fn read_settings(file: &Path) -> anyhow::Result<FileSettings> {
-    let document: Value = settings::read_document(file)?;
-    Ok(match Settings::check(&document) {
-        Ok(settings) => {
-            let errors = wording::check(&settings);
-            Ok((settings, errors))
-        }
-        Err(_) => settings::check(&document).map(|settings| (settings, Vec::new())),
-    })
 }
 
 /// Whether our wording, or the connection's, can't be rendered. A template that only the provider knows is not broken.
@@ -238,7 +224,7 @@ fn file_name(shown: &Shown) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -1,16 +1,19 @@
 //! `settings`: checks a settings document and writes it if it has no error.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use domain::settings::SettingsError;
+use connecting::{AppliedSettings, apply_settings};
 use domain::{ConnectionName, Settings};
-use engine::{CommitError, Store};
-use notify::wording;
-use serde_json::{Value, json};
+use engine::{CommitError, PortError, Store};
+use runtime::SystemClock;
+use settings_document::{Checked, DocumentError, Format};
+use wire::due::Due;
 
-use crate::options::TableOptions;
+use crate::options::{SecretOptions, TableOptions};
 use crate::report::{Terminal, print_text};
 
 /// Checks a connection's settings and writes them if they have no error; or shows the current ones.
@@ -19,13 +22,21 @@ pub(crate) struct Options {
     #[command(flatten)]
     table: TableOptions,
     #[command(flatten)]
+    secrets: SecretOptions,
+    /// Brevo's base URL, to check the lists and attributes of the CRM
+    #[arg(long, env = "BREVO_API_URL", default_value = "https://api.brevo.com")]
+    brevo_api_url: String,
+    /// The due queue, for the messages of meetings that are booked
+    #[arg(long, env = "DUE_QUEUE_URL")]
+    due_queue_url: String,
+    #[command(flatten)]
     action: Action,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct Action {
-    /// The document: .toml or .json. A missing key has its default
+    /// The document: .toml, .yaml or .json. A missing key has its default
     #[arg(long)]
     file: Option<PathBuf>,
     /// Show the current settings
@@ -34,23 +45,25 @@ struct Action {
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
-    let Some(file) = options.action.file else {
+    let Some(file) = &options.action.file else {
         let settings = options.table.open().await.load_settings(connection).await?;
         print_text(&toml::to_string_pretty(&settings)?);
         return Ok(true);
     };
-    match check(&read_document(&file)?) {
+    let checked = match read_file(file)? {
+        Ok(settings) => prepare_crm(&options, connection, &settings, terminal).await?.map(|()| settings),
+        Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
+    };
+    match checked {
         Err(errors) => {
-            print_errors(&errors, terminal);
+            errors.iter().for_each(|error| terminal.print_error(error));
             let count = count_errors(errors.len());
             terminal.print_error(format_args!("{count} in {}: nothing was written.", file.display()));
             Ok(false)
         }
-        Ok(settings) => match options.table.open().await.write_settings(connection, &settings).await {
-            Ok(version) => {
-                terminal.print(format_args!(
-                    "Version {version} of the settings of {connection} is written. Functions use it within a minute."
-                ));
+        Ok(settings) => match write(&options, connection, &settings).await {
+            Ok(applied) => {
+                print_applied(&applied, connection, terminal);
                 Ok(true)
             }
             Err(CommitError::Conflict) => {
@@ -61,37 +74,61 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     }
 }
 
-/// Checks a document, with its wording and the texts of its templates. Returns all errors: an error elsewhere does not
-/// hide those of the wording.
-pub(crate) fn check(document: &Value) -> Result<Settings, Vec<SettingsError>> {
-    match Settings::check(document) {
-        Ok(settings) => {
-            let errors = wording::check(&settings);
-            if errors.is_empty() { Ok(settings) } else { Err(errors) }
-        }
-        Err(mut errors) => {
-            errors.extend(["wording", "templates"].iter().flat_map(|key| check_items(document, key)));
-            Err(errors)
-        }
+/// Writes settings, and has the messages of booked meetings planned again.
+async fn write(
+    options: &Options,
+    connection: &ConnectionName,
+    settings: &Settings,
+) -> Result<AppliedSettings, CommitError> {
+    let sqs = aws_sdk_sqs::Client::new(&runtime::aws::config(runtime::aws::Timeouts::STEADY).await);
+    let queue = runtime::Queue::new(sqs, options.due_queue_url.clone());
+    let send = async |due: Due| {
+        let sent = queue.send(due.to_json(), &due.group(), Duration::ZERO).await;
+        sent.map_err(|error| PortError::unavailable_because("the due queue accepted no message", error))
+    };
+    apply_settings(&options.table.open().await, send, connection, settings, SystemClock.now()).await
+}
+
+fn print_applied(applied: &AppliedSettings, connection: &ConnectionName, terminal: &Terminal) {
+    let AppliedSettings { version, changes, replan } = applied;
+    if changes.is_empty() {
+        terminal
+            .print(format_args!("Version {version} of the settings of {connection} is the same. Nothing was written."));
+    } else {
+        terminal.print(format_args!(
+            "Version {version} of the settings of {connection} is written. Functions use it within a minute. It changes:"
+        ));
+    }
+    for change in changes {
+        terminal.print(format_args!("  {}", change.path));
+    }
+    if replan.is_some() {
+        terminal.print(format_args!("The messages of meetings that are booked are being planned again."));
     }
 }
 
-/// Checks each item of a list of wordings or templates alone, in a document that can't be read as a whole.
-fn check_items(document: &Value, key: &str) -> Vec<SettingsError> {
-    let items = document.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
-    let readable = items.filter_map(|(index, item)| Some((index, Settings::check(&json!({key: [item]})).ok()?)));
-    let errors = readable.flat_map(|(index, settings)| {
-        let with_index = move |error: SettingsError| {
-            let rest = error.path.strip_prefix(&format!("{key}[0]"))?.to_owned();
-            Some(SettingsError { path: format!("{key}[{index}]{rest}"), ..error })
-        };
-        wording::check(&settings).into_iter().filter_map(with_index)
-    });
-    errors.collect()
+/// Checks the account at the CRM, and creates the attributes that it lacks. Returns what is wrong with the account.
+async fn prepare_crm(
+    options: &Options,
+    connection: &ConnectionName,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> anyhow::Result<Result<(), Vec<String>>> {
+    let Some(crm) = &settings.crm else { return Ok(Ok(())) };
+    let aws = runtime::aws::config(runtime::aws::Timeouts::STEADY).await;
+    let secrets = runtime::Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);
+    let base_url = options.brevo_api_url.trim_end_matches('/');
+    let brevo = crm::Brevo::new(http_client::client()?, base_url, Arc::new(secrets));
+    let (created, problems) = brevo.prepare_account(connection, crm, false).await?;
+    if !created.is_empty() {
+        terminal.print(format_args!("Brevo has new attributes: {}.", created.join(", ")));
+    }
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Ok(if problems.is_empty() { Ok(()) } else { Err(problems) })
 }
 
 /// Prints errors, each on a line.
-pub(crate) fn print_errors(errors: &[SettingsError], terminal: &Terminal) {
+pub(crate) fn print_errors(errors: &[DocumentError], terminal: &Terminal) {
     for error in errors {
         terminal.print_error(error);
     }
@@ -102,107 +139,25 @@ pub(crate) fn count_errors(errors: usize) -> String {
     if errors == 1 { "One error".to_owned() } else { format!("{errors} errors") }
 }
 
-/// Reads a .toml or .json file.
-pub(crate) fn read_document(file: &Path) -> anyhow::Result<Value> {
+/// Reads a .toml, .yaml or .json file, and checks it.
+pub(crate) fn read_file(file: &Path) -> anyhow::Result<Checked> {
+    let (text, format) = open_file(file)?;
+    Ok(settings_document::read_text(&text, format, SystemClock.now()))
+}
+
+/// The settings of a file with the errors of their wording, or the errors of a file that can't be read.
+pub(crate) type Shown = Result<(Settings, Vec<DocumentError>), Vec<DocumentError>>;
+
+/// Reads a file whose wording may have errors.
+pub(crate) fn read_file_for_preview(file: &Path) -> anyhow::Result<Shown> {
+    let (text, format) = open_file(file)?;
+    Ok(settings_document::read_text_for_preview(&text, format, SystemClock.now()))
+}
+
+fn open_file(file: &Path) -> anyhow::Result<(String, Format)> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
-    let document = match file.extension().and_then(|it| it.to_str()) {
-        Some("toml") => toml::from_str(&text).map(to_json).map_err(anyhow::Error::new),
-        Some("json") => serde_json::from_str(&text).map_err(anyhow::Error::new),
-        _ => bail!("{} must be a .toml or .json file", file.display()),
-    };
-    document.with_context(|| format!("{} is malformed", file.display()))
-}
-
-/// Converts a TOML document to JSON, its dates to text.
-fn to_json(table: toml::Table) -> Value {
-    fn convert(value: toml::Value) -> Value {
-        match value {
-            toml::Value::String(text) => text.into(),
-            toml::Value::Integer(number) => number.into(),
-            toml::Value::Float(number) => number.into(),
-            toml::Value::Boolean(flag) => flag.into(),
-            toml::Value::Datetime(at) => at.to_string().into(),
-            toml::Value::Array(items) => items.into_iter().map(convert).collect(),
-            toml::Value::Table(table) => to_json(table),
-        }
-    }
-    table.into_iter().map(|(key, value)| (key, convert(value))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Value {
-        to_json(toml::from_str(text).expect("TOML"))
-    }
-
-    #[test]
-    fn shown_settings_can_be_written_again() {
-        let document = parse(
-            r#"
-            default_language = "ro"
-            transliterate = ["ro"]
-            sms_price = "0.045 EUR"
-            providers.sms = ["twilio", "engagelab"]
-            senders.twilio = "VAI"
-            quiet_hours = { from = "20:30", until = "07:00" }
-            [[wording]]
-            message = "reminder"
-            sms = "{{ event }}: {{ short_time }}"
-            [event_types."Sales Demo"]
-            reminder_minutes = [2880]
-            channels.reminder = ["sms", "email"]
-            [hosts."maria@example.com"]
-            phone = "+40712345678"
-            [logging]
-            level = "debug"
-            level_until = 2026-11-20T18:00:00Z
-            "#,
-        );
-        let settings = Settings::check(&document).expect("settings");
-        let shown = toml::to_string_pretty(&settings).expect("TOML");
-        assert_eq!(Settings::check(&parse(&shown)).expect("settings"), settings);
-        let stored = serde_json::to_value(&settings).expect("JSON");
-        assert_eq!(serde_json::from_value::<Settings>(stored).expect("settings"), settings);
-    }
-
-    #[test]
-    fn the_errors_of_form_and_wording_are_listed_together() {
-        let errors = |text: &str| -> Vec<String> {
-            check(&parse(text)).expect_err("errors").iter().map(ToString::to_string).collect()
-        };
-        let wording = r#"
-            [[wording]]
-            message = "reminder"
-            sms = "{{ event }}"
-            [[wording]]
-            message = "move"
-            sms = "{{ link }}"
-            [[templates]]
-            message = "reminder"
-            provider = "engagelab"
-            id = "1"
-            text = "{{name}}, {{nobody}}"
-        "#;
-        let wording_errors = errors(wording);
-        assert_eq!(wording_errors.len(), 2, "{wording_errors:?}");
-        assert!(
-            wording_errors[0].starts_with("wording[1].sms: says `link`, which may be missing"),
-            "{wording_errors:?}"
-        );
-        assert!(wording_errors[1].starts_with("templates[0].text: speaks of `nobody`"), "{wording_errors:?}");
-
-        let form = "default_language = \"xx\"\n";
-        let unreadable = "[[wording]]\nmessage = \"farewell\"\nsms = \"{{ link }}\"\n";
-        let both = errors(&format!("{form}{wording}{unreadable}"));
-        assert_eq!(both[2..], wording_errors, "{both:?}");
-        assert!(both[0].starts_with("default_language: ") && both[1].starts_with("wording[2].message: "), "{both:?}");
-        check(&parse("[[wording]]\nmessage = \"reminder\"\nsms = \"{{ event }}\"")).expect("settings");
-    }
-
-    #[test]
-    fn the_default_equals_its_documentation() {
-        assert_eq!(Settings::check(&parse(domain::settings::DEFAULT_TOML)).expect("settings"), Settings::default());
+    match file.extension().and_then(|it| it.to_str()).and_then(Format::parse) {
+        Some(format) => Ok((text, format)),
+        None => bail!("{} must be a .toml, .yaml or .json file", file.display()),
     }
 }

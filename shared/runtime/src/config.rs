@@ -456,6 +456,8 @@ pub struct AdminConfig {
     pub calendly_api_url: String,
     /// `CALENDLY_AUTH_URL`: where people log in to Calendly, and where tokens are refreshed.
     pub calendly_auth_url: String,
+    /// `BREVO_API_URL`: the customer's CRM, whose account is checked when settings are written.
+    pub brevo_api_url: String,
 }
 
 impl AdminConfig {
@@ -470,6 +472,7 @@ impl AdminConfig {
             public_url: env.optional_url("PUBLIC_URL"),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
             calendly_auth_url: env.url("CALENDLY_AUTH_URL", Some("https://auth.calendly.com")),
+            brevo_api_url: env.url("BREVO_API_URL", Some("https://api.brevo.com")),
         };
         env.stage();
         env.finish(config)

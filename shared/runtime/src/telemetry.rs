@@ -40,12 +40,13 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
-pub const OUR_CRATES: [&str; 31] = [
+pub const OUR_CRATES: [&str; 34] = [
     "admin",
     "api",
     "batch",
     "calendly",
     "connecting",
+    "crm",
     "deliveries",
     "delivery_world",
     "dispatcher",
@@ -60,11 +61,13 @@ pub const OUR_CRATES: [&str; 31] = [
     "notify",
     "oauth",
     "one_shot",
+    "outcome",
     "processor",
     "reminder",
     "runtime",
     "schedule",
     "sealing",
+    "settings_document",
     "signing",
     "store",
     "template",

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::{
-    BookingId, Command, CommandId, ConnectionName, ConnectionStatus, ConsentSource, ContactKey, Decision, FactId,
-    InviteeUri, Objection, Settings, Snapshot, Token,
+    BookingId, Command, CommandId, ConnectionName, ConnectionStatus, ConsentSource, ContactKey, CrmContact, Decision,
+    FactId, InviteeUri, Objection, Settings, Snapshot, Token,
 };
 use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
@@ -44,7 +44,9 @@ impl Table {
         let (mut settings, mut publishes, mut connection) = (Settings::default(), false, None);
         for row in self.batch(keys).await? {
             match attributes::text(&row, "kind")? {
-                kind::SETTINGS => settings = row::read_settings(&row)?,
+                kind::SETTINGS => {
+                    settings = Settings { version: attributes::revision(&row)?, ..row::read_settings(&row)? };
+                }
                 kind::PUBLISHING => publishes = row::read_publishing(&row)?,
                 kind::CONNECTION => connection = Some(row::read_connection(&row)?),
                 _ => return Err(attributes::unknown_kind(&row)),
@@ -203,6 +205,28 @@ impl Store for Table {
         at: Timestamp,
     ) -> Result<(), PortError> {
         self.put_latest(row::reached(connection, key, booking, command, at), at).await
+    }
+
+    async fn load_crm_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<CrmContact, PortError> {
+        let key = attributes::key(key::crm_partition(connection, key), key::CRM);
+        match self.get(key, kind::CRM).await? {
+            Some(row) => Ok(attributes::read::<CrmContact>(&row)?.at_revision(attributes::revision(&row)?)),
+            None => Ok(CrmContact::default()),
+        }
+    }
+
+    async fn write_crm_contact(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        contact: &CrmContact,
+    ) -> Result<bool, PortError> {
+        let row = row::crm_contact(connection, key, contact);
+        match self.put_at_revision(row, &Condition::unchanged_since(contact.revision)).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict) => Ok(false),
+            Err(CommitError::Port(error)) => Err(error),
+        }
     }
 
     async fn claim_nonce(

@@ -23,6 +23,8 @@ pub(crate) enum Condition {
     LeadsTo(BookingId),
     /// There is no such row, or it has an earlier instant.
     Before(Timestamp),
+    /// There is no such row, or its revision is not later than this.
+    NotAfter(u64),
 }
 
 impl Condition {
@@ -38,6 +40,7 @@ impl Condition {
             Self::Absent => "attribute_not_exists(pk)",
             Self::Revision(_) => "rev = :was",
             Self::LeadsTo(_) => "attribute_not_exists(pk) OR booking = :booking",
+            Self::NotAfter(_) => "attribute_not_exists(pk) OR rev <= :was",
             Self::Before(_) => "attribute_not_exists(pk) OR instant < :instant",
         };
         Some(expression.to_owned())
@@ -46,7 +49,7 @@ impl Condition {
     pub(crate) fn values(&self) -> Option<Row> {
         let (name, value) = match self {
             Self::Always | Self::Absent => return None,
-            Self::Revision(was) => (":was", number(*was)),
+            Self::Revision(was) | Self::NotAfter(was) => (":was", number(*was)),
             Self::LeadsTo(booking) => (":booking", string(booking.as_str())),
             Self::Before(at) => (":instant", string(instant_text(*at))),
         };

@@ -19,6 +19,10 @@ pub(crate) const ALIAS: &str = "alias";
 pub(crate) const UNHANDLED_EVENT: &str = "unknown";
 /// The settings.
 pub(crate) const SETTINGS: &str = "settings";
+/// In the partition of the settings: their versions sort after it.
+pub(crate) const SETTINGS_VERSIONS: &str = "version#";
+/// In the partition of the settings: how far the last re-planning is.
+pub(crate) const REPLAN: &str = "replan";
 /// In the partition of an owner's budget: until when Calendly takes no bookings of the owner.
 pub(crate) const CLOSED: &str = "closed";
 /// When event types last changed.
@@ -29,6 +33,8 @@ pub(crate) const PULSE: &str = "pulse";
 pub(crate) const OBJECTION: &str = "objection";
 /// In the partition of a contact: which command last sent a message to it.
 pub(crate) const REACHED: &str = "reached";
+/// What all bookings of a person say to the CRM.
+pub(crate) const CRM: &str = "crm";
 /// A nonce.
 pub(crate) const NONCE: &str = "nonce";
 /// A hold.
@@ -141,6 +147,11 @@ pub(crate) fn contact_partition(connection: &ConnectionName, contact: &ContactKe
     format!("{connection}#contact#{}", contact.as_str())
 }
 
+/// Returns the partition of a person's contact in the CRM, by the hashed e-mail address.
+pub(crate) fn crm_partition(connection: &ConnectionName, contact: &ContactKey) -> String {
+    format!("{connection}#crm#{}", contact.as_str())
+}
+
 /// Returns the partition of a nonce. It comes from outside and may be long, so it is hashed.
 pub(crate) fn nonce_partition(connection: &ConnectionName, nonce: &str) -> String {
     format!("{connection}#nonce#{}", digest(&["nonce", nonce]))
@@ -149,6 +160,11 @@ pub(crate) fn nonce_partition(connection: &ConnectionName, nonce: &str) -> Strin
 /// Returns the partition of a connection's settings.
 pub(crate) fn settings_partition(connection: &ConnectionName) -> String {
     format!("{connection}#settings")
+}
+
+/// Returns the sort key of a version of the settings.
+pub(crate) fn settings_version_sort_key(version: u64) -> String {
+    format!("{SETTINGS_VERSIONS}{version:08}")
 }
 
 /// Returns the partition of an owner's budget.

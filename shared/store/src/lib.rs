@@ -22,6 +22,7 @@ mod key;
 mod pulse;
 mod row;
 mod sealed;
+mod settings;
 mod settings_cache;
 mod support;
 mod table;

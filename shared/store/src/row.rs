@@ -6,17 +6,19 @@
 
 use domain::{
     Booking, BookingId, BookingState, Command, CommandId, Connection, ConnectionName, ConsentSource, ContactKey,
-    Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings, Token, time,
+    CrmContact, Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings,
+    Token, time,
 };
 use endpoints::{Delivery, Endpoint, EndpointId, Health, Lane};
-use engine::{Contact, PortError, StoredFact, UnhandledEvent};
+use engine::{Contact, PortError, Replan, SettingsVersion, StoredFact, UnhandledEvent};
 use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::attributes::{
-    Row, check_kind, compress, instant_text, json, key, number, read, revision, seconds, string, text, unknown_kind,
+    Row, check_kind, compress, instant, instant_text, json, key, number, read, revision, seconds, string, text,
+    unknown_kind,
 };
 use crate::key;
 
@@ -32,6 +34,12 @@ const RETENTION_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
 
 /// People reply to old messages, most often to stop them.
 const REACHED_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// An earlier version of the settings can be returned to for two years.
+const SETTINGS_RETENTION: SignedDuration = SignedDuration::from_hours(730 * 24);
+
+/// A person who comes back within two years keeps the counts in the CRM.
+const CRM_RETENTION: SignedDuration = SignedDuration::from_hours(800 * 24);
 
 /// A lane has the endpoint's numbers. It must outlive every pause of its stream: a meeting may be booked a year ahead.
 const LANE_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -59,6 +67,9 @@ pub(crate) mod kind {
     pub(crate) const PULSE: &str = "pulse.v1";
     pub(crate) const OBJECTION: &str = "objection.v1";
     pub(crate) const REACHED: &str = "reached.v1";
+    pub(crate) const SETTINGS_VERSION: &str = "settings_version.v1";
+    pub(crate) const REPLAN: &str = "replan.v1";
+    pub(crate) const CRM: &str = "crm.v1";
     pub(crate) const NONCE: &str = "nonce.v1";
     pub(crate) const CONNECTION: &str = "connection.v1";
     pub(crate) const EVENT: &str = "event.v1";
@@ -238,6 +249,29 @@ pub(crate) fn settings(connection: &ConnectionName, settings: &Settings, version
     row
 }
 
+/// Returns the row of a version of the settings.
+pub(crate) fn settings_version(connection: &ConnectionName, settings: &Settings, version: u64, at: Timestamp) -> Row {
+    let (partition, sort) = (key::settings_partition(connection), key::settings_version_sort_key(version));
+    let expires = Some(time::add(at, SETTINGS_RETENTION));
+    let mut row = document_row(partition, &sort, kind::SETTINGS_VERSION, settings, expires);
+    row.insert("rev".to_owned(), number(version));
+    row.insert("instant".to_owned(), string(instant_text(at)));
+    row
+}
+
+/// Reads a version of the settings.
+pub(crate) fn read_settings_version(row: &Row) -> Result<SettingsVersion, PortError> {
+    check_kind(row, kind::SETTINGS_VERSION)?;
+    Ok(SettingsVersion { version: revision(row)?, at: instant(row)?, settings: read_settings(row)? })
+}
+
+/// Returns the row that says how far a re-planning is. It never expires.
+pub(crate) fn replan(connection: &ConnectionName, replan: &Replan) -> Row {
+    let mut row = document_row(key::settings_partition(connection), key::REPLAN, kind::REPLAN, replan, None);
+    row.insert("rev".to_owned(), number(replan.version));
+    row
+}
+
 /// Returns the row of an unhandled event.
 pub(crate) fn unhandled_event(connection: &ConnectionName, event: &UnhandledEvent) -> Row {
     let document = json!({ "name": event.name, "received_at": event.received_at });
@@ -313,6 +347,14 @@ pub(crate) fn reached(
     let expires = Some(time::add(at, REACHED_RETENTION));
     let mut row = instant_row(key::contact_partition(connection, contact), key::REACHED, kind::REACHED, at, expires);
     row.insert("doc".to_owned(), string(document));
+    row
+}
+
+/// Returns the row of what all bookings of a person say to the CRM.
+pub(crate) fn crm_contact(connection: &ConnectionName, key: &ContactKey, contact: &CrmContact) -> Row {
+    let expires = contact.last_end().map(|end| time::add(end, CRM_RETENTION));
+    let mut row = document_row(key::crm_partition(connection, key), key::CRM, kind::CRM, contact, expires);
+    row.insert("rev".to_owned(), number(contact.revision + 1));
     row
 }
 
@@ -826,7 +868,7 @@ mod tests {
         assert_eq!(read_settings(&row).expect("settings"), written);
         assert_eq!(revision(&row).expect("a version"), 7);
         insta::assert_snapshot!(show(row.clone()), @r#"
-        doc: {"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        doc: {"enabled":true,"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"crm":null,"logging":{"level":null,"level_until":null,"webhooks_until":null}}
         kind: settings.v1
         pk: default#settings
         rev: N 7

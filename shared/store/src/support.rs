@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use domain::{BookingId, ConnectionName, FactId, Settings};
-use engine::{BookingRecord, CommitError, PortError};
+use domain::{BookingId, ConnectionName, FactId};
+use engine::{BookingRecord, PortError};
 use jiff::Timestamp;
 
 use crate::attributes::{self, string};
-use crate::condition::Condition;
 use crate::key;
 use crate::row::{self, UnhandledEventEntry, kind};
 use crate::table::{Table, unavailable};
@@ -16,19 +15,6 @@ use crate::table::{Table, unavailable};
 const MAX_LISTED: i32 = 100;
 
 impl Table {
-    /// Replaces a connection's settings. Returns their version, which is one more than the last.
-    ///
-    /// # Errors
-    /// [`CommitError::Conflict`] after a concurrent write of settings.
-    pub async fn write_settings(&self, connection: &ConnectionName, settings: &Settings) -> Result<u64, CommitError> {
-        let key = attributes::key(key::settings_partition(connection), key::SETTINGS);
-        let last = self.get(key, kind::SETTINGS).await?.as_ref().map_or(Ok(0), attributes::revision)?;
-        let row = row::settings(connection, settings, last + 1);
-        self.put_at_revision(row, &Condition::unchanged_since(last)).await?;
-        self.settings.forget(connection);
-        Ok(last + 1)
-    }
-
     /// Finds the bookings that an id leads to: one of our booking ids, the UUID or URI of an invitee or an event, or
     /// the id of a conversation. A group event and a conversation may have several bookings. Up to three calls.
     ///

@@ -16,12 +16,12 @@ use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Provider, Template};
 use domain::{
     BookingId, Cancellation, Command, CommandId, CommandWrite, Connection, ConnectionName, ConnectionStatus,
-    ConsentSource, ContactKey, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State, Token,
-    VaiAction, Verdict, decide,
+    ConsentSource, ContactKey, CrmContact, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State,
+    Token, VaiAction, Verdict, decide,
 };
 use engine::{
-    Aliases, ApiStore, BookingCounts, CommitError, Connections, Contact, RequestSnapshot, ReserveError, Store,
-    StoredFact, UnhandledEvent,
+    Aliases, ApiStore, BookingCounts, CommitError, Connections, Contact, Replan, RequestSnapshot, ReserveError,
+    SettingsStore, Store, StoredFact, UnhandledEvent,
 };
 use futures_util::future::join_all;
 use store::{Table, UnhandledEventEntry};
@@ -295,19 +295,96 @@ async fn settings_are_versioned_and_cached_and_survive_an_outage() {
     };
 
     assert_eq!(seen(&other).await, Settings::default().help_after_minutes);
-    assert_eq!(world.table.write_settings(&world.connection, &own(5)).await.expect("written"), 1);
-    assert_eq!(world.table.write_settings(&world.connection, &own(6)).await.expect("written"), 2);
+    let write = async |table: &Table, minutes, last| {
+        table.write_settings(&world.connection, &own(minutes), last, at("2026-11-01T08:00:00Z")).await
+    };
+    assert_eq!(write(&world.table, 5, 0).await.expect("written"), 1);
+    assert_eq!(write(&world.table, 6, 1).await.expect("written"), 2);
+    assert!(matches!(write(&world.table, 9, 1).await, Err(CommitError::Conflict)), "another version was the last");
     assert_eq!(seen(&world.table).await, 6, "the writer sees its own change at once");
     assert_eq!(seen(&other).await, Settings::default().help_after_minutes, "cached");
+    let (_, version) = other.load_settings_version(&world.connection).await.expect("settings");
+    let versions = other.list_settings_versions(&world.connection).await.expect("versions");
+    let listed: Vec<_> = versions.iter().map(|it| (it.version, it.settings.help_after_minutes)).collect();
+    assert_eq!((version, listed), (2, vec![(2, 6), (1, 5)]));
+    let first = other.load_settings_of(&world.connection, 1).await.expect("an answer").expect("a version");
+    assert_eq!(first.help_after_minutes, 5);
+    assert_eq!(other.load_settings_of(&world.connection, 9).await.expect("an answer"), None);
     minute().await;
     assert_eq!(seen(&other).await, 6);
-    assert_eq!(other.write_settings(&world.connection, &own(7)).await.expect("written"), 3);
+    assert_eq!(write(&world.table, 7, 2).await.expect("written"), 3);
+    other.require_settings(&world.connection, 2).await.expect("an answer");
+    assert_eq!(seen(&other).await, 6, "that version is cached");
+    other.require_settings(&world.connection, 3).await.expect("an answer");
+    assert_eq!(seen(&other).await, 7);
+    assert_eq!(write(&other, 6, 3).await.expect("written"), 4);
+    assert_eq!(seen(&other).await, 6);
 
     world.client.delete_table().table_name(&world.name).send().await.expect("an outage");
     minute().await;
-    assert_eq!(seen(&world.table).await, 6, "stale settings are used");
+    assert_eq!(seen(&other).await, 6, "stale settings are used");
     let fresh = Table::new(world.client.clone(), &world.name);
     assert!(fresh.load_settings(&world.connection).await.is_err());
+}
+
+#[tokio::test]
+async fn a_replan_is_written_unless_a_later_one_has_begun() {
+    let Some(world) = World::new("replan").await else { return };
+    let (table, connection) = (&world.table, &world.connection);
+    let replan = |version, bookings| Replan {
+        version,
+        bookings,
+        is_done: false,
+        started_at: at("2026-11-01T08:00:00Z"),
+        updated_at: at("2026-11-01T08:00:00Z"),
+    };
+    assert_eq!(table.load_replan(connection).await.expect("an answer"), None);
+    for (written, expected) in [((2, 0), (2, 0)), ((2, 100), (2, 100)), ((1, 50), (2, 100)), ((3, 0), (3, 0))] {
+        table.write_replan(connection, &replan(written.0, written.1)).await.expect("an answer");
+        let found = table.load_replan(connection).await.expect("an answer");
+        assert_eq!(found, Some(replan(expected.0, expected.1)));
+    }
+}
+
+#[tokio::test]
+async fn upcoming_bookings_are_listed_page_by_page() {
+    let Some(world) = World::new("upcoming").await else { return };
+    for number in 1..=5 {
+        let meeting = created(&format!("I{number}"), &format!("2026-12-0{number}T09:00:00Z"));
+        world.apply(&format!("bk-{number}"), &meeting).await;
+    }
+    let mut found = Vec::new();
+    let (mut cursor, mut pages) = (None, 0);
+    loop {
+        let from = at("2026-12-02T09:00:00Z");
+        let page = world.table.list_upcoming(&world.connection, from, cursor.as_deref(), 2).await.expect("a page");
+        found.extend(page.bookings.iter().map(|it| it.as_str().to_owned()));
+        pages += 1;
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, ["bk-2", "bk-3", "bk-4", "bk-5"]);
+    assert!(pages <= 3, "{pages}");
+}
+
+#[tokio::test]
+async fn a_crm_contact_is_written_at_its_revision() {
+    let Some(world) = World::new("crm").await else { return };
+    let (table, connection) = (&world.table, &world.connection);
+    let key = ContactKey::for_email(connection, "ana@example.com");
+    let first = table.load_crm_contact(connection, &key).await.expect("an answer");
+    assert_eq!(first, CrmContact::default());
+    let mut asked = first.clone();
+    asked.ask(&[10].into());
+    assert!(table.write_crm_contact(connection, &key, &asked).await.expect("an answer"));
+    assert!(!table.write_crm_contact(connection, &key, &first).await.expect("an answer"), "another was faster");
+    assert_eq!(table.load_crm_contact(connection, &key).await.expect("an answer"), asked.clone().at_revision(1));
+    assert!(table.write_crm_contact(connection, &key, &asked.at_revision(1)).await.expect("an answer"));
+    let other = ConnectionName::parse("other").expect("a name");
+    let key = ContactKey::for_email(&other, "ana@example.com");
+    assert_eq!(table.load_crm_contact(&other, &key).await.expect("an answer"), CrmContact::default());
 }
 
 #[tokio::test]

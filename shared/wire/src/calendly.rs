@@ -226,6 +226,7 @@ fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at
             token: invitee.tracking.as_ref().and_then(RawTracking::token),
             previous: invitee.old_invitee.clone(),
             next: invitee.new_invitee.clone(),
+            booked_at: Some(invitee.created_at),
             details: build_details(invitee, event, updated_at),
             canceled,
             no_show,

@@ -3,6 +3,7 @@
 
 use domain::{BookingId, CommandId, ConnectionName};
 use events::EventType;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What is sent to the address of an endpoint.
@@ -39,6 +40,24 @@ pub enum Due {
         booking: BookingId,
         /// The commands that are due; empty when the timer was for none in particular.
         commands: Vec<CommandId>,
+        /// The version of the settings that it needs at least.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        settings: Option<u64>,
+    },
+    /// Plan the messages of booked meetings again, after a change of settings: one page of bookings.
+    #[serde(rename = "replan.v1")]
+    Replan {
+        /// The connection.
+        connection: ConnectionName,
+        /// The version of the settings.
+        version: u64,
+        /// When it began.
+        started_at: Timestamp,
+        /// The number of bookings that were handed over before.
+        bookings: u64,
+        /// Where the page begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
     },
     /// Send an e-mail to the address of a customer's endpoint.
     #[serde(rename = "email.v1")]
@@ -58,7 +77,7 @@ impl Due {
     /// Returns whose message it is, for a fair queue: many e-mails of one endpoint must not delay what others are due.
     pub fn group(&self) -> String {
         match self {
-            Self::V1 { connection, .. } => connection.as_str().to_owned(),
+            Self::V1 { connection, .. } | Self::Replan { connection, .. } => connection.as_str().to_owned(),
             Self::Email { connection, endpoint, .. } => format!("{connection}.{endpoint}"),
         }
     }
@@ -87,6 +106,7 @@ mod tests {
             connection: ConnectionName::default(),
             booking: BookingId::new("bk-1"),
             commands: vec![CommandId::new("sms-reminder-60m-2")],
+            settings: None,
         };
         let json = due.to_json();
         assert_eq!(json, r#"{"v":"due.v1","connection":"default","booking":"bk-1","commands":["sms-reminder-60m-2"]}"#);

@@ -269,6 +269,7 @@ mod tests {
                 token: None,
                 previous: None,
                 next: None,
+                booked_at: None,
                 details: Details {
                     as_of: at("2026-03-27T08:59:59Z"),
                     event: EventUri::new("https://api.calendly.com/scheduled_events/EV2"),

@@ -1,4 +1,4 @@
-//! The adapters of SMS, e-mail, VAI and the deliveries queue.
+//! The adapters of SMS, e-mail, VAI, the CRM and the deliveries queue.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use runtime::{Queue, Secrets};
 
 use crate::deliveries::DeliveriesQueue;
 
-/// The adapters of SMS, e-mail, VAI and the deliveries queue.
+/// The adapters of SMS, e-mail, VAI, the CRM and the deliveries queue.
 #[derive(Debug)]
 pub struct AwsMessaging {
     sms: notify::SmsRouter,
     email: notify::EmailRouter,
     vai: notify::VaiClient,
+    crm: crm::Brevo,
     deliveries: DeliveriesQueue,
 }
 
@@ -38,6 +39,7 @@ impl AwsMessaging {
                 notify::Brevo::new(client(), config.brevo_api_url.clone(), keys(), links),
             ),
             vai,
+            crm: crm::Brevo::new(client(), config.brevo_api_url.clone(), keys()),
             deliveries: DeliveriesQueue::new(Queue::new(
                 aws_sdk_sqs::Client::new(sdk),
                 config.deliveries_queue_url.clone(),
@@ -51,6 +53,7 @@ impl engine::Messaging for AwsMessaging {
     type Email = notify::EmailRouter;
     type Vai = notify::VaiClient;
     type Publisher = DeliveriesQueue;
+    type Crm = crm::Brevo;
 
     fn sms(&self) -> &Self::Sms {
         &self.sms
@@ -63,5 +66,8 @@ impl engine::Messaging for AwsMessaging {
     }
     fn publisher(&self) -> &Self::Publisher {
         &self.deliveries
+    }
+    fn crm(&self) -> &Self::Crm {
+        &self.crm
     }
 }

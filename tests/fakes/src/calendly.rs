@@ -125,6 +125,7 @@ fn booked(form: &Form, number: usize, now: Timestamp) -> Fact {
             token: Some(form.tracking.token.clone()),
             previous: None,
             next: None,
+            booked_at: None,
             details: Details {
                 as_of: now,
                 event: EventUri::new(event),

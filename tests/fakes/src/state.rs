@@ -1,14 +1,14 @@
 //! Everything that the world holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::scheduling::Form;
 use domain::scheduling::budget::Bucket;
 use domain::{
-    Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, Decision, EventLog, Fact, FactId,
-    FactRecord, InviteeUri, Metadata, PublishCall, Settings, Token,
+    Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, CrmContact, Decision, EventLog,
+    Fact, FactId, FactRecord, InviteeUri, Metadata, PublishCall, Settings, Token,
 };
-use engine::{BookingRecord, CommitError, Contact, StoredFact, UnhandledEvent};
+use engine::{BookingRecord, CommitError, Contact, Replan, SettingsVersion, StoredFact, UnhandledEvent};
 use events::Event;
 use jiff::Timestamp;
 use wire::due::Due;
@@ -20,6 +20,10 @@ use crate::call::Call;
 pub struct State {
     /// The connection's settings.
     pub settings: Settings,
+    /// The versions of the settings.
+    pub settings_versions: Vec<SettingsVersion>,
+    /// How far the last re-planning is.
+    pub replan: Option<Replan>,
     /// The connections.
     pub connections: BTreeMap<ConnectionName, Connection>,
     /// The bookings with their revisions.
@@ -48,6 +52,10 @@ pub struct State {
     pub contacts: BTreeMap<ContactKey, Contact>,
     /// When each address's objection was last written.
     pub objection_times: BTreeMap<ContactKey, Timestamp>,
+    /// What bookings say to the CRM, by the address.
+    pub crm_contacts: BTreeMap<ContactKey, CrmContact>,
+    /// The CRM's contacts, by the address.
+    pub crm: BTreeMap<String, FakeCrmContact>,
     /// The nonces that were claimed, with the digest that each was claimed for and when.
     pub nonces: BTreeMap<String, (String, Timestamp)>,
     /// How many bookings were taken out of the buckets of owners' budgets.
@@ -97,6 +105,19 @@ pub struct CalendlyState {
     pub has_room_for_all: bool,
     /// Whether its webhook is processed before its answer to a booking arrives.
     pub sends_webhook_first: bool,
+}
+
+/// A contact in the CRM.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct FakeCrmContact {
+    /// The attributes, as text.
+    pub attributes: BTreeMap<String, String>,
+    /// The lists that it is on.
+    pub lists: BTreeSet<u64>,
+    /// The names of its events, in order.
+    pub events: Vec<&'static str>,
+    /// The lists that it was asked to join, in order.
+    pub asked: Vec<BTreeSet<u64>>,
 }
 
 /// Something that was done outside.

@@ -1,8 +1,8 @@
 //! The table.
 
 use domain::{
-    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, InviteeUri, Objection,
-    Settings, Snapshot, State, Token,
+    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId, InviteeUri,
+    Objection, Settings, Snapshot, State, Token,
 };
 use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
@@ -114,6 +114,27 @@ impl<P: FaultPolicy> Store for Fake<P> {
             state.contacts.entry(key.clone()).or_default().last = Some((booking.clone(), command.clone()));
         });
         Ok(recorded.await?)
+    }
+
+    async fn load_crm_contact(&self, _: &ConnectionName, key: &ContactKey) -> Result<CrmContact, PortError> {
+        Ok(self.call(Call::LoadCrmContact, |state| state.crm_contacts.get(key).cloned().unwrap_or_default()).await?)
+    }
+
+    async fn write_crm_contact(
+        &self,
+        _: &ConnectionName,
+        key: &ContactKey,
+        contact: &CrmContact,
+    ) -> Result<bool, PortError> {
+        let written = self.call(Call::WriteCrmContact, |state| {
+            let stored = state.crm_contacts.entry(key.clone()).or_default();
+            let is_expected = stored.revision == contact.revision;
+            if is_expected {
+                *stored = contact.clone().at_revision(contact.revision + 1);
+            }
+            is_expected
+        });
+        Ok(written.await?)
     }
 
     async fn claim_nonce(

@@ -36,6 +36,7 @@ impl<P: FaultPolicy> Messaging for Fake<P> {
     type Email = Self;
     type Vai = Self;
     type Publisher = Self;
+    type Crm = Self;
 
     fn sms(&self) -> &Self {
         self
@@ -47,6 +48,9 @@ impl<P: FaultPolicy> Messaging for Fake<P> {
         self
     }
     fn publisher(&self) -> &Self {
+        self
+    }
+    fn crm(&self) -> &Self {
         self
     }
 }

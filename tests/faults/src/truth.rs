@@ -143,6 +143,7 @@ impl Truth {
             occurred_at: at,
             leg: Leg {
                 token: self.token.clone(),
+                booked_at: None,
                 previous: index.checked_sub(1).map(|before| self.meetings[before].invitee.clone()),
                 next: left.map(|_| self.meetings[index + 1].invitee.clone()),
                 details: self.details(index, as_of),

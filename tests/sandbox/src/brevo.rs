@@ -1,4 +1,5 @@
-//! Brevo's transactional e-mails: `POST /v3/smtp/email`, and the webhook about each event of an e-mail.
+//! Brevo's transactional e-mails: `POST /v3/smtp/email`, and the webhook about each event of an e-mail. Its contacts
+//! are in `crm`.
 //!
 //! A repeated `idempotencyKey` is refused for as long as it is remembered. The error does not name the first message's
 //! id.
@@ -17,6 +18,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use crate::{
+    brevo_error::error,
     check::{Check, Problem, is_email},
     keys,
     mail::{Attachment, Carrier, Email, EmailDelivery, named},
@@ -39,17 +41,6 @@ pub(crate) fn routes() -> Router<World> {
         .fallback(async || error(StatusCode::NOT_FOUND, "document_not_found", "Resource not found"))
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> Response {
-    let body = Json(json!({"code": code, "message": message}));
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        // The window ends in one second, so that a test can wait for it.
-        let headers =
-            [("x-sib-ratelimit-limit", "1000"), ("x-sib-ratelimit-remaining", "0"), ("x-sib-ratelimit-reset", "1")];
-        return (status, headers, body).into_response();
-    }
-    (status, body).into_response()
-}
-
 /// Returns the answer of a `fail` fault: the given code, or the usual one for the status.
 pub(crate) fn failure(status: Option<StatusCode>, code: Option<&str>) -> Response {
     let (usual_status, usual_code) = match (status, code) {
@@ -69,7 +60,8 @@ pub(crate) fn failure(status: Option<StatusCode>, code: Option<&str>) -> Respons
 }
 
 async fn send(State(world): State<World>, headers: HeaderMap, body: Bytes) -> Response {
-    if headers.get("api-key").is_none_or(|key| key.as_bytes() != keys::BREVO.as_bytes()) {
+    if headers.get("api-key").is_none_or(|key| !keys::BREVO_ACCOUNTS.iter().any(|own| key.as_bytes() == own.as_bytes()))
+    {
         return error(StatusCode::UNAUTHORIZED, "unauthorized", "Key not found");
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {

@@ -1,16 +1,17 @@
-//! Shows what was received: `/inbox.json`, `/calendly.json`, and both as a page.
+//! Shows what was received: `/inbox.json`, `/calendly.json`, `/crm.json`, and all as a page.
 
 use axum::{Json, Router, extract::State, response::Html, routing::get};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::world::World;
+use crate::{keys, world::World};
 
 pub(crate) fn routes() -> Router<World> {
     Router::new()
         .route("/", get(async || Html(include_str!("page.html"))))
         .route("/inbox.json", get(inbox))
         .route("/calendly.json", get(calendly))
+        .route("/crm.json", get(crm))
 }
 
 async fn inbox(State(world): State<World>) -> Json<Value> {
@@ -38,6 +39,16 @@ fn with_time(body: &Value, at: Timestamp) -> Value {
     let mut body = body.clone();
     body["at"] = json!(at);
     body
+}
+
+/// Returns Brevo's accounts, by the number of their keys: 1 is the first.
+async fn crm(State(world): State<World>) -> Json<Value> {
+    let state = world.state();
+    let accounts = keys::BREVO_ACCOUNTS
+        .iter()
+        .enumerate()
+        .filter_map(|(index, key)| Some(((index + 1).to_string(), json!(state.crm.get(*key)?))));
+    Json(Value::Object(accounts.collect()))
 }
 
 async fn calendly(State(world): State<World>) -> Json<Value> {

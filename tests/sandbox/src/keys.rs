@@ -21,6 +21,8 @@ pub const TWILIO_ACCOUNT: &str = "AC00000000000000000000000000000001";
 pub const TWILIO_TOKEN: &str = "sandbox-twilio-token";
 /// Brevo's `api-key`.
 pub const BREVO: &str = "sandbox-brevo-key";
+/// The keys of Brevo's accounts: that one, and another customer's.
+pub const BREVO_ACCOUNTS: [&str; 2] = [BREVO, "sandbox-brevo-key-2"];
 /// The bearer token of Brevo's webhooks.
 pub const BREVO_BEARER: &str = "sandbox-brevo-bearer";
 /// The VAI Portal's bearer key.

@@ -11,7 +11,7 @@
 //! | `/calendly-auth` | `https://auth.calendly.com` | `calendly::login_routes` |
 //! | `/engagelab` | `https://smsapi.engagelab.com` | `engagelab` |
 //! | `/twilio` | `https://api.twilio.com` | `twilio` |
-//! | `/brevo` | `https://api.brevo.com` | `brevo` |
+//! | `/brevo` | `https://api.brevo.com` | `brevo` (e-mails), `crm` |
 //! | `/ses` | `https://email.eu-west-1.amazonaws.com` | `ses` |
 //! | `/vai` | the VAI Portal's own API | `vai` |
 //! | `/receiver` | a customer's receiver of our webhooks | `receiver` |
@@ -21,10 +21,13 @@
 )]
 
 mod brevo;
+mod brevo_error;
 mod calendly;
 mod callbacks;
 mod check;
 mod control;
+mod crm;
+mod crm_account;
 mod engagelab;
 mod faults;
 mod inbox;
@@ -95,7 +98,7 @@ fn routes(world: World) -> Router {
         .nest("/calendly-auth", misbehave::guard(calendly::login_routes::routes(), &world, Target::CalendlyAuth))
         .nest("/engagelab", misbehave::guard(engagelab::routes(), &world, Target::EngageLab))
         .nest("/twilio", misbehave::guard(twilio::routes(), &world, Target::Twilio))
-        .nest("/brevo", misbehave::guard(brevo::routes(), &world, Target::Brevo))
+        .nest("/brevo", misbehave::guard(brevo::routes().merge(crm::routes()), &world, Target::Brevo))
         .nest("/ses", misbehave::guard(ses::routes(), &world, Target::Ses))
         .nest("/vai", misbehave::guard(vai::routes(), &world, Target::Vai))
         .merge(people::routes())

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::{
     calendly::{calendar::Calendar, catalog::Catalog, logins::Logins, subscription::Delivery},
+    crm_account::Account,
     faults::{Fault, Refused, TARGETS, Target},
     mail::Email,
     random::SeededRandom,
@@ -76,6 +77,8 @@ pub(crate) struct State {
     pub(crate) receipts: Vec<Attempt>,
     pub(crate) emails: Vec<Email>,
     pub(crate) ses_events: Vec<Value>,
+    /// Brevo's accounts, by their keys.
+    pub(crate) crm: BTreeMap<String, Account>,
     /// Brevo's idempotency keys, and when they were used.
     pub(crate) brevo_keys: HashMap<String, Timestamp>,
     pub(crate) vai: Vec<VaiCall>,

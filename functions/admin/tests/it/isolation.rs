@@ -75,6 +75,12 @@ fn attack(name: &str) -> Option<(String, Value, &'static str)> {
         "update_connection" => {
             (at("/api/connections/default"), json!({ "credentials": { "vai_api_key": "k" } }), no_connection)
         }
+        "settings" => (at("/api/connections/default/settings"), Value::Null, no_connection),
+        "put_settings" => {
+            (at("/api/connections/default/settings"), json!({ "settings": { "enabled": false } }), no_connection)
+        }
+        "settings_versions" => (at("/api/connections/default/settings/versions"), Value::Null, no_connection),
+        "restore_settings" => (at("/api/connections/default/settings/restore"), json!({ "version": 1 }), no_connection),
         "calendly_login" => (at("/api/connections/default/calendly-login"), Value::Null, no_connection),
         "rotate_signing_key" => (at("/api/connections/default/rotate-signing-key"), json!({}), no_connection),
         "disable_connection" => (at("/api/connections/default/disable"), Value::Null, no_connection),

@@ -9,5 +9,6 @@ mod isolation;
 mod logins;
 mod records;
 mod secrets;
+mod settings;
 mod setup;
 mod world;

@@ -11,10 +11,11 @@ use deliveries::{
     Settlement, Slot, Vault,
 };
 use deliveries_world::World;
-use domain::{Connection, ConnectionName, Settings};
+use domain::settings::CrmSettings;
+use domain::{BookingId, Connection, ConnectionName, Settings, Snapshot};
 use egress::AddressPolicy;
 use endpoints::{AttemptResult, Delivery, Endpoint, EndpointId, EndpointSecrets, Health, Lane, Statistics};
-use engine::{Clock, CommitError, Connections, PortError};
+use engine::{BookingPage, Clock, CommitError, Connections, PortError, Replan, SettingsStore, SettingsVersion};
 use events::{Event, Stream};
 use front::{Input, TokenOwner};
 use jiff::{SignedDuration, Timestamp};
@@ -72,6 +73,13 @@ pub(crate) struct Outside {
     pub(crate) calendly: CalendlyService,
     pub(crate) has_app: Cell<bool>,
     pub(crate) counted: RefCell<Vec<String>>,
+    /// The versions of settings of each connection, and its re-planning.
+    settings_versions: RefCell<BTreeMap<ConnectionName, Vec<SettingsVersion>>>,
+    replans: RefCell<BTreeMap<ConnectionName, Replan>>,
+    /// The bookings that a dry run looks at.
+    pub(crate) snapshots: RefCell<Vec<Snapshot>>,
+    /// What is wrong with the account at the CRM.
+    pub(crate) crm_problems: RefCell<Vec<String>>,
     /// The calls to our own stores before one fails; none fails without it.
     pub(crate) fails_after: Cell<Option<u32>>,
     pub(crate) has_failed: Cell<bool>,
@@ -156,6 +164,10 @@ impl Instance {
             },
             has_app: Cell::new(true),
             counted: RefCell::default(),
+            settings_versions: RefCell::default(),
+            replans: RefCell::default(),
+            snapshots: RefCell::default(),
+            crm_problems: RefCell::default(),
             fails_after: Cell::new(None),
             has_failed: Cell::new(false),
         });
@@ -459,6 +471,20 @@ impl admin::Ports for Ports {
     type Grants = Self;
     type Documents = ConnectionDocuments;
     type Clock = Self;
+    type Table = Self;
+
+    fn table(&self) -> &Self {
+        self
+    }
+
+    async fn load_booking(&self, _: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError> {
+        let snapshots = self.0.snapshots.borrow();
+        Ok(snapshots.iter().find(|it| it.booking.id == *booking).expect("a booking").clone())
+    }
+
+    async fn prepare_crm(&self, _: &ConnectionName, _: &CrmSettings, _: bool) -> Result<Vec<String>, String> {
+        Ok(self.0.crm_problems.borrow().clone())
+    }
 
     fn connections(&self) -> &Self {
         self
@@ -558,6 +584,67 @@ impl admin::Ports for Ports {
     }
 }
 
+impl SettingsStore for Ports {
+    async fn load_settings_version(&self, connection: &ConnectionName) -> Result<(Settings, u64), PortError> {
+        let versions = self.0.settings_versions.borrow();
+        let last = versions.get(connection).and_then(|it| it.last());
+        Ok(last.map_or_else(Default::default, |it| (it.settings.clone(), it.version)))
+    }
+
+    async fn write_settings(
+        &self,
+        connection: &ConnectionName,
+        settings: &Settings,
+        last: u64,
+        at: Timestamp,
+    ) -> Result<u64, CommitError> {
+        self.step()?;
+        let mut versions = self.0.settings_versions.borrow_mut();
+        let versions = versions.entry(connection.clone()).or_default();
+        if versions.last().map_or(0, |it| it.version) != last {
+            return Err(CommitError::Conflict);
+        }
+        versions.push(SettingsVersion { version: last + 1, at, settings: settings.clone() });
+        Ok(last + 1)
+    }
+
+    async fn list_settings_versions(&self, connection: &ConnectionName) -> Result<Vec<SettingsVersion>, PortError> {
+        let versions = self.0.settings_versions.borrow();
+        Ok(versions.get(connection).into_iter().flatten().rev().cloned().collect())
+    }
+
+    async fn load_settings_of(&self, connection: &ConnectionName, version: u64) -> Result<Option<Settings>, PortError> {
+        let versions = self.0.settings_versions.borrow();
+        let found = versions.get(connection).into_iter().flatten().find(|it| it.version == version);
+        Ok(found.map(|it| it.settings.clone()))
+    }
+
+    async fn require_settings(&self, _: &ConnectionName, _: u64) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn load_replan(&self, connection: &ConnectionName) -> Result<Option<Replan>, PortError> {
+        Ok(self.0.replans.borrow().get(connection).cloned())
+    }
+
+    async fn write_replan(&self, connection: &ConnectionName, replan: &Replan) -> Result<(), PortError> {
+        self.step()?;
+        self.0.replans.borrow_mut().insert(connection.clone(), replan.clone());
+        Ok(())
+    }
+
+    async fn list_upcoming(
+        &self,
+        _: &ConnectionName,
+        _: Timestamp,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<BookingPage, PortError> {
+        let bookings = self.0.snapshots.borrow().iter().map(|it| it.booking.id.clone()).collect();
+        Ok(BookingPage { bookings, next: None })
+    }
+}
+
 impl deliveries::Ports for Ports {
     type Store = Self;
     type Queue = Self;
@@ -595,6 +682,7 @@ impl DeliveryQueue for Ports {
     }
 
     async fn hand_over(&self, email: &Due) -> Result<(), PortError> {
+        self.step()?;
         self.0.emails.borrow_mut().push(email.clone());
         Ok(())
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::{Context, DeliveryGuarantee, Destination, RetrySchedule};
 use super::calendly::{CalendlyAction, CalendlyCall};
+use super::crm::{CrmAction, CrmCall};
 use super::message::{MessageAction, MessageOrder, compose, time_outside_quiet_hours};
 use super::publish::{PublishAction, PublishCall};
 use super::vai::{VaiAction, VaiCall};
@@ -27,6 +28,8 @@ pub enum Action {
     Calendly(CalendlyAction),
     /// Serves customers' systems.
     Publish(PublishAction),
+    /// Writes to the customer's CRM.
+    Crm(CrmAction),
 }
 
 /// A composed action, for an adapter.
@@ -40,6 +43,8 @@ pub enum Order {
     Calendly(CalendlyCall),
     /// Tell the deliveries queue.
     Publish(PublishCall),
+    /// Call the CRM.
+    Crm(CrmCall),
 }
 
 impl Action {
@@ -51,6 +56,7 @@ impl Action {
             Self::Vai(action) => action,
             Self::Calendly(action) => action,
             Self::Publish(action) => action,
+            Self::Crm(action) => action,
         }
     }
 
@@ -64,6 +70,7 @@ impl Action {
             Self::Vai(action) => action.compose(context).map(Order::Vai),
             Self::Calendly(action) => action.compose(context).map(Order::Calendly),
             Self::Publish(action) => action.compose(context).map(Order::Publish),
+            Self::Crm(action) => action.compose(context).map(Order::Crm),
         }
     }
 
@@ -104,7 +111,7 @@ impl Action {
     pub fn message(&self) -> Option<Message> {
         match self {
             Self::Message(action) => Some(action.message()),
-            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) => None,
+            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) | Self::Crm(_) => None,
         }
     }
 
@@ -112,7 +119,7 @@ impl Action {
     pub fn by_email(&self) -> Option<Self> {
         match self {
             Self::Message(action) => action.by_email().map(Self::Message),
-            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) => None,
+            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) | Self::Crm(_) => None,
         }
     }
 
@@ -129,7 +136,7 @@ impl Action {
     ) -> Result<Timestamp, Reason> {
         match self {
             Self::Message(action) => time_outside_quiet_hours(leg, action, at, settings, now),
-            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) => Ok(at),
+            Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) | Self::Crm(_) => Ok(at),
         }
     }
 }
@@ -155,5 +162,11 @@ impl From<CalendlyAction> for Action {
 impl From<PublishAction> for Action {
     fn from(action: PublishAction) -> Self {
         Self::Publish(action)
+    }
+}
+
+impl From<CrmAction> for Action {
+    fn from(action: CrmAction) -> Self {
+        Self::Crm(action)
     }
 }

@@ -4,6 +4,7 @@
 mod action;
 mod base;
 mod calendly;
+mod crm;
 mod message;
 mod publish;
 mod vai;
@@ -11,6 +12,8 @@ mod vai;
 pub use action::{Action, Order};
 pub use base::{Context, DeliveryGuarantee, RetrySchedule};
 pub use calendly::{CalendlyAction, CalendlyCall};
+pub use crm::{AttributeValue, ConsentOrder, ContactOrder, ContactUpdate, CrmAction, CrmCall, CrmEvent, CrmEventOrder};
+pub(crate) use crm::{CONTACT_LATENESS, EVENT_LATENESS, compose_consent, meeting_status, wants_event};
 pub(crate) use message::no_show_time;
 pub use message::{
     Calendar, EmailOrder, MessageAction, MessageContent, MessageOrder, Number, SmsOrder, choose_phone, phone_candidates,

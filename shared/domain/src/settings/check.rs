@@ -7,9 +7,11 @@ use jiff::civil::Time;
 use serde_json::{Map, Value};
 
 use super::{
-    BookingSettings, CalendarFile, Channel, EventTypeSettings, HostContact, Logging, MailFor, MessageProviders, Price,
-    Provider, Providers, QuietHours, Senders, Settings, Template, Topic, Wording,
+    AttributeSource, BookingSettings, CalendarFile, Channel, ConsentAnswer, CrmList, CrmSettings, DoubleOptIn,
+    EventTypeSettings, HostContact, Logging, MailFor, MessageProviders, Price, Provider, Providers, QuietHours,
+    Senders, Settings, Template, Topic, Wording, compile_pattern,
 };
+use crate::crm_contact::MeetingStatus;
 use crate::scheduling::form;
 use crate::{Language, Message, Phone};
 
@@ -55,6 +57,7 @@ impl Settings {
         let mut settings = Self::default();
         let Some(mut table) = Table::open(document, String::new(), &mut errors) else { return Err(errors.0) };
 
+        table.read("enabled", &mut errors, boolean, |it| settings.enabled = it);
         table.read("default_language", &mut errors, language, |it| settings.default_language = it);
         table.read("fallback_zone", &mut errors, zone, |it| settings.fallback_zone = it);
         table.read("default_region", &mut errors, region, |it| settings.default_region = Some(it));
@@ -86,6 +89,7 @@ impl Settings {
         table.read("host_phone", &mut errors, phone, |it| settings.host_phone = Some(it));
         table.read("booking", &mut errors, booking, |it| settings.booking = it);
         table.read("topics", &mut errors, topics, |it| settings.topics = it);
+        table.read("crm", &mut errors, crm, |it| settings.crm = Some(it));
         table.read("logging", &mut errors, logging, |it| settings.logging = it);
         table.report_unknown_keys(&mut errors);
         if errors.0.is_empty() {
@@ -667,6 +671,152 @@ fn logging(value: &Value, path: &str, errors: &mut Errors) -> Option<Logging> {
     Some(logging)
 }
 
+/// The most attributes. Each write of a contact has all of them.
+const MOST_ATTRIBUTES: usize = 50;
+
+fn crm(value: &Value, path: &str, errors: &mut Errors) -> Option<CrmSettings> {
+    let mut table = Table::open(value, path.to_owned(), errors)?;
+    let mut crm = CrmSettings::default();
+    table.read("contacts", errors, boolean, |it| crm.contacts = it);
+    table.read("events", errors, boolean, |it| crm.events = it);
+    table.read("cancellations", errors, boolean, |it| crm.cancellations = it);
+    table.read("attributes", errors, crm_attributes, |it| crm.attributes = it);
+    table.read("statuses", errors, crm_statuses, |it| crm.statuses = it);
+    table.read("lists", errors, crm_lists, |it| crm.lists = it);
+    table.report_unknown_keys(errors);
+    Some(crm)
+}
+
+fn crm_attributes(value: &Value, path: &str, errors: &mut Errors) -> Option<BTreeMap<String, AttributeSource>> {
+    let is_name = |name: &str| {
+        (1..=50).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    for name in value.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| !is_name(name)) {
+        errors.add(
+            &format!("{path}.{name}"),
+            "is not an attribute's name: 1 to 50 capital letters, digits and underscores, such as COMPANY",
+        );
+    }
+    let attributes = table_of(value, path, errors, attribute_source)?;
+    if attributes.len() > MOST_ATTRIBUTES {
+        errors.add(path, format!("has more than {MOST_ATTRIBUTES} attributes"));
+    }
+    Some(attributes)
+}
+
+fn attribute_source(value: &Value, path: &str, errors: &mut Errors) -> Option<AttributeSource> {
+    let words = AttributeSource::WORDS.map(|it| it.name()).join(", ");
+    match value {
+        Value::String(word) => {
+            let found = AttributeSource::WORDS.into_iter().find(|it| it.name() == word);
+            if found.is_none() {
+                errors.add(path, format!("must be one of {words}; or a table with the key answer, answer_matching, qualification or phone_matching"));
+            }
+            found
+        }
+        Value::Object(_) => {
+            let mut table = Table::open(value, path.to_owned(), errors)?;
+            let sources = [
+                table.optional("phone_matching", errors, pattern).map(AttributeSource::PhoneMatching),
+                table.optional("answer", errors, text).map(AttributeSource::Answer),
+                table.optional("answer_matching", errors, pattern).map(AttributeSource::AnswerMatching),
+                table.optional("qualification", errors, text).map(AttributeSource::Qualification),
+            ];
+            let found: Vec<_> = sources.into_iter().flatten().collect();
+            let has_unknown = !table.left.is_empty();
+            table.report_unknown_keys(errors);
+            if found.len() != 1 && !has_unknown {
+                errors.add(
+                    path,
+                    "must have exactly one of the keys answer, answer_matching, qualification, phone_matching",
+                );
+            }
+            found.into_iter().next()
+        }
+        _ => {
+            errors.add(path, format!("must be a text ({words}) or a table"));
+            None
+        }
+    }
+}
+
+fn pattern(value: &Value, path: &str, errors: &mut Errors) -> Option<String> {
+    let pattern = text(value, path, errors)?;
+    if compile_pattern(&pattern).is_none() {
+        errors.add(path, "is not a regular expression; a word such as company is one");
+        return None;
+    }
+    Some(pattern)
+}
+
+fn crm_statuses(value: &Value, path: &str, errors: &mut Errors) -> Option<BTreeMap<MeetingStatus, String>> {
+    let named = table_of(value, path, errors, text)?;
+    let mut statuses = BTreeMap::new();
+    for (name, word) in named {
+        match MeetingStatus::ALL.into_iter().find(|it| it.name() == name) {
+            Some(status) => drop(statuses.insert(status, word)),
+            None => {
+                let names = MeetingStatus::ALL.map(MeetingStatus::name).join(", ");
+                errors.add(&format!("{path}.{name}"), format!("is not a status; the statuses are: {names}"));
+            }
+        }
+    }
+    Some(statuses)
+}
+
+fn crm_lists(value: &Value, path: &str, errors: &mut Errors) -> Option<Vec<CrmList>> {
+    list(value, path, errors, crm_list)
+}
+
+fn crm_list(value: &Value, path: &str, errors: &mut Errors) -> Option<CrmList> {
+    let mut table = Table::open(value, path.to_owned(), errors)?;
+    let id = table.required("id", errors, crm_number);
+    let mut list = CrmList {
+        id: 0,
+        event_type: table.optional("event_type", errors, text),
+        unlink_on_cancellation: false,
+        marketing: false,
+        consent: table.optional("consent", errors, consent_answer),
+        double_opt_in: table.optional("double_opt_in", errors, double_opt_in),
+    };
+    table.read("unlink_on_cancellation", errors, boolean, |it| list.unlink_on_cancellation = it);
+    table.read("marketing", errors, boolean, |it| list.marketing = it);
+    let path = table.at("marketing");
+    table.report_unknown_keys(errors);
+    let has_way = list.consent.is_some() || list.double_opt_in.is_some();
+    if list.marketing && !has_way {
+        errors.add(&path, "needs consent or double_opt_in: a booking alone is not consent to marketing");
+    }
+    if !list.marketing && has_way {
+        errors.add(&path, "must be true for a list with consent or double_opt_in");
+    }
+    Some(CrmList { id: id?, ..list })
+}
+
+fn crm_number(value: &Value, path: &str, errors: &mut Errors) -> Option<u64> {
+    let found = value.as_u64().filter(|number| *number > 0 && i64::try_from(*number).is_ok());
+    if found.is_none() {
+        errors.add(path, "must be a number of the CRM, such as 10");
+    }
+    found
+}
+
+fn consent_answer(value: &Value, path: &str, errors: &mut Errors) -> Option<ConsentAnswer> {
+    let mut table = Table::open(value, path.to_owned(), errors)?;
+    let (question, answer) = (table.required("question", errors, text), table.required("answer", errors, text));
+    table.report_unknown_keys(errors);
+    Some(ConsentAnswer { question: question?, answer: answer? })
+}
+
+fn double_opt_in(value: &Value, path: &str, errors: &mut Errors) -> Option<DoubleOptIn> {
+    let mut table = Table::open(value, path.to_owned(), errors)?;
+    let (template, redirect_url) =
+        (table.required("template", errors, crm_number), table.required("redirect_url", errors, url));
+    table.report_unknown_keys(errors);
+    Some(DoubleOptIn { template: template?, redirect_url: redirect_url? })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -752,7 +902,7 @@ mod tests {
         topics[1].words[1]: must be a non-empty text
         topics[1].hosts: is not a setting; the settings here are: name, words, event_type, host
         logging.level_until: is missing: it must say when the level expires
-        colour: is not a setting; the settings here are: default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, quiet_hours, stop_words, start_words, transliterate, sms_price, time_words, help_after_minutes, channels, providers, senders, templates, wording, event_types, hosts, host_phone, booking, topics, logging
+        colour: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, quiet_hours, stop_words, start_words, transliterate, sms_price, time_words, help_after_minutes, channels, providers, senders, templates, wording, event_types, hosts, host_phone, booking, topics, crm, logging
         "#);
     }
 

@@ -3,6 +3,8 @@
 //! [`Settings::check`] reads a whole document and lists every error, so that a wrong document is never stored.
 
 mod check;
+mod crm;
+mod event_type;
 
 use std::collections::BTreeMap;
 
@@ -11,9 +13,12 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 pub use self::check::SettingsError;
+pub(crate) use self::crm::compile_pattern;
+pub use self::crm::{AttributeSource, AttributeType, ConsentAnswer, CrmList, CrmSettings, DoubleOptIn};
+use self::event_type::names;
 pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
-use crate::{Language, Leg, Message, Phone, Reason, uri_uuid};
+use crate::{Language, Leg, Message, Phone, Reason};
 
 /// The documented default, as text. It equals [`Settings::default`]; a test compares them.
 pub const DEFAULT_TOML: &str = include_str!("../../settings.default.toml");
@@ -321,6 +326,8 @@ pub struct Topic {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
 pub struct Settings {
+    #[serde(default = "yes")]
+    pub enabled: bool,
     pub default_language: Language,
     pub fallback_zone: String,
     #[serde(default)]
@@ -368,7 +375,12 @@ pub struct Settings {
     pub host_phone: Option<Phone>,
     pub booking: BookingSettings,
     pub topics: Vec<Topic>,
+    #[serde(default)]
+    pub crm: Option<CrmSettings>,
     pub logging: Logging,
+    /// The version of the document; 0 for the defaults. It is no setting of the document: the store reads it.
+    #[serde(skip)]
+    pub version: u64,
     /// Whether the connection has endpoints, so that events are published. It is no setting of the document: the store
     /// reads it from a row of its own.
     #[serde(skip)]
@@ -424,6 +436,7 @@ impl Default for Settings {
     fn default() -> Self {
         let both = vec![Channel::Sms, Channel::Email];
         Self {
+            enabled: true,
             default_language: Language::English,
             fallback_zone: "UTC".to_owned(),
             default_region: None,
@@ -508,7 +521,9 @@ impl Default for Settings {
             host_phone: None,
             booking: BookingSettings::default(),
             topics: Vec::new(),
+            crm: None,
             logging: Logging::default(),
+            version: 0,
             publishes: false,
             is_disabled: false,
             webhook_creators: None,
@@ -524,7 +539,7 @@ impl Settings {
 
     /// Returns why nothing is done for a leg, if so.
     pub fn reason_to_ignore(&self, leg: &Leg) -> Option<Reason> {
-        if self.is_disabled {
+        if self.is_disabled || !self.enabled {
             return Some(Reason::ConnectionDisabled);
         }
         let is_wanted = self.act_on.is_empty() || self.act_on.iter().any(|key| names(key, leg));
@@ -659,12 +674,6 @@ impl Settings {
     fn event_type_settings(&self, leg: &Leg) -> Option<&EventTypeSettings> {
         self.event_types.iter().find(|(key, _)| names(key, leg)).map(|(_, own)| own)
     }
-}
-
-/// Returns whether a key of the settings (a name, a URI or a UUID) identifies this leg's event type.
-fn names(key: &str, leg: &Leg) -> bool {
-    key == leg.details.event_name
-        || leg.details.event_type.as_ref().is_some_and(|uri| key == uri.as_str() || key == uri_uuid(uri.as_str()))
 }
 
 #[cfg(test)]

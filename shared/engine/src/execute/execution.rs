@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    Action, CalendlyAction, CalendlyCall, Command, Context, Fact, Message, Order, Outcome, PublishAction, Reason,
-    Settings, Snapshot, State, VaiCall, has_event,
+    Action, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder, Fact,
+    Message, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, has_event,
 };
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +21,7 @@ pub(crate) struct Execution {
     pub(crate) facts: Vec<Fact>,
     /// Whether an SMS could not be sent. An e-mail may replace it.
     pub(crate) has_missed_sms: bool,
-    /// Whether a command has ended in a way that is an event for customers' systems.
+    /// Whether a command has ended in a way that is an event for customers' systems or the CRM.
     pub(crate) has_event: bool,
 }
 
@@ -38,7 +38,7 @@ enum CommandEnd {
     Finished,
     /// An SMS could not be sent. An e-mail may replace it.
     MissedSms,
-    /// It is an event for customers' systems.
+    /// It is an event for customers' systems or the CRM.
     HasEvent,
     /// Calendly answered with a fact.
     Answered(Box<Fact>),
@@ -57,9 +57,12 @@ pub(crate) async fn execute<W: World>(
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
     let (removals, others): (Vec<_>, Vec<_>) =
         snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
+    // An event waits until the CRM has the contact.
+    let is_crm_event = |it: &&Command| matches!(it.action, Action::Crm(CrmAction::SendEvent { .. }));
+    let (crm_events, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_crm_event);
     let (mut open, mut is_held, mut is_left) = (0, false, false);
     let mut execution = Execution::default();
-    for group in [others, removals] {
+    for group in [others, crm_events, removals] {
         for end in join_all(group.into_iter().map(|command| run.execute_command(command.clone()))).await {
             match end {
                 CommandEnd::Finished => {}
@@ -90,6 +93,8 @@ enum Prepared<'a, M> {
     Message(&'a M, AddressedMessage),
     Vai(&'a M, VaiCall),
     Calendly(CalendlyCall),
+    CrmEvent(&'a M, CrmEventOrder),
+    Consent(&'a M, ConsentOrder),
 }
 
 impl<W: World> Run<'_, W> {
@@ -125,7 +130,8 @@ impl<W: World> Run<'_, W> {
                     Action::Message(_)
                     | Action::Vai(_)
                     | Action::Calendly(CalendlyAction::CancelEvent)
-                    | Action::Publish(PublishAction::Events { .. }) => self.perform(&command, &mut update, now).await,
+                    | Action::Publish(PublishAction::Events { .. })
+                    | Action::Crm(_) => self.perform(&command, &mut update, now).await,
                 },
                 State::Withdrawing { reason } => match self.world().timers().remove_timer(&command.timer()).await {
                     Ok(()) => {
@@ -156,7 +162,9 @@ impl<W: World> Run<'_, W> {
         if self.settings.email_instead_of_sms && command.allows_email_fallback() {
             return CommandEnd::MissedSms;
         }
-        if self.settings.publishes && has_event(command) {
+        let is_completion = command.action == Action::Publish(PublishAction::Completion);
+        let has_listener = self.settings.publishes || self.settings.crm.is_some() && is_completion;
+        if has_listener && has_event(command) {
             return CommandEnd::HasEvent;
         }
         CommandEnd::Finished
@@ -211,11 +219,24 @@ impl<W: World> Run<'_, W> {
                 Err(NotSent::Stop(stop)) => return Err(stop),
             },
             (Order::Publish(call), Some(messaging)) => return self.publish(messaging, command, &call).await,
-            (Order::Vai(_) | Order::Message(_) | Order::Publish(_), None) => return Err(Stop::LeftToDueQueue),
+            (Order::Crm(CrmCall::SyncContact(order)), Some(messaging)) => {
+                return self.sync_contact(messaging, command, &order).await;
+            }
+            (Order::Crm(CrmCall::SendEvent(order)), Some(messaging)) => {
+                if let Some(outcome) = self.wait_for_contact(command, &order).await? {
+                    let waiting = command.clone().settle_question(outcome, self.now());
+                    return self.replace_command(command, waiting).await;
+                }
+                Prepared::CrmEvent(messaging, order)
+            }
+            (Order::Crm(CrmCall::AskConsent(order)), Some(messaging)) => Prepared::Consent(messaging, order),
+            (Order::Vai(_) | Order::Message(_) | Order::Publish(_) | Order::Crm(_), None) => {
+                return Err(Stop::LeftToDueQueue);
+            }
         };
         let (detail, contact) = match &prepared {
             Prepared::Message(_, message) => (Some(message.detail()), Some(message.contact().clone())),
-            Prepared::Vai(..) | Prepared::Calendly(_) => (None, None),
+            Prepared::Vai(..) | Prepared::Calendly(_) | Prepared::CrmEvent(..) | Prepared::Consent(..) => (None, None),
         };
         if !self.invocation.has_time_for_call() {
             return Err(Stop::Open);
@@ -232,6 +253,8 @@ impl<W: World> Run<'_, W> {
             Prepared::Message(messaging, message) => self.send_message(messaging, &claimed, message).await,
             Prepared::Vai(messaging, call) => self.call_vai(messaging, &claimed, call, self.now()).await,
             Prepared::Calendly(call) => self.call_calendly(call).await,
+            Prepared::CrmEvent(messaging, order) => self.send_crm_event(messaging, order).await,
+            Prepared::Consent(messaging, order) => self.ask_consent(messaging, order).await,
         };
         let now = self.now();
         let settled = match &prepared {
@@ -239,7 +262,9 @@ impl<W: World> Run<'_, W> {
                 let (provider, next) = message.providers();
                 claimed.clone().settle_or_pass_on(outcome.clone(), provider, next, now)
             }
-            Prepared::Vai(..) | Prepared::Calendly(_) => claimed.clone().settle(outcome.clone(), now),
+            Prepared::Vai(..) | Prepared::Calendly(_) | Prepared::CrmEvent(..) | Prepared::Consent(..) => {
+                claimed.clone().settle(outcome.clone(), now)
+            }
         };
         let settled = match self.snapshot.booking.leg(&command.leg) {
             Some(leg) => settled.fail_if_too_late(leg, now),

@@ -1,6 +1,7 @@
 //! The executor: claims, performs and settles each command separately, and only after it is stored.
 
 mod calendly;
+mod crm;
 mod execution;
 mod message;
 mod publish;

@@ -93,6 +93,7 @@ impl<'a, W: World> Run<'a, W> {
             connection: self.invocation.connection.clone(),
             booking: self.snapshot.booking.id.clone(),
             commands: vec![command.id.clone()],
+            settings: None,
         };
         match self.world().timers().set_timer(&command.timer(), &due, at, now, kind).await {
             Ok(()) => {

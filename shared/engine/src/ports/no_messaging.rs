@@ -1,11 +1,15 @@
 //! The messaging of a function that sends no messages.
 
+use std::collections::BTreeSet;
+
+use domain::settings::DoubleOptIn;
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Phone, PlainEmail, PublishCall, Reason, SmsOrder,
-    VaiOrder,
+    Analytics, CommandId, ConnectionName, ContactUpdate, CrmEventOrder, EmailOrder, News, Outcome, Phone, PlainEmail,
+    Private, PublishCall, Reason, SmsOrder, VaiOrder,
 };
 use jiff::Timestamp;
 
+use super::crm::Crm;
 use super::message::{Email, Sms};
 use super::publisher::Publisher;
 use super::vai::Vai;
@@ -20,6 +24,7 @@ impl Messaging for NoMessaging {
     type Email = Self;
     type Vai = Self;
     type Publisher = Self;
+    type Crm = Self;
 
     fn sms(&self) -> &Self {
         self
@@ -32,6 +37,29 @@ impl Messaging for NoMessaging {
     }
     fn publisher(&self) -> &Self {
         self
+    }
+    fn crm(&self) -> &Self {
+        self
+    }
+}
+
+impl Crm for NoMessaging {
+    async fn update_contact(&self, _: &ConnectionName, _: &ContactUpdate) -> Outcome {
+        match *self {}
+    }
+
+    async fn send_event(&self, _: &ConnectionName, _: &CrmEventOrder, _: Option<&str>) -> Outcome {
+        match *self {}
+    }
+
+    async fn ask_consent(
+        &self,
+        _: &ConnectionName,
+        _: &Private<String>,
+        _: &DoubleOptIn,
+        _: &BTreeSet<u64>,
+    ) -> Outcome {
+        match *self {}
     }
 }
 

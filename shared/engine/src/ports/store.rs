@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, Decision, FactId, FactKind, InviteeUri,
-    Objection, Settings, Snapshot, Token,
+    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId, FactKind,
+    InviteeUri, Objection, Settings, Snapshot, Token,
 };
 use jiff::Timestamp;
 
@@ -122,6 +122,19 @@ pub trait Store {
         command: &CommandId,
         at: Timestamp,
     ) -> Result<(), PortError>;
+
+    /// Reads what all bookings of an e-mail address's owner say to the CRM, strongly consistent; empty at revision 0 if
+    /// nothing is stored. One read.
+    async fn load_crm_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<CrmContact, PortError>;
+
+    /// Writes it at its next revision, if the stored one still has the revision of `contact`. Returns whether it had.
+    /// One write.
+    async fn write_crm_contact(
+        &self,
+        connection: &ConnectionName,
+        key: &ContactKey,
+        contact: &CrmContact,
+    ) -> Result<bool, PortError>;
 
     /// Claims a nonce for the body with this digest. Returns when it was claimed first (`now` if by this call); `None`
     /// if it was claimed for another body. It is stored for two days. One write.

@@ -4,6 +4,7 @@ use domain::Command;
 
 use super::calendly::Calendly;
 use super::clock::Clock;
+use super::crm::Crm;
 use super::message::{Email, Sms};
 use super::publisher::Publisher;
 use super::store::Store;
@@ -38,7 +39,7 @@ pub trait World {
     fn observe(&self, command: &Command);
 }
 
-/// The ports for messages, calls to VAI and the deliveries queue.
+/// The ports for messages, calls to VAI, the deliveries queue and the CRM.
 pub trait Messaging {
     /// SMS.
     type Sms: Sms;
@@ -48,6 +49,8 @@ pub trait Messaging {
     type Vai: Vai;
     /// The deliveries queue.
     type Publisher: Publisher;
+    /// The customer's CRM.
+    type Crm: Crm;
 
     /// SMS.
     fn sms(&self) -> &Self::Sms;
@@ -57,4 +60,6 @@ pub trait Messaging {
     fn vai(&self) -> &Self::Vai;
     /// Returns the deliveries queue.
     fn publisher(&self) -> &Self::Publisher;
+    /// Returns the customer's CRM.
+    fn crm(&self) -> &Self::Crm;
 }

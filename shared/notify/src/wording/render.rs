@@ -1,6 +1,6 @@
 //! The rendering of a message.
 
-use domain::{Language, Message, MessageContent};
+use domain::{Language, Message, MessageContent, Outcome, Reason};
 
 use super::built_in;
 use super::fill::{fill, tidy};
@@ -23,6 +23,13 @@ pub struct Rendered {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Broken(pub String);
+
+impl Broken {
+    /// Returns the outcome of a message with this wording. A retry would fail alike.
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome::Refused { reason: Reason::WordingBroken, detail: self.to_string() }
+    }
+}
 
 /// Renders an SMS. `unsubscribe` is the link that ends follow-ups.
 ///

@@ -7,13 +7,11 @@ use http_client::{CallError, retry_after};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use runtime::SecretError;
 
-use crate::wording::Broken;
-
 /// Sends a request and waits for the status and headers of the answer.
 ///
 /// # Errors
 /// The outcome, when there was no answer.
-pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Outcome> {
+pub async fn send(request: RequestBuilder) -> Result<Response, Outcome> {
     http_client::send(request).await.map_err(|error| {
         let detail = error.to_string();
         match error {
@@ -25,20 +23,20 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Outcome> {
 }
 
 /// Reads the body of an answer. A body that broke off counts as empty: the status alone decides then.
-pub(crate) async fn read_body(response: Response) -> Vec<u8> {
+pub async fn read_body(response: Response) -> Vec<u8> {
     http_client::read_body(response).await.unwrap_or_default()
 }
 
 /// Returns the outcome that a status alone means, when it is not a success. The detail holds the status only: the text
 /// of an answer may quote the person.
-pub(crate) fn from_response(provider: &str, response: &Response) -> Outcome {
+pub fn from_response(provider: &str, response: &Response) -> Outcome {
     let status = response.status();
     let detail = format!("{provider} answered HTTP {}", status.as_u16());
     from_status(status, retry_after(response.headers()), detail)
 }
 
 /// Returns the outcome that a status means, with the seconds to wait where the provider names them.
-pub(crate) fn from_status(status: StatusCode, after_seconds: Option<u32>, detail: String) -> Outcome {
+pub fn from_status(status: StatusCode, after_seconds: Option<u32>, detail: String) -> Outcome {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Outcome::Unsent { reason: Reason::RateLimited, after_seconds, detail },
         // Retried, since an operator may be changing the key just now.
@@ -53,7 +51,7 @@ pub(crate) fn from_status(status: StatusCode, after_seconds: Option<u32>, detail
 
 /// Returns the outcome of a call whose secret could not be read. It is retried, since an operator may be running
 /// `make connect`.
-pub(crate) fn from_secret_error(error: &SecretError) -> Outcome {
+pub fn from_secret_error(error: &SecretError) -> Outcome {
     match error {
         SecretError::Unknown(_) | SecretError::Malformed { .. } => misconfigured(error.to_string()),
         SecretError::Unavailable { .. } => {
@@ -63,11 +61,6 @@ pub(crate) fn from_secret_error(error: &SecretError) -> Outcome {
 }
 
 /// Returns the outcome of a call that was not made because the settings, the secret or the account need attention.
-pub(crate) fn misconfigured(detail: impl Into<String>) -> Outcome {
+pub fn misconfigured(detail: impl Into<String>) -> Outcome {
     Outcome::Unsent { reason: Reason::Misconfigured, after_seconds: None, detail: detail.into() }
-}
-
-/// Returns the outcome of a message whose wording can't be rendered. A retry would fail alike.
-pub(crate) fn from_broken_wording(broken: &Broken) -> Outcome {
-    Outcome::Refused { reason: Reason::WordingBroken, detail: broken.to_string() }
 }

@@ -1,0 +1,162 @@
+//! The customer's CRM as a destination.
+
+use domain::{
+    Command, ConsentOrder, ContactKey, ContactOrder, ContactShare, ContactUpdate, CrmEventOrder, Outcome, Private,
+    Reason, SyncTurn, choose_phone, error_chain,
+};
+
+use super::run::{Run, Stop};
+use crate::invocation::LEASE;
+use crate::ports::{Calendly, Crm, Messaging, PortError, Sms, Store, World};
+
+/// A call that waits for another function tries again after this many seconds.
+const BUSY_SECONDS: u32 = 5;
+
+/// The most tries to end the right to write a contact.
+const MOST_WRITES: usize = 3;
+
+fn busy(detail: &str) -> Outcome {
+    Outcome::Unsent { reason: Reason::ContactBusy, after_seconds: Some(BUSY_SECONDS), detail: detail.to_owned() }
+}
+
+impl<W: World> Run<'_, W> {
+    /// Writes a booking's state to its invitee's contact. The contact's row lets one command write at a time, so the
+    /// command needs no claim.
+    pub(super) async fn sync_contact(
+        &self,
+        messaging: &W::Messaging,
+        command: &Command,
+        order: &ContactOrder,
+    ) -> Result<Command, Stop> {
+        if !self.invocation.has_time_for_call() {
+            return Err(Stop::Open);
+        }
+        let outcome = match self.try_sync_contact(messaging, command, order).await {
+            Ok(outcome) => outcome,
+            Err(error) => return Err(self.leave_open(command, "the contact's row could not be used", &error)),
+        };
+        self.replace_command(command, command.clone().settle_question(outcome, self.now())).await
+    }
+
+    async fn try_sync_contact(
+        &self,
+        messaging: &W::Messaging,
+        command: &Command,
+        order: &ContactOrder,
+    ) -> Result<Outcome, PortError> {
+        let (connection, store) = (self.invocation.connection, self.world().store());
+        let key = ContactKey::for_email(connection, order.email.expose());
+        let contact = store.load_crm_contact(connection, &key).await?;
+        let (booking, revision, now) = (&self.snapshot.booking.id, self.snapshot.revision, self.now());
+        let turn = contact.begin_sync(booking, revision, order.meeting.clone(), &command.id, now, now + LEASE);
+        let (contact, share) = match turn {
+            SyncTurn::Done => return Ok(Outcome::Done { provider_id: None }),
+            SyncTurn::Busy => return Ok(busy("another booking of the person is being written")),
+            SyncTurn::Begin(contact, share) => (contact, share),
+        };
+        if !store.write_crm_contact(connection, &key, &contact).await? {
+            return Ok(busy("another function wrote the contact's row first"));
+        }
+        let update = contact_update(messaging, order, &share);
+        let outcome = messaging.crm().update_contact(connection, &update).await;
+        // What was written has the next revision.
+        let mut written = contact.clone().at_revision(contact.revision + 1);
+        for _ in 0..MOST_WRITES {
+            let Some(ended) = written.end_sync(booking, &command.id, matches!(outcome, Outcome::Done { .. })) else {
+                break;
+            };
+            if store.write_crm_contact(connection, &key, &ended).await? {
+                break;
+            }
+            // A request for consent was recorded meanwhile.
+            written = store.load_crm_contact(connection, &key).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Returns why an event must wait: the CRM has no contact yet. `None` if it may be sent.
+    pub(super) async fn wait_for_contact(
+        &self,
+        command: &Command,
+        order: &CrmEventOrder,
+    ) -> Result<Option<Outcome>, Stop> {
+        if !order.needs_contact {
+            return Ok(None);
+        }
+        let connection = self.invocation.connection;
+        let key = ContactKey::for_email(connection, order.email.expose());
+        match self.world().store().load_crm_contact(connection, &key).await {
+            Ok(contact) if contact.is_created() => Ok(None),
+            Ok(_) => Ok(Some(busy("the contact is not in the CRM yet"))),
+            Err(error) => Err(self.leave_open(command, "the contact's row could not be read", &error)),
+        }
+    }
+
+    /// Sends a claimed event.
+    pub(super) async fn send_crm_event(&self, messaging: &W::Messaging, order: &CrmEventOrder) -> Outcome {
+        let connection = self.invocation.connection;
+        let url = match &order.link_for {
+            Some(event_type) => self.world().calendly().create_single_use_link(connection, event_type).await.ok(),
+            None => None,
+        };
+        messaging.crm().send_event(connection, order, url.as_deref()).await
+    }
+
+    /// Asks for consent under a claim. A person is asked once for each list, so the lists are recorded first.
+    pub(super) async fn ask_consent(&self, messaging: &W::Messaging, order: &ConsentOrder) -> Outcome {
+        let (connection, store) = (self.invocation.connection, self.world().store());
+        let key = ContactKey::for_email(connection, order.email.expose());
+        let unsent = |error: &PortError| Outcome::Unsent {
+            reason: Reason::Unreachable,
+            after_seconds: None,
+            detail: error_chain(error),
+        };
+        for (mail, lists) in &order.lists {
+            let mut contact = match store.load_crm_contact(connection, &key).await {
+                Ok(contact) => contact,
+                Err(error) => return unsent(&error),
+            };
+            let new = contact.ask(lists);
+            if new.is_empty() {
+                continue;
+            }
+            match store.write_crm_contact(connection, &key, &contact).await {
+                Ok(true) => {}
+                Ok(false) => return busy("another function wrote the contact's row first"),
+                Err(error) => return unsent(&error),
+            }
+            match messaging.crm().ask_consent(connection, &order.email, mail, &new).await {
+                Outcome::Done { .. } => {}
+                other => return other,
+            }
+        }
+        Outcome::Done { provider_id: None }
+    }
+}
+
+/// Returns what is written: attributes of the booking only if it is the one that changed last, and what follows from
+/// all meetings.
+fn contact_update<M: Messaging>(messaging: &M, order: &ContactOrder, share: &ContactShare) -> ContactUpdate {
+    let mut attributes = std::collections::BTreeMap::new();
+    let mut phone_attributes = Vec::new();
+    if share.is_latest {
+        attributes.clone_from(&order.attributes);
+        let parse = |text: &str| messaging.sms().parse_number(text, order.region.as_deref());
+        if let Ok((phone, _)) = choose_phone(&order.numbers, parse) {
+            for name in &order.phone_attributes {
+                let number = Private::new(phone.expose().to_owned());
+                attributes.insert(name.clone(), domain::AttributeValue::Text(number));
+            }
+            phone_attributes.clone_from(&order.phone_attributes);
+        }
+    }
+    let counts = order.count_attributes.iter();
+    attributes.extend(counts.filter_map(|(name, source)| Some((name.clone(), source.count(&share.counts)?))));
+    ContactUpdate {
+        email: order.email.clone(),
+        attributes,
+        phone_attributes,
+        joins: order.meeting.lists.clone(),
+        leaves: order.leaves.difference(&share.kept_lists).copied().collect(),
+    }
+}
