@@ -89,6 +89,7 @@ def play(stack):
     story.curl()
     story.must_be(**expected | {"sms": 10, "notices": 9, "analytics": 10})
     customer.check_bookings(booked["id"])
+    story.check_contacts()
     customer.hear_by_email()
     second = SecondConnection(story)
     second.connect()
@@ -105,6 +106,24 @@ class Story:
 
     def say(self, text):
         print(f"  {time.monotonic() - self.started:5.1f} s  {text}", flush=True)
+
+    def check_contacts(self):
+        """Everybody who booked is a contact in Brevo, with the status of the meeting that changed last, and each event
+        was sent once."""
+        contacts = {it["email"]: it for it in self.stack.get("/crm.json")["1"]["contacts"]}
+        expected = {
+            ANA["inviteeEmail"]: ("canceled", ["booking_created", "booking_moved", "booking_canceled"]),
+            FREJA["inviteeEmail"]: ("canceled", ["booking_created", "booking_moved", "booking_canceled"]),
+            LIN["inviteeEmail"]: ("canceled", ["booking_created", "booking_canceled"]),
+            # Her booking is old, and is reported after its end.
+            EMMA["email"]: ("no_show", ["meeting_completed", "no_show"]),
+        }
+        for email, (status, events) in expected.items():
+            contact = contacts.get(email, {"attributes": {}, "events": []})
+            found = contact["attributes"].get("BOOKING_STATUS"), [it["name"] for it in contact["events"]]
+            if found != (status, events) or contact["ignored"]:
+                raise Failed(f"the contact of {email} should be {status} with {events}: {contact}")
+        self.say(f"Brevo has {len(contacts)} contacts with their status, and each event once")
 
     def check_access(self):
         """Without a key, or with a wrong one, the API answers 401. With ours, it lists its tools and its status."""

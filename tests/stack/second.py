@@ -9,12 +9,17 @@ import urllib.request
 
 from stack import Failed
 from times import full_minute
+from tools import ROOT
 
 NAME = "freja-lund"
 # The sandbox's OAuth app (tests/sandbox/src/keys.rs has the same).
 APP = {"client_id": "sandbox-app", "client_secret": "sandbox-app-secret",
        "signing_key": "sandbox-app-signing-key-0123456789"}  # fmt: skip
 PERSON = {"name": "Jonas Berg", "email": "jonas.berg@example.com", "timezone": "Europe/Copenhagen"}
+ANSWERS = {"Company name": "Berg & Sønner", "Your role": "Founder", "Phone number": "+45 20 12 34 99"}
+# Her account at Brevo, by the number of its key in the sandbox.
+BREVO_KEY, BREVO_ACCOUNT = "sandbox-brevo-key-2", "2"
+CONNECTOR = ROOT / "shared/settings-document/tests/connector.yaml"
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -36,12 +41,45 @@ class SecondConnection:
         connection = self.story.call("GET", f"/api/connections/{NAME}")
         if (connection["status"], connection["login"]) != ("active", "oauth"):
             raise Failed(f"the connection should be active by a login: {connection}")
+        self.take_settings()
         names = self.stack.operator("api-key", "list")
         if re.search(r"^freja ", names, re.MULTILINE):
             self.stack.operator("api-key", "remove", "--name", "freja")
         made = self.stack.operator("api-key", "add", "--name", "freja", "--scopes", "read,book,change,admin",
                                    "--connection", NAME)  # fmt: skip
         self.key = {"Authorization": f"Bearer {made.strip()}"}
+
+    def take_settings(self):
+        """She pastes the settings of the connector that she used before. First the dry run."""
+        self.story.call("PATCH", f"/api/connections/{NAME}", {"credentials": {"brevo_api_key": BREVO_KEY}})
+        path, document = f"/api/connections/{NAME}/settings", {"settings": CONNECTOR.read_text(), "format": "yaml"}
+        tried = self.story.call("PUT", path, document | {"dryRun": True})
+        written = self.story.call("PUT", path, document)
+        kept = self.story.call("GET", path)
+        if not tried["dryRun"] or kept["version"] != written["version"] or len(kept["settings"]["crm"]["lists"]) != 2:
+            raise Failed(f"the settings should have been tried, then written: {tried} {written} {kept}")
+        broken = document | {"settings": CONNECTOR.read_text().replace("list_id: 11", "list_id: 99")}
+        status, answer = self.stack.api("PUT", path, broken)
+        if status != 400 or "Brevo has no list 99" not in json.dumps(answer):
+            raise Failed(f"a list that Brevo lacks should be refused: {status} {answer}")
+        self.story.say("she pastes the settings of her old connector; a list that Brevo lacks is refused")
+
+    def contact(self):
+        contacts = self.stack.get("/crm.json").get(BREVO_ACCOUNT, {"contacts": []})["contacts"]
+        return next((it for it in contacts if it["email"] == PERSON["email"]), None)
+
+    def check_contact(self):
+        """The contact has what the connector's settings say, and her Brevo has nobody of the other connection."""
+        expected = {"FIRSTNAME": "Jonas", "COMPANY": ANSWERS["Company name"], "JOB_TITLE": ANSWERS["Your role"],
+                    "SMS": "+4520123499", "CALENDLY_EVENT_TYPE": "Discovery Call", "BOOKING_STATUS": "booked"}  # fmt: skip
+        self.wait("the contact", lambda: (it := self.contact()) and it["events"] and it["lists"] == [10])
+        contact = self.contact()
+        if {name: contact["attributes"].get(name) for name in expected} != expected or contact["ignored"]:
+            raise Failed(f"the contact should have {expected}: {contact}")
+        others = [it["email"] for it in self.stack.get("/crm.json")[BREVO_ACCOUNT]["contacts"] if it != contact]
+        if others or [it["name"] for it in contact["events"]] != ["booking_created"]:
+            raise Failed(f"her Brevo should have one contact with one event: {others} {contact['events']}")
+        self.story.say("he is a contact in her Brevo, on the list of the event type, with company, role and number")
 
     def log_in(self):
         """Follows the link as a browser does: to Calendly, and back with the cookie."""
@@ -61,12 +99,15 @@ class SecondConnection:
 
     def book(self):
         """A person books on her public page, and an agent books through the API, with the login's token."""
-        invitee = self.stack.post("/people/book", PERSON | {"event_type": "Discovery Call", "start_time": full_minute(minutes=70)})
+        invitee = self.stack.post("/people/book", PERSON | {
+            "event_type": "Discovery Call", "start_time": full_minute(minutes=70), "answers": ANSWERS,
+        })  # fmt: skip
         uuid = invitee["invitee"].rsplit("/", 1)[1]
         self.wait("the booking on her page", lambda: self.get(f"/api/calendly/bookings/{uuid}")[0] == 200)
         if (status := self.stack.api("GET", f"/api/calendly/bookings/{uuid}")[0]) != 404:
             raise Failed(f"the other connection should not see her booking, and got {status}")
         self.story.say("a person books on her page: her connection has the booking, the other one does not see it")
+        self.check_contact()
         request = {"eventType": "Demo", "preferredTime": full_minute(minutes=26 * 60), "inviteeName": PERSON["name"],
                    "inviteeEmail": PERSON["email"], "timezone": PERSON["timezone"], "conversationId": "conv-50"}  # fmt: skip
         self.story.call("POST", "/api/calendly/schedule", request, self.key)
@@ -74,6 +115,7 @@ class SecondConnection:
         if {one["inviteeUuid"] for one in events} < {uuid}:
             raise Failed(f"both meetings should be listed: {events}")
         self.story.say("an agent books a Demo through the API with her login's token")
+        self.wait("both lists of the contact", lambda: self.contact()["lists"] == [10, 11] and len(self.contact()["events"]) == 2)
 
     def reconnect(self):
         """She removes the app at Calendly. The next call says so; a new login works at once."""

@@ -196,7 +196,7 @@ static EVENT_TYPES: [EventType; 9] = [
         description: "We come to you: say where.",
     },
     EventType {
-        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000f1"),
+        uuid: Cow::Borrowed("abc123"),
         name: Cow::Borrowed("Discovery Call"),
         slug: Cow::Borrowed("discovery-call"),
         minutes: 15,
@@ -211,7 +211,7 @@ static EVENT_TYPES: [EventType; 9] = [
         description: "A first talk.",
     },
     EventType {
-        uuid: Cow::Borrowed("00000000-0000-4000-8000-0000000000f2"),
+        uuid: Cow::Borrowed("xyz789"),
         name: Cow::Borrowed("Demo"),
         slug: Cow::Borrowed("demo"),
         minutes: 30,
