@@ -155,6 +155,11 @@ deliveries: ## Webhooks to 50 endpoints on a local stack, some of them bad; half
 	@$(TOOLS)
 	$(PYTHON) tests/stack/deliveries.py $(if $(KILLS),--kills) $(if $(STREAMS),--streams $(STREAMS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: replan
+replan: ## 1,000 booked meetings on a local stack are planned again after a change of settings; five minutes (MEETINGS=…)
+	@$(TOOLS)
+	$(PYTHON) tests/stack/replan.py $(if $(MEETINGS),--meetings $(MEETINGS))
+
 .PHONY: clean
 clean: ## Removes everything built or installed here
 	@$(CARGO) clean

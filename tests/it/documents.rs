@@ -210,6 +210,9 @@ fn document_of(route: &api::Route) -> &'static str {
     match route.function {
         api::Function::Schedule => "docs/booking-api.md",
         api::Function::Admin if route.path.starts_with("/api/connections") => "docs/connections.md",
+        api::Function::Admin if route.path == "/api/bookings" || route.path.starts_with("/api/reports") => {
+            "docs/reports.md"
+        }
         api::Function::Admin => "docs/webhooks.md",
     }
 }
@@ -231,6 +234,7 @@ fn the_documents_name_every_message_operation_and_crate() {
         ("docs/messages.md", messages),
         ("docs/booking-api.md", operations("docs/booking-api.md")),
         ("docs/connections.md", operations("docs/connections.md")),
+        ("docs/reports.md", operations("docs/reports.md")),
         ("docs/webhooks.md", operations("docs/webhooks.md")),
         ("ARCHITECTURE.md", crates),
     ] {

@@ -10,6 +10,7 @@ mod crm;
 mod documents;
 mod emails;
 mod import_circles;
+mod imports;
 mod limits;
 mod messages;
 mod payload;

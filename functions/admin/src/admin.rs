@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use wire::deliveries::Delivery;
 
+use crate::csv_file::{REPORT_PATH, as_file};
 use crate::page::{CALLBACK_PATH, PageRequest, START_PATH};
 use crate::ports::Ports;
 
@@ -59,9 +60,18 @@ impl<P: Ports> Admin<P> {
                 _ => {}
             }
         }
-        self.front
-            .handle(input, deadline, async |context: &Context, call: &Call| self.perform(context, call).await)
-            .await
+        let report_query = match &input {
+            Input::Http(request) if request.raw_path.as_deref() == Some(REPORT_PATH) => {
+                request.raw_query_string.clone()
+            }
+            Input::Http(_) | Input::Direct(_) => None,
+        };
+        let perform = async |context: &Context, call: &Call| self.perform(context, call).await;
+        let answer = self.front.handle(input, deadline, perform).await;
+        match report_query {
+            Some(query) => as_file(&query, answer),
+            None => answer,
+        }
     }
 
     async fn perform(&self, context: &Context, call: &Call) -> Result<Value, Refusal> {
@@ -102,6 +112,10 @@ impl<P: Ports> Admin<P> {
             AdminCall::PutSettings(request) => to_json(self.put_settings(context, request).await?),
             AdminCall::SettingsVersions(_) => to_json(self.settings_versions(context).await?),
             AdminCall::RestoreSettings(request) => to_json(self.restore_settings(context, request).await?),
+            AdminCall::ListBookings(request) => to_json(self.list_bookings(context, request).await?),
+            AdminCall::BookingsReport(request) => to_json(self.bookings_report(context, request).await?),
+            AdminCall::ImportBookings(request) => to_json(self.import_bookings(context, request).await?),
+            AdminCall::LastImport(_) => to_json(self.last_import(context).await?),
             AdminCall::DeleteConnection(_) => to_json(self.delete_connection(context).await?),
         }
     }

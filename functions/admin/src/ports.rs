@@ -7,7 +7,7 @@ use deliveries::{EndpointStore, Seal};
 use domain::settings::CrmSettings;
 use domain::{BookingId, ConnectionName, Private, Snapshot};
 use egress::AddressPolicy;
-use engine::{Clock, Connections, PortError, SettingsStore};
+use engine::{BookingLists, Clock, Connections, ImportStore, PortError, SettingsStore};
 use jiff::Timestamp;
 use oauth::{GrantStore, Pause};
 use runtime::{CalendlyApp, SecretError};
@@ -73,7 +73,7 @@ pub trait Ports: front::Ports {
     type Clock: Clock + Pause;
 
     /// The table, for settings.
-    type Table: SettingsStore;
+    type Table: SettingsStore + ImportStore + BookingLists;
 
     /// Returns the table.
     fn table(&self) -> &Self::Table;

@@ -3,12 +3,13 @@
 //! It also sends the e-mails to customers' endpoints: it is the function that sends messages.
 
 mod email;
+mod import;
 mod replan;
 mod report;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::error_chain;
-use engine::{CallLimiter, Clock, EngineError, Invocation, SettingsStore, Store, World};
+use engine::{CallLimiter, Clock, EngineError, ImportStore, Invocation, SettingsStore, Store, World};
 use jiff::Timestamp;
 use runtime::telemetry;
 use wire::due::Due;
@@ -18,7 +19,7 @@ pub use email::Endpoints;
 use crate::replan::ReplanPage;
 
 /// Handles a batch. Returns the records that must be delivered again.
-pub async fn handle<W: World<Store: SettingsStore>>(
+pub async fn handle<W: World<Store: SettingsStore + ImportStore>>(
     world: &W,
     endpoints: &impl Endpoints,
     event: &SqsEvent,
@@ -42,6 +43,10 @@ pub async fn handle<W: World<Store: SettingsStore>>(
                 let after = after.as_deref();
                 let page = ReplanPage { connection: &connection, version, started_at, bookings, after };
                 replan::replan(world, page).await
+            }
+            Due::Import { connection, position } => {
+                let invocation = Invocation { world, limiter: &limiter, connection: &connection, deadline };
+                import::import(invocation, position).await
             }
             Due::Email { connection, endpoint, key, mail } => {
                 email::send(world, endpoints, &connection, &endpoint, &key, &mail).await

@@ -25,8 +25,10 @@ use crate::endpoint_request::{
     RecoverRequest, ReplayRequest, RotateSecretRequest, SetupRequest, SetupTokenRequest, TestEndpointRequest,
     UpdateEndpointRequest, WebhookKeysRequest,
 };
+use crate::import::{ImportRequest, ImportView, ImportsView};
 use crate::read::{json, read_with};
 use crate::refusal::Code;
+use crate::report::{BookingsView, ListBookingsRequest, ReportRequest, ReportView};
 use crate::request::{
     AlternativesRequest, AvailableTimesRequest, BookRequest, BookingIdRequest, BusyTimesRequest, CancelRequest,
     ConfirmRequest, EventTypesRequest, HostRequest, LinkRequest, MoveRequest, Nothing, PreviewRequest, UpcomingRequest,
@@ -531,6 +533,16 @@ operations! {
     RotateWebhookKey(Nothing) -> WebhookKeysView =
         "rotate_webhook_key" Post "/api/endpoints/rotate-webhook-key" needs Admin [] refuses [];
 
+    /// Lists bookings whose meetings begin within a span.
+    ///
+    /// They are listed by status, then by start. Invitees are not named: ask for one booking for that.
+    ListBookings(ListBookingsRequest) -> BookingsView =
+        "list_bookings" Get "/api/bookings" needs Read [] refuses [];
+
+    /// Counts bookings: booked, moved, canceled (by whom, about time), no-shows, completed, and how long ahead.
+    BookingsReport(ReportRequest) -> ReportView =
+        "bookings_report" Get "/api/reports/bookings" needs Read [] refuses [];
+
     /// Creates a connection: a customer's Calendly account.
     ///
     /// With a personal access token in `credentials`, the account is connected at once, and its webhook subscription is
@@ -600,6 +612,18 @@ operations! {
     RestoreSettings(RestoreSettingsRequest) -> SettingsChangeView =
         "restore_settings" Post "/api/connections/{connection}/settings/restore" needs Admin []
         refuses [ConnectionUnknown];
+
+    /// Imports meetings that exist at Calendly.
+    ///
+    /// Their reminders are planned, and their invitees become contacts of the CRM. Nobody is told of what has happened
+    /// before. Importing again changes nothing. It goes on by itself; `last_import` says how far it is.
+    ImportBookings(ImportRequest) -> ImportView =
+        "import_bookings" Post "/api/connections/{connection}/import" needs Admin []
+        refuses [ConnectionUnknown BookingUnknown];
+
+    /// Returns how far the last import is.
+    LastImport(ConnectionIdRequest) -> ImportsView =
+        "last_import" Get "/api/connections/{connection}/import" needs Admin [] refuses [ConnectionUnknown];
 
     /// Deletes a connection: its webhook subscription, its login, its keys and its endpoints.
     ///

@@ -111,6 +111,24 @@ impl Account {
         Ok(page.collection)
     }
 
+    /// Gets one page of a list of the organization, or of the owner only when the token may not see the organization's.
+    /// Returns the next page's token with it.
+    pub(crate) async fn list_page_in_organization(
+        &self,
+        owner: &User,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<(Vec<Value>, Option<String>), Error> {
+        let get = async |whose: (&str, &str)| {
+            let page: Page = parse(&self.bytes(path, &[&[whose], params].concat()).await?)?;
+            Ok((page.collection, page.pagination.into_next_token()))
+        };
+        match get(("organization", owner.current_organization.as_str())).await {
+            Err(error) if Error::is_forbidden(&error) => get(("user", owner.uri.as_str())).await,
+            answer => answer,
+        }
+    }
+
     /// Gets all pages of a list.
     pub(crate) async fn list(&self, path: &str, params: &[(&str, &str)]) -> Result<Vec<Value>, Error> {
         let mut all = Vec::new();

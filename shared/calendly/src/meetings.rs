@@ -1,7 +1,7 @@
 //! An invitee's meetings. Calendly lists events without their invitees, so these are read event by event.
 
 use domain::{Fact, Private};
-use engine::{Appointment, BookingQuery};
+use engine::{Appointment, BookingQuery, InviteePage, InviteeQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -30,6 +30,35 @@ pub(crate) async fn find(account: &Account, owner: &User, wanted: &BookingQuery)
     }
     found.sort_by_key(|fact| fact.leg.canceled.is_some());
     Ok(found.into_iter().next())
+}
+
+/// The scheduled events of one page of an import.
+const PAGE: &str = "20";
+
+/// Lists one page of scheduled events with all their invitees, or one event. An event that was deleted has none.
+pub(crate) async fn list_page(account: &Account, owner: &User, query: &InviteeQuery) -> Result<InviteePage, Error> {
+    let (events, next) = match &query.event {
+        Some(event) => {
+            let path = event_path(event.as_str());
+            let path =
+                path.ok_or_else(|| Error::Unreadable("an event's URI is not of the expected form".to_owned()))?;
+            match account.get::<Value>(&path).await {
+                Ok(event) => (vec![event], None),
+                Err(error) if error.is_not_found() => (Vec::new(), None),
+                Err(error) => return Err(error),
+            }
+        }
+        None => {
+            let since = format!("{:.0}", query.since);
+            let mut params = vec![("min_start_time", since.as_str()), ("sort", "start_time:asc"), ("count", PAGE)];
+            params.extend(query.page.as_deref().map(|token| ("page_token", token)));
+            account.list_page_in_organization(owner, "/scheduled_events", &params).await?
+        }
+    };
+    let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+    let meetings = list_invitees(account, events, &[]).await?;
+    let facts = meetings.iter().map(Meeting::to_fact).collect::<Result<_, _>>()?;
+    Ok(InviteePage { events: count, facts, next })
 }
 
 /// Lists the active meetings that begin within `from..until`, by start.
@@ -94,10 +123,15 @@ async fn list_meetings(
     let email = email.expose().as_str();
     let span = [("invitee_email", email), ("min_start_time", from.as_str()), ("max_start_time", until.as_str())];
     let events = account.list_in_organization(owner, "/scheduled_events", &[&span, filter].concat()).await?;
+    list_invitees(account, events, &[("email", email)]).await
+}
+
+/// Lists the invitees of events.
+async fn list_invitees(account: &Account, events: Vec<Value>, filter: &[(&str, &str)]) -> Result<Vec<Meeting>, Error> {
     let each = stream::iter(events).map(async |event| {
         let path = event["uri"].as_str().and_then(event_path);
         let path = path.ok_or_else(|| Error::Unreadable("an event's URI is not of the expected form".to_owned()))?;
-        match account.list(&format!("{path}/invitees"), &[("email", email)]).await {
+        match account.list(&format!("{path}/invitees"), filter).await {
             // The event was deleted after it was listed.
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -236,6 +270,50 @@ mod tests {
         {
             assert!(query.contains(&(key.to_owned(), value.to_owned())), "{key} {query:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_an_import_has_every_invitee_of_its_events() {
+        let calendly = StandIn::with_rules(vec![
+            fixtures::me(),
+            (LIST, page(json!([event()]), Some("p2")).once()),
+            (LIST, page(json!([]), None)),
+            (INVITEES, page(json!([invitee("I1"), invitee("I2")]), None)),
+        ]);
+        let rest = fixtures::rest(calendly.url());
+        let list = async |page: Option<&str>| {
+            let since = instant("2127-01-11T00:00:00Z");
+            let query = InviteeQuery { since, event: None, page: page.map(str::to_owned) };
+            rest.list_invitees(&ConnectionName::default(), &query).await.expect("a page")
+        };
+        let first = list(None).await;
+        assert_eq!((first.events, first.facts.len(), first.next.as_deref()), (1, 2, Some("p2")));
+        assert_eq!(list(Some("p2")).await, InviteePage::default());
+        let queries: Vec<_> = calendly.requests().iter().filter(|it| it.path == "/scheduled_events").cloned().collect();
+        let fields = |at: usize| {
+            let all = queries[at].query_fields().into_iter().skip(1);
+            all.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(0), ["min_start_time=2127-01-11T00:00:00Z", "sort=start_time:asc", "count=20"]);
+        assert_eq!(fields(1)[3], "page_token=p2");
+    }
+
+    #[tokio::test]
+    async fn one_event_is_imported_alone_and_a_deleted_one_has_no_invitees() {
+        let event_uri = domain::EventUri::new("https://api.calendly.com/scheduled_events/E1");
+        let query = InviteeQuery { since: instant("2127-01-11T00:00:00Z"), event: Some(event_uri), page: None };
+        let calendly = StandIn::with_rules(vec![
+            fixtures::me(),
+            (INVITEES, page(json!([invitee("I1")]), None)),
+            ("GET /scheduled_events/E1 ", fixtures::resource(&event())),
+        ]);
+        let rest = fixtures::rest(calendly.url());
+        let found = rest.list_invitees(&ConnectionName::default(), &query).await.expect("a page");
+        assert_eq!((found.events, found.facts.len(), found.next), (1, 1, None));
+        let calendly = StandIn::with_rules(vec![fixtures::me()]);
+        let rest = fixtures::rest(calendly.url());
+        let found = rest.list_invitees(&ConnectionName::default(), &query).await.expect("a page");
+        assert_eq!(found, InviteePage::default());
     }
 
     #[tokio::test]

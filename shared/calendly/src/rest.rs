@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::scheduling::Form;
 use domain::{ConnectionName, EventTypeUri, Fact, InviteeUri, Outcome, Reason};
-use engine::{BookOutcome, BookingQuery, Calendly, CalendlyError, PortError};
+use engine::{BookOutcome, BookingQuery, Calendly, CalendlyError, InviteePage, InviteeQuery, PortError};
 use http_client::CALL_TIMEOUT;
 use jiff::tz::TimeZone;
 use reqwest::Client;
@@ -126,6 +126,12 @@ impl Calendly for Rest {
         let account = self.account(connection).await?;
         let owner = self.owner(connection, &account).await?;
         Ok(meetings::find(&account, &owner, wanted).await?)
+    }
+
+    async fn list_invitees(&self, connection: &ConnectionName, query: &InviteeQuery) -> Result<InviteePage, PortError> {
+        let account = self.account(connection).await?;
+        let owner = self.owner(connection, &account).await?;
+        Ok(meetings::list_page(&account, &owner, query).await?)
     }
 
     async fn cancel_event(&self, connection: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {

@@ -36,6 +36,9 @@ pub struct Booking {
     pub connection: ConnectionName,
     /// VAI's metadata; `None` for a booking that VAI did not make.
     pub metadata: Option<Metadata>,
+    /// When it was imported, if that is how it became known. Nobody is told of what happened before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported_at: Option<Timestamp>,
     legs: BTreeMap<InviteeUri, Leg>,
     /// The requests to Calendly, by the token of the requested leg.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -55,6 +58,7 @@ impl Booking {
             id,
             connection,
             metadata: None,
+            imported_at: None,
             legs: BTreeMap::new(),
             requests: BTreeMap::new(),
             cancel_requests: BTreeMap::new(),
@@ -77,6 +81,11 @@ impl Booking {
                 self.legs.insert(leg.invitee.clone(), leg);
             }
         }
+    }
+
+    /// Returns whether something happened before the booking was imported.
+    pub(crate) fn happened_before_import(&self, at: Timestamp) -> bool {
+        self.imported_at.is_some_and(|imported_at| at <= imported_at)
     }
 
     /// Records a request before it is sent, or its outcome. Only the latest refused requests are kept, so that an agent

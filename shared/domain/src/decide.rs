@@ -125,14 +125,28 @@ impl Decision {
 /// Applies facts to a booking and decides what to do. The order of the facts and repeated facts do not matter. It also
 /// works without facts, when a timer fires or a function resumes open commands.
 pub fn decide(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
+    decide_change(snapshot, settings, now, None, |booking| apply_facts(booking, facts, settings))
+}
+
+/// Applies facts that were read from Calendly's list. If the booking is not stored yet, it counts as imported: nobody
+/// is told of what happened before. What is planned for later is planned.
+pub fn decide_import(snapshot: &Snapshot, facts: &[Fact], settings: &Settings, now: Timestamp) -> Decision {
     decide_change(snapshot, settings, now, None, |booking| {
-        let mut commands = Vec::new();
-        for fact in facts {
-            booking.apply_fact(fact);
-            commands.extend(analytics_command(booking, fact, settings));
+        if snapshot.revision == 0 {
+            booking.imported_at = Some(now);
         }
-        commands
+        apply_facts(booking, facts, settings)
     })
+}
+
+/// Returns the commands for VAI's analytics.
+fn apply_facts(booking: &mut Booking, facts: &[Fact], settings: &Settings) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for fact in facts {
+        booking.apply_fact(fact);
+        commands.extend(analytics_command(booking, fact, settings));
+    }
+    commands
 }
 
 /// Records a request to Calendly before it is sent, or its outcome; `metadata` is what VAI knows of the booking.
@@ -222,7 +236,8 @@ fn decide_change(
     let position_before = booking.state().map(position);
     let further = change(&mut booking);
     let booking_changed = booking != snapshot.booking;
-    let is_position_new = booking.state().map(position) != position_before;
+    let is_told = booking.state().is_some_and(|state| !booking.happened_before_import(position_time(state)));
+    let is_position_new = is_told && booking.state().map(position) != position_before;
 
     let known: BTreeMap<&CommandId, &Command> = snapshot.commands.iter().map(|it| (&it.id, it)).collect();
     let planned = plan_commands(&booking, &snapshot.commands, settings, now);
@@ -296,6 +311,15 @@ fn position(state: BookingState<'_>) -> (u8, InviteeUri) {
         BookingState::Active(leg) => (0, leg.invitee.clone()),
         BookingState::Moving(leg) => (1, leg.invitee.clone()),
         BookingState::Canceled(leg, _) => (2, leg.invitee.clone()),
+    }
+}
+
+/// Returns when a booking came into a state, by Calendly's clock.
+fn position_time(state: BookingState<'_>) -> Timestamp {
+    match state {
+        BookingState::Active(leg) => leg.booked_at.unwrap_or(leg.details.as_of),
+        BookingState::Moving(leg) => leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at),
+        BookingState::Canceled(_, end) => end.at,
     }
 }
 

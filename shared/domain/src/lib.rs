@@ -25,6 +25,7 @@ mod provider;
 mod publication;
 pub mod quiet;
 mod reason;
+mod report;
 mod request;
 pub mod scheduling;
 mod scope;
@@ -37,8 +38,8 @@ pub use command::{Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
-    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, record_cancellation, record_feedback,
-    record_request,
+    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, decide_import, record_cancellation,
+    record_feedback, record_request,
 };
 pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
@@ -63,6 +64,7 @@ pub use plain_email::PlainEmail;
 pub use plan_change::{PlanChange, PlannedMessage, compare_plans};
 pub use publication::{EventLog, ReplyRecord, has_event};
 pub use reason::Reason;
+pub use report::{BookingSummary, ReportGroup, ReportRow, count_bookings, summarize_booking};
 pub use request::{
     ASK_AGAIN_AFTER, CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestCheck, RequestState,
     RequestStatus,

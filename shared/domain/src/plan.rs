@@ -241,7 +241,7 @@ pub(crate) fn plan_crm(booking: &Booking, settings: &Settings, now: Timestamp) -
         leg_events(booking, leg).into_iter().filter_map(move |(kind, at)| Some((crm_event(kind)?, leg, at)))
     });
     for (event, leg, at) in others.chain(completed) {
-        let is_fresh = now <= time::add(at, EVENT_LATENESS);
+        let is_fresh = now <= time::add(at, EVENT_LATENESS) && !booking.happened_before_import(at);
         if is_fresh && wants_event(crm, event) {
             planned.push((CrmAction::SendEvent { event, at }, leg, at));
         }

@@ -100,7 +100,7 @@ pub(crate) fn append_events(
     // A reply comes first, because only this decision has its words.
     let wanted = reply.and_then(|reply| wanted_reply(booking, commands, reply)).into_iter();
     for wanted in wanted.chain(wanted_events(booking, commands, settings)) {
-        if !settings.publishes {
+        if !settings.publishes || booking.happened_before_import(wanted.at) {
             known.insert(wanted.id);
         } else if !known.contains(&wanted.id) {
             if events.len() >= room.min(MOST_EVENTS) {

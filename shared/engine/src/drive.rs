@@ -1,6 +1,6 @@
 //! The loop that drives a booking: find or load it, decide, commit, execute, and decide again with Calendly's answers.
 
-use domain::{BookingId, Decision, Fact, Settings, Snapshot, Verdict, decide};
+use domain::{BookingId, Decision, Fact, Settings, Snapshot, Verdict, decide, decide_import};
 use jiff::Timestamp;
 
 use crate::change::Write;
@@ -51,6 +51,23 @@ impl<W: World> Invocation<'_, W> {
             .change(load, |(snapshot, facts), settings, now| commit(snapshot, &facts, Some(received), settings, now))
             .await?;
         self.drive(committed, Some(received)).await
+    }
+
+    /// Processes a fact that was read from Calendly's list. Of a booking that is new to us, nobody is told: it was
+    /// confirmed when it was made. Its reminders are planned.
+    ///
+    /// # Errors
+    /// The import must be repeated. What was committed stays, and is not repeated.
+    pub async fn import_fact(&self, fact: Fact) -> Result<Progress, EngineError> {
+        let load = async || self.locate_booking(&fact).await;
+        let committed = self
+            .change(load, |(snapshot, facts), settings, now| {
+                let decision = decide_import(&snapshot, &facts, &settings, now);
+                let committed = Committed::new(snapshot, &decision, settings);
+                (Write::decision(decision, &facts, now), committed)
+            })
+            .await?;
+        self.drive(committed, None).await
     }
 
     /// Executes all open commands of a booking, after a timer fired or an earlier invocation was killed. First,

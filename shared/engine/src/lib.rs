@@ -17,9 +17,10 @@ mod requests;
 pub use book::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDetails, RequestLookup, SubmitOutcome};
 pub use invocation::{CallLimiter, EngineError, Invocation, LEASE, Progress, ReceivedFact};
 pub use ports::{
-    Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingPage,
-    BookingQuery, BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError, CalendlyUser, Clock, CommitError,
-    Connections, Contact, Crm, Email, Messaging, NoMessaging, OriginalForm, PortError, Publisher, Replan,
-    RequestSnapshot, ReserveError, SettingsStore, SettingsVersion, Sms, Store, StoredFact, Subscription, TimerKind,
-    Timers, UnhandledEvent, Vai, World,
+    Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingList,
+    BookingLists, BookingPage, BookingQuery, BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError,
+    CalendlyUser, Clock, CommitError, Connections, Contact, Crm, Email, Import, ImportStore, InviteePage, InviteeQuery,
+    ListedBookings, Messaging, NoMessaging, OriginalForm, PortError, Publisher, Replan, RequestSnapshot, ReserveError,
+    SettingsStore, SettingsVersion, Sms, Store, StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai,
+    World,
 };

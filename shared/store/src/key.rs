@@ -21,6 +21,8 @@ pub(crate) const UNHANDLED_EVENT: &str = "unknown";
 pub(crate) const SETTINGS: &str = "settings";
 /// In the partition of the settings: their versions sort after it.
 pub(crate) const SETTINGS_VERSIONS: &str = "version#";
+/// In the partition of the settings: how far the last import is.
+pub(crate) const IMPORT: &str = "import";
 /// In the partition of the settings: how far the last re-planning is.
 pub(crate) const REPLAN: &str = "replan";
 /// In the partition of an owner's budget: until when Calendly takes no bookings of the owner.

@@ -7,6 +7,7 @@
 
 mod api;
 mod attributes;
+mod booking_lists;
 mod bookings;
 #[cfg(test)]
 mod calls;

@@ -10,7 +10,7 @@ use domain::{
     Token, time,
 };
 use endpoints::{Delivery, Endpoint, EndpointId, Health, Lane};
-use engine::{Contact, PortError, Replan, SettingsVersion, StoredFact, UnhandledEvent};
+use engine::{Contact, Import, PortError, Replan, SettingsVersion, StoredFact, UnhandledEvent};
 use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,7 @@ pub(crate) mod kind {
     pub(crate) const REACHED: &str = "reached.v1";
     pub(crate) const SETTINGS_VERSION: &str = "settings_version.v1";
     pub(crate) const REPLAN: &str = "replan.v1";
+    pub(crate) const IMPORT: &str = "import.v1";
     pub(crate) const CRM: &str = "crm.v1";
     pub(crate) const NONCE: &str = "nonce.v1";
     pub(crate) const CONNECTION: &str = "connection.v1";
@@ -270,6 +271,18 @@ pub(crate) fn replan(connection: &ConnectionName, replan: &Replan) -> Row {
     let mut row = document_row(key::settings_partition(connection), key::REPLAN, kind::REPLAN, replan, None);
     row.insert("rev".to_owned(), number(replan.version));
     row
+}
+
+/// Returns the row that says how far an import is. Its revision is the time when it began. It never expires.
+pub(crate) fn import(connection: &ConnectionName, import: &Import) -> Row {
+    let mut row = document_row(key::settings_partition(connection), key::IMPORT, kind::IMPORT, import, None);
+    row.insert("rev".to_owned(), number(import_revision(import)));
+    row
+}
+
+/// Returns when an import began, in milliseconds since 1970.
+pub(crate) fn import_revision(import: &Import) -> u64 {
+    u64::try_from(import.started_at.as_millisecond()).unwrap_or_default()
 }
 
 /// Returns the row of an unhandled event.

@@ -1,10 +1,11 @@
-//! The versions of settings in the table, and the re-planning after a change.
+//! The versions of settings in the table, the re-planning after a change, and the import of meetings.
 
-use domain::{BookingId, ConnectionName, Settings};
-use engine::{BookingPage, CommitError, PortError, Replan, SettingsStore, SettingsVersion};
+use domain::{ConnectionName, Settings};
+use engine::{BookingPage, CommitError, Import, ImportStore, PortError, Replan, SettingsStore, SettingsVersion};
 use jiff::Timestamp;
 
 use crate::attributes::{self, string};
+use crate::booking_lists::StartSpan;
 use crate::condition::{Condition, cancellation_reasons, is_conflict};
 use crate::key;
 use crate::row::{self, kind};
@@ -88,33 +89,18 @@ impl SettingsStore for Table {
         after: Option<&str>,
         limit: usize,
     ) -> Result<BookingPage, PortError> {
-        let start = after.map(|cursor| {
-            let (start, booking) = cursor.split_once('|').unwrap_or((cursor, ""));
-            let mut key = attributes::key(key::booking_partition(connection, &BookingId::new(booking)), key::BOOKING);
-            key.insert("gsi3pk".to_owned(), string(key::state_index(connection, key::ACTIVE)));
-            key.insert("gsi3sk".to_owned(), string(start));
-            key
-        });
-        let request = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(key::BY_START)
-            .set_exclusive_start_key(start)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .key_condition_expression("gsi3pk = :state AND gsi3sk >= :from")
-            .expression_attribute_values(":state", string(key::state_index(connection, key::ACTIVE)))
-            .expression_attribute_values(":from", string(key::instant_sort_key(from)));
-        let answer = request.send().await.map_err(unavailable)?;
-        let mut page = BookingPage::default();
-        for row in answer.items.unwrap_or_default() {
-            let partition = attributes::text(&row, "pk")?;
-            page.bookings.extend(key::parse_booking_partition(connection, partition));
-            if answer.last_evaluated_key.is_some() {
-                let booking = partition.rsplit('#').next().unwrap_or_default();
-                page.next = Some(format!("{}|{booking}", attributes::text(&row, "gsi3sk")?));
-            }
-        }
-        Ok(page)
+        let span = StartSpan { state: key::ACTIVE, from, until: None };
+        self.list_by_start(connection, span, after, limit).await
+    }
+}
+
+impl ImportStore for Table {
+    async fn load_import(&self, connection: &ConnectionName) -> Result<Option<Import>, PortError> {
+        let key = attributes::key(key::settings_partition(connection), key::IMPORT);
+        self.get(key, kind::IMPORT).await?.as_ref().map(attributes::read).transpose()
+    }
+
+    async fn write_import(&self, connection: &ConnectionName, import: &Import) -> Result<(), PortError> {
+        self.put_if(row::import(connection, import), &Condition::NotAfter(row::import_revision(import))).await
     }
 }

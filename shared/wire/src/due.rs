@@ -1,7 +1,7 @@
 //! The message of a due timer: the input of an EventBridge schedule, or a delayed message on the `due` queue. It holds
 //! ids only, so that a schedule has no personal data.
 
-use domain::{BookingId, CommandId, ConnectionName};
+use domain::{BookingId, CommandId, ConnectionName, EventUri};
 use events::EventType;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,29 @@ pub enum EndpointMail {
         /// Its number in the endpoint's sequence of the stream.
         number: u64,
     },
+}
+
+/// Where an import is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ImportPosition {
+    /// When it began. It identifies the import.
+    pub started_at: Timestamp,
+    /// It reads meetings that begin at this instant or later.
+    pub since: Timestamp,
+    /// The only scheduled event that it reads, if it is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventUri>,
+    /// The next page, as Calendly named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// The scheduled events that were read.
+    pub events: u64,
+    /// The invitees that were read.
+    pub invitees: u64,
+    /// The bookings that were new, or changed.
+    pub changed: u64,
+    /// The tries of this page that failed.
+    pub tries: u32,
 }
 
 /// What is due.
@@ -59,6 +82,15 @@ pub enum Due {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+    /// Import one page of meetings that exist at Calendly.
+    #[serde(rename = "import.v1")]
+    Import {
+        /// The connection.
+        connection: ConnectionName,
+        /// Where it is.
+        #[serde(flatten)]
+        position: ImportPosition,
+    },
     /// Send an e-mail to the address of a customer's endpoint.
     #[serde(rename = "email.v1")]
     Email {
@@ -77,7 +109,9 @@ impl Due {
     /// Returns whose message it is, for a fair queue: many e-mails of one endpoint must not delay what others are due.
     pub fn group(&self) -> String {
         match self {
-            Self::V1 { connection, .. } | Self::Replan { connection, .. } => connection.as_str().to_owned(),
+            Self::V1 { connection, .. } | Self::Replan { connection, .. } | Self::Import { connection, .. } => {
+                connection.as_str().to_owned()
+            }
             Self::Email { connection, endpoint, .. } => format!("{connection}.{endpoint}"),
         }
     }

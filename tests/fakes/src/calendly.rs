@@ -5,13 +5,19 @@ use domain::{
     CanceledBy, Cancellation, ConnectionName, Details, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri, Leg,
     Outcome, PhoneCandidate, PhoneSource, Private, Reason, Tracking,
 };
-use engine::{BookOutcome, BookingQuery, Calendly, CalendlyError, CallLimiter, Invocation, PortError, ReceivedFact};
+use engine::{
+    BookOutcome, BookingQuery, Calendly, CalendlyError, CallLimiter, InviteePage, InviteeQuery, Invocation, PortError,
+    ReceivedFact,
+};
 use jiff::Timestamp;
 
 use crate::call::Call;
 use crate::fake::{Fake, TIME_OUT};
 use crate::fault::FaultPolicy;
 use crate::state::{CalendlyState, Effect};
+
+/// The events of one page of an import.
+const IMPORT_PAGE: usize = 2;
 
 impl<P: FaultPolicy> Calendly for Fake<P> {
     async fn fetch_invitee(&self, _: &ConnectionName, invitee: &InviteeUri) -> Result<Option<Fact>, PortError> {
@@ -38,6 +44,22 @@ impl<P: FaultPolicy> Calendly for Fake<P> {
         };
         let found = self.call(Call::FindBooking, |state| state.calendly.invitees.values().find(is_wanted).cloned());
         Ok(found.await?)
+    }
+
+    async fn list_invitees(&self, _: &ConnectionName, query: &InviteeQuery) -> Result<InviteePage, PortError> {
+        let listed = self.call(Call::ListInvitees, |state| {
+            let is_wanted = |fact: &&Fact| {
+                let details = &fact.leg.details;
+                query.event.as_ref().map_or(details.start >= query.since, |event| details.event == *event)
+            };
+            let mut facts: Vec<_> = state.calendly.invitees.values().filter(is_wanted).cloned().collect();
+            facts.sort_by_key(|it| it.leg.details.start);
+            let first: usize = query.page.as_ref().map_or(0, |it| it.parse().expect("a page of ours"));
+            let page: Vec<_> = facts.iter().skip(first).take(IMPORT_PAGE).cloned().collect();
+            let next = (facts.len() > first + IMPORT_PAGE).then(|| (first + IMPORT_PAGE).to_string());
+            InviteePage { events: u64::try_from(page.len()).expect("few"), facts: page, next }
+        });
+        Ok(listed.await?)
     }
 
     async fn cancel_event(&self, _: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {

@@ -1,7 +1,7 @@
 //! The versions of settings. The world has one connection, and its settings are never out of date.
 
 use domain::{BookingState, ConnectionName, Settings};
-use engine::{BookingPage, CommitError, PortError, Replan, SettingsStore, SettingsVersion};
+use engine::{BookingPage, CommitError, Import, ImportStore, PortError, Replan, SettingsStore, SettingsVersion};
 use jiff::Timestamp;
 
 use crate::call::Call;
@@ -86,5 +86,20 @@ impl<P: FaultPolicy> SettingsStore for Fake<P> {
             BookingPage { bookings: page.into_iter().map(|(_, id)| id).collect(), next }
         });
         Ok(page.await?)
+    }
+}
+
+impl<P: FaultPolicy> ImportStore for Fake<P> {
+    async fn load_import(&self, _: &ConnectionName) -> Result<Option<Import>, PortError> {
+        Ok(self.call(Call::LoadImport, |state| state.import.clone()).await?)
+    }
+
+    async fn write_import(&self, _: &ConnectionName, import: &Import) -> Result<(), PortError> {
+        let written = self.call(Call::WriteImport, |state| {
+            if state.import.as_ref().is_none_or(|it| it.started_at <= import.started_at) {
+                state.import = Some(import.clone());
+            }
+        });
+        Ok(written.await?)
     }
 }

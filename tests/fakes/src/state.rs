@@ -8,7 +8,7 @@ use domain::{
     Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, CrmContact, Decision, EventLog,
     Fact, FactId, FactRecord, InviteeUri, Metadata, PublishCall, Settings, Token,
 };
-use engine::{BookingRecord, CommitError, Contact, Replan, SettingsVersion, StoredFact, UnhandledEvent};
+use engine::{BookingRecord, CommitError, Contact, Import, Replan, SettingsVersion, StoredFact, UnhandledEvent};
 use events::Event;
 use jiff::Timestamp;
 use wire::due::Due;
@@ -24,6 +24,8 @@ pub struct State {
     pub settings_versions: Vec<SettingsVersion>,
     /// How far the last re-planning is.
     pub replan: Option<Replan>,
+    /// How far the last import is.
+    pub import: Option<Import>,
     /// The connections.
     pub connections: BTreeMap<ConnectionName, Connection>,
     /// The bookings with their revisions.

@@ -81,6 +81,14 @@ fn attack(name: &str) -> Option<(String, Value, &'static str)> {
         }
         "settings_versions" => (at("/api/connections/default/settings/versions"), Value::Null, no_connection),
         "restore_settings" => (at("/api/connections/default/settings/restore"), json!({ "version": 1 }), no_connection),
+        "list_bookings" => (at("/api/bookings?from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z"), Value::Null, "ok"),
+        "bookings_report" => {
+            (at("/api/reports/bookings?from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z"), Value::Null, "ok")
+        }
+        "import_bookings" => {
+            (at("/api/connections/default/import"), json!({ "since": "2026-11-01T00:00:00Z" }), no_connection)
+        }
+        "last_import" => (at("/api/connections/default/import"), Value::Null, no_connection),
         "calendly_login" => (at("/api/connections/default/calendly-login"), Value::Null, no_connection),
         "rotate_signing_key" => (at("/api/connections/default/rotate-signing-key"), json!({}), no_connection),
         "disable_connection" => (at("/api/connections/default/disable"), Value::Null, no_connection),

@@ -8,6 +8,7 @@ mod incoming;
 mod isolation;
 mod logins;
 mod records;
+mod reports;
 mod secrets;
 mod settings;
 mod setup;

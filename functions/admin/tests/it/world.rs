@@ -15,7 +15,10 @@ use domain::settings::CrmSettings;
 use domain::{BookingId, Connection, ConnectionName, Settings, Snapshot};
 use egress::AddressPolicy;
 use endpoints::{AttemptResult, Delivery, Endpoint, EndpointId, EndpointSecrets, Health, Lane, Statistics};
-use engine::{BookingPage, Clock, CommitError, Connections, PortError, Replan, SettingsStore, SettingsVersion};
+use engine::{
+    BookingList, BookingLists, BookingPage, Clock, CommitError, Connections, Import, ImportStore, ListedBookings,
+    PortError, Replan, SettingsStore, SettingsVersion,
+};
 use events::{Event, Stream};
 use front::{Input, TokenOwner};
 use jiff::{SignedDuration, Timestamp};
@@ -76,6 +79,7 @@ pub(crate) struct Outside {
     /// The versions of settings of each connection, and its re-planning.
     settings_versions: RefCell<BTreeMap<ConnectionName, Vec<SettingsVersion>>>,
     replans: RefCell<BTreeMap<ConnectionName, Replan>>,
+    imports: RefCell<BTreeMap<ConnectionName, Import>>,
     /// The bookings that a dry run looks at.
     pub(crate) snapshots: RefCell<Vec<Snapshot>>,
     /// What is wrong with the account at the CRM.
@@ -123,6 +127,11 @@ impl Response {
     }
 }
 
+/// Reads JSON; any other body is a text.
+fn read_body(body: &str) -> Value {
+    serde_json::from_str(body).unwrap_or_else(|_| body.into())
+}
+
 impl Instance {
     pub(crate) fn new() -> Self {
         Self::with_calendly("http://127.0.0.1:1")
@@ -166,6 +175,7 @@ impl Instance {
             counted: RefCell::default(),
             settings_versions: RefCell::default(),
             replans: RefCell::default(),
+            imports: RefCell::default(),
             snapshots: RefCell::default(),
             crm_problems: RefCell::default(),
             fails_after: Cell::new(None),
@@ -186,7 +196,7 @@ impl Instance {
         let answer = self.answer(method, target, body, bearer, idempotency_key);
         Response {
             status: answer["statusCode"].as_u64().expect("a status"),
-            body: serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON"),
+            body: read_body(answer["body"].as_str().expect("a body")),
             headers: answer["headers"].clone(),
         }
     }
@@ -479,7 +489,8 @@ impl admin::Ports for Ports {
 
     async fn load_booking(&self, _: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError> {
         let snapshots = self.0.snapshots.borrow();
-        Ok(snapshots.iter().find(|it| it.booking.id == *booking).expect("a booking").clone())
+        let found = snapshots.iter().find(|it| it.booking.id == *booking).cloned();
+        Ok(found.unwrap_or_else(|| Snapshot::empty(booking.clone(), ConnectionName::default())))
     }
 
     async fn prepare_crm(&self, _: &ConnectionName, _: &CrmSettings, _: bool) -> Result<Vec<String>, String> {
@@ -642,6 +653,42 @@ impl SettingsStore for Ports {
     ) -> Result<BookingPage, PortError> {
         let bookings = self.0.snapshots.borrow().iter().map(|it| it.booking.id.clone()).collect();
         Ok(BookingPage { bookings, next: None })
+    }
+}
+
+impl BookingLists for Ports {
+    async fn list_bookings(
+        &self,
+        connection: &ConnectionName,
+        list: &BookingList,
+    ) -> Result<Option<ListedBookings>, PortError> {
+        let first: usize = match list.after.as_deref().map(str::parse) {
+            Some(Err(_)) => return Ok(None),
+            Some(Ok(first)) => first,
+            None => 0,
+        };
+        let snapshots = self.0.snapshots.borrow();
+        let all: Vec<_> = snapshots
+            .iter()
+            .map(|it| &it.booking)
+            .filter(|it| it.connection == *connection)
+            .filter(|it| it.current_leg().is_some_and(|leg| (list.from..list.until).contains(&leg.details.start)))
+            .cloned()
+            .collect();
+        let bookings = all.iter().skip(first).take(list.limit).cloned().collect();
+        let next = (all.len() > first + list.limit).then(|| (first + list.limit).to_string());
+        Ok(Some(ListedBookings { bookings, next }))
+    }
+}
+
+impl ImportStore for Ports {
+    async fn load_import(&self, connection: &ConnectionName) -> Result<Option<Import>, PortError> {
+        Ok(self.0.imports.borrow().get(connection).cloned())
+    }
+
+    async fn write_import(&self, connection: &ConnectionName, import: &Import) -> Result<(), PortError> {
+        self.0.imports.borrow_mut().insert(connection.clone(), import.clone());
+        Ok(())
     }
 }
 

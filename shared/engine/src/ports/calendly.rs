@@ -2,7 +2,7 @@
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
 use domain::scheduling::Form;
-use domain::{ConnectionName, EventTypeUri, Fact, InviteeUri, Outcome, Private, Reason, Token};
+use domain::{ConnectionName, EventTypeUri, EventUri, Fact, InviteeUri, Outcome, Private, Reason, Token};
 use jiff::Timestamp;
 
 use super::error::{CalendlyError, PortError};
@@ -18,6 +18,10 @@ pub trait Calendly {
 
     /// Finds the booking with a token, after an answer was lost.
     async fn find_booking(&self, connection: &ConnectionName, query: &BookingQuery) -> Result<Option<Fact>, PortError>;
+
+    /// Lists one page of scheduled events with all their invitees, by their start; or one event. One call, and one for
+    /// each event.
+    async fn list_invitees(&self, connection: &ConnectionName, query: &InviteeQuery) -> Result<InviteePage, PortError>;
 
     /// Cancels an invitee's whole event, unless it has other invitees ([`Reason::SharedEvent`]) or has begun. If the
     /// event is already canceled, the outcome is done.
@@ -70,6 +74,28 @@ pub enum BookOutcome {
         /// What went wrong.
         detail: String,
     },
+}
+
+/// The scheduled events to list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InviteeQuery {
+    /// Those that begin at this instant or later.
+    pub since: Timestamp,
+    /// Only this one.
+    pub event: Option<EventUri>,
+    /// The page, as Calendly named it; `None` for the first one.
+    pub page: Option<String>,
+}
+
+/// One page of scheduled events.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct InviteePage {
+    /// The number of events.
+    pub events: u64,
+    /// Their invitees.
+    pub facts: Vec<Fact>,
+    /// The next page; `None` after the last one.
+    pub next: Option<String>,
 }
 
 /// The booking to look for after an answer was lost.

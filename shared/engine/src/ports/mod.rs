@@ -3,12 +3,14 @@
 //! Futures need not be `Send`: a Lambda function serves one invocation at a time, on one thread.
 
 mod api_store;
+mod booking_lists;
 mod calendly;
 mod calendly_account;
 mod clock;
 mod connections;
 mod crm;
 mod error;
+mod imports;
 mod message;
 mod no_messaging;
 mod publisher;
@@ -19,7 +21,8 @@ mod vai;
 mod world;
 
 pub use api_store::{ApiStore, BookingCounts, BookingRecord, RequestSnapshot, ReserveError};
-pub use calendly::{BookOutcome, BookingQuery, Calendly};
+pub use booking_lists::{BookingList, BookingLists, ListedBookings};
+pub use calendly::{BookOutcome, BookingQuery, Calendly, InviteePage, InviteeQuery};
 pub use calendly_account::{
     Appointment, AvailabilityRule, AvailabilitySchedule, BusyTime, CalendlyAccount, CalendlyUser, OriginalForm,
     Subscription,
@@ -28,6 +31,7 @@ pub use clock::Clock;
 pub use connections::Connections;
 pub use crm::Crm;
 pub use error::{CalendlyError, CommitError, PortError};
+pub use imports::{Import, ImportStore};
 pub use message::{Email, Sms};
 pub use no_messaging::NoMessaging;
 pub use publisher::Publisher;

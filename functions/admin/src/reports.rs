@@ -1,0 +1,116 @@
+//! Lists and numbers of bookings.
+
+use api::Refusal;
+use api::report::{BookingsView, ListBookingsRequest, ListedBookingView, ReportRequest, ReportRowView, ReportView};
+use domain::{
+    Booking, BookingSummary, CanceledBy, MeetingStatus, ReportGroup, ReportRow, count_bookings, summarize_booking,
+    uri_uuid,
+};
+use engine::{BookingList, BookingLists, ListedBookings};
+use front::{Context, invalid};
+
+use crate::admin::{Admin, unavailable};
+use crate::ports::Ports;
+
+/// The bookings of a page.
+const PAGE: u32 = 100;
+
+/// The most bookings of a report. An answer must come within 29 seconds.
+const MOST_COUNTED: usize = 10_000;
+
+impl<P: Ports> Admin<P> {
+    /// Lists bookings.
+    pub(crate) async fn list_bookings(
+        &self,
+        context: &Context,
+        request: &ListBookingsRequest,
+    ) -> Result<BookingsView, Refusal> {
+        let limit = usize::try_from(request.limit.unwrap_or(PAGE)).unwrap_or(1);
+        let list = BookingList { from: request.from, until: request.to, after: request.cursor.clone(), limit };
+        let page = self.ports().table().list_bookings(&context.connection, &list).await.map_err(unavailable)?;
+        let ListedBookings { bookings, next } = page.ok_or_else(|| invalid("cursor", "is not one of ours"))?;
+        let summaries = self.summarize(context, &bookings).await?;
+        let is_wanted = |it: &BookingSummary| {
+            let is_host = |host: &String| it.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
+            request.status.as_deref().is_none_or(|status| status == status_name(it))
+                && request.event_type.as_ref().is_none_or(|name| *name == it.event_type)
+                && request.event.as_deref().is_none_or(|event| uri_uuid(event) == uri_uuid(it.event.as_str()))
+                && request.host.as_ref().is_none_or(is_host)
+        };
+        Ok(BookingsView { bookings: summaries.into_iter().filter(is_wanted).map(view_booking).collect(), next })
+    }
+
+    /// Counts bookings.
+    pub(crate) async fn bookings_report(
+        &self,
+        context: &Context,
+        request: &ReportRequest,
+    ) -> Result<ReportView, Refusal> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let limit = usize::try_from(PAGE).unwrap_or(1);
+            let list = BookingList { from: request.from, until: request.to, after, limit };
+            let page = self.ports().table().list_bookings(&context.connection, &list).await.map_err(unavailable)?;
+            let ListedBookings { bookings, next } = page.unwrap_or_default();
+            all.extend(self.summarize(context, &bookings).await?);
+            if all.len() > MOST_COUNTED {
+                return Err(invalid("to", "spans more than 10000 bookings: ask for less at once"));
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let by = ReportGroup::ALL.into_iter().find(|it| Some(it.name()) == request.by.as_deref());
+        let by = by.unwrap_or(ReportGroup::EventType);
+        let settings = self.ports().load_settings(&context.connection).await.map_err(unavailable)?;
+        let rows = count_bookings(&all, by, &settings.fallback_zone);
+        Ok(ReportView { by: by.name().to_owned(), rows: rows.into_iter().map(view_row).collect() })
+    }
+
+    async fn summarize(&self, context: &Context, bookings: &[Booking]) -> Result<Vec<BookingSummary>, Refusal> {
+        let settings = self.ports().load_settings(&context.connection).await.map_err(unavailable)?;
+        Ok(bookings.iter().filter_map(|it| summarize_booking(it, &settings, self.now())).collect())
+    }
+}
+
+fn status_name(booking: &BookingSummary) -> &'static str {
+    booking.status.map_or("moving", MeetingStatus::name)
+}
+
+fn view_booking(booking: BookingSummary) -> ListedBookingView {
+    let canceled_by = booking.canceled_by.map(|by| match by {
+        CanceledBy::Invitee => "invitee",
+        CanceledBy::Host => "host",
+        CanceledBy::Other => "other",
+    });
+    ListedBookingView {
+        status: status_name(&booking).to_owned(),
+        id: booking.id.as_str().to_owned(),
+        event_uuid: uri_uuid(booking.event.as_str()).to_owned(),
+        event_type: booking.event_type,
+        start_time: booking.start,
+        end_time: booking.end,
+        hosts: booking.hosts,
+        agent: booking.agent,
+        source: if booking.is_vai { "vai" } else { "page" }.to_owned(),
+        booked_at: booking.booked_at,
+        moves: booking.moves,
+        canceled_by: canceled_by.map(str::to_owned),
+    }
+}
+
+fn view_row(row: ReportRow) -> ReportRowView {
+    ReportRowView {
+        group: row.group,
+        booked: row.booked,
+        moved: row.moved,
+        canceled: row.canceled,
+        canceled_by_invitee: row.canceled_by_invitee,
+        canceled_by_host: row.canceled_by_host,
+        canceled_about_time: row.canceled_about_time,
+        no_shows: row.no_shows,
+        completed: row.completed,
+        median_lead_hours: row.median_lead_hours,
+    }
+}
