@@ -91,8 +91,11 @@ def play(stack):
     customer.check_bookings(booked["id"])
     story.check_contacts()
     customer.hear_by_email()
+    story.use_cases()
     second = SecondConnection(story)
+    second.has_a_meeting()
     second.connect()
+    second.import_meetings()
     second.book()
     second.reconnect()
     story.show(ANA["inviteeName"], moved)
@@ -124,6 +127,45 @@ class Story:
             if found != (status, events) or contact["ignored"]:
                 raise Failed(f"the contact of {email} should be {status} with {events}: {contact}")
         self.say(f"Brevo has {len(contacts)} contacts with their status, and each event once")
+
+    def use_cases(self):
+        """An agent qualifies a lead and books a sales demo, books support by the problem, and a consultant by the
+        expertise. The CRM and the report know it."""
+        people = [
+            ("Mihai Stan", "the lead that it qualified", "a product demo for 40 seats", "Sales Demo", "sales",
+             {"budget": "20000 EUR", "team size": "40"}),
+            ("Ioana Dobre", "the problem", "the import does not work", "Technical Support", "support", {"problem type": "import"}),
+            ("Radu Pop", "the expertise", "an expert for our architecture", "Strategy Call", "consulting", {"expertise": "architecture"}),
+        ]  # fmt: skip
+        for number, (name, why, topic, event_type, agent, found) in enumerate(people):
+            email = name.lower().replace(" ", ".") + "@example.com"
+            request = {"topic": topic, "inviteeName": name, "inviteeEmail": email, "timezone": "Europe/Bucharest",
+                       "phone": f"+4073300000{number}", "conversationId": f"conv-6{number}", "agentType": agent,
+                       "preferredTime": full_minute(minutes=52 * 60 + 60 * number), "maxShift": 180,
+                       "customAnswers": {"Company": "Exemplu SRL"}, "qualification": found}  # fmt: skip
+            answer = self.stack.api("POST", "/api/calendly/schedule", request)[1]
+            if not answer["success"] and answer["error"]["code"] == "slot_taken":
+                free = answer["error"]["alternatives"][0]["slots"][0]["startTime"]
+                answer = self.call("POST", "/api/calendly/schedule", request | {"preferredTime": free})
+            if answer.get("booking", {}).get("eventType") != event_type:
+                raise Failed(f"“{topic}” should lead to {event_type}: {answer}")
+            self.say(f"the agent books a {event_type} by {why}: “{topic}”")
+        contact = lambda: next((it["attributes"] for it in self.stack.get("/crm.json")["1"]["contacts"]
+                                if it["email"] == "mihai.stan@example.com"), {})  # fmt: skip
+        self.wait("the contact of the lead", lambda: contact().get("BUDGET") == "20000 EUR" and contact().get("AGENT") == "sales")
+        span = f"from={stamp(now() - timedelta(days=2))}&to={stamp(now() + timedelta(days=60))}"
+        rows = {it["group"]: it for it in self.call("GET", f"/api/reports/bookings?{span}&by=agent")["rows"]}
+        listed = self.call("GET", f"/api/bookings?{span}&status=canceled")["bookings"]
+        if any(rows[agent]["booked"] < 1 for *_, agent, _ in people) or len(listed) != 3:
+            raise Failed(f"the report should count the agents' bookings, and the list the three canceled ones: {rows} {listed}")
+        self.say("the lead's contact has the budget; the report counts the bookings of each agent")
+
+    def wait(self, what, look, within=30):
+        until = time.monotonic() + within
+        while not look():
+            if time.monotonic() > until:
+                raise Failed(f"{what} did not come within {within} s; logs: {self.stack.folder}")
+            time.sleep(0.3)
 
     def check_access(self):
         """Without a key, or with a wrong one, the API answers 401. With ours, it lists its tools and its status."""

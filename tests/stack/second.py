@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 from stack import Failed
-from times import full_minute
+from times import full_minute, now, stamp
 from tools import ROOT
 
 NAME = "freja-lund"
@@ -16,6 +16,7 @@ NAME = "freja-lund"
 APP = {"client_id": "sandbox-app", "client_secret": "sandbox-app-secret",
        "signing_key": "sandbox-app-signing-key-0123456789"}  # fmt: skip
 PERSON = {"name": "Jonas Berg", "email": "jonas.berg@example.com", "timezone": "Europe/Copenhagen"}
+EARLIER = {"name": "Mette Krogh", "email": "mette.krogh@example.com", "timezone": "Europe/Copenhagen", "phone": "+4520123498"}
 ANSWERS = {"Company name": "Berg & Sønner", "Your role": "Founder", "Phone number": "+45 20 12 34 99"}
 # Her account at Brevo, by the number of its key in the sandbox.
 BREVO_KEY, BREVO_ACCOUNT = "sandbox-brevo-key-2", "2"
@@ -31,6 +32,27 @@ class SecondConnection:
     def __init__(self, story):
         self.story, self.stack = story, story.stack
         self.browser = urllib.request.build_opener(NoRedirect)
+
+    def has_a_meeting(self):
+        """Somebody has booked with her before she became a customer."""
+        self.stack.post("/people/book", EARLIER | {"event_type": "Demo", "start_time": full_minute(minutes=50 * 60)})
+
+    def import_meetings(self):
+        path = f"/api/connections/{NAME}/import"
+        before = len(self.stack.get("/inbox.json")["sms"])
+        self.story.call("POST", path, {"since": stamp(now())})
+        self.wait("the import", lambda: self.story.call("GET", path)["import"]["status"] == "done")
+        done = self.story.call("GET", path)["import"]
+        self.story.call("POST", path, {"since": stamp(now())})
+        self.wait("the second import", lambda: self.story.call("GET", path)["import"]["startedAt"] != done["startedAt"]
+                  and self.story.call("GET", path)["import"]["status"] == "done")  # fmt: skip
+        again = self.story.call("GET", path)["import"]
+        contact = self.contact(EARLIER["email"])
+        if (done["events"], done["changed"], again["changed"]) != (1, 1, 0) or contact["events"] or contact["lists"] != [11]:
+            raise Failed(f"one meeting should have been imported, once, and no automation triggered: {done} {again} {contact}")
+        if len(self.stack.get("/inbox.json")["sms"]) != before:
+            raise Failed("nobody should be told of an imported meeting")
+        self.story.say("a meeting that was booked before is imported: a contact and reminders, and nobody is told again")
 
     def connect(self):
         self.stack.operator("oauth-app", stdin=json.dumps(APP))
@@ -64,9 +86,9 @@ class SecondConnection:
             raise Failed(f"a list that Brevo lacks should be refused: {status} {answer}")
         self.story.say("she pastes the settings of her old connector; a list that Brevo lacks is refused")
 
-    def contact(self):
+    def contact(self, email=None):
         contacts = self.stack.get("/crm.json").get(BREVO_ACCOUNT, {"contacts": []})["contacts"]
-        return next((it for it in contacts if it["email"] == PERSON["email"]), None)
+        return next((it for it in contacts if it["email"] == (email or PERSON["email"])), None)
 
     def check_contact(self):
         """The contact has what the connector's settings say, and her Brevo has nobody of the other connection."""
@@ -76,7 +98,7 @@ class SecondConnection:
         contact = self.contact()
         if {name: contact["attributes"].get(name) for name in expected} != expected or contact["ignored"]:
             raise Failed(f"the contact should have {expected}: {contact}")
-        others = [it["email"] for it in self.stack.get("/crm.json")[BREVO_ACCOUNT]["contacts"] if it != contact]
+        others = [it["email"] for it in self.stack.get("/crm.json")[BREVO_ACCOUNT]["contacts"] if it["email"] not in (contact["email"], EARLIER["email"])]
         if others or [it["name"] for it in contact["events"]] != ["booking_created"]:
             raise Failed(f"her Brevo should have one contact with one event: {others} {contact['events']}")
         self.story.say("he is a contact in her Brevo, on the list of the event type, with company, role and number")
