@@ -1,14 +1,18 @@
 //! Who gets which message by which channel: providers that take over, e-mails in place of SMS, quiet hours, objections,
 //! receipts, hosts, and the messages that are off by default.
 
-use domain::settings::{Channel, HostContact, MailFor, MessageProviders, Provider, QuietHours, Settings, Template};
+use domain::settings::{
+    Channel, ChannelOverride, HostContact, MailFor, MessageFilter, MessageProviders, Provider, QuietHours, Settings,
+    Template,
+};
 use domain::{
-    CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback, Language,
-    Objection, Outcome, Phone, Reason, Reply, State,
+    BookingSource, CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback,
+    Language, Objection, Outcome, Phone, Reason, Reply, State,
 };
 use fakes::{Call, Fault};
 use jiff::civil::time;
 use serde_json::{Value, json};
+use wire::due::Due;
 use wire::intake::{Envelope, Source};
 
 use crate::payload::{EMAIL, Meeting, PHONE, at};
@@ -163,7 +167,7 @@ fn the_next_provider_takes_over_from_one_that_cannot_send() {
 fn a_provider_without_a_template_is_skipped() {
     let world = booked_world(|settings| {
         settings.providers.sms = vec![Provider::Engagelab, Provider::Twilio];
-        settings.templates.retain(|it| it.message != "reminder");
+        settings.templates.retain(|it| it.filter.message != "reminder");
     });
     world.wait_until("2026-11-24T08:30:00Z");
     insta::assert_snapshot!(messages(&world).join("\n"), @"
@@ -183,6 +187,87 @@ fn a_message_may_have_its_own_providers() {
     SMS confirmation [confirmation-1, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
     SMS reminder [twilio, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
     ");
+}
+
+#[test]
+fn each_reminder_may_have_its_own_template_and_channels() {
+    let world = booked_world(|settings| {
+        let hour = MessageFilter { minutes: Some(60), ..MessageFilter::of("reminder") };
+        let template = Template {
+            filter: hour.clone(),
+            provider: Provider::Engagelab,
+            id: "reminder-hour".to_owned(),
+            text: None,
+        };
+        settings.templates.push(template);
+        let day = MessageFilter { minutes: Some(1440), ..MessageFilter::of("reminder") };
+        settings.channel_overrides.push(ChannelOverride { filter: day, channels: vec![Channel::Sms, Channel::Email] });
+    });
+    world.wait_until("2026-11-25T08:00:00Z");
+    insta::assert_snapshot!(messages(&world).join("\n"), @"
+    SMS confirmation [confirmation-1, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    e-mail reminder [ses, ro] to ana.ionescu@example.com: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    SMS reminder [reminder-1, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    SMS reminder [reminder-hour, ro] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
+    ");
+}
+
+#[test]
+fn a_page_booking_may_have_other_channels_than_one_by_vai() {
+    let world = booked_world(|settings| {
+        let page = MessageFilter { source: Some(BookingSource::Page), ..MessageFilter::of("reminder") };
+        settings.channel_overrides.push(ChannelOverride { filter: page, channels: Vec::new() });
+        let vai = MessageFilter { source: Some(BookingSource::Vai), ..MessageFilter::of("confirmation") };
+        settings.channel_overrides.push(ChannelOverride { filter: vai, channels: Vec::new() });
+    });
+    world.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
+}
+
+#[test]
+fn what_was_skipped_when_it_was_planned_is_planned_again_when_the_reason_has_gone() {
+    // Without templates and without providers of our wording, nothing can be sent.
+    let world = booked_world(|settings| settings.templates.retain(|it| it.filter.message == "confirmation"));
+    world.change_settings(|settings| settings.email_instead_of_sms = false);
+    assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason: Reason::NoTemplate });
+    world.change_settings(|settings| {
+        for message in ["reminder", "move", "cancellation"] {
+            settings.templates.push(Template {
+                filter: MessageFilter::of(message),
+                provider: Provider::Engagelab,
+                id: format!("{message}-1"),
+                text: None,
+            });
+        }
+    });
+    world.wait_until("2026-11-21T09:00:00Z");
+    resume(&world);
+    world.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
+}
+
+#[test]
+fn an_e_mail_in_place_of_an_sms_is_withdrawn_when_the_sms_can_be_sent_after_all() {
+    let world = booked_world(|settings| settings.templates.retain(|it| it.filter.message == "confirmation"));
+    assert_eq!(state_of(&world, "mail-reminder-60m"), State::Waiting);
+    world.change_settings(|settings| {
+        settings.templates.push(Template {
+            filter: MessageFilter::of("reminder"),
+            provider: Provider::Engagelab,
+            id: "reminder-1".to_owned(),
+            text: None,
+        });
+    });
+    resume(&world);
+    world.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
+}
+
+/// Has the booking planned again, as after a change of settings.
+fn resume(world: &TestWorld) {
+    let (connection, booking) = (ConnectionName::default(), world.booking().id);
+    let due = Due::V1 { connection, booking, commands: Vec::new(), settings: None };
+    assert_eq!(world.invoke(Queue::Due, &[&due.to_json()]), Some(vec![]));
 }
 
 fn reply(text: &str, when: &str) -> Feedback {
@@ -292,7 +377,7 @@ fn a_repeated_receipt_still_has_its_consequence() {
 
 #[test]
 fn a_host_whose_contact_is_added_later_gets_nothing_about_old_bookings() {
-    let world = booked_world(|settings| settings.templates.retain(|it| it.message != "host_notice"));
+    let world = booked_world(|settings| settings.templates.retain(|it| it.filter.message != "host_notice"));
     let contact = HostContact { phone: Phone::parse("+4520123456").ok(), email: true, ..HostContact::default() };
     world.change_settings(|settings| drop(settings.hosts.insert("maria@example.com".to_owned(), contact)));
     world.wait_until("2026-11-24T08:30:00Z");
@@ -535,10 +620,8 @@ fn an_invitee_who_has_reconfirmed_is_not_asked_to() {
     let change = |settings: &mut Settings| {
         settings.reconfirm_minutes = vec![2880];
         settings.templates.push(Template {
-            message: "reconfirmation".to_owned(),
+            filter: MessageFilter::of("reconfirmation"),
             provider: Provider::Engagelab,
-            language: None,
-            event_type: None,
             id: "reconfirmation-1".to_owned(),
             text: None,
         });

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::api::{KEY, READER_KEY, TestApi};
 use crate::payload::{EMAIL, Meeting, NAME, NOTES, PHONE, at};
-use crate::world::TestWorld;
+use crate::world::{TestWorld, refused};
 
 /// Lambda gives the function 30 seconds; it uses 29.
 const TIME_OUT: SignedDuration = SignedDuration::from_secs(29);
@@ -1022,6 +1022,97 @@ fn the_cancellation_of_the_old_event_is_repeated_until_it_holds_and_the_timeline
     let timeline = call(&world, "timeline", &json!({"booking": id})).to_string();
     assert!(timeline.contains("canceling at Calendly") && timeline.contains("will be tried again"), "{timeline}");
     assert_eq!(world.count("SMS move"), 1);
+}
+
+/// Returns how often Calendly was asked to cancel, hour by hour, until an instant.
+fn cancellations_by_hour(world: &TestWorld, hours: usize) -> Vec<usize> {
+    let tries = (0..hours).map(|_| {
+        let before = world.count_calls(Call::CancelEvent);
+        world.wait(SignedDuration::from_hours(1));
+        world.count_calls(Call::CancelEvent) - before
+    });
+    tries.collect()
+}
+
+#[test]
+fn a_cancellation_that_calendly_does_not_take_is_tried_every_hour_and_reminds_nobody() {
+    let world = booked_world();
+    world.faults.take_down(Call::CancelEvent);
+    call(&world, "cancel", &json!({"booking": booking_id(&world), "reason": "Nu mai am timp"}));
+    let tries = cancellations_by_hour(&world, 47);
+    assert!(tries.iter().all(|it| *it >= 1), "{tries:?}");
+    let before = world.count_calls(Call::CancelEvent);
+    world.wait_until("2026-11-25T08:29:30Z");
+    assert!(world.count_calls(Call::CancelEvent) - before >= 4, "it is tried more often before the meeting");
+    assert_eq!(world.count("SMS reminder") + world.count("e-mail reminder"), 0, "{:?}", world.effects());
+    world.wait_until("2026-11-26T09:00:00Z");
+    assert_eq!(world.count("SMS"), world.count("SMS confirmation"), "{:?}", world.effects());
+    let timeline = call(&world, "timeline", &json!({"booking": booking_id(&world)})).to_string();
+    assert!(timeline.contains("Somebody has asked to cancel the meeting"), "{timeline}");
+}
+
+#[test]
+fn after_an_outage_a_cancellation_goes_on_within_an_hour_or_at_once_if_asked_again() {
+    for is_asked_again in [false, true] {
+        let world = booked_world();
+        let cancel = || call(&world, "cancel", &json!({"booking": booking_id(&world), "reason": "Nu mai am timp"}));
+        world.faults.take_down(Call::CancelEvent);
+        cancel();
+        world.wait(SignedDuration::from_hours(6));
+        world.faults.restore();
+        if is_asked_again {
+            cancel();
+        } else {
+            world.wait(SignedDuration::from_hours(1));
+        }
+        assert!(starts_at_calendly(&world).is_empty(), "asked again: {is_asked_again}");
+        world.wait(SignedDuration::from_mins(10));
+        assert_eq!(world.count("SMS cancellation"), 1, "{:?}", world.effects());
+    }
+}
+
+#[test]
+fn a_move_that_is_asked_for_again_brings_the_cancellation_of_the_old_event_forward() {
+    let world = booked_world();
+    let id = booking_id(&world);
+    let move_it = || call(&world, "move", &json!({"booking": id, "preferredTime": "2026-11-30T12:00:00+02:00"}));
+    world.faults.take_down(Call::CancelEvent);
+    assert_eq!(move_it()["moved"], true);
+    let tries = cancellations_by_hour(&world, 6);
+    assert!(tries.iter().all(|it| *it >= 1), "{tries:?}");
+    world.faults.restore();
+    assert_eq!(move_it()["moved"], true);
+    assert_eq!(starts_at_calendly(&world), ["2026-11-30T10:00:00Z"]);
+    assert_eq!(world.count("SMS move"), 1);
+}
+
+#[test]
+fn a_cancellation_is_stored_although_calendly_can_not_be_asked() {
+    let world = booked_world();
+    for unavailable in [Call::FetchOriginalForm, Call::CancelEvent, Call::FetchInvitee] {
+        world.faults.take_down(unavailable);
+    }
+    let answer = call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    assert_eq!(answer["booking"]["status"], "active", "{answer}");
+    assert!(answer["message"].as_str().is_some_and(|it| it.contains("în curs de anulare")), "{answer}");
+    world.wait(SignedDuration::from_hours(3));
+    world.faults.restore();
+    world.wait(SignedDuration::from_hours(1));
+    assert!(starts_at_calendly(&world).is_empty());
+}
+
+#[test]
+fn after_a_cancellation_that_calendly_refuses_people_are_reminded() {
+    let world = booked_world();
+    world.faults.always(Call::CancelEvent, Fault::Answers(refused(Reason::SharedEvent)));
+    let answer = call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    assert_eq!(code(&answer), "shared_event", "{answer}");
+    world.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(world.count("SMS reminder"), 2, "{:?}", world.effects());
+    // Asked once more, the cancellation counts again.
+    world.faults.restore();
+    call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    assert!(starts_at_calendly(&world).is_empty());
 }
 
 #[test]

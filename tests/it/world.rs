@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::task::{Context, Poll, Waker};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use domain::settings::{Provider, Template};
+use domain::settings::{MessageFilter, Provider, Template};
 use domain::{
     Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, LoginKind,
     Message, Metadata, Outcome, Private, Reason, Receipt, Settings, Token,
@@ -369,10 +369,8 @@ pub(crate) fn settings() -> Settings {
     let mut settings = Settings::default();
     for message in Message::NAMES {
         settings.templates.push(Template {
-            message: message.to_owned(),
+            filter: MessageFilter::of(message),
             provider: Provider::Engagelab,
-            language: None,
-            event_type: None,
             text: None,
             id: format!("{message}-1"),
         });

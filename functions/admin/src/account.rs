@@ -140,17 +140,21 @@ impl<P: Ports> Admin<P> {
         Ok(Connected { connection, problems })
     }
 
+    /// Returns the account of a connection; `None` without a login that works.
+    pub(crate) async fn connected_account(&self, connection: &Connection) -> Result<Option<Account>, Refusal> {
+        let token = match connection.login {
+            None => None,
+            Some(LoginKind::PersonalToken) => self.personal_token(&connection.name).await?,
+            Some(LoginKind::OAuth) => self.login_token(&connection.name, None).await.ok().map(|it| it.token),
+        };
+        Ok(token.map(|token| self.account(&token)))
+    }
+
     /// Ends what a connection has at Calendly: its subscription and its login.
     pub(crate) async fn release_account(&self, connection: &Connection) -> Result<(), Refusal> {
         let name = &connection.name;
-        let token = match connection.login {
-            None => return Ok(()),
-            Some(LoginKind::PersonalToken) => self.personal_token(name).await?,
-            Some(LoginKind::OAuth) => self.login_token(name, None).await.ok().map(|it| it.token),
-        };
         // Without a token that works, nobody can delete it. Calendly disables it after a day without our answers.
-        let Some(token) = token else { return Ok(()) };
-        let account = self.account(&token);
+        let Some(account) = self.connected_account(connection).await? else { return Ok(()) };
         match account.me().await {
             Ok(owner) => {
                 let removed = remove_subscriptions(&account, &owner, &self.webhook_url(name)).await;

@@ -109,6 +109,7 @@ impl<P: Ports> Admin<P> {
             AdminCall::DisableConnection(_) => to_json(self.disable_connection(context).await?),
             AdminCall::EnableConnection(_) => to_json(self.enable_connection(context).await?),
             AdminCall::Settings(_) => to_json(self.settings(context).await?),
+            AdminCall::SettingsSchema(_) => Ok(settings_document::schema()),
             AdminCall::PutSettings(request) => to_json(self.put_settings(context, request).await?),
             AdminCall::SettingsVersions(_) => to_json(self.settings_versions(context).await?),
             AdminCall::RestoreSettings(request) => to_json(self.restore_settings(context, request).await?),

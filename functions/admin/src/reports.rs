@@ -15,6 +15,9 @@ use crate::ports::Ports;
 /// The bookings of a page.
 const PAGE: u32 = 100;
 
+/// The most pages that are read for one page with bookings. An answer must come within 29 seconds.
+const MOST_PAGES: usize = 20;
+
 /// The most bookings of a report. An answer must come within 29 seconds.
 const MOST_COUNTED: usize = 10_000;
 
@@ -26,10 +29,6 @@ impl<P: Ports> Admin<P> {
         request: &ListBookingsRequest,
     ) -> Result<BookingsView, Refusal> {
         let limit = usize::try_from(request.limit.unwrap_or(PAGE)).unwrap_or(1);
-        let list = BookingList { from: request.from, until: request.to, after: request.cursor.clone(), limit };
-        let page = self.ports().table().list_bookings(&context.connection, &list).await.map_err(unavailable)?;
-        let ListedBookings { bookings, next } = page.ok_or_else(|| invalid("cursor", "is not one of ours"))?;
-        let summaries = self.summarize(context, &bookings).await?;
         let is_wanted = |it: &BookingSummary| {
             let is_host = |host: &String| it.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
             request.status.as_deref().is_none_or(|status| status == status_name(it))
@@ -37,7 +36,31 @@ impl<P: Ports> Admin<P> {
                 && request.event.as_deref().is_none_or(|event| uri_uuid(event) == uri_uuid(it.event.as_str()))
                 && request.host.as_ref().is_none_or(is_host)
         };
-        Ok(BookingsView { bookings: summaries.into_iter().filter(is_wanted).map(view_booking).collect(), next })
+        // A page on which the filters leave nothing is of no use to the caller.
+        let (mut after, mut pages) = (request.cursor.clone(), 0);
+        loop {
+            let (summaries, next) = self.list_page(context, request, after, limit).await?;
+            let bookings: Vec<_> = summaries.into_iter().filter(is_wanted).map(view_booking).collect();
+            pages += 1;
+            if !bookings.is_empty() || next.is_none() || pages == MOST_PAGES {
+                return Ok(BookingsView { bookings, next });
+            }
+            after = next;
+        }
+    }
+
+    /// Reads one page of a list.
+    async fn list_page(
+        &self,
+        context: &Context,
+        request: &ListBookingsRequest,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<BookingSummary>, Option<String>), Refusal> {
+        let list = BookingList { from: request.from, until: request.to, after, limit };
+        let page = self.ports().table().list_bookings(&context.connection, &list).await.map_err(unavailable)?;
+        let ListedBookings { bookings, next } = page.ok_or_else(|| invalid("cursor", "is not one of ours"))?;
+        Ok((self.summarize(context, &bookings).await?, next))
     }
 
     /// Counts bookings.
@@ -93,7 +116,7 @@ fn view_booking(booking: BookingSummary) -> ListedBookingView {
         end_time: booking.end,
         hosts: booking.hosts,
         agent: booking.agent,
-        source: if booking.is_vai { "vai" } else { "page" }.to_owned(),
+        source: booking.source.name().to_owned(),
         booked_at: booking.booked_at,
         moves: booking.moves,
         canceled_by: canceled_by.map(str::to_owned),

@@ -8,7 +8,7 @@ use api::settings_request::{PutSettingsRequest, RestoreSettingsRequest};
 use api::{Fault, Refusal};
 use connecting::{AppliedSettings, SettingChange, apply_settings, compare_settings};
 use deliveries::{DeliveryQueue, Ports as _};
-use domain::{ConnectionName, PlanChange, PlannedMessage, Settings, compare_plans};
+use domain::{ConnectionName, PlanChange, PlannedMessage, Settings, compare_plans, error_chain};
 use engine::{BookingPage, CommitError, PortError, Replan, SettingsStore};
 use front::{Context, invalid, invalid_request};
 use futures_util::{StreamExt, stream};
@@ -103,11 +103,12 @@ impl<P: Ports> Admin<P> {
                 return Err(invalid_request(faults));
             }
         }
+        let warnings = self.find_warnings(name, settings).await?;
         if is_dry_run {
             let (before, version) = table.load_settings_version(name).await.map_err(unavailable)?;
             let changes = compare_settings(&before, settings).into_iter().map(view_change).collect();
             let plan = Some(self.try_plan(name, &before, settings).await.map_err(unavailable)?);
-            return Ok(SettingsChangeView { version, dry_run: true, changes, plan, replan: None });
+            return Ok(SettingsChangeView { version, dry_run: true, changes, warnings, plan, replan: None });
         }
         let send = async |due| self.ports().deliveries().queue().hand_over(&due).await;
         match apply_settings(table, send, name, settings, self.now()).await {
@@ -117,6 +118,7 @@ impl<P: Ports> Admin<P> {
                     version,
                     dry_run: false,
                     changes: changes.into_iter().map(view_change).collect(),
+                    warnings,
                     plan: None,
                     replan: replan.map(view_replan),
                 })
@@ -126,6 +128,22 @@ impl<P: Ports> Admin<P> {
             }
             Err(CommitError::Port(error)) => Err(unavailable(error)),
         }
+    }
+
+    /// Compares the questions that settings name with those of the booking forms.
+    async fn find_warnings(&self, name: &ConnectionName, settings: &Settings) -> Result<Vec<String>, Refusal> {
+        if !settings.name_questions() {
+            return Ok(Vec::new());
+        }
+        let connection = self.load(name).await?;
+        let Some(account) = self.connected_account(&connection).await? else { return Ok(Vec::new()) };
+        Ok(match account.list_event_types().await {
+            Ok(catalog) => settings.find_unasked_questions(&catalog),
+            Err(error) => {
+                tracing::warn!(connection = %name, error = error_chain(&error), "the event types could not be read");
+                vec!["The booking forms could not be read, so their questions were not compared.".to_owned()]
+            }
+        })
     }
 
     /// Finds out which messages of booked meetings would change.

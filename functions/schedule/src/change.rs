@@ -45,6 +45,10 @@ impl<P: Ports> Schedule<P> {
                 return Err(locale.refuse(Why::KeyReused { booking: Some(booking.id.to_string()), endpoint: None }));
             }
             if is_same_key && leg.canceled.is_none() && !booking.cancel_requests().contains_key(&leg.invitee) {
+                if before.canceled.is_none() {
+                    // Calendly has not canceled the old event yet. Somebody is waiting for it: try it now.
+                    self.hasten(context, &booking).await;
+                }
                 return Ok(moved(context, &booking, &leg));
             }
         }
@@ -120,7 +124,12 @@ impl<P: Ports> Schedule<P> {
             });
         }
         let leg = self.changeable_leg(context, &booking, None)?.clone();
-        self.fetch_original_form(context, &leg).await?;
+        match self.fetch_original_form(context, &leg).await {
+            // The wish is stored all the same: from now on nobody is reminded, and the cancellation is tried until
+            // Calendly answers. It then looks again for other people in the event.
+            Err(refusal) if refusal.why == Why::CalendlyUnavailable => {}
+            checked => drop(checked?),
+        }
         let reason = request.reason.clone().filter(|it| !it.expose().trim().is_empty());
         let requested = self.invocation(context).request_cancellation(&booking.id, reason).await;
         if !requested.map_err(|error| locale.unfinished(&error))? {
@@ -225,6 +234,16 @@ impl<P: Ports> Schedule<P> {
             return Err(locale.refuse(Why::InProgress).after(2));
         }
         if original_form.seats > 1 { Err(shared_event(context, leg)) } else { Ok(original_form) }
+    }
+
+    /// Tries cancellations of a booking at Calendly now that wait for their next try.
+    async fn hasten(&self, context: &Context, booking: &Booking) {
+        match self.invocation(context).hasten_cancellations(&booking.id).await {
+            Ok(()) => self.resume(context, booking).await,
+            Err(error) => {
+                tracing::info!(booking.id = %booking.id, error = error_chain(&error), "cancellation not brought forward");
+            }
+        }
     }
 
     /// Executes the open commands of a booking, as far as the time suffices.

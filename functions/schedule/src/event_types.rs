@@ -4,7 +4,7 @@ use api::answer::{EventTypeView, EventTypesView, TimesView};
 use api::request::{AlternativesRequest, AvailableTimesRequest, EventTypesRequest, LONGEST_SPAN};
 use api::{Refusal, When, Why};
 use domain::scheduling::slots::{alternatives_span, slots_by_day};
-use domain::scheduling::{EventType, Slot, form};
+use domain::scheduling::{EventType, Slot};
 use domain::time;
 use front::{Context, invalid};
 use jiff::tz::TimeZone;
@@ -82,7 +82,7 @@ impl<P: Ports> Schedule<P> {
         request: &AlternativesRequest,
     ) -> Result<TimesView, Refusal> {
         let email = request.invitee_email.as_ref();
-        let email = email.map(|it| read_invitee("inviteeEmail", it, form::parse_email, context)).transpose()?;
+        let email = email.map(|it| read_invitee("inviteeEmail", it, domain::parse_email, context)).transpose()?;
         let zone = self.resolve_zone(context, request.timezone.as_deref(), email.as_ref()).await?;
         let context = &context.in_zone(&zone);
         let locale = &context.locale;

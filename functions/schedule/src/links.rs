@@ -29,7 +29,7 @@ impl<P: Ports> Schedule<P> {
     /// Creates a link with which the invitee can book once.
     pub(crate) async fn link(&self, context: &Context, request: &LinkRequest) -> Result<LinkView, Refusal> {
         let email = request.invitee_email.as_ref();
-        let email = email.map(|it| read_invitee("inviteeEmail", it, form::parse_email, context)).transpose()?;
+        let email = email.map(|it| read_invitee("inviteeEmail", it, domain::parse_email, context)).transpose()?;
         let name = request.invitee_name.as_ref();
         let name = name.map(|it| read_invitee("inviteeName", it, form::parse_name, context)).transpose()?;
         let zone = self.resolve_zone(context, None, email.as_ref()).await?;

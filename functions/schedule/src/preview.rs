@@ -3,7 +3,7 @@
 use api::answer::{CostView, MessagesView, OffersView, ProblemView, ShownView, TransliteratedView};
 use api::request::{ChannelName, PreviewRequest, WordingToTry};
 use domain::Language;
-use domain::settings::{Channel, Wording};
+use domain::settings::{Channel, MessageFilter, Wording, WordingParts};
 use front::Context;
 use notify::preview::{Cost, Shown, preview};
 
@@ -40,13 +40,15 @@ fn convert_request(request: &PreviewRequest) -> notify::preview::PreviewRequest 
 fn convert_wording(wording: WordingToTry) -> Wording {
     let WordingToTry { message, language, sms, subject, text, html } = wording;
     let language = language.as_deref().and_then(Language::parse);
-    Wording { message, language, event_type: None, sms, subject, text, html }
+    let filter = MessageFilter { language, ..MessageFilter::of(&message) };
+    Wording { filter, parts: WordingParts { sms, subject, text, html } }
 }
 
 fn shown_view(it: Shown) -> ShownView {
     ShownView {
         message: it.message.to_owned(),
         notice: it.notice.map(str::to_owned),
+        only_for: it.only_for,
         language: it.language.tag().to_owned(),
         channel: it.channel.name().to_owned(),
         variant: it.variant.name().to_owned(),

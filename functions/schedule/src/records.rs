@@ -8,7 +8,6 @@ use api::answer::{
 };
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
-use domain::scheduling::form;
 use domain::{BookingId, Connection, ConnectionName, ConnectionStatus, Private, timeline, uri_uuid};
 use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Store};
 use front::{Context, Locale, invalid};
@@ -109,7 +108,7 @@ impl<P: Ports> Schedule<P> {
         context: &Context,
         request: &UpcomingRequest,
     ) -> Result<UpcomingAnswer, Refusal> {
-        let email = read_invitee("userEmail", &request.user_email, form::parse_email, context)?;
+        let email = read_invitee("userEmail", &request.user_email, domain::parse_email, context)?;
         let zone = self.resolve_zone(context, None, Some(&email)).await?;
         let context = &context.in_zone(&zone);
         let (connection, locale) = (&context.connection, &context.locale);

@@ -107,7 +107,7 @@ impl<P: Ports> Schedule<P> {
             Some(zone) => context.in_zone(zone),
             None => context.clone(),
         };
-        let email = read_invitee("inviteeEmail", &request.invitee_email, form::parse_email, &provisional)?;
+        let email = read_invitee("inviteeEmail", &request.invitee_email, domain::parse_email, &provisional)?;
         let name = read_invitee("inviteeName", &request.invitee_name, form::parse_name, &provisional)?;
         let phone =
             request.phone.as_ref().map(|it| read_invitee("phone", it, form::parse_phone, &provisional)).transpose()?;

@@ -626,6 +626,9 @@ pub struct ShownView {
     /// The kind of host notice: `booked`, `moved` or `canceled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
+    /// The host, source and minutes that it is only for, as the settings name them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_for: Option<String>,
     /// Its language, a BCP 47 tag.
     pub language: String,
     /// `sms` or `email`.

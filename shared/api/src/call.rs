@@ -613,6 +613,9 @@ operations! {
         "restore_settings" Post "/api/connections/{connection}/settings/restore" needs Admin []
         refuses [ConnectionUnknown];
 
+    /// Returns the JSON Schema of a settings document, for editors.
+    SettingsSchema(Nothing) -> Value = "settings_schema" Get "/api/settings/schema" needs Read [] refuses [];
+
     /// Imports meetings that exist at Calendly.
     ///
     /// Their reminders are planned, and their invitees become contacts of the CRM. Nobody is told of what has happened

@@ -44,6 +44,9 @@ pub struct SettingsChangeView {
     pub dry_run: bool,
     /// The settings that differ.
     pub changes: Vec<SettingChangeView>,
+    /// What may be a mistake, such as a question that no booking form asks. The settings are written all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What the dry run found about the messages of meetings that are booked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanChangeView>,

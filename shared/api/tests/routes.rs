@@ -225,6 +225,7 @@ fn every_operation_is_the_same_call_over_http_and_directly() {
             "put_settings",
             json!({ "connection": "acme", "settings": "enabled: false", "dryRun": true }),
         ),
+        ("GET", "/api/settings/schema", Value::Null, "settings_schema", json!({})),
         (
             "GET",
             "/api/connections/acme/settings/versions",

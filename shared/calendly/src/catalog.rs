@@ -17,6 +17,16 @@ use crate::user::User;
 /// The time-out for reading the hosts of teams, which are optional.
 const TEAM_HOSTS_TIMEOUT: Duration = Duration::from_secs(3);
 
+impl Account {
+    /// Lists the active event types of every host that the token can read.
+    ///
+    /// # Errors
+    /// Calendly did not answer, or refused.
+    pub async fn list_event_types(&self) -> Result<Catalog, Error> {
+        read_catalog(self, &self.me().await?).await
+    }
+}
+
 /// Reads the catalogue.
 pub(crate) async fn read_catalog(account: &Account, owner: &User) -> Result<Catalog, Error> {
     let (listed, hosts) = tokio::try_join!(

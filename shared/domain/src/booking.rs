@@ -27,6 +27,29 @@ pub enum BookingState<'a> {
     Canceled(&'a Leg, &'a Cancellation),
 }
 
+/// Who made a booking.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingSource {
+    /// VAI's agent, or a person with a link of VAI's agent.
+    Vai,
+    /// A person on Calendly's page.
+    Page,
+}
+
+impl BookingSource {
+    /// Every source, in the order in which they are documented.
+    pub const ALL: [Self; 2] = [Self::Vai, Self::Page];
+
+    /// Returns the name that settings and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vai => "vai",
+            Self::Page => "page",
+        }
+    }
+}
+
 /// One meeting of one invitee, through all its moves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Booking {
@@ -63,6 +86,11 @@ impl Booking {
             requests: BTreeMap::new(),
             cancel_requests: BTreeMap::new(),
         }
+    }
+
+    /// Returns who made it.
+    pub fn source(&self) -> BookingSource {
+        if self.metadata.is_some() { BookingSource::Vai } else { BookingSource::Page }
     }
 
     /// Applies a fact. The order of facts does not matter, and a repeated fact changes nothing.
@@ -157,6 +185,19 @@ impl Booking {
         let is_current = matches!(self.state(), Some(BookingState::Active(current)) if current.invitee == leg.invitee);
         let is_alone = self.open_requests().all(|(other, _)| other == token);
         is_current && is_alone && !self.cancel_requests.contains_key(&leg.invitee)
+    }
+
+    /// Records that Calendly has refused an agent's cancellation of a leg for good.
+    pub(crate) fn record_refused_cancellation(&mut self, invitee: &InviteeUri) {
+        if let Some(request) = self.cancel_requests.get_mut(invitee) {
+            request.refused = true;
+        }
+    }
+
+    /// Returns whether an agent has asked to cancel a leg and Calendly has not refused it. The meeting may still stand
+    /// at Calendly, but nobody wants it.
+    pub fn is_to_be_canceled(&self, leg: &Leg) -> bool {
+        self.cancel_requests.get(&leg.invitee).is_some_and(|request| !request.refused)
     }
 
     /// Returns the cancellations that agents requested, by leg.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::destinations::{Action, DeliveryGuarantee};
+use crate::destinations::{Action, CalendlyAction, DeliveryGuarantee};
 use crate::feedback::{ContactKey, Delivery, Receipt};
 use crate::ids::{BookingId, CommandId, InviteeUri};
 use crate::leg::Leg;
@@ -334,6 +334,40 @@ impl Command {
         self.action.by_email().is_some() && self.email_fallback().is_some()
     }
 
+    /// Returns whether a command may be done after all, because the reason against it can end. It was withdrawn because
+    /// of settings, the host's no-show mark, an agent's cancellation that Calendly refused, or another try by the agent;
+    /// or it was skipped when it was planned, and its time has not come yet.
+    pub(crate) fn may_be_reopened(&self, now: Timestamp) -> bool {
+        use Reason::{
+            CameAfterAll, CancelRequested, ConnectionDisabled, EventTypeIgnored, NoPhone, NoTemplate, NotVais,
+            OptedOut, PhoneInvalid, QuietHours, SettingsChanged, Suppressed, TriedAgain,
+        };
+        match self.state {
+            State::Withdrawn { reason } | State::Withdrawing { reason } => matches!(
+                reason,
+                SettingsChanged | EventTypeIgnored | ConnectionDisabled | CameAfterAll | CancelRequested | TriedAgain
+            ),
+            State::Skipped { reason } => {
+                let can_end = matches!(
+                    reason,
+                    EventTypeIgnored
+                        | ConnectionDisabled
+                        | NoPhone
+                        | NoTemplate
+                        | NotVais
+                        | OptedOut
+                        | PhoneInvalid
+                        | QuietHours
+                        | Suppressed
+                        | CancelRequested
+                );
+                // What people are told at once is told once. Old bookings are told nothing because of settings.
+                can_end && self.not_before.is_some_and(|at| at > now)
+            }
+            _ => false,
+        }
+    }
+
     /// Reopens a withdrawn command. If its due time has changed, its timer gets another name, because the old timer may
     /// still exist.
     pub(crate) fn reopen(mut self, not_before: Option<Timestamp>, now: Timestamp) -> Self {
@@ -491,6 +525,19 @@ impl Command {
         if is_too_late && !is_in_doubt && self.action.by_email().is_some() {
             let reason = Reason::GaveUp;
             return self.with_state(State::Failed { reason }, now, Some(reason), None);
+        }
+        self
+    }
+
+    /// Brings the next try of a cancellation at Calendly forward as its meeting comes closer: to half of the time that
+    /// is left, but to no less than a minute from now.
+    #[must_use]
+    pub fn hasten(mut self, leg: &Leg, now: Timestamp) -> Self {
+        let is_waiting = self.state == State::Open && !self.is_due(now);
+        if is_waiting && self.action == CalendlyAction::CancelEvent.into() {
+            let half = leg.details.start.duration_since(now).as_secs() / 2;
+            let soonest = now + SignedDuration::from_secs(half.max(60));
+            self.not_before = self.not_before.map(|at| at.min(soonest));
         }
         self
     }

@@ -184,14 +184,33 @@ pub fn record_cancellation(
         booking.record_cancellation(leg.invitee.clone(), request);
         Vec::new()
     });
-    let has_failed = |row: &&Command| {
-        is_cancellation(&row.action) && row.leg == leg.invitee && matches!(row.state, State::Failed { .. })
-    };
-    decision.commands.extend(snapshot.commands.iter().find(has_failed).map(|row| CommandWrite {
-        command: row.clone().with_state(State::Open, now, None, None),
-        expected: Some(row.revision),
-    }));
+    let row = snapshot.commands.iter().find(|row| is_cancellation(&row.action) && row.leg == leg.invitee);
+    decision.commands.extend(row.and_then(|row| try_again_now(row, now)));
     Some(decision)
+}
+
+/// Brings the next tries of cancellations at Calendly forward to now: an agent asks for the same cancellation or move
+/// once more. Returns `None` if none waits for its next try.
+pub fn hasten_cancellations(snapshot: &Snapshot, settings: &Settings, now: Timestamp) -> Option<Decision> {
+    let waiting = snapshot.commands.iter().filter(|row| is_cancellation(&row.action) && !row.state.is_final());
+    let commands: Vec<_> = waiting.filter_map(|row| try_again_now(row, now)).collect();
+    if commands.is_empty() {
+        return None;
+    }
+    let mut decision = decide_change(snapshot, settings, now, None, |_| Vec::new());
+    decision.commands.retain(|write| commands.iter().all(|hastened| hastened.command.id != write.command.id));
+    decision.commands.extend(commands);
+    Some(decision)
+}
+
+/// Returns the write that tries a cancellation now that has failed, or that waits for its next try.
+fn try_again_now(row: &Command, now: Timestamp) -> Option<CommandWrite> {
+    let command = match row.state {
+        State::Failed { .. } => row.clone().with_state(State::Open, now, None, None),
+        State::Open | State::Waiting if !row.is_due(now) => row.clone().reopen(None, now),
+        _ => return None,
+    };
+    Some(CommandWrite { command, expected: Some(row.revision) })
 }
 
 /// Writes a message's command that feedback has changed once, and appends the event about it; `reply` is what the
@@ -234,6 +253,11 @@ fn decide_change(
     // Immediate commands are created only when the booking gets a new position. A later change of settings or a new
     // release must not send messages for old bookings.
     let position_before = booking.state().map(position);
+    for row in &snapshot.commands {
+        if is_cancellation(&row.action) && matches!(row.state, State::Failed { .. }) {
+            booking.record_refused_cancellation(&row.leg);
+        }
+    }
     let further = change(&mut booking);
     let booking_changed = booking != snapshot.booking;
     let is_told = booking.state().is_some_and(|state| !booking.happened_before_import(position_time(state)));
@@ -267,7 +291,7 @@ fn decide_change(
                 commands.push(CommandWrite { command, expected: None });
             }
             // It was withdrawn for a reason that no longer applies.
-            Some(row) if may_be_reopened(row) && command.state == State::Open => {
+            Some(row) if row.may_be_reopened(now) && command.state == State::Open => {
                 let command = (*row).clone().reopen(command.not_before, now);
                 commands.push(CommandWrite { command, expected: Some(row.revision) });
             }
@@ -323,18 +347,6 @@ fn position_time(state: BookingState<'_>) -> Timestamp {
     }
 }
 
-/// Returns whether a command was withdrawn for a reason that can end: settings, the host's no-show mark, or another try
-/// by the agent.
-fn may_be_reopened(row: &Command) -> bool {
-    use Reason::{CameAfterAll, ConnectionDisabled, EventTypeIgnored, SettingsChanged, TriedAgain};
-    match row.state {
-        State::Withdrawn { reason } | State::Withdrawing { reason } => {
-            matches!(reason, SettingsChanged | EventTypeIgnored | ConnectionDisabled | CameAfterAll | TriedAgain)
-        }
-        _ => false,
-    }
-}
-
 /// Returns the command for the entry of a fact in VAI's analytics. Its id has the fact's id, so there is one entry for
 /// each fact. A move is one entry: its new half.
 fn analytics_command(booking: &Booking, fact: &Fact, settings: &Settings) -> Option<Command> {
@@ -386,6 +398,9 @@ fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> O
         // The new half of the move is not known yet, and new timers are created before old ones are removed. A timer
         // that fires meanwhile does no harm.
         BookingState::Moving(_) => None,
+        BookingState::Active(current) if current.invitee == row.leg && booking.is_to_be_canceled(current) => {
+            Some(Reason::CancelRequested)
+        }
         BookingState::Active(current) if current.invitee == row.leg => Some(match row.action.message() {
             Some(Message::NoShow) if !current.is_no_show() => Reason::CameAfterAll,
             Some(Message::Reconfirmation { .. }) if current.is_reconfirmed() => Reason::Reconfirmed,

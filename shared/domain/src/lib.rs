@@ -10,6 +10,7 @@ mod connection;
 mod crm_contact;
 mod decide;
 mod destinations;
+mod email_address;
 mod error;
 mod fact;
 mod feedback;
@@ -33,13 +34,13 @@ pub mod settings;
 pub mod time;
 mod timeline;
 
-pub use booking::{Booking, BookingState};
+pub use booking::{Booking, BookingSource, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
-    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, decide_import, record_cancellation,
-    record_feedback, record_request,
+    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, decide_import, hasten_cancellations,
+    record_cancellation, record_feedback, record_request,
 };
 pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
@@ -47,6 +48,7 @@ pub use destinations::{
     MessageContent, MessageOrder, News, Number, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder, VaiAction,
     VaiCall, VaiOrder, choose_phone, phone_candidates,
 };
+pub use email_address::parse_email;
 pub use error::error_chain;
 pub use fact::{Fact, FactKind};
 pub use feedback::{ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply};

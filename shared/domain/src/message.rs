@@ -102,6 +102,16 @@ impl Message {
         }
     }
 
+    /// Returns a timed message's minutes before the start or after the end.
+    pub fn minutes(self) -> Option<u32> {
+        match self {
+            Self::Reminder { minutes_before: minutes }
+            | Self::Reconfirmation { minutes_before: minutes }
+            | Self::FollowUp { minutes_after: minutes } => Some(minutes),
+            _ => None,
+        }
+    }
+
     /// Returns whether it is sent at a planned time, not in response to an event. Such messages respect quiet hours,
     /// and are not repeated if their outcome is unknown.
     pub fn is_timed(self) -> bool {

@@ -18,7 +18,7 @@ use crate::personal::Private;
 use crate::provider::Channel;
 use crate::publication::leg_events;
 use crate::reason::Reason;
-use crate::settings::Settings;
+use crate::settings::{Occasion, Settings};
 use crate::time;
 
 /// Returns every command that the booking's state requires. Each is open, or skipped with a reason. `known` has the
@@ -75,7 +75,9 @@ fn plan_email_fallback(
     {
         return None;
     }
-    let sms = known.iter().find(|it| it.id == sms.id).unwrap_or(sms);
+    // An SMS that was skipped may be planned again: then it needs no replacement.
+    let is_wanted_again = |row: &Command| sms.state == State::Open && row.may_be_reopened(now);
+    let sms = known.iter().find(|it| it.id == sms.id && !is_wanted_again(it)).unwrap_or(sms);
     let (since, reason) = sms.email_fallback()?;
     // If the SMS was never tried, the e-mail is sent at the same time; otherwise it is sent now.
     let is_untried = matches!(sms.state, State::Skipped { .. });
@@ -102,7 +104,8 @@ fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow
     Some(match booking.state() {
         None => {
             let (leg, since) = booking.failed_request()?;
-            let actions = plan_not_booked(&leg, since, settings);
+            let occasion = Occasion { message: Message::NotBooked, leg: &leg, source: booking.source() };
+            let actions = plan_not_booked(occasion, since, settings);
             (Cow::Owned(leg), actions)
         }
         Some(BookingState::Moving(leg)) => (Cow::Borrowed(leg), plan_incomplete_move(leg)),
@@ -112,8 +115,9 @@ fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow
 }
 
 /// Returns the actions that send a message, one for each of its channels.
-fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Action> {
-    settings.channels_of(message, leg).iter().map(move |channel| match channel {
+fn by_channel(occasion: Occasion<'_>, settings: &Settings) -> impl Iterator<Item = Action> {
+    let message = occasion.message;
+    settings.channels_of(occasion).iter().map(move |channel| match channel {
         Channel::Sms => MessageAction::Sms(message).into(),
         Channel::Email => MessageAction::Email(message).into(),
     })
@@ -124,8 +128,9 @@ fn by_channel(message: Message, leg: &Leg, settings: &Settings) -> impl Iterator
 const MOST_HOSTS: usize = 6;
 
 /// Returns the notices to the hosts that have a contact in the settings, or else to the phone number for all hosts.
-fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Planned> {
-    let channels = settings.channels_of(Message::HostNotice(notice), leg);
+fn host_notices(notice: Notice, booking: &Booking, leg: &Leg, settings: &Settings) -> impl Iterator<Item = Planned> {
+    let message = Message::HostNotice(notice);
+    let channels = settings.channels_of(Occasion { message, leg, source: booking.source() });
     let (by_sms, by_email) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
     let mut actions: Vec<Action> = Vec::new();
     for host in leg.details.hosts.iter().take(MOST_HOSTS) {
@@ -148,9 +153,9 @@ fn host_notices(notice: Notice, leg: &Leg, settings: &Settings) -> impl Iterator
 const NOT_BOOKED_AFTER_MINUTES: u32 = 10;
 
 /// Plans the messages for a request that was not booked.
-fn plan_not_booked(leg: &Leg, since: Timestamp, settings: &Settings) -> Vec<Planned> {
+fn plan_not_booked(occasion: Occasion<'_>, since: Timestamp, settings: &Settings) -> Vec<Planned> {
     let at = time::minutes_after(since, NOT_BOOKED_AFTER_MINUTES);
-    by_channel(Message::NotBooked, leg, settings).map(|action| (action, Some(at))).collect()
+    by_channel(occasion, settings).map(|action| (action, Some(at))).collect()
 }
 
 /// The time in which the new half of a move may arrive before it is fetched from Calendly. Calendly sends both halves
@@ -171,7 +176,10 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
     let is_moved = booking.was_moved_to(leg);
     let (start, end) = (leg.details.start, leg.details.end);
     let mut planned = Vec::new();
-    let mut send = |message, at| planned.extend(by_channel(message, leg, settings).map(|action| (action, at)));
+    let mut send = |message, at| {
+        let occasion = Occasion { message, leg, source: booking.source() };
+        planned.extend(by_channel(occasion, settings).map(|action| (action, at)));
+    };
     send(if is_moved { Message::Move } else { Message::Confirmation }, None);
     for &minutes_before in settings.reminders_of(leg) {
         send(Message::Reminder { minutes_before }, Some(time::minutes_before(start, minutes_before)));
@@ -187,13 +195,17 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
     if let Some(hour) = no_show_time(leg, settings) {
         send(Message::NoShow, Some(hour));
     }
-    planned.extend(host_notices(if is_moved { Notice::Moved } else { Notice::Booked }, leg, settings));
+    planned.extend(host_notices(if is_moved { Notice::Moved } else { Notice::Booked }, booking, leg, settings));
     if is_vai && booking.was_booked_by_us(leg) && !is_moved {
         planned.push((VaiAction::SendNews(News::Booked).into(), None));
     }
     if is_vai {
         let news = if is_moved { News::Rescheduled } else { News::Confirmed };
         planned.push((VaiAction::SendNews(news).into(), None));
+    }
+    // Nobody is told anything about a meeting that somebody has asked to cancel, although Calendly still has it.
+    if booking.is_to_be_canceled(leg) {
+        planned.retain(|(action, _): &Planned| action.message().is_none());
     }
     if settings.publishes || settings.crm.is_some() {
         planned.push((PublishAction::Completion.into(), Some(completion_time(end))));
@@ -203,13 +215,13 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
 
 /// Plans for a canceled meeting.
 fn plan_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings: &Settings) -> Vec<Planned> {
-    let mut planned: Vec<Planned> =
-        by_channel(Message::Cancellation, leg, settings).map(|action| (action, None)).collect();
+    let occasion = Occasion { message: Message::Cancellation, leg, source: booking.source() };
+    let mut planned: Vec<Planned> = by_channel(occasion, settings).map(|action| (action, None)).collect();
     // A host is not notified of the host's own cancellation. Calendly attributes a cancellation by VAI's agent to the
     // host.
     let by_agent = booking.cancel_requests().contains_key(&leg.invitee);
     if by_agent || end.by != CanceledBy::Host {
-        planned.extend(host_notices(Notice::Canceled, leg, settings));
+        planned.extend(host_notices(Notice::Canceled, booking, leg, settings));
     }
     if booking.metadata.is_some() {
         planned.push((VaiAction::SendNews(News::Canceled).into(), None));

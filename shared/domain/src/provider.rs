@@ -13,6 +13,9 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every channel, in the order in which they are listed to people.
+    pub const ALL: [Self; 2] = [Self::Sms, Self::Email];
+
     /// Returns the name that settings use.
     pub fn name(self) -> &'static str {
         match self {

@@ -70,6 +70,8 @@ reasons! {
     ConnectionDisabled = "connection_disabled": "The connection is switched off.";
     /// The meeting was canceled first.
     CanceledBeforeFire = "canceled_before_fire": "The meeting was canceled before its hour came.";
+    /// An agent has asked to cancel the meeting.
+    CancelRequested = "cancel_requested": "Somebody has asked to cancel the meeting.";
     /// The meeting was moved first.
     MovedBeforeFire = "moved_before_fire": "The meeting was moved before its hour came; the new time has its own.";
     /// The host marked the invitee as a no-show.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::booking::Booking;
+use crate::booking::{Booking, BookingSource};
 use crate::crm_contact::MeetingStatus;
 use crate::destinations::{Context, meeting_status};
 use crate::ids::{BookingId, EventUri};
@@ -31,8 +31,8 @@ pub struct BookingSummary {
     pub hosts: Vec<String>,
     /// The kind of VAI's agent that booked.
     pub agent: Option<String>,
-    /// Whether VAI booked. Otherwise a person did, on Calendly's page.
-    pub is_vai: bool,
+    /// Who booked.
+    pub source: BookingSource,
     /// When it was booked first, if that is known.
     pub booked_at: Option<Timestamp>,
     /// How often it was moved.
@@ -120,7 +120,7 @@ pub fn summarize_booking(booking: &Booking, settings: &Settings, now: Timestamp)
         end: details.end,
         hosts: hosts.collect(),
         agent: booking.metadata.as_ref().and_then(|it| it.agent_type.clone()),
-        is_vai: booking.metadata.is_some(),
+        source: booking.source(),
         booked_at: legs.iter().filter_map(|leg| leg.booked_at).min(),
         moves: legs.iter().filter(|leg| booking.was_moved_to(leg)).count(),
         canceled_by: end.map(|it| it.by),
@@ -144,7 +144,7 @@ fn group_of(booking: &BookingSummary, by: ReportGroup, tz: &TimeZone) -> String 
         ReportGroup::EventType => booking.event_type.clone(),
         ReportGroup::Agent => booking.agent.clone().unwrap_or_default(),
         ReportGroup::Host => booking.hosts.first().cloned().unwrap_or_default(),
-        ReportGroup::Source => if booking.is_vai { "vai" } else { "page" }.to_owned(),
+        ReportGroup::Source => booking.source.name().to_owned(),
         ReportGroup::Week => {
             let week = booking.start.to_zoned(tz.clone()).date().iso_week_date();
             format!("{}-W{:02}", week.year(), week.week())

@@ -103,6 +103,9 @@ pub struct CancellationRequest {
     /// The reason that Calendly gives to the people concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Private<String>>,
+    /// Whether Calendly has refused it for good, so that the meeting stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 /// The time in which Calendly may still execute a request without an answer. Before that, a missing booking proves

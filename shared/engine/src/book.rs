@@ -9,7 +9,7 @@ use domain::scheduling::budget::{Bucket, Limits, Span, allowance, buckets};
 use domain::{
     ASK_AGAIN_AFTER, Booking, BookingId, CalendlyRequest, CancellationRequest, Fact, FactKind, KeyOrigin, Leg,
     Metadata, Private, Reason, RequestState, RequestStatus, Settings, Snapshot, Token, decide, error_chain,
-    record_cancellation, record_request,
+    hasten_cancellations, record_cancellation, record_request,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -418,6 +418,19 @@ where
         until
     }
 
+    /// Tries cancellations of a booking at Calendly now that wait for their next try.
+    ///
+    /// # Errors
+    /// A port gave no result, or other functions repeatedly changed the same booking.
+    pub async fn hasten_cancellations(&self, booking: &BookingId) -> Result<(), EngineError> {
+        let load = async || Ok(self.world.store().load_booking(self.connection, booking).await?);
+        self.change(load, |snapshot, settings, now| match hasten_cancellations(&snapshot, &settings, now) {
+            Some(decision) => (Write::decision(decision, &[], now), ()),
+            None => (Write::Nothing, ()),
+        })
+        .await
+    }
+
     /// Stores an agent's request to cancel the active meeting. After that, the cancellation is a command. Returns
     /// whether it was stored: `false` if there is no active meeting or a request is open.
     ///
@@ -431,7 +444,7 @@ where
         self.schedule_recheck(booking, self.now() + LEASE).await?;
         let load = async || Ok(self.world.store().load_booking(self.connection, booking).await?);
         self.change(load, |snapshot, settings, now| {
-            let request = CancellationRequest { at: now, reason: reason.clone() };
+            let request = CancellationRequest { at: now, reason: reason.clone(), refused: false };
             match record_cancellation(&snapshot, request, &settings, now) {
                 Some(decision) => (Write::decision(decision, &[], now), true),
                 None => (Write::Nothing, false),

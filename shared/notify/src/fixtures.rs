@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sesv2::config::{Credentials, SharedCredentialsProvider};
-use domain::settings::{CalendarFile, Provider, Wording};
+use domain::settings::{CalendarFile, Provider, WordingParts};
 use domain::{
     BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
     InviteeUri, Language, Leg, Message, MessageContent, Number, Outcome, Phone, PhoneCandidate, PhoneSource,
@@ -87,7 +87,7 @@ pub(crate) fn content() -> MessageContent {
         by_phone: false,
         notice: None,
         host: Some("Maria".to_owned()),
-        wording: Wording::default(),
+        wording: WordingParts::default(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Every message as people would get it, without sending any: sample messages in the wording of the settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::settings::{Channel, Price, Provider, Settings, SettingsError, Wording};
-use domain::{InviteeUri, Language, Leg, Message, MessageContent};
+use domain::settings::{Channel, MessageFilter, Price, Provider, Settings, SettingsError, Wording, WordingParts};
+use domain::{BookingSource, Language, Message, MessageContent};
 use serde::{Deserialize, Serialize};
 
 use crate::sms::{Encoding, measure, transliterate};
@@ -80,6 +80,9 @@ pub struct Shown {
     /// The kind of a notice to a host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<&'static str>,
+    /// The host, source and minutes that this wording or template is only for, as `reminder 60 minutes before`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_for: Option<String>,
     /// The language.
     pub language: Language,
     /// The channel.
@@ -142,14 +145,23 @@ pub struct Transliterated {
 pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
     let (messages, mut problems) = messages(request);
     let languages = languages(request);
-    let channels = some_or(&request.channels, &[Channel::Sms, Channel::Email]);
+    let channels = some_or(&request.channels, &Channel::ALL);
     let mut shown = Vec::new();
     for message in &messages {
-        for language in &languages {
-            for channel in &channels {
-                for variant in [Variant::Full, Variant::Bare] {
-                    let sample = Sample { request, settings, message: *message, language: *language, variant };
-                    shown.extend(sample.render(*channel));
+        for case in cases(*message, request, settings) {
+            for language in &languages {
+                for channel in &channels {
+                    for variant in [Variant::Full, Variant::Bare] {
+                        let case = &case;
+                        let sample =
+                            Sample { request, settings, case, message: *message, language: *language, variant };
+                        // A case is shown only where it differs from the general one.
+                        let is_new = |it: &Shown| {
+                            it.only_for.is_none() || !shown.contains(&Shown { only_for: None, ..it.clone() })
+                        };
+                        let rendered: Vec<_> = sample.render(*channel).into_iter().filter(is_new).collect();
+                        shown.extend(rendered);
+                    }
                 }
             }
         }
@@ -161,7 +173,7 @@ pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
 }
 
 fn messages(request: &PreviewRequest) -> (Vec<Message>, Vec<Problem>) {
-    let of_wording = request.wording.as_ref().map(|it| messages_named(&it.message)).unwrap_or_default();
+    let of_wording = request.wording.as_ref().map(|it| messages_named(&it.filter.message)).unwrap_or_default();
     if request.messages.is_empty() {
         return (some_or(&of_wording, &Message::SAMPLES), Vec::new());
     }
@@ -175,7 +187,7 @@ fn messages(request: &PreviewRequest) -> (Vec<Message>, Vec<Problem>) {
 }
 
 fn languages(request: &PreviewRequest) -> Vec<Language> {
-    let of_wording: Vec<_> = request.wording.iter().filter_map(|it| it.language).collect();
+    let of_wording: Vec<_> = request.wording.iter().filter_map(|it| it.filter.language).collect();
     some_or(&request.languages, &some_or(&of_wording, &Language::ALL))
 }
 
@@ -183,11 +195,46 @@ fn some_or<T: Clone>(given: &[T], otherwise: &[T]) -> Vec<T> {
     if given.is_empty() { otherwise.to_vec() } else { given.to_vec() }
 }
 
-/// A message, language and variant.
+/// The host, source and minutes by which settings distinguish messages.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Case {
+    minutes: Option<u32>,
+    host: Option<String>,
+    source: Option<BookingSource>,
+}
+
+impl Case {
+    fn of(filter: &MessageFilter) -> Self {
+        Self { minutes: filter.minutes, host: filter.host.clone(), source: filter.source }
+    }
+
+    /// Returns how it is shown; `None` for a message to which none of the settings' cases applies.
+    fn describe(&self) -> Option<String> {
+        let minutes = self.minutes.map(|it| format!("minutes = {it}"));
+        let host = self.host.as_ref().map(|it| format!("host = {it:?}"));
+        let source = self.source.map(|it| format!("source = {:?}", it.name()));
+        let parts: Vec<_> = [minutes, host, source].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+/// Returns the cases of a message: first the general one, then each that the settings or the request name.
+fn cases(message: Message, request: &PreviewRequest, settings: &Settings) -> Vec<Case> {
+    let wordings = settings.wording.iter().chain(&request.wording).map(|it| &it.filter);
+    let filters = wordings.chain(settings.templates.iter().map(|it| &it.filter));
+    let applies = |it: &&MessageFilter| {
+        it.message == message.name() && (it.event_type.is_none() || it.event_type == request.event_type)
+    };
+    let named: BTreeSet<_> = filters.filter(applies).map(Case::of).filter(|it| *it != Case::default()).collect();
+    std::iter::once(Case::default()).chain(named).collect()
+}
+
+/// A message, case, language and variant.
 struct Sample<'a> {
     request: &'a PreviewRequest,
     settings: &'a Settings,
     message: Message,
+    case: &'a Case,
     language: Language,
     variant: Variant,
 }
@@ -223,10 +270,9 @@ impl Sample<'_> {
 
     /// `None` when the settings name no template.
     fn render_template(&self, channel: Channel, provider: Provider) -> Option<Shown> {
-        let id = self.settings.template_of(self.message, provider, self.language, &self.leg())?;
+        let template = self.settings.template_for(&self.filter(), provider)?;
+        let (id, text) = (&template.id, template.text.as_deref());
         let empty = Shown { providers: vec![provider], template: Some(id.to_owned()), ..self.empty(channel) };
-        let matching = self.settings.templates.iter().filter(|it| it.provider == provider && it.id == id);
-        let text = matching.filter(|it| it.message == self.message.name()).find_map(|it| it.text.as_deref());
         let content = self.content();
         Some(match (text, channel) {
             (Some(text), Channel::Sms) => self.sms(self.fill(text, &content), &empty),
@@ -269,6 +315,7 @@ impl Sample<'_> {
         Shown {
             message: self.message.name(),
             notice,
+            only_for: self.case.describe(),
             language: self.language,
             channel,
             variant: self.variant,
@@ -296,26 +343,19 @@ impl Sample<'_> {
     }
 
     /// Returns the settings' wording, with the parts of the request's wording in place of theirs.
-    fn wording(&self) -> Wording {
-        let saved = self.settings.wording_of(self.message, self.language, &self.leg());
-        let fits = |it: &&Wording| {
-            it.message == self.message.name() && it.language.is_none_or(|language| language == self.language)
-        };
-        let Some(new) = self.request.wording.as_ref().filter(fits).cloned() else { return saved };
-        Wording {
-            sms: new.sms.or(saved.sms),
-            subject: new.subject.or(saved.subject),
-            text: new.text.or(saved.text),
-            html: new.html.or(saved.html),
-            ..saved
-        }
+    fn wording(&self) -> WordingParts {
+        let filter = self.filter();
+        let saved = self.settings.wording_for(&filter);
+        let new = self.request.wording.as_ref().filter(|it| it.filter.includes(&filter));
+        new.map(|it| it.parts.clone()).unwrap_or_default().or(saved)
     }
 
-    /// Returns a leg of the event type, by which settings are chosen.
-    fn leg(&self) -> Leg {
-        let content = samples::bare(self.message, self.language);
-        let event = self.request.event_type.as_deref().unwrap_or(samples::event(self.language));
-        Leg::bare(InviteeUri::new("preview"), event, content.start, content.end)
+    /// Returns the filter for exactly the messages that this is a sample of.
+    fn filter(&self) -> MessageFilter {
+        let Case { minutes, host, source } = self.case.clone();
+        let event_type = self.request.event_type.clone();
+        let language = Some(self.language);
+        MessageFilter { language, event_type, host, source, minutes, ..MessageFilter::of(self.message.name()) }
     }
 }
 

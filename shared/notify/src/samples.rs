@@ -1,6 +1,6 @@
 //! Sample messages for previews and for the check of wording. Their values are made up and always the same.
 
-use domain::settings::Wording;
+use domain::settings::WordingParts;
 use domain::{Language, Message, MessageContent};
 use jiff::Timestamp;
 
@@ -60,11 +60,6 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Returns the event of all samples in a language.
-pub(crate) fn event(language: Language) -> &'static str {
-    meeting(language).event
-}
-
 /// Returns a sample with every optional value.
 pub(crate) fn full(message: Message, language: Language) -> MessageContent {
     let link = |text: &str| Some(text.to_owned());
@@ -116,7 +111,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         by_phone: false,
         notice: to_host,
         host: Some(meeting.host.to_owned()),
-        wording: Wording::default(),
+        wording: WordingParts::default(),
     }
 }
 

@@ -1,11 +1,9 @@
 //! `doctor`: checks a deployed stack and says what to do.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::types::{ContinuousBackupsStatus, PointInTimeRecoveryStatus, TableStatus, TimeToLiveStatus};
 use aws_sdk_sqs::types::QueueAttributeName;
 use clap::Args;
-use domain::settings::{Channel, Provider, Template};
+use domain::settings::{Channel, MessageFilter, Provider};
 use domain::{ConnectionName, Language, LoginKind, Message, Settings, error_chain};
 use engine::{Connections, Store};
 use runtime::aws::{Timeouts, config};
@@ -103,7 +101,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     };
     if let Some(token) = token {
         let url = options.calendly.webhook_url(connection);
-        print(&check_calendly(&options.calendly.account(token)?, &url).await);
+        let account = options.calendly.account(token)?;
+        print(&check_calendly(&account, &url).await);
+        print(&check_questions(&account, &current).await);
     }
 
     let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -132,6 +132,20 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         Err(error) => vec![fail("settings", format!("can't be read: {}", error_chain(&error)))],
     });
     Ok(is_well)
+}
+
+/// Compares the questions that the settings name with those of the booking forms.
+async fn check_questions(account: &calendly::Account, settings: &Settings) -> Vec<Finding> {
+    if !settings.name_questions() {
+        return Vec::new();
+    }
+    match account.list_event_types().await {
+        Ok(catalog) => match settings.find_unasked_questions(&catalog) {
+            warnings if warnings.is_empty() => vec![ok("questions", "every booking form asks those of [crm]")],
+            warnings => warnings.into_iter().map(|it| warn("questions", it)).collect(),
+        },
+        Err(error) => vec![warn("questions", format!("could not be compared: {}", error_chain(&error)))],
+    }
 }
 
 async fn check_secrets(
@@ -333,55 +347,66 @@ fn check_settings(settings: &Settings) -> Vec<Finding> {
 /// Lists the messages that the settings ask for without a template, with channel and languages. Event types are checked
 /// only if they have their own channels or language.
 fn missing_templates(settings: &Settings) -> Vec<String> {
-    let mut missing = missing_for(settings, None, &settings.channels, &Language::ALL);
+    let message = |message: &String, channels: &[Channel]| (MessageFilter::of(message), channels.to_vec());
+    let mut wanted: Vec<_> = settings.channels.iter().map(|(name, channels)| message(name, channels)).collect();
     for (key, own) in &settings.event_types {
-        let languages = own.language.as_ref().map_or(&Language::ALL[..], std::slice::from_ref);
-        missing.extend(missing_for(settings, Some(key), &own.channels, languages));
-    }
-    missing
-}
-
-fn missing_for(
-    settings: &Settings,
-    event_type: Option<&str>,
-    channels: &BTreeMap<String, Vec<Channel>>,
-    languages: &[Language],
-) -> Vec<String> {
-    // A provider that sends our wording needs no template.
-    let has_template = |name: &str, channel: Channel, language: Language| {
-        let message = Message::SAMPLES.into_iter().find(|it| it.name() == name);
-        let senders = message.map_or(&[][..], |it| settings.providers_of(it, channel));
-        let matches = |it: &Template| {
-            it.message == name
-                && senders.contains(&it.provider)
-                && it.language.is_none_or(|own| own == language)
-                && it.event_type.as_deref().is_none_or(|own| Some(own) == event_type)
-        };
-        senders.iter().any(|it| !it.has_templates()) || settings.templates.iter().any(matches)
-    };
-    let is_sent = |message: &str| match message {
-        "reminder" => !settings.reminder_minutes.is_empty() || event_type.is_some(),
-        "follow_up" => !settings.follow_up_minutes.is_empty() || event_type.is_some(),
-        "reconfirmation" => !settings.reconfirm_minutes.is_empty() || event_type.is_some(),
-        "host_notice" => !settings.hosts.is_empty() || settings.host_phone.is_some(),
-        _ => true,
-    };
-    let mut missing = Vec::new();
-    for (message, channels) in channels.iter().filter(|(message, _)| is_sent(message)) {
-        for channel in channels {
-            let untranslated: Vec<_> =
-                languages.iter().filter(|it| !has_template(message, *channel, **it)).map(|it| it.tag()).collect();
-            if !untranslated.is_empty() {
-                let channel = match channel {
-                    Channel::Sms => "SMS",
-                    Channel::Email => "e-mail",
-                };
-                let event_type = event_type.map(|key| format!(" of {key:?}")).unwrap_or_default();
-                missing.push(format!("{message}{event_type} by {channel} in {}", untranslated.join(", ")));
-            }
+        for (name, channels) in &own.channels {
+            let (filter, channels) = message(name, channels);
+            wanted.push((MessageFilter { event_type: Some(key.clone()), ..filter }, channels));
         }
     }
-    missing
+    wanted.extend(settings.channel_overrides.iter().map(|it| (it.filter.clone(), it.channels.clone())));
+    wanted.iter().flat_map(|(filter, channels)| missing_for(settings, filter, channels)).collect()
+}
+
+/// Lists the channels of some messages without a template.
+fn missing_for(settings: &Settings, filter: &MessageFilter, channels: &[Channel]) -> Vec<String> {
+    let own = filter.event_type.as_ref().and_then(|key| settings.event_types.get(key));
+    let offsets = match filter.message.as_str() {
+        "reminder" => own.and_then(|it| it.reminder_minutes.as_ref()).unwrap_or(&settings.reminder_minutes),
+        "follow_up" => own.and_then(|it| it.follow_up_minutes.as_ref()).unwrap_or(&settings.follow_up_minutes),
+        "reconfirmation" => own.and_then(|it| it.reconfirm_minutes.as_ref()).unwrap_or(&settings.reconfirm_minutes),
+        "host_notice" if settings.hosts.is_empty() && settings.host_phone.is_none() => return Vec::new(),
+        _ => &Vec::new(),
+    };
+    let is_timed = ["reminder", "follow_up", "reconfirmation"].contains(&filter.message.as_str());
+    // Each offset may have a template of its own.
+    let minutes: Vec<_> = match filter.minutes {
+        None if is_timed => offsets.iter().copied().map(Some).collect(),
+        own => vec![own],
+    };
+    let message = Message::SAMPLES.into_iter().find(|it| it.name() == filter.message);
+    let has_template = |channel: Channel, language: Language| {
+        let senders = message.map_or(&[][..], |it| settings.providers_of(it, channel));
+        let for_minutes = |minutes: Option<u32>| {
+            let filter = MessageFilter { language: Some(language), minutes, ..filter.clone() };
+            senders.iter().any(|it| settings.template_for(&filter, *it).is_some())
+        };
+        // A provider that sends our wording needs no template.
+        senders.iter().any(|it| !it.has_templates()) || minutes.iter().all(|it| for_minutes(*it))
+    };
+    let languages = own.and_then(|it| it.language.as_ref()).map_or(&Language::ALL[..], std::slice::from_ref);
+    let missing = channels.iter().filter_map(|channel| {
+        let untranslated: Vec<_> =
+            languages.iter().filter(|it| !has_template(*channel, **it)).map(|it| it.tag()).collect();
+        let channel = match channel {
+            Channel::Sms => "SMS",
+            Channel::Email => "e-mail",
+        };
+        let case = describe_case(filter);
+        let languages = untranslated.join(", ");
+        (!untranslated.is_empty()).then(|| format!("{}{case} by {channel} in {languages}", filter.message))
+    });
+    missing.collect()
+}
+
+/// Describes which messages of its name a filter matches.
+fn describe_case(filter: &MessageFilter) -> String {
+    let event_type = filter.event_type.as_ref().map(|it| format!(" of {it:?}"));
+    let host = filter.host.as_ref().map(|it| format!(" with {it:?}"));
+    let source = filter.source.map(|it| format!(" booked by {:?}", it.name()));
+    let minutes = filter.minutes.map(|it| format!(" of {it} minutes"));
+    [event_type, host, source, minutes].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

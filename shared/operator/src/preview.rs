@@ -57,8 +57,7 @@ fn parse_language(text: &str) -> Result<Language, String> {
 }
 
 fn parse_channel(text: &str) -> Result<Channel, String> {
-    let all = [Channel::Sms, Channel::Email];
-    all.into_iter().find(|it| it.name() == text).ok_or_else(|| "is neither sms nor email".to_owned())
+    Channel::ALL.into_iter().find(|it| it.name() == text).ok_or_else(|| "is neither sms nor email".to_owned())
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
@@ -157,7 +156,8 @@ fn format_heading(shown: &Shown) -> String {
         Variant::Full => "",
         Variant::Bare => ", without optional values",
     };
-    format!("{}{notice}, {}, {channel} {by}{bare}", shown.message, shown.language.tag())
+    let only_for = shown.only_for.as_ref().map(|it| format!(" with {it}")).unwrap_or_default();
+    format!("{}{notice}{only_for}, {}, {channel} {by}{bare}", shown.message, shown.language.tag())
 }
 
 fn format_body(shown: &Shown) -> String {
@@ -217,7 +217,9 @@ fn file_name(shown: &Shown) -> String {
         Variant::Full => "",
         Variant::Bare => ".bare",
     };
-    format!("{}{notice}.{}{bare}.html", shown.message, shown.language.tag())
+    let only_for = shown.only_for.iter().flat_map(|it| it.split(|c: char| !c.is_alphanumeric()));
+    let only_for: String = only_for.filter(|it| !it.is_empty()).map(|it| format!("-{it}")).collect();
+    format!("{}{notice}{only_for}.{}{bare}.html", shown.message, shown.language.tag())
 }
 
 #[cfg(test)]

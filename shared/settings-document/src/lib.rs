@@ -14,6 +14,16 @@ use serde_json::{Value, json};
 pub use error::DocumentError;
 pub use source::Format;
 
+/// Returns the JSON Schema of a document, for editors. It can't express every rule.
+pub fn schema() -> Value {
+    let mut schema = domain::settings::schema();
+    schema["properties"]["connectors"] =
+        json!({"type": "object", "description": "The settings of the seed's connector, as they are printed there."});
+    schema["properties"]["field_mapping"] =
+        json!({"type": "object", "description": "The field mapping of the seed's connector, if it stands beside it."});
+    schema
+}
+
 /// The result of reading a document: the settings, or every error.
 pub type Checked = Result<Settings, Vec<DocumentError>>;
 

@@ -14,7 +14,7 @@ use engine::{Contact, Import, PortError, Replan, SettingsVersion, StoredFact, Un
 use events::{Event, Stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::attributes::{
     Row, check_kind, compress, instant, instant_text, json, key, number, read, revision, seconds, string, text,
@@ -572,12 +572,7 @@ pub(crate) fn read_indexed_booking(connection: &ConnectionName, row: &Row) -> Re
 pub(crate) fn read_settings(row: &Row) -> Result<Settings, PortError> {
     // serde_json's error would quote a value, which may be a host's phone number.
     let unreadable = |_| PortError::unreadable("the stored settings are malformed: write them again");
-    let written: Map<String, Value> = read(row)?;
-    let mut document = serde_json::to_value(Settings::default()).map_err(unreadable)?;
-    if let Value::Object(all) = &mut document {
-        all.extend(written);
-    }
-    serde_json::from_value(document).map_err(unreadable)
+    Settings::from_stored(&read(row)?).map_err(unreadable)
 }
 
 /// Reads the rows of a contact.
@@ -619,7 +614,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use aws_sdk_dynamodb::types::AttributeValue;
-    use domain::settings::{Channel, EventTypeSettings, HostContact, Provider, Template};
+    use domain::settings::{Channel, EventTypeSettings, HostContact, MessageFilter, Provider, Template};
     use domain::{BookingId, CanceledBy, Cancellation, Command, Language, Message, Phone, decide};
 
     use super::*;
@@ -857,21 +852,17 @@ mod tests {
 
     #[test]
     fn the_settings() {
-        let template = Template {
-            message: "reminder".to_owned(),
-            provider: Provider::Engagelab,
-            language: Some(Language::Danish),
-            event_type: None,
-            id: "t-1".to_owned(),
-            text: None,
-        };
+        let filter = MessageFilter { language: Some(Language::Danish), ..MessageFilter::of("reminder") };
+        let template = Template { filter, provider: Provider::Engagelab, id: "t-1".to_owned(), text: None };
         let host = HostContact { phone: Phone::parse("+4520123456").ok(), ..HostContact::default() };
         let own = EventTypeSettings { reminder_minutes: Some(vec![15]), ..EventTypeSettings::default() };
+        let mut channels = Settings::default().channels;
+        channels.insert("reminder".to_owned(), vec![Channel::Sms, Channel::Email]);
         let written = Settings {
             act_on: vec!["Sales Demo".to_owned()],
             phone_questions: vec!["Phone".to_owned()],
             time_words: vec!["busy".to_owned()],
-            channels: BTreeMap::from([("reminder".to_owned(), vec![Channel::Sms, Channel::Email])]),
+            channels,
             templates: vec![template],
             event_types: BTreeMap::from([("Sales Demo".to_owned(), own)]),
             hosts: BTreeMap::from([("host@example.com".to_owned(), host)]),
@@ -881,7 +872,7 @@ mod tests {
         assert_eq!(read_settings(&row).expect("settings"), written);
         assert_eq!(revision(&row).expect("a version"), 7);
         insta::assert_snapshot!(show(row.clone()), @r#"
-        doc: {"enabled":true,"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"time_words":["busy"],"help_after_minutes":1440,"channels":{"reminder":["sms","email"]},"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","provider":"engagelab","language":"da","event_type":null,"id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"crm":null,"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        doc: {"enabled":true,"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"time_words":["busy"],"help_after_minutes":1440,"channels":{"cancellation":["sms"],"confirmation":["sms","email"],"follow_up":["sms"],"host_notice":["sms"],"move":["sms"],"no_show":["sms"],"not_booked":["sms"],"reconfirmation":["sms"],"reminder":["sms","email"]},"channel_overrides":[],"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","language":"da","event_type":null,"host":null,"source":null,"minutes":null,"provider":"engagelab","id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"crm":null,"logging":{"level":null,"level_until":null,"webhooks_until":null}}
         kind: settings.v1
         pk: default#settings
         rev: N 7

@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, WriteRequest};
 use domain::scheduling::budget::{Bucket, Span, buckets};
-use domain::settings::{Provider, Template};
+use domain::settings::{MessageFilter, Provider, Template};
 use domain::{
     BookingId, Cancellation, Command, CommandId, CommandWrite, Connection, ConnectionName, ConnectionStatus,
     ConsentSource, ContactKey, CrmContact, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State,
     Token, VaiAction, Verdict, decide,
 };
 use engine::{
-    Aliases, ApiStore, BookingCounts, CommitError, Connections, Contact, Replan, RequestSnapshot, ReserveError,
-    SettingsStore, Store, StoredFact, UnhandledEvent,
+    Aliases, ApiStore, BookingCounts, BookingList, BookingLists, CommitError, Connections, Contact, Import,
+    ImportStore, Replan, RequestSnapshot, ReserveError, SettingsStore, Store, StoredFact, UnhandledEvent,
 };
 use futures_util::future::join_all;
 use store::{Table, UnhandledEventEntry};
@@ -66,10 +66,8 @@ impl World {
 /// Returns the default settings with a template, so that there is a message to send.
 fn settings() -> Settings {
     let template = Template {
-        message: "reminder".to_owned(),
+        filter: MessageFilter::of("reminder"),
         provider: Provider::Engagelab,
-        language: None,
-        event_type: None,
         id: "t-1".to_owned(),
         text: None,
     };
@@ -367,6 +365,62 @@ async fn upcoming_bookings_are_listed_page_by_page() {
     }
     assert_eq!(found, ["bk-2", "bk-3", "bk-4", "bk-5"]);
     assert!(pages <= 3, "{pages}");
+}
+
+#[tokio::test]
+async fn bookings_of_a_span_are_listed_page_by_page_and_a_false_cursor_lists_nothing() {
+    let Some(world) = World::new("lists").await else { return };
+    for number in 1..=5 {
+        let meeting = created(&format!("I{number}"), &format!("2026-12-0{number}T09:00:00Z"));
+        world.apply(&format!("bk-{number}"), &meeting).await;
+    }
+    let page = async |after: Option<String>| {
+        let (from, until) = (at("2026-12-02T09:00:00Z"), at("2026-12-05T09:00:00Z"));
+        let list = BookingList { from, until, after, limit: 2 };
+        world.table.list_bookings(&world.connection, &list).await.expect("an answer")
+    };
+    let (mut found, mut after) = (Vec::new(), None);
+    for _ in 0..10 {
+        let listed = page(after).await.expect("a page");
+        assert!(listed.bookings.len() <= 2);
+        found.extend(listed.bookings.iter().map(|it| it.id.as_str().to_owned()));
+        after = listed.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, after), (vec!["bk-2".to_owned(), "bk-3".to_owned(), "bk-4".to_owned()], None));
+    for cursor in ["", "active", "nothing|", "canceled|never|bk-1"] {
+        assert!(page(Some(cursor.to_owned())).await.is_none(), "{cursor}");
+    }
+}
+
+#[tokio::test]
+async fn the_progress_of_an_import_is_written_unless_a_later_one_has_begun() {
+    let Some(world) = World::new("import").await else { return };
+    let (table, connection) = (&world.table, &world.connection);
+    let import = |started_at: &str, events| Import {
+        started_at: at(started_at),
+        updated_at: at("2026-11-01T09:00:00Z"),
+        events,
+        invitees: events,
+        changed: 0,
+        is_done: false,
+        problem: None,
+    };
+    let (early, late) = ("2026-11-01T08:00:00Z", "2026-11-01T08:30:00Z");
+    assert_eq!(table.load_import(connection).await.expect("an answer"), None);
+    for (written, expected) in [
+        ((early, 0), (early, 0)),
+        ((early, 100), (early, 100)),
+        ((late, 0), (late, 0)),
+        ((early, 200), (late, 0)),
+        ((late, 50), (late, 50)),
+    ] {
+        table.write_import(connection, &import(written.0, written.1)).await.expect("an answer");
+        let found = table.load_import(connection).await.expect("an answer");
+        assert_eq!(found, Some(import(expected.0, expected.1)));
+    }
 }
 
 #[tokio::test]

@@ -247,7 +247,7 @@ fn round_to_millis(now: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use domain::settings::{Provider, Wording};
+    use domain::settings::{Provider, WordingParts};
     use domain::{
         BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message, Tracking,
     };
@@ -351,7 +351,7 @@ mod tests {
                 by_phone: false,
                 notice: None,
                 host: None,
-                wording: Wording::default(),
+                wording: WordingParts::default(),
             },
             notes: Some("Vrea prețuri".into()),
             agent_type: Some("sales".to_owned()),

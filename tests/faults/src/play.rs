@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::LazyLock;
 
-use domain::settings::{Provider, Template};
+use domain::settings::{MessageFilter, Provider, Template};
 use domain::{
     Action, BookingId, CommandId, ConnectionName, DeliveryGuarantee, Fact, InviteeUri, Metadata, Reason, Settings,
     State, VaiAction, uri_uuid,
@@ -34,10 +34,8 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     settings.email_instead_of_sms = false;
     for message in ["confirmation", "move", "cancellation", "reminder", "follow_up"] {
         settings.templates.push(Template {
-            message: message.to_owned(),
+            filter: MessageFilter::of(message),
             provider: Provider::Engagelab,
-            language: None,
-            event_type: None,
             id: message.to_owned(),
             text: None,
         });

@@ -79,6 +79,7 @@ fn attack(name: &str) -> Option<(String, Value, &'static str)> {
         "put_settings" => {
             (at("/api/connections/default/settings"), json!({ "settings": { "enabled": false } }), no_connection)
         }
+        "settings_schema" => (at("/api/settings/schema"), Value::Null, "ok"),
         "settings_versions" => (at("/api/connections/default/settings/versions"), Value::Null, no_connection),
         "restore_settings" => (at("/api/connections/default/settings/restore"), json!({ "version": 1 }), no_connection),
         "list_bookings" => (at("/api/bookings?from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z"), Value::Null, "ok"),

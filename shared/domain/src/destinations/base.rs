@@ -6,9 +6,10 @@ use crate::booking::Booking;
 use crate::ids::{BookingId, CommandId, InviteeUri};
 use crate::language::Language;
 use crate::leg::Leg;
+use crate::message::Message;
 use crate::provider::Provider;
 use crate::reason::Reason;
-use crate::settings::Settings;
+use crate::settings::{Occasion, Settings};
 
 /// How often an action may be done when the outcome of a try is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +68,11 @@ impl Context<'_> {
             .or_else(|| booking.metadata.as_ref()?.language.as_deref().and_then(Language::parse))
             .or_else(|| leg.details.zone.as_deref().and_then(Language::likely_in))
             .unwrap_or(settings.default_language)
+    }
+
+    /// Returns what the settings of a message depend on.
+    pub(crate) fn occasion(&self, message: Message) -> Occasion<'_> {
+        Occasion { message, leg: self.leg, source: self.booking.source() }
     }
 
     /// Returns the context for another leg.

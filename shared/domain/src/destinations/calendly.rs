@@ -57,11 +57,15 @@ impl Destination for CalendlyAction {
         DeliveryGuarantee::AtLeastOnce
     }
 
-    /// Returns the schedule. A cancellation is tried until Calendly accepts it or the meeting begins.
+    /// Returns the schedule. A cancellation is tried every hour until Calendly accepts it or the meeting begins, and
+    /// more often before the beginning: see [`Command::hasten`].
+    ///
+    /// [`Command::hasten`]: crate::Command::hasten
     fn retry_schedule(&self) -> RetrySchedule {
         match self {
             Self::FetchMissingHalf => RetrySchedule::STANDARD,
-            Self::CancelEvent => RetrySchedule { repeats_last: true, ..RetrySchedule::STANDARD },
+            // With jitter, up to 54 minutes.
+            Self::CancelEvent => RetrySchedule { waits: &[30, 120, 600, 1_800, 2_700], repeats_last: true },
         }
     }
 

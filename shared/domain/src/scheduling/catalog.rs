@@ -108,6 +108,11 @@ pub enum NoMatch<'a> {
 }
 
 impl EventType {
+    /// Returns whether a key of the settings (a name, a URI or a UUID) names it.
+    pub fn is_named(&self, key: &str) -> bool {
+        key == self.name || key == self.uri.as_str() || key == uri_uuid(self.uri.as_str())
+    }
+
     fn is_with(&self, host: Option<&Host>) -> bool {
         host.is_none_or(|host| self.hosts.iter().any(|it| it.uri == host.uri))
     }

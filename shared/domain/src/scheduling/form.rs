@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::{EventType, LocationOption, Question, QuestionKind};
 use super::words::{find_named, fold, is_equal, is_same, is_similar};
-use crate::{EventTypeUri, Phone, Private, Settings, Token};
+use crate::{EventTypeUri, Phone, Private, Settings, Token, parse_email};
 
 /// The invitee.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -142,8 +142,6 @@ pub enum GuestFault {
 pub const MOST_GUESTS: usize = 10;
 
 const LONGEST_NAME: usize = 200;
-const LONGEST_EMAIL: usize = 254;
-
 /// Matches answers to the form's questions.
 ///
 /// A question matches by its exact text, else by the same text without case, accents and punctuation, else by a similar
@@ -440,25 +438,6 @@ pub fn filter_guests(
     if guests.len() > MOST_GUESTS { Err(GuestFault::TooMany(guests.len())) } else { Ok(guests) }
 }
 
-/// Parses an e-mail address. It checks only the form, not whether the address exists.
-pub fn parse_email(text: &str) -> Option<Private<String>> {
-    let text = text.trim();
-    let (local, host) = text.split_once('@')?;
-    let is_odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"".contains(c);
-    let is_label = |it: &str| {
-        it.chars().all(|c| c.is_alphanumeric() || c == '-')
-            && !it.is_empty()
-            && !it.starts_with('-')
-            && !it.ends_with('-')
-    };
-    let fits = text.len() <= LONGEST_EMAIL
-        && !local.is_empty()
-        && !local.contains(is_odd)
-        && host.contains('.')
-        && host.split('.').all(is_label);
-    fits.then(|| text.into())
-}
-
 /// Parses a person's name.
 pub fn parse_name(text: &str) -> Option<Private<String>> {
     let text = text.trim();
@@ -742,31 +721,7 @@ mod tests {
     }
 
     #[test]
-    fn e_mail_addresses_and_names_are_checked() {
-        for good in ["ana@example.com", " ana.pop+x@sub.example.com ", "søren@kjær.dk", "o'neil@a-b.co"] {
-            assert_eq!(parse_email(good).map(|it| it.expose().clone()).as_deref(), Some(good.trim()));
-        }
-        let long = format!("{}@example.com", "x".repeat(243));
-        for bad in [
-            "",
-            "ana",
-            "@example.com",
-            "ana@",
-            "ana@localhost",
-            "ana@@example.com",
-            "a@b@example.com",
-            "ana pop@example.com",
-            "ana@exa mple.com",
-            "ana@example..com",
-            "ana@.com",
-            "ana@-example.com",
-            "Ana <ana@example.com>",
-            "ana\u{0}@example.com",
-            &long,
-        ] {
-            assert_eq!(parse_email(bad), None, "{bad}");
-        }
-        assert!(parse_email(&long[1..]).is_some());
+    fn names_are_checked() {
         assert_eq!(parse_name("  Ana Pop ").map(|it| it.expose().clone()).as_deref(), Some("Ana Pop"));
         assert!(parse_name(&"ș".repeat(200)).is_some() && parse_name(&"ș".repeat(201)).is_none());
         assert!(parse_name(" \t").is_none() && parse_name("Ana\nPop").is_none());

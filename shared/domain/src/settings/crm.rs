@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::event_type::names;
+use super::filter::names;
 use crate::Leg;
 use crate::crm_contact::MeetingStatus;
 
 /// What the CRM gets. Without this table it gets nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
+#[expect(missing_docs, reason = "description.rs documents each setting")]
 pub struct CrmSettings {
     pub contacts: bool,
     pub events: bool,
@@ -20,27 +19,6 @@ pub struct CrmSettings {
     pub attributes: BTreeMap<String, AttributeSource>,
     pub statuses: BTreeMap<MeetingStatus, String>,
     pub lists: Vec<CrmList>,
-}
-
-impl Default for CrmSettings {
-    fn default() -> Self {
-        let attributes = [
-            ("FIRSTNAME", AttributeSource::FirstName),
-            ("LASTNAME", AttributeSource::LastName),
-            ("SMS", AttributeSource::Phone),
-            ("CALENDLY_EVENT_TYPE", AttributeSource::EventType),
-            ("MEETING_DATE", AttributeSource::StartDate),
-            ("BOOKING_STATUS", AttributeSource::Status),
-        ];
-        Self {
-            contacts: true,
-            events: true,
-            cancellations: true,
-            attributes: attributes.map(|(name, source)| (name.to_owned(), source)).into(),
-            statuses: BTreeMap::new(),
-            lists: Vec::new(),
-        }
-    }
 }
 
 impl CrmSettings {

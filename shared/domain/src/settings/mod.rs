@@ -1,31 +1,38 @@
-//! The settings of a connection: a typed document with a documented default (`settings.default.toml`).
+//! The settings of a connection. `description.rs` describes each: what it must be, its default, and what it is for.
 //!
 //! [`Settings::check`] reads a whole document and lists every error, so that a wrong document is never stored.
 
 mod check;
 mod crm;
-mod event_type;
+mod defaults;
+mod description;
+#[cfg(test)]
+mod documentation;
+mod errors;
+mod filter;
+mod kind;
+mod questions;
+mod schema;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
-pub use self::check::SettingsError;
 pub(crate) use self::crm::compile_pattern;
 pub use self::crm::{AttributeSource, AttributeType, ConsentAnswer, CrmList, CrmSettings, DoubleOptIn};
-use self::event_type::names;
+pub use self::errors::SettingsError;
+use self::filter::names;
+pub use self::filter::{MessageFilter, Occasion};
+pub use self::schema::schema;
 pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
 use crate::{Language, Leg, Message, Phone, Reason};
 
-/// The documented default, as text. It equals [`Settings::default`]; a test compares them.
-pub const DEFAULT_TOML: &str = include_str!("../../settings.default.toml");
-
 /// The providers, in order of preference. If one cannot or will not send, the next one tries.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Providers {
     /// SMS.
     pub sms: Vec<Provider>,
@@ -45,16 +52,10 @@ pub struct MessageProviders {
     pub email: Option<Vec<Provider>>,
 }
 
-impl Default for Providers {
-    fn default() -> Self {
-        Self { sms: vec![Provider::Engagelab], email: vec![Provider::Vai], messages: BTreeMap::new() }
-    }
-}
-
 /// The senders of messages.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
+#[expect(missing_docs, reason = "description.rs documents each setting")]
 pub struct Senders {
     pub twilio: Option<String>,
     pub email: Option<String>,
@@ -70,16 +71,21 @@ impl Senders {
     }
 }
 
-/// The connection's own wording for one message. A part that is left out keeps our wording.
+/// The connection's own wording for some messages.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Wording {
+    /// The messages.
+    #[serde(flatten)]
+    pub filter: MessageFilter,
+    /// The texts.
+    #[serde(flatten)]
+    pub parts: WordingParts,
+}
+
+/// The texts of a message. A part that is left out keeps our wording.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Wording {
-    /// The message, by name.
-    pub message: String,
-    /// For this language only.
-    pub language: Option<Language>,
-    /// For this event type only: name, URI or UUID.
-    pub event_type: Option<String>,
+pub struct WordingParts {
     /// The SMS.
     pub sms: Option<String>,
     /// The e-mail's subject.
@@ -90,10 +96,32 @@ pub struct Wording {
     pub html: Option<String>,
 }
 
+impl WordingParts {
+    /// Returns these parts, with those of `others` for the missing ones.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            sms: self.sms.or(others.sms),
+            subject: self.subject.or(others.subject),
+            text: self.text.or(others.text),
+            html: self.html.or(others.html),
+        }
+    }
+}
+
+/// Other channels for some messages.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ChannelOverride {
+    /// The messages, in every language.
+    #[serde(flatten)]
+    pub filter: MessageFilter,
+    /// The channels.
+    pub channels: Vec<Channel>,
+}
+
 /// The hours without timed SMS, in the recipient's time zone. They may include midnight. If both times are equal, there
 /// are none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
 pub struct QuietHours {
     /// When they begin.
     #[serde(with = "time_of_day")]
@@ -120,12 +148,6 @@ mod time_of_day {
     }
 }
 
-impl Default for QuietHours {
-    fn default() -> Self {
-        Self { from: Time::constant(21, 0, 0, 0), until: Time::constant(8, 0, 0, 0), useful_minutes: 60 }
-    }
-}
-
 /// Whether e-mails carry a calendar file. Calendly sends its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +159,20 @@ pub enum CalendarFile {
     Publish,
     /// An invitation to answer.
     Request,
+}
+
+impl CalendarFile {
+    /// Every choice, in the order in which they are documented.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Publish, Self::Request];
+
+    /// Returns the name that settings use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Publish => "publish",
+            Self::Request => "request",
+        }
+    }
 }
 
 /// The price of an SMS segment, for estimates; written as `0.045 EUR`.
@@ -184,19 +220,14 @@ impl Price {
     }
 }
 
-/// A provider's template for one message.
+/// A provider's template for some messages.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Template {
-    /// The message, by name.
-    pub message: String,
+    /// The messages.
+    #[serde(flatten)]
+    pub filter: MessageFilter,
     /// The provider that has the template.
     pub provider: Provider,
-    /// For this language only.
-    #[serde(default)]
-    pub language: Option<Language>,
-    /// For this event type only: name, URI or UUID.
-    #[serde(default)]
-    pub event_type: Option<String>,
     /// The provider's id of the template.
     pub id: String,
     /// Its text, as approved by the provider: for previews, and to check its variables.
@@ -254,6 +285,19 @@ pub enum MailFor {
     All,
 }
 
+impl MailFor {
+    /// Every choice, in the order in which they are documented.
+    pub const ALL: [Self; 2] = [Self::Vai, Self::All];
+
+    /// Returns the name that settings use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vai => "vai",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Log settings that expire.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Logging {
@@ -277,8 +321,7 @@ impl Logging {
 
 /// The settings for bookings by VAI's agents.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
+#[expect(missing_docs, reason = "description.rs documents each setting")]
 pub struct BookingSettings {
     pub per_minute: u32,
     pub per_hour: u32,
@@ -286,19 +329,6 @@ pub struct BookingSettings {
     pub requests_per_minute: u32,
     pub hold_minutes: u32,
     pub never_guests: Vec<String>,
-}
-
-impl Default for BookingSettings {
-    fn default() -> Self {
-        Self {
-            per_minute: 10,
-            per_hour: 50,
-            per_day: 100,
-            requests_per_minute: 120,
-            hold_minutes: 10,
-            never_guests: Vec::new(),
-        }
-    }
 }
 
 impl BookingSettings {
@@ -322,60 +352,43 @@ pub struct Topic {
     pub host: Option<String>,
 }
 
-/// The settings of a connection. `settings.default.toml` documents each.
+/// The settings of a connection.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "settings.default.toml documents each key once, where its users read it")]
+#[expect(missing_docs, reason = "description.rs documents each setting")]
 pub struct Settings {
-    #[serde(default = "yes")]
     pub enabled: bool,
     pub default_language: Language,
     pub fallback_zone: String,
-    #[serde(default)]
     pub default_region: Option<String>,
     pub act_on: Vec<String>,
     pub phone_questions: Vec<String>,
     pub reminder_minutes: Vec<u32>,
     pub follow_up_minutes: Vec<u32>,
-    #[serde(default)]
     pub reconfirm_minutes: Vec<u32>,
-    #[serde(default = "half_an_hour")]
     pub no_show_minutes: u32,
-    #[serde(default)]
     pub survey_url: Option<String>,
-    #[serde(default = "yes")]
     pub booking_links: bool,
-    #[serde(default)]
     pub calendar_file: CalendarFile,
     pub mail_for: MailFor,
-    #[serde(default = "yes")]
     pub email_instead_of_sms: bool,
-    #[serde(default)]
     pub quiet_hours: QuietHours,
-    #[serde(default = "default_stop_words")]
     pub stop_words: Vec<String>,
-    #[serde(default = "default_start_words")]
     pub start_words: Vec<String>,
-    #[serde(default)]
     pub transliterate: Vec<Language>,
-    #[serde(default)]
     pub sms_price: Option<Price>,
     pub time_words: Vec<String>,
     pub help_after_minutes: u32,
     pub channels: BTreeMap<String, Vec<Channel>>,
-    #[serde(default)]
+    pub channel_overrides: Vec<ChannelOverride>,
     pub providers: Providers,
-    #[serde(default)]
     pub senders: Senders,
     pub templates: Vec<Template>,
-    #[serde(default)]
     pub wording: Vec<Wording>,
     pub event_types: BTreeMap<String, EventTypeSettings>,
     pub hosts: BTreeMap<String, HostContact>,
-    #[serde(default)]
     pub host_phone: Option<Phone>,
     pub booking: BookingSettings,
     pub topics: Vec<Topic>,
-    #[serde(default)]
     pub crm: Option<CrmSettings>,
     pub logging: Logging,
     /// The version of the document; 0 for the defaults. It is no setting of the document: the store reads it.
@@ -393,142 +406,6 @@ pub struct Settings {
     /// store reads it from the connection's row.
     #[serde(skip)]
     pub webhook_creators: Option<Vec<String>>,
-}
-
-fn half_an_hour() -> u32 {
-    30
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-/// Returns the carriers' English words, and the words of our languages. CANCEL is left out: people use it for their
-/// booking.
-fn default_stop_words() -> Vec<String> {
-    words(&[
-        "STOP",
-        "STOPALL",
-        "UNSUBSCRIBE",
-        "END",
-        "QUIT",
-        "OPTOUT",
-        "REVOKE",
-        "OPRESTE",
-        "OPREȘTE",
-        "DEZABONARE",
-        "AFMELD",
-        "FRAMELD",
-        "停止",
-        "退訂",
-    ])
-}
-
-fn default_start_words() -> Vec<String> {
-    words(&["START", "UNSTOP", "ABONARE", "TILMELD", "開始", "訂閱"])
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let both = vec![Channel::Sms, Channel::Email];
-        Self {
-            enabled: true,
-            default_language: Language::English,
-            fallback_zone: "UTC".to_owned(),
-            default_region: None,
-            act_on: Vec::new(),
-            phone_questions: words(&[
-                "Phone number",
-                "Phone",
-                "Număr de telefon",
-                "Telefon",
-                "Telefonnummer",
-                "電話號碼",
-                "電話",
-            ]),
-            reminder_minutes: vec![1440, 60],
-            follow_up_minutes: vec![30],
-            reconfirm_minutes: Vec::new(),
-            no_show_minutes: half_an_hour(),
-            survey_url: None,
-            booking_links: true,
-            calendar_file: CalendarFile::Off,
-            mail_for: MailFor::Vai,
-            email_instead_of_sms: true,
-            quiet_hours: QuietHours::default(),
-            stop_words: default_stop_words(),
-            start_words: default_start_words(),
-            transliterate: Vec::new(),
-            sms_price: None,
-            time_words: words(&[
-                "time",
-                "timing",
-                "schedul",
-                "busy",
-                "conflict",
-                "another day",
-                "not available",
-                "unavailable",
-                "overlap",
-                "timp",
-                "oră",
-                "ora nu",
-                "ora asta",
-                "alta ora",
-                "ocupat",
-                "suprapune",
-                "altă zi",
-                "alta zi",
-                "nu pot atunci",
-                "tid",
-                "tidspunkt",
-                "optaget",
-                "kalender",
-                "en anden dag",
-                "passer ikke",
-                "時間",
-                "時段",
-                "沒空",
-                "忙",
-                "撞期",
-                "改天",
-                "行程",
-            ]),
-            help_after_minutes: 1440,
-            channels: Message::NAMES
-                .iter()
-                .map(|name| {
-                    ((*name).to_owned(), if *name == "confirmation" { both.clone() } else { vec![Channel::Sms] })
-                })
-                .collect(),
-            providers: Providers::default(),
-            senders: Senders::default(),
-            templates: vec![Template {
-                message: "confirmation".to_owned(),
-                provider: Provider::Vai,
-                language: None,
-                event_type: None,
-                id: "calendly_confirmation".to_owned(),
-                text: None,
-            }],
-            wording: Vec::new(),
-            event_types: BTreeMap::new(),
-            hosts: BTreeMap::new(),
-            host_phone: None,
-            booking: BookingSettings::default(),
-            topics: Vec::new(),
-            crm: None,
-            logging: Logging::default(),
-            version: 0,
-            publishes: false,
-            is_disabled: false,
-            webhook_creators: None,
-        }
-    }
 }
 
 impl Settings {
@@ -584,29 +461,21 @@ impl Settings {
         self.hosts.iter().find(|(key, _)| key.eq_ignore_ascii_case(email)).map(|(_, contact)| contact)
     }
 
-    /// Returns the connection's own wording of a message. Each part is the most specific one: first for the event type,
-    /// then for the language, then the general one.
-    pub fn wording_of(&self, message: Message, language: Language, leg: &Leg) -> Wording {
-        let mut matching: Vec<_> = self
-            .wording
-            .iter()
-            .filter(|it| {
-                it.message == message.name()
-                    && it.language.is_none_or(|own| own == language)
-                    && it.event_type.as_deref().is_none_or(|key| names(key, leg))
-            })
-            .collect();
-        matching.sort_by_key(|it| std::cmp::Reverse((it.event_type.is_some(), it.language.is_some())));
-        let part = |get: fn(&Wording) -> &Option<String>| matching.iter().find_map(|it| get(it).clone());
-        Wording {
-            message: message.name().to_owned(),
-            language: Some(language),
-            event_type: None,
-            sms: part(|it| &it.sms),
-            subject: part(|it| &it.subject),
-            text: part(|it| &it.text),
-            html: part(|it| &it.html),
-        }
+    /// Returns the connection's own wording of a message. Each part is the most specific one.
+    pub fn wording_of(&self, occasion: Occasion<'_>, language: Language) -> WordingParts {
+        self.find_wording(|filter| filter.matches_in(occasion, language))
+    }
+
+    /// Returns the wording of every message that a filter matches. What the filter leaves out is a case for which the
+    /// settings name nothing special.
+    pub fn wording_for(&self, filter: &MessageFilter) -> WordingParts {
+        self.find_wording(|it| it.includes(filter))
+    }
+
+    fn find_wording(&self, matches: impl Fn(&MessageFilter) -> bool) -> WordingParts {
+        let mut matching: Vec<_> = self.wording.iter().filter(|it| matches(&it.filter)).collect();
+        matching.sort_by_key(|it| Reverse(it.filter.specificity()));
+        matching.into_iter().fold(WordingParts::default(), |parts, it| parts.or(it.parts.clone()))
     }
 
     /// Parses a reply to an SMS: `Some(true)` is an opt-out, `Some(false)` an opt-in, `None` any other reply. The whole
@@ -624,10 +493,14 @@ impl Settings {
         }
     }
 
-    /// Returns the channels of a message about this leg.
-    pub fn channels_of(&self, message: Message, leg: &Leg) -> &[Channel] {
-        self.event_type_settings(leg)
-            .and_then(|own| own.channels.get(message.name()))
+    /// Returns the channels of a message.
+    pub fn channels_of(&self, occasion: Occasion<'_>) -> &[Channel] {
+        let Occasion { message, leg, .. } = occasion;
+        let overrides = self.channel_overrides.iter().filter(|it| it.filter.matches(occasion));
+        overrides
+            .max_by_key(|it| it.filter.specificity())
+            .map(|it| &it.channels)
+            .or_else(|| self.event_type_settings(leg).and_then(|own| own.channels.get(message.name())))
             .or_else(|| self.channels.get(message.name()))
             .map_or(&[], Vec::as_slice)
     }
@@ -637,19 +510,19 @@ impl Settings {
         self.event_type_settings(leg).and_then(|own| own.language)
     }
 
-    /// Returns the provider's template for a message. It is the most specific one: first for the event type, then for
-    /// the language, then the general one.
-    pub fn template_of(&self, message: Message, provider: Provider, language: Language, leg: &Leg) -> Option<&str> {
-        self.templates
-            .iter()
-            .filter(|it| {
-                it.message == message.name()
-                    && it.provider == provider
-                    && it.language.is_none_or(|own| own == language)
-                    && it.event_type.as_deref().is_none_or(|key| names(key, leg))
-            })
-            .max_by_key(|it| (it.event_type.is_some(), it.language.is_some()))
-            .map(|it| it.id.as_str())
+    /// Returns the provider's template for a message: the most specific one.
+    pub fn template_of(&self, occasion: Occasion<'_>, provider: Provider, language: Language) -> Option<&Template> {
+        self.find_template(provider, |filter| filter.matches_in(occasion, language))
+    }
+
+    /// Returns the provider's template for every message that a filter matches, as [`Self::wording_for`] does.
+    pub fn template_for(&self, filter: &MessageFilter, provider: Provider) -> Option<&Template> {
+        self.find_template(provider, |it| it.includes(filter))
+    }
+
+    fn find_template(&self, provider: Provider, matches: impl Fn(&MessageFilter) -> bool) -> Option<&Template> {
+        let matching = self.templates.iter().filter(|it| it.provider == provider && matches(&it.filter));
+        matching.max_by_key(|it| it.filter.specificity())
     }
 
     /// Returns whether a question asks for the invitee's phone number.

@@ -23,12 +23,14 @@ pub(crate) struct Execution {
     pub(crate) has_missed_sms: bool,
     /// Whether a command has ended in a way that is an event for customers' systems or the CRM.
     pub(crate) has_event: bool,
+    /// Whether Calendly refused a cancellation. What was withdrawn because of it is planned again.
+    pub(crate) is_refused: bool,
 }
 
 impl Execution {
     /// Returns whether there is nothing to decide.
     pub(crate) fn is_finished(&self) -> bool {
-        self.facts.is_empty() && !self.has_missed_sms && !self.has_event
+        self.facts.is_empty() && !self.has_missed_sms && !self.has_event && !self.is_refused
     }
 }
 
@@ -40,6 +42,8 @@ enum CommandEnd {
     MissedSms,
     /// It is an event for customers' systems or the CRM.
     HasEvent,
+    /// Calendly refused a cancellation: the meeting stays.
+    Refused,
     /// Calendly answered with a fact.
     Answered(Box<Fact>),
     /// See [`Stop`].
@@ -68,6 +72,7 @@ pub(crate) async fn execute<W: World>(
                 CommandEnd::Finished => {}
                 CommandEnd::MissedSms => execution.has_missed_sms = true,
                 CommandEnd::HasEvent => execution.has_event = true,
+                CommandEnd::Refused => execution.is_refused = true,
                 CommandEnd::Answered(fact) => execution.facts.push(*fact),
                 CommandEnd::Stopped(Stop::Open) => open += 1,
                 CommandEnd::Stopped(Stop::LeftToDueQueue) => is_left = true,
@@ -158,6 +163,9 @@ impl<W: World> Run<'_, W> {
         if is_cancellation && matches!(command.state, State::Done { .. }) {
             let fact = self.fetch_changed_leg(&command.leg).await;
             return fact.map_or(CommandEnd::Finished, |fact| CommandEnd::Answered(Box::new(fact)));
+        }
+        if is_cancellation && matches!(command.state, State::Failed { .. }) {
+            return CommandEnd::Refused;
         }
         if self.settings.email_instead_of_sms && command.allows_email_fallback() {
             return CommandEnd::MissedSms;
@@ -267,7 +275,7 @@ impl<W: World> Run<'_, W> {
             }
         };
         let settled = match self.snapshot.booking.leg(&command.leg) {
-            Some(leg) => settled.fail_if_too_late(leg, now),
+            Some(leg) => settled.fail_if_too_late(leg, now).hasten(leg, now),
             None => settled,
         };
         let settled = self.replace_command(&claimed, settled).await?;

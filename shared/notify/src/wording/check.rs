@@ -28,14 +28,15 @@ pub fn check(settings: &Settings) -> Vec<SettingsError> {
 
 /// Returns the problems of one wording, saved or not. `path` is its position in the document.
 pub fn check_wording(wording: &Wording, path: &str) -> Vec<SettingsError> {
-    let messages = messages_named(&wording.message);
+    let Wording { filter, parts } = wording;
+    let messages = messages_named(&filter.message);
     if messages.is_empty() {
         let problem = format!("is no message; there are: {}", Message::NAMES.join(", "));
         return vec![SettingsError { path: format!("{path}.message"), problem }];
     }
-    let languages = wording.language.map_or(Language::ALL.to_vec(), |it| vec![it]);
-    let parts = Part::ALL.into_iter().filter_map(|part| Some((part, part.own(wording)?)));
-    let problems = parts.filter_map(|(part, source)| {
+    let languages = filter.language.map_or(Language::ALL.to_vec(), |it| vec![it]);
+    let own = Part::ALL.into_iter().filter_map(|part| Some((part, part.own(parts)?)));
+    let problems = own.filter_map(|(part, source)| {
         let problem = check_part(part, source, &messages, &languages).err()?;
         Some(SettingsError { path: format!("{path}.{}", part.name()), problem })
     });
@@ -197,7 +198,7 @@ pub(crate) fn parse_pieces(text: &str) -> Vec<Piece<'_>> {
 fn check_template(template: &Template, path: &str) -> Vec<SettingsError> {
     let text = template.text.as_deref().filter(|_| template.provider == Provider::Engagelab).unwrap_or_default();
     let mut problems = Vec::new();
-    if let Some(message) = messages_named(&template.message).first() {
+    if let Some(message) = messages_named(&template.filter.message).first() {
         let names = param_names(*message);
         problems.extend(parse_pieces(text).into_iter().filter_map(|piece| match piece {
             Piece::Variable(name, _) if !names.contains(&name) => {
@@ -215,19 +216,19 @@ fn check_template(template: &Template, path: &str) -> Vec<SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    use domain::settings::{MessageFilter, WordingParts};
+
     use super::*;
 
     fn own(message: &str, part: Part, source: &str) -> Wording {
         let given = |of| (part == of).then(|| source.to_owned());
-        Wording {
-            message: message.to_owned(),
-            language: None,
-            event_type: None,
+        let parts = WordingParts {
             sms: given(Part::Sms),
             subject: given(Part::Subject),
             text: given(Part::Text),
             html: given(Part::Html),
-        }
+        };
+        Wording { filter: MessageFilter::of(message), parts }
     }
 
     fn problem(message: &str, part: Part, source: &str) -> Option<String> {
@@ -358,17 +359,15 @@ mod tests {
         let long = format!("{{{{ short_time }}}} {}", "a".repeat(800));
         let mut wording = own("reminder", Part::Sms, &long);
         assert_eq!(check_wording(&wording, "w").len(), 1);
-        wording.language = Some(Language::English);
+        wording.filter.language = Some(Language::English);
         assert_eq!(check_wording(&wording, "w"), []);
     }
 
     #[test]
     fn texts_of_templates_are_checked() {
         let template = |provider, text: &str| Template {
-            message: "reminder".to_owned(),
+            filter: MessageFilter::of("reminder"),
             provider,
-            language: None,
-            event_type: None,
             id: "1".to_owned(),
             text: Some(text.to_owned()),
         };

@@ -1,6 +1,6 @@
 //! The parts of a message, each with its own wording.
 
-use domain::settings::Wording;
+use domain::settings::WordingParts;
 
 /// A part of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +25,7 @@ impl Part {
     }
 
     /// Returns the connection's own wording of this part.
-    pub(crate) fn own(self, wording: &Wording) -> Option<&str> {
+    pub(crate) fn own(self, wording: &WordingParts) -> Option<&str> {
         match self {
             Self::Sms => wording.sms.as_deref(),
             Self::Subject => wording.subject.as_deref(),

@@ -84,7 +84,7 @@ fn layout(language: Language, subject: &str, content: String) -> Result<String, 
 mod tests {
     use std::fmt::Write;
 
-    use domain::settings::Wording;
+    use domain::settings::WordingParts;
     use domain::{Message, Notice};
     use insta::assert_snapshot;
     use proptest::prelude::*;
@@ -160,12 +160,12 @@ mod tests {
         let message = Message::Confirmation;
         let mut content = samples::full(message, Language::English);
         let ours = render_email(message, &content, None).expect("an e-mail");
-        content.wording = Wording { subject: Some("Yes,\n {{ name }}!".to_owned()), ..Wording::default() };
+        content.wording = WordingParts { subject: Some("Yes,\n {{ name }}!".to_owned()), ..WordingParts::default() };
         let mixed = render_email(message, &content, None).expect("an e-mail");
         assert_eq!(mixed.subject, "Yes, Emma!");
         assert_eq!(mixed.text, ours.text);
         assert!(mixed.html.contains("<title>Yes, Emma!</title>"), "{}", mixed.html);
-        content.wording = Wording { sms: Some("{{ event }}".to_owned()), ..Wording::default() };
+        content.wording = WordingParts { sms: Some("{{ event }}".to_owned()), ..WordingParts::default() };
         assert_eq!(render_sms(message, &content, None, false).as_deref(), Ok("Product demo"));
         assert_eq!(render_email(message, &content, None), Ok(ours));
     }
@@ -180,7 +180,7 @@ mod tests {
             ("{{ name - 2.5 }}", "wording of reminder, da, sms: invalid operation in line 1"),
             ("{% if link %}x{% endif %}", "wording of reminder, da, sms: it says nothing"),
         ] {
-            content.wording = Wording { sms: Some(sms.to_owned()), ..Wording::default() };
+            content.wording = WordingParts { sms: Some(sms.to_owned()), ..WordingParts::default() };
             let broken = render_sms(message, &content, None, false).expect_err("broken");
             assert_eq!(broken.to_string(), expected);
         }

@@ -101,19 +101,20 @@ fn language_of(context: &Context<'_>, action: &MessageAction) -> Language {
 
 /// Returns the first provider that can send a message, and the next one.
 fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language) -> Result<Sender, Reason> {
-    let Context { leg, settings, passed_over, .. } = context;
+    let Context { settings, passed_over, .. } = context;
     let message = action.message();
     let channel = match action {
         MessageAction::Sms(_) | MessageAction::SmsHost(..) => Channel::Sms,
         MessageAction::Email(_) | MessageAction::EmailHost(..) => Channel::Email,
     };
+    let occasion = context.occasion(message);
     let mut able = settings.providers_of(message, channel).iter().copied().filter_map(|provider| {
-        let template = settings.template_of(message, provider, language, leg);
+        let template = settings.template_of(occasion, provider, language).map(|it| it.id.clone());
         let can = !passed_over.contains(&provider) && (template.is_some() || !provider.has_templates());
         can.then_some((provider, template))
     });
     let (provider, template) = able.next().ok_or(Reason::NoTemplate)?;
-    Ok(Sender { provider, template: template.map(str::to_owned), next: able.next().map(|(next, _)| next) })
+    Ok(Sender { provider, template, next: able.next().map(|(next, _)| next) })
 }
 
 fn compose_sms(

@@ -48,7 +48,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         by_invitee: is_by_invitee(booking, leg),
         notice: None,
         host: details.host.clone(),
-        wording: settings.wording_of(message, language, leg),
+        wording: settings.wording_of(context.occasion(message), language),
     }
 }
 
@@ -60,15 +60,18 @@ pub(crate) fn compose_host_content(
     contact: &HostContact,
 ) -> MessageContent {
     let settings = context.settings;
+    let message = Message::HostNotice(notice);
+    let language = contact.language.unwrap_or(settings.default_language);
     MessageContent {
         name: host.and_then(|it| it.name.clone()).unwrap_or_default().into(),
-        language: contact.language.unwrap_or(settings.default_language),
+        language,
         zone: contact.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
         zone_of: host.filter(|_| contact.zone.is_none()).and_then(|it| it.user.clone()),
         cancel_url: None,
         reschedule_url: None,
         notice: Some(notice),
-        ..compose_content(context, Message::HostNotice(notice))
+        wording: settings.wording_of(context.occasion(message), language),
+        ..compose_content(context, message)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::leg::PhoneSource;
 use crate::message::{Message, Notice};
 use crate::personal::Private;
 use crate::provider::Provider;
-use crate::settings::{CalendarFile, Wording};
+use crate::settings::{CalendarFile, WordingParts};
 
 /// The content of a message. Instants are UTC; the adapter formats them in `zone` and `language`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ pub struct MessageContent {
     /// The host's name.
     pub host: Option<String>,
     /// The connection's own wording, if any.
-    pub wording: Wording,
+    pub wording: WordingParts,
 }
 
 /// A text that may be a phone number. Crate `notify` checks it against the numbering plans.

@@ -37,6 +37,9 @@ pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Ch
     if !is_current {
         return Err(Reason::MovedBeforeFire);
     }
+    if !is_about_the_end && booking.is_to_be_canceled(leg) {
+        return Err(Reason::CancelRequested);
+    }
     let details = &leg.details;
     match message {
         Message::FollowUp { .. } if leg.is_no_show() => Err(Reason::NoShow),
