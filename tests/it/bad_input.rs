@@ -59,7 +59,8 @@ fn a_webhook_of_another_customers_subscription_is_a_dead_letter() {
     };
     assert_eq!(receive(&by("U2")), (1, vec![]));
     assert_eq!(receive(&by("U1")), (1, vec![]), "of the user who connected before");
-    assert_eq!(receive(&by("U3")), (0, vec!["maxReceiveCount".to_owned()]), "after five tries");
+    let reason = "the webhook's created_by is not a user who connected this connection";
+    assert_eq!(receive(&by("U3")), (0, vec![reason.to_owned()]), "after five tries");
 }
 
 #[test]

@@ -79,7 +79,7 @@ const MAP: &[(&str, &[&str])] = &[
     // What adapters and functions share.
     ("runtime", &["domain"]),
     ("http-client", &[]),
-    ("batch", &[]),
+    ("batch", &["domain", "engine", "runtime"]),
     ("front", &["api", "domain", "engine", "local-time", "runtime"]),
     // Adapters: what the ports are in production.
     ("store", &["deliveries", "domain", "endpoints", "engine", "events", "runtime"]),

@@ -13,6 +13,7 @@ mod import_circles;
 mod imports;
 mod limits;
 mod messages;
+mod outages;
 mod payload;
 mod personal;
 mod properties;

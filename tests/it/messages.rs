@@ -387,7 +387,7 @@ fn a_host_whose_contact_is_added_later_gets_nothing_about_old_bookings() {
 #[test]
 fn a_reminder_that_no_provider_accepts_in_time_goes_by_e_mail() {
     let world = booked_world(|settings| settings.reminder_minutes = vec![60]);
-    world.faults.providers_answer([(); 4].map(|()| unreachable("")));
+    world.faults.providers_answer([(); 5].map(|()| unreachable("")));
     world.wait_until("2026-11-25T08:29:00Z");
     assert_eq!(state_of(&world, "sms-reminder-60m"), State::Failed { reason: Reason::GaveUp });
     assert_eq!(kinds(&world), ["SMS confirmation", "e-mail reminder"]);

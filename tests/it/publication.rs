@@ -506,6 +506,6 @@ fn a_publish_command_that_no_try_can_perform_is_trouble() {
     let world = world();
     world.faults.take_down(Call::Publish);
     world.receive_webhook(&first().created());
-    world.wait_until("2026-11-22T09:00:00Z");
+    world.wait_until("2026-11-24T09:00:00Z");
     assert!(world.command_lines().iter().any(|it| it.starts_with("publish of invitee-1: unknown")));
 }

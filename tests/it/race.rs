@@ -24,7 +24,7 @@ use stand_in::Exchange;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::api::TestApi;
-use crate::world::{FakeEndpoints, TestWorld, sqs_event};
+use crate::world::{FakeEndpoints, NoQueue, TestWorld, sqs_event};
 
 /// The seed of the callers' dice and Calendly's.
 const SEED: u64 = 20;
@@ -204,10 +204,10 @@ impl RaceWorld {
     async fn process_webhooks(&self, mut deliveries: UnboundedReceiver<Exchange>) {
         while let Some(delivery) = deliveries.recv().await {
             self.fake.now.set(self.clock.now());
-            let event = sqs_event(&[&self.fake.envelope(delivery.request.body.as_bytes())]);
+            let event = sqs_event(&[&self.fake.envelope(delivery.request.body.as_bytes())], 1);
             let world = self.world();
             let handled: LocalBoxFuture<'_, SqsBatchResponse> =
-                Box::pin(processor::handle(&world, &self.fake, &event, self.clock.now() + TIME_OUT));
+                Box::pin(processor::handle(&world, &NoQueue, &event, self.clock.now() + TIME_OUT));
             let status = if handled.await.batch_item_failures.is_empty() { 200 } else { 503 };
             delivery.respond(stand_in::Answer::new(status, ""));
         }
@@ -223,10 +223,10 @@ impl RaceWorld {
             };
             let Some((due, message)) = next else { return };
             self.leap(due.duration_since(self.clock.now()).max(SignedDuration::ZERO));
-            let (event, world) = (sqs_event(&[&message.to_json()]), self.world());
+            let (event, world) = (sqs_event(&[&message.to_json()], 1), self.world());
             let endpoints = FakeEndpoints::default();
             let handled: LocalBoxFuture<'_, SqsBatchResponse> =
-                Box::pin(reminder::handle(&world, &endpoints, &event, self.clock.now() + TIME_OUT));
+                Box::pin(reminder::handle(&world, &endpoints, &NoQueue, &event, self.clock.now() + TIME_OUT));
             if !handled.await.batch_item_failures.is_empty() {
                 let again = self.clock.now() + SignedDuration::from_secs(180);
                 self.fake.state.borrow_mut().delayed.push((again, message));

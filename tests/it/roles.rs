@@ -17,6 +17,9 @@ const INDEX_QUERY: &str = "dynamodb:Query of an index";
 
 /// What a function reaches in shared crates but does not do, and why. Its role does not permit it.
 const NOT_DONE: &[(&str, &str, &str)] = &[
+    ("webhook", "sqs:ChangeMessageVisibility", NO_RECORDS),
+    ("schedule", "sqs:ChangeMessageVisibility", NO_RECORDS),
+    ("admin", "sqs:ChangeMessageVisibility", NO_RECORDS),
     ("processor", "dynamodb:DeleteItem", ENDPOINTS),
     ("processor", INDEX_QUERY, "only queries of the API, deliveries and the operator search"),
     ("reminder", "dynamodb:DeleteItem", ENDPOINTS),
@@ -38,6 +41,9 @@ const NOT_DONE: &[(&str, &str, &str)] = &[
     ("dispatcher", "scheduler:DeleteSchedule", "a schedule that comes too early or too late finds nothing to do"),
     ("dispatcher", "secretsmanager:GetSecretValue", "the secrets of endpoints are in the table"),
 ];
+
+/// Why a function puts no record off.
+const NO_RECORDS: &str = "it gets no records of a queue";
 
 /// Why a function deletes no row.
 const ENDPOINTS: &str = "only customers' endpoints are deleted, by the API";

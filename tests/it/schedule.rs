@@ -483,6 +483,16 @@ fn a_cancellation_by_an_agent_is_announced_to_the_host_as_the_invitees() {
     assert_eq!(world.count("SMS to the host: canceled by the invitee"), 1, "{:?}", world.effects());
 }
 
+/// Returns a world in which nobody knows yet whether Calendly has made a booking.
+pub(crate) fn requested_in_doubt(was_booked: bool) -> TestWorld {
+    let world = monday();
+    world.faults.at_call(5, Fault::NoAnswer { has_effect: was_booked });
+    world.faults.take_down(Call::FindBooking);
+    assert_eq!(code(&call(&world, "book", &demo())), "in_progress");
+    world.faults.clear_calls();
+    world
+}
+
 #[test]
 fn a_lost_answer_and_a_retry_are_one_booking_and_one_answer() {
     let world = monday();

@@ -569,7 +569,7 @@ fn a_message_that_may_have_been_sent_never_ends_as_failed() {
         settings.channels.insert("confirmation".to_owned(), vec![Channel::Sms]);
     });
     world.faults.providers_answer([no_answer()]);
-    world.faults.providers_answer([(); 20].map(|()| unreachable("x")));
+    world.faults.providers_answer([(); 100].map(|()| unreachable("x")));
     world.receive_webhook(&without_vai().created());
     world.wait_until("2026-11-25T00:00:00Z");
     world.assert_command("sms-confirmation of invitee-1: unknown (unknown)");

@@ -1,11 +1,14 @@
 //! The fake world with the functions at work in it: webhooks arrive, timers fire, records that fail are redelivered.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Deref;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use batch::RecordQueue;
 use domain::settings::{MessageFilter, Provider, Template};
 use domain::{
     Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, LoginKind,
@@ -17,7 +20,6 @@ use events::Stream;
 use fakes::{Call, Fake, Script, TIME_OUT};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use processor::DeadLetters;
 use reminder::Endpoints;
 use wire::due::Due;
 use wire::intake::{Envelope, Source};
@@ -26,6 +28,9 @@ use crate::payload::{NOTES, TOKEN, at};
 
 /// The queues' visibility time-out.
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(180);
+
+/// How often a queue delivers a message, as in the template.
+const MOST_RECEIVES: u32 = 480;
 
 /// A queue, and the function that takes its messages.
 #[derive(Clone, Copy)]
@@ -74,6 +79,10 @@ pub(crate) struct TestWorld {
     fake: Fake<Script>,
     /// Whether every message is delivered twice.
     pub(crate) delivers_twice: bool,
+    /// The wait of the record that was put off last.
+    put_off: Cell<Option<Duration>>,
+    /// When what a test has taken down works again.
+    outage_ends: Cell<Option<Timestamp>>,
 }
 
 impl Deref for TestWorld {
@@ -84,10 +93,29 @@ impl Deref for TestWorld {
     }
 }
 
-impl DeadLetters for TestWorld {
-    async fn send(&self, message: &str, _: &str, reason: &str) -> Result<(), PortError> {
+/// A queue for functions whose records are delivered again by the test itself.
+pub(crate) struct NoQueue;
+
+impl RecordQueue for NoQueue {
+    async fn put_off(&self, _: &str, _: Duration) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn bury(&self, _: &str, _: &str, reason: &str) -> Result<(), String> {
+        Err(format!("there is no dead-letter queue: {reason}"))
+    }
+}
+
+impl RecordQueue for TestWorld {
+    async fn put_off(&self, _: &str, wait: Duration) -> Result<(), String> {
+        self.put_off.set(Some(wait));
+        Ok(())
+    }
+
+    async fn bury(&self, message: &str, _: &str, reason: &str) -> Result<(), String> {
         let letter = (message.to_owned(), reason.to_owned());
-        Ok(self.call(Call::Bury, |state| state.dead_letters.push(letter)).await?)
+        let buried = self.call(Call::Bury, |state| state.dead_letters.push(letter)).await;
+        buried.map_err(|error| PortError::from(error).to_string())
     }
 }
 
@@ -103,7 +131,7 @@ impl TestWorld {
         let connection =
             Connection::new(ConnectionName::default(), at(now)).connected(LoginKind::PersonalToken, binding);
         fake.state.borrow_mut().connections.insert(ConnectionName::default(), connection);
-        Self { fake, delivers_twice: false }
+        Self { fake, delivers_twice: false, put_off: Cell::default(), outage_ends: Cell::default() }
     }
 
     /// Changes the connection's settings.
@@ -174,36 +202,46 @@ impl TestWorld {
         Some((due, message.to_json()))
     }
 
-    /// Delivers a message until it is processed, at most five times. Then it is a dead letter.
+    /// Delivers a message until it is processed, as often as the template says. Then it is a dead letter.
     fn deliver(&self, queue: Queue, body: &str) {
-        for _ in 0..5 {
-            if self.invoke(queue, &[body]) == Some(vec![]) {
+        for receives in 1..=MOST_RECEIVES {
+            if self.outage_ends.get().is_some_and(|end| self.now.get() >= end) {
+                self.outage_ends.set(None);
+                self.faults.restore();
+            }
+            if self.invocation(queue, &[body], receives).now_or_never() == Some(vec![]) {
                 return;
             }
-            self.now.set(self.now.get() + VISIBILITY);
+            let wait = self.put_off.take().and_then(|it| SignedDuration::try_from(it).ok());
+            self.now.set(self.now.get() + wait.unwrap_or(VISIBILITY));
         }
         self.state.borrow_mut().dead_letters.push((body.to_owned(), "maxReceiveCount".to_owned()));
     }
 
+    /// Ends what a test has taken down at an instant, also while a message is delivered again and again.
+    pub(crate) fn ends_outage_at(&self, end: &str) {
+        self.outage_ends.set(Some(at(end)));
+    }
+
     /// Delivers an e-mail's message to the reminder once. Returns whether it must come back.
     pub(crate) fn send_email(&self, endpoints: &FakeEndpoints, due: &Due) -> bool {
-        let (event, deadline) = (sqs_event(&[&due.to_json()]), self.now.get() + TIME_OUT);
-        let response = reminder::handle(&self.fake, endpoints, &event, deadline).now_or_never();
+        let (event, deadline) = (sqs_event(&[&due.to_json()], 1), self.now.get() + TIME_OUT);
+        let response = reminder::handle(&self.fake, endpoints, self, &event, deadline).now_or_never();
         !response.expect("it was not killed").batch_item_failures.is_empty()
     }
 
     /// Invokes a function with a batch. Returns the indexes of the records that must come back; `None` if it was
     /// killed.
     pub(crate) fn invoke(&self, queue: Queue, bodies: &[&str]) -> Option<Vec<usize>> {
-        self.invocation(queue, bodies).now_or_never()
+        self.invocation(queue, bodies, 1).now_or_never()
     }
 
-    async fn invocation(&self, queue: Queue, bodies: &[&str]) -> Vec<usize> {
-        let event = sqs_event(bodies);
+    async fn invocation(&self, queue: Queue, bodies: &[&str], receives: u32) -> Vec<usize> {
+        let event = sqs_event(bodies, receives);
         let deadline = self.now.get() + TIME_OUT;
         let response = match queue {
             Queue::Intake => processor::handle(&self.fake, self, &event, deadline).await,
-            Queue::Due => reminder::handle(&self.fake, &FakeEndpoints::default(), &event, deadline).await,
+            Queue::Due => reminder::handle(&self.fake, &FakeEndpoints::default(), self, &event, deadline).await,
         };
         response.batch_item_failures.iter().map(|it| it.item_identifier.parse().expect("an index")).collect()
     }
@@ -211,7 +249,7 @@ impl TestWorld {
     /// Runs two invocations at once, their calls interleaved by the seed. Then what failed is redelivered.
     pub(crate) fn invoke_two_at_once(&self, messages: [(Queue, &str); 2], seed: u64) {
         let bodies = messages.map(|(_, body)| [body]);
-        let invocations = messages.iter().zip(&bodies).map(|((queue, _), body)| self.invocation(*queue, body));
+        let invocations = messages.iter().zip(&bodies).map(|((queue, _), body)| self.invocation(*queue, body, 1));
         let failures = self.interleave(invocations.collect(), seed);
         for ((queue, body), _) in messages.into_iter().zip(failures).filter(|(_, failed)| !failed.is_empty()) {
             self.now.set(self.now.get() + VISIBILITY);
@@ -221,7 +259,7 @@ impl TestWorld {
 
     /// Invokes the processor with a batch, whose records' calls are interleaved.
     pub(crate) fn invoke_interleaved(&self, bodies: &[&str]) -> Vec<usize> {
-        self.interleave(vec![self.invocation(Queue::Intake, bodies)], 0).remove(0)
+        self.interleave(vec![self.invocation(Queue::Intake, bodies, 1)], 0).remove(0)
     }
 
     /// Runs futures at once, their calls interleaved by the seed. Returns their results, in the futures' order.
@@ -346,11 +384,13 @@ impl TestWorld {
 }
 
 /// Returns the event that Lambda makes of a batch. The records' ids are their indexes.
-pub(crate) fn sqs_event(bodies: &[&str]) -> SqsEvent {
+pub(crate) fn sqs_event(bodies: &[&str], receives: u32) -> SqsEvent {
     let mut event = SqsEvent::default();
     for (index, body) in bodies.iter().enumerate() {
         let mut record = SqsMessage::default();
         record.message_id = Some(index.to_string());
+        record.receipt_handle = Some(index.to_string());
+        record.attributes.insert("ApproximateReceiveCount".to_owned(), receives.to_string());
         record.body = Some((*body).to_owned());
         event.records.push(record);
     }

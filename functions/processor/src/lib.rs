@@ -1,58 +1,31 @@
 //! The processor: processes the records of the intake queue concurrently. Each record has its own outcome.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{ConnectionName, Feedback, Settings, Verdict, error_chain};
-use engine::{CallLimiter, Clock, EngineError, Invocation, PortError, ReceivedFact, Store, UnhandledEvent, World};
+use batch::{Failure, RecordQueue};
+use domain::{Feedback, Settings, Verdict};
+use engine::{CallLimiter, Clock, Invocation, ReceivedFact, Store, UnhandledEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
 use wire::calendly::{Webhook, mask_values, parse_creator, parse_webhook};
 use wire::intake::{Envelope, Source};
 use wire::receipts;
 
-/// The dead-letter queue, for records that can never be processed.
-#[expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound is wanted")]
-pub trait DeadLetters {
-    /// Puts a message of a tenant into the queue, with the reason as an attribute.
-    async fn send(&self, message: &str, tenant: &str, reason: &str) -> Result<(), PortError>;
-}
-
 /// Handles a batch. Returns the records that must be delivered again.
-pub async fn handle<W: World, D: DeadLetters>(
+pub async fn handle<W: World>(
     world: &W,
-    dead_letters: &D,
+    queue: &impl RecordQueue,
     event: &SqsEvent,
     deadline: Timestamp,
 ) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
-    batch::process_records(event, async |message: &str| {
-        let processed = match process_message(world, &limiter, message, deadline).await {
-            Err(Failure::Permanent(reason)) => send_to_dead_letters(world, dead_letters, message, &reason).await,
-            Err(Failure::Temporary(error)) => Err(error),
-            Ok(()) => Ok(()),
-        };
-        processed.map_err(|error| error_chain(&error))
+    batch::process_records(event, queue, async |message: &str| {
+        let processed = process_message(world, &limiter, message, deadline).await;
+        if let Err(Failure::Permanent(_)) = &processed {
+            telemetry::count(world.clock().now(), "Buried", &[]);
+        }
+        processed
     })
     .await
-}
-
-/// Why a record was not processed.
-enum Failure {
-    /// A later try may work.
-    Temporary(EngineError),
-    /// No later try will work, for this reason.
-    Permanent(String),
-}
-
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
-        if error.is_temporary() { Self::Temporary(error) } else { Self::Permanent(error_chain(&error)) }
-    }
-}
-
-impl From<PortError> for Failure {
-    fn from(error: PortError) -> Self {
-        EngineError::from(error).into()
-    }
 }
 
 async fn process_message<W: World>(
@@ -86,8 +59,7 @@ fn check_creator(settings: &Settings, body: &[u8]) -> Result<(), Failure> {
         return Ok(());
     }
     // Somebody may have connected just now: the settings at hand can be a minute old. So it comes again.
-    let problem = "the webhook's created_by is not a user who connected this connection";
-    Err(PortError::unavailable(problem).into())
+    Err(Failure::Unforeseen("the webhook's created_by is not a user who connected this connection".to_owned()))
 }
 
 async fn process_webhook<W: World>(invocation: Invocation<'_, W>, envelope: &Envelope) -> Result<(), Failure> {
@@ -142,18 +114,4 @@ async fn process_feedback<W: World>(invocation: Invocation<'_, W>, envelope: &En
         }
     }
     Ok(())
-}
-
-async fn send_to_dead_letters<W: World, D: DeadLetters>(
-    world: &W,
-    dead_letters: &D,
-    message: &str,
-    reason: &str,
-) -> Result<(), EngineError> {
-    tracing::error!(reason, "record put into the dead-letter queue");
-    telemetry::count(world.clock().now(), "Buried", &[]);
-    // What cannot be parsed belongs to nobody.
-    let connection = Envelope::parse(message).ok().map(|envelope| envelope.connection);
-    let tenant = connection.as_ref().map_or("unknown", ConnectionName::as_str);
-    Ok(dead_letters.send(message, tenant, reason).await?)
 }

@@ -4,7 +4,8 @@
 //! an e-mail arrives at least once, and twice when an answer was lost.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
-use domain::{CommandId, ConnectionName, Outcome, PlainEmail, error_chain};
+use batch::Failure;
+use domain::{CommandId, ConnectionName, Outcome, PlainEmail};
 use endpoints::{Delivery, Endpoint, EndpointId, EndpointSecrets, Status, TargetKind};
 use engine::{Clock, Email, Messaging, PortError, Store, World};
 use events::{EventType, Stream};
@@ -48,39 +49,49 @@ pub(crate) async fn send<W: World>(
     endpoint: &str,
     key: &CommandId,
     mail: &EndpointMail,
-) -> Result<(), String> {
-    let id = EndpointId::parse(endpoint).ok_or("a message names an endpoint that cannot exist")?;
-    let loaded = endpoints.load_endpoint(connection, &id).await.map_err(|error| error_chain(&error))?;
+) -> Result<(), Failure> {
+    let id = EndpointId::parse(endpoint);
+    let id = id.ok_or_else(|| Failure::Permanent("a message names an endpoint that cannot exist".to_owned()))?;
+    let loaded = endpoints.load_endpoint(connection, &id).await?;
     let Some(endpoint) = loaded.filter(|it| it.target == TargetKind::Email && gets(it.status, mail)) else {
         tracing::info!(connection = %connection, endpoint.id = %id, "e-mail dropped because its endpoint changed");
         return Ok(());
     };
-    let secrets = endpoints.open(connection, &endpoint).await.map_err(|error| error_chain(&error))?;
+    let secrets = endpoints.open(connection, &endpoint).await?;
     let (Report { subject, text }, link) = match mail {
         EndpointMail::Confirmation => {
             let Some(confirmed_by) = secrets.confirmation.filter(|it| it.until > world.clock().now()) else {
                 tracing::info!(connection = %connection, endpoint.id = %id, "confirmation dropped because it has ended");
                 return Ok(());
             };
-            let url = endpoints.public_url().ok_or("the public URL is not set, so there is no link to confirm with")?;
+            let problem = "the public URL is not set, so there is no link to confirm with";
+            let url = endpoints.public_url().ok_or_else(|| unforeseen(problem))?;
             (confirmation(&endpoint, connection), Some(confirmed_by.link(url)))
         }
-        EndpointMail::Test { event } => {
-            (report(&endpoint, event.name(), &sample(world, connection, &endpoint, *event, key)?), None)
-        }
+        EndpointMail::Test { event } => (
+            report(
+                &endpoint,
+                event.name(),
+                &sample(world, connection, &endpoint, *event, key).map_err(Failure::Permanent)?,
+            ),
+            None,
+        ),
         EndpointMail::Delivery { stream, number } => {
-            let stream = Stream::parse(stream).ok_or("a message names a stream that cannot exist")?;
+            let stream = Stream::parse(stream);
+            let stream =
+                stream.ok_or_else(|| Failure::Permanent("a message names a stream that cannot exist".to_owned()))?;
             let loaded = endpoints.load_delivery(connection, &id, &stream, *number).await;
             // The dispatcher hands an e-mail over right before it stores the delivery.
-            let delivery = loaded.map_err(|error| error_chain(&error))?.ok_or("the delivery is not stored yet")?;
+            let delivery = loaded?.ok_or_else(|| unforeseen("the delivery is not stored yet"))?;
             (report(&endpoint, &delivery.event_type, &delivery.body), None)
         }
     };
-    let settings = world.store().load_settings(connection).await.map_err(|error| error_chain(&error))?;
-    let email = PlainEmail::new(&settings, secrets.url.into(), subject, text)
-        .ok_or("the settings have no sender address, or neither Amazon SES nor Brevo among the providers of e-mail")?;
+    let settings = world.store().load_settings(connection).await?;
+    let email = PlainEmail::new(&settings, secrets.url.into(), subject, text).ok_or_else(|| {
+        unforeseen("the settings have no sender address, or neither Amazon SES nor Brevo among the providers of e-mail")
+    })?;
     let email = PlainEmail { link: link.map(Into::into), ..email };
-    let messaging = world.messaging().ok_or("this function sends no messages")?;
+    let messaging = world.messaging().ok_or_else(|| unforeseen("this function sends no messages"))?;
     match messaging.email().send_plain(connection, key, &email).await {
         Outcome::Done { .. } => {
             tracing::info!(connection = %connection, endpoint.id = %id, "e-mail of an endpoint sent");
@@ -90,8 +101,14 @@ pub(crate) async fn send<W: World>(
             tracing::error!(connection = %connection, endpoint.id = %id, detail, "e-mail of an endpoint refused");
             Ok(())
         }
-        Outcome::Unsent { detail, .. } | Outcome::Unknown { detail } => Err(detail),
+        Outcome::Unsent { detail, .. } => Err(Failure::Temporary(detail)),
+        // It may have been sent, so it is not repeated for days.
+        Outcome::Unknown { detail } => Err(Failure::Unforeseen(detail)),
     }
+}
+
+fn unforeseen(problem: &str) -> Failure {
+    Failure::Unforeseen(problem.to_owned())
 }
 
 /// Returns whether an endpoint in a status gets an e-mail. An address that is not confirmed gets the link only.

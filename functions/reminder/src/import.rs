@@ -2,6 +2,7 @@
 //! thing that it does is to send the next page. So it goes on after a crash, and a page that is imported twice changes
 //! nothing.
 
+use batch::Failure;
 use domain::{ConnectionName, Verdict, error_chain};
 use engine::{
     Calendly, Clock, Import, ImportStore, InviteePage, InviteeQuery, Invocation, PortError, TimerKind, Timers, World,
@@ -26,14 +27,14 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
 ///
 /// # Errors
 /// What went wrong. The message must be delivered again.
-pub(crate) async fn import<W>(invocation: Invocation<'_, W>, position: ImportPosition) -> Result<(), String>
+pub(crate) async fn import<W>(invocation: Invocation<'_, W>, position: ImportPosition) -> Result<(), Failure>
 where
     W: World<Store: ImportStore>,
 {
     let Invocation { world, connection, .. } = invocation;
     let now = world.clock().now();
     let is_later = |stored: Import| stored.started_at > position.started_at;
-    let stored = world.store().load_import(connection).await.map_err(|error| error_chain(&error))?;
+    let stored = world.store().load_import(connection).await?;
     if stored.is_some_and(is_later) {
         tracing::info!(%connection, "import ended: a later one has begun");
         return Ok(());
@@ -46,7 +47,7 @@ where
     let mut changed = position.changed;
     let invitees = u64::try_from(facts.len()).unwrap_or(u64::MAX);
     for fact in facts {
-        let progress = invocation.import_fact(fact).await.map_err(|error| error_chain(&error))?;
+        let progress = invocation.import_fact(fact).await?;
         changed += u64::from(progress.verdict == Verdict::New);
     }
     let done = ImportPosition {
@@ -59,10 +60,11 @@ where
     };
     let import = progress_of(&done, now, None);
     if !import.is_done {
-        send(world, connection, done, PACE).await.map_err(|error| error_chain(&error))?;
+        send(world, connection, done, PACE).await?;
     }
     tracing::info!(%connection, events = import.events, changed = import.changed, is_done = import.is_done, "page imported");
-    world.store().write_import(connection, &import).await.map_err(|error| error_chain(&error))
+    world.store().write_import(connection, &import).await?;
+    Ok(())
 }
 
 /// Tries the page again later, or ends the import.
@@ -71,7 +73,7 @@ async fn put_off<W>(
     connection: &ConnectionName,
     position: ImportPosition,
     error: &PortError,
-) -> Result<(), String>
+) -> Result<(), Failure>
 where
     W: World<Store: ImportStore>,
 {
@@ -84,10 +86,10 @@ where
     import.is_done = is_over;
     if !is_over {
         let wait = RETRY_AFTER.checked_mul(i32::try_from(tries).unwrap_or(i32::MAX)).unwrap_or(LONGEST_DELAY);
-        let sent = send(world, connection, position, wait.min(LONGEST_DELAY)).await;
-        sent.map_err(|error| error_chain(&error))?;
+        send(world, connection, position, wait.min(LONGEST_DELAY)).await?;
     }
-    world.store().write_import(connection, &import).await.map_err(|error| error_chain(&error))
+    world.store().write_import(connection, &import).await?;
+    Ok(())
 }
 
 fn progress_of(position: &ImportPosition, now: jiff::Timestamp, problem: Option<String>) -> Import {

@@ -8,7 +8,7 @@ mod replan;
 mod report;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::error_chain;
+use batch::{Failure, RecordQueue};
 use engine::{CallLimiter, Clock, EngineError, ImportStore, Invocation, SettingsStore, Store, World};
 use jiff::Timestamp;
 use runtime::telemetry;
@@ -22,22 +22,22 @@ use crate::replan::ReplanPage;
 pub async fn handle<W: World<Store: SettingsStore + ImportStore>>(
     world: &W,
     endpoints: &impl Endpoints,
+    queue: &impl RecordQueue,
     event: &SqsEvent,
     deadline: Timestamp,
 ) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
-    batch::process_records(event, async |message: &str| {
+    batch::process_records(event, queue, async |message: &str| {
         // Only our own timers write to this queue. A message that cannot be read ends in the dead-letter queue, with an
         // alarm.
-        match Due::parse(message)? {
+        match Due::parse(message).map_err(Failure::Permanent)? {
             Due::V1 { connection, booking, commands, settings } => {
                 tracing::info!(booking.id = %booking, due.commands = commands.len(), "timer fired");
                 if let Some(version) = settings {
-                    let required = world.store().require_settings(&connection, version).await;
-                    required.map_err(|error| error_chain(&error))?;
+                    world.store().require_settings(&connection, version).await?;
                 }
                 let invocation = Invocation { world, limiter: &limiter, connection: &connection, deadline };
-                resume(invocation, &booking).await.map_err(|error| error_chain(&error))
+                Ok(resume(invocation, &booking).await?)
             }
             Due::Replan { connection, version, started_at, bookings, after } => {
                 let after = after.as_deref();

@@ -1,6 +1,7 @@
 //! The reminder: handles the timers in the due queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use batch::SqsRecords;
 use deliveries::DeliveryStore;
 use domain::ConnectionName;
 use endpoints::{Delivery, Endpoint, EndpointId, EndpointSecrets};
@@ -63,9 +64,11 @@ async fn main() -> Result<(), Error> {
         sealing: Sealing::new(kms, config.secrets_key_arn),
         public_url: config.messaging.public_url.clone(),
     };
+    let (queue, dead_letters) = (world.queue(config.world.due_queue_url), world.queue(config.due_dlq_url));
+    let records = &SqsRecords { queue, dead_letters };
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = batch::deadline(event.context.deadline);
-        Ok::<SqsBatchResponse, Error>(reminder::handle(world, endpoints, &event.payload, deadline).await)
+        Ok::<SqsBatchResponse, Error>(reminder::handle(world, endpoints, records, &event.payload, deadline).await)
     }))
     .await
 }

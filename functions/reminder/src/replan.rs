@@ -1,7 +1,8 @@
 //! Plans the messages of booked meetings again, after a change of settings. Each message of the queue is one page of
 //! bookings: each booking gets a message of its own, and the last one is the next page. So it goes on after a crash.
 
-use domain::{ConnectionName, error_chain};
+use batch::Failure;
+use domain::ConnectionName;
 use engine::{BookingPage, Clock, PortError, Replan, SettingsStore, TimerKind, Timers, World};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -23,11 +24,12 @@ pub(crate) struct ReplanPage<'a> {
 ///
 /// # Errors
 /// What went wrong. The message must be delivered again; what was handed over twice changes nothing.
-pub(crate) async fn replan<W>(world: &W, page: ReplanPage<'_>) -> Result<(), String>
+pub(crate) async fn replan<W>(world: &W, page: ReplanPage<'_>) -> Result<(), Failure>
 where
     W: World<Store: SettingsStore>,
 {
-    hand_over(world, page).await.map_err(|error| error_chain(&error))
+    hand_over(world, page).await?;
+    Ok(())
 }
 
 async fn hand_over<W>(world: &W, page: ReplanPage<'_>) -> Result<(), PortError>

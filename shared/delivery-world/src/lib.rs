@@ -48,6 +48,11 @@ impl AwsDeliveries {
         })
     }
 
+    /// Returns the deliveries queue.
+    pub fn records(&self) -> &runtime::Queue {
+        self.queue.records()
+    }
+
     /// Returns the limits of the deliveries.
     pub fn limits(&self) -> deliveries::Limits {
         self.limits

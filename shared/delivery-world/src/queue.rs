@@ -40,6 +40,13 @@ impl AwsQueue {
     }
 }
 
+impl AwsQueue {
+    /// Returns the queue itself.
+    pub(crate) fn records(&self) -> &Queue {
+        &self.queue
+    }
+}
+
 impl DeliveryQueue for AwsQueue {
     async fn send(&self, messages: &[Delivery]) -> Result<(), PortError> {
         let messages = messages.iter().map(|message| (message.to_json(), message.group())).collect();

@@ -223,6 +223,9 @@ pub struct Command {
     /// The providers that could not or would not send it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<Provider>,
+    /// How often it was another provider's turn, because one did not answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turn: u32,
     /// The hash of the recipient's address. Receipts and replies refer to that address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<ContactKey>,
@@ -244,6 +247,21 @@ const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
+
+/// A message that is sent so long after its first try is not expected any more: quiet hours apply to it.
+const DELAYED_AFTER: SignedDuration = SignedDuration::from_mins(30);
+
+/// The tries by one provider that does not answer. Then the providers take turns.
+const TRIES_BEFORE_TURNS: u32 = 2;
+
+/// A provider that asks for a longer wait, in seconds, leaves its turn to another one.
+const LONGEST_PATIENCE: u32 = 120;
+
+/// The longest wait that a provider may ask for, in seconds: a day.
+const LONGEST_RETRY_AFTER: u32 = 86_400;
+
+/// How many tries in a row that fail for the same reason the history shows. Of later ones it shows the last.
+const MOST_SHOWN: usize = 6;
 
 /// The most replies to one message that are stored, so that they do not fill the row.
 const MOST_REPLIES: usize = 20;
@@ -268,6 +286,7 @@ impl Command {
             postponed: 0,
             parked: 0,
             passed_over: Vec::new(),
+            turn: 0,
             to: None,
             delivery: None,
             history: Vec::new(),
@@ -315,7 +334,11 @@ impl Command {
                 is_about_sms.then_some(reason)
             }
             State::Failed { reason } => Some(reason),
-            State::Done { .. } => (self.delivery == Some(Delivery::Failed)).then_some(Reason::Undelivered),
+            // With several tries, the receipt may be about one of them only.
+            State::Done { .. } => {
+                let is_in_doubt = self.attempts > 1 && self.was_unknown_before();
+                (self.delivery == Some(Delivery::Failed) && !is_in_doubt).then_some(Reason::Undelivered)
+            }
             State::Open
             | State::Waiting
             | State::Claimed { .. }
@@ -329,14 +352,19 @@ impl Command {
         Some((self.history.last()?.at, ended.filter(|reason| !is_unwanted(reason))?))
     }
 
+    /// Returns whether it has been tried for so long that it is no answer any more to what the person has just done.
+    pub fn is_delayed(&self, now: Timestamp) -> bool {
+        self.history.first().is_some_and(|first| now.duration_since(first.at) >= DELAYED_AFTER)
+    }
+
     /// Returns whether it is an SMS that an e-mail could replace.
     pub fn allows_email_fallback(&self) -> bool {
         self.action.by_email().is_some() && self.email_fallback().is_some()
     }
 
     /// Returns whether a command may be done after all, because the reason against it can end. It was withdrawn because
-    /// of settings, the host's no-show mark, an agent's cancellation that Calendly refused, or another try by the agent;
-    /// or it was skipped when it was planned, and its time has not come yet.
+    /// of settings, the host's no-show mark, an agent's cancellation that Calendly refused, or another try by the
+    /// agent; or it was skipped when it was planned, and its time has not come yet.
     pub(crate) fn may_be_reopened(&self, now: Timestamp) -> bool {
         use Reason::{
             CameAfterAll, CancelRequested, ConnectionDisabled, EventTypeIgnored, NoPhone, NoTemplate, NotVais,
@@ -395,6 +423,8 @@ impl Command {
         next: Option<Provider>,
         now: Timestamp,
     ) -> Self {
+        // A message that may have reached the person is not sent again by another provider.
+        let next = next.filter(|_| !self.was_unknown_before());
         let (reason, detail, next) = match (outcome, next) {
             (Outcome::Refused { reason, detail }, Some(next))
                 if matches!(reason, Reason::Misconfigured | Reason::ProviderRefused) =>
@@ -403,6 +433,14 @@ impl Command {
             }
             (Outcome::Unsent { reason: reason @ Reason::Misconfigured, detail, .. }, Some(next)) => {
                 (reason, detail, next)
+            }
+            // It may answer again soon. If not, the providers take turns, and one need not wait for another.
+            (Outcome::Unsent { reason, after_seconds, detail }, Some(next))
+                if self.attempts >= TRIES_BEFORE_TURNS || after_seconds.is_some_and(|it| it > LONGEST_PATIENCE) =>
+            {
+                self.turn += 1;
+                let detail = format!("{detail}; it is the turn of {}", next.title());
+                return self.settle(Outcome::Unsent { reason, after_seconds: None, detail }, now);
             }
             (outcome, _) => return self.settle(outcome, now),
         };
@@ -498,8 +536,10 @@ impl Command {
     pub fn settle(self, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
             Outcome::Done { provider_id } => self.with_state(State::Done { provider_id }, now, None, None),
+            // What refuses this try does not take an earlier one back that may have worked.
             Outcome::Refused { reason, detail } => {
-                self.with_state(State::Failed { reason }, now, Some(reason), Some(detail))
+                let state = if self.was_unknown_before() { State::Unknown } else { State::Failed { reason } };
+                self.with_state(state, now, Some(reason), Some(detail))
             }
             Outcome::Unsent { reason, after_seconds, detail } => self.retry_later(now, reason, after_seconds, detail),
             Outcome::Unknown { detail } => {
@@ -520,9 +560,8 @@ impl Command {
     /// Fails a command whose next retry would come after the start of its meeting, if an e-mail can still replace it.
     pub fn fail_if_too_late(self, leg: &Leg, now: Timestamp) -> Self {
         let start = leg.details.start;
-        let is_in_doubt = self.history.last().is_some_and(|note| note.reason == Some(Reason::Unknown));
         let is_too_late = self.state == State::Open && now < start && !self.is_due(start);
-        if is_too_late && !is_in_doubt && self.action.by_email().is_some() {
+        if is_too_late && !self.was_unknown_before() && self.action.by_email().is_some() {
             let reason = Reason::GaveUp;
             return self.with_state(State::Failed { reason }, now, Some(reason), None);
         }
@@ -588,10 +627,23 @@ impl Command {
             return self.with_state(state, now, Some(reason), Some(detail));
         };
         let backoff = self.jittered(backoff);
-        // A provider may ask for a longer wait: at most twice ours, or 15 minutes.
-        let wait = after_seconds.map_or(backoff, |wait| wait.clamp(backoff, backoff.saturating_mul(2).max(900)));
+        // A provider may ask for a longer wait.
+        let wait = after_seconds.map_or(backoff, |wait| wait.clamp(backoff, LONGEST_RETRY_AFTER.max(backoff)));
         self.not_before = Some(now + SignedDuration::from_secs(i64::from(wait)));
         self.state = State::Open;
+        self.shorten_history(reason);
         self.note(now, Change::RetryPlanned, Some(reason), Some(detail))
+    }
+
+    /// Removes the last try from the history if there were many in a row with the same reason.
+    fn shorten_history(&mut self, reason: Reason) {
+        let is_retry = |note: &Note| note.what == Change::RetryPlanned && note.reason == Some(reason);
+        let is_between = |note: &Note| matches!(note.what, Change::Claimed | Change::Waiting);
+        let run = self.history.iter().rev().take_while(|note| is_retry(note) || is_between(note)).count();
+        let start = self.history.len() - run;
+        let mut retries = self.history[start..].iter().enumerate().filter(|(_, note)| is_retry(note));
+        if let Some((index, _)) = retries.nth(MOST_SHOWN - 1) {
+            self.history.truncate(start + index);
+        }
     }
 }

@@ -25,7 +25,7 @@ use crate::time;
 /// commands that exist. It is used only to see whether an e-mail must replace an SMS.
 pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
     let Some((leg, actions)) = planned_actions(booking, settings) else { return Vec::new() };
-    let context = Context { booking, leg: &leg, passed_over: &[], settings, now };
+    let context = Context { booking, leg: &leg, passed_over: &[], turn: 0, settings, now };
     let mut commands: Vec<_> = actions.into_iter().map(|(action, at)| plan_command(&context, action, at)).collect();
     if settings.email_instead_of_sms {
         let fallbacks: Vec<_> =
@@ -42,7 +42,7 @@ pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Set
 /// Returns the command for an action with its planned time; `None` is now.
 fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) -> Command {
     let Context { booking, leg, settings, now, .. } = *context;
-    let hour = at.map(|at| action.time_outside_quiet_hours(leg, at, settings, now));
+    let hour = at.map(|at| action.time_outside_quiet_hours(leg, at, false, settings, now));
     let skip = match (at, &hour) {
         _ if action == CalendlyAction::FetchMissingHalf.into() => None,
         _ if !settings.acts_on(leg) => settings.reason_to_ignore(leg),
@@ -239,7 +239,7 @@ pub(crate) fn plan_crm(booking: &Booking, settings: &Settings, now: Timestamp) -
     let Some(crm) = &settings.crm else { return Vec::new() };
     let mut planned: Vec<(CrmAction, &Leg, Timestamp)> = Vec::new();
     let Some(current) = booking.current_leg() else { return Vec::new() };
-    let context = Context { booking, leg: current, passed_over: &[], settings, now };
+    let context = Context { booking, leg: current, passed_over: &[], turn: 0, settings, now };
     let status = meeting_status(&context);
     if let Some((leg, status, changed_at)) = status {
         let is_wanted = crm.contacts && (crm.cancellations || status != MeetingStatus::Canceled);

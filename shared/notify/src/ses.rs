@@ -119,7 +119,10 @@ fn from_error(error: &SdkError<SendEmailError, HttpResponse>) -> Outcome {
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             Outcome::Unknown { detail: "no answer in time".to_owned() }
         }
-        SdkError::ServiceError(answer) => from_code(answer.err().code(), answer.raw().status().as_u16()),
+        SdkError::ServiceError(answer) => {
+            let after_seconds = answer.raw().headers().get("retry-after").and_then(|it| it.parse().ok());
+            from_code(answer.err().code(), answer.raw().status().as_u16(), after_seconds)
+        }
         _ => Outcome::Unknown { detail: "the connection broke".to_owned() },
     }
 }
@@ -143,7 +146,7 @@ fn is_connect_failure(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Returns the outcome of an error, by its name, or by the status when the name is unknown.
-fn from_code(code: Option<&str>, status: u16) -> Outcome {
+fn from_code(code: Option<&str>, status: u16, after_seconds: Option<u32>) -> Outcome {
     let code = code.filter(|it| it.bytes().all(|it| it.is_ascii_alphanumeric()));
     let suffix = code.map(|it| format!(", code {it}")).unwrap_or_default();
     let detail = format!("Amazon SES answered HTTP {status}{suffix}");
@@ -158,11 +161,11 @@ fn from_code(code: Option<&str>, status: u16) -> Outcome {
         | "NotFoundException"
         | "AccessDeniedException" => outcome::misconfigured(detail),
         "TooManyRequestsException" | "LimitExceededException" | "ThrottlingException" | "Throttling" => {
-            Outcome::Unsent { reason: Reason::RateLimited, after_seconds: None, detail }
+            Outcome::Unsent { reason: Reason::RateLimited, after_seconds, detail }
         }
         _ => outcome::from_status(
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            None,
+            after_seconds,
             detail,
         ),
     }

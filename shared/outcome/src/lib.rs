@@ -43,6 +43,11 @@ pub fn from_status(status: StatusCode, after_seconds: Option<u32>, detail: Strin
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => misconfigured(detail),
         // The client follows no redirects, so a redirect means a wrong base URL.
         status if status.is_redirection() => Outcome::Refused { reason: Reason::Misconfigured, detail },
+        // A server that names a time for the next try has not taken this one (RFC 9110, 15.6.4 and 10.2.3). Without
+        // it, a proxy may have lost the answer of a server that has.
+        StatusCode::SERVICE_UNAVAILABLE if after_seconds.is_some() => {
+            Outcome::Unsent { reason: Reason::Unreachable, after_seconds, detail }
+        }
         StatusCode::REQUEST_TIMEOUT => Outcome::Unknown { detail },
         status if status.is_client_error() => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         _ => Outcome::Unknown { detail },

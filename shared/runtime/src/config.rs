@@ -295,6 +295,8 @@ pub struct ReminderConfig {
     pub messaging: MessagingConfig,
     /// `SECRETS_KEY_ARN`: the key of KMS that encrypts the addresses of endpoints.
     pub secrets_key_arn: String,
+    /// `DUE_DLQ_URL`.
+    pub due_dlq_url: String,
 }
 
 impl ReminderConfig {
@@ -307,6 +309,7 @@ impl ReminderConfig {
             world: WorldConfig::read(&mut env),
             messaging: MessagingConfig::read(&mut env),
             secrets_key_arn: env.required("SECRETS_KEY_ARN"),
+            due_dlq_url: env.required("DUE_DLQ_URL"),
         };
         env.stage();
         env.finish(config)
@@ -320,6 +323,8 @@ pub struct ProcessorConfig {
     pub world: WorldConfig,
     /// What it needs to send messages.
     pub messaging: MessagingConfig,
+    /// `INTAKE_QUEUE_URL`: where its records come from.
+    pub intake_queue_url: String,
     /// `INTAKE_DLQ_URL`.
     pub intake_dlq_url: String,
 }
@@ -333,6 +338,7 @@ impl ProcessorConfig {
         let config = Self {
             world: WorldConfig::read(&mut env),
             messaging: MessagingConfig::read(&mut env),
+            intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             intake_dlq_url: env.required("INTAKE_DLQ_URL"),
         };
         env.stage();
@@ -429,6 +435,8 @@ impl DeliveriesConfig {
 pub struct DispatcherConfig {
     /// What it needs to deliver events.
     pub deliveries: DeliveriesConfig,
+    /// `DELIVERIES_DLQ_URL`.
+    pub deliveries_dlq_url: String,
 }
 
 impl DispatcherConfig {
@@ -437,7 +445,8 @@ impl DispatcherConfig {
     /// # Errors
     /// Everything that is wrong with the environment.
     pub fn read(mut env: Environment) -> Result<Self, ConfigError> {
-        let config = Self { deliveries: DeliveriesConfig::read(&mut env) };
+        let deliveries = DeliveriesConfig::read(&mut env);
+        let config = Self { deliveries, deliveries_dlq_url: env.required("DELIVERIES_DLQ_URL") };
         env.stage();
         env.finish(config)
     }
@@ -505,7 +514,7 @@ mod tests {
         let env = Environment::from(|name| match name {
             "VAI_API_URL" => Some("http://example.com".to_owned()),
             "CALENDLY_API_URL" => Some("http://127.0.0.1:4570/calendly/".to_owned()),
-            name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") => None,
+            name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") && !name.ends_with("DLQ_URL") => None,
             "LOG_LEVEL" | "STAGE" => None,
             _ => Some("x".to_owned()),
         });
@@ -518,7 +527,7 @@ mod tests {
         let given = |name: &str| match name {
             "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
             "SES_API_URL" => Some("http://127.0.0.1:4570/ses/".to_owned()),
-            name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") => None,
+            name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") && !name.ends_with("DLQ_URL") => None,
             "LOG_LEVEL" | "STAGE" => None,
             _ => Some("x".to_owned()),
         };

@@ -42,6 +42,12 @@ impl Queue {
         Self { client, url: url.into() }
     }
 
+    /// Makes another queue, with the same client.
+    #[must_use]
+    pub fn with_url(&self, url: impl Into<String>) -> Self {
+        Self::new(self.client.clone(), url)
+    }
+
     /// Opens the connection, so that the first message doesn't wait for a TLS handshake. A failure is only logged.
     pub async fn warm(&self) {
         let answer = self
@@ -78,6 +84,17 @@ impl Queue {
         let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
         let value = value.map_err(|error| QueueError(error.to_string()))?;
         send(self.message(body, tenant, Duration::ZERO).message_attributes(name, value)).await
+    }
+
+    /// Delivers a received message again after a wait, at most 12 hours after it was received.
+    ///
+    /// # Errors
+    /// SQS did not accept it within the client's time-outs.
+    pub async fn put_off(&self, receipt_handle: &str, wait: Duration) -> Result<(), QueueError> {
+        let seconds = i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
+        let call = self.client.change_message_visibility().queue_url(&self.url);
+        let answer = call.receipt_handle(receipt_handle).visibility_timeout(seconds).send().await;
+        answer.map(drop).map_err(|error| QueueError(domain::error_chain(&error)))
     }
 
     /// Sends messages, each with its tenant as for [`Queue::send`], ten in a call. Ten may have 1 MiB together.

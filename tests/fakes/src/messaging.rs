@@ -44,6 +44,9 @@ impl<P: FaultPolicy> Sms for Fake<P> {
                 content.zone
             )
         };
+        if let Some(down) = self.state.borrow().providers_down.get(&order.provider) {
+            return down.clone();
+        }
         self.call_provider(Call::SendSms, key, text).await
     }
 }
@@ -63,6 +66,9 @@ impl<P: FaultPolicy> Email for Fake<P> {
                 content.zone
             )
         };
+        if let Some(down) = self.state.borrow().providers_down.get(&order.provider) {
+            return down.clone();
+        }
         self.call_provider(Call::SendEmail, key, text).await
     }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::scheduling::Form;
 use domain::scheduling::budget::Bucket;
+use domain::settings::Provider;
 use domain::{
     Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, CrmContact, Decision, EventLog,
-    Fact, FactId, FactRecord, InviteeUri, Metadata, PublishCall, Settings, Token,
+    Fact, FactId, FactRecord, InviteeUri, Metadata, Outcome, PublishCall, Settings, Token,
 };
 use engine::{BookingRecord, CommitError, Contact, Import, Replan, SettingsVersion, StoredFact, UnhandledEvent};
 use events::Event;
@@ -74,6 +75,8 @@ pub struct State {
     pub delayed: Vec<(Timestamp, Due)>,
     /// The dead-letter queue: each message with its reason.
     pub dead_letters: Vec<(String, String)>,
+    /// The providers that do not work, and what they answer.
+    pub providers_down: BTreeMap<Provider, Outcome>,
     /// Calendly.
     pub calendly: CalendlyState,
     /// Numbers that can't be texted.

@@ -124,6 +124,7 @@ impl Action {
     }
 
     /// Returns the time for an action that is planned for `at`: another time if `at` is in the recipient's quiet hours.
+    /// An answer to what the person has just done is not moved, unless it `is_delayed`.
     ///
     /// # Errors
     /// No useful time is left.
@@ -131,11 +132,12 @@ impl Action {
         &self,
         leg: &Leg,
         at: Timestamp,
+        is_delayed: bool,
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Timestamp, Reason> {
         match self {
-            Self::Message(action) => time_outside_quiet_hours(leg, action, at, settings, now),
+            Self::Message(action) => time_outside_quiet_hours(leg, action, at, is_delayed, settings, now),
             Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) | Self::Crm(_) => Ok(at),
         }
     }

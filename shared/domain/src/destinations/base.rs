@@ -27,19 +27,21 @@ pub enum DeliveryGuarantee {
 pub struct RetrySchedule {
     /// The waits before the second and each later try, in seconds.
     pub waits: &'static [u32],
-    /// Whether the last wait is repeated until the action is no longer wanted. Otherwise the action fails after the
-    /// last try.
-    pub repeats_last: bool,
+    /// How often the last wait is repeated. Then the action fails. `None`: until it is no longer wanted.
+    pub repeats: Option<u32>,
 }
 
 impl RetrySchedule {
-    /// Seven tries within about 17 hours, or 21 with the most jitter.
-    pub const STANDARD: Self = Self { waits: &[30, 120, 600, 3_600, 14_400, 43_200], repeats_last: false };
+    /// Tries for 26 hours at least, with the least jitter, so that an outage of a day leaves nothing undone. The last
+    /// ones are an hour apart: after an outage nobody waits longer.
+    pub const STANDARD: Self = Self { waits: &[30, 120, 600, 1_800, 3_600], repeats: Some(31) };
 
     /// Returns the wait after a number of tries, in seconds; `None` after the last try.
     pub fn wait_after(&self, tries: u32) -> Option<u32> {
         let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
-        self.waits.get(index).or(self.waits.last().filter(|_| self.repeats_last)).copied()
+        let repeats = self.repeats.map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(usize::MAX));
+        let is_over = index >= self.waits.len().saturating_add(repeats);
+        self.waits.get(index).or(self.waits.last()).copied().filter(|_| !is_over)
     }
 }
 
@@ -52,6 +54,8 @@ pub struct Context<'a> {
     pub leg: &'a Leg,
     /// The providers that could not or would not send the message. They are not tried again.
     pub passed_over: &'a [Provider],
+    /// How often it was another provider's turn, because one did not answer.
+    pub turn: u32,
     /// The connection's settings.
     pub settings: &'a Settings,
     /// The time now.

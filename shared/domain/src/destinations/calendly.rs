@@ -65,7 +65,7 @@ impl Destination for CalendlyAction {
         match self {
             Self::FetchMissingHalf => RetrySchedule::STANDARD,
             // With jitter, up to 54 minutes.
-            Self::CancelEvent => RetrySchedule { waits: &[30, 120, 600, 1_800, 2_700], repeats_last: true },
+            Self::CancelEvent => RetrySchedule { waits: &[30, 120, 600, 1_800, 2_700], repeats: None },
         }
     }
 

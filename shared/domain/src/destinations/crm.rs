@@ -211,7 +211,7 @@ impl Destination for CrmAction {
     /// Returns the schedule: nine tries within about two days. The first wait is short, since another booking of the
     /// same person may be written at the same time.
     fn retry_schedule(&self) -> RetrySchedule {
-        RetrySchedule { waits: &[5, 30, 120, 600, 3_600, 14_400, 43_200, 86_400], repeats_last: false }
+        RetrySchedule { waits: &[5, 30, 120, 600, 3_600, 14_400], repeats: Some(11) }
     }
 
     fn check(&self, context: &Context<'_>) -> Result<(), Reason> {

@@ -87,7 +87,7 @@ impl Destination for PublishAction {
 
     /// Returns the schedule: eight tries within about a day.
     fn retry_schedule(&self) -> RetrySchedule {
-        RetrySchedule { waits: &[30, 120, 600, 3_600, 14_400, 28_800, 43_200], repeats_last: false }
+        RetrySchedule { waits: &[30, 120, 600, 1_800, 3_600], repeats: Some(48) }
     }
 
     fn check(&self, context: &Context<'_>) -> Result<(), Reason> {

@@ -289,7 +289,7 @@ impl<W: World> Run<'_, W> {
     /// that became known late, or changed settings. `None` if it may be performed now.
     fn leave_quiet_hours(&self, command: &Command, now: Timestamp) -> Option<Command> {
         let leg = self.snapshot.booking.leg(&command.leg)?;
-        match command.action.time_outside_quiet_hours(leg, now, self.settings, now) {
+        match command.action.time_outside_quiet_hours(leg, now, command.is_delayed(now), self.settings, now) {
             Ok(time) if time <= now + CLOCK_SKEW => None,
             Ok(time) => Some(command.clone().postpone_to(time, now)),
             Err(reason) => Some(command.clone().skip(reason, now)),
@@ -302,7 +302,8 @@ impl<W: World> Run<'_, W> {
             booking.to_mut().apply_fact(fact);
         }
         let leg = booking.leg_for_command(&command.leg).ok_or(Reason::NotFound)?;
-        let (passed_over, settings) = (&command.passed_over, self.settings);
-        command.action.compose(&Context { booking: &booking, leg: &leg, passed_over, settings, now })
+        let Command { passed_over, turn, .. } = command;
+        let context = Context { booking: &booking, leg: &leg, passed_over, turn: *turn, settings: self.settings, now };
+        command.action.compose(&context)
     }
 }

@@ -99,22 +99,25 @@ fn language_of(context: &Context<'_>, action: &MessageAction) -> Language {
     }
 }
 
-/// Returns the first provider that can send a message, and the next one.
+/// Returns the provider that can send a message and whose turn it is, and the next one.
 fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language) -> Result<Sender, Reason> {
-    let Context { settings, passed_over, .. } = context;
+    let Context { settings, passed_over, turn, .. } = context;
     let message = action.message();
     let channel = match action {
         MessageAction::Sms(_) | MessageAction::SmsHost(..) => Channel::Sms,
         MessageAction::Email(_) | MessageAction::EmailHost(..) => Channel::Email,
     };
     let occasion = context.occasion(message);
-    let mut able = settings.providers_of(message, channel).iter().copied().filter_map(|provider| {
+    let able = settings.providers_of(message, channel).iter().copied().filter_map(|provider| {
         let template = settings.template_of(occasion, provider, language).map(|it| it.id.clone());
         let can = !passed_over.contains(&provider) && (template.is_some() || !provider.has_templates());
         can.then_some((provider, template))
     });
-    let (provider, template) = able.next().ok_or(Reason::NoTemplate)?;
-    Ok(Sender { provider, template, next: able.next().map(|(next, _)| next) })
+    let able: Vec<_> = able.collect();
+    let at = |turn: u32| able.get(usize::try_from(turn).unwrap_or(0) % able.len().max(1));
+    let (provider, template) = at(*turn).cloned().ok_or(Reason::NoTemplate)?;
+    let next = at(turn.saturating_add(1)).map(|(next, _)| *next).filter(|next| *next != provider);
+    Ok(Sender { provider, template, next })
 }
 
 fn compose_sms(

@@ -98,7 +98,8 @@ fn recipient_zone(leg: &Leg, settings: &Settings) -> TimeZone {
     TimeZone::get(zone).unwrap_or(TimeZone::UTC)
 }
 
-/// Returns the time for a message that is planned for `at`: another time if `at` is in the recipient's quiet hours.
+/// Returns the time for a message that is planned for `at`: another time if `at` is in the recipient's quiet hours. An
+/// answer to what the person has just done is not moved, unless it `is_delayed`.
 ///
 /// # Errors
 /// No useful time is left.
@@ -106,15 +107,16 @@ pub(crate) fn time_outside_quiet_hours(
     leg: &Leg,
     action: &MessageAction,
     at: Timestamp,
+    is_delayed: bool,
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Timestamp, Reason> {
     let MessageAction::Sms(message) = action else { return Ok(at) };
-    if !message.is_timed() || settings.quiet_hours.are_off() {
+    if !message.is_timed() && !is_delayed || settings.quiet_hours.are_off() {
         return Ok(at);
     }
     let leeway = match message {
-        Message::FollowUp { .. } | Message::NoShow => Leeway::Later,
+        Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked => Leeway::Later,
         _ => Leeway::EarlierOrUntil(time::minutes_before(leg.details.start, settings.quiet_hours.useful_minutes)),
     };
     let tz = recipient_zone(leg, settings);
