@@ -36,9 +36,9 @@ pub enum Action {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Order {
     /// Send a message.
-    Message(MessageOrder),
+    Message(Box<MessageOrder>),
     /// Call VAI's backend.
-    Vai(VaiCall),
+    Vai(Box<VaiCall>),
     /// Call Calendly.
     Calendly(CalendlyCall),
     /// Tell the deliveries queue.
@@ -66,8 +66,8 @@ impl Action {
     /// The reason why it cannot be done or should no longer be done.
     pub fn compose(&self, context: &Context<'_>) -> Result<Order, Reason> {
         match self {
-            Self::Message(action) => compose(context, action).map(Order::Message),
-            Self::Vai(action) => action.compose(context).map(Order::Vai),
+            Self::Message(action) => compose(context, action).map(|order| Order::Message(Box::new(order))),
+            Self::Vai(action) => action.compose(context).map(|call| Order::Vai(Box::new(call))),
             Self::Calendly(action) => action.compose(context).map(Order::Calendly),
             Self::Publish(action) => action.compose(context).map(Order::Publish),
             Self::Crm(action) => action.compose(context).map(Order::Crm),

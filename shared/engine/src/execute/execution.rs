@@ -95,8 +95,8 @@ pub(crate) async fn execute<W: World>(
 
 /// A composed command with everything that its call needs.
 enum Prepared<'a, M> {
-    Message(&'a M, AddressedMessage),
-    Vai(&'a M, VaiCall),
+    Message(&'a M, Box<AddressedMessage>),
+    Vai(&'a M, Box<VaiCall>),
     Calendly(CalendlyCall),
     CrmEvent(&'a M, CrmEventOrder),
     Consent(&'a M, ConsentOrder),
@@ -219,8 +219,8 @@ impl<W: World> Run<'_, W> {
         let prepared = match (order, self.world().messaging()) {
             (Order::Calendly(call), _) => Prepared::Calendly(call),
             (Order::Vai(call), Some(messaging)) => Prepared::Vai(messaging, call),
-            (Order::Message(order), Some(messaging)) => match self.address_message(messaging, command, order).await {
-                Ok(message) => Prepared::Message(messaging, message),
+            (Order::Message(order), Some(messaging)) => match self.address_message(messaging, command, *order).await {
+                Ok(message) => Prepared::Message(messaging, Box::new(message)),
                 Err(NotSent::Skip(reason)) => {
                     return self.replace_command(command, command.clone().skip(reason, self.now())).await;
                 }
