@@ -79,7 +79,7 @@ const FIRST_WAIT: u64 = 180;
 const LONGEST_WAIT: u64 = 900;
 
 /// Returns how long a record waits that was received a number of times, in seconds.
-fn wait_after(receives: u64) -> u64 {
+pub fn wait_after(receives: u64) -> u64 {
     let doublings = receives.saturating_sub(1).min(3);
     (FIRST_WAIT << doublings).min(LONGEST_WAIT)
 }

@@ -73,7 +73,8 @@ impl Dice {
         self.ambiguous.borrow().get(command).copied().unwrap_or(0)
     }
 
-    fn count_ambiguous(&self, command: Option<&CommandId>) {
+    /// Counts that it became unknowable whether a command was performed.
+    pub fn count_ambiguous(&self, command: Option<&CommandId>) {
         if let Some(command) = command {
             *self.ambiguous.borrow_mut().entry(command.clone()).or_default() += 1;
         }

@@ -6,6 +6,7 @@
 //! Deterministic: a seed and a number play the same booking again. Nothing sleeps, and no JSON is read.
 
 mod odds;
+mod outage;
 mod play;
 mod table;
 mod truth;

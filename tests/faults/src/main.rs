@@ -48,6 +48,7 @@ fn main() -> ExitCode {
     println!();
     for (name, value) in [
         ("bookings", table.bookings),
+        ("  with an outage of hours", table.outages),
         ("events at Calendly", table.facts),
         ("webhooks delivered", table.deliveries),
         ("invocations", table.invocations),

@@ -11,6 +11,8 @@ pub struct Odds {
     pub timer_late: u32,
     /// A timer fires twice.
     pub timer_twice: u32,
+    /// A service outside does not work for hours during a booking.
+    pub outage: u32,
     /// Calls of ports. With these odds about one in a hundred invocations is killed.
     pub calls: fakes::Odds,
 }
@@ -22,6 +24,7 @@ impl Default for Odds {
             duplicated: 2_000,
             timer_late: 500,
             timer_twice: 300,
+            outage: 1_000,
             calls: fakes::Odds { killed: 15, fails: 10, provider_down: 300, provider_silent: 50 },
         }
     }

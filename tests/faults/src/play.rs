@@ -1,5 +1,6 @@
 //! One booking, played to its end and judged.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::LazyLock;
@@ -17,14 +18,12 @@ use jiff::{SignedDuration, Timestamp};
 use wire::due::Due;
 
 use crate::odds::Odds;
+use crate::outage::Outage;
 use crate::table::Table;
 use crate::truth::{Expected, KNOWN_WITHIN, Truth};
 
-/// The queues' visibility time-out.
-const VISIBILITY: SignedDuration = SignedDuration::from_secs(180);
-
-/// How often a message is delivered before it is a dead letter.
-const MOST_DELIVERIES: u32 = 5;
+/// How often a message is delivered before it is a dead letter, as in the template.
+const MOST_DELIVERIES: u32 = 480;
 
 /// The settings of the simulation: everything on, a template for everything. What is expected follows from the clock
 /// alone and goes by SMS alone: there are no quiet hours and no e-mails instead.
@@ -73,7 +72,7 @@ pub fn simulate(bookings: u64, seed: u64, odds: &Odds, threads: u64) -> Table {
 /// Plays one booking.
 pub fn play(number: u64, seed: u64, odds: &Odds) -> Table {
     let mut random = Random::new(seed, number);
-    let truth = Truth::new(number, &mut random);
+    let truth = Truth::new(number, odds.outage, &mut random);
     let mut play = Play::to_its_end(number, &truth, random, odds);
     play.judge(number);
     play.table
@@ -82,7 +81,7 @@ pub fn play(number: u64, seed: u64, odds: &Odds) -> Table {
 /// Returns what happened to one booking, line by line.
 pub fn explain(number: u64, seed: u64, odds: &Odds) -> Vec<String> {
     let mut random = Random::new(seed, number);
-    let truth = Truth::new(number, &mut random);
+    let truth = Truth::new(number, odds.outage, &mut random);
     let mut play = Play::to_its_end(number, &truth, random, odds);
     let mut lines: Vec<(Timestamp, String)> = Vec::new();
     for fact in truth.facts() {
@@ -112,12 +111,23 @@ pub fn explain(number: u64, seed: u64, odds: &Odds) -> Vec<String> {
 struct Simulation<'a> {
     dice: Dice,
     truth: &'a Truth,
+    outage: Option<Outage>,
+    /// The time of the invocation.
+    now: Cell<Timestamp>,
 }
 
 impl FaultPolicy for Simulation<'_> {
     const DESCRIBES_EFFECTS: bool = Dice::DESCRIBES_EFFECTS;
 
     fn fault(&self, number: usize, call: Call, command: Option<&CommandId>) -> Option<Fault> {
+        let down = self.outage.and_then(|outage| outage.fault(call, self.now.get()));
+        if let Some(fault) = down {
+            // An outcome that could not be written is as unknown as one that was not answered.
+            if matches!(fault, Fault::NoAnswer { .. }) || call == Call::Settle {
+                self.dice.count_ambiguous(command);
+            }
+            return Some(fault);
+        }
         self.dice.fault(number, call, command)
     }
 
@@ -159,7 +169,8 @@ struct Play<'a> {
 impl<'a> Play<'a> {
     fn to_its_end(number: u64, truth: &'a Truth, random: Random, odds: &'a Odds) -> Self {
         let begin = truth.meetings[0].booked_at;
-        let simulation = Simulation { dice: Dice::new(odds.calls, random), truth };
+        let simulation =
+            Simulation { dice: Dice::new(odds.calls, random), truth, outage: truth.outage, now: Cell::new(begin) };
         let settings = Settings { publishes: publishes(number), ..SETTINGS.clone() };
         let mut play = Self {
             world: Fake::new(begin, settings, simulation),
@@ -168,7 +179,7 @@ impl<'a> Play<'a> {
             messages: Vec::new(),
             queue: BinaryHeap::new(),
             sequence: 0,
-            table: Table { bookings: 1, ..Table::default() },
+            table: Table { bookings: 1, outages: u64::from(truth.outage.is_some()), ..Table::default() },
         };
         if let Some(token) = &truth.token {
             let booking = BookingId::from_token(&ConnectionName::default(), token);
@@ -228,7 +239,9 @@ impl<'a> Play<'a> {
                 continue;
             }
             if deliveries + 1 < MOST_DELIVERIES {
-                self.enqueue(self.world.now.get() + VISIBILITY, message, deliveries + 1);
+                let wait = batch::wait_after(u64::from(deliveries) + 1);
+                let wait = SignedDuration::from_secs(i64::try_from(wait).unwrap_or(i64::MAX));
+                self.enqueue(self.world.now.get() + wait, message, deliveries + 1);
             } else {
                 self.table.dead += 1;
             }
@@ -278,6 +291,7 @@ impl<'a> Play<'a> {
         self.table.invocations += 1;
         let world = &self.world;
         world.faults.dice.begin_invocation();
+        world.faults.now.set(world.now.get());
         let (connection, limiter) = (ConnectionName::default(), CallLimiter::default());
         let deadline = world.now.get() + TIME_OUT;
         let invocation = Invocation { world, limiter: &limiter, connection: &connection, deadline };

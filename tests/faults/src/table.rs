@@ -5,6 +5,8 @@
 pub struct Table {
     /// Bookings played.
     pub bookings: u64,
+    /// Bookings during which a service outside did not work for hours.
+    pub outages: u64,
     /// Facts at Calendly.
     pub facts: u64,
     /// Webhooks that arrived, with repetitions.
@@ -31,8 +33,7 @@ pub struct Table {
     pub shown_unknown: u64,
     /// Commands whose outcome became unknown and stayed so. Must equal `shown_unknown`.
     pub left_ambiguous: u64,
-    /// Records that failed five times and went to the dead-letter queue, with its alarm. What was lost with them
-    /// would be counted as missed.
+    /// Records that went to the dead-letter queue. Must be 0.
     pub dead: u64,
     /// Commands that were neither done nor given up in the end. Must be 0.
     pub open: u64,
@@ -51,13 +52,14 @@ pub struct Table {
 impl Table {
     /// Returns whether every promise was kept.
     pub fn holds(&self) -> bool {
-        let broken = self.missed + self.undeclared + self.wrong + self.open;
+        let broken = self.missed + self.undeclared + self.wrong + self.open + self.dead;
         broken + self.lost + self.untold + self.misnumbered == 0 && self.shown_unknown == self.left_ambiguous
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
         for (total, part) in [
             (&mut self.bookings, other.bookings),
+            (&mut self.outages, other.outages),
             (&mut self.facts, other.facts),
             (&mut self.deliveries, other.deliveries),
             (&mut self.invocations, other.invocations),

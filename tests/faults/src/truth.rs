@@ -11,6 +11,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::outage::Outage;
+
 /// Zones whose clocks change during the weeks that are played, and some whose don't.
 const ZONES: [&str; 6] = [
     "Europe/Bucharest",
@@ -42,6 +44,8 @@ pub(crate) struct Truth {
     no_show: Option<Timestamp>,
     pub(crate) token: Option<Token>,
     zone: &'static str,
+    /// What does not work for hours, if so.
+    pub(crate) outage: Option<Outage>,
 }
 
 fn minutes(count: i64) -> SignedDuration {
@@ -49,7 +53,8 @@ fn minutes(count: i64) -> SignedDuration {
 }
 
 impl Truth {
-    pub(crate) fn new(number: u64, random: &mut Random) -> Self {
+    /// Rolls what happens; with an outage in so many of ten thousand bookings.
+    pub(crate) fn new(number: u64, outages: u32, random: &mut Random) -> Self {
         let zone = random.one_of(&ZONES);
         // Six weeks around the end of daylight-saving time in Europe (25 October) and America (1 November).
         let mut at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_791_158_400 + random.between(0, 42 * 86_400));
@@ -82,7 +87,9 @@ impl Truth {
         });
         let no_show = (canceled.is_none() && random.happens(800)).then(|| last.start + minutes(random.between(5, 200)));
         let token = random.happens(5_000).then(|| token(number));
-        Self { number, meetings, canceled, no_show, token, zone }
+        let begin = meetings[0].booked_at;
+        let outage = random.happens(outages).then(|| Outage::new(begin, random));
+        Self { number, meetings, canceled, no_show, token, zone, outage }
     }
 
     /// What Calendly's REST API answers for an invitee at an instant; `None` before it was booked.
@@ -234,12 +241,17 @@ impl Truth {
         })
     }
 
+    /// When something that is due at an instant, and takes so long without an outage, has happened.
+    fn delayed(&self, at: Timestamp, within: SignedDuration) -> Timestamp {
+        self.outage.map_or(at + within, |outage| outage.delay(at, within).max(at + within))
+    }
+
     /// What must be done. What changes again before it had to be known may be done or not, and is left out.
     pub(crate) fn expected(&self) -> Vec<Expected> {
         let mut expected = Vec::new();
         let is_vai = self.token.is_some();
         for (index, meeting) in self.meetings.iter().enumerate() {
-            let known = meeting.booked_at + KNOWN_WITHIN;
+            let known = self.delayed(meeting.booked_at, KNOWN_WITHIN);
             let until = self.until(index);
             let holds_at = |at: Timestamp| until.is_none_or(|until| until > at);
             let mut must = |slug, when: bool| {
@@ -253,11 +265,17 @@ impl Truth {
             must(if index == 0 { "vai-confirmed" } else { "vai-rescheduled" }, holds_at(known) && is_vai);
             for (slug, before) in [("sms-reminder-1440m", 1440), ("sms-reminder-60m", 60)] {
                 let hour = meeting.start - minutes(before);
-                must(slug, hour > known && holds_at(hour + LATE));
+                let sent = self.delayed(hour, LATE);
+                // A reminder that an outage delays gives way to the next one, and is not sent after the start.
+                let next = if before == 1440 { meeting.start - minutes(60) } else { meeting.start };
+                let is_useful = sent == hour + LATE || sent < next;
+                must(slug, hour > known && holds_at(sent) && is_useful);
             }
             let hour = meeting.end + minutes(30);
-            let came = self.no_show.is_none_or(|marked| marked > hour + LATE);
-            must("sms-follow-up-30m", hour > known && holds_at(hour + LATE) && came);
+            let sent = self.delayed(hour, LATE);
+            let came = self.no_show.is_none_or(|marked| marked > sent);
+            let is_useful = sent < hour + minutes(24 * 60);
+            must("sms-follow-up-30m", hour > known && holds_at(sent) && came && is_useful);
         }
         if let Some((at, by, about_time)) = self.canceled {
             let meeting = self.meetings.len() - 1;
@@ -266,7 +284,7 @@ impl Truth {
                     expected.push(Expected { slug, meeting });
                 }
             };
-            must("sms-cancellation", self.meetings[meeting].start > at + KNOWN_WITHIN);
+            must("sms-cancellation", self.meetings[meeting].start > self.delayed(at, KNOWN_WITHIN));
             must("vai-canceled", is_vai);
             must("vai-offer-help", is_vai && by == CanceledBy::Invitee && about_time);
         }
@@ -275,10 +293,10 @@ impl Truth {
 
     /// Whether doing this at an instant is wrong: the reason for it had ended, and that was known.
     pub(crate) fn is_wrong(&self, slug: &str, meeting: usize, at: Timestamp) -> bool {
-        let ended = self.until(meeting).is_some_and(|until| at > until + KNOWN_WITHIN);
+        let ended = self.until(meeting).is_some_and(|until| at > self.delayed(until, KNOWN_WITHIN));
         let is_about_the_future = slug.starts_with("sms-reminder") || slug == "sms-confirmation" || slug == "sms-move";
         let is_follow_up = slug.starts_with("sms-follow-up");
-        let is_absent = self.no_show.is_some_and(|marked| at > marked + KNOWN_WITHIN);
+        let is_absent = self.no_show.is_some_and(|marked| at > self.delayed(marked, KNOWN_WITHIN));
         (is_about_the_future && (ended || at >= self.meetings[meeting].start)) || (is_follow_up && (ended || is_absent))
     }
 }
