@@ -83,7 +83,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("front", &["api", "domain", "engine", "local-time", "runtime"]),
     // Adapters: what the ports are in production.
     ("store", &["deliveries", "domain", "endpoints", "engine", "events", "runtime"]),
-    ("egress", &[]),
+    ("egress", &["http-client"]),
     ("calendly", &["domain", "engine", "http-client", "oauth", "runtime", "wire"]),
     ("connecting", &["calendly", "domain", "engine", "runtime", "wire"]),
     ("outcome", &["domain", "http-client", "runtime"]),

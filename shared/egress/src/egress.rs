@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http_client::retry_after;
 use reqwest::dns::Resolve;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Host;
@@ -210,18 +211,6 @@ async fn read_body(response: &mut Response, read: &mut Vec<u8>) -> bool {
         }
     }
     false
-}
-
-/// Returns the seconds in `Retry-After`, which is a number or a date (RFC 9110).
-fn retry_after(headers: &HeaderMap) -> Option<u32> {
-    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let wait = text(RETRY_AFTER)?;
-    if !wait.is_empty() && wait.bytes().all(|it| it.is_ascii_digit()) {
-        return Some(wait.parse().unwrap_or(u32::MAX));
-    }
-    let (until, now) = (httpdate::parse_http_date(wait).ok()?, httpdate::parse_http_date(text(DATE)?).ok()?);
-    let seconds = until.duration_since(now).unwrap_or_default().as_secs();
-    Some(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -550,32 +539,6 @@ mod tests {
         let begin = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec();
         let answer = post(&raw_server(begin, None).await).await.expect("an answer");
         assert_eq!((answer.status, answer.body.as_str(), answer.is_truncated), (200, "half", true));
-    }
-
-    #[test]
-    fn retry_after_is_a_number_or_a_date() {
-        let now = "Fri, 27 Mar 2026 10:00:00 GMT";
-        for (wait, date, seconds) in [
-            ("17", None, Some(17)),
-            (" 0 ", None, Some(0)),
-            ("99999999999999999999", None, Some(u32::MAX)),
-            ("Fri, 27 Mar 2026 10:01:30 GMT", Some(now), Some(90)),
-            ("Friday, 27-Mar-26 10:01:30 GMT", Some(now), Some(90)),
-            ("Fri Mar 27 10:01:30 2026", Some(now), Some(90)),
-            ("Fri, 27 Mar 2026 09:00:00 GMT", Some(now), Some(0)),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(now), Some(u32::MAX)),
-            ("Fri, 27 Mar 2026 10:01:30 GMT", None, None),
-            ("Fri, 27 Mar 2026 10:01:30 GMT", Some("now"), None),
-            ("", Some(now), None),
-            ("-1", Some(now), None),
-            ("1.5", Some(now), None),
-            ("soon", Some(now), None),
-        ] {
-            let value = |it: &str| it.parse::<HeaderValue>().expect("a value");
-            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, value(wait))]);
-            headers.extend(date.map(|it| (DATE, value(it))));
-            assert_eq!(retry_after(&headers), seconds, "{wait} {date:?}");
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub use reqwest::Client;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 
 /// The time-out of a whole call. The engine begins no effect within ten seconds of a function's deadline.
@@ -101,10 +101,17 @@ pub fn header_number(headers: &HeaderMap, name: impl AsRef<str>) -> Option<u32> 
     headers.get(name.as_ref())?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Returns the seconds in `Retry-After`. A date in it is ignored: that needs a clock, and our own backoff serves as
-/// well.
+/// Returns the seconds in `Retry-After`, which is a number or a date (RFC 9110). A date counts from the answer's own
+/// `Date`, so that it needs no clock. A longer wait than a `u32` holds is the longest one.
 pub fn retry_after(headers: &HeaderMap) -> Option<u32> {
-    header_number(headers, RETRY_AFTER)
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let wait = text(RETRY_AFTER)?;
+    if !wait.is_empty() && wait.bytes().all(|it| it.is_ascii_digit()) {
+        return Some(wait.parse().unwrap_or(u32::MAX));
+    }
+    let (until, now) = (httpdate::parse_http_date(wait).ok()?, httpdate::parse_http_date(text(DATE)?).ok()?);
+    let seconds = until.duration_since(now).unwrap_or_default().as_secs();
+    Some(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 /// Returns the innermost cause, such as "Connection refused". The outer ones repeat the URL.
@@ -118,6 +125,7 @@ fn root_cause(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderValue;
     use stand_in::{Answer, StandIn};
 
     use super::*;
@@ -140,11 +148,29 @@ mod tests {
         assert!(matches!(invalid, CallError::InvalidRequest(_)), "{invalid:?}");
     }
 
-    #[tokio::test]
-    async fn retry_after_is_read_in_seconds_only() {
-        for (value, seconds) in [("17", Some(17)), ("Fri, 27 Mar 2026 10:00:00 GMT", None)] {
-            let server = StandIn::with_answer(Answer::new(429, "").header("retry-after", value));
-            assert_eq!(get(server.url(), CALL_TIMEOUT).await, Ok((429, seconds, Vec::new())));
+    #[test]
+    fn retry_after_is_a_number_or_a_date() {
+        let now = "Fri, 27 Mar 2026 10:00:00 GMT";
+        for (wait, date, seconds) in [
+            ("17", None, Some(17)),
+            (" 0 ", None, Some(0)),
+            ("99999999999999999999", None, Some(u32::MAX)),
+            ("Fri, 27 Mar 2026 10:01:30 GMT", Some(now), Some(90)),
+            ("Friday, 27-Mar-26 10:01:30 GMT", Some(now), Some(90)),
+            ("Fri Mar 27 10:01:30 2026", Some(now), Some(90)),
+            ("Fri, 27 Mar 2026 09:00:00 GMT", Some(now), Some(0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(now), Some(u32::MAX)),
+            ("Fri, 27 Mar 2026 10:01:30 GMT", None, None),
+            ("Fri, 27 Mar 2026 10:01:30 GMT", Some("now"), None),
+            ("", Some(now), None),
+            ("-1", Some(now), None),
+            ("1.5", Some(now), None),
+            ("soon", Some(now), None),
+        ] {
+            let value = |it: &str| it.parse::<HeaderValue>().expect("a value");
+            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, value(wait))]);
+            headers.extend(date.map(|it| (DATE, value(it))));
+            assert_eq!(retry_after(&headers), seconds, "{wait} {date:?}");
         }
     }
 

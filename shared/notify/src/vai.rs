@@ -238,8 +238,9 @@ mod tests {
         for doubtful in [408, 500, 503] {
             assert!(matches!(status(doubtful).await, Outcome::Unknown { .. }));
         }
-        let limited = send_news(Answer::new(429, "").header("retry-after", "Fri, 27 Mar 2026 10:00:00 GMT"));
-        assert!(matches!(limited.await, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: None, .. }));
+        let date = Answer::new(429, "").header("date", "Fri, 27 Mar 2026 09:59:00 GMT");
+        let limited = send_news(date.header("retry-after", "Fri, 27 Mar 2026 10:00:00 GMT"));
+        assert!(matches!(limited.await, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(60), .. }));
     }
 
     #[tokio::test]
