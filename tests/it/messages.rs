@@ -263,6 +263,76 @@ fn an_e_mail_in_place_of_an_sms_is_withdrawn_when_the_sms_can_be_sent_after_all(
     assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
 }
 
+/// Has Calendly answer something else about the meeting than its webhook said.
+fn change_at_calendly(world: &TestWorld, change: impl FnOnce(&mut Value)) {
+    world.add_to_calendly(meeting().looked_up_changed(None, change));
+}
+
+#[test]
+fn every_timed_message_looks_at_calendly_first_and_once_for_all_channels() {
+    let both = vec![Channel::Sms, Channel::Email];
+    let world = booked_world(|settings| {
+        settings.reconfirm_minutes = vec![2880];
+        (settings.reminder_minutes, settings.follow_up_minutes) = (vec![60], vec![30]);
+        for message in ["reminder", "follow_up", "reconfirmation"] {
+            settings.channels.insert(message.to_owned(), both.clone());
+        }
+        settings.templates.push(Template {
+            filter: MessageFilter::of("reconfirmation"),
+            provider: Provider::Engagelab,
+            id: "reconfirmation-1".to_owned(),
+            text: None,
+        });
+    });
+    change_at_calendly(&world, |_| {});
+    for (until, looks) in [("2026-11-23T09:00:00Z", 1), ("2026-11-25T08:00:00Z", 2), ("2026-11-25T10:00:00Z", 3)] {
+        world.wait_until(until);
+        assert_eq!(world.count_calls(Call::FetchInvitee), looks, "{until}: {:?}", world.effects());
+    }
+    let told = kinds(&world);
+    assert_eq!(told.iter().filter(|it| it.starts_with("e-mail")).count(), 3, "{told:?}");
+}
+
+#[test]
+fn who_has_confirmed_at_calendly_is_not_asked_to_although_no_webhook_came() {
+    let world = booked_world(|settings| {
+        settings.reconfirm_minutes = vec![2880];
+        (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![]);
+    });
+    change_at_calendly(&world, |payload| {
+        payload["reconfirmation"] =
+            json!({"created_at": "2026-11-20T09:00:00Z", "confirmed_at": "2026-11-22T09:00:00Z"});
+        payload["updated_at"] = json!("2026-11-22T09:00:00Z");
+    });
+    world.wait_until("2026-11-23T09:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
+}
+
+#[test]
+fn a_place_that_the_host_changed_is_told_although_only_the_event_changed() {
+    let world = booked_world(|settings| (settings.reminder_minutes, settings.follow_up_minutes) = (vec![60], vec![]));
+    change_at_calendly(&world, |payload| {
+        payload["scheduled_event"]["location"] = json!({"type": "physical", "location": "Strada Lungă 1"});
+        payload["scheduled_event"]["updated_at"] = json!("2026-11-24T09:00:00Z");
+    });
+    world.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
+    let details = world.booking().legs()[0].details.clone();
+    assert_eq!(details.location.map(|it| it.expose().clone()).as_deref(), Some("Strada Lungă 1"));
+}
+
+#[test]
+fn a_meeting_that_was_canceled_without_a_webhook_gets_no_follow_up() {
+    let world = booked_world(|settings| (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![30]));
+    change_at_calendly(&world, |payload| {
+        payload["status"] = json!("canceled");
+        payload["updated_at"] = json!("2026-11-24T09:00:00Z");
+        payload["cancellation"] = json!({"canceled_by": "Ana", "reason": "", "canceler_type": "invitee", "created_at": "2026-11-24T09:00:00Z"});
+    });
+    world.wait_until("2026-11-25T12:00:00Z");
+    assert_eq!(world.count("SMS follow_up"), 0, "{:?}", world.effects());
+}
+
 /// Has the booking planned again, as after a change of settings.
 fn resume(world: &TestWorld) {
     let (connection, booking) = (ConnectionName::default(), world.booking().id);

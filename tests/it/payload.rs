@@ -148,7 +148,13 @@ impl Meeting {
 
     /// The two REST resources, as Calendly answers them.
     pub(crate) fn looked_up(&self, next: Option<&Self>) -> domain::Fact {
+        self.looked_up_changed(next, |_| {})
+    }
+
+    /// What Calendly answers when it is asked, with another payload.
+    pub(crate) fn looked_up_changed(&self, next: Option<&Self>, change: impl FnOnce(&mut Value)) -> domain::Fact {
         let mut invitee = next.map_or_else(|| self.payload(self.booked), |next| self.given_up_for(next));
+        change(&mut invitee);
         let event = invitee.as_object_mut().and_then(|it| it.remove("scheduled_event")).expect("an event");
         let resource = |value: &Value| json!({"resource": value}).to_string().into_bytes();
         wire::calendly::parse_looked_up(&resource(&invitee), &resource(&event)).expect("resources")

@@ -121,6 +121,11 @@ fn code(answer: &Value) -> &str {
 
 /// Has the webhook arrive about a booking that Calendly has made.
 fn receive_webhook_of(world: &TestWorld, number: usize) {
+    receive_changed_webhook_of(world, number, |_| {});
+}
+
+/// Has the webhook arrive, with another payload.
+fn receive_changed_webhook_of(world: &TestWorld, number: usize, change: impl FnOnce(&mut Value)) {
     let fact = world
         .state
         .borrow()
@@ -132,7 +137,7 @@ fn receive_webhook_of(world: &TestWorld, number: usize) {
     let fact = fact.expect("a booking at Calendly");
     let details = &fact.leg.details;
     let canceled = fact.leg.canceled.as_ref();
-    let body = json!({
+    let mut body = json!({
         "event": if canceled.is_some() { "invitee.canceled" } else { "invitee.created" },
         "created_at": world.now.get(),
         "payload": {
@@ -148,6 +153,7 @@ fn receive_webhook_of(world: &TestWorld, number: usize) {
             },
         },
     });
+    change(&mut body["payload"]);
     world.receive_webhook(body.to_string().as_bytes());
 }
 
@@ -1015,6 +1021,35 @@ fn a_move_can_be_left_to_the_invitee_and_a_repeated_move_is_one() {
     let back = call(&world, "move", &json!({"booking": id, "preferredTime": "2026-11-25T10:30:00+02:00"}));
     assert_eq!(back["moved"], true, "{back}");
     assert_eq!(starts_at_calendly(&world), ["2026-11-25T08:30:00Z"]);
+}
+
+#[test]
+fn a_move_takes_the_phone_number_that_messages_go_to() {
+    let answers = json!([
+        {"question": "Emergency contact", "answer": "+40711111111", "position": 0},
+        {"question": "Telefon", "answer": "+40 722 222 222", "position": 1},
+    ]);
+    for (answers, expected) in [
+        (answers, Some("+40722222222")),
+        (json!([{"question": "Emergency contact", "answer": "+40711111111", "position": 0}]), None),
+    ] {
+        let world = monday();
+        let request = with(demo(), json!({"phone": null}));
+        assert_eq!(call(&world, "book", &request)["success"], true);
+        world.wait(SignedDuration::from_mins(1));
+        receive_changed_webhook_of(&world, 1, |payload| {
+            payload["text_reminder_number"] = Value::Null;
+            payload["questions_and_answers"] = answers;
+            payload["updated_at"] = json!(world.now.get());
+        });
+        let id = booking_id(&world);
+        let moved = call(&world, "move", &json!({"booking": id, "preferredTime": "2026-11-26T12:00:00+02:00"}));
+        assert_eq!(moved["moved"], true, "{moved}");
+        let state = world.state.borrow();
+        let forms: Vec<_> = state.calendly.forms.values().collect();
+        let phone = forms[1].person.phone.as_ref().map(|it| it.expose().to_owned());
+        assert_eq!(phone.as_deref(), expected);
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use api::request::{BookingIdRequest, CancelRequest, MoveBy, MoveRequest};
 use api::{Refusal, Why};
 use domain::scheduling::{Form, Person};
 use domain::{
-    Booking, BookingId, BookingState, CalendlyAction, KeyOrigin, Leg, NoShow, Phone, Reason, Settings, State, Token,
-    digest, error_chain,
+    Booking, BookingId, BookingState, CalendlyAction, KeyOrigin, Leg, NoShow, Reason, Settings, State, Token,
+    choose_phone, digest, error_chain, phone_candidates,
 };
 use engine::{
     BookingRecord, BookingRequest, Calendly, CalendlyAccount, Identified, OriginalForm, ReceivedFact, RequestDetails,
@@ -98,7 +98,7 @@ impl<P: Ports> Schedule<P> {
             event_name: event_type.name.clone(),
             start: slot.start,
             end: slot.end,
-            person: person(&leg, &original_form, &context.settings),
+            person: person(&booking, &leg, &original_form, &context.settings),
             meeting: original_form.meeting.filter(|_| !event_type.is_round_robin),
             answers: original_form.answers,
             guests: original_form.guests,
@@ -255,11 +255,13 @@ impl<P: Ports> Schedule<P> {
     }
 }
 
-/// Returns the invitee for the new form. The phone number is the original form's, else the first one in Calendly's
-/// data.
-fn person(leg: &Leg, original_form: &OriginalForm, settings: &Settings) -> Person {
+/// Returns the invitee for the new form. The phone number is the original form's, else the one that messages go to: an
+/// answer to another question, such as that for an emergency contact, is somebody else's.
+fn person(booking: &Booking, leg: &Leg, original_form: &OriginalForm, settings: &Settings) -> Person {
     let details = &leg.details;
-    let known = details.phones.iter().find_map(|it| Phone::parse(it.text.expose()).ok());
+    let candidates = phone_candidates(booking, leg, settings).unwrap_or_default();
+    let region = settings.default_region.as_deref();
+    let known = choose_phone(&candidates, |text| notify::numbers::read(text, region)).ok().map(|(phone, _)| phone);
     Person {
         name: details.name.clone(),
         email: details.email.clone(),

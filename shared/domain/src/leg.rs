@@ -128,7 +128,7 @@ impl Tracking {
 /// The details of a leg's meeting. Newer details replace all of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Details {
-    /// Calendly's `updated_at`. The newest details are kept.
+    /// Calendly's `updated_at`, of the invitee or of the event, whichever is later. The newest details are kept.
     pub as_of: Timestamp,
     /// The scheduled event.
     pub event: EventUri,

@@ -190,6 +190,7 @@ struct ScheduledEvent {
     #[serde(default)]
     event_memberships: Option<Vec<Membership>>,
     cancellation: Option<RawCancellation>,
+    updated_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +203,8 @@ struct Membership {
 /// Builds a fact. `sent_at` is the time of the webhook; only the removal of a no-show has no other time.
 fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at: Option<Timestamp>) -> Fact {
     let updated_at = invitee.updated_at.unwrap_or(invitee.created_at);
+    // A host who changes the place or the link changes the event, and not the invitee.
+    let as_of = event.updated_at.map_or(updated_at, |at| at.max(updated_at));
     let canceled = build_cancellation(kind, invitee, event, updated_at);
     let no_show = match kind {
         FactKind::NoShowRemoved => Some(NoShow { at: sent_at.unwrap_or(updated_at), marked: false }),
@@ -215,7 +218,7 @@ fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at
         FactKind::Created => invitee.created_at,
         FactKind::Canceled => canceled.as_ref().map_or(updated_at, |it| it.at),
         FactKind::NoShow | FactKind::NoShowRemoved => no_show.map_or(updated_at, |mark| mark.at),
-        FactKind::LookedUp | FactKind::Booked => updated_at,
+        FactKind::LookedUp | FactKind::Booked => as_of,
     };
     Fact {
         id: FactId::from_parts(kind.name(), invitee.uri.as_str(), &occurred_at.to_string()),
@@ -227,7 +230,7 @@ fn build_fact(kind: FactKind, invitee: &Invitee, event: &ScheduledEvent, sent_at
             previous: invitee.old_invitee.clone(),
             next: invitee.new_invitee.clone(),
             booked_at: Some(invitee.created_at),
-            details: build_details(invitee, event, updated_at),
+            details: build_details(invitee, event, as_of),
             canceled,
             no_show,
             created_received: false,

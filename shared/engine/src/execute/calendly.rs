@@ -37,11 +37,29 @@ impl<W: World> Run<'_, W> {
         self.world().calendly().fetch_invitee(self.invocation.connection, invitee).await.ok().flatten()
     }
 
-    /// Reads a meeting from Calendly before a reminder is sent: the link is often created after the booking, and
-    /// webhooks can be late. `None` if nothing has changed or the read fails.
+    /// Reads a meeting from Calendly before a timed message is sent: the link is often created after the booking, and
+    /// webhooks can be late. One read for all messages about a leg in this run. `None` if nothing has changed or the
+    /// read fails: then the message says what is known.
     pub(super) async fn fetch_update(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
+        let mut looked = self.looked.lock().await;
+        if let Some((_, update)) = looked.as_ref().filter(|(leg, _)| leg == invitee) {
+            return update.clone();
+        }
+        let update = self.look_up(invitee).await;
+        *looked = Some((invitee.clone(), update.clone()));
+        update
+    }
+
+    async fn look_up(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
         let fetch = self.world().calendly().fetch_invitee(self.invocation.connection, invitee);
-        let fact = self.invocation.limiter.run(fetch).await.ok().flatten()?;
+        let fact = match self.invocation.limiter.run(fetch).await {
+            Ok(found) => found?,
+            Err(error) => {
+                let (booking, error) = (&self.snapshot.booking.id, domain::error_chain(&error));
+                tracing::warn!(booking.id = %booking, error, "Calendly could not be asked before a message");
+                return None;
+            }
+        };
         let mut booking = self.snapshot.booking.clone();
         booking.apply_fact(&fact);
         (booking != self.snapshot.booking).then(|| Box::new(fact))

@@ -7,6 +7,7 @@ use domain::{
     Message, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, has_event,
 };
 use futures_util::future::join_all;
+use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
 
 use super::message::{AddressedMessage, NotSent};
@@ -57,7 +58,7 @@ pub(crate) async fn execute<W: World>(
     settings: &Settings,
     received: Option<&ReceivedFact>,
 ) -> Result<Execution, EngineError> {
-    let run = Run { invocation, snapshot, settings, received };
+    let run = Run { invocation, snapshot, settings, received, looked: Mutex::default() };
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
     let (removals, others): (Vec<_>, Vec<_>) =
         snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
@@ -105,7 +106,7 @@ enum Prepared<'a, M> {
 impl<W: World> Run<'_, W> {
     /// Advances a command from state to state until it is final, waits for a timer, or stops in this invocation.
     async fn execute_command(&self, mut command: Command) -> CommandEnd {
-        // The meeting as read from Calendly before a reminder.
+        // The meeting as read from Calendly before a timed message.
         let mut update = None;
         loop {
             let now = self.now();
@@ -203,8 +204,9 @@ impl<W: World> Run<'_, W> {
         if let Some(changed) = self.leave_quiet_hours(command, now) {
             return self.replace_command(command, changed).await;
         }
-        let is_reminder = matches!(command.action.message(), Some(Message::Reminder { .. }));
-        if is_reminder && update.is_none() && self.world().messaging().is_some() {
+        // What is said at a planned time must hold then, although webhooks are late or lost.
+        let is_timed = command.action.message().is_some_and(Message::is_timed);
+        if is_timed && update.is_none() && self.world().messaging().is_some() {
             *update = self.fetch_update(&command.leg).await;
         }
         let order = match self.compose(command, update.as_deref(), now) {

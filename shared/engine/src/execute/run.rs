@@ -1,6 +1,7 @@
 //! One run over a booking's commands, with the parts that all destinations use.
 
-use domain::{Command, Reason, Settings, Snapshot, State, error_chain};
+use domain::{Command, Fact, InviteeUri, Reason, Settings, Snapshot, State, error_chain};
+use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use wire::due::Due;
 
@@ -32,6 +33,9 @@ pub(super) struct Run<'a, W> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) settings: &'a Settings,
     pub(super) received: Option<&'a ReceivedFact>,
+    /// The leg that was read from Calendly in this run, and what has changed. Several messages about a leg need one
+    /// look: the others wait for it.
+    pub(super) looked: Mutex<Option<(InviteeUri, Option<Box<Fact>>)>>,
 }
 
 impl<'a, W: World> Run<'a, W> {
