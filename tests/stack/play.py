@@ -106,6 +106,8 @@ class Story:
     def __init__(self, stack):
         self.stack = stack
         self.started = time.monotonic()
+        # The events that the story made up, by UUID.
+        self.unknown = []
 
     def say(self, text):
         print(f"  {time.monotonic() - self.started:5.1f} s  {text}", flush=True)
@@ -183,8 +185,14 @@ class Story:
         self.say("the API accepts only its key, lists its tools and reports no problems")
 
     def call(self, method, path, body=None, headers={}):
-        """Makes a call to our API that must succeed."""
-        status, answer = self.stack.api(method, path, body, headers)
+        """Makes a call to our API that must succeed. What can be repeated is repeated, as an agent does: a webhook may
+        change the same booking at the same time."""
+        for _ in range(5):
+            status, answer = self.stack.api(method, path, body, headers)
+            error = answer.get("error") if isinstance(answer, dict) else None
+            if not isinstance(error, dict) or not error.get("retryable"):
+                break
+            time.sleep(error.get("retryAfterSeconds", 1))
         if status != 200 or (isinstance(answer, dict) and answer.get("success") is False):
             raise Failed(f"{method} {path} got {status}: {json.dumps(answer, ensure_ascii=False)}")
         return answer
@@ -275,6 +283,7 @@ class Story:
         absent = json.loads((ROOT / "events/invitee_no_show_created.json").read_text())
         word = absent["payload"]["no_show"] | {"created_at": stamp(at - timedelta(minutes=40))}
         absent["payload"] = booked["payload"] | {"no_show": word}
+        self.unknown.append(booked["payload"]["scheduled_event"]["uri"].rsplit("/", 1)[1])
         self.refuse(1)
         for body in (booked, absent):
             self.post(json.dumps(body, ensure_ascii=False).encode(), 200)
@@ -366,8 +375,11 @@ class Story:
         found = {box: len(inbox[box]) for box in expected}
         if found != expected:
             raise Failed(f"the inboxes should hold {expected} and hold {found}")
-        if inbox["refused"]:
-            raise Failed(f"the sandbox refused a call: {inbox['refused']}")
+        # Before a message, Calendly is asked for the meeting. It does not know those that the story made up.
+        is_made_up = lambda it: it["status"] == 404 and any(uuid in it["path"] for uuid in self.unknown)
+        refused = [it for it in inbox["refused"] if not is_made_up(it)]
+        if refused:
+            raise Failed(f"the sandbox refused a call: {refused}")
         if wrong := [it for it in inbox["receipts"] if it["status"] != 200]:
             raise Failed(f"a receipt was not accepted: {wrong}")
         for queue in ("INTAKE_DLQ_URL", "DUE_DLQ_URL", "DELIVERIES_DLQ_URL"):
