@@ -24,9 +24,13 @@ fn meeting() -> Meeting {
     Meeting { token: None, ..Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z") }
 }
 
-/// A world in which e-mails of any kind are sent by Amazon SES.
 fn world(change: impl FnOnce(&mut Settings)) -> TestWorld {
-    let world = TestWorld::new("2026-11-20T09:00:02Z");
+    world_at("2026-11-20T09:00:02Z", change)
+}
+
+/// A world in which e-mails of any kind are sent by Amazon SES.
+pub(crate) fn world_at(now: &str, change: impl FnOnce(&mut Settings)) -> TestWorld {
+    let world = TestWorld::new(now);
     world.change_settings(|settings| {
         settings.mail_for = MailFor::All;
         settings.providers.email = vec![Provider::Ses];
@@ -49,11 +53,11 @@ fn messages(world: &TestWorld) -> Vec<String> {
 }
 
 /// The messages that people got: their channels and kinds.
-fn kinds(world: &TestWorld) -> Vec<String> {
+pub(crate) fn kinds(world: &TestWorld) -> Vec<String> {
     messages(world).iter().map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect()
 }
 
-fn state_of(world: &TestWorld, slug: &str) -> State {
+pub(crate) fn state_of(world: &TestWorld, slug: &str) -> State {
     let state = world.state.borrow();
     let (_, command) = state.commands.values().find(|(_, it)| it.action.slug() == slug).expect("a command");
     command.state.clone()

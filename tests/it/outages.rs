@@ -1,11 +1,12 @@
 //! Outages of hours: nothing ends in a dead-letter queue, what is still true is told once, and what is no longer true
 //! is not told.
 
-use domain::settings::{Channel, MailFor, Provider, Settings};
+use domain::settings::{Provider, Settings};
 use domain::{Outcome, Reason, State};
 use fakes::{Call, Fault};
 use jiff::SignedDuration;
 
+use crate::messages::{kinds, state_of, world_at};
 use crate::payload::{Meeting, at};
 use crate::world::TestWorld;
 
@@ -15,20 +16,7 @@ fn meeting() -> Meeting {
 }
 
 fn world(change: impl FnOnce(&mut Settings)) -> TestWorld {
-    let world = TestWorld::new("2026-11-23T09:00:02Z");
-    world.change_settings(|settings| {
-        settings.mail_for = MailFor::All;
-        settings.providers.email = vec![Provider::Ses];
-        settings.channels.insert("confirmation".to_owned(), vec![Channel::Sms]);
-        change(settings);
-    });
-    world
-}
-
-/// What people got: the channel and the message.
-fn told(world: &TestWorld) -> Vec<String> {
-    let messages = world.effects().into_iter().filter(|it| it.starts_with("SMS") || it.starts_with("e-mail"));
-    messages.map(|it| it.split(" [").next().unwrap_or_default().to_owned()).collect()
+    world_at("2026-11-23T09:00:02Z", change)
 }
 
 fn unavailable(after_seconds: Option<u32>) -> Outcome {
@@ -37,11 +25,6 @@ fn unavailable(after_seconds: Option<u32>) -> Outcome {
 
 fn take_down(world: &TestWorld, provider: Provider, answer: Outcome) {
     world.state.borrow_mut().providers_down.insert(provider, answer);
-}
-
-fn state_of(world: &TestWorld, slug: &str) -> State {
-    let state = world.state.borrow();
-    state.commands.values().find(|it| it.1.action.slug() == slug).expect("a command").1.state.clone()
 }
 
 #[test]
@@ -64,7 +47,7 @@ fn a_day_without_the_table_or_the_timers_leaves_nothing_undone() {
         assert!(world.now.get() < at("2026-11-24T09:16:00Z"), "{call:?}: a quarter of an hour after the outage");
         world.wait_until("2026-11-27T08:29:00Z");
         assert!(world.state.borrow().dead_letters.is_empty(), "{call:?}");
-        assert_eq!(told(&world), ["SMS confirmation", "SMS reminder", "SMS reminder"], "{call:?}");
+        assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "SMS reminder"], "{call:?}");
     }
 }
 
@@ -76,7 +59,7 @@ fn a_reminder_whose_outage_ends_after_the_start_is_not_sent() {
     world.faults.always(Call::LoadBooking, Fault::Fails);
     world.ends_outage_at("2026-11-28T07:00:00Z");
     world.wait_until("2026-11-29T09:00:00Z");
-    assert_eq!(told(&world), ["SMS confirmation"]);
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason: Reason::PastStart });
     assert!(world.state.borrow().dead_letters.is_empty());
 }
@@ -88,10 +71,10 @@ fn a_message_goes_out_once_within_an_hour_after_a_day_without_its_provider() {
         world.faults.always(Call::SendSms, Fault::Answers(answer.clone()));
         world.receive_webhook(&meeting().created());
         world.wait_until("2026-11-24T09:00:00Z");
-        assert_eq!(told(&world), [""; 0], "{answer:?}");
+        assert_eq!(kinds(&world), [""; 0], "{answer:?}");
         world.faults.restore();
         world.wait_until("2026-11-24T11:00:00Z");
-        assert_eq!(told(&world), ["SMS confirmation"], "{answer:?}");
+        assert_eq!(kinds(&world), ["SMS confirmation"], "{answer:?}");
         let timeline = crate::stories::timeline(&world);
         assert!(timeline.lines().count() < 40, "the timeline shows the first and the last tries:\n{timeline}");
     }
@@ -106,7 +89,7 @@ fn another_provider_takes_over_from_one_that_does_not_answer() {
     take_down(&world, Provider::Engagelab, unavailable(None));
     world.receive_webhook(&meeting().created());
     world.wait(SignedDuration::from_mins(5));
-    assert_eq!(told(&world), ["SMS confirmation"]);
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     assert!(world.effects().iter().any(|it| it.starts_with("SMS confirmation [twilio")), "{:?}", world.effects());
     // A provider that asks for a long wait leaves its turn at once.
     let world = self::world(|settings| {
@@ -116,7 +99,7 @@ fn another_provider_takes_over_from_one_that_does_not_answer() {
     take_down(&world, Provider::Engagelab, unavailable(Some(3_600)));
     world.receive_webhook(&meeting().created());
     world.wait(SignedDuration::from_mins(1));
-    assert_eq!(told(&world), ["SMS confirmation"]);
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
 }
 
 #[test]
@@ -131,7 +114,7 @@ fn when_the_second_provider_fails_too_the_first_one_is_tried_again() {
     world.faults.restore();
     take_down(&world, Provider::Twilio, unavailable(None));
     world.wait(SignedDuration::from_hours(3));
-    assert_eq!(told(&world), ["SMS confirmation"]);
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
     assert!(
         world.effects().iter().any(|it| it.starts_with("SMS confirmation [confirmation-1")),
         "{:?}",
@@ -149,9 +132,9 @@ fn a_confirmation_that_is_delayed_by_an_outage_respects_quiet_hours() {
     world.wait_until("2026-11-23T20:30:00Z");
     world.faults.restore();
     world.wait_until("2026-11-24T05:59:00Z");
-    assert_eq!(told(&world).iter().filter(|it| it.starts_with("SMS")).count(), 0, "{:?}", world.effects());
+    assert_eq!(kinds(&world).iter().filter(|it| it.starts_with("SMS")).count(), 0, "{:?}", world.effects());
     world.wait_until("2026-11-24T06:01:00Z");
-    assert_eq!(told(&world).iter().filter(|it| *it == "SMS confirmation").count(), 1, "{:?}", world.effects());
+    assert_eq!(kinds(&world).iter().filter(|it| *it == "SMS confirmation").count(), 1, "{:?}", world.effects());
     // What answers the person at once is not delayed by quiet hours.
     let night = Meeting { token: None, ..Meeting::new(1, "2026-11-23T21:30:00Z", "2026-11-27T08:30:00Z") };
     let world = TestWorld::new("2026-11-23T21:30:02Z");
@@ -188,7 +171,7 @@ fn what_may_have_reached_a_person_is_not_sent_again_by_another_way() {
         world.receive_webhook(&meeting().created());
         take_down(&world, Provider::Engagelab, later.clone());
         world.wait_until("2026-11-27T08:29:00Z");
-        assert_eq!(told(&world), [""; 0], "{later:?}: neither by Twilio nor by e-mail");
+        assert_eq!(kinds(&world), [""; 0], "{later:?}: neither by Twilio nor by e-mail");
         assert_eq!(state_of(&world, "sms-confirmation"), State::Unknown, "{later:?}");
     }
 }

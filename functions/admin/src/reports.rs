@@ -8,6 +8,7 @@ use domain::{
 };
 use engine::{BookingList, BookingLists, ListedBookings};
 use front::{Context, invalid};
+use jiff::Timestamp;
 
 use crate::admin::{Admin, unavailable};
 use crate::ports::Ports;
@@ -39,7 +40,7 @@ impl<P: Ports> Admin<P> {
         // A page on which the filters leave nothing is of no use to the caller.
         let (mut after, mut pages) = (request.cursor.clone(), 0);
         loop {
-            let (summaries, next) = self.list_page(context, request, after, limit).await?;
+            let (summaries, next) = self.list_page(context, (request.from, request.to), after, limit).await?;
             let bookings: Vec<_> = summaries.into_iter().filter(is_wanted).map(view_booking).collect();
             pages += 1;
             if !bookings.is_empty() || next.is_none() || pages == MOST_PAGES {
@@ -49,15 +50,15 @@ impl<P: Ports> Admin<P> {
         }
     }
 
-    /// Reads one page of a list.
+    /// Reads one page of the bookings of a span, and where the next page begins.
     async fn list_page(
         &self,
         context: &Context,
-        request: &ListBookingsRequest,
+        (from, until): (Timestamp, Timestamp),
         after: Option<String>,
         limit: usize,
     ) -> Result<(Vec<BookingSummary>, Option<String>), Refusal> {
-        let list = BookingList { from: request.from, until: request.to, after, limit };
+        let list = BookingList { from, until, after, limit };
         let page = self.ports().table().list_bookings(&context.connection, &list).await.map_err(unavailable)?;
         let ListedBookings { bookings, next } = page.ok_or_else(|| invalid("cursor", "is not one of ours"))?;
         Ok((self.summarize(context, &bookings).await?, next))
@@ -72,10 +73,8 @@ impl<P: Ports> Admin<P> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let limit = usize::try_from(PAGE).unwrap_or(1);
-            let list = BookingList { from: request.from, until: request.to, after, limit };
-            let page = self.ports().table().list_bookings(&context.connection, &list).await.map_err(unavailable)?;
-            let ListedBookings { bookings, next } = page.unwrap_or_default();
-            all.extend(self.summarize(context, &bookings).await?);
+            let (summaries, next) = self.list_page(context, (request.from, request.to), after, limit).await?;
+            all.extend(summaries);
             if all.len() > MOST_COUNTED {
                 return Err(invalid("to", "spans more than 10000 bookings: ask for less at once"));
             }
