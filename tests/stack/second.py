@@ -3,7 +3,6 @@ her. Then she takes the permission back, and logs in again."""
 
 import json
 import re
-import time
 import urllib.error
 import urllib.request
 
@@ -41,10 +40,10 @@ class SecondConnection:
         path = f"/api/connections/{NAME}/import"
         before = len(self.stack.get("/inbox.json")["sms"])
         self.story.call("POST", path, {"since": stamp(now())})
-        self.wait("the import", lambda: self.story.call("GET", path)["import"]["status"] == "done")
+        self.story.wait("the import", lambda: self.story.call("GET", path)["import"]["status"] == "done")
         done = self.story.call("GET", path)["import"]
         self.story.call("POST", path, {"since": stamp(now())})
-        self.wait("the second import", lambda: self.story.call("GET", path)["import"]["startedAt"] != done["startedAt"]
+        self.story.wait("the second import", lambda: self.story.call("GET", path)["import"]["startedAt"] != done["startedAt"]
                   and self.story.call("GET", path)["import"]["status"] == "done")  # fmt: skip
         again = self.story.call("GET", path)["import"]
         contact = self.contact(EARLIER["email"])
@@ -94,7 +93,7 @@ class SecondConnection:
         """The contact has what the connector's settings say, and her Brevo has nobody of the other connection."""
         expected = {"FIRSTNAME": "Jonas", "COMPANY": ANSWERS["Company name"], "JOB_TITLE": ANSWERS["Your role"],
                     "SMS": "+4520123499", "CALENDLY_EVENT_TYPE": "Discovery Call", "BOOKING_STATUS": "booked"}  # fmt: skip
-        self.wait("the contact", lambda: (it := self.contact()) and it["events"] and it["lists"] == [10])
+        self.story.wait("the contact", lambda: (it := self.contact()) and it["events"] and it["lists"] == [10])
         contact = self.contact()
         if {name: contact["attributes"].get(name) for name in expected} != expected or contact["ignored"]:
             raise Failed(f"the contact should have {expected}: {contact}")
@@ -125,7 +124,7 @@ class SecondConnection:
             "event_type": "Discovery Call", "start_time": full_minute(minutes=70), "answers": ANSWERS,
         })  # fmt: skip
         uuid = invitee["invitee"].rsplit("/", 1)[1]
-        self.wait("the booking on her page", lambda: self.get(f"/api/calendly/bookings/{uuid}")[0] == 200)
+        self.story.wait("the booking on her page", lambda: self.get(f"/api/calendly/bookings/{uuid}")[0] == 200)
         if (status := self.stack.api("GET", f"/api/calendly/bookings/{uuid}")[0]) != 404:
             raise Failed(f"the other connection should not see her booking, and got {status}")
         self.story.say("a person books on her page: her connection has the booking, the other one does not see it")
@@ -137,7 +136,7 @@ class SecondConnection:
         if {one["inviteeUuid"] for one in events} < {uuid}:
             raise Failed(f"both meetings should be listed: {events}")
         self.story.say("an agent books a Demo through the API with her login's token")
-        self.wait("both lists of the contact", lambda: self.contact()["lists"] == [10, 11] and len(self.contact()["events"]) == 2)
+        self.story.wait("both lists of the contact", lambda: self.contact()["lists"] == [10, 11] and len(self.contact()["events"]) == 2)
 
     def reconnect(self):
         """She removes the app at Calendly. The next call says so; a new login works at once."""
@@ -164,10 +163,3 @@ class SecondConnection:
         except urllib.error.HTTPError as error:
             answer = error
         return answer.status, answer.headers, answer.read().decode()
-
-    def wait(self, what, look, within=30):
-        until = time.monotonic() + within
-        while not look():
-            if time.monotonic() > until:
-                raise Failed(f"{what} did not come within {within} s; logs: {self.stack.folder}")
-            time.sleep(0.3)
