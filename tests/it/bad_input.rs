@@ -112,8 +112,15 @@ fn confirmation(body: &[u8]) -> Vec<String> {
 fn a_missing_or_invalid_phone_is_stored_as_the_reason() {
     let no_phone = Meeting { phone: None, ..first() }.created();
     assert_eq!(confirmation(&no_phone), ["sms-confirmation of invitee-1: skipped (no_phone)"]);
-    let bad_phone = Meeting { phone: Some("0712 345 678"), ..first() }.created();
-    assert_eq!(confirmation(&bad_phone), ["sms-confirmation of invitee-1: skipped (phone_invalid)"]);
+    for (phone, reason) in [
+        ("0712 345 678", "phone_without_country"),
+        ("+40 712 345", "phone_invalid"),
+        ("call me", "phone_invalid"),
+        ("+40 21 312 3456", "landline"),
+    ] {
+        let bad_phone = Meeting { phone: Some(phone), ..first() }.created();
+        assert_eq!(confirmation(&bad_phone), [format!("sms-confirmation of invitee-1: skipped ({reason})")], "{phone}");
+    }
 }
 
 #[test]

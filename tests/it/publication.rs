@@ -281,7 +281,8 @@ fn a_reply_is_an_event_with_its_words_and_the_words_are_nowhere_else() {
     world.receive_webhook(&first().created());
     let reply = |id: &str, text: &str| {
         let from = Phone::parse(PHONE).expect("a number");
-        let reply = Reply { id: Some(id.to_owned()), from, text: text.into(), at: at("2026-11-21T09:00:00Z") };
+        let reply =
+            Reply { id: Some(id.to_owned()), from, text: text.into(), meaning: None, at: at("2026-11-21T09:00:00Z") };
         world.now.set(world.now.get() + jiff::SignedDuration::from_secs(1));
         world.process_feedback(&Feedback::Reply(reply))
     };
@@ -461,7 +462,13 @@ fn killed_at_every_step_of_feedback_its_event_is_told_once() {
         }
         let receipt = world.receipt("sms-confirmation", Delivery::Delivered);
         let from = Phone::parse(PHONE).expect("a number");
-        let reply = Reply { id: Some("SM1".to_owned()), from, text: "Hello".into(), at: at("2026-11-20T09:00:30Z") };
+        let reply = Reply {
+            id: Some("SM1".to_owned()),
+            from,
+            text: "Hello".into(),
+            meaning: None,
+            at: at("2026-11-20T09:00:30Z"),
+        };
         for feedback in [Feedback::Receipt(receipt), Feedback::Reply(reply)] {
             for _ in 0..3 {
                 let run = async |invocation: engine::Invocation<'_, _>| invocation.process_feedback(&feedback).await;

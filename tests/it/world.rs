@@ -151,6 +151,7 @@ impl TestWorld {
             notes: Some(Private::from(NOTES)),
             phone: None,
             language: None,
+            zone_source: None,
             topic: None,
             qualification: BTreeMap::new(),
             created_at: self.now.get(),
@@ -325,6 +326,7 @@ impl TestWorld {
             at: self.now.get(),
             code: None,
             objection: None,
+            email: None,
         }
     }
 

@@ -110,7 +110,7 @@ async fn process_feedback<W: World>(invocation: Invocation<'_, W>, envelope: &En
         let effect = invocation.process_feedback(feedback).await?;
         match feedback {
             Feedback::Other(name) => count(name),
-            Feedback::Receipt(_) | Feedback::Reply(_) | Feedback::Unsubscribed { .. } => count(effect),
+            _ => count(effect),
         }
     }
     Ok(())

@@ -26,8 +26,8 @@ pub(crate) struct RequestedMeeting<'a> {
 impl<P: Ports> Schedule<P> {
     /// Books a meeting, or returns the booking of the same earlier request.
     pub(crate) async fn book(&self, context: &Context, request: &BookRequest) -> Result<BookAnswer, Refusal> {
-        let (person, context) = &self.resolve_invitee(context, request).await?;
         let catalog = self.cached_catalog(context).await?;
+        let (person, context, zone_source) = &self.resolve_invitee(context, request, &catalog).await?;
         let RequestedMeeting { person, event_type, start } =
             read_requested_meeting(context, request, person, &catalog)?;
         let identity = Identity {
@@ -51,7 +51,8 @@ impl<P: Ports> Schedule<P> {
         let booking = match self.find_slot(context, event_type, start, shift(request.max_shift)).await {
             Ok(slot) => {
                 let (token, now) = (new.token.clone(), self.now());
-                let (form, metadata) = fill_form(context, request, person, event_type, &slot, token, now)?;
+                let (form, mut metadata) = fill_form(context, request, person, event_type, &slot, token, now)?;
+                metadata.zone_source = Some(*zone_source);
                 self.book_form(context, event_type, new, form, metadata).await
             }
             Err(refusal) => Err(refusal),

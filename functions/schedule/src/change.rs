@@ -6,7 +6,7 @@ use api::{Refusal, Why};
 use domain::scheduling::{Form, Person};
 use domain::{
     Booking, BookingId, BookingState, CalendlyAction, KeyOrigin, Leg, NoShow, Reason, Settings, State, Token,
-    choose_phone, digest, error_chain, phone_candidates,
+    choose_phone, digest, error_chain,
 };
 use engine::{
     BookingRecord, BookingRequest, Calendly, CalendlyAccount, Identified, OriginalForm, ReceivedFact, RequestDetails,
@@ -259,13 +259,11 @@ impl<P: Ports> Schedule<P> {
 /// answer to another question, such as that for an emergency contact, is somebody else's.
 fn person(booking: &Booking, leg: &Leg, original_form: &OriginalForm, settings: &Settings) -> Person {
     let details = &leg.details;
-    let candidates = phone_candidates(booking, leg, settings).unwrap_or_default();
-    let region = settings.default_region.as_deref();
-    let known = choose_phone(&candidates, |text| notify::numbers::read(text, region)).ok().map(|(phone, _)| phone);
+    let known = choose_phone(booking, leg, settings).ok().map(|(phone, _)| phone);
     Person {
         name: details.name.clone(),
         email: details.email.clone(),
-        zone: details.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
+        zone: leg.zone(settings),
         phone: original_form.phone.clone().or(known),
     }
 }

@@ -10,7 +10,7 @@ use front::{Context, invalid};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::resolve::{self, Words, exposed, instant, read_invitee};
+use crate::resolve::{self, Words, ZoneHints, exposed, instant, read_invitee};
 use crate::schedule::{Ports, Schedule};
 use crate::slots::DAYS_OF_ALTERNATIVES;
 use crate::view;
@@ -60,8 +60,8 @@ impl<P: Ports> Schedule<P> {
         let catalog = self.catalog(context).await?;
         let words = Words { event_type: Some(&request.event_type), topic: None, host: exposed(&request.host) };
         let event_type = resolve::event_type(&catalog, words, context)?;
-        let host_zone = event_type.hosts.iter().find_map(|it| it.zone.as_deref());
-        let zone = self.resolve_zone(context, request.timezone.as_deref().or(host_zone), None).await?;
+        let hints = ZoneHints { named: request.timezone.as_deref(), hosts: &event_type.hosts, ..ZoneHints::default() };
+        let (zone, source) = self.resolve_zone(context, hints).await?;
         let context = &context.in_zone(&zone);
         let locale = &context.locale;
         let (from, until) = self.read_span(request.from, request.until, &locale.tz())?;
@@ -70,6 +70,7 @@ impl<P: Ports> Schedule<P> {
             event_type: event_type.name.clone(),
             event_type_uri: event_type.uri.to_string(),
             timezone: locale.zone.clone(),
+            timezone_source: source.into(),
             days: view::days(&slots, locale),
             message: None,
         })
@@ -83,9 +84,6 @@ impl<P: Ports> Schedule<P> {
     ) -> Result<TimesView, Refusal> {
         let email = request.invitee_email.as_ref();
         let email = email.map(|it| read_invitee("inviteeEmail", it, domain::parse_email, context)).transpose()?;
-        let zone = self.resolve_zone(context, request.timezone.as_deref(), email.as_ref()).await?;
-        let context = &context.in_zone(&zone);
-        let locale = &context.locale;
         let catalog = self.catalog(context).await?;
         let words = Words {
             event_type: request.event_type.as_deref(),
@@ -93,6 +91,11 @@ impl<P: Ports> Schedule<P> {
             host: exposed(&request.host),
         };
         let event_type = resolve::event_type(&catalog, words, context)?;
+        let (named, hosts) = (request.timezone.as_deref(), event_type.hosts.as_slice());
+        let hints = ZoneHints { named, email: email.as_ref(), phone: None, hosts };
+        let (zone, source) = self.resolve_zone(context, hints).await?;
+        let context = &context.in_zone(&zone);
+        let locale = &context.locale;
         let now = self.now();
         let requested = match request.preferred_time {
             Some(when) => instant(when, &locale.tz(), "preferredTime")?.max(now),
@@ -113,6 +116,7 @@ impl<P: Ports> Schedule<P> {
             event_type: event_type.name.clone(),
             event_type_uri: event_type.uri.to_string(),
             timezone: locale.zone.clone(),
+            timezone_source: source.into(),
             message: Some(locale.choices(&event_type.name)),
             days: view::days(near, locale),
         })

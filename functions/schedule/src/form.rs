@@ -61,7 +61,9 @@ pub(crate) fn fill_form(
     })?;
     let location = request.location.as_ref();
     let location = location.map(|it| (it.kind.as_str(), it.location.as_ref().map(|it| it.expose().as_str())));
-    let meeting = form::choose_location(event_type, location, person.phone.as_ref()).map_err(|fault| {
+    let meeting =
+        form::choose_location(event_type, location, person.phone.as_ref(), settings.default_region.as_deref());
+    let meeting = meeting.map_err(|fault| {
         let offered = fault.offered.iter().map(LocationView::from).collect();
         let message = locale.location(fault.needs);
         Refusal::new(Why::LocationInvalid { offered, needs: fault.needs.map(str::to_owned) }, message)
@@ -83,6 +85,7 @@ pub(crate) fn fill_form(
         notes: request.notes.clone(),
         phone: person.phone.as_ref().map(|it| Private::from(it.expose())),
         language: language_tag(request.language.as_deref()),
+        zone_source: None,
         topic: request.topic.clone(),
         qualification,
         created_at: now,

@@ -31,9 +31,9 @@ struct Hold {
 impl<P: Ports> Schedule<P> {
     /// Checks everything that a booking would check, and stores the hold until it expires. The slot is not reserved.
     pub(crate) async fn hold(&self, context: &Context, request: &BookRequest) -> Result<HoldView, Refusal> {
-        let (person, context) = &self.resolve_invitee(context, request).await?;
-        let (connection, locale) = (&context.connection, &context.locale);
         let catalog = self.catalog(context).await?;
+        let (person, context, zone_source) = &self.resolve_invitee(context, request, &catalog).await?;
+        let (connection, locale) = (&context.connection, &context.locale);
         let RequestedMeeting { person, event_type, start } =
             read_requested_meeting(context, request, person, &catalog)?;
         let slot = self.find_slot(context, event_type, start, shift(request.max_shift)).await?;
@@ -44,7 +44,8 @@ impl<P: Ports> Schedule<P> {
             owner: owner(event_type).to_owned(),
         };
         let token = identity.key.token(connection, None);
-        let (form, metadata) = fill_form(context, request, person, event_type, &slot, token, self.now())?;
+        let (form, mut metadata) = fill_form(context, request, person, event_type, &slot, token, self.now())?;
+        metadata.zone_source = Some(*zone_source);
         if let Started::New(new) = self.start_request(context, &identity).await?
             && let Err(spent) = new.room(context.settings.booking.limits(), self.now())
         {
@@ -58,6 +59,7 @@ impl<P: Ports> Schedule<P> {
             start_time: form.start,
             end_time: form.end,
             timezone: locale.zone.clone(),
+            timezone_source: (*zone_source).into(),
             local_time: locale.when(form.start),
             location: form.meeting.as_ref().map(|it| it.location.clone().unwrap_or_else(|| it.kind.as_str().into())),
             invitee: InviteeView { email: form.person.email.clone(), name: form.person.name.clone() },

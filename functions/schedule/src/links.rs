@@ -10,7 +10,7 @@ use front::Context;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::form::{SOURCE, UTM_SOURCE, language_tag};
-use crate::resolve::{self, Words, exposed, read_invitee};
+use crate::resolve::{self, Words, ZoneHints, exposed, read_invitee, read_number};
 use crate::schedule::{Ports, Schedule};
 
 /// The characters that are escaped in a query.
@@ -32,9 +32,9 @@ impl<P: Ports> Schedule<P> {
         let email = email.map(|it| read_invitee("inviteeEmail", it, domain::parse_email, context)).transpose()?;
         let name = request.invitee_name.as_ref();
         let name = name.map(|it| read_invitee("inviteeName", it, form::parse_name, context)).transpose()?;
-        let zone = self.resolve_zone(context, None, email.as_ref()).await?;
-        let phone =
-            request.phone.as_ref().map(|it| read_invitee("phone", it, form::parse_phone, context)).transpose()?;
+        let phone = read_number(request.phone.as_ref(), context)?;
+        let hints = ZoneHints { email: email.as_ref(), phone: phone.as_ref(), ..ZoneHints::default() };
+        let (zone, _) = self.resolve_zone(context, hints).await?;
         let context = &context.in_zone(&zone);
         let catalog = self.catalog(context).await?;
         let words = Words {
@@ -53,6 +53,7 @@ impl<P: Ports> Schedule<P> {
             notes: request.notes.clone(),
             phone: phone.map(|it| Private::from(it.expose())),
             language: language_tag(request.language.as_deref()),
+            zone_source: None,
             topic: request.topic.clone(),
             qualification: request.qualification.clone(),
             created_at: self.now(),

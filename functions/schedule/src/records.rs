@@ -13,7 +13,7 @@ use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Sto
 use front::{Context, Locale, invalid};
 use jiff::{SignedDuration, Unit};
 
-use crate::resolve::read_invitee;
+use crate::resolve::{ZoneHints, read_invitee};
 use crate::schedule::{Ports, Schedule};
 use crate::view;
 
@@ -109,7 +109,8 @@ impl<P: Ports> Schedule<P> {
         request: &UpcomingRequest,
     ) -> Result<UpcomingAnswer, Refusal> {
         let email = read_invitee("userEmail", &request.user_email, domain::parse_email, context)?;
-        let zone = self.resolve_zone(context, None, Some(&email)).await?;
+        let hints = ZoneHints { email: Some(&email), ..ZoneHints::default() };
+        let (zone, _) = self.resolve_zone(context, hints).await?;
         let context = &context.in_zone(&zone);
         let (connection, locale) = (&context.connection, &context.locale);
         let now = self.now();

@@ -7,7 +7,7 @@ use api::request::BookRequest;
 use api::{Refusal, When, Why};
 use domain::scheduling::catalog::NoMatch;
 use domain::scheduling::{Catalog, EventType, Host, Person, form};
-use domain::{Booking, Language, Private};
+use domain::{Booking, Language, Phone, Private, Reason, ZoneSource, zone_of_phone};
 use engine::{ApiStore, CalendlyAccount};
 use front::{Context, invalid};
 use jiff::Timestamp;
@@ -91,50 +91,83 @@ pub(crate) fn read_invitee<T>(
     read(given.expose()).ok_or_else(|| invitee_invalid(field, context))
 }
 
+/// What an invitee's time zone may follow from.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ZoneHints<'a> {
+    /// The zone that the request names.
+    pub(crate) named: Option<&'a str>,
+    /// The invitee's address.
+    pub(crate) email: Option<&'a Private<String>>,
+    /// The invitee's phone number.
+    pub(crate) phone: Option<&'a Phone>,
+    /// The hosts of the event type.
+    pub(crate) hosts: &'a [Host],
+}
+
+/// Reads the invitee's phone number.
+pub(crate) fn read_number(given: Option<&Private<String>>, context: &Context) -> Result<Option<Phone>, Refusal> {
+    let Some(given) = given else { return Ok(None) };
+    let read = domain::read_phone(given.expose(), context.settings.default_region.as_deref());
+    read.map(Some).map_err(|reason| match reason {
+        Reason::PhoneWithoutCountry => {
+            Refusal::new(Why::InviteeInvalid { field: "phone".to_owned() }, context.locale.country_code())
+        }
+        _ => invitee_invalid("phone", context),
+    })
+}
+
 /// Refuses a field about the invitee.
 pub(crate) fn invitee_invalid(field: &str, context: &Context) -> Refusal {
     Refusal::new(Why::InviteeInvalid { field: field.to_owned() }, context.locale.invitee(field))
 }
 
 impl<P: Ports> Schedule<P> {
-    /// Returns the invitee of a booking request, and the context in their time zone.
+    /// Returns the invitee of a booking request, the context in their time zone, and how the zone became known.
     pub(crate) async fn resolve_invitee(
         &self,
         context: &Context,
         request: &BookRequest,
-    ) -> Result<(Person, Context), Refusal> {
+        catalog: &Catalog,
+    ) -> Result<(Person, Context, ZoneSource), Refusal> {
         let provisional = match &request.timezone {
             Some(zone) => context.in_zone(zone),
             None => context.clone(),
         };
         let email = read_invitee("inviteeEmail", &request.invitee_email, domain::parse_email, &provisional)?;
         let name = read_invitee("inviteeName", &request.invitee_name, form::parse_name, &provisional)?;
-        let phone =
-            request.phone.as_ref().map(|it| read_invitee("phone", it, form::parse_phone, &provisional)).transpose()?;
-        let zone = self.resolve_zone(&provisional, request.timezone.as_deref(), Some(&email)).await?;
+        let phone = read_number(request.phone.as_ref(), &provisional)?;
+        let hosts = event_type(catalog, Words::from_request(request), &provisional).map_or(&[][..], |it| &it.hosts);
+        let hints = ZoneHints { named: request.timezone.as_deref(), email: Some(&email), phone: phone.as_ref(), hosts };
+        let (zone, source) = self.resolve_zone(&provisional, hints).await?;
         let context = context.in_zone(&zone);
-        Ok((Person { name, email, zone, phone }, context))
+        Ok((Person { name, email, zone, phone }, context, source))
     }
 
-    /// Returns the time zone of an invitee: the one in the request, else that of their latest booking, else the
-    /// settings' fallback.
+    /// Returns the time zone of an invitee, and how it became known: the one in the request, else that of their latest
+    /// booking, else that of their phone number's country, else the host's, else the settings' fallback.
     pub(crate) async fn resolve_zone(
         &self,
         context: &Context,
-        named: Option<&str>,
-        email: Option<&Private<String>>,
-    ) -> Result<String, Refusal> {
-        if let Some(named) = named {
-            let zone = TimeZone::get(named.trim()).ok().and_then(|tz| tz.iana_name().map(str::to_owned));
-            return zone.ok_or_else(|| context.locale.refuse(Why::TimezoneUnknown));
+        hints: ZoneHints<'_>,
+    ) -> Result<(String, ZoneSource), Refusal> {
+        if let Some(named) = hints.named {
+            let zone = domain::time::parse_zone(named).ok_or_else(|| context.locale.refuse(Why::TimezoneUnknown))?;
+            return Ok((zone, ZoneSource::Request));
         }
-        if let Some(email) = email {
+        if let Some(email) = hints.email {
             let known = self.store().find_zone(&context.connection, email).await;
             if let Some(zone) = known.map_err(|error| context.locale.unavailable(&error))? {
-                return Ok(zone);
+                return Ok((zone, ZoneSource::LatestBooking));
             }
         }
-        Ok(context.settings.fallback_zone.clone())
+        if let Some(zone) = hints.phone.and_then(zone_of_phone) {
+            return Ok((zone.to_owned(), ZoneSource::Phone));
+        }
+        let of_settings = |host: &Host| context.settings.host(host.email.expose())?.zone.clone();
+        if let Some(zone) = hints.hosts.iter().find_map(|host| of_settings(host).or_else(|| host.zone.clone())) {
+            return Ok((zone, ZoneSource::Host));
+        }
+        Ok((context.settings.fallback_zone.clone(), ZoneSource::Settings))
     }
 
     /// Returns the context for a booking's invitee. The time zone is the request's, else the booking's. The language is
@@ -148,7 +181,10 @@ impl<P: Ports> Schedule<P> {
         let leg = booking.current_leg();
         let zone = match leg.and_then(|leg| leg.details.zone.clone()) {
             Some(own) if named_zone.is_none() => own,
-            _ => self.resolve_zone(context, named_zone, None).await?,
+            _ => {
+                let hints = ZoneHints { named: named_zone, ..ZoneHints::default() };
+                self.resolve_zone(context, hints).await?.0
+            }
         };
         let from_vai = booking.metadata.as_ref().and_then(|it| it.language.as_deref());
         let language = leg.and_then(|leg| context.settings.language_of(leg));

@@ -44,6 +44,7 @@ pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingV
         start_time: details.start,
         end_time: details.end,
         timezone: locale.zone.clone(),
+        timezone_source: booking.metadata.as_ref().and_then(|it| it.zone_source).map(Into::into),
         local_time: locale.when(details.start),
         location,
         invitee: InviteeView { email: details.email.clone(), name: details.name.clone() },

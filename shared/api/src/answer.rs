@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use domain::scheduling::{EventType, Host, LocationOption, Question, QuestionKind, Slot};
-use domain::{Line, Private};
+use domain::{Line, Private, ZoneSource};
 use jiff::{Timestamp, civil};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -162,6 +162,8 @@ pub struct TimesView {
     pub event_type_uri: String,
     /// The IANA time zone of days and local times.
     pub timezone: String,
+    /// How the time zone became known.
+    pub timezone_source: TimezoneSource,
     /// The days that have free times, in order.
     pub days: Vec<DayView>,
     /// A sentence to read out, in the person's language.
@@ -211,6 +213,9 @@ pub struct BookingView {
     pub end_time: Timestamp,
     /// The person's IANA time zone.
     pub timezone: String,
+    /// How the time zone became known, if an agent made the booking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone_source: Option<TimezoneSource>,
     /// The start as a text for the person, in their language and zone.
     pub local_time: String,
     /// The link to join, or the place.
@@ -230,6 +235,34 @@ pub struct BookingView {
     pub reschedule_url: Option<String>,
     /// Its state.
     pub status: Status,
+}
+
+/// How a person's time zone became known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimezoneSource {
+    /// The request names it.
+    Request,
+    /// It is that of the person's latest booking.
+    LatestBooking,
+    /// It is that of the phone number's country, which has only one.
+    Phone,
+    /// It is the host's.
+    Host,
+    /// It is the fallback of the settings.
+    Settings,
+}
+
+impl From<ZoneSource> for TimezoneSource {
+    fn from(source: ZoneSource) -> Self {
+        match source {
+            ZoneSource::Request => Self::Request,
+            ZoneSource::LatestBooking => Self::LatestBooking,
+            ZoneSource::Phone => Self::Phone,
+            ZoneSource::Host => Self::Host,
+            ZoneSource::Settings => Self::Settings,
+        }
+    }
 }
 
 /// A booking was made.
@@ -256,6 +289,8 @@ pub struct PreviewView {
     pub end_time: Timestamp,
     /// The person's IANA time zone.
     pub timezone: String,
+    /// How the time zone became known.
+    pub timezone_source: TimezoneSource,
     /// The start as a text for the person, in their language and zone.
     pub local_time: String,
     /// The kind of location or the place, as far as known.

@@ -12,6 +12,7 @@ pub mod connection_request;
 pub mod endpoint_answer;
 pub mod endpoint_request;
 pub mod import;
+mod normalize;
 pub mod openapi;
 pub mod read;
 pub mod refusal;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{When, schema};
+use crate::{When, normalize, schema};
 
 /// Something wrong with a request. It never quotes what was sent, because that may be personal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, JsonSchema)]
@@ -60,23 +60,26 @@ pub fn read_value<T: Request>(value: Value) -> Result<T, Vec<Fault>> {
     read_with(value, &[])
 }
 
-/// Reads a document. `params` are further values from the path or the query.
+/// Reads a document. `params` are further values from the path or the query. Values that mean what the schema asks for,
+/// in another form, are accepted.
 pub(crate) fn read_with<T: Request>(mut value: Value, params: &[(String, String)]) -> Result<T, Vec<Fault>> {
     let schema = schema::inline_schema::<T>();
     let mut faults = Vec::new();
+    normalize::normalize(&schema, &mut value);
     if let Value::Object(object) = &mut value {
-        // An optional key may be `null`.
-        let required = strings(schema.get("required"));
-        let is_known = |key: &str| schema.get("properties").is_some_and(|it| it.get(key).is_some());
-        object.retain(|key, value| !value.is_null() || !is_known(key) || required.contains(&key.as_str()));
         for (name, text) in params {
-            let value = parse_param(&schema, name, text);
+            let mut value = Value::from(text.as_str());
+            if let Some(Value::Object(property)) = schema.get("properties").and_then(|it| it.get(name)) {
+                normalize::normalize(property, &mut value);
+            }
             match object.insert(name.clone(), value.clone()) {
                 Some(other) if other != value => faults.push(Fault::new(safe_key(name), "is given twice")),
                 _ => {}
             }
         }
     }
+    // A parameter may be empty.
+    normalize::normalize(&schema, &mut value);
     check_value(&schema, &value, "", &mut faults);
     if faults.is_empty() {
         let request: T = serde_path_to_error::deserialize(value).map_err(|error| {
@@ -100,15 +103,6 @@ pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Fault>> {
     serde_json::from_slice(body).map_err(|error| {
         vec![Fault::new("body", format!("is not JSON (line {}, column {})", error.line(), error.column()))]
     })
-}
-
-/// Converts a parameter's text to its value: a number if the schema has an integer.
-fn parse_param(schema: &Map<String, Value>, name: &str, text: &str) -> Value {
-    let expected = schema.get("properties").and_then(|it| it.get(name)).and_then(|it| it.get("type"));
-    match text.parse::<i64>() {
-        Ok(number) if expected.is_some_and(|it| it == "integer") => number.into(),
-        _ => text.into(),
-    }
 }
 
 /// Checks a value against a schema and reports every fault. It knows the keywords that our requests' schemas use; a
@@ -212,7 +206,7 @@ fn safe_key(key: &str) -> String {
     if is_plain { key.to_owned() } else { "*".to_owned() }
 }
 
-fn strings(value: Option<&Value>) -> Vec<&str> {
+pub(crate) fn strings(value: Option<&Value>) -> Vec<&str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 

@@ -66,14 +66,64 @@ fn answers_have_three_forms() {
     );
     assert!(matches!(read(json!(["Acme"])), CustomAnswers::InOrder(it) if it[0].expose() == "Acme"));
     for (answers, fault) in [
-        (json!([{ "question": "Company?", "answer": 7 }]), "customAnswers[0].answer: must be a string"),
+        (json!([{ "question": "Company?", "answer": {} }]), "customAnswers[0].answer: must be a string"),
         (json!([{ "question": "Company?" }]), "customAnswers[0].answer: is missing"),
-        (json!(["Acme", 7]), "customAnswers[1]: must be a string"),
-        (json!({ "Company?": 7 }), "customAnswers.*: must be a string"),
-        (json!("Acme"), "customAnswers: must be an array"),
+        (json!(["Acme", ["x"]]), "customAnswers[1]: must be a string"),
+        (json!({ "Company?": { "name": "Acme" } }), "customAnswers.*: must be a string"),
+        (json!(7), "customAnswers: must be an array"),
     ] {
         assert_eq!(faults(&with(json!({ "customAnswers": answers }))), [fault]);
     }
+}
+
+#[test]
+fn what_a_model_sends_is_taken_as_it_is_meant() {
+    let same = |sent: Value, meant: Value| assert_eq!(book(&with(sent.clone())), book(&with(meant)), "{sent}");
+    // An empty text for what is left out.
+    for blank in ["", " ", "\u{a0}"] {
+        let empty = json!({
+            "topic": blank, "host": blank, "userId": blank, "agentType": blank, "phone": blank, "timezone": blank,
+            "language": blank, "guests": blank, "customAnswers": blank, "location": { "kind": blank, "location": blank },
+            "maxShift": null,
+        });
+        same(empty, json!({}));
+    }
+    same(json!({ "location": {}, "guests": ["", null], "qualification": {} }), json!({}));
+    same(json!({ "location": { "kind": "physical", "location": "" } }), json!({ "location": { "kind": "physical" } }));
+    // Numbers as text, and text as numbers.
+    for thirty in [json!("30"), json!(" 30 "), json!("30.0"), json!(30.0)] {
+        same(json!({ "maxShift": thirty }), json!({ "maxShift": 30 }));
+    }
+    same(json!({ "userId": 7, "conversationId": 42 }), json!({ "userId": "7", "conversationId": "42" }));
+    same(
+        json!({ "qualification": { "seats": 40, "has_budget": true, "price": 9.5, "team": null } }),
+        json!({ "qualification": { "seats": "40", "has_budget": "true", "price": "9.5" } }),
+    );
+    for (answers, meant) in [
+        (json!({ "Company": 42 }), json!({ "Company": "42" })),
+        (json!([42, true]), json!(["42", "true"])),
+        (json!([{ "question": "Seats", "answer": 42 }]), json!([{ "question": "Seats", "answer": "42" }])),
+        (json!({ "Topics": ["Sales", "Support"] }), json!({ "Topics": "Sales\nSupport" })),
+        (
+            json!([{ "question": "Topics", "answer": ["Sales", 2] }]),
+            json!([{ "question": "Topics", "answer": "Sales\n2" }]),
+        ),
+        (json!("{\"Company\": \"Acme\"}"), json!({ "Company": "Acme" })),
+        (json!("[\"Acme\"]"), json!(["Acme"])),
+        (json!("Acme"), json!(["Acme"])),
+    ] {
+        same(json!({ "customAnswers": answers }), json!({ "customAnswers": meant }));
+    }
+    // One text for a list.
+    same(json!({ "guests": "dan@example.com" }), json!({ "guests": ["dan@example.com"] }));
+    same(
+        json!({ "guests": "dan@example.com; ana@example.com" }),
+        json!({ "guests": ["dan@example.com", "ana@example.com"] }),
+    );
+    // A required text is never left out, and a text that is no number is none.
+    assert_eq!(faults(&with(json!({ "inviteeName": "" }))), ["inviteeName: must not be empty"]);
+    assert_eq!(faults(&with(json!({ "maxShift": "half an hour" }))), ["maxShift: must be an integer"]);
+    assert_eq!(faults(&with(json!({ "maxShift": 30.5 }))), ["maxShift: must be an integer"]);
 }
 
 #[test]
@@ -89,16 +139,16 @@ fn a_serialized_request_is_read_back_equal() {
 #[test]
 fn all_faults_are_reported_at_once() {
     let wrong = json!({
-        "eventType": "", "inviteeEmail": 7, "inviteeName": "n".repeat(201), "preferredTime": "tomorrow at nine o'clock",
-        "maxShift": 20_161, "guests": ["dan@example.com", "x", 3], "location": { "type": "zoom" }, "notes": "n".repeat(10_001),
-        "conversation_id": "conv-1", "language": ["ro"], "qualification": { "size": 5 },
+        "eventType": "e".repeat(513), "inviteeEmail": [7], "inviteeName": "n".repeat(201), "preferredTime": "tomorrow at nine o'clock",
+        "maxShift": 20_161, "guests": ["dan@example.com", "x", {}], "location": { "type": "zoom" }, "notes": "n".repeat(10_001),
+        "conversation_id": "conv-1", "language": ["ro"], "qualification": { "size": {} },
     });
     assert_eq!(
         faults(&wrong).into_iter().collect::<BTreeSet<_>>(),
         [
             "conversationId: is missing",
             "conversation_id: is not known",
-            "eventType: must not be empty",
+            "eventType: must be at most 512 characters long",
             "guests[1]: must be at least 3 characters long",
             "guests[2]: must be a string",
             "inviteeEmail: must be a string",

@@ -336,7 +336,6 @@ fn faults_of_path_query_and_body_have_their_field() {
     };
     for (method, target, body, operation, expected) in [
         ("GET", "/api/calendly/upcoming/a@b.c?days=many", "", Operation::Upcoming, "days: must be an integer"),
-        ("GET", "/api/calendly/upcoming/a@b.c?days=", "", Operation::Upcoming, "days: must be an integer"),
         ("GET", "/api/calendly/upcoming/a@b.c?days=0", "", Operation::Upcoming, "days: must be at least 1"),
         ("GET", "/api/calendly/upcoming/a@b.c?days=1&days=2", "", Operation::Upcoming, "days: is given twice"),
         ("GET", "/api/calendly/upcoming/a@b.c?_=1", "", Operation::Upcoming, "_: is not known"),

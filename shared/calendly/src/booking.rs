@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_complete_form_has_every_field() {
         let mut whole = form();
-        whole.person.phone = Phone::parse("+40 712 345 678").ok();
+        whole.person.phone = Phone::parse("+40712345678");
         whole.meeting = Some(Meeting { kind: "outbound_call".to_owned(), location: Some("+40712345678".into()) });
         whole.answers =
             vec![QuestionAnswered { question: "What is it about?".to_owned(), answer: "A demo".into(), position: 2 }];

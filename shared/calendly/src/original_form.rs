@@ -1,7 +1,7 @@
 //! The values that a booking was made with, in the terms of the booking form.
 
 use domain::scheduling::{Meeting, QuestionAnswered};
-use domain::{Phone, Private};
+use domain::{Private, read_phone};
 use engine::OriginalForm;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub(crate) fn parse_original_form(invitee: &Invitee, event: &ScheduledEvent) -> 
         is_canceled: invitee.is_canceled() || event.is_canceled(),
         seats: event.seats(),
         answers: answers.collect(),
-        phone: invitee.text_reminder_number.as_deref().and_then(|number| Phone::parse(number).ok()),
+        phone: invitee.text_reminder_number.as_deref().and_then(|number| read_phone(number, None).ok()),
         guests: items(&event.event_guests).filter_map(|guest| text(&guest["email"])).collect(),
         meeting: parse_meeting(&event.location),
     }

@@ -167,6 +167,8 @@ pub enum Change {
     Undelivered,
     /// The recipient replied.
     Replied,
+    /// The recipient objects to further messages, as the provider reports.
+    Objected,
     /// Events were appended to the booking's log. This is the first entry of the command that tells of them.
     Appended,
 }
@@ -194,6 +196,13 @@ pub struct Note {
     /// Details, without personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl Note {
+    /// Returns whether its details have this text.
+    fn names(&self, text: &str) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.contains(text))
+    }
 }
 
 /// One thing to do: a row of the outbox.
@@ -449,20 +458,25 @@ impl Command {
         self.note(now, Change::PassedOver, Some(reason), Some(format!("{detail}; {} takes over", next.title())))
     }
 
-    /// Applies a provider's receipt. Returns `None` if it changes nothing: a later receipt was applied before, or the
-    /// receipt is about another message or one that was never sent. A receipt also settles a message with an unknown
-    /// outcome.
+    /// Applies a provider's receipt. Returns `None` if it has nothing new. A delivery state counts only for the message
+    /// that this command sent, and also settles an unknown outcome; an objection always counts.
     pub fn apply_receipt(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
-        let delivery = receipt.delivery?;
-        if !self.matches_receipt(receipt) || self.delivery >= Some(delivery) {
-            return None;
-        }
+        let objected = receipt.objection.map(|(objection, source)| objection.describe(source));
+        let is_known = |objected: &&str| self.history.iter().any(|note| note.names(objected));
+        let objected = objected.filter(|it| !is_known(it));
+        let delivery = receipt.delivery.filter(|it| self.matches_receipt(receipt) && self.delivery < Some(*it));
+        let code = receipt.code.as_ref().map(|code| format!("code {code}"));
+        let detail = [code.as_deref(), objected].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let detail = Some(detail).filter(|it| !it.is_empty());
+        let Some(delivery) = delivery else {
+            objected?;
+            return Some(self.note(now, Change::Objected, None, detail));
+        };
         self.delivery = Some(delivery);
         if !matches!(self.state, State::Done { .. }) {
             self.state = State::Done { provider_id: receipt.provider_id.clone() };
         }
         let reason = (delivery == Delivery::Failed).then_some(Reason::Undelivered);
-        let detail = receipt.code.as_ref().map(|code| format!("code {code}"));
         Some(self.note(now, delivery.into(), reason, detail))
     }
 

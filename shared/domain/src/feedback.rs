@@ -1,24 +1,26 @@
 //! Feedback on a message after its provider accepted it: receipts, replies and opt-outs.
 
+use events::ReplyMeaning;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::email_address::parse_email;
 use crate::ids::{BookingId, CommandId, ConnectionName, digest};
 use crate::message::Message;
 use crate::personal::{Phone, Private};
 use crate::reason::Reason;
 
-/// The delivery state of a message. It only moves forward, in this order, so a late receipt of an earlier state changes
-/// nothing. An e-mail can bounce after it was delivered, but not the reverse.
+/// The delivery state of a message. It only moves forward, in this order: nothing that a provider says later takes an
+/// arrival back, such as the bounce of an automatic answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// The provider has passed it on.
     Sent,
-    /// The phone or the mail server has it.
-    Delivered,
     /// It did not arrive, or bounced.
     Failed,
+    /// The phone or the mail server has it.
+    Delivered,
 }
 
 impl Delivery {
@@ -43,6 +45,16 @@ pub enum Objection {
 }
 
 impl Objection {
+    /// Returns what the timeline says of an objection that a receipt reports.
+    pub fn describe(self, source: ConsentSource) -> &'static str {
+        match (self, source) {
+            (_, ConsentSource::Complaint) => "reported as spam: nothing more is sent to this address",
+            (_, ConsentSource::Bounce) => "the address does not exist: nothing more is sent to it",
+            (Self::Everything, _) => "the person asked for no more messages",
+            (Self::FollowUps, _) => "the person asked for no more follow-ups",
+        }
+    }
+
     /// Returns why a message must not be sent to a person with this objection; `None` when it may be sent.
     pub fn forbids(self, source: ConsentSource, message: Message) -> Option<Reason> {
         match self {
@@ -86,8 +98,10 @@ pub struct Receipt {
     pub at: Timestamp,
     /// The provider's code, such as `30006`. Never its text, which may quote the person.
     pub code: Option<String>,
-    /// The objection that the receipt reports.
+    /// The objection that the receipt reports. It counts whatever else is known of the message.
     pub objection: Option<(Objection, ConsentSource)>,
+    /// The recipient's e-mail address, if the receipt has it.
+    pub email: Option<Private<String>>,
 }
 
 /// A person's reply to one of our messages.
@@ -99,6 +113,8 @@ pub struct Reply {
     pub from: Phone,
     /// The text.
     pub text: Private<String>,
+    /// What the provider takes it for, if it says so. The text may be a word that the provider's customer chose.
+    pub meaning: Option<ReplyMeaning>,
     /// When, by the provider's clock.
     pub at: Timestamp,
 }
@@ -110,6 +126,15 @@ pub enum Feedback {
     Receipt(Receipt),
     /// A person's reply.
     Reply(Reply),
+    /// A provider reports an objection, without our ids.
+    Objected {
+        /// The person's e-mail address.
+        email: Private<String>,
+        /// The objection.
+        objection: Objection,
+        /// How it became known.
+        source: ConsentSource,
+    },
     /// A person followed the link that ends messages, in the message of this command.
     Unsubscribed {
         /// The booking that the message was about.
@@ -132,9 +157,11 @@ impl ContactKey {
         Self(digest(&["contact-by-sms", connection.as_str(), phone.expose()]))
     }
 
-    /// Returns the key of an e-mail address. Upper and lower case do not matter.
+    /// Returns the key of an e-mail address. Upper and lower case, and the form of an internationalized domain, do not
+    /// matter.
     pub fn for_email(connection: &ConnectionName, email: &str) -> Self {
-        Self(digest(&["contact-by-email", connection.as_str(), &email.trim().to_lowercase()]))
+        let email = parse_email(email).map_or_else(|| email.trim().to_owned(), |it| it.expose().clone());
+        Self(digest(&["contact-by-email", connection.as_str(), &email.to_lowercase()]))
     }
 
     /// Returns the hash, in hex.

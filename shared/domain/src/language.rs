@@ -47,6 +47,20 @@ impl Language {
         }
     }
 
+    /// Joins people's names: `Ana, Dan and Eva`.
+    pub fn join_names(self, names: &[&str]) -> String {
+        let (comma, and) = match self {
+            Self::English => (", ", " and "),
+            Self::Romanian => (", ", " și "),
+            Self::Danish => (", ", " og "),
+            Self::TraditionalChinese => ("、", "和"),
+        };
+        match names {
+            [first @ .., last] if !first.is_empty() => format!("{}{and}{last}", first.join(comma)),
+            _ => names.concat(),
+        }
+    }
+
     /// Returns the language of most people in an IANA time zone. `None` if it is not supported or not known.
     pub fn likely_in(zone: &str) -> Option<Self> {
         match zone {

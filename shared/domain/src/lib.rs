@@ -7,6 +7,7 @@
 mod booking;
 mod command;
 mod connection;
+mod country;
 mod crm_contact;
 mod decide;
 mod destinations;
@@ -19,6 +20,7 @@ mod language;
 mod leg;
 mod message;
 mod personal;
+mod phone;
 mod plain_email;
 mod plan;
 mod plan_change;
@@ -26,6 +28,7 @@ mod provider;
 mod publication;
 pub mod quiet;
 mod reason;
+mod reply;
 mod report;
 mod request;
 pub mod scheduling;
@@ -33,10 +36,12 @@ mod scope;
 pub mod settings;
 pub mod time;
 mod timeline;
+mod words;
 
 pub use booking::{Booking, BookingSource, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
+pub use country::{zone_of_country, zone_of_phone};
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
     CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, decide_import, hasten_cancellations,
@@ -45,8 +50,8 @@ pub use decide::{
 pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
     ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, MessageAction,
-    MessageContent, MessageOrder, News, Number, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder, VaiAction,
-    VaiCall, VaiOrder, choose_phone, phone_candidates,
+    MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder, VaiAction, VaiCall,
+    VaiOrder, choose_phone, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;
@@ -61,15 +66,17 @@ pub use leg::{
     Tracking,
 };
 pub use message::{Message, Notice};
-pub use personal::{Phone, PhoneError, Private};
+pub use personal::{Phone, Private};
+pub use phone::{is_invisible, read_mobile, read_phone};
 pub use plain_email::PlainEmail;
 pub use plan_change::{PlanChange, PlannedMessage, compare_plans};
 pub use publication::{EventLog, ReplyRecord, has_event};
 pub use reason::Reason;
+pub use reply::understand_reply;
 pub use report::{BookingSummary, ReportGroup, ReportRow, count_bookings, summarize_booking};
 pub use request::{
     ASK_AGAIN_AFTER, CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestCheck, RequestState,
-    RequestStatus,
+    RequestStatus, ZoneSource,
 };
 pub use scope::Scope;
 pub use settings::Settings;

@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Change, Command, State};
-use crate::destinations::{Action, Context, MessageAction, PublishAction, completion_time, phone_candidates};
+use crate::destinations::{Action, Context, MessageAction, PublishAction, choose_phone, completion_time};
 use crate::ids::{CommandId, digest, uri_uuid};
 use crate::leg::{CanceledBy, Leg};
 use crate::message::Message;
-use crate::personal::{Phone, Private};
+use crate::personal::Private;
 use crate::reason::Reason;
 use crate::settings::Settings;
 
@@ -410,13 +410,12 @@ fn booking_part(context: &Context<'_>, kind: EventType) -> BookingPart {
 fn invitee_part(context: &Context<'_>) -> InviteePart {
     let Context { booking, leg, settings, .. } = context;
     let details = &leg.details;
-    let given = phone_candidates(booking, leg, settings).unwrap_or_default();
-    let valid = given.iter().find_map(|it| Phone::parse(it.text.expose()).ok());
+    let phone = choose_phone(booking, leg, settings).ok().map(|(phone, _)| phone);
     InviteePart {
         name: details.name.expose().clone(),
         first_name: text(details.first_name.as_ref()),
         email: details.email.expose().clone(),
-        phone: valid.map(|it| it.expose().to_owned()).or_else(|| text(given.first().map(|it| &it.text))),
+        phone: phone.map(|it| it.expose().to_owned()),
     }
 }
 

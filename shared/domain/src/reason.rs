@@ -30,10 +30,16 @@ macro_rules! reasons {
 reasons! {
     /// No source has a phone number.
     NoPhone = "no_phone": "No phone number was given with the booking.";
-    /// The phone number is not E.164.
-    PhoneInvalid = "phone_invalid": "The phone number given is not an international one (+ and country code).";
-    /// The number is a landline, which cannot receive SMS.
-    Landline = "landline": "The phone number is a landline, which is not texted.";
+    /// No number of that country has these digits.
+    PhoneInvalid = "phone_invalid": "The phone number given does not exist: digits are missing, too many or wrong.";
+    /// The number is a national one, and nothing says of which country.
+    PhoneWithoutCountry = "phone_without_country": "The phone number given has no country code, and the settings have no default_region.";
+    /// The only phone number answers a question that the settings do not list.
+    PhoneQuestionUnknown = "phone_question_unknown": "A phone number answers a question that phone_questions in the settings does not list.";
+    /// The number is a landline or a service number, which cannot receive SMS.
+    Landline = "landline": "The phone number is a landline or a service number, which is not texted.";
+    /// No provider sends to the address.
+    EmailInvalid = "email_invalid": "No e-mail can be sent to the address: it is malformed, or has letters other than a to z before the @.";
     /// The person has opted out.
     OptedOut = "opted_out": "The person has asked not to be written to any more.";
     /// The address bounced, or the person marked a message as spam.

@@ -10,6 +10,22 @@ use crate::leg::Leg;
 use crate::personal::Private;
 use crate::reason::Reason;
 
+/// How an invitee's time zone became known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ZoneSource {
+    /// The request names it.
+    Request,
+    /// It is that of the invitee's latest booking.
+    LatestBooking,
+    /// It is that of the phone number's country.
+    Phone,
+    /// It is the host's.
+    Host,
+    /// It is the settings' fallback.
+    Settings,
+}
+
 /// The metadata that VAI stored for a booking by one of its agents. Moves keep it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Metadata {
@@ -36,6 +52,9 @@ pub struct Metadata {
     /// The language of the conversation, a BCP 47 tag.
     #[serde(default)]
     pub language: Option<String>,
+    /// How the invitee's time zone became known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_source: Option<ZoneSource>,
     /// What the invitee wants to talk about, if that selected the event type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,

@@ -190,6 +190,7 @@ fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) ->
         Change::Delivered => "has arrived".to_owned(),
         Change::Undelivered => "has not arrived".to_owned(),
         Change::Replied => "the person replied".to_owned(),
+        Change::Objected => "the provider reports an objection".to_owned(),
     };
     format!("{text}{}{detail}", reason.unwrap_or_default())
 }

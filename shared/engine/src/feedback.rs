@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     Action, BookingId, Command, CommandId, ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply,
-    ReplyRecord, Settings, Snapshot, State, Verdict, record_feedback,
+    ReplyRecord, Settings, Snapshot, State, Verdict, record_feedback, understand_reply,
 };
 use events::ReplyMeaning;
 use jiff::Timestamp;
@@ -39,6 +39,11 @@ impl<W: World> Invocation<'_, W> {
         match feedback {
             Feedback::Receipt(receipt) => self.process_receipt(receipt).await,
             Feedback::Reply(reply) => self.process_reply(reply).await,
+            Feedback::Objected { email, objection, source } => {
+                let contact = ContactKey::for_email(self.connection, email.expose());
+                self.store_objection(&contact, *objection, *source).await?;
+                Ok("objection")
+            }
             Feedback::Unsubscribed { booking, command } => self.unsubscribe(booking, command).await,
             Feedback::Other(_) => Ok("other"),
         }
@@ -56,7 +61,14 @@ impl<W: World> Invocation<'_, W> {
             .await?;
         let (contact, delivery, is_new) = match effect {
             ReceiptEffect::TooEarly => return Err(EngineError::Unfinished(1)),
-            ReceiptEffect::Ignored(reason) => return Ok(reason),
+            ReceiptEffect::Ignored(reason) => {
+                let Some(((objection, source), email)) = receipt.objection.zip(receipt.email.as_ref()) else {
+                    return Ok(reason);
+                };
+                self.store_objection(&ContactKey::for_email(self.connection, email.expose()), objection, source)
+                    .await?;
+                return Ok("objection");
+            }
             ReceiptEffect::Known { contact, delivery } => (contact, delivery, false),
             ReceiptEffect::Applied { contact, delivery } => (contact, delivery, true),
         };
@@ -102,19 +114,20 @@ impl<W: World> Invocation<'_, W> {
             None => reply.at,
         };
         let settings = store.load_settings(connection).await?;
-        let (effect, shown, meaning) = match settings.parse_opt_out(reply.text.expose()) {
-            Some(true) => {
+        let meaning = reply.meaning.unwrap_or_else(|| understand_reply(reply.text.expose(), &settings));
+        let (effect, shown) = match meaning {
+            ReplyMeaning::Stop => {
                 self.store_objection_at(&contact, Objection::Everything, ConsentSource::Reply, at).await?;
-                ("stop", "to be left alone", ReplyMeaning::Stop)
+                ("stop", "to be left alone")
             }
-            Some(false) => {
+            ReplyMeaning::Start => {
                 // A START word does not end an opt-out by the link.
                 if matches!(stored.objection, Some((_, ConsentSource::Reply | ConsentSource::Provider))) {
                     store.write_objection(connection, &contact, None, ConsentSource::Reply, at).await?;
                 }
-                ("start", "to be texted again", ReplyMeaning::Start)
+                ("start", "to be texted again")
             }
-            None => ("reply", "something for a person to read", ReplyMeaning::Other),
+            ReplyMeaning::Other => ("reply", "something for a person to read"),
         };
         let reply = |command| ReplyRecord { command, text: reply.text.clone(), meaning, at };
         self.record_reply(&contact, shown, reply).await?;
@@ -200,13 +213,13 @@ fn apply_receipt(command: Option<&Command>, receipt: &Receipt, now: Timestamp) -
         return (None, ReceiptEffect::TooEarly);
     }
     let Some(contact) = command.to.clone() else { return (None, ReceiptEffect::Ignored("never_sent")) };
-    if !command.matches_receipt(receipt) {
-        return (None, ReceiptEffect::Ignored("another_message"));
-    }
     match command.clone().apply_receipt(receipt, now) {
         Some(applied) => {
             let delivery = applied.delivery;
             (Some(applied), ReceiptEffect::Applied { contact, delivery })
+        }
+        None if !command.matches_receipt(receipt) && receipt.objection.is_none() => {
+            (None, ReceiptEffect::Ignored("another_message"))
         }
         None => (None, ReceiptEffect::Known { contact, delivery: command.delivery }),
     }

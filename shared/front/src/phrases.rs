@@ -207,6 +207,17 @@ impl Locale {
         ])
     }
 
+    /// Asks for the country code of a phone number.
+    pub fn country_code(&self) -> String {
+        let told = [
+            "Could you give me the phone number with its country code, such as +40?",
+            "Îmi dai, te rog, numărul de telefon cu prefixul țării, de exemplu +40?",
+            "Vil du give mig telefonnummeret med landekode, for eksempel +45?",
+            "請提供含國碼的電話號碼，例如 +886。",
+        ];
+        self.choose(told.map(str::to_owned))
+    }
+
     /// Says that the event type does not offer this location, or that the location requires more data.
     pub fn location(&self, needs: Option<&str>) -> String {
         let told = match needs {
@@ -368,6 +379,7 @@ mod tests {
             let locale = Locale { language, zone: "Europe/Bucharest".to_owned() };
             let mut said: Vec<_> = Code::ALL.iter().map(|code| locale.refusal(*code)).collect();
             said.extend(["inviteeName", "inviteeEmail", "phone"].map(|field| locale.invitee(field)));
+            said.push(locale.country_code());
             said.extend([None, Some("phone"), Some("location")].map(|needs| locale.location(needs)));
             said.extend([0, 1, 2, 19, 20, 101, 120].map(|count| locale.upcoming(count)));
             said.extend([locale.booked("Demo", at), locale.held("Demo", at), locale.moved("Demo", at)]);

@@ -288,7 +288,7 @@ mod tests {
         let mut order = order(Message::Confirmation);
         order.content.invitee = "會".repeat(200).into();
         let (_, request) = send_to_stand_in(created(), &order).await;
-        assert_eq!(request.json()["to"][0]["name"], "會".repeat(70));
+        assert_eq!(request.json()["to"][0]["name"], "會".repeat(40));
     }
 
     #[test]

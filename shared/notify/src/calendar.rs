@@ -12,6 +12,7 @@ use icalendar::{Component, Event, EventLike, Property};
 use jiff::Timestamp;
 
 use crate::header_text::{is_address, one_line};
+use crate::names::safe_name;
 
 /// Returns the method of the file. `REQUEST` and `CANCEL` need an organizer.
 pub(crate) fn method(calendar: &Calendar) -> &'static str {
@@ -59,7 +60,7 @@ pub fn build_file(order: &EmailOrder) -> Option<String> {
     }
     // A published event has no attendees.
     if method != "PUBLISH" && is_address(order.to.expose()) {
-        let mut attendee = person("ATTENDEE", order.to.expose(), Some(content.invitee.expose()));
+        let mut attendee = person("ATTENDEE", order.to.expose(), safe_name(content.invitee.expose()).as_deref());
         if method == "REQUEST" {
             attendee.add_parameter("ROLE", "REQ-PARTICIPANT").add_parameter("PARTSTAT", "NEEDS-ACTION");
             attendee.add_parameter("RSVP", "TRUE");
@@ -80,10 +81,11 @@ fn organizer(calendar: &Calendar) -> Option<&str> {
     calendar.organizer.as_ref().map(|it| it.expose().as_str()).filter(|it| is_address(it))
 }
 
-/// Builds the property of a person. The crate quotes a name where needed, but escapes nothing in it.
+/// Builds the property of a person. The crate quotes a name where needed, but escapes nothing in it; the escapes are those
+/// of RFC 6868.
 fn person(property: &str, address: &str, name: Option<&str>) -> Property {
     let mut person = Property::new(property, format!("mailto:{address}"));
-    let name = name.map(|it| one_line(it).replace('"', "'")).filter(|it| !it.is_empty());
+    let name = name.map(|it| one_line(it).replace('^', "^^").replace('"', "^'")).filter(|it| !it.is_empty());
     if let Some(name) = name {
         person.add_parameter("CN", &name);
     }
@@ -243,6 +245,17 @@ mod tests {
         let attendees = event.get_attendees();
         assert_eq!(attendees.len(), 1, "{text}");
         let unfolded = text.replace("\r\n ", "");
-        assert!(unfolded.contains(&format!("CN=\"{}\"", one_line.replace('"', "'"))), "{text}");
+        assert!(unfolded.contains(&format!("CN=\"{}\"", one_line.replace('"', "^'"))), "{text}");
+    }
+
+    #[test]
+    fn a_name_is_escaped() {
+        let mut order = order(CalendarFile::Request);
+        order.content.host = Some("Maria \"Mia\" ^Pop".to_owned());
+        let unfolded = text(&order).replace("\r\n ", "");
+        assert!(
+            unfolded.contains("CN=\"Maria ^'Mia^' ^^Pop\"") || unfolded.contains("CN=Maria ^'Mia^' ^^Pop"),
+            "{unfolded}"
+        );
     }
 }

@@ -70,7 +70,7 @@ async fn twilio_gets_only_known_fields() {
     for order in sms(Provider::Twilio) {
         let provider = StandIn::with_answer(Answer::json(201, r#"{"sid":"SM1"}"#));
         let twilio = Twilio::new(client.clone(), provider.url(), secrets.clone(), fixtures::links());
-        twilio.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
+        twilio.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
         assert_valid(&contract, &provider.only_request().json());
     }
 }
@@ -81,7 +81,7 @@ async fn engagelab_gets_only_known_fields() {
     for order in sms(Provider::Engagelab) {
         let provider = StandIn::with_answer(Answer::json(200, r#"{"message_id":"1"}"#));
         let engagelab = Engagelab::new(client.clone(), provider.url(), secrets.clone(), fixtures::links());
-        engagelab.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
+        engagelab.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
         assert_valid(&contract, &provider.only_request().json());
     }
 }

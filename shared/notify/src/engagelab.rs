@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{BookingId, CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
+use domain::{BookingId, CommandId, ConnectionName, Outcome, Reason, SmsOrder};
 use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
@@ -36,14 +36,14 @@ impl Engagelab {
     }
 
     /// Sends one message; see [`engine::Sms::send`].
-    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         let Some(template) = &order.template else {
             return outcome::misconfigured("the settings name no template of EngageLab's");
         };
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
         let template = Template { id: template, params: params(order.message, &order.content, unsubscribe.as_deref()) };
         let custom_args = CustomArgs { command_id: key, booking_id: &order.booking, connection };
-        let body = Body { to: [to.expose()], template, plan_name: PLAN, custom_args };
+        let body = Body { to: [order.to.expose()], template, plan_name: PLAN, custom_args };
         match self.post(connection, &body).await {
             Ok(response) => read_outcome(response).await,
             Err(outcome) => outcome,
@@ -163,7 +163,7 @@ mod tests {
     }
 
     async fn send(engagelab: &Engagelab, connection: &str, order: &SmsOrder) -> Outcome {
-        engagelab.send(&fixtures::connection(connection), &fixtures::key(), &fixtures::phone(), order).await
+        engagelab.send(&fixtures::connection(connection), &fixtures::key(), order).await
     }
 
     async fn sent(answer: Answer) -> Outcome {

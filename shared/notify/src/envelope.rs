@@ -5,6 +5,7 @@ use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, PlainEmail
 use crate::calendar;
 use crate::header_text::{is_address, one_line};
 use crate::links::Links;
+use crate::names::safe_name;
 use crate::wording::{self, Rendered};
 
 /// The longest subject of a plain e-mail, in characters. It quotes what strangers wrote.
@@ -59,7 +60,7 @@ impl Envelope {
         rendered.subject = one_line(&rendered.subject);
         Ok(Self {
             from: mailbox(from, order.from_name.as_deref()),
-            to: mailbox(order.to.expose(), Some(name.expose())),
+            to: mailbox(order.to.expose(), safe_name(name.expose()).as_deref()),
             reply_to: order.reply_to.as_deref().map(|it| mailbox(it, None)),
             rendered,
             unsubscribe,
@@ -128,10 +129,10 @@ mod tests {
     #[test]
     fn names_and_subjects_are_one_line() {
         let mut order = fixtures::own_mail(Provider::Ses, Message::Confirmation);
-        order.content.invitee = "Ana\r\nBcc: eve@example.com".into();
+        order.content.invitee = "Ana\r\nPop".into();
         order.content.event = "Demo\nX: y".to_owned();
         let envelope = envelope(&order).unwrap_or_else(|outcome| panic!("{outcome:?}"));
-        assert_eq!(envelope.to.name.as_deref(), Some("Ana Bcc: eve@example.com"));
+        assert_eq!(envelope.to.name.as_deref(), Some("Ana Pop"));
         assert!(!envelope.rendered.subject.contains(['\r', '\n']), "{}", envelope.rendered.subject);
     }
 

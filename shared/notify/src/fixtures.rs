@@ -8,8 +8,8 @@ use aws_sdk_sesv2::config::{Credentials, SharedCredentialsProvider};
 use domain::settings::{CalendarFile, Provider, WordingParts};
 use domain::{
     BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
-    InviteeUri, Language, Leg, Message, MessageContent, Number, Outcome, Phone, PhoneCandidate, PhoneSource,
-    PlainEmail, Reason, SmsOrder, Tracking, VaiOrder,
+    InviteeUri, Language, Leg, Message, MessageContent, Outcome, Phone, PhoneCandidate, PhoneSource, PlainEmail,
+    Reason, SmsOrder, Tracking, VaiOrder,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -72,6 +72,7 @@ pub(crate) fn content() -> MessageContent {
         start: at("2026-03-29T12:15:00Z"),
         end: at("2026-03-29T12:45:00Z"),
         old_start: None,
+        minutes_ahead: None,
         zone: "Europe/Bucharest".to_owned(),
         zone_of: None,
         language: Language::Romanian,
@@ -93,8 +94,8 @@ pub(crate) fn content() -> MessageContent {
 
 pub(crate) fn text(message: Message) -> SmsOrder {
     SmsOrder {
-        numbers: vec![Number { text: PHONE.into(), source: PhoneSource::TextReminderNumber }],
-        region: None,
+        to: phone(),
+        source: PhoneSource::TextReminderNumber,
         message,
         provider: Provider::Engagelab,
         next: None,

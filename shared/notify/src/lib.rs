@@ -11,7 +11,7 @@ mod envelope;
 mod header_text;
 mod links;
 mod mime;
-pub mod numbers;
+mod names;
 mod phrases;
 pub mod preview;
 mod samples;

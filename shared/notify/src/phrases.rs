@@ -3,6 +3,32 @@
 use Language::{Danish, English, Romanian, TraditionalChinese};
 use domain::{Language, Message, Notice};
 
+/// Returns how long it is until a meeting, in whole minutes, hours or days: "24 hours".
+pub(crate) fn advance(minutes: u32, language: Language) -> String {
+    const HOUR: u32 = 60;
+    const DAY: u32 = 24 * HOUR;
+    let rounded = |unit: u32| (minutes + unit / 2) / unit;
+    let (count, unit) = match minutes {
+        // One minute, not none.
+        _ if minutes < HOUR => (minutes.max(1), 0),
+        _ if rounded(HOUR) <= 36 => (rounded(HOUR), 1),
+        _ => (rounded(DAY), 2),
+    };
+    let [one, several] = match language {
+        English => [["minute", "minutes"], ["hour", "hours"], ["day", "days"]],
+        Romanian => [["minut", "minute"], ["oră", "ore"], ["zi", "zile"]],
+        Danish => [["minut", "minutter"], ["time", "timer"], ["dag", "dage"]],
+        TraditionalChinese => [["分鐘", "分鐘"], ["小時", "小時"], ["天", "天"]],
+    }[unit];
+    match language {
+        Romanian if count == 1 => format!("{} {one}", if unit == 0 { "un" } else { "o" }),
+        // From 20 on, "de" stands between the number and the noun.
+        Romanian if count % 100 == 0 || count % 100 >= 20 => format!("{count} de {several}"),
+        _ if count == 1 => format!("1 {one}"),
+        _ => format!("{count} {several}"),
+    }
+}
+
 /// Returns an e-mail's subject. VAI wrote the Romanian confirmation.
 pub(crate) fn subject(message: Message, language: Language, event: &str) -> String {
     let what = match (message, language) {
@@ -165,6 +191,22 @@ pub(crate) fn fallback_text(missing: Missing, language: Language) -> &'static st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_until_a_meeting_is_said_in_each_language() {
+        for (minutes, expected) in [
+            (0, ["1 minute", "un minut", "1 minut", "1 分鐘"]),
+            (30, ["30 minutes", "30 de minute", "30 minutter", "30 分鐘"]),
+            (60, ["1 hour", "o oră", "1 time", "1 小時"]),
+            (100, ["2 hours", "2 ore", "2 timer", "2 小時"]),
+            (1_140, ["19 hours", "19 ore", "19 timer", "19 小時"]),
+            (1_440, ["24 hours", "24 de ore", "24 timer", "24 小時"]),
+            (2_880, ["2 days", "2 zile", "2 dage", "2 天"]),
+            (10_080, ["7 days", "7 zile", "7 dage", "7 天"]),
+        ] {
+            assert_eq!(Language::ALL.map(|language| advance(minutes, language)), expected, "{minutes}");
+        }
+    }
 
     #[test]
     fn subjects_name_the_event() {

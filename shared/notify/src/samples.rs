@@ -95,6 +95,10 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         start: at(START),
         end: at(START + HALF_AN_HOUR),
         old_start: None,
+        minutes_ahead: match message {
+            Message::Reminder { minutes_before } | Message::Reconfirmation { minutes_before } => Some(minutes_before),
+            _ => None,
+        },
         zone: meeting.zone.to_owned(),
         zone_of: None,
         language,

@@ -1,9 +1,9 @@
 //! The providers of SMS.
 
 use domain::settings::Provider;
-use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
+use domain::{CommandId, ConnectionName, Outcome, SmsOrder};
 
-use crate::{Engagelab, Twilio, numbers};
+use crate::{Engagelab, Twilio};
 
 /// Sends by the provider that an order names.
 #[derive(Clone, Debug)]
@@ -20,14 +20,10 @@ impl SmsRouter {
 }
 
 impl engine::Sms for SmsRouter {
-    fn parse_number(&self, text: &str, region: Option<&str>) -> Result<Phone, Reason> {
-        numbers::read(text, region)
-    }
-
-    async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
+    async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         match order.provider {
-            Provider::Engagelab => self.engagelab.send(connection, key, to, order).await,
-            Provider::Twilio => self.twilio.send(connection, key, to, order).await,
+            Provider::Engagelab => self.engagelab.send(connection, key, order).await,
+            Provider::Twilio => self.twilio.send(connection, key, order).await,
             // The check of the settings refuses this.
             Provider::Vai | Provider::Ses | Provider::Brevo => {
                 outcome::misconfigured(format!("{} sends no SMS", order.provider.title()))
@@ -38,7 +34,7 @@ impl engine::Sms for SmsRouter {
 
 #[cfg(test)]
 mod tests {
-    use domain::Message;
+    use domain::{Message, Reason};
     use engine::Sms;
     use stand_in::{Answer, StandIn};
 
@@ -56,8 +52,7 @@ mod tests {
             );
             let sender = Some("VAI".to_owned());
             let order = SmsOrder { provider, sender, ..fixtures::text(Message::Confirmation) };
-            let outcome =
-                sms_router.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
+            let outcome = sms_router.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
             assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
             let request = stand_in.only_request();
             assert!(
@@ -78,11 +73,8 @@ mod tests {
         );
         for provider in [Provider::Vai, Provider::Ses, Provider::Brevo] {
             let order = SmsOrder { provider, ..fixtures::text(Message::Confirmation) };
-            let outcome =
-                sms_router.send(&fixtures::connection("default"), &fixtures::key(), &fixtures::phone(), &order).await;
+            let outcome = sms_router.send(&fixtures::connection("default"), &fixtures::key(), &order).await;
             assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
         }
-        assert!(sms_router.parse_number("+40 712 345 678", None).is_ok());
-        assert_eq!(sms_router.parse_number("call me", None), Err(Reason::PhoneInvalid));
     }
 }

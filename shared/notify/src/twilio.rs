@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use domain::settings::Senders;
-use domain::{CommandId, ConnectionName, Outcome, Phone, Reason, SmsOrder};
+use domain::{CommandId, ConnectionName, Outcome, Reason, SmsOrder};
 use http_client::retry_after;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
@@ -36,8 +36,8 @@ impl Twilio {
     }
 
     /// Sends one message; see [`engine::Sms::send`].
-    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
-        match self.form(connection, key, to, order) {
+    pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
+        match self.form(connection, key, order) {
             Ok(form) => match self.post(connection, form).await {
                 Ok(response) => read_outcome(response).await,
                 Err(outcome) => outcome,
@@ -62,20 +62,14 @@ impl Twilio {
         outcome::send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)).await
     }
 
-    fn form(
-        &self,
-        connection: &ConnectionName,
-        key: &CommandId,
-        to: &Phone,
-        order: &SmsOrder,
-    ) -> Result<String, Outcome> {
+    fn form(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Result<String, Outcome> {
         let sender =
             order.sender.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no Twilio sender"))?;
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
         let body = wording::render_sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
             .map_err(|broken| broken.outcome())?;
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("To", to.expose());
+        form.append_pair("To", order.to.expose());
         form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
         form.append_pair("Body", &body);
         if let Some(url) = self.links.twilio_status(connection, key, &order.booking) {
@@ -154,7 +148,7 @@ mod tests {
     }
 
     async fn send(twilio: &Twilio, connection: &str, order: &SmsOrder) -> Outcome {
-        twilio.send(&fixtures::connection(connection), &fixtures::key(), &fixtures::phone(), order).await
+        twilio.send(&fixtures::connection(connection), &fixtures::key(), order).await
     }
 
     async fn send_to_stand_in(answer: Answer, order: &SmsOrder, links: Links) -> (Outcome, Request) {

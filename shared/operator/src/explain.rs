@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use domain::{
     Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, DeliveryRecord, Leg, Objection,
-    Phone, PhoneSource, Settings, choose_phone, phone_candidates, timeline, uri_uuid,
+    Reason, Settings, choose_phone, timeline, unnamed_phone_questions, uri_uuid,
 };
 use engine::{BookingRecord, Store};
 use jiff::Timestamp;
@@ -25,12 +25,13 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let table = options.table.open().await;
+    let settings = table.load_settings(connection).await?;
     let mut texts = Vec::new();
     for booking in table.find_bookings(connection, &options.id).await? {
         let Some(record) = table.booking_record(connection, &booking).await? else { continue };
-        let objections = load_objections(&table, connection, &record.booking).await?;
+        let objections = load_objections(&table, connection, &record.booking, &settings).await?;
         let deliveries = table.delivery_records(connection, &booking).await?;
-        texts.push(describe(&record, &deliveries, &objections));
+        texts.push(describe(&record, &deliveries, &objections, &settings));
     }
     if texts.is_empty() {
         terminal.print_error(format_args!(
@@ -59,24 +60,17 @@ async fn load_objections(
     store: &impl Store,
     connection: &ConnectionName,
     booking: &Booking,
+    settings: &Settings,
 ) -> anyhow::Result<Objections> {
     let Some(leg) = booking.current_leg() else { return Ok(Objections::default()) };
-    let settings = store.load_settings(connection).await?;
-    let sms = match sms_number(booking, leg, &settings) {
-        Some(phone) => {
+    let sms = match choose_phone(booking, leg, settings) {
+        Ok((phone, _)) => {
             Some(store.load_contact(connection, &ContactKey::for_phone(connection, &phone)).await?.objection)
         }
-        None => None,
+        Err(_) => None,
     };
     let email = ContactKey::for_email(connection, leg.details.email.expose());
     Ok(Objections { sms, email: Some(store.load_contact(connection, &email).await?.objection) })
-}
-
-/// Returns the number that gets SMS.
-fn sms_number(booking: &Booking, leg: &Leg, settings: &Settings) -> Option<Phone> {
-    let region = settings.default_region.as_deref();
-    let candidates = phone_candidates(booking, leg, settings).ok()?;
-    choose_phone(&candidates, |text| notify::numbers::read(text, region)).ok().map(|(phone, _)| phone)
 }
 
 fn describe_objection(objection: KnownObjection) -> String {
@@ -100,7 +94,12 @@ fn describe_source(source: ConsentSource) -> &'static str {
     }
 }
 
-fn describe(record: &BookingRecord, deliveries: &[DeliveryRecord], objections: &Objections) -> String {
+fn describe(
+    record: &BookingRecord,
+    deliveries: &[DeliveryRecord],
+    objections: &Objections,
+    settings: &Settings,
+) -> String {
     let BookingRecord { booking, facts, commands } = record;
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
@@ -115,7 +114,7 @@ fn describe(record: &BookingRecord, deliveries: &[DeliveryRecord], objections: &
         line("meeting", &format!("{}, {start} {zone_name}", leg.details.event_name));
         line("invitee", uri_uuid(leg.invitee.as_str()));
         line("event", uri_uuid(leg.details.event.as_str()));
-        line("phone", &describe_phones(leg));
+        line("phone", &describe_phone(booking, leg, settings));
     }
     if let Some(objection) = objections.sms {
         line("SMS", &describe_objection(objection));
@@ -165,26 +164,16 @@ fn describe_state(state: Option<BookingState<'_>>, zone: &TimeZone) -> String {
     }
 }
 
-/// Lists where a phone number may come from. It does not show the number.
-fn describe_phones(leg: &Leg) -> String {
-    let sources: Vec<_> = leg
-        .details
-        .phones
-        .iter()
-        .map(|candidate| match candidate.source {
-            PhoneSource::TextReminderNumber => "Calendly's text reminder number".to_owned(),
-            PhoneSource::Question => {
-                format!("the answer to {:?}", candidate.question.as_deref().unwrap_or("a question"))
-            }
-            PhoneSource::OutboundCall => "the number that the host calls".to_owned(),
-            PhoneSource::Metadata => "VAI's metadata".to_owned(),
-            PhoneSource::Settings => "the settings".to_owned(),
-        })
-        .collect();
-    if sources.is_empty() {
-        "none given with the booking".to_owned()
-    } else {
-        format!("possible sources: {}", sources.join("; "))
+/// Says where the number for SMS comes from, or why there is none. It does not show the number.
+fn describe_phone(booking: &Booking, leg: &Leg, settings: &Settings) -> String {
+    match choose_phone(booking, leg, settings) {
+        Ok((_, source)) => format!("from {}", source.name()),
+        Err(Reason::PhoneQuestionUnknown) => {
+            let questions: Vec<_> =
+                unnamed_phone_questions(leg, settings).map(|question| format!("{question:?}")).collect();
+            format!("none: phone_questions in the settings does not list {}", questions.join(", "))
+        }
+        Err(reason) => format!("none: {}", reason.sentence()),
     }
 }
 
@@ -192,7 +181,7 @@ fn describe_phones(leg: &Leg) -> String {
 mod tests {
     use domain::{
         Booking, BookingId, Command, ConnectionName, Fact, FactKind, FactRecord, InviteeUri, Message, MessageAction,
-        Reason, State,
+        PhoneSource, Reason, State,
     };
     use serde_json::json;
 
@@ -235,11 +224,11 @@ mod tests {
         let objections =
             Objections { sms: Some(Some((Objection::Everything, ConsentSource::Reply))), email: Some(None) };
         let record = BookingRecord { booking, facts: vec![fact], commands: vec![command] };
-        let text = describe(&record, &[], &objections);
+        let text = describe(&record, &[], &objections, &Settings::default());
         for part in [
             "booking       bk-1\n",
             "meeting       Sales Demo, Mon 11 Jan 2027 11:00 Europe/Bucharest\n",
-            "phone         possible sources: Calendly's text reminder number\n",
+            "phone         from text_reminder_number\n",
             "SMS           opted out of all (by a reply)\n",
             "e-mail        no objection\n",
             "state         active\n",
@@ -255,24 +244,31 @@ mod tests {
     }
 
     #[test]
-    fn sms_go_to_the_first_usable_number() {
+    fn the_phone_number_has_a_source_or_a_reason_against_it() {
         let mut booking = Booking::new(BookingId::new("bk-1"), ConnectionName::default());
         booking.apply_fact(&booked());
-        let leg = booking.current_leg().expect("a leg");
-        let found = |leg: &Leg, region: Option<&str>| {
-            let settings = Settings { default_region: region.map(str::to_owned), ..Settings::default() };
-            sms_number(&booking, leg, &settings).map(|it| it.expose().to_owned())
+        let leg = booking.current_leg().expect("a leg").clone();
+        let settings = Settings { default_region: Some("RO".to_owned()), ..Settings::default() };
+        let of = |answers: &[(&str, &str)]| {
+            let mut leg = leg.clone();
+            leg.details.phones = answers
+                .iter()
+                .map(|(question, text)| domain::PhoneCandidate {
+                    source: PhoneSource::Question,
+                    question: Some((*question).to_owned()),
+                    text: (*text).into(),
+                })
+                .collect();
+            describe_phone(&booking, &leg, &settings)
         };
-        assert_eq!(found(leg, None).as_deref(), Some("+40712345678"));
-        let mut others = leg.clone();
-        let answer = |question: &str, text: &str| domain::PhoneCandidate {
-            source: PhoneSource::Question,
-            question: Some(question.to_owned()),
-            text: text.into(),
-        };
-        others.details.phones = vec![answer("Shoe size", "+40711111111"), answer("Phone", "0712 345 679")];
-        assert_eq!(found(&others, None), None);
-        assert_eq!(found(&others, Some("RO")).as_deref(), Some("+40712345679"));
+        assert_eq!(describe_phone(&booking, &leg, &settings), "from text_reminder_number");
+        assert_eq!(of(&[("Shoe size", "+40711111111"), ("Phone", "0712 345 679")]), "from a question");
+        assert_eq!(
+            of(&[("Mobilnummer (til sms)", "+45 20 12 34 56"), ("Company", "Acme")]),
+            "none: phone_questions in the settings does not list \"Mobilnummer (til sms)\""
+        );
+        assert_eq!(of(&[("Company", "Acme")]), "none: No phone number was given with the booking.");
+        assert_eq!(of(&[("Phone", "021 312 3456")]), format!("none: {}", Reason::Landline.sentence()));
     }
 
     #[test]

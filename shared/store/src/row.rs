@@ -854,7 +854,7 @@ mod tests {
     fn the_settings() {
         let filter = MessageFilter { language: Some(Language::Danish), ..MessageFilter::of("reminder") };
         let template = Template { filter, provider: Provider::Engagelab, id: "t-1".to_owned(), text: None };
-        let host = HostContact { phone: Phone::parse("+4520123456").ok(), ..HostContact::default() };
+        let host = HostContact { phone: Phone::parse("+4520123456"), ..HostContact::default() };
         let own = EventTypeSettings { reminder_minutes: Some(vec![15]), ..EventTypeSettings::default() };
         let mut channels = Settings::default().channels;
         channels.insert("reminder".to_owned(), vec![Channel::Sms, Channel::Email]);

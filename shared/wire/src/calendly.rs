@@ -5,7 +5,7 @@
 
 use domain::{
     Answer, CanceledBy, Cancellation, Details, EventHost, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri,
-    Leg, NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, Token, Tracking,
+    Leg, NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, Token, Tracking, parse_email,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -286,14 +286,14 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
         end: event.end_time,
         name: Private::new(non_blank(&invitee.name).unwrap_or_else(|| names().join(" "))),
         first_name: first_name.map(Private::new),
-        email: Private::new(invitee.email.trim().to_owned()),
+        email: parse_email(&invitee.email).unwrap_or_else(|| invitee.email.trim().into()),
         zone: invitee.timezone.as_deref().and_then(parse_zone),
         join_url: text_at("join_url").map(str::to_owned),
         location: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
         cancel_url: non_blank(&invitee.cancel_url),
         reschedule_url: non_blank(&invitee.reschedule_url),
-        in_person: matches!(location_kind, "physical" | "ask_invitee"),
-        online: location_kind.ends_with("_conference"),
+        in_person: location_kind == "physical",
+        online: !OTHER_LOCATIONS.contains(&location_kind),
         by_phone: is_call_to_invitee,
         host: event
             .event_memberships
@@ -315,6 +315,10 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
         tracking: invitee.tracking.as_ref().map(parse_tracking).unwrap_or_default(),
     }
 }
+
+/// The kinds of locations without a video call. All others are video calls, whose kinds Calendly writes in several ways
+/// (`zoom`, `zoom_conference`).
+const OTHER_LOCATIONS: [&str; 6] = ["", "physical", "ask_invitee", "custom", "inbound_call", "outbound_call"];
 
 /// The most answers that are kept. Calendly's forms have at most ten questions.
 const MOST_ANSWERS: usize = 20;
@@ -368,7 +372,7 @@ fn parse_zone(name: &str) -> Option<String> {
 }
 
 /// The longest answer that may be a phone number, in characters.
-const LONGEST_PHONE_ANSWER: usize = 40;
+const LONGEST_PHONE_ANSWER: usize = 100;
 
 fn list_phones(invitee: &Invitee, called_number: Option<&str>) -> Vec<PhoneCandidate> {
     let mut phones = Vec::new();
@@ -376,12 +380,12 @@ fn list_phones(invitee: &Invitee, called_number: Option<&str>) -> Vec<PhoneCandi
         phones.push(PhoneCandidate { source: PhoneSource::TextReminderNumber, question: None, text: number.into() });
     }
     for answer in invitee.questions_and_answers.iter().flatten() {
-        if let (Some(question), Some(Value::String(text))) = (&answer.question, &answer.answer)
-            && !text.trim().is_empty()
+        let text = answer.answer.as_ref().and_then(|it| scalar_text(it, LONGEST_PHONE_ANSWER + 1));
+        if let (Some(question), Some(text)) = (&answer.question, text)
             && text.chars().count() <= LONGEST_PHONE_ANSWER
         {
             let question = Some(question.clone());
-            phones.push(PhoneCandidate { source: PhoneSource::Question, question, text: text.as_str().into() });
+            phones.push(PhoneCandidate { source: PhoneSource::Question, question, text: text.into() });
         }
     }
     if let Some(number) = called_number {

@@ -51,6 +51,8 @@ impl<'a> About<'a> {
 pub struct Booked<'a> {
     #[serde(flatten)]
     about: About<'a>,
+    /// Left out if the agent gave none, as VAI's own code does.
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'a str>,
     invitee_name: &'a Private<String>,
     start_time: Timestamp,
@@ -336,6 +338,7 @@ mod tests {
                 start: details.start,
                 end: details.end,
                 old_start: None,
+                minutes_ahead: None,
                 zone: "Europe/Bucharest".to_owned(),
                 zone_of: None,
                 language,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use domain::{ConnectionName, Feedback};
+use events::ReplyMeaning;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use wire::intake::{Envelope, Source};
@@ -84,6 +85,7 @@ fn print(feedback: &Feedback) -> String {
         }
         Feedback::Reply(_) => "a reply".to_owned(),
         Feedback::Unsubscribed { .. } => "unsubscribed".to_owned(),
+        Feedback::Objected { objection, source, .. } => format!("an address objects ({objection:?}, {source:?})"),
         Feedback::Other(name) => format!("other {name}"),
     }
 }
@@ -126,6 +128,7 @@ fn every_status_of_twilio_has_its_effect() {
         ("sent", "", "sent -"),
         ("delivered", "", "delivered -"),
         ("read", "", "delivered -"),
+        ("Delivered", "", "delivered -"),
         ("undelivered", "30006", "undelivered 30006"),
         ("failed", "", "undelivered -"),
         ("canceled", "", "undelivered -"),
@@ -144,16 +147,21 @@ fn every_event_of_brevo_has_its_effect() {
     for (name, effect) in [
         ("request", "other request"),
         ("deferred", "other deferred"),
-        ("opened", "other opened"),
-        ("unique_opened", "other unique_opened"),
-        ("click", "other click"),
+        ("opened", "delivered -"),
+        ("unique_opened", "delivered -"),
+        ("uniqueOpened", "delivered -"),
+        ("click", "delivered -"),
         ("delivered", "delivered -"),
         ("hard_bounce", "undelivered hard_bounce (Everything, Bounce)"),
         ("invalid_email", "undelivered invalid_email (Everything, Bounce)"),
         ("soft_bounce", "undelivered soft_bounce"),
         ("blocked", "undelivered blocked"),
         ("error", "undelivered error"),
+        ("hardBounce", "undelivered hardBounce (Everything, Bounce)"),
+        ("softBounce", "undelivered softBounce"),
         ("spam", "- - (Everything, Complaint)"),
+        ("complaint", "- - (Everything, Complaint)"),
+        ("unsubscribe", "- - (FollowUps, Link)"),
         ("unsubscribed", "- - (FollowUps, Link)"),
     ] {
         event["event"] = name.into();
@@ -178,16 +186,52 @@ fn every_event_of_amazon_ses_has_its_effect() {
         ("Complaint", ("complaint", complaint("not-spam")), "other Complaint"),
         ("Reject", ("reject", json!({"reason": "Bad content"})), "undelivered reject"),
         ("Rendering Failure", ("failure", json!({"errorMessage": "…"})), "undelivered rendering_failure"),
+        ("RenderingFailure", ("failure", json!({"errorMessage": "…"})), "undelivered renderingfailure"),
         ("DeliveryDelay", ("deliveryDelay", json!({})), "other DeliveryDelay"),
-        ("Open", ("open", json!({})), "other Open"),
-        ("Click", ("click", json!({})), "other Click"),
+        ("Open", ("open", json!({})), "delivered -"),
+        ("Click", ("click", json!({})), "delivered -"),
         ("Subscription", ("subscription", json!({})), "other Subscription"),
+        (
+            "Subscription",
+            ("subscription", json!({"newTopicPreferences": {"unsubscribeAll": true}})),
+            "- - (FollowUps, Link)",
+        ),
     ] {
         let tags = json!({"booking": ["bk-1"], "command": ["mail-1"]});
         let mut detail = json!({"eventType": kind, "mail": {"messageId": "m", "tags": tags}});
         detail[more.0] = more.1;
         let feedback = ses::parse(detail.to_string().as_bytes(), now()).expect("a receipt");
         assert_eq!(print_only(&feedback), effect, "{detail}");
+    }
+}
+
+#[test]
+fn an_objection_without_our_ids_counts_for_the_address() {
+    let brevo = json!({"event": "complaint", "email": "ana@example.com", "ts_event": 1_796_000_000});
+    assert_eq!(
+        print_only(&brevo::parse(brevo.to_string().as_bytes(), now()).expect("feedback")),
+        "an address objects (Everything, Complaint)"
+    );
+    let ses = json!({"notificationType": "Bounce", "bounce": {"bounceType": "Permanent"}, "mail": {"destination": ["ana@example.com"]}});
+    assert_eq!(
+        print_only(&ses::parse(ses.to_string().as_bytes(), now()).expect("feedback")),
+        "an address objects (Everything, Bounce)"
+    );
+}
+
+#[test]
+fn twilio_says_what_a_reply_means() {
+    for (kind, meaning) in [
+        ("STOP", Some(ReplyMeaning::Stop)),
+        ("Start", Some(ReplyMeaning::Start)),
+        ("HELP", Some(ReplyMeaning::Other)),
+        ("", None),
+        ("NEW", None),
+    ] {
+        let form = format!("MessageSid=SM1&From=%2B40712345678&To=%2B15005550006&Body=No&OptOutType={kind}");
+        let feedback = twilio::parse(form.as_bytes(), None, now()).expect("a reply");
+        let [Feedback::Reply(reply)] = feedback.as_slice() else { panic!("{feedback:?}") };
+        assert_eq!(reply.meaning, meaning, "{kind}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! What sends messages and calls VAI. Each effect is described in one line.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, Phone, PlainEmail, PublishCall, Reason,
-    SmsOrder, VaiOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, PlainEmail, PublishCall, SmsOrder,
+    VaiOrder,
 };
 use engine::{Email, Publisher, Sms, Vai};
 use jiff::Timestamp;
@@ -23,13 +23,7 @@ fn local(at: Timestamp, zone: &str) -> String {
 }
 
 impl<P: FaultPolicy> Sms for Fake<P> {
-    fn parse_number(&self, text: &str, _: Option<&str>) -> Result<Phone, Reason> {
-        let phone = Phone::parse(text).map_err(|_| Reason::PhoneInvalid)?;
-        let is_landline = self.state.borrow().landlines.iter().any(|it| it == phone.expose());
-        if is_landline { Err(Reason::Landline) } else { Ok(phone) }
-    }
-
-    async fn send(&self, _: &ConnectionName, key: &CommandId, to: &Phone, order: &SmsOrder) -> Outcome {
+    async fn send(&self, _: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         let content = &order.content;
         let text = || {
             format!(
@@ -38,7 +32,7 @@ impl<P: FaultPolicy> Sms for Fake<P> {
                 if content.by_invitee && content.notice.is_some() { " by the invitee" } else { "" },
                 order.template.as_deref().unwrap_or(order.provider.name()),
                 content.language.tag(),
-                to.expose(),
+                order.to.expose(),
                 content.event,
                 local(content.start, &content.zone),
                 content.zone

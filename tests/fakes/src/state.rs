@@ -79,8 +79,6 @@ pub struct State {
     pub providers_down: BTreeMap<Provider, Outcome>,
     /// Calendly.
     pub calendly: CalendlyState,
-    /// Numbers that can't be texted.
-    pub landlines: Vec<String>,
     /// What was done outside, in order.
     pub effects: Vec<Effect>,
     /// The calls of ports, in order.

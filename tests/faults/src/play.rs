@@ -377,6 +377,7 @@ fn metadata(created_at: Timestamp) -> Metadata {
         notes: None,
         phone: None,
         language: None,
+        zone_source: None,
         topic: None,
         qualification: BTreeMap::new(),
         created_at,

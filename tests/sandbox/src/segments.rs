@@ -1,6 +1,7 @@
 //! Splits a text into SMS segments.
 
 use serde::Serialize;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// The alphabet of GSM 03.38. Each character takes one unit.
 const BASIC: &str = concat!(
@@ -41,13 +42,16 @@ impl Measure {
         let mut breaks = Vec::new();
         if units > alone {
             let mut filled = 0;
-            for (index, char) in text.chars().enumerate() {
-                // An escape sequence or a surrogate pair is not split.
-                if filled + cost(char) > chained {
+            let mut index = 0;
+            // Twilio never divides a grapheme: an escape sequence, a surrogate pair, an emoji with its skin tone, a flag.
+            for grapheme in text.graphemes(true) {
+                let units: usize = grapheme.chars().map(cost).sum();
+                if filled > 0 && filled + units > chained {
                     breaks.push(index);
                     filled = 0;
                 }
-                filled += cost(char);
+                filled += units;
+                index += grapheme.chars().count();
             }
         }
         Self { encoding, units, segments: breaks.len() + 1, breaks, culprits }

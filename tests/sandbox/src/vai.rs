@@ -41,7 +41,6 @@ const ROUTES: [(&str, Keys); 7] = {
             &[
                 ("booking_id", Text),
                 ("conversation_id", Text),
-                ("user_id", Text),
                 ("event_type", Text),
                 ("start_time", Time),
                 ("end_time", Time),
@@ -179,9 +178,16 @@ fn validate(path: &str, body: &Value, keys: Keys) -> Result<(), String> {
             })
             .collect()
     };
-    // Calendly's ids are optional.
-    let optional: &[&str] = if path.starts_with("/calendly/") { &["event_uuid", "invitee_uuid"] } else { &[] };
+    // Calendly's ids are optional, and so is the user.
+    let optional: &[&str] = match path {
+        "/calendly/notify" => &["event_uuid", "invitee_uuid", "user_id"],
+        _ if path.starts_with("/calendly/") => &["event_uuid", "invitee_uuid"],
+        _ => &[],
+    };
     check.object("", &children(""), optional);
+    for key in optional.iter().filter(|key| body.get(**key).is_some()) {
+        check.text(key);
+    }
     for (key, kind) in keys {
         match kind {
             Kind::Text => _ = check.text(key),

@@ -8,13 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::base::{Context, DeliveryGuarantee, Destination, RetrySchedule};
-use super::message::{Number, phone_candidates};
+use super::message::choose_phone;
 use super::publish::completion_time;
 use crate::booking::BookingState;
 use crate::crm_contact::{CrmMeeting, MeetingCounts, MeetingStatus};
 use crate::ids::{BookingId, CommandId, EventTypeUri, InviteeUri};
-use crate::leg::{CanceledBy, Leg, PhoneSource};
-use crate::personal::Private;
+use crate::leg::{CanceledBy, Leg};
+use crate::personal::{Phone, Private};
+use crate::phone::read_mobile;
 use crate::reason::Reason;
 use crate::settings::{AttributeSource, CrmSettings, DoubleOptIn, Settings};
 use crate::time;
@@ -91,10 +92,8 @@ pub struct ContactOrder {
     pub meeting: CrmMeeting,
     /// The attributes that the booking knows, without phone number and counts.
     pub attributes: BTreeMap<String, AttributeValue>,
-    /// The texts that may be the phone number, in order of preference.
-    pub numbers: Vec<Number>,
-    /// The country of a number without country code.
-    pub region: Option<String>,
+    /// The phone number that messages go to.
+    pub phone: Option<Phone>,
     /// The attributes that get the phone number.
     pub phone_attributes: Vec<String>,
     /// The attributes that get a count, with its source.
@@ -299,9 +298,10 @@ fn compose_contact(context: &Context<'_>, crm: &CrmSettings) -> Result<ContactOr
         .filter_map(|(name, source)| Some((name.clone(), attribute(&context, crm, source, status)?)));
     let counts = crm.attributes.iter().filter(|(_, source)| source.is_count());
     let phones: Vec<_> = crm.attributes.iter().filter(|(_, source)| source.is_phone()).collect();
-    let mut numbers = phone_candidates(booking, leg, settings).unwrap_or_default();
     let answers = leg.details.answers.iter().filter(|it| phones.iter().any(|(_, source)| source.asks(&it.question)));
-    numbers.extend(answers.map(|it| Number { text: it.answer.clone(), source: PhoneSource::Question }));
+    let mut answered =
+        answers.filter_map(|it| read_mobile(it.answer.expose(), settings.default_region.as_deref()).ok());
+    let phone = choose_phone(booking, leg, settings).ok().map(|(phone, _)| phone).or_else(|| answered.next());
     Ok(ContactOrder {
         email: leg.details.email.clone(),
         meeting: CrmMeeting {
@@ -313,8 +313,7 @@ fn compose_contact(context: &Context<'_>, crm: &CrmSettings) -> Result<ContactOr
             last_no_show: absences.into_iter().max(),
         },
         attributes: values.collect(),
-        numbers,
-        region: settings.default_region.clone(),
+        phone,
         phone_attributes: phones.into_iter().map(|(name, _)| name.clone()).collect(),
         count_attributes: counts.map(|(name, source)| (name.clone(), source.clone())).collect(),
         leaves: lists.iter().filter(|list| is_left(list.unlink_on_cancellation)).map(|list| list.id).collect(),
@@ -394,19 +393,15 @@ fn name_parts(leg: &Leg) -> (&str, &str) {
     }
 }
 
-fn zone_of<'a>(leg: &'a Leg, settings: &'a Settings) -> &'a str {
-    leg.details.zone.as_deref().unwrap_or(&settings.fallback_zone)
-}
-
 /// Returns a date in the invitee's time zone.
 fn local_date(at: Timestamp, leg: &Leg, settings: &Settings) -> Date {
-    at.to_zoned(TimeZone::get(zone_of(leg, settings)).unwrap_or(TimeZone::UTC)).date()
+    at.to_zoned(TimeZone::get(&leg.zone(settings)).unwrap_or(TimeZone::UTC)).date()
 }
 
 fn compose_event(context: &Context<'_>, crm: &CrmSettings, event: CrmEvent, at: Timestamp) -> CrmEventOrder {
     let Context { booking, leg, settings, .. } = *context;
     let details = &leg.details;
-    let tz = TimeZone::get(zone_of(leg, settings)).unwrap_or(TimeZone::UTC);
+    let tz = TimeZone::get(&leg.zone(settings)).unwrap_or(TimeZone::UTC);
     let mut properties = BTreeMap::new();
     let mut put = |name, value: Option<&str>| {
         if let Some(value) = value.filter(|it| !it.trim().is_empty()) {
@@ -416,7 +411,7 @@ fn compose_event(context: &Context<'_>, crm: &CrmSettings, event: CrmEvent, at: 
     put("booking_id", Some(booking.id.as_str()));
     put("event_type", Some(&details.event_name));
     put("start", Some(&details.start.to_zoned(tz).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()));
-    put("timezone", Some(zone_of(leg, settings)));
+    put("timezone", Some(&leg.zone(settings)));
     put("host", details.host.as_deref());
     put("agent", booking.metadata.as_ref().and_then(|it| it.agent_type.as_deref()));
     if let Some(end) = leg.canceled.as_ref().filter(|_| event == CrmEvent::BookingCanceled) {

@@ -1,7 +1,7 @@
 //! The event types that a connection's token can read, and how an agent's words select one.
 
-use super::words::{find_named, score, similar_names, words};
 use crate::settings::Topic;
+use crate::words::{find_named, score, similar_names, words};
 use crate::{EventTypeUri, Private, uri_uuid};
 
 /// A host of a meeting.

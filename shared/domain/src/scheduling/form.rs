@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{EventType, LocationOption, Question, QuestionKind};
-use super::words::{find_named, fold, is_equal, is_same, is_similar};
-use crate::{EventTypeUri, Phone, Private, Settings, Token, parse_email};
+use crate::words::{find_named, fold, is_equal, is_same, is_similar};
+use crate::{EventTypeUri, Phone, Private, Settings, Token, parse_email, read_phone};
 
 /// The invitee.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -175,7 +175,7 @@ pub fn match_answers(
     let mut filled = Vec::new();
     for (question, answer) in questions.into_iter().zip(matched) {
         let Some(answer) = answer else { continue };
-        let answer = accepted_answer(question, answer).ok_or_else(|| FormFault::Invalid {
+        let answer = accepted_answer(question, answer, settings).ok_or_else(|| FormFault::Invalid {
             question: question.name.clone(),
             kind: question.kind,
             choices: question.choices.clone(),
@@ -233,10 +233,14 @@ fn fill_in_phone<'a>(questions: &[&Question], matched: &mut [Option<&'a str>], p
 }
 
 /// Returns the answer in the form that the question requires; `None` if it does not fit.
-fn accepted_answer(question: &Question, text: &str) -> Option<String> {
+fn accepted_answer(question: &Question, text: &str, settings: &Settings) -> Option<String> {
+    let phone = || Some(read_phone(text, settings.default_region.as_deref()).ok()?.expose().to_owned());
     match question.kind {
+        QuestionKind::Text if settings.asks_for_phone(&question.name) => {
+            Some(phone().unwrap_or_else(|| text.to_owned()))
+        }
         QuestionKind::Text => Some(text.to_owned()),
-        QuestionKind::Phone => parse_phone(text).map(|it| it.expose().to_owned()),
+        QuestionKind::Phone => phone(),
         QuestionKind::Single => {
             let other = || question.include_other.then_some(text);
             find_choice(question.choices.iter().collect(), text).or_else(other).map(str::to_owned)
@@ -297,18 +301,11 @@ fn parse_choices(question: &Question, answer: &str) -> Option<String> {
     (!distinct.is_empty()).then(|| distinct.join("\n"))
 }
 
-/// Parses a phone number; `00` is read as `+`.
-pub fn parse_phone(text: &str) -> Option<Phone> {
-    let text: String = text.split_whitespace().collect();
-    let international = text.strip_prefix("00").map(|rest| format!("+{rest}"));
-    Phone::parse(&international.unwrap_or(text)).ok()
-}
-
 /// Chooses the location.
 ///
 /// `wanted` is a kind or a common name of it ("Zoom", "phone call"), and the data that it needs. Without `wanted` it is
 /// the first location that needs nothing from the invitee, else a call to the invitee's phone. `None`: Calendly chooses
-/// the location, which it requires when it chooses the host.
+/// the location, which it requires when it chooses the host. `region` is the country of a number without country code.
 ///
 /// # Errors
 /// The location is not offered, or requires data that is not known.
@@ -316,15 +313,17 @@ pub fn choose_location(
     event_type: &EventType,
     wanted: Option<(&str, Option<&str>)>,
     phone: Option<&Phone>,
+    region: Option<&str>,
 ) -> Result<Option<Meeting>, LocationFault> {
+    let numbers = Numbers { phone, region };
     let offered = &event_type.locations;
     if event_type.is_round_robin || offered.is_empty() {
         return Ok(None);
     }
     let fault = |needs| LocationFault { offered: offered.clone(), needs };
     let Some((kind, location)) = wanted else {
-        let without = offered.iter().find_map(|it| fill_location(it, None, None).ok());
-        let found = without.map_or_else(|| first_complete(offered.iter(), None, phone), Ok);
+        let without = offered.iter().find_map(|it| fill_location(it, None, Numbers::default()).ok());
+        let found = without.map_or_else(|| first_complete(offered.iter(), None, numbers), Ok);
         return found.map(Some).map_err(fault);
     };
 
@@ -344,18 +343,27 @@ pub fn choose_location(
             return Err(fault(Some("location")));
         }
     }
-    first_complete(found.into_iter(), location, phone).map(Some).map_err(fault)
+    first_complete(found.into_iter(), location, numbers).map(Some).map_err(fault)
+}
+
+/// The numbers for a call to the invitee.
+#[derive(Clone, Copy, Default)]
+struct Numbers<'a> {
+    /// The invitee's number.
+    phone: Option<&'a Phone>,
+    /// The country of a number without country code.
+    region: Option<&'a str>,
 }
 
 /// Returns the first option with complete data, else the error of the first option.
 fn first_complete<'a>(
     options: impl Iterator<Item = &'a LocationOption>,
     location: Option<&str>,
-    phone: Option<&Phone>,
+    numbers: Numbers<'_>,
 ) -> Result<Meeting, Option<&'static str>> {
     let mut needs = None;
     for option in options {
-        match fill_location(option, location, phone) {
+        match fill_location(option, location, numbers) {
             Ok(meeting) => return Ok(meeting),
             Err(missing) => needs = needs.or(Some(missing)),
         }
@@ -367,13 +375,13 @@ fn first_complete<'a>(
 fn fill_location(
     option: &LocationOption,
     location: Option<&str>,
-    known: Option<&Phone>,
+    numbers: Numbers<'_>,
 ) -> Result<Meeting, &'static str> {
     let location = location.map(str::trim).filter(|it| !it.is_empty());
     let location = match option.kind.as_str() {
         "outbound_call" => {
-            let number = location.and_then(parse_phone).or_else(|| known.cloned()).ok_or("phone")?;
-            Some(number.expose().to_owned())
+            let given = location.and_then(|it| read_phone(it, numbers.region).ok());
+            Some(given.as_ref().or(numbers.phone).ok_or("phone")?.expose().to_owned())
         }
         "ask_invitee" => Some(location.ok_or("location")?.to_owned()),
         "physical" | "custom" => {
@@ -483,7 +491,12 @@ mod tests {
 
     /// Returns `position=answer` of each answer, then `?name=answer` of those without a question.
     fn fill(event_type: &EventType, given: &GivenAnswers, phone: Option<&Phone>) -> Result<String, FormFault> {
-        let answers = match_answers(event_type, given, phone, &Settings::default())?;
+        let answers = match_answers(
+            event_type,
+            given,
+            phone,
+            &Settings { default_region: Some("RO".to_owned()), ..Settings::default() },
+        )?;
         let filled = answers.filled.iter().map(|it| format!("{}={}", it.position, it.answer.expose()));
         let unmatched = answers.unmatched.iter().map(|(name, it)| format!("?{name}={}", it.expose()));
         Ok(filled.chain(unmatched).collect::<Vec<_>>().join("|"))
@@ -581,12 +594,15 @@ mod tests {
     #[test]
     fn a_phone_number_is_written_in_e164() {
         let form = asking(vec![question(0, "Your number", QuestionKind::Phone)]);
-        for answer in ["+40 712-345-678", "0040 (712) 345 678", "+40712345678"] {
+        for answer in ["+40 712-345-678", "0040 (712) 345 678", "+40712345678", "0712 345 678"] {
             assert_eq!(fill(&form, &in_order(&[answer]), None).as_deref(), Ok("0=+40712345678"), "{answer}");
         }
         let fault =
             FormFault::Invalid { question: "Your number".to_owned(), kind: QuestionKind::Phone, choices: vec![] };
-        assert_eq!(fill(&form, &in_order(&["0712 345 678"]), Some(&number())), Err(fault));
+        assert_eq!(fill(&form, &in_order(&["0712 345"]), Some(&number())), Err(fault));
+        let named_in_settings = asking(vec![question(0, "Telefon", QuestionKind::Text)]);
+        assert_eq!(fill(&named_in_settings, &in_order(&["0712 345 678"]), None).as_deref(), Ok("0=+40712345678"));
+        assert_eq!(fill(&named_in_settings, &in_order(&["none"]), None).as_deref(), Ok("0=none"));
     }
 
     #[test]
@@ -631,7 +647,7 @@ mod tests {
     #[test]
     fn a_location_is_chosen_by_kind_common_name_or_address() {
         let at = |locations: &[(&str, Option<&str>)], wanted, phone: Option<&Phone>| {
-            choose_location(&meeting_at(locations), wanted, phone)
+            choose_location(&meeting_at(locations), wanted, phone, None)
                 .map(|it| it.map(|it| (it.kind, it.location.map(|it| it.expose().clone()))))
                 .map_err(|it| it.needs)
         };
@@ -684,10 +700,10 @@ mod tests {
     #[test]
     fn a_fault_has_the_offered_locations_and_a_round_robin_leaves_the_location_to_calendly() {
         let mut event_type = meeting_at(&[("zoom_conference", None)]);
-        let fault = choose_location(&event_type, Some(("webex", None)), None).expect_err("not offered");
+        let fault = choose_location(&event_type, Some(("webex", None)), None, None).expect_err("not offered");
         assert_eq!(fault, LocationFault { offered: event_type.locations.clone(), needs: None });
         event_type.is_round_robin = true;
-        assert_eq!(choose_location(&event_type, Some(("webex", None)), None), Ok(None));
+        assert_eq!(choose_location(&event_type, Some(("webex", None)), None, None), Ok(None));
     }
 
     #[test]
@@ -734,7 +750,12 @@ mod tests {
             format!("{:?}", fill(&form, &in_order(&["Ana Pop"]), None)),
             format!(
                 "{:?}",
-                choose_location(&meeting_at(&[("zoom_conference", None)]), Some(("Ana Pop", Some("Ana Pop"))), None)
+                choose_location(
+                    &meeting_at(&[("zoom_conference", None)]),
+                    Some(("Ana Pop", Some("Ana Pop"))),
+                    None,
+                    None
+                )
             ),
             format!("{:?}", filter_guests(&["Ana Pop".into()], &[], &"Ana Pop".into())),
         ];

@@ -4,7 +4,6 @@ pub mod budget;
 pub mod catalog;
 pub mod form;
 pub mod slots;
-mod words;
 
 pub use catalog::{Catalog, EventType, Host, LocationOption, NoMatch, Question, QuestionKind};
 pub use form::{Form, GivenAnswers, Meeting, Person, QuestionAnswered, Tracking};

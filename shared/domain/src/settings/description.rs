@@ -9,7 +9,7 @@ use super::errors::Errors;
 use super::kind::{Form, Key, Kind, List};
 use super::{AttributeSource, CalendarFile, Channel, MailFor, Price, Provider, Senders, compile_pattern};
 use crate::crm_contact::MeetingStatus;
-use crate::{BookingSource, Language, Message, Phone, parse_email};
+use crate::{BookingSource, Language, Message, parse_email, read_phone};
 
 /// A year: by default Calendly does not allow bookings further ahead.
 const LONGEST_MINUTES: u64 = 366 * 24 * 60;
@@ -68,9 +68,9 @@ pub(super) const SETTINGS: &[Key] = &[
     Key::new(
         "phone_questions",
         TEXTS,
-        r#"["Phone number", "Phone", "Număr de telefon", "Telefon", "Telefonnummer", "電話號碼", "電話"]"#,
-        "The questions that ask for the invitee's phone number. Upper and lower case do not matter. Calendly's own text \
-         reminder number comes first.",
+        r#"["Phone number", "Phone", "Mobile number", "Mobile", "Cell phone", "Număr de telefon", "Telefon", "Număr de mobil", "Mobil", "Telefonnummer", "Mobilnummer", "電話號碼", "電話", "手機號碼", "手機", "行動電話"]"#,
+        "The questions that ask for the invitee's phone number. Case, accents, spaces and punctuation do not matter. \
+         Calendly's own text reminder number comes first.",
     ),
     Key::new("reminder_minutes", OFFSETS, "[1440, 60]", "When reminders are sent, in minutes before the start."),
     Key::new(
@@ -129,8 +129,9 @@ pub(super) const SETTINGS: &[Key] = &[
         "stop_words",
         TEXTS,
         r#"["STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "OPTOUT", "REVOKE", "OPRESTE", "OPREȘTE", "DEZABONARE", "AFMELD", "FRAMELD", "停止", "退訂"]"#,
-        "The replies after which a person gets no more SMS. The whole reply must be one of these words. The carriers' word \
-         CANCEL is not among them: people use it for their booking.",
+        "The replies after which a person gets no more SMS, alone or with words of courtesy. Phrases such as \"opt out\" \
+         and \"no more messages\" always count, in each language. The carriers' word CANCEL is not among them: people \
+         use it for their booking.",
     ),
     Key::new(
         "start_words",
@@ -642,7 +643,7 @@ const RECONFIRMATIONS: Kind =
 const ZONE: Kind = Kind::Text(Form {
     requirement: "an IANA time zone, such as Europe/Bucharest",
     pattern: "",
-    parse: |text| jiff::tz::TimeZone::get(text).is_ok().then(|| text.to_owned()),
+    parse: crate::time::parse_zone,
 });
 
 const REGION: Kind = Kind::Text(Form {
@@ -663,7 +664,7 @@ const URL: Kind = Kind::Text(Form {
 const EMAIL: Kind = Kind::Text(Form {
     requirement: "an e-mail address",
     pattern: "@",
-    parse: |text| parse_email(text).map(|_| text.trim().to_owned()),
+    parse: |text| parse_email(text).map(|it| it.expose().clone()),
 });
 
 const ADDRESS_OR_DOMAIN: Kind = Kind::Text(Form {
@@ -679,7 +680,7 @@ const ADDRESS_OR_DOMAIN: Kind = Kind::Text(Form {
 const PHONE: Kind = Kind::Text(Form {
     requirement: "a phone number with + and country code",
     pattern: r"^\s*\+",
-    parse: |text| Phone::parse(text).ok().map(|it| it.expose().to_owned()),
+    parse: |text| read_phone(text, None).ok().map(|it| it.expose().to_owned()),
 });
 
 const PRICE: Kind = Kind::Text(Form {
@@ -719,8 +720,8 @@ fn parse_twilio_sender(text: &str) -> Option<String> {
     let is_name = (1..=11).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ')
         && text.bytes().any(|b| b.is_ascii_alphabetic());
-    let fits = Senders::is_messaging_service(text) || is_name || Phone::parse(text).is_ok();
-    fits.then(|| text.to_owned())
+    let phone = || read_phone(text, None).ok().map(|it| it.expose().to_owned());
+    if Senders::is_messaging_service(text) || is_name { Some(text.to_owned()) } else { phone() }
 }
 
 /// Only Romanian stays readable without diacritics.

@@ -29,6 +29,7 @@ pub use self::filter::{MessageFilter, Occasion};
 pub use self::schema::schema;
 pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
+use crate::words::is_same;
 use crate::{Language, Leg, Message, Phone, Reason};
 
 /// The providers, in order of preference. If one cannot or will not send, the next one tries.
@@ -478,21 +479,6 @@ impl Settings {
         matching.into_iter().fold(WordingParts::default(), |parts, it| parts.or(it.parts.clone()))
     }
 
-    /// Parses a reply to an SMS: `Some(true)` is an opt-out, `Some(false)` an opt-in, `None` any other reply. The whole
-    /// reply must be a stop or start word: "cancel my booking" is not an opt-out.
-    pub fn parse_opt_out(&self, reply: &str) -> Option<bool> {
-        let normalize = |text: &str| text.trim().trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-        let reply = normalize(reply);
-        let is_one_of = |words: &[String]| words.iter().any(|word| normalize(word) == reply);
-        if is_one_of(&self.stop_words) {
-            Some(true)
-        } else if is_one_of(&self.start_words) {
-            Some(false)
-        } else {
-            None
-        }
-    }
-
     /// Returns the channels of a message.
     pub fn channels_of(&self, occasion: Occasion<'_>) -> &[Channel] {
         let Occasion { message, leg, .. } = occasion;
@@ -527,8 +513,7 @@ impl Settings {
 
     /// Returns whether a question asks for the invitee's phone number.
     pub fn asks_for_phone(&self, question: &str) -> bool {
-        let question = question.trim().to_lowercase();
-        self.phone_questions.iter().any(|it| it.trim().to_lowercase() == question)
+        self.phone_questions.iter().any(|it| is_same(it, question))
     }
 
     /// Returns whether a cancellation's reason is about time.

@@ -2,12 +2,12 @@
 
 use domain::{
     Command, ConsentOrder, ContactKey, ContactOrder, ContactShare, ContactUpdate, CrmEventOrder, Outcome, Private,
-    Reason, SyncTurn, choose_phone, error_chain,
+    Reason, SyncTurn, error_chain,
 };
 
 use super::run::{Run, Stop};
 use crate::invocation::LEASE;
-use crate::ports::{Calendly, Crm, Messaging, PortError, Sms, Store, World};
+use crate::ports::{Calendly, Crm, Messaging, PortError, Store, World};
 
 /// A call that waits for another function tries again after this many seconds.
 const BUSY_SECONDS: u32 = 5;
@@ -57,7 +57,7 @@ impl<W: World> Run<'_, W> {
         if !store.write_crm_contact(connection, &key, &contact).await? {
             return Ok(busy("another function wrote the contact's row first"));
         }
-        let update = contact_update(messaging, order, &share);
+        let update = contact_update(order, &share);
         let outcome = messaging.crm().update_contact(connection, &update).await;
         // What was written has the next revision.
         let mut written = contact.clone().at_revision(contact.revision + 1);
@@ -136,13 +136,12 @@ impl<W: World> Run<'_, W> {
 
 /// Returns what is written: attributes of the booking only if it is the one that changed last, and what follows from
 /// all meetings.
-fn contact_update<M: Messaging>(messaging: &M, order: &ContactOrder, share: &ContactShare) -> ContactUpdate {
+fn contact_update(order: &ContactOrder, share: &ContactShare) -> ContactUpdate {
     let mut attributes = std::collections::BTreeMap::new();
     let mut phone_attributes = Vec::new();
     if share.is_latest {
         attributes.clone_from(&order.attributes);
-        let parse = |text: &str| messaging.sms().parse_number(text, order.region.as_deref());
-        if let Ok((phone, _)) = choose_phone(&order.numbers, parse) {
+        if let Some(phone) = &order.phone {
             for name in &order.phone_attributes {
                 let number = Private::new(phone.expose().to_owned());
                 attributes.insert(name.clone(), domain::AttributeValue::Text(number));

@@ -221,7 +221,7 @@ impl<W: World> Run<'_, W> {
         let prepared = match (order, self.world().messaging()) {
             (Order::Calendly(call), _) => Prepared::Calendly(call),
             (Order::Vai(call), Some(messaging)) => Prepared::Vai(messaging, call),
-            (Order::Message(order), Some(messaging)) => match self.address_message(messaging, command, *order).await {
+            (Order::Message(order), Some(messaging)) => match self.address_message(command, *order).await {
                 Ok(message) => Prepared::Message(messaging, Box::new(message)),
                 Err(NotSent::Skip(reason)) => {
                     return self.replace_command(command, command.clone().skip(reason, self.now())).await;
@@ -245,7 +245,7 @@ impl<W: World> Run<'_, W> {
             }
         };
         let (detail, contact) = match &prepared {
-            Prepared::Message(_, message) => (Some(message.detail()), Some(message.contact().clone())),
+            Prepared::Message(_, message) => (Some(message.detail()), Some(message.contact.clone())),
             Prepared::Vai(..) | Prepared::Calendly(_) | Prepared::CrmEvent(..) | Prepared::Consent(..) => (None, None),
         };
         if !self.invocation.has_time_for_call() {
@@ -282,7 +282,7 @@ impl<W: World> Run<'_, W> {
         };
         let settled = self.replace_command(&claimed, settled).await?;
         if let Prepared::Message(_, message) = &prepared {
-            self.store_refused_opt_out(&settled, message.contact(), &outcome, now).await;
+            self.store_refused_opt_out(&settled, &message.contact, &outcome, now).await;
         }
         Ok(settled)
     }

@@ -2,48 +2,40 @@
 
 use domain::settings::Provider;
 use domain::{
-    Command, ConsentSource, ContactKey, EmailOrder, MessageContent, MessageOrder, Objection, Outcome, Phone,
-    PhoneSource, Reason, SmsOrder, choose_phone, error_chain,
+    Command, ConsentSource, ContactKey, MessageContent, MessageOrder, Objection, Outcome, Reason, error_chain,
 };
 use jiff::Timestamp;
 
 use super::run::{Run, Stop};
 use crate::ports::{Calendly, Email, Messaging, Sms, Store, World};
 
-/// A message with its recipient.
-pub(super) enum AddressedMessage {
-    Sms { order: SmsOrder, phone: Phone, source: PhoneSource, contact: ContactKey },
-    Email { order: EmailOrder, contact: ContactKey },
+/// A message with its recipient's address, hashed.
+pub(super) struct AddressedMessage {
+    order: MessageOrder,
+    pub(super) contact: ContactKey,
 }
 
 impl AddressedMessage {
-    /// Returns the recipient's address, hashed.
-    pub(super) fn contact(&self) -> &ContactKey {
-        match self {
-            Self::Sms { contact, .. } | Self::Email { contact, .. } => contact,
-        }
-    }
-
     /// Returns the detail for the timeline, without personal data.
     pub(super) fn detail(&self) -> String {
-        match self {
-            Self::Sms { order, source, .. } => order.detail(*source),
-            Self::Email { order, .. } => order.detail(),
+        match &self.order {
+            MessageOrder::Sms(order) => order.detail(),
+            MessageOrder::Email(order) => order.detail(),
         }
     }
 
     /// Returns the provider that sends it, and the next one.
     pub(super) fn providers(&self) -> (Provider, Option<Provider>) {
-        match self {
-            Self::Sms { order, .. } => (order.provider, order.next),
-            Self::Email { order, .. } => (order.provider, order.next),
+        match &self.order {
+            MessageOrder::Sms(order) => (order.provider, order.next),
+            MessageOrder::Email(order) => (order.provider, order.next),
         }
     }
 
     fn content_mut(&mut self) -> &mut MessageContent {
-        match self {
-            Self::Sms { order, .. } => &mut order.content,
-            Self::Email { order, .. } => &mut order.content,
+        match &mut self.order {
+            MessageOrder::Sms(order) => &mut order.content,
+            MessageOrder::Email(order) => &mut order.content,
         }
     }
 }
@@ -57,35 +49,27 @@ pub(super) enum NotSent {
 }
 
 impl<W: World> Run<'_, W> {
-    /// Determines the recipient, checks for an opt-out, and completes the message with the host's time zone and a new
+    /// Checks for an opt-out, and completes the message with the host's time zone and a new
     /// link. If one of these two cannot be read, the message is sent without it.
     pub(super) async fn address_message(
         &self,
-        messaging: &W::Messaging,
         command: &Command,
         order: MessageOrder,
     ) -> Result<AddressedMessage, NotSent> {
         let connection = self.invocation.connection;
-        let mut addressed = match order {
-            MessageOrder::Sms(order) => {
-                let parse = |text: &str| messaging.sms().parse_number(text, order.region.as_deref());
-                let (phone, source) = choose_phone(&order.numbers, parse).map_err(NotSent::Skip)?;
-                let contact = ContactKey::for_phone(connection, &phone);
-                AddressedMessage::Sms { order, phone, source, contact }
-            }
-            MessageOrder::Email(order) => {
-                let contact = ContactKey::for_email(connection, order.to.expose());
-                AddressedMessage::Email { order, contact }
-            }
+        let contact = match &order {
+            MessageOrder::Sms(order) => ContactKey::for_phone(connection, &order.to),
+            MessageOrder::Email(order) => ContactKey::for_email(connection, order.to.expose()),
         };
+        let mut addressed = AddressedMessage { order, contact };
         let store = self.world().store();
         let stop = |error| NotSent::Stop(self.leave_open(command, "its recipient could not be read", &error));
-        let contact = store.load_contact(connection, addressed.contact()).await.map_err(stop)?;
+        let contact = store.load_contact(connection, &addressed.contact).await.map_err(stop)?;
         let objection = contact.objection.zip(command.action.message());
         if let Some(reason) = objection.and_then(|((objection, source), message)| objection.forbids(source, message)) {
             return Err(NotSent::Skip(reason));
         }
-        if let AddressedMessage::Sms { contact, .. } = &addressed {
+        if let AddressedMessage { order: MessageOrder::Sms(_), contact } = &addressed {
             // This is written before the SMS is sent, because people may reply to one whose outcome is unknown.
             let (booking, now) = (&self.snapshot.booking.id, self.now());
             store.record_reached(connection, contact, booking, &command.id, now).await.map_err(stop)?;
@@ -110,11 +94,9 @@ impl<W: World> Run<'_, W> {
         message: &AddressedMessage,
     ) -> Outcome {
         let connection = self.invocation.connection;
-        match message {
-            AddressedMessage::Sms { order, phone, .. } => {
-                messaging.sms().send(connection, &command.id, phone, order).await
-            }
-            AddressedMessage::Email { order, .. } => messaging.email().send(connection, &command.id, order).await,
+        match &message.order {
+            MessageOrder::Sms(order) => messaging.sms().send(connection, &command.id, order).await,
+            MessageOrder::Email(order) => messaging.email().send(connection, &command.id, order).await,
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use domain::settings::DoubleOptIn;
 use domain::{
-    Analytics, CommandId, ConnectionName, ContactUpdate, CrmEventOrder, EmailOrder, News, Outcome, Phone, PlainEmail,
-    Private, PublishCall, Reason, SmsOrder, VaiOrder,
+    Analytics, CommandId, ConnectionName, ContactUpdate, CrmEventOrder, EmailOrder, News, Outcome, PlainEmail, Private,
+    PublishCall, SmsOrder, VaiOrder,
 };
 use jiff::Timestamp;
 
@@ -70,11 +70,7 @@ impl Publisher for NoMessaging {
 }
 
 impl Sms for NoMessaging {
-    fn parse_number(&self, _: &str, _: Option<&str>) -> Result<Phone, Reason> {
-        match *self {}
-    }
-
-    async fn send(&self, _: &ConnectionName, _: &CommandId, _: &Phone, _: &SmsOrder) -> Outcome {
+    async fn send(&self, _: &ConnectionName, _: &CommandId, _: &SmsOrder) -> Outcome {
         match *self {}
     }
 }

@@ -6,6 +6,7 @@ use domain::{Message, MessageContent, Notice};
 use minijinja::Value;
 use serde::Serialize;
 
+use crate::names::safe_name;
 use crate::phrases::{self, Missing, fallback_text};
 
 /// The variables of a message.
@@ -25,6 +26,7 @@ impl Offers {
 }
 
 const ALWAYS: &[&str] = &["name", "invitee", "event", "host", "time", "short_time"];
+const AHEAD: &[&str] = &["name", "invitee", "event", "host", "time", "short_time", "advance"];
 const NO_HOST: &[&str] = &["name", "invitee", "event", "time", "short_time"];
 const NOTICE: &[&str] = &["name", "invitee", "event", "host", "time", "short_time", "notice"];
 
@@ -33,7 +35,7 @@ pub fn offers(message: Message) -> Offers {
     let (always, optional): (_, &[&str]) = match message {
         Message::Confirmation => (ALWAYS, &["link", "link_follows", "place", "cancel_link", "reschedule_link"]),
         Message::Reminder { .. } | Message::Reconfirmation { .. } => {
-            (ALWAYS, &["link", "place", "cancel_link", "reschedule_link"])
+            (AHEAD, &["link", "place", "cancel_link", "reschedule_link"])
         }
         Message::Move => (ALWAYS, &["link", "place", "cancel_link", "reschedule_link", "old_time", "old_short_time"]),
         Message::Cancellation => (ALWAYS, &["booking_link", "by_invitee"]),
@@ -109,10 +111,11 @@ impl Source<'_> {
         let short = |at| local_time::format_short(at, &content.zone, content.language);
         match name {
             "name" if to_host => Some(self.line_or(content.name.expose(), Missing::NameOfHost)),
-            "name" => Some(self.line_or(content.name.expose(), Missing::Name)),
-            "invitee" => Some(self.line_or(content.invitee.expose(), Missing::Invitee)),
+            "name" => Some(self.name_or(content.name.expose(), Missing::Name)),
+            "invitee" => Some(self.name_or(content.invitee.expose(), Missing::Invitee)),
             "event" => Some(self.line_or(&content.event, Missing::Event)),
             "host" => Some(self.line_or(content.host.as_deref().unwrap_or_default(), Missing::Host)),
+            "advance" => content.minutes_ahead.map(|it| phrases::advance(it, content.language)),
             "time" => Some(long(content.start)),
             "short_time" => Some(short(content.start)),
             "old_time" => self.old_start().map(long),
@@ -149,6 +152,11 @@ impl Source<'_> {
         };
         let text = self.text(name).or_else(|| self.text(other));
         text.unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
+    }
+
+    /// Returns the name of a stranger.
+    fn name_or(&self, name: &str, missing: Missing) -> String {
+        safe_name(name).unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
     }
 
     fn line_or(&self, text: &str, missing: Missing) -> String {

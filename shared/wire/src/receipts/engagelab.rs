@@ -3,13 +3,13 @@
 //! Source: engagelab.com/docs/sms/api/callback; for the form of a row the OTP page, whose examples have
 //! `"server":"sms"`.
 
-use domain::{Delivery, Feedback, Phone, Private, Reply};
+use domain::{Delivery, Feedback, Phone, Private, Reply, read_phone};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::fields::{get_seconds, get_text, parse_json, unexpected};
 use super::ids::parse_ids;
-use super::status::{StatusEffect, build_receipt, unhandled};
+use super::status::{StatusEffect, build_receipt, fold_name, unhandled};
 use crate::malformed::Malformed;
 
 /// Parses a callback. `{}`, with which EngageLab tests a URL, has no feedback.
@@ -39,6 +39,7 @@ fn parse_row(row: &Value, received_at: Timestamp) -> Feedback {
             parse_ids(field("booking_id"), field("command_id")),
             id,
             at,
+            None,
         );
     }
     if let Some(event) = get_text(row, "/response/event") {
@@ -51,11 +52,11 @@ fn parse_row(row: &Value, received_at: Timestamp) -> Feedback {
 }
 
 fn classify(status: &str, row: &Value) -> Option<StatusEffect> {
-    match status {
+    match fold_name(status).as_str() {
         "sent" => Some(StatusEffect::delivery(Delivery::Sent)),
         "delivered" => Some(StatusEffect::delivery(Delivery::Delivered)),
         // The documents have `sent_failed`, their example `sent_fail`.
-        "sent_failed" | "sent_fail" | "delivered_failed" | "target_invalid" => {
+        "sentfailed" | "sentfail" | "deliveredfailed" | "deliveredfail" | "deliveryfailed" | "targetinvalid" => {
             let code = get_text(row, "/status/error_code").filter(|code| code != "0");
             Some(StatusEffect::failed(code))
         }
@@ -68,7 +69,9 @@ fn parse_reply(event: &str, row: &Value, at: Timestamp) -> Feedback {
     let from = field("from").and_then(|from| parse_phone(&from));
     let id = field("message_sid");
     match (event, from, field("body")) {
-        ("uplink_message", Some(from), Some(body)) => Feedback::Reply(Reply { id, from, text: Private::new(body), at }),
+        ("uplink_message", Some(from), Some(body)) => {
+            Feedback::Reply(Reply { id, from, text: Private::new(body), meaning: None, at })
+        }
         ("uplink_message", ..) => unhandled("uplink_message_without_text_or_number"),
         _ => unhandled(&format!("response.{event}")),
     }
@@ -76,5 +79,5 @@ fn parse_reply(event: &str, row: &Value, at: Timestamp) -> Feedback {
 
 /// Parses a number with or without a plus.
 fn parse_phone(text: &str) -> Option<Phone> {
-    Phone::parse(text).or_else(|_| Phone::parse(&format!("+{text}"))).ok()
+    read_phone(text, None).ok().or_else(|| Phone::parse(&format!("+{text}")))
 }

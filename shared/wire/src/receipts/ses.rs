@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::fields::{get_instant, get_text, parse_json, unexpected};
 use super::ids::parse_ids;
-use super::status::{StatusEffect, build_receipt, sanitize_code, unhandled};
+use super::status::{StatusEffect, build_receipt, fold_name, sanitize_code, unhandled};
 use crate::malformed::Malformed;
 
 /// Parses an event's detail.
@@ -20,19 +20,21 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Feedback>, Malfo
     if !detail.is_object() {
         return Err(unexpected("the body"));
     }
-    let Some(kind) = get_text(&detail, "/eventType") else { return Ok(vec![unhandled("without_event")]) };
+    let kind = get_text(&detail, "/eventType").or_else(|| get_text(&detail, "/notificationType"));
+    let Some(kind) = kind else { return Ok(vec![unhandled("without_event")]) };
     let tag = |name: &str| detail.pointer(&format!("/mail/tags/{name}/0")).and_then(Value::as_str);
     let at = get_instant(&detail, &format!("/{}/timestamp", kind.to_lowercase()));
     let at = at.or_else(|| get_instant(&detail, "/mail/timestamp").filter(|_| kind == "Send")).unwrap_or(received_at);
     let ids = parse_ids(tag("booking"), tag("command"));
-    Ok(vec![build_receipt(&kind, classify(&kind, &detail), ids, get_text(&detail, "/mail/messageId"), at)])
+    let email = get_text(&detail, "/mail/destination/0");
+    Ok(vec![build_receipt(&kind, classify(&kind, &detail), ids, get_text(&detail, "/mail/messageId"), at, email)])
 }
 
 fn classify(kind: &str, detail: &Value) -> Option<StatusEffect> {
-    match kind {
-        "Send" => Some(StatusEffect::delivery(Delivery::Sent)),
-        "Delivery" => Some(StatusEffect::delivery(Delivery::Delivered)),
-        "Bounce" => {
+    match fold_name(kind).as_str() {
+        "send" => Some(StatusEffect::delivery(Delivery::Sent)),
+        "delivery" | "open" | "click" => Some(StatusEffect::delivery(Delivery::Delivered)),
+        "bounce" => {
             // A message has one recipient, so the first is the only one.
             let status = get_text(detail, "/bounce/bouncedRecipients/0/status");
             let failed = StatusEffect::failed(status.or_else(|| get_text(detail, "/bounce/bounceSubType")));
@@ -44,14 +46,19 @@ fn classify(kind: &str, detail: &Value) -> Option<StatusEffect> {
             })
         }
         // The person moved the message out of the spam folder.
-        "Complaint" if get_text(detail, "/complaint/complaintFeedbackType").is_some_and(|it| it == "not-spam") => None,
-        "Complaint" => {
+        "complaint" if get_text(detail, "/complaint/complaintFeedbackType").is_some_and(|it| it == "not-spam") => None,
+        "complaint" => {
             let code = get_text(detail, "/complaint/complaintFeedbackType").map(|it| sanitize_code(&it));
             let complaint = StatusEffect { code, ..StatusEffect::default() };
             Some(complaint.with_objection(Objection::Everything, ConsentSource::Complaint))
         }
         // SES gives the cause as free text only.
-        "Reject" | "Rendering Failure" => Some(StatusEffect::failed(Some(kind.to_lowercase()))),
+        "reject" | "renderingfailure" => Some(StatusEffect::failed(Some(kind.to_lowercase()))),
+        "subscription"
+            if detail.pointer("/subscription/newTopicPreferences/unsubscribeAll") == Some(&Value::Bool(true)) =>
+        {
+            Some(StatusEffect::default().with_objection(Objection::FollowUps, ConsentSource::Link))
+        }
         _ => None,
     }
 }

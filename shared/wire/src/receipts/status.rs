@@ -1,6 +1,6 @@
 //! The effect of a status.
 
-use domain::{ConsentSource, Delivery, Feedback, Objection, Receipt};
+use domain::{ConsentSource, Delivery, Feedback, Objection, Private, Receipt};
 use jiff::Timestamp;
 
 use super::ids::MessageIds;
@@ -27,25 +27,37 @@ impl StatusEffect {
     }
 }
 
-/// Builds a receipt. A status without effect, or without our ids, is [`Feedback::Other`].
+/// Builds a receipt. A status without effect, or without our ids, is [`Feedback::Other`]; an objection without our ids
+/// counts for the e-mail address, if the provider names it.
 pub(super) fn build_receipt(
     name: &str,
     effect: Option<StatusEffect>,
     ids: Option<MessageIds>,
     provider_id: Option<String>,
     at: Timestamp,
+    email: Option<String>,
 ) -> Feedback {
+    let email = email.map(Private::new);
     match (effect, ids) {
         (None, _) => unhandled(name),
+        (Some(StatusEffect { objection: Some((objection, source)), .. }), None) if email.is_some() => {
+            Feedback::Objected { email: email.unwrap_or_default(), objection, source }
+        }
         (Some(_), None) => unhandled(&format!("{name}_without_our_ids")),
         (Some(StatusEffect { delivery, code, objection }), Some((booking, command))) => {
-            Feedback::Receipt(Receipt { booking, command, provider_id, delivery, at, code, objection })
+            Feedback::Receipt(Receipt { booking, command, provider_id, delivery, at, code, objection, email })
         }
     }
 }
 
 pub(super) fn unhandled(name: &str) -> Feedback {
     Feedback::Other(sanitize_code(name))
+}
+
+/// Returns a status's name as it is compared: providers write `hard_bounce` and `hardBounce`, `Rendering Failure` and
+/// `RenderingFailure`.
+pub(super) fn fold_name(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Returns a provider's code in a form that is safe in logs and metrics: short, of letters, digits, dots and dashes.

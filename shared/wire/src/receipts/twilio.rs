@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ConsentSource, Delivery, Feedback, Objection, Phone, Private, Reply};
+use domain::{ConsentSource, Delivery, Feedback, Objection, Phone, Private, Reply, read_phone};
+use events::ReplyMeaning;
 use jiff::Timestamp;
 
 use super::fields::unexpected;
 use super::ids::parse_ids;
-use super::status::{StatusEffect, build_receipt, unhandled};
+use super::status::{StatusEffect, build_receipt, fold_name, unhandled};
 use crate::malformed::{self, Malformed};
 
 /// The code when the person opted out at Twilio.
@@ -30,19 +31,31 @@ pub fn parse(body: &[u8], query: Option<&str>, received_at: Timestamp) -> Result
         (Some(status), ..) => {
             let ids = parse_ids(query.get("booking").map(String::as_str), query.get("command").map(String::as_str));
             let code = form.get("ErrorCode").filter(|code| !code.is_empty());
-            build_receipt(status, classify(status, code), ids, form.get("MessageSid").cloned(), received_at)
+            build_receipt(status, classify(status, code), ids, form.get("MessageSid").cloned(), received_at, None)
         }
-        (None, Some(from), Some(body)) => match Phone::parse(from) {
-            Ok(from) => {
+        (None, Some(from), Some(body)) => match read_phone(from, None).ok().or_else(|| Phone::parse(from)) {
+            Some(from) => {
                 let id = form.get("MessageSid").cloned();
-                Feedback::Reply(Reply { id, from, text: Private::new(body.clone()), at: received_at })
+                let meaning = form.get("OptOutType").and_then(|it| parse_opt_out_type(it));
+                Feedback::Reply(Reply { id, from, text: Private::new(body.clone()), meaning, at: received_at })
             }
             // Of another channel: `whatsapp:+1…`.
-            Err(_) => unhandled("reply_without_number"),
+            None => unhandled("reply_without_number"),
         },
         _ => unhandled("without_status"),
     };
     Ok(vec![feedback])
+}
+
+/// Parses what Twilio took a reply for. Its customers choose the words, so the text need not be one of ours.
+/// Source: twilio.com/docs/messaging/tutorials/advanced-opt-out.
+fn parse_opt_out_type(text: &str) -> Option<ReplyMeaning> {
+    match fold_name(text).as_str() {
+        "stop" => Some(ReplyMeaning::Stop),
+        "start" => Some(ReplyMeaning::Start),
+        "help" => Some(ReplyMeaning::Other),
+        _ => None,
+    }
 }
 
 fn parse_form(text: &str) -> BTreeMap<String, String> {
@@ -50,7 +63,7 @@ fn parse_form(text: &str) -> BTreeMap<String, String> {
 }
 
 fn classify(status: &str, code: Option<&String>) -> Option<StatusEffect> {
-    match status {
+    match fold_name(status).as_str() {
         "sent" => Some(StatusEffect::delivery(Delivery::Sent)),
         "delivered" | "read" => Some(StatusEffect::delivery(Delivery::Delivered)),
         "undelivered" | "failed" | "canceled" => {

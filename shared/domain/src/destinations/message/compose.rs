@@ -5,21 +5,22 @@
 
 use super::action::MessageAction;
 use super::content::{compose_content, compose_host_content, find_host};
-use super::order::{Calendar, EmailOrder, MessageContent, MessageOrder, Number, SmsOrder};
-use super::phones::phone_candidates;
+use super::order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder};
+use super::phones::choose_phone;
 use super::timing::check_applies;
 use crate::destinations::base::Context;
+use crate::email_address::parse_email;
 use crate::language::Language;
 use crate::leg::PhoneSource;
 use crate::message::Message;
-use crate::personal::Private;
+use crate::personal::{Phone, Private};
 use crate::provider::{Channel, Provider};
 use crate::reason::Reason;
 use crate::settings::{CalendarFile, MailFor};
 
 /// The recipient of a message.
 enum Recipient {
-    Numbers(Vec<Number>),
+    Phone(Phone, PhoneSource),
     Address(Private<String>),
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<M
     let sender = find_sender(context, action, content.language)?;
     let message = action.message();
     Ok(match recipient {
-        Recipient::Numbers(numbers) => MessageOrder::Sms(compose_sms(context, message, numbers, sender, content)),
+        Recipient::Phone(to, source) => MessageOrder::Sms(compose_sms(context, message, (to, source), sender, content)),
         Recipient::Address(to) => MessageOrder::Email(compose_email(context, message, to, sender, content)),
     })
 }
@@ -67,20 +68,21 @@ fn find_recipient(context: &Context<'_>, action: &MessageAction) -> Result<Recip
     match action {
         MessageAction::Sms(_) => {
             check_applies(context, message, Channel::Sms)?;
-            Ok(Recipient::Numbers(phone_candidates(booking, leg, settings)?))
+            let (to, source) = choose_phone(booking, leg, settings)?;
+            Ok(Recipient::Phone(to, source))
         }
         MessageAction::Email(_) => {
             if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
                 return Err(Reason::NotVais);
             }
             check_applies(context, message, Channel::Email)?;
-            Ok(Recipient::Address(leg.details.email.clone()))
+            let address = parse_email(leg.details.email.expose()).ok_or(Reason::EmailInvalid)?;
+            Ok(Recipient::Address(address))
         }
         MessageAction::SmsHost(_, address) => {
             check_applies(context, message, Channel::Sms)?;
             let (_, contact) = find_host(leg, address.expose(), settings);
-            let phone = contact.phone.as_ref().ok_or(Reason::NoPhone)?;
-            Ok(Recipient::Numbers(vec![Number { text: phone.expose().into(), source: PhoneSource::Settings }]))
+            Ok(Recipient::Phone(contact.phone.ok_or(Reason::NoPhone)?, PhoneSource::Settings))
         }
         MessageAction::EmailHost(_, address) => {
             check_applies(context, message, Channel::Email)?;
@@ -123,15 +125,15 @@ fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language
 fn compose_sms(
     context: &Context<'_>,
     message: Message,
-    numbers: Vec<Number>,
+    (to, source): (Phone, PhoneSource),
     sender: Sender,
     content: MessageContent,
 ) -> SmsOrder {
     let settings = context.settings;
     let Sender { provider, template, next } = sender;
     SmsOrder {
-        numbers,
-        region: settings.default_region.clone(),
+        to,
+        source,
         message,
         provider,
         next,

@@ -33,8 +33,9 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         start: details.start,
         end: details.end,
         old_start: booking.before(leg).map(|old| old.details.start),
+        minutes_ahead: minutes_ahead(context, message),
         zone_of: host_in_person.filter(|_| host_zone.is_none()).and_then(|host| host.user.clone()),
-        zone: host_zone.or_else(|| details.zone.clone()).unwrap_or_else(|| settings.fallback_zone.clone()),
+        zone: host_zone.unwrap_or_else(|| leg.zone(settings)),
         language,
         join_url: details.join_url.clone(),
         location: details.location.clone(),
@@ -47,9 +48,36 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         link_for: details.event_type.clone().filter(|_| offers_link && settings.booking_links),
         by_invitee: is_by_invitee(booking, leg),
         notice: None,
-        host: details.host.clone(),
+        host: host_names(leg, language),
         wording: settings.wording_of(context.occasion(message), language),
     }
+}
+
+/// A message that is late or early by less than this is at its hour, in minutes.
+const PUNCTUAL: u32 = 10;
+
+/// Returns how long before the start a reminder is sent: the planned minutes, or those that are left if it goes out at
+/// another time.
+fn minutes_ahead(context: &Context<'_>, message: Message) -> Option<u32> {
+    let (Message::Reminder { minutes_before } | Message::Reconfirmation { minutes_before }) = message else {
+        return None;
+    };
+    let left = context.leg.details.start.duration_since(context.now).as_mins().max(0);
+    let left = u32::try_from(left).unwrap_or(u32::MAX);
+    Some(if left.abs_diff(minutes_before) <= PUNCTUAL { minutes_before } else { left })
+}
+
+/// The most hosts that are named. Of more, none is: a message with some of them would be wrong.
+const MOST_NAMED_HOSTS: usize = 3;
+
+/// Returns the names of all hosts, or none.
+fn host_names(leg: &Leg, language: Language) -> Option<String> {
+    let details = &leg.details;
+    if details.hosts.len() < 2 {
+        return details.host.clone();
+    }
+    let names: Option<Vec<_>> = details.hosts.iter().map(|host| host.name.as_deref()).collect();
+    names.filter(|names| names.len() <= MOST_NAMED_HOSTS).map(|names| language.join_names(&names))
 }
 
 /// Composes the content of a notice to a host, in the host's own language and time zone.

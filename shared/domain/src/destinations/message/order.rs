@@ -6,7 +6,7 @@ use crate::ids::{BookingId, EventTypeUri};
 use crate::language::Language;
 use crate::leg::PhoneSource;
 use crate::message::{Message, Notice};
-use crate::personal::Private;
+use crate::personal::{Phone, Private};
 use crate::provider::Provider;
 use crate::settings::{CalendarFile, WordingParts};
 
@@ -25,6 +25,9 @@ pub struct MessageContent {
     pub end: Timestamp,
     /// The start before a move.
     pub old_start: Option<Timestamp>,
+    /// How long before the start the message is sent, in minutes, for a message that is planned so. If it is sent at its
+    /// hour, it is the planned number.
+    pub minutes_ahead: Option<u32>,
     /// The IANA time zone of the times: the recipient's, or the host's for a meeting in person. If not known, the
     /// settings' fallback.
     pub zone: String,
@@ -60,22 +63,13 @@ pub struct MessageContent {
     pub wording: WordingParts,
 }
 
-/// A text that may be a phone number. Crate `notify` checks it against the numbering plans.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Number {
-    /// The text, as the person wrote it.
-    pub text: Private<String>,
-    /// Where it was found.
-    pub source: PhoneSource,
-}
-
 /// An SMS to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SmsOrder {
-    /// The candidates. The recipient is the first one that can receive SMS.
-    pub numbers: Vec<Number>,
-    /// The country of numbers without country code.
-    pub region: Option<String>,
+    /// The recipient.
+    pub to: Phone,
+    /// Where the recipient's number was found.
+    pub source: PhoneSource,
     /// The message.
     pub message: Message,
     /// The provider that sends it.
@@ -154,8 +148,8 @@ pub enum MessageOrder {
 impl SmsOrder {
     /// Returns the detail for the timeline, without personal data: the provider, the language, and the source of the
     /// number.
-    pub fn detail(&self, number: PhoneSource) -> String {
-        format!("{}, number from {}", detail(self.provider, &self.content), number.name())
+    pub fn detail(&self) -> String {
+        format!("{}, number from {}", detail(self.provider, &self.content), self.source.name())
     }
 }
 

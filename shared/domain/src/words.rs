@@ -13,7 +13,7 @@ const MOST_NEAR: usize = 3;
 const SHORTEST_STEM: usize = 4;
 
 /// Returns a text's words, in lower case and without accents. In scripts without spaces, each character is a word.
-pub(super) fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -34,7 +34,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
 }
 
 /// Returns a text's words, joined without separators.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     words(text).concat()
 }
 
@@ -72,7 +72,7 @@ fn push_plain(c: char, word: &mut String) {
 
 /// Returns the items with the name `text`: those with the exact name, else those that differ only in case, else those
 /// that are equal when folded.
-pub(super) fn find_named<'a, T: ?Sized>(all: &[&'a T], name: impl Fn(&'a T) -> &'a str, text: &str) -> Vec<&'a T> {
+pub(crate) fn find_named<'a, T: ?Sized>(all: &[&'a T], name: impl Fn(&'a T) -> &'a str, text: &str) -> Vec<&'a T> {
     let text = text.trim();
     for is_match in [is_equal, differs_in_case, is_same] {
         let found: Vec<_> = all.iter().copied().filter(|it| is_match(name(it), text)).collect();
@@ -84,7 +84,7 @@ pub(super) fn find_named<'a, T: ?Sized>(all: &[&'a T], name: impl Fn(&'a T) -> &
 }
 
 /// Returns whether two texts are equal, without the spaces around them.
-pub(super) fn is_equal(one: &str, other: &str) -> bool {
+pub(crate) fn is_equal(one: &str, other: &str) -> bool {
     !one.trim().is_empty() && one.trim() == other.trim()
 }
 
@@ -93,20 +93,20 @@ fn differs_in_case(one: &str, other: &str) -> bool {
 }
 
 /// Returns whether two texts are equal when folded.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
     let one = fold(one);
     !one.is_empty() && one == fold(other)
 }
 
 /// Returns whether two texts differ only by a typing error. Their digits must be equal.
-pub(super) fn is_similar(one: &str, other: &str) -> bool {
+pub(crate) fn is_similar(one: &str, other: &str) -> bool {
     let (one, other) = (fold(one), fold(other));
     let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
     strsim::normalized_levenshtein(&one, &other) >= SAME && !one.is_empty() && digits(&one) == digits(&other)
 }
 
 /// Returns the names that are similar to `query`, the most similar first.
-pub(super) fn similar_names<'a>(names: impl IntoIterator<Item = &'a str>, query: &str) -> Vec<String> {
+pub(crate) fn similar_names<'a>(names: impl IntoIterator<Item = &'a str>, query: &str) -> Vec<String> {
     let query_words = words(query);
     let query = query_words.concat();
     let mut similar: Vec<(f64, &str)> = Vec::new();
@@ -125,7 +125,7 @@ pub(super) fn similar_names<'a>(names: impl IntoIterator<Item = &'a str>, query:
 
 /// Returns how well `query` matches `phrases`: two points for each word that is in a phrase, one point if one of the
 /// two words begins with the other. A phrase of several words must match completely.
-pub(super) fn score<'a>(phrases: impl IntoIterator<Item = &'a str>, query: &[String]) -> u32 {
+pub(crate) fn score<'a>(phrases: impl IntoIterator<Item = &'a str>, query: &[String]) -> u32 {
     let mut points_by_word = vec![0; query.len()];
     for phrase in phrases {
         let phrase = words(phrase);

@@ -1,0 +1,187 @@
+//! Normalizes requests: language models send empty strings for what they leave out, numbers as text and text as numbers.
+//! What such a value plainly means is taken; anything else stays as it is, and is then refused.
+
+use serde_json::{Map, Number, Value};
+
+use crate::read::strings;
+
+/// The characters that separate the items of a list that was sent as one text.
+const SEPARATORS: [char; 3] = [',', ';', '\n'];
+
+/// Brings a value into the form of its schema, where its meaning is plain.
+pub(crate) fn normalize(schema: &Map<String, Value>, value: &mut Value) {
+    if let Some(forms) = schema.get("anyOf").and_then(Value::as_array) {
+        parse_nested_json(value);
+        if let Value::String(text) = value
+            && !forms.iter().any(|form| form.get("type").is_some_and(|it| it == "string"))
+        {
+            // One answer, without its question.
+            *value = Value::Array(vec![Value::from(text.as_str())]);
+        }
+        if let Some(form) = forms.iter().filter_map(Value::as_object).find(|form| has_shape(form, value)) {
+            normalize(form, value);
+        }
+        return;
+    }
+    match schema.get("type").and_then(Value::as_str) {
+        Some("string") => to_text(schema, value),
+        Some("integer") => to_integer(value),
+        Some("boolean") => to_boolean(value),
+        Some("array") => {
+            parse_nested_json(value);
+            normalize_array(schema, value);
+        }
+        Some("object") => {
+            parse_nested_json(value);
+            normalize_object(schema, value);
+        }
+        _ => {}
+    }
+}
+
+/// A number or a truth value becomes text; a choice is found whatever its case.
+fn to_text(schema: &Map<String, Value>, value: &mut Value) {
+    match value {
+        Value::Number(number) => *value = number.to_string().into(),
+        Value::Bool(truth) => *value = truth.to_string().into(),
+        Value::String(text) => {
+            let choices = strings(schema.get("enum"));
+            let meant = choices.into_iter().find(|choice| choice.eq_ignore_ascii_case(text.trim()));
+            if let Some(choice) = meant {
+                *value = choice.into();
+            }
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => {}
+    }
+}
+
+/// "30", "30.0" and 30.0 become 30.
+fn to_integer(value: &mut Value) {
+    let whole =
+        |number: &Number| number.as_f64().filter(|it| it.fract() == 0.0).and_then(|it| format!("{it}").parse().ok());
+    let meant: Option<i64> = match value {
+        Value::Number(number) if !number.is_i64() && !number.is_u64() => whole(number),
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse().ok().or_else(|| text.parse().ok().as_ref().and_then(whole))
+        }
+        _ => None,
+    };
+    if let Some(meant) = meant {
+        *value = meant.into();
+    }
+}
+
+fn to_boolean(value: &mut Value) {
+    let meant = value.as_str().and_then(|text| text.trim().to_ascii_lowercase().parse::<bool>().ok());
+    if let Some(meant) = meant {
+        *value = meant.into();
+    }
+}
+
+/// Parses an object or a list that was sent as text.
+fn parse_nested_json(value: &mut Value) {
+    let nested = value.as_str().filter(|text| text.trim_start().starts_with(['{', '[']));
+    if let Some(nested) = nested.and_then(|text| serde_json::from_str(text).ok()) {
+        *value = nested;
+    }
+}
+
+/// One text becomes a list; items that are empty are left out.
+fn normalize_array(schema: &Map<String, Value>, value: &mut Value) {
+    let Some(items) = schema.get("items").and_then(Value::as_object) else { return };
+    let is_of_texts = items.get("type").is_some_and(|it| it == "string");
+    if let Value::String(text) = value
+        && is_of_texts
+    {
+        *value = text.split(SEPARATORS).map(|it| Value::from(it.trim())).collect();
+    }
+    let Value::Array(list) = value else { return };
+    for item in list.iter_mut() {
+        normalize(items, item);
+    }
+    // In answers that are in the order of the questions, an empty one keeps its place.
+    if is_of_texts && items.get("minLength").is_some() {
+        list.retain(|item| !item.is_null() && item.as_str().is_none_or(|text| !text.trim().is_empty()));
+    }
+}
+
+/// Optional keys are left out if they are empty and may not be.
+fn normalize_object(schema: &Map<String, Value>, value: &mut Value) {
+    let Value::Object(object) = value else { return };
+    let required = strings(schema.get("required"));
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let further = schema.get("additionalProperties").and_then(Value::as_object);
+    object.retain(|key, value| match properties.and_then(|it| it.get(key)) {
+        Some(_) if required.contains(&key.as_str()) => true,
+        Some(property) => !value.is_null() && (may_be_empty(property) || !is_empty(value)),
+        None => !(further.is_some() && value.is_null()),
+    });
+    for (key, value) in object.iter_mut() {
+        let schema = properties.and_then(|it| it.get(key)).and_then(Value::as_object);
+        match (schema, further) {
+            (Some(schema), _) => normalize(schema, value),
+            (None, Some(further)) => {
+                join_choices(value);
+                normalize(further, value);
+            }
+            (None, None) => {}
+        }
+    }
+    if let Some(answer) = object.get_mut("answer") {
+        join_choices(answer);
+    }
+}
+
+/// Several choices of one answer become text, one on each line.
+fn join_choices(value: &mut Value) {
+    let Value::Array(list) = value else { return };
+    let choices: Option<Vec<String>> = list
+        .iter()
+        .map(|it| match it {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+        .collect();
+    if let Some(choices) = choices {
+        *value = choices.join("\n").into();
+    }
+}
+
+/// Returns whether a schema accepts a text without characters, or an object without keys.
+fn may_be_empty(schema: &Value) -> bool {
+    match schema.get("type").and_then(Value::as_str) {
+        Some("string") => ["minLength", "enum", "format"].iter().all(|keyword| schema.get(*keyword).is_none()),
+        Some("object") => strings(schema.get("required")).is_empty(),
+        Some(_) => false,
+        // One of several forms, or anything.
+        None => schema.get("anyOf").is_none(),
+    }
+}
+
+/// Returns whether a value says nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Object(object) => object.is_empty() || object.values().all(is_empty),
+        Value::Array(_) | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Returns whether a value has the form of one of several schemas: an object, a list of objects, or a list.
+fn has_shape(form: &Map<String, Value>, value: &Value) -> bool {
+    let is = |schema: &Map<String, Value>, value: &Value| match schema.get("type").and_then(Value::as_str) {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string() || value.is_number() || value.is_boolean(),
+        _ => false,
+    };
+    let items = form.get("items").and_then(Value::as_object);
+    is(form, value)
+        && match (items, value.as_array()) {
+            (Some(items), Some(list)) => list.iter().all(|item| is(items, item)),
+            _ => true,
+        }
+}
