@@ -35,8 +35,12 @@ class BookingStack(Stack):
 
     def deploy(self):
         text = (tools.ROOT / "template.yaml").read_text()
+        # Parameters and conditions as a whole, and of the resources those that are needed.
+        sections = [re.search(rf"^{name}:\n(?: .*\n|\n)+", text, re.MULTILINE)[0] for name in ("Parameters", "Conditions")]
         blocks = [re.search(rf"^  {name}:\n(?:    .*\n|\n)+", text, re.MULTILINE)[0] for name in RESOURCES]
-        self.cloudformation("CreateStack", TemplateBody="Resources:\n" + "".join(blocks))
+        given = {"Parameters.member.1.ParameterKey": "VaiApiUrl", "Parameters.member.1.ParameterValue": self.sandbox}
+        body = "".join(sections) + "Resources:\n" + "".join(blocks)
+        self.cloudformation("CreateStack", TemplateBody=body, **given)
         for _ in range(100):
             described = self.cloudformation("DescribeStacks")
             if "CREATE_COMPLETE" in described:

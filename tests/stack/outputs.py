@@ -4,6 +4,7 @@ silently.
 Runs in .tools/deploy, against AWS or, with AWS_ENDPOINT_URL, the local stack.
 """
 
+import json
 import os
 import re
 import shlex
@@ -40,6 +41,11 @@ def problems(stack, found):
     targets = boto3.client("events").list_targets_by_rule(Rule=f"{stack}-ses")["Targets"]
     if [one["Arn"].rsplit(":", 1)[-1] for one in targets] != [f"{stack}-intake"]:
         yield f"the events of Amazon SES do not go to the intake queue: {targets}"
+    elif not targets[0].get("DeadLetterConfig", {}).get("Arn", "").endswith(f":{stack}-ses-dlq"):
+        yield f"the events of Amazon SES that can't be delivered are lost: {targets}"
+    rule = boto3.client("events").describe_rule(Name=f"{stack}-ses")
+    if json.loads(rule["EventPattern"])["detail"]["mail"]["tags"].get("stack") != [stack]:
+        yield f"the rule of Amazon SES hears other stacks: {rule['EventPattern']}"
 
     mappings = boto3.client("lambda").get_paginator("list_event_source_mappings")
     for function, queue in (("processor", "intake"), ("reminder", "due"), ("dispatcher", "deliveries")):

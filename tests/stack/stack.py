@@ -140,6 +140,10 @@ class Stack:
             "SesApiUrl": self.sandbox + "/ses",
             "VaiApiUrl": self.sandbox + "/vai",
             "LoopbackReceivers": f"127.0.0.1:{self.sandbox_port}",
+            # The emulator has no quota, and the load tests need more than the defaults for a new account.
+            "ProcessorConcurrency": "5",
+            "ReminderConcurrency": "5",
+            "DispatcherConcurrency": "60",
             # So that a failed delivery is tried again while somebody watches.
             "RetrySpeed": "20",
             "LogLevel": os.environ.get("LOG_LEVEL", "info"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import iam
 import roles
-from ministack.core.iam_evaluator import SignedRequest, _signed_request
+from ministack.core.iam_evaluator import EvalContext, SignedRequest, _signed_request, resource_policy_allows
 from ministack.services import iam as ministacks_iam
 from ministack.services import lambda_svc, sts
 
@@ -107,6 +107,14 @@ class TheLocalStack(unittest.TestCase):
         self.give(ROLE, allow(["sqs:ReceiveMessage", "sqs:GetQueueAttributes"], QUEUE))
         with self.assertRaisesRegex(ValueError, "does not permit sqs:DeleteMessage"):
             iam.check_event_source(mapping)
+
+    def test_a_queue_that_refuses_plain_http_takes_the_calls_of_this_machine(self):
+        refuse = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+        plain = refuse | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+        asked = EvalContext("arn:aws:iam::000000000000:root", "Root", ACCOUNT, "sqs:SendMessage", QUEUE, "us-east-1")
+        allows = lambda statement: resource_policy_allows({"Statement": [statement]}, asked, True)  # noqa: E731
+        self.assertTrue(allows(plain))
+        self.assertFalse(allows(refuse))
 
     def test_a_function_without_calls_is_silent(self):
         self.give(ROLE, allow("sqs:SendMessage", QUEUE))

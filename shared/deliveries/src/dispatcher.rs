@@ -17,6 +17,9 @@ const LONGEST_ATTEMPT: SignedDuration = SignedDuration::from_secs(20);
 /// So many stalled lanes are continued by one message.
 const LANES_PER_PAGE: u32 = 50;
 
+/// So many attempts are made by one function at the same time: it gets one for each message of a batch.
+pub const ATTEMPTS_OF_FUNCTION: u32 = 5;
+
 /// The limits of the deliveries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -38,6 +41,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Returns the limits where so many functions run at the same time: a connection gets five sixths of their attempts
+    /// and leaves the rest to others.
+    pub fn of_functions(functions: u32) -> Self {
+        let all = functions.saturating_mul(ATTEMPTS_OF_FUNCTION);
+        let limits = Self::default();
+        let of_connection = (all - all.div_ceil(6)).min(limits.concurrency_of_connection);
+        Self { concurrency_of_connection: of_connection, ..limits }
+    }
+
     /// Returns the most concurrent attempts to each endpoint of a connection that has so many.
     pub fn share(&self, endpoints: u32) -> u32 {
         (self.concurrency_of_connection / endpoints.max(1)).clamp(1, self.concurrency)

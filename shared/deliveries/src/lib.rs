@@ -16,7 +16,7 @@ mod testing;
 mod upcoming;
 
 pub use compose::{compose_test, selects_type};
-pub use dispatcher::{Dispatcher, Limits};
+pub use dispatcher::{ATTEMPTS_OF_FUNCTION, Dispatcher, Limits};
 pub use health::RESUME_AGAIN_AFTER;
 pub use ports::{
     Answer, DeliveryQueue, DeliveryStore, EndpointStore, EventLog, Page, Ports, Receiver, Seal, Settlement, Slot, Vault,

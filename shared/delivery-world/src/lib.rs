@@ -37,7 +37,10 @@ impl AwsDeliveries {
         let sdk = aws::config(Timeouts::STEADY).await;
         let table = || store::Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table_name.clone());
         let sealing = sealing::Sealing::new(aws_sdk_kms::Client::new(&sdk), config.secrets_key_arn.clone());
-        let limits = deliveries::Limits { speed: Speed::new(config.retry_speed), ..deliveries::Limits::default() };
+        let limits = deliveries::Limits {
+            speed: Speed::new(config.retry_speed),
+            ..deliveries::Limits::of_functions(config.dispatcher_concurrency)
+        };
         Ok(Self {
             store: table(),
             queue: AwsQueue::new(&sdk, config),

@@ -32,7 +32,7 @@ pub(crate) fn ses(endpoint: &str) -> Ses {
         .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
         .region(aws_config::Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "test")));
-    Ses::new(sdk.build(), Some(endpoint.to_owned()), links())
+    Ses::new(sdk.build(), Some(endpoint.to_owned()), Some("vai-calendly-test".to_owned()), links())
 }
 
 pub(crate) fn secrets() -> Arc<Secrets> {

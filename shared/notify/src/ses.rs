@@ -28,6 +28,8 @@ use crate::mime;
 pub struct Ses {
     sdk: SdkConfig,
     endpoint: Option<String>,
+    /// The stack that sends. A rule of each stack passes on the events of its own mail.
+    stack: Option<String>,
     timeout: Duration,
     /// Built on first use: most connections never use it.
     client: OnceLock<Client>,
@@ -35,9 +37,10 @@ pub struct Ses {
 }
 
 impl Ses {
-    /// `endpoint` is for a sandbox; without it, the SDK chooses.
-    pub fn new(sdk: SdkConfig, endpoint: Option<String>, links: Links) -> Self {
-        Self { sdk, endpoint, timeout: http_client::CALL_TIMEOUT, client: OnceLock::new(), links }
+    /// `endpoint` is for a sandbox; without it, the SDK chooses. `stack` is the name of the stack that sends: without
+    /// it, the events of the mail reach no stack.
+    pub fn new(sdk: SdkConfig, endpoint: Option<String>, stack: Option<String>, links: Links) -> Self {
+        Self { sdk, endpoint, stack, timeout: http_client::CALL_TIMEOUT, client: OnceLock::new(), links }
     }
 
     fn client(&self) -> &Client {
@@ -87,13 +90,15 @@ impl Ses {
         let Ok(raw) = RawMessage::builder().data(Blob::new(mime::build_message(envelope))).build() else {
             return outcome::misconfigured("the request could not be built");
         };
+        let stack = self.stack.as_deref().map(|name| ("stack", name));
+        let tags = tags.iter().copied().chain(stack).filter_map(|(name, value)| tag(name, value));
         let call = self
             .client()
             .send_email()
             .from_email_address(&envelope.from.email)
             .destination(Destination::builder().to_addresses(&envelope.to.email).build())
             .content(EmailContent::builder().raw(raw).build())
-            .set_email_tags(Some(tags.iter().filter_map(|(name, value)| tag(name, value)).collect()))
+            .set_email_tags(Some(tags.collect()))
             .set_configuration_set_name(configuration_set);
         match call.send().await {
             Ok(answer) => Outcome::Done { provider_id: answer.message_id },
@@ -225,6 +230,7 @@ mod tests {
                     {"Name": "booking", "Value": "bk-0123"},
                     {"Name": "command", "Value": "sms-confirmation-0123"},
                     {"Name": "connection", "Value": "default"},
+                    {"Name": "stack", "Value": "vai-calendly-test"},
                 ],
             })
         );

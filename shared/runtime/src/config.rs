@@ -264,6 +264,8 @@ pub struct MessagingConfig {
     pub brevo_api_url: String,
     /// `SES_API_URL`: set where Amazon SES is a sandbox.
     pub ses_api_url: Option<String>,
+    /// `STACK_NAME`: the stack, for Amazon SES to name in its events.
+    pub stack_name: Option<String>,
     /// `VAI_API_URL`.
     pub vai_api_url: String,
     /// `PUBLIC_URL`: where people and webhooks reach us. It stands in links and callbacks.
@@ -279,6 +281,7 @@ impl MessagingConfig {
             twilio_api_url: env.url("TWILIO_API_URL", Some("https://api.twilio.com")),
             brevo_api_url: env.url("BREVO_API_URL", Some("https://api.brevo.com")),
             ses_api_url: env.optional_url("SES_API_URL"),
+            stack_name: env.optional("STACK_NAME"),
             vai_api_url: env.url("VAI_API_URL", None),
             public_url: env.optional_url("PUBLIC_URL"),
             deliveries_queue_url: env.required("DELIVERIES_QUEUE_URL"),
@@ -405,6 +408,8 @@ pub struct DeliveriesConfig {
     pub loopback_receivers: Vec<SocketAddr>,
     /// `RETRY_SPEED`: how much faster than written time passes for retries. 1 on AWS.
     pub retry_speed: u32,
+    /// `DISPATCHER_CONCURRENCY`: how many dispatchers run at the same time, at most.
+    pub dispatcher_concurrency: u32,
     /// `LOG_LEVEL`.
     pub log_level: tracing::Level,
     /// The function's name, for its metrics.
@@ -424,6 +429,7 @@ impl DeliveriesConfig {
             secrets_key_arn: env.required("SECRETS_KEY_ARN"),
             loopback_receivers: env.loopback_addresses("LOOPBACK_RECEIVERS"),
             retry_speed: env.speed("RETRY_SPEED"),
+            dispatcher_concurrency: env.number("DISPATCHER_CONCURRENCY", 60, 1..=1000),
             log_level: env.log_level(),
             function_name: env.function_name(),
         }
@@ -535,6 +541,7 @@ mod tests {
         assert_eq!(config.messaging.twilio_api_url, "https://api.twilio.com");
         assert_eq!(config.messaging.brevo_api_url, "https://api.brevo.com");
         assert_eq!(config.messaging.ses_api_url.as_deref(), Some("http://127.0.0.1:4570/ses"));
+        assert_eq!(config.messaging.stack_name.as_deref(), Some("x"));
         assert_eq!(config.messaging.public_url, None);
     }
 

@@ -35,7 +35,7 @@ impl AwsMessaging {
             ),
             email: notify::EmailRouter::new(
                 vai.clone(),
-                notify::Ses::new(sdk.clone(), config.ses_api_url.clone(), links.clone()),
+                notify::Ses::new(sdk.clone(), config.ses_api_url.clone(), config.stack_name.clone(), links.clone()),
                 notify::Brevo::new(client(), config.brevo_api_url.clone(), keys(), links),
             ),
             vai,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deliveries::Limits;
+use deliveries::{ATTEMPTS_OF_FUNCTION, Limits};
 use deliveries_world::{Behavior, Choice, RandomChoice, ScriptedChoice, Simulation, State, endpoint};
 use domain::ConnectionName;
 use endpoints::{DeliveryState, Disabled, EndpointId, Speed, Statistics, Status};
@@ -403,9 +403,14 @@ fn one_connection_leaves_attempts_for_the_others() {
         let (_, value) = section.split_once(name).expect("the property");
         value.lines().next().and_then(|it| it.trim().parse().ok()).expect("a number")
     };
-    let functions = number("\n  DispatcherConcurrency:", " Default:");
-    let attempts = functions * number("\n  Dispatcher:", " BatchSize:");
-    assert!(attempts > Limits::default().concurrency_of_connection, "{attempts} attempts of all functions");
+    assert_eq!(number("\n  Dispatcher:", " BatchSize:"), ATTEMPTS_OF_FUNCTION);
+    let default = number("\n  DispatcherConcurrency:", " Default:");
+    let of_connection = |functions| Limits::of_functions(functions).concurrency_of_connection;
+    for functions in [1, default, 5, 60, 1000] {
+        let attempts = functions * ATTEMPTS_OF_FUNCTION;
+        assert!((1..attempts).contains(&of_connection(functions)), "{functions} functions");
+    }
+    assert_eq!([2, 60, 1000].map(of_connection), [8, 250, 250]);
 }
 
 /// A lane may stall between the message that continues the stalled lanes and the write that closes the breaker.
