@@ -13,6 +13,9 @@ use tracing_subscriber::{Layer, Registry};
 /// The CloudWatch namespace of our metrics.
 pub const NAMESPACE: &str = "VaiCalendly";
 
+/// What alarms watch by a value, beside the metric of the function: a metric, a detail, and its values.
+const WATCHED: [(&str, &str, &[&str]); 1] = [("Refused", "Reason", &["wrong", "stale"])];
+
 static LEVEL: OnceLock<(reload::Handle<Targets, Registry>, tracing::Level)> = OnceLock::new();
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
@@ -81,21 +84,21 @@ fn targets_at(level: tracing::Level) -> Targets {
     Targets::new().with_default(level.min(tracing::Level::WARN)).with_targets(OUR_CRATES.map(|name| (name, level)))
 }
 
-/// Counts one occurrence, in the embedded metric format. Each metric is written with `Function` only, for the alarms,
-/// and with all dimensions, for people.
+/// Counts one occurrence, in the embedded metric format. The only dimension is `Function`, because each combination of
+/// dimensions is a metric of its own and costs as much. Details are fields of the line: people search for them in the
+/// log.
 #[expect(clippy::print_stdout, reason = "CloudWatch reads embedded metrics from standard output, as bare JSON lines")]
-pub fn count(now: Timestamp, metric: &str, dimensions: &[(&str, &str)]) {
+pub fn count(now: Timestamp, metric: &str, details: &[(&str, &str)]) {
     let function = FUNCTION.get().map_or("local", String::as_str);
-    println!("{}", embedded_metric(now, function, metric, dimensions));
+    println!("{}", embedded_metric(now, function, metric, details));
 }
 
-fn embedded_metric(now: Timestamp, function: &str, metric: &str, dimensions: &[(&str, &str)]) -> String {
-    let mut all = vec!["Function"];
-    all.extend(dimensions.iter().map(|(name, _)| *name));
+fn embedded_metric(now: Timestamp, function: &str, metric: &str, details: &[(&str, &str)]) -> String {
+    let is_watched = |(name, value): &(&str, &str)| {
+        WATCHED.iter().any(|(of, detail, values)| *of == metric && detail == name && values.contains(value))
+    };
     let mut sets = vec![json!(["Function"])];
-    if all.len() > 1 {
-        sets.push(json!(all));
-    }
+    sets.extend(details.iter().filter(|it| is_watched(it)).map(|(name, _)| json!(["Function", name])));
     let mut line = json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
@@ -104,7 +107,7 @@ fn embedded_metric(now: Timestamp, function: &str, metric: &str, dimensions: &[(
         "Function": function,
     });
     line[metric] = json!(1);
-    for (name, value) in dimensions {
+    for (name, value) in details {
         line[*name] = json!(value);
     }
     line.to_string()
@@ -133,5 +136,24 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(value["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Function"], ["Function", "Reason"]]));
         assert_eq!((&value["Refused"], &value["Reason"]), (&json!(1), &json!("stale")));
+    }
+
+    #[test]
+    fn only_what_an_alarm_watches_is_a_metric_of_its_own() {
+        let sets = |metric: &str, details: &[(&str, &str)]| {
+            let line = embedded_metric(Timestamp::UNIX_EPOCH, "processor", metric, details);
+            let mut value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            assert!(details.iter().all(|(name, told)| value[*name] == json!(told)), "{line}");
+            value["_aws"]["CloudWatchMetrics"][0]["Dimensions"].take()
+        };
+        for (metric, details) in [
+            ("Command", [("State", "failed"), ("Reason", "wrong")].as_slice()),
+            ("Refused", &[("Reason", "missing")]),
+            ("Accepted", &[("Reason", "wrong")]),
+            ("Buried", &[]),
+        ] {
+            assert_eq!(sets(metric, details), json!([["Function"]]), "{metric}");
+        }
+        assert_eq!(sets("Refused", &[("Reason", "wrong")]), json!([["Function"], ["Function", "Reason"]]));
     }
 }
