@@ -228,9 +228,9 @@ fn each_client_library_is_used_by_its_adapters_only() {
         ("aws-sdk-dynamodb", &["delivery-world", "store", "world", "operator"]),
         ("aws-sdk-kms", &["delivery-world", "reminder", "sealing"]),
         ("aws-sdk-scheduler", &["one-shot", "operator"]),
-        ("aws-sdk-sesv2", &["notify"]),
+        ("aws-sdk-sesv2", &["notify", "operator"]),
         ("aws-sdk-sqs", &["delivery-world", "operator", "runtime", "webhook", "world"]),
-        ("aws-sdk-lambda", &["calendly"]),
+        ("aws-sdk-lambda", &["calendly", "operator"]),
         ("aws-sdk-secretsmanager", &["admin", "connecting", "operator", "runtime", "webhook", "world"]),
     ] {
         for (member, _) in MAP.iter().filter(|(member, _)| !adapters.contains(member)) {

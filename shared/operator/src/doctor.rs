@@ -10,13 +10,15 @@ use runtime::aws::{Timeouts, config};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing, SystemClock};
 use store::Table;
 
-use crate::account;
+use crate::concurrency::ConcurrencyOptions;
 use crate::connection::check_connections;
 use crate::endpoints::check_endpoints;
 use crate::options::{CalendlyOptions, SecretOptions, TableOptions};
 use crate::report::{Finding, Terminal, fail, ok, warn};
+use crate::{account, concurrency, ses};
 
-/// Checks a deployed stack: connections, secrets, keys, token, subscription, queues, schedules, table, settings.
+/// Checks a deployed stack: connections, secrets, keys, Amazon SES, token, subscription, public URL, concurrency,
+/// queues, schedules, table, settings.
 ///
 /// Prints a line for each check, with what to do. The exit code is 1 if something does not work.
 #[derive(Args)]
@@ -54,11 +56,31 @@ pub(crate) struct Options {
     /// The dead-letter queue of EventBridge Scheduler: timers that it could not deliver to their queue
     #[arg(long, env = "SCHEDULER_DLQ_ARN")]
     scheduler_dlq_arn: String,
+    /// The dead-letter queue of EventBridge: events of Amazon SES that it could not put on the intake queue
+    #[arg(long, env = "SES_DLQ_URL")]
+    ses_dlq_url: Option<String>,
+    /// The base URL of Amazon SES, if it is a sandbox
+    #[arg(long, env = "SES_API_URL")]
+    ses_api_url: Option<String>,
+    /// The address at which callers reach us, without a path
+    #[arg(long, env = "PUBLIC_URL")]
+    public_url: Option<String>,
+    #[command(flatten)]
+    concurrency: ConcurrencyOptions,
 }
+
+/// How long messages are kept, in days: as long as SQS can.
+const RETENTION_DAYS: u64 = 14;
+
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
 /// What to do about dead letters of a function.
 const REDRIVE: &str = "could not be processed: see their `reason` attribute or the function's log, correct the cause, \
                        then redrive the queue (SQS, Start DLQ redrive)";
+
+/// What to do about dead letters of EventBridge. SQS redrives only messages that came from another queue.
+const LOST_EVENTS: &str = "events of Amazon SES could not be put on the intake queue: the `ERROR_CODE` attribute says \
+                           why. Correct the cause, send each body to the intake queue, and delete it here";
 
 /// What to do about dead letters of EventBridge Scheduler. SQS redrives only messages that came from another queue.
 const LOST_TIMERS: &str = "timers could not be delivered by EventBridge Scheduler: the `ERROR_CODE` attribute says \
@@ -85,6 +107,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let (findings, providers) = check_secrets(&secrets, connection, login, &current).await;
     print(&findings);
     print(&check_ses(&current));
+    if senders(&current).contains(&Provider::Ses) && options.ses_api_url.is_none() {
+        print(&ses::check(&aws_sdk_sesv2::Client::new(&aws), &current.senders).await);
+    }
     print(&[check_api_keys(secrets.api_keys().await, connection)]);
     let token = match (providers.and_then(|it| it.calendly_token), &options.tokens_function_arn) {
         (Some(personal), _) => Some(personal),
@@ -106,6 +131,11 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         print(&check_questions(&account, &current).await);
     }
 
+    if let Some(url) = &options.public_url {
+        print(&[check_public_url(url).await]);
+    }
+    print(&[concurrency::check(&aws_sdk_lambda::Client::new(&aws), &options.concurrency).await]);
+
     let sqs = aws_sdk_sqs::Client::new(&aws);
     print(&[
         check_queue(&sqs, "intake queue", &options.intake_queue_url).await,
@@ -116,6 +146,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         print(&[check_dead_letters(&sqs, "due DLQ", url, REDRIVE).await]);
     }
     print(&[check_lost_timers(&sqs, &options.scheduler_dlq_arn).await]);
+    if let Some(url) = &options.ses_dlq_url {
+        print(&[check_dead_letters(&sqs, "ses DLQ", url, LOST_EVENTS).await]);
+    }
     print(&[check_schedules(&aws_sdk_scheduler::Client::new(&aws), &options.schedule_group).await]);
 
     if let Some(url) = &options.deliveries_queue_url {
@@ -187,9 +220,7 @@ fn check_ses(settings: &Settings) -> Vec<Finding> {
         return Vec::new();
     }
     vec![match &settings.senders.ses_configuration_set {
-        Some(name) => {
-            ok(TOPIC, format!("events come through the configuration set {name} if it has an EventBridge destination"))
-        }
+        Some(name) => ok(TOPIC, format!("the settings name the configuration set {name}")),
         None => warn(
             TOPIC,
             "the settings have no senders.ses_configuration_set, so bounces and complaints are not received: make one \
@@ -250,15 +281,40 @@ fn check_subscriptions(all: Vec<calendly::Subscription>, url: &str) -> Vec<Findi
     findings
 }
 
+/// Checks that our public address leads to the webhook function. `/health` touches nothing else.
+async fn check_public_url(url: &str) -> Finding {
+    const TOPIC: &str = "public URL";
+    let advice = "webhooks, links and Twilio's signatures need it: compare PublicUrl with the domain of the API";
+    let answer = match http_client::client() {
+        Ok(client) => client.get(format!("{}/health", url.trim_end_matches('/'))).send().await,
+        Err(error) => Err(error),
+    };
+    match answer.map(|it| it.status()) {
+        Ok(status) if status.is_success() => ok(TOPIC, format!("{url} answers")),
+        Ok(status) => fail(TOPIC, format!("{url} answers HTTP {status}; {advice}")),
+        Err(error) => fail(TOPIC, format!("{url} does not answer: {}; {advice}", http_client::CallError::from(error))),
+    }
+}
+
 async fn check_queue(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str) -> Finding {
-    match count_messages(sqs, url).await {
-        Ok(messages) => ok(topic, format!("{messages} waiting")),
+    let attributes = [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::MessageRetentionPeriod];
+    match read_numbers(sqs, url, attributes).await {
+        Ok([messages, seconds]) => rate_queue(topic, messages, seconds / SECONDS_OF_A_DAY),
         Err(problem) => fail(topic, problem),
     }
 }
 
+fn rate_queue(topic: &'static str, messages: u64, days: u64) -> Finding {
+    if days < RETENTION_DAYS {
+        let kept = format!("messages are kept for {days} days instead of {RETENTION_DAYS}");
+        return warn(topic, format!("{messages} waiting; {kept}, so an outage can lose some: deploy again"));
+    }
+    ok(topic, format!("{messages} waiting"))
+}
+
 async fn check_dead_letters(sqs: &aws_sdk_sqs::Client, topic: &'static str, url: &str, advice: &str) -> Finding {
-    match count_messages(sqs, url).await {
+    let read = read_numbers(sqs, url, [QueueAttributeName::ApproximateNumberOfMessages]).await;
+    match read.map(|[messages]| messages) {
         Ok(0) => ok(topic, "empty"),
         Ok(messages) => warn(topic, format!("{messages} {advice}")),
         Err(problem) => fail(topic, problem),
@@ -274,13 +330,21 @@ async fn check_lost_timers(sqs: &aws_sdk_sqs::Client, arn: &str) -> Finding {
     }
 }
 
-/// Returns the approximate number of waiting messages.
-async fn count_messages(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, String> {
-    let attribute = QueueAttributeName::ApproximateNumberOfMessages;
-    let answer = sqs.get_queue_attributes().queue_url(url).attribute_names(attribute.clone()).send().await;
+/// Returns attributes of a queue that are numbers.
+async fn read_numbers<const COUNT: usize>(
+    sqs: &aws_sdk_sqs::Client,
+    url: &str,
+    attributes: [QueueAttributeName; COUNT],
+) -> Result<[u64; COUNT], String> {
+    let names = Some(attributes.to_vec());
+    let answer = sqs.get_queue_attributes().queue_url(url).set_attribute_names(names).send().await;
     let answer = answer.map_err(|error| format!("can't be reached: {}", error_chain(&error)))?;
-    let count = answer.attributes().and_then(|all| all.get(&attribute)).and_then(|text| text.parse().ok());
-    count.ok_or_else(|| "SQS does not say how many messages wait".to_owned())
+    let mut numbers = [0; COUNT];
+    for (number, attribute) in numbers.iter_mut().zip(&attributes) {
+        let found = answer.attributes().and_then(|all| all.get(attribute)).and_then(|text| text.parse().ok());
+        *number = found.ok_or_else(|| format!("SQS does not tell its {}", attribute.as_str()))?;
+    }
+    Ok(numbers)
 }
 
 async fn check_schedules(scheduler: &aws_sdk_scheduler::Client, group: &str) -> Finding {
@@ -297,6 +361,7 @@ async fn check_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Vec<Fin
     };
     let status = found.table().and_then(|table| table.table_status());
     let is_active = matches!(status, Some(TableStatus::Active | TableStatus::Updating));
+    let is_protected = found.table().and_then(|table| table.deletion_protection_enabled()).unwrap_or_default();
     let expiry = dynamodb.describe_time_to_live().table_name(name).send().await;
     let has_expiry = expiry.as_ref().ok().and_then(|it| it.time_to_live_description()).is_some_and(|it| {
         matches!(it.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
@@ -322,6 +387,15 @@ async fn check_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> Vec<Fin
             ok("recovery", "point-in-time recovery is on")
         } else {
             warn("recovery", "point-in-time recovery is off (the local stack never has it): deploy again")
+        },
+        if is_protected {
+            ok("protection", "the table can't be deleted by mistake")
+        } else {
+            warn(
+                "protection",
+                "the table can be deleted: deploy with TableDeletionProtection=true, or switch it on in DynamoDB for a \
+                 table that the stack has not made",
+            )
         },
     ]
 }
@@ -474,6 +548,12 @@ mod tests {
         assert_eq!(check_ses(&settings)[0].level, Level::Warn, "bounces are not received");
         settings.senders.ses_configuration_set = Some("vai".to_owned());
         assert_eq!(check_ses(&settings)[0].level, Level::Ok);
+    }
+
+    #[test]
+    fn a_queue_that_forgets_too_early_is_reported() {
+        assert_eq!(rate_queue("due queue", 3, 14), ok("due queue", "3 waiting"));
+        assert_eq!(rate_queue("due queue", 0, 4).level, Level::Warn);
     }
 
     #[test]

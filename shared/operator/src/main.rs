@@ -7,6 +7,7 @@
 mod account;
 mod api_key;
 mod callbacks;
+mod concurrency;
 mod connect;
 mod connection;
 mod doctor;
@@ -17,6 +18,7 @@ mod options;
 mod preview;
 mod report;
 mod secrets;
+mod ses;
 mod settings;
 mod statistics;
 mod unhandled_events;
