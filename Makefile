@@ -101,7 +101,16 @@ api-key: ## Lists the keys of our API; NAME=vai-1 [SCOPES=read,book] makes one, 
 
 .PHONY: doctor
 doctor: ## Checks a deployed stack and says what to do: make doctor [STACK=…]
+	@$(PYTHON) tests/stack/env.py $(STACK) .tools/deploy/bin/python tests/stack/alarms.py
 	@$(OPERATOR) doctor --connection $(CONNECTION)
+
+.PHONY: try-live
+try-live: ## Books a real meeting on a stack, waits for webhook and messages, cancels it (EVENT_TYPE= EMAIL= [PHONE=] [ANSWERS=] [STACK=])
+	$(if $(EVENT_TYPE),,$(error say which: make try-live EVENT_TYPE="Quick Consultation" EMAIL=you@example.com STACK=…))
+	$(if $(EMAIL),,$(error say who: make try-live EVENT_TYPE="$(EVENT_TYPE)" EMAIL=you@example.com STACK=…))
+	@$(PYTHON) tests/stack/env.py $(STACK) .tools/deploy/bin/python tests/stack/try_live.py \
+	  --event-type "$(EVENT_TYPE)" --email "$(EMAIL)" --connection $(CONNECTION) \
+	  $(if $(PHONE),--phone "$(PHONE)") $(if $(ANSWERS),--answers '$(ANSWERS)')
 
 .PHONY: explain
 explain: ## Shows everything that is known of a booking: make explain BOOKING=… [STACK=…]

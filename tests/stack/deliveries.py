@@ -30,7 +30,7 @@ from times import now, stamp
 from tools import ROOT
 
 SPEED = 1_000
-CONCURRENCY = 40  # dispatchers; with the default of 10, hanging receivers occupy all of them at first
+CONCURRENCY = 40  # dispatchers: a connection gets 166 of their 200 attempts, three for each of its endpoints
 DISABLED_AFTER = 5 * 86_400 / SPEED  # seconds
 WAITS = [wait / SPEED for wait in (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)]
 
