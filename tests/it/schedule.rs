@@ -1504,6 +1504,24 @@ fn http_and_direct_invocation_give_the_same_answers() {
 }
 
 #[test]
+fn an_idempotency_key_that_cannot_be_used_is_refused() {
+    let world = monday();
+    let instance = Instance::new(&world);
+    let longest = "k".repeat(256);
+    for (key, problem) in [
+        ("", "must not be empty"),
+        ("  ", "must not be empty"),
+        ("cheie-ă", "must have visible ASCII characters only"),
+        (longest.as_str(), "must be at most 255 characters long"),
+    ] {
+        let (status, body) = instance.post("/api/calendly/schedule", &demo(), &[("idempotency-key", key)]);
+        let fault = &body["error"]["details"][0];
+        assert_eq!((status, code(&body)), (400, "invalid_request"), "{key}");
+        assert_eq!(fault, &json!({"path": "Idempotency-Key", "problem": problem}), "{key}");
+    }
+}
+
+#[test]
 fn a_key_has_a_number_of_calls_per_minute() {
     let world = monday();
     world.change_settings(|settings| settings.booking.requests_per_minute = 20);

@@ -6,6 +6,7 @@ use api::{
     read_value,
 };
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::http::HeaderValue;
 use domain::{ConnectionName, Scope, Settings, error_chain};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -140,11 +141,8 @@ impl<P: Ports> Front<P> {
                 },
                 None => (connection, settings),
             };
-        let idempotency_key = header("idempotency-key").map(str::trim).filter(|it| !it.is_empty());
-        if idempotency_key.is_some_and(|it| it.len() > LONGEST_KEY) {
-            return Err(invalid(KEY_HEADER, "must be at most 255 characters long"));
-        }
-        let caller = Caller { idempotency_key: idempotency_key.map(str::to_owned), endpoint, deadline };
+        let idempotency_key = request.headers.get(KEY_HEADER).map(read_key).transpose()?;
+        let caller = Caller { idempotency_key, endpoint, deadline };
         Ok((Context::new(caller, connection, settings, call.language()), call))
     }
 
@@ -232,6 +230,16 @@ fn refuse_route(error: RouteError) -> Refusal {
             Refusal::new(Why::MethodNotAllowed { allowed }, message)
         }
         RouteError::Faults { faults, .. } => invalid_request(faults),
+    }
+}
+
+/// Reads an idempotency key. One that cannot be used is refused: a caller that repeats the call would act twice.
+fn read_key(header: &HeaderValue) -> Result<String, Refusal> {
+    let key = header.to_str().map_err(|_| invalid(KEY_HEADER, "must have visible ASCII characters only"))?.trim();
+    match key.len() {
+        0 => Err(invalid(KEY_HEADER, "must not be empty")),
+        length if length > LONGEST_KEY => Err(invalid(KEY_HEADER, "must be at most 255 characters long")),
+        _ => Ok(key.to_owned()),
     }
 }
 
