@@ -9,6 +9,7 @@ use domain::{Line, Private, ZoneSource};
 use jiff::{Timestamp, civil};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 /// A constant in an answer. Clients use it to distinguish answers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -742,6 +743,37 @@ pub struct ProblemView {
     pub path: String,
     /// What is wrong, and what would be right.
     pub problem: String,
+}
+
+/// An operation as a tool, in the form that function-calling models take.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolView {
+    /// Always `function`.
+    #[serde(rename = "type")]
+    pub kind: ToolKindView,
+    /// The function.
+    pub function: FunctionView,
+}
+
+/// The kind of a tool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolKindView {
+    /// A function that the model may ask for.
+    Function,
+}
+
+/// A function that a model may ask for.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionView {
+    /// The operation's name.
+    pub name: String,
+    /// What it does and how to use it.
+    pub description: String,
+    /// The JSON Schema of its parameters, without references.
+    pub parameters: Map<String, Value>,
 }
 
 impl From<&EventType> for EventTypeView {

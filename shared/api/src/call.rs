@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::{
     AvailabilityView, BookAnswer, BookingView, BusyView, CancelView, EventTypesView, HoldView, LinkView, MeView,
-    MessagesView, MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView, UpcomingAnswer,
+    MessagesView, MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView, ToolView, UpcomingAnswer,
 };
 use crate::connection_answer::{ConnectionView, ConnectionsView, LoginLinkView};
 use crate::connection_request::{
@@ -144,6 +144,8 @@ enum Trait {
     Large,
     /// Its answer may be kept for a day.
     Cached,
+    /// Its answer may be a file of comma-separated values.
+    Csv,
 }
 
 /// An operation with everything that is known of it.
@@ -402,10 +404,10 @@ operations! {
     PreviewTemplates(PreviewRequest) -> MessagesView = "preview_templates" Post "/api/templates/preview" needs Read [] refuses [];
 
     /// Lists the tools for function-calling models.
-    Tools(Nothing) -> Value = "tools" Get "/api/tools" needs Read [] refuses [];
+    Tools(Nothing) -> Vec<ToolView> = "tools" Get "/api/tools" needs Read [] refuses [];
 
     /// Returns this document.
-    OpenApi(Nothing) -> Value = "openapi" Get "/api/openapi.json" needs Read [] refuses [];
+    OpenApi(Nothing) -> Map<String, Value> = "openapi" Get "/api/openapi.json" needs Read [] refuses [];
 
     function Admin(AdminCall):
 
@@ -541,7 +543,7 @@ operations! {
 
     /// Counts bookings: booked, moved, canceled (by whom, about time), no-shows, completed, and how long ahead.
     BookingsReport(ReportRequest) -> ReportView =
-        "bookings_report" Get "/api/reports/bookings" needs Read [] refuses [];
+        "bookings_report" Get "/api/reports/bookings" needs Read [Csv] refuses [];
 
     /// Creates a connection: a customer's Calendly account.
     ///
@@ -614,7 +616,8 @@ operations! {
         refuses [ConnectionUnknown];
 
     /// Returns the JSON Schema of a settings document, for editors.
-    SettingsSchema(Nothing) -> Value = "settings_schema" Get "/api/settings/schema" needs Read [] refuses [];
+    SettingsSchema(Nothing) -> Map<String, Value> =
+        "settings_schema" Get "/api/settings/schema" needs Read [] refuses [];
 
     /// Imports meetings that exist at Calendly.
     ///
@@ -644,6 +647,10 @@ impl Route {
             common.extend([Code::Unauthorized, Code::RateLimited]);
         }
         common.extend(self.access.scope().map(|_| Code::Forbidden));
+        // A value that is no name may make a path that leads nowhere; so may a token that names no connection.
+        let may_lead_nowhere = self.path_parameter().is_some() || self.access == Access::Nothing;
+        common.extend(may_lead_nowhere.then_some(Code::NotFound));
+        common.extend(matches!(self.access, Access::Book | Access::Change).then_some(Code::ConnectionDisabled));
         let calls_calendly = self.path.starts_with("/api/calendly/");
         let calendly = [Code::CalendlyUnavailable, Code::CalendlyRefused].into_iter().filter(|_| calls_calendly);
         common.into_iter().chain(calendly).chain(self.refusals.iter().copied()).collect()
@@ -678,6 +685,11 @@ impl Route {
     /// Returns whether its answer may be kept for a day.
     pub fn is_cached(&self) -> bool {
         self.traits.contains(&Trait::Cached)
+    }
+
+    /// Returns whether its answer may be a file of comma-separated values.
+    pub fn may_be_csv(&self) -> bool {
+        self.traits.contains(&Trait::Csv)
     }
 
     /// Returns the most bytes of its request.
@@ -749,7 +761,12 @@ pub struct Invocation {
     pub input: Value,
 }
 
-impl Request for Invocation {}
+impl Request for Invocation {
+    fn check(&self) -> Vec<Fault> {
+        let is_blank = self.idempotency_key.as_deref().is_some_and(|it| it.trim().is_empty());
+        Vec::from_iter(is_blank.then(|| Fault::new("idempotencyKey", "must not be empty")))
+    }
+}
 
 /// The most bytes of a request. Its stored part must fit into a row of the table.
 pub const LARGEST_REQUEST: usize = 128 * 1024;

@@ -17,7 +17,7 @@ const SHORTEST_SIGNING_KEY: usize = 32;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateConnectionRequest {
     /// The connection's name, 1 to 40 of `a-z`, `0-9` and `-`. It also identifies repetitions of the call.
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(length(min = 1, max = 40), extend("pattern" = "^[a-z0-9-]*$"))]
     pub id: String,
     /// Keys of Calendly and the providers, as `make connect` takes them: `calendly_token`, `vai_api_key`,
     /// `brevo_api_key`, `brevo_webhook_token`, `engagelab`, `twilio`. With `calendly_token`, the account is connected
@@ -25,7 +25,7 @@ pub struct CreateConnectionRequest {
     #[schemars(with = "Option<Map<String, Value>>")]
     pub credentials: Option<Private<Value>>,
     /// The key that signs Calendly's webhooks, at least 32 characters. Default: a new one of 256 bits.
-    #[schemars(with = "Option<String>", length(min = 32, max = 256))]
+    #[schemars(with = "Option<String>", length(min = 32, max = 256), extend("pattern" = "^[!-~]*$"))]
     pub signing_key: Option<Private<String>>,
 }
 
@@ -49,7 +49,7 @@ pub struct RotateSigningKeyRequest {
     #[schemars(length(min = 1, max = 40))]
     pub connection: String,
     /// The new key, at least 32 characters. Default: a new one of 256 bits.
-    #[schemars(with = "Option<String>", length(min = 32, max = 256))]
+    #[schemars(with = "Option<String>", length(min = 32, max = 256), extend("pattern" = "^[!-~]*$"))]
     pub signing_key: Option<Private<String>>,
 }
 

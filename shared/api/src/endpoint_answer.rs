@@ -8,7 +8,7 @@ use domain::Private;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Fault;
 use crate::answer::True;
@@ -44,6 +44,7 @@ pub struct EndpointView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
     /// The form of the bodies: the name of a ready-made one, or `{"template": …}`.
+    #[schemars(extend("type" = ["object", "string"]))]
     pub output: Value,
     /// The names of the headers that are sent with each delivery. The values are not shown.
     pub headers: Vec<String>,
@@ -366,8 +367,10 @@ pub struct WebhookEventTypeView {
     /// When such an event happens.
     pub description: String,
     /// The JSON Schema of a delivery's body. Fields that strangers write have `"x-untrusted": true`.
+    #[schemars(with = "Map<String, Value>")]
     pub schema: Value,
     /// The body of a sample.
+    #[schemars(with = "Map<String, Value>")]
     pub sample: Value,
 }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::schema::Text;
+use crate::schema::{Text, exactly_one};
 use crate::{Fault, Request, When};
 
 /// How an endpoint gets its events.
@@ -89,10 +89,26 @@ pub struct RetryConfig {
 /// An endpoint to create.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = json!([{ "anyOf": [
+    {
+        "required": ["url"],
+        "properties": {
+            "url": { "type": "string" }, "delivery": { "enum": ["url", null] }, "email": { "type": "null" },
+        },
+    },
+    {
+        "required": ["delivery"],
+        "properties": { "delivery": { "const": "poll" }, "url": { "type": "null" }, "email": { "type": "null" } },
+    },
+    {
+        "required": ["delivery", "email"],
+        "properties": { "delivery": { "const": "email" }, "email": { "type": "string" }, "url": { "type": "null" } },
+    },
+] }])))]
 pub struct CreateEndpointRequest {
     /// The endpoint's id, 1 to 64 of `A-Z`, `a-z`, `0-9`, `_` and `-`. It also identifies repetitions of the call.
     /// Default: one that is made from the idempotency key, or a new one.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), extend("pattern" = "^[A-Za-z0-9_-]*$"))]
     pub id: Option<String>,
     /// The URL to call: https, on port 443 or 8443 of a public host. It is required, unless `delivery` is `poll` or
     /// `email`.
@@ -269,6 +285,7 @@ pub struct AttemptsRequest {
 /// What to repeat: `delivery` or `since`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = exactly_one(&["delivery", "since"])))]
 pub struct ReplayRequest {
     /// The endpoint's id.
     #[schemars(length(min = 1, max = 64))]
@@ -277,6 +294,7 @@ pub struct ReplayRequest {
     #[schemars(length(min = 1, max = 200))]
     pub delivery: Option<String>,
     /// All deliveries of events that happened at this instant or later, such as `2027-01-11T09:00:00Z`.
+    #[schemars(extend("pattern" = When::INSTANT_PATTERN))]
     pub since: Option<When>,
 }
 
@@ -288,6 +306,7 @@ pub struct RecoverRequest {
     #[schemars(length(min = 1, max = 64))]
     pub endpoint: String,
     /// The failed deliveries of events that happened at this instant or later, such as `2027-01-11T09:00:00Z`.
+    #[schemars(extend("pattern" = When::INSTANT_PATTERN))]
     pub since: When,
 }
 
@@ -327,6 +346,11 @@ pub struct SetupRequest {
 /// One event, or up to 100 under `events`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = json!([{ "anyOf": [
+    { "required": ["event"], "properties": { "event": { "type": "string" } } },
+    { "required": ["type"], "properties": { "type": { "type": "string" } } },
+    { "required": ["events"], "properties": { "events": { "type": "array", "minItems": 1, "maxItems": 100 } } },
+] }])))]
 pub struct PostEventsRequest {
     /// The event's id. An event with the id of an earlier one changes nothing. Default: a hash of the event.
     #[schemars(with = "Option<Value>")]

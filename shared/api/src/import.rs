@@ -6,16 +6,19 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Request};
+use crate::schema::exactly_one;
+use crate::{Fault, Request, When};
 
 /// The meetings to import: exactly one of `since`, `event` and `booking`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = exactly_one(&["since", "event", "booking"])))]
 pub struct ImportRequest {
     /// The connection's name.
     #[schemars(length(min = 1, max = 40))]
     pub connection: String,
     /// Every meeting that begins at this instant or later.
+    #[schemars(extend("pattern" = When::INSTANT_PATTERN))]
     pub since: Option<Timestamp>,
     /// One scheduled event: its URI or UUID at Calendly.
     #[schemars(length(min = 1, max = 300))]

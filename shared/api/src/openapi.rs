@@ -25,14 +25,41 @@ The same operations can be invoked directly, without HTTP: `{\"operation\": \"bo
 \"idempotencyKey\": \"…\", \"input\": {…}}`, with all parameters in `input` and `operation` the `operationId` below; the answer \
 is the body.";
 
+/// The groups of the operations: a name, a description, and how the paths begin. The first one that fits counts.
+const TAGS: [(&str, &str, &[&str]); 7] = [
+    ("meetings", "Event types, free times, bookings, links and hosts at Calendly.", &["/api/calendly/"]),
+    (
+        "events",
+        "Events: posting them, catching up on them, and the keys that sign them.",
+        &["/api/events", "/api/bookings/{", "/api/conversations/", "/.well-known/"],
+    ),
+    ("reports", "Lists and numbers of bookings.", &["/api/bookings", "/api/reports/"]),
+    ("endpoints", "Where a customer's events go, and what came of each delivery.", &["/api/endpoints"]),
+    (
+        "settings",
+        "The settings of a connection, with their versions.",
+        &["/api/connections/{connection}/settings", "/api/settings/"],
+    ),
+    ("connections", "The customers' Calendly accounts.", &["/api/connections"]),
+    (
+        "service",
+        "The state of the service, the wording of messages, and what describes this API.",
+        &["/api/status", "/api/templates/", "/api/tools", "/api/openapi.json"],
+    ),
+];
+
 /// Returns the document: `OpenAPI` 3.1.
 pub fn document() -> Value {
     let mut requests = schema::request_generator();
     let mut answers = schema::answer_generator();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for route in ROUTES {
-        let body = matches!(route.method, Method::Post | Method::Patch).then(|| match route.path_parameter() {
-            Some(parameter) => without_property(route.operation.input(), parameter),
+        let body = takes_body(route).then(|| match route.path_parameter() {
+            Some(parameter) => {
+                let mut body = without_property(route.operation.input(), parameter);
+                schema::declare_null(&mut body);
+                body
+            }
             None => route.operation.request_schema(&mut requests).to_value(),
         });
         let answer = route.operation.answer_schema(&mut answers).to_value();
@@ -44,14 +71,28 @@ pub fn document() -> Value {
         paths.entry(route.path).or_default().insert(route.method.name().to_lowercase(), operation);
     }
     let mut schemas = requests.take_definitions(true);
-    for (name, schema) in answers.take_definitions(true) {
+    for schema in schemas.values_mut() {
+        schema::tidy(schema);
+        schema::declare_null(schema);
+    }
+    for (name, mut schema) in answers.take_definitions(true) {
+        schema::tidy(&mut schema);
         let other = schemas.insert(name.clone(), schema);
         debug_assert!(other.is_none(), "{name} is a request and an answer");
     }
-    let mut document = json!({
+    let tags: Vec<_> = TAGS.iter().map(|(name, about, _)| json!({ "name": name, "description": about })).collect();
+    let license = env!("CARGO_PKG_LICENSE");
+    json!({
         "openapi": "3.1.0",
-        "info": { "title": "VAI's scheduling at Calendly, and webhooks", "version": "1.0.0", "description": ABOUT },
+        "info": {
+            "title": "VAI's scheduling at Calendly, and webhooks",
+            "version": "1.0.0",
+            "description": ABOUT,
+            "contact": { "name": "The operator of this service, who gave you the key" },
+            "license": { "name": license, "identifier": license },
+        },
         "servers": [{ "url": "/" }],
+        "tags": tags,
         "security": [{ "bearer": [] }],
         "paths": paths,
         "components": {
@@ -65,14 +106,31 @@ pub fn document() -> Value {
             },
             "schemas": schemas,
         },
-    });
-    schema::tidy(&mut document);
-    document
+    })
+}
+
+/// Returns whether an operation has a body: with `POST` and `PATCH` always, with `PUT` if it has more input than the
+/// parameter in its path.
+fn takes_body(route: &Route) -> bool {
+    let input = route.operation.input();
+    let mut names = input.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+    match route.method {
+        Method::Post | Method::Patch => true,
+        Method::Put => names.any(|it| Some(it.as_str()) != route.path_parameter()),
+        Method::Get | Method::Delete => false,
+    }
+}
+
+/// Returns the group of an operation.
+fn tag(route: &Route) -> &'static str {
+    let fits = |starts: &[&str]| starts.iter().any(|start| route.path.starts_with(*start));
+    TAGS.iter().find(|tag| fits(tag.2)).map_or("", |tag| tag.0)
 }
 
 fn operation(route: &Route, body: Option<Value>, answer: &Value, refusal: &Value) -> Value {
     let mut operation = json!({
         "operationId": route.name,
+        "tags": [tag(route)],
         "summary": route.summary(),
         "description": route.description(),
         "parameters": parameters(route),
@@ -84,12 +142,10 @@ fn operation(route: &Route, body: Option<Value>, answer: &Value, refusal: &Value
         Access::Read | Access::Book | Access::Change | Access::Events | Access::Admin | Access::Connections => {}
     }
     if let Some(schema) = body {
-        let is_required = route
-            .operation
-            .input()
-            .get("required")
-            .and_then(Value::as_array)
-            .is_some_and(|required| required.iter().any(|it| it.as_str() != route.path_parameter()));
+        let input = route.operation.input();
+        let mut required = input.get("required").and_then(Value::as_array).into_iter().flatten();
+        // A rule across keys needs a key, too.
+        let is_required = input.contains_key("allOf") || required.any(|it| it.as_str() != route.path_parameter());
         operation["requestBody"] = json!({ "required": is_required, "content": content(&schema) });
     }
     operation
@@ -129,9 +185,12 @@ fn parameters(route: &Route) -> Vec<Value> {
             "required": false,
             "description": format!(
                 "Identifies repetitions of the same call: a repeated call with the same key acts once and has the same answer. \
-                 {without_key}"
+                 {without_key} An empty key is refused."
             ),
-            "schema": { "type": "string", "minLength": 1, "maxLength": LONGEST_KEY },
+            // Visible ASCII. HTTP removes spaces around it.
+            "schema": {
+                "type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$",
+            },
         }));
     }
     parameters
@@ -145,13 +204,16 @@ fn responses(route: &Route, answer: &Value, refusal: &Value) -> Value {
         by_status.entry(status).or_default().push(code);
     }
     let codes = by_status.remove(&200).unwrap_or_default();
-    let done = match codes.as_slice() {
+    let mut done = match codes.as_slice() {
         [] => json!({ "description": "Done.", "content": content(answer) }),
         codes => json!({
             "description": format!("Done, or a refusal that the agent can act on:\n{}", list_codes(codes)),
             "content": content(&json!({ "oneOf": [answer, refusal] })),
         }),
     };
+    if route.may_be_csv() {
+        done["content"]["text/csv"] = json!({ "schema": { "type": "string" } });
+    }
     let refused = by_status.into_iter().map(|(status, codes)| {
         (status.to_string(), json!({ "description": list_codes(&codes), "content": content(refusal) }))
     });

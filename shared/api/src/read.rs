@@ -1,5 +1,6 @@
 //! Reads requests: returns the request, or everything that is wrong with it.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -106,7 +107,7 @@ pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Fault>> {
 }
 
 /// Checks a value against a schema and reports every fault. It knows the keywords that our requests' schemas use; a
-/// test asserts that there are no others.
+/// test asserts that there are no others. What `pattern` and `allOf` say, `format` and [`Request::check`] check.
 fn check_value(schema: &Map<String, Value>, value: &Value, path: &str, faults: &mut Vec<Fault>) {
     let mut fault = |problem: String| faults.push(Fault::new(if path.is_empty() { "body" } else { path }, problem));
     if !is_of_type(schema, value) {
@@ -138,8 +139,10 @@ fn check_value(schema: &Map<String, Value>, value: &Value, path: &str, faults: &
         }
         Value::String(text) => {
             check_bounds(to_i64(text.chars().count()), "minLength", "maxLength", " characters long");
-            if schema.get("format").is_some_and(|it| it == When::FORMAT) && When::parse(text).is_none() {
-                fault(When::PROBLEM.to_owned());
+            match schema.get("format").and_then(Value::as_str) {
+                Some(When::FORMAT) if When::parse(text).is_none() => fault(When::PROBLEM.to_owned()),
+                Some("date-time") if text.parse::<Timestamp>().is_err() => fault(When::NO_INSTANT.to_owned()),
+                _ => {}
             }
         }
         Value::Array(items) => {

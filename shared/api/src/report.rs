@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Request};
+use crate::{Fault, Request, When};
 
 /// The longest span: bookings are stored for 90 days after their end.
 const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -22,15 +22,17 @@ const GROUPS: [&str; 5] = ["event_type", "agent", "host", "source", "week"];
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListBookingsRequest {
     /// Meetings that begin at this instant or later.
+    #[schemars(extend("pattern" = When::INSTANT_PATTERN))]
     pub from: Timestamp,
     /// Meetings that begin before this instant.
+    #[schemars(extend("pattern" = When::INSTANT_PATTERN))]
     pub to: Timestamp,
     /// Only of this host: name or e-mail address.
     #[schemars(length(min = 1, max = 300))]
     pub host: Option<String>,
     /// Only in this status: `booked`, `moved`, `canceled`, `no_show`, `completed` or `moving` (only the old half of a
     /// move is known).
-    #[schemars(length(max = 20))]
+    #[schemars(extend("enum" = STATUSES))]
     pub status: Option<String>,
     /// Only of this event type: its name.
     #[serde(rename = "event_type")]
@@ -52,14 +54,16 @@ pub struct ListBookingsRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReportRequest {
     /// Meetings that begin at this instant or later.
+    #[schemars(extend("pattern" = When::INSTANT_PATTERN))]
     pub from: Timestamp,
     /// Meetings that begin before this instant.
+    #[schemars(extend("pattern" = When::INSTANT_PATTERN))]
     pub to: Timestamp,
     /// The groups: `event_type`, `agent`, `host`, `source` or `week`. Default: `event_type`.
-    #[schemars(length(max = 20))]
+    #[schemars(extend("enum" = GROUPS))]
     pub by: Option<String>,
     /// `json` or `csv`. Default: `json`. Over HTTP, `csv` is answered as a file.
-    #[schemars(length(max = 10))]
+    #[schemars(extend("enum" = ["json", "csv"]))]
     pub format: Option<String>,
 }
 
@@ -151,22 +155,14 @@ fn check_span(from: Timestamp, to: Timestamp) -> Option<Fault> {
     (!fits).then(|| Fault::new("to", "must be after from, and at most 400 days later"))
 }
 
-fn check_word(path: &'static str, word: Option<&String>, known: &[&str]) -> Option<Fault> {
-    let is_known = word.is_none_or(|it| known.contains(&it.as_str()));
-    (!is_known).then(|| Fault::new(path, format!("must be one of {}", known.join(", "))))
-}
-
 impl Request for ListBookingsRequest {
     fn check(&self) -> Vec<Fault> {
-        let status = check_word("status", self.status.as_ref(), &STATUSES);
-        check_span(self.from, self.to).into_iter().chain(status).collect()
+        Vec::from_iter(check_span(self.from, self.to))
     }
 }
 
 impl Request for ReportRequest {
     fn check(&self) -> Vec<Fault> {
-        let by = check_word("by", self.by.as_ref(), &GROUPS);
-        let format = check_word("format", self.format.as_ref(), &["json", "csv"]);
-        check_span(self.from, self.to).into_iter().chain(by).chain(format).collect()
+        Vec::from_iter(check_span(self.from, self.to))
     }
 }

@@ -12,8 +12,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::schema::Text;
+use crate::schema::{Text, at_least_one};
 use crate::{Fault, Request, When};
+
+/// Returns the tags of the languages of our messages.
+fn languages() -> [&'static str; Language::ALL.len()] {
+    Language::ALL.map(Language::tag)
+}
 
 /// No input.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +97,7 @@ pub struct AlternativesRequest {
 /// A meeting to book.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = at_least_one(&["eventType", "topic"])))]
 pub struct BookRequest {
     /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` returned it. Never invent one. Either
     /// this or `topic` is required.
@@ -124,9 +130,9 @@ pub struct BookRequest {
     /// What kind of agent you are, if you were told, such as `sales`.
     #[schemars(length(min = 1, max = 200))]
     pub agent_type: Option<String>,
-    /// The person's answers to the event type's questions: a list of question and answer, or an object with the
-    /// questions as keys. Copy each question as `event_types` returned it. If it has choices, the answer is one of
-    /// them; with kind `multi` it can be several, one on each line. Answer only with what the person said.
+    /// The person's answers to the event type's questions. Copy each question as `event_types` returned it. If it has
+    /// choices, the answer is one of them; with kind `multi` it can be several, one on each line. Answer only with what
+    /// the person said.
     pub custom_answers: Option<CustomAnswers>,
     /// What the host should know about the conversation, in a few sentences. Up to 10,000 characters.
     #[schemars(with = "Option<String>", length(max = 10_000))]
@@ -155,7 +161,7 @@ pub struct BookRequest {
     /// choice.
     pub location: Option<Location>,
     /// What you found out about the person, such as `{"budget": "10k", "team size": "5"}`. It is stored with the
-    /// booking. At most 50 entries.
+    /// booking. At most 50 entries, with names of at most 200 characters.
     #[schemars(with = "BTreeMap<String, Text<2_000>>", extend("maxProperties" = 50, "propertyNames" = json!({ "maxLength": 200 })))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
@@ -251,6 +257,10 @@ pub struct CancelRequest {
 /// A booking to move.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = json!([{ "anyOf": [
+    { "required": ["preferredTime"], "properties": { "preferredTime": { "type": "string" } } },
+    { "required": ["by"], "properties": { "by": { "const": "link" } } },
+] }])))]
 pub struct MoveRequest {
     /// The booking: its `id` from an earlier answer, such as one of `upcoming`. Never invent one.
     #[schemars(length(min = 1, max = 512))]
@@ -288,6 +298,7 @@ pub enum MoveBy {
 /// A link to create. A person can book once with it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = at_least_one(&["eventType", "topic"])))]
 pub struct LinkRequest {
     /// The event type: its name (`Sales Demo`), slug or URI, as `event_types` returned it. Never invent one. Either
     /// this or `topic` is required.
@@ -321,7 +332,8 @@ pub struct LinkRequest {
     /// The person's phone number with its country code, such as `+40712345678`. It is used for reminders.
     #[schemars(with = "Option<String>", length(min = 1, max = 64))]
     pub phone: Option<Private<String>>,
-    /// What you found out about the person. It is stored with the booking. At most 50 entries.
+    /// What you found out about the person. It is stored with the booking. At most 50 entries, with names of at most
+    /// 200 characters.
     #[schemars(with = "BTreeMap<String, Text<2_000>>", extend("maxProperties" = 50, "propertyNames" = json!({ "maxLength": 200 })))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qualification: BTreeMap<String, Private<String>>,
@@ -362,8 +374,8 @@ pub struct PreviewRequest {
     #[schemars(inner(length(min = 1, max = 64)), length(max = 20))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<String>,
-    /// The languages, as BCP 47 tags: `en`, `ro`, `da`, `zh-Hant`. Default: all, or the one in `wording`.
-    #[schemars(inner(length(min = 2, max = 35)), length(max = 20))]
+    /// The languages: `en`, `ro`, `da`, `zh-Hant`. Default: all, or the one in `wording`.
+    #[schemars(length(max = 20), extend("items" = json!({ "type": "string", "enum": languages() })))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
     /// The channels: `sms`, `email`. Default: both.
@@ -394,8 +406,8 @@ pub struct WordingToTry {
     /// The message's name in the settings.
     #[schemars(length(min = 1, max = 64))]
     pub message: String,
-    /// The language, a BCP 47 tag. Default: any.
-    #[schemars(length(min = 2, max = 35))]
+    /// The language: `en`, `ro`, `da` or `zh-Hant`. Default: any.
+    #[schemars(extend("enum" = languages()))]
     pub language: Option<String>,
     /// The SMS.
     #[schemars(length(min = 1, max = 4000))]
@@ -440,19 +452,7 @@ impl Request for CancelRequest {
     }
 }
 impl Request for HostRequest {}
-
-impl Request for PreviewRequest {
-    fn check(&self) -> Vec<Fault> {
-        let wording = self.wording.iter().filter_map(|it| it.language.as_ref());
-        let wording = wording.map(|tag| ("wording.language".to_owned(), tag));
-        let languages = self.languages.iter().enumerate().map(|(at, tag)| (format!("languages.{at}"), tag));
-        languages
-            .chain(wording)
-            .filter(|(_, tag)| Language::parse(tag).is_none())
-            .map(|(path, _)| Fault::new(path, "must be one of en, ro, da, zh-Hant"))
-            .collect()
-    }
-}
+impl Request for PreviewRequest {}
 
 // A time without an offset needs no zone: it is in the booking's own zone.
 impl Request for MoveRequest {

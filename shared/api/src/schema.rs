@@ -1,10 +1,10 @@
-//! JSON Schemas of the API's types, made readable: no `null` for optional keys, descriptions without line breaks.
+//! JSON Schemas of the API's types, made readable: descriptions without line breaks, and `null` only where it is sent.
 
 use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The path of the schemas in an `OpenAPI` document.
 pub(crate) const COMPONENTS: &str = "/components/schemas";
@@ -52,36 +52,98 @@ impl<const MOST: u32> JsonSchema for Text<MOST> {
     }
 }
 
-/// Removes `null` from the types of optional keys, and line breaks from descriptions. Turns a choice of constants into
-/// an enumeration, which more clients understand.
+/// Returns a rule across keys: at least one of them is given, and is not `null`. It belongs under `allOf`: client
+/// generators take an `anyOf` beside `properties` for a choice of types. The reader does not read it:
+/// [`Request::check`](crate::Request::check) checks the same, and says it in better words.
+pub(crate) fn at_least_one(keys: &[&str]) -> Value {
+    json!([{ "anyOf": forms(keys) }])
+}
+
+/// Returns a rule across keys, like [`at_least_one`]: exactly one of them is given.
+pub(crate) fn exactly_one(keys: &[&str]) -> Value {
+    json!([{ "oneOf": forms(keys) }])
+}
+
+fn forms(keys: &[&str]) -> Vec<Value> {
+    let form = |key: &&str| json!({ "required": [key], "properties": { (*key): { "type": "string" } } });
+    keys.iter().map(form).collect()
+}
+
+/// Removes `null` from the types of optional keys: they are left out instead. Removes line breaks from descriptions.
+/// Turns a choice of constants into an enumeration, which more clients understand.
 pub(crate) fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Object(schema) => {
             schema.values_mut().for_each(tidy);
-            if let Some(Value::Array(types)) = schema.get_mut("type") {
-                types.retain(|it| it != "null");
-                if let [only] = types.as_mut_slice() {
-                    let only = only.take();
-                    schema.insert("type".to_owned(), only);
-                }
-            }
-            if let Some(Value::Array(forms)) = schema.get_mut("anyOf") {
-                forms.retain(|it| it.get("type").is_none_or(|it| it != "null"));
-                if let [Value::Object(only)] = forms.as_mut_slice() {
-                    let only = std::mem::take(only);
-                    schema.remove("anyOf");
-                    for (key, value) in only {
-                        schema.entry(key).or_insert(value);
-                    }
-                }
-            }
+            change_optional_keys(schema, without_null);
             if let Some(Value::String(text)) = schema.get_mut("description") {
                 *text = unwrap_lines(text);
             }
             constants_to_enum(schema);
         }
         _ => {}
+    }
+}
+
+/// Declares that the optional keys of a request may be `null`: the reader takes them for left out.
+pub(crate) fn declare_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(declare_null),
+        Value::Object(schema) => {
+            // Rules across keys say themselves where they mean null.
+            schema.iter_mut().filter(|(key, _)| *key != "allOf").for_each(|(_, inner)| declare_null(inner));
+            change_optional_keys(schema, or_null);
+        }
+        _ => {}
+    }
+}
+
+/// Changes the schemas of the keys that are not required.
+fn change_optional_keys(schema: &mut Map<String, Value>, change: fn(&mut Map<String, Value>)) {
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
+    for (name, property) in properties {
+        if let (Value::Object(property), false) = (property, required.iter().any(|it| it == name.as_str())) {
+            change(property);
+        }
+    }
+}
+
+fn without_null(schema: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|it| it != "null");
+        if let [only] = types.as_mut_slice() {
+            let only = only.take();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(forms)) = schema.get_mut("anyOf") {
+        forms.retain(|it| it.get("type").is_none_or(|it| it != "null"));
+        if let [Value::Object(only)] = forms.as_mut_slice() {
+            let only = std::mem::take(only);
+            schema.remove("anyOf");
+            for (key, value) in only {
+                schema.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// Adds `null` to a schema. One without a type has it already. An enumeration becomes one of two forms: client
+/// generators make one type of it then.
+fn or_null(schema: &mut Map<String, Value>) {
+    if schema.contains_key("enum") {
+        let description = schema.remove("description");
+        let form = std::mem::take(schema);
+        schema.insert("anyOf".to_owned(), json!([form, { "type": "null" }]));
+        schema.extend(description.map(|it| ("description".to_owned(), it)));
+    } else if let Some(name) = schema.get("type").filter(|it| it.is_string()).cloned() {
+        schema.insert("type".to_owned(), json!([name, "null"]));
+    } else if let Some(Value::Array(forms)) = schema.get_mut("anyOf") {
+        forms.push(json!({ "type": "null" }));
+    } else if let Some(reference) = schema.remove("$ref") {
+        schema.insert("anyOf".to_owned(), json!([{ "$ref": reference }, { "type": "null" }]));
     }
 }
 
@@ -133,5 +195,37 @@ mod tests {
             "Books a meeting.\n\nThen:\n- one, more\n- two"
         );
         assert_eq!(unwrap_lines(" One."), "One.");
+    }
+
+    #[test]
+    fn null_is_declared_where_it_is_sent() {
+        let mut schema = json!({
+            "properties": {
+                "always": { "type": ["string", "null"] },
+                "text": { "type": ["string", "null"] },
+                "word": { "anyOf": [{ "type": "string", "enum": ["a"] }, { "type": "null" }] },
+                "other": { "anyOf": [{ "$ref": "#/o" }, { "type": "null" }] },
+                "any": { "description": "Any." },
+            },
+            "required": ["always"],
+        });
+        tidy(&mut schema);
+        let expected = json!({
+            "always": { "type": ["string", "null"] },
+            "text": { "type": "string" },
+            "word": { "type": "string", "enum": ["a"] },
+            "other": { "$ref": "#/o" },
+            "any": { "description": "Any." },
+        });
+        assert_eq!(schema["properties"], expected);
+        declare_null(&mut schema);
+        let expected = json!({
+            "always": { "type": ["string", "null"] },
+            "text": { "type": ["string", "null"] },
+            "word": { "anyOf": [{ "type": "string", "enum": ["a"] }, { "type": "null" }] },
+            "other": { "anyOf": [{ "$ref": "#/o" }, { "type": "null" }] },
+            "any": { "description": "Any." },
+        });
+        assert_eq!(schema["properties"], expected);
     }
 }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The settings of a connection.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
@@ -14,6 +14,7 @@ pub struct SettingsView {
     /// Their version; 0 for the defaults.
     pub version: u64,
     /// Every setting. It can be changed and written again.
+    #[schemars(with = "Map<String, Value>")]
     pub settings: Value,
     /// The last re-planning of reminders, after a change of settings.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,10 +17,10 @@ pub struct PutSettingsRequest {
     #[schemars(length(min = 1, max = 40))]
     pub connection: String,
     /// The settings that differ from the defaults: an object, or a text in YAML, JSON or TOML.
-    #[schemars(with = "Value")]
+    #[schemars(with = "Value", extend("type" = ["object", "string"]))]
     pub settings: Private<Value>,
     /// The format of a text: `yaml` (of which JSON is a part), `json` or `toml`. Default: `yaml`.
-    #[schemars(length(max = 10))]
+    #[schemars(extend("enum" = ["yaml", "json", "toml"]))]
     pub format: Option<String>,
     /// Only checks the settings and answers what would change.
     #[serde(default)]
@@ -44,14 +44,8 @@ pub struct RestoreSettingsRequest {
 
 impl Request for PutSettingsRequest {
     fn check(&self) -> Vec<Fault> {
-        let format = self.format.as_deref();
-        let is_known = format.is_none_or(|it| ["yaml", "json", "toml"].contains(&it));
-        let mut faults: Vec<_> =
-            (!is_known).then(|| Fault::new("format", "must be yaml, json or toml")).into_iter().collect();
-        if !matches!(self.settings.expose(), Value::Object(_) | Value::String(_)) {
-            faults.push(Fault::new("settings", "must be an object or a text"));
-        }
-        faults
+        let is_document = matches!(self.settings.expose(), Value::Object(_) | Value::String(_));
+        Vec::from_iter((!is_document).then(|| Fault::new("settings", "must be an object or a text")))
     }
 
     fn connection(&self) -> Option<&str> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::ROUTES;
+use crate::answer::{FunctionView, ToolKindView, ToolView};
 
 /// Returns the tools. Each has a description and the JSON Schema of its parameters, without references.
 pub fn tools() -> Value {
@@ -10,20 +11,18 @@ pub fn tools() -> Value {
         let mut parameters = Value::Object(route.operation.input());
         simplify(&mut parameters);
         let parameters = parameters.as_object_mut().map(std::mem::take).unwrap_or_default();
-        json!({
-            "type": "function",
-            "function": {
-                "name": route.name,
-                "description": route.description(),
-                "parameters": without_description(parameters),
-            },
-        })
+        let function = FunctionView {
+            name: route.name.to_owned(),
+            description: route.description(),
+            parameters: without_description(parameters),
+        };
+        json!(ToolView { kind: ToolKindView::Function, function })
     });
     Value::Array(tools.collect())
 }
 
-/// Keeps the first of several forms, and drops formats and defaults: some models refuse those that they do not know,
-/// and the descriptions have the same information.
+/// Keeps the first of several forms, and drops formats, defaults, limits on keys and rules across keys: some models
+/// refuse those that they do not know, and the descriptions have the same information.
 fn simplify(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(simplify),
@@ -35,7 +34,11 @@ fn simplify(schema: &mut Value) {
                     schema.entry(key).or_insert(value);
                 }
             }
-            schema.retain(|key, value| !(key == "format" && value.is_string() || key == "default"));
+            schema.retain(|key, value| match key.as_str() {
+                "format" => !value.is_string(),
+                "default" | "propertyNames" | "allOf" => false,
+                _ => true,
+            });
             schema.values_mut().for_each(simplify);
         }
         _ => {}

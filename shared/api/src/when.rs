@@ -25,6 +25,21 @@ impl When {
     pub(crate) const PROBLEM: &str =
         "is no date and time such as 2027-01-11T09:00:00+02:00, or 2027-01-11T09:00 with a timezone";
 
+    /// The pattern of a time in a JSON Schema. The parser also takes other forms of ISO 8601.
+    pub(crate) const PATTERN: &str = concat!(
+        "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]",
+        r"(:[0-5][0-9](\.[0-9]{1,9})?)?([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?$"
+    );
+
+    /// The pattern of a time with an offset.
+    pub(crate) const INSTANT_PATTERN: &str = concat!(
+        "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]",
+        r"(:[0-5][0-9](\.[0-9]{1,9})?)?([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
+    );
+
+    /// The problem that is reported for a text that is not an instant.
+    pub(crate) const NO_INSTANT: &str = "is no instant such as 2027-01-11T09:00:00Z";
+
     /// Parses `2027-01-11T09:00[:00]`, with or without `Z` or an offset; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (date, time) = text.split_at_checked(10)?;
@@ -86,7 +101,9 @@ impl JsonSchema for When {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": Self::FORMAT, "minLength": 16, "maxLength": 64 })
+        json_schema!({
+            "type": "string", "format": Self::FORMAT, "minLength": 16, "maxLength": 64, "pattern": Self::PATTERN,
+        })
     }
 }
 

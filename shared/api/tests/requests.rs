@@ -317,9 +317,14 @@ fn the_reader_knows_every_keyword_of_the_requests() {
                     assert!(["time-with-or-without-offset", "uint32"].contains(&format.as_str()), "{format}");
                 }
                 ("type", Value::String(name)) => {
-                    assert!(["array", "boolean", "integer", "object", "string"].contains(&name.as_str()), "{name}");
+                    let known = ["array", "boolean", "integer", "null", "object", "string"];
+                    assert!(known.contains(&name.as_str()), "{name}");
                 }
+                // An optional key may be null.
+                ("type", Value::Array(names)) => assert!(names.len() == 2 && names[1] == "null", "{value}"),
                 ("type", _) => panic!("one type only: {value}"),
+                // Rules across keys, which each request checks itself.
+                ("allOf", _) => {}
                 _ => collect(value, keywords),
             }
         }
@@ -332,6 +337,7 @@ fn the_reader_knows_every_keyword_of_the_requests() {
     let known = [
         "$ref",
         "additionalProperties",
+        "allOf",
         "anyOf",
         "default",
         "description",
@@ -346,6 +352,7 @@ fn the_reader_knows_every_keyword_of_the_requests() {
         "minItems",
         "minLength",
         "minimum",
+        "pattern",
         "properties",
         "required",
         "type",
@@ -370,4 +377,6 @@ fn a_direct_invocation_is_read() {
     assert!(wrong[0].path == "operation" && wrong[0].problem.contains("book, hold"), "{wrong:?}");
     let wrong = api::read_value::<Invocation>(json!({ "operation": "me", "input": [] })).unwrap_err();
     assert_eq!(texts(wrong), ["input: must be an object"]);
+    let blank = api::read_value::<Invocation>(json!({ "operation": "me", "idempotencyKey": " " })).unwrap_err();
+    assert_eq!(texts(blank), ["idempotencyKey: must not be empty"]);
 }
