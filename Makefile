@@ -24,13 +24,14 @@ run: ## Starts the whole stack on this machine and plays a story on it; Ctrl-C s
 	@exec $(PYTHON) tests/stack/run.py $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
 
 .PHONY: test
-test: ## Every test, then the story end to end on a stack of its own
+test: ## Every test, then the story end to end and made-up calls, on stacks of their own
 	@$(TOOLS)
-	@$(MAKE) --no-print-directory verify-signatures
+	@$(MAKE) --no-print-directory verify-signatures verify-contracts
 	@$(TOOLS) emulator
 	.tools/emulator/bin/python -m unittest discover -s tests/stack
 	$(CARGO) test --workspace
 	$(PYTHON) tests/stack/run.py --check
+	@$(MAKE) --no-print-directory fuzz-api
 
 .PHONY: verify-signatures
 verify-signatures: ## Our webhooks' signatures, checked by the official libraries of npm and PyPI
@@ -39,6 +40,17 @@ verify-signatures: ## Our webhooks' signatures, checked by the official librarie
 	$(CARGO) run -q -p signing --example deliveries > .local/deliveries.jsonl
 	.tools/verify/bin/python tests/stack/verify_deliveries.py .local/deliveries.jsonl
 	.tools/verify/bin/node tests/stack/verify_deliveries.mjs .local/deliveries.jsonl
+
+.PHONY: verify-contracts
+verify-contracts: ## The OpenAPI document and the tools, as a linter, a client generator and three vendors' SDKs take them
+	@$(TOOLS) verify
+	.tools/verify/bin/python tests/stack/verify_contracts.py shared/api/openapi.json shared/api/tools.json
+
+.PHONY: fuzz-api
+fuzz-api: ## Calls the API of a local stack with made-up values, by schemathesis (SEED=… EXAMPLES=… OPERATION=…; URL=… with API_KEY)
+	@$(TOOLS) fuzz
+	$(PYTHON) tests/stack/fuzz_api.py $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES)) \
+	  $(if $(OPERATION),--operation $(OPERATION)) $(if $(URL),--url "$(URL)")
 
 .PHONY: check
 check: export SAM_CLI_TELEMETRY := 0

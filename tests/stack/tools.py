@@ -1,6 +1,6 @@
 """Installs pinned tools into .tools/, each set in its own folder, and reports what the machine lacks.
 
-    python3 tests/stack/tools.py [emulator] [deploy] [package] [browser] [verify] [cargo-deny]
+    python3 tests/stack/tools.py [emulator] [deploy] [package] [browser] [verify] [fuzz] [cargo-deny]
 """
 
 import fcntl
