@@ -14,6 +14,7 @@ mod imports;
 mod limits;
 mod messages;
 mod outages;
+mod own;
 mod payload;
 mod personal;
 mod properties;

@@ -7,7 +7,7 @@ use domain::settings::{
 };
 use domain::{
     BookingSource, CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback,
-    Language, Objection, Outcome, Phone, Reason, Reply, State,
+    Language, Objection, Outcome, Phone, Reason, Receipt, Reply, State,
 };
 use fakes::{Call, Fault};
 use jiff::civil::time;
@@ -512,15 +512,50 @@ fn receipts_only_move_forward_and_only_for_what_was_sent() {
     let mut forged = world.receipt("sms-confirmation", Delivery::Failed);
     forged.provider_id = Some("another".to_owned());
     assert_eq!(world.process_feedback(&Feedback::Receipt(forged.clone())), "another_message");
-    forged.objection = Some((Objection::Everything, ConsentSource::Provider));
-    assert_eq!(world.process_feedback(&Feedback::Receipt(forged.clone())), "another_message");
     forged.command = CommandId::new("sms-confirmation-0000");
     assert_eq!(world.process_feedback(&Feedback::Receipt(forged)), "unknown_message");
+    // Nothing that comes later takes the arrival back.
+    assert_eq!(world.process_feedback(&receipt(Delivery::Failed)), "old");
     // A reminder that still waits can't have been delivered.
     let ahead = Feedback::Receipt(world.receipt("sms-reminder-60m", Delivery::Delivered));
     assert_eq!(world.process_feedback(&ahead), "never_sent");
     assert_eq!(shown(&world), before);
     assert_eq!(objection(&world, &phone_key()), None);
+}
+
+#[test]
+fn an_objection_always_counts_and_is_in_the_timeline() {
+    for (change, name) in [
+        (Box::new(|_: &mut Receipt| ()) as Box<dyn Fn(&mut Receipt)>, "the message"),
+        (Box::new(|it| it.provider_id = Some("another".to_owned())), "another try of it"),
+        (Box::new(|it| it.delivery = Some(Delivery::Failed)), "one that has arrived"),
+    ] {
+        let world = booked_world(|_| {});
+        let arrived = Feedback::Receipt(world.receipt("sms-confirmation", Delivery::Delivered));
+        assert_eq!(world.process_feedback(&arrived), "delivered");
+        let mut receipt = world.receipt("sms-confirmation", Delivery::Sent);
+        receipt.objection = Some((Objection::Everything, ConsentSource::Provider));
+        change(&mut receipt);
+        assert_eq!(world.process_feedback(&Feedback::Receipt(receipt.clone())), "objection", "{name}");
+        assert_eq!(world.process_feedback(&Feedback::Receipt(receipt)), "objection", "repeated: {name}");
+        assert_eq!(objection(&world, &phone_key()), Some((Objection::Everything, ConsentSource::Provider)), "{name}");
+        let lines = timeline(&world);
+        assert_eq!(lines.matches("the person asked for no more messages").count(), 1, "{name}: {lines}");
+    }
+    // A message that nobody knows any more, and an address without our ids.
+    let world = booked_world(|_| {});
+    let mut unknown = world.receipt("sms-confirmation", Delivery::Sent);
+    unknown.command = CommandId::new("mail-confirmation-0000");
+    unknown.objection = Some((Objection::Everything, ConsentSource::Complaint));
+    unknown.email = Some(EMAIL.to_uppercase().into());
+    assert_eq!(world.process_feedback(&Feedback::Receipt(unknown)), "objection");
+    let email = ContactKey::for_email(&ConnectionName::default(), EMAIL);
+    assert_eq!(objection(&world, &email), Some((Objection::Everything, ConsentSource::Complaint)));
+    let (objected, source) = (Objection::FollowUps, ConsentSource::Link);
+    let feedback = Feedback::Objected { email: "ion@example.com".into(), objection: objected, source };
+    assert_eq!(world.process_feedback(&feedback), "objection");
+    let email = ContactKey::for_email(&ConnectionName::default(), "ion@example.com");
+    assert_eq!(objection(&world, &email), Some((objected, source)));
 }
 
 #[test]

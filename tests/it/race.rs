@@ -576,7 +576,9 @@ impl Calendar {
     fn holds(&self, request: &Request, answer: &Answer) -> bool {
         self.0.get(answer.booking_field("eventUuid")).is_some_and(|event| {
             uri_uuid(&event.invitee) == answer.booking_field("inviteeUuid")
-                && (event.request, &event.email) == (request.number, &request.email)
+                && event.email == request.email
+                // It is their own, of this request or at its very time.
+                && (event.request == request.number || event.start == request.wish)
                 && instant(&answer.body["booking"]["startTime"]) == event.start
         })
     }

@@ -45,7 +45,7 @@ impl<'a> Instance<'a> {
     }
 
     /// Books by direct invocation, with an idempotency key.
-    fn book_with_key(&self, key: &str, input: &Value) -> Value {
+    pub(crate) fn book_with_key(&self, key: &str, input: &Value) -> Value {
         let event = json!({"operation": "book", "idempotencyKey": key, "input": input});
         self.try_invoke(event).expect("it was not killed")
     }
@@ -92,7 +92,7 @@ fn direct(operation: &str, input: &Value) -> Value {
 }
 
 /// Calls an operation of a new instance by direct invocation.
-fn call(world: &TestWorld, operation: &str, input: &Value) -> Value {
+pub(crate) fn call(world: &TestWorld, operation: &str, input: &Value) -> Value {
     Instance::new(world).call(operation, input)
 }
 
@@ -104,18 +104,18 @@ pub(crate) fn demo() -> Value {
     })
 }
 
-fn with(mut request: Value, changes: Value) -> Value {
+pub(crate) fn with(mut request: Value, changes: Value) -> Value {
     for (key, value) in changes.as_object().expect("an object") {
         request[key] = value.clone();
     }
     request
 }
 
-fn monday() -> TestWorld {
+pub(crate) fn monday() -> TestWorld {
     TestWorld::new("2026-11-23T08:00:00Z")
 }
 
-fn code(answer: &Value) -> &str {
+pub(crate) fn code(answer: &Value) -> &str {
     answer["error"]["code"].as_str().unwrap_or("no refusal")
 }
 
@@ -158,7 +158,7 @@ fn receive_changed_webhook_of(world: &TestWorld, number: usize, change: impl FnO
 }
 
 /// All the active events that Calendly holds, by their starts.
-fn starts_at_calendly(world: &TestWorld) -> Vec<String> {
+pub(crate) fn starts_at_calendly(world: &TestWorld) -> Vec<String> {
     let state = world.state.borrow();
     let active = state.calendly.invitees.values().filter(|it| it.leg.canceled.is_none());
     let mut starts: Vec<_> = active.map(|it| it.leg.details.start.to_string()).collect();
@@ -188,7 +188,8 @@ fn a_booking_is_answered_in_vais_form_and_confirmed_once() {
         "rescheduleUrl": "https://calendly.com/reschedulings/I1",
         "startTime": "2026-11-25T08:30:00Z",
         "status": "active",
-        "timezone": "Europe/Bucharest"
+        "timezone": "Europe/Bucharest",
+        "timezoneSource": "request"
       },
       "message": "Întâlnirea „Sales Demo” a fost programată pentru miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2).",
       "success": true
@@ -250,7 +251,7 @@ fn the_same_request_has_the_same_answer_and_another_under_its_key_is_refused() {
 
 #[test]
 fn a_booking_costs_at_most_four_calls_of_the_table() {
-    for (names_zone, expected) in [(true, 3), (false, 4)] {
+    for names_zone in [true, false] {
         let world = monday();
         let mut request = demo();
         if !names_zone {
@@ -260,7 +261,7 @@ fn a_booking_costs_at_most_four_calls_of_the_table() {
         let calls = world.calls_from(0);
         let others = [Call::ListEventTypes, Call::ListAvailableTimes, Call::CreateBooking, Call::SetTimer];
         let of_table = calls.iter().filter(|it| !others.contains(it)).count();
-        assert_eq!(of_table, expected, "{calls:?}");
+        assert_eq!(of_table, 4, "{calls:?}");
         assert_eq!(world.count_calls(Call::ListAvailableTimes), 1);
     }
     // Over HTTP a key's permits are counted. They are taken in shares, so not with each call.
@@ -272,6 +273,7 @@ fn a_booking_costs_at_most_four_calls_of_the_table() {
         [
             Call::TakePermits,
             Call::ListEventTypes,
+            Call::FindInvitee,
             Call::LoadRequest,
             Call::ListAvailableTimes,
             Call::SetTimer,
@@ -337,7 +339,7 @@ fn available_times_are_read_by_the_month_and_never_of_the_past() {
 }
 
 /// Repeats a call until it has a final answer, as an agent does.
-fn call_until_final(world: &TestWorld, operation: &str, request: &Value) -> Value {
+pub(crate) fn call_until_final(world: &TestWorld, operation: &str, request: &Value) -> Value {
     for _ in 0..20 {
         if let Some(answer) = Instance::new(world).try_call(operation, request)
             && !matches!(code(&answer), "in_progress" | "unavailable" | "calendly_unavailable")
@@ -492,7 +494,7 @@ fn a_cancellation_by_an_agent_is_announced_to_the_host_as_the_invitees() {
 /// Returns a world in which nobody knows yet whether Calendly has made a booking.
 pub(crate) fn requested_in_doubt(was_booked: bool) -> TestWorld {
     let world = monday();
-    world.faults.at_call(5, Fault::NoAnswer { has_effect: was_booked });
+    world.faults.at_call(6, Fault::NoAnswer { has_effect: was_booked });
     world.faults.take_down(Call::FindBooking);
     assert_eq!(code(&call(&world, "book", &demo())), "in_progress");
     world.faults.clear_calls();
@@ -505,7 +507,7 @@ fn a_lost_answer_and_a_retry_are_one_booking_and_one_answer() {
     let expected = call(&monday(), "book", &demo());
     let instance = Instance::new(&world);
     // Calendly books. Its answer is lost, and so is its answer when the booking is looked up.
-    world.faults.at_call(5, Fault::NoAnswer { has_effect: true });
+    world.faults.at_call(6, Fault::NoAnswer { has_effect: true });
     world.faults.take_down(Call::FindBooking);
     let first = instance.call("book", &demo());
     assert_eq!((code(&first), &first["success"]), ("in_progress", &json!(false)), "{first}");
@@ -641,10 +643,11 @@ fn a_hold_books_exactly_what_it_says_once() {
         "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
         "location": "google_conference",
         "startTime": "2026-11-25T08:30:00Z",
-        "timezone": "Europe/Bucharest"
+        "timezone": "Europe/Bucharest",
+        "timezoneSource": "request"
       },
       "expiresAt": "2026-11-23T08:10:00Z",
-      "hold": "hold-00000000000000000000000000000003",
+      "hold": "hold-00000000000000000000000000000004",
       "message": "Întâlnirea „Sales Demo” poate avea loc miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2). O programez?"
     }
     "#);
@@ -698,15 +701,38 @@ fn a_slot_is_chosen_on_the_same_day_or_within_the_shift_and_never_silently_elsew
 }
 
 #[test]
-fn the_zone_is_the_one_named_else_that_of_the_last_booking_else_that_of_the_settings() {
+fn the_zone_is_the_one_named_else_that_of_the_last_booking_the_phone_the_host_or_the_settings() {
+    let zone_without = |phone: Value, change: &dyn Fn(&TestWorld)| {
+        let world = monday();
+        change(&world);
+        let booked = call(&world, "book", &with(demo(), json!({"timezone": null, "phone": phone})));
+        let part = |key: &str| booked["booking"][key].as_str().unwrap_or_else(|| panic!("{booked}")).to_owned();
+        (part("timezone"), part("timezoneSource"))
+    };
+    let told = |zone: &str, source: &str| (zone.to_owned(), source.to_owned());
+    let nothing = |_: &TestWorld| {};
+    assert_eq!(zone_without(json!("+4520123456"), &nothing), told("Europe/Copenhagen", "phone"));
+    // In the United States clocks differ, so the number says nothing.
+    let host = |world: &TestWorld| {
+        let zone = Some("Europe/Chisinau".to_owned());
+        let contact = domain::settings::HostContact { zone, ..Default::default() };
+        world.change_settings(|settings| {
+            settings.hosts.insert("maria@example.com".to_owned(), contact.clone()).map_or((), drop)
+        });
+    };
+    assert_eq!(zone_without(json!("+14045551234"), &host), told("Europe/Chisinau", "host"));
+    assert_eq!(zone_without(json!("+14045551234"), &nothing), told("Europe/Bucharest", "host"), "his own at Calendly");
+
     let world = monday();
     let mut request = demo();
     request.as_object_mut().expect("an object").remove("timezone");
-    assert_eq!(call(&world, "book", &request)["booking"]["timezone"], "UTC");
-    let second = with(demo(), json!({"preferredTime": "2026-11-26T10:30:00+02:00"}));
+    let first = with(request.clone(), json!({"phone": null}));
+    assert_eq!(call(&world, "book", &first)["booking"]["timezoneSource"], "host");
+    let second = with(demo(), json!({"preferredTime": "2026-11-26T10:30:00+02:00", "timezone": "Asia/Taipei"}));
     assert_eq!(call(&world, "book", &second)["success"], true);
     let third = call(&world, "book", &with(request, json!({"preferredTime": "2026-11-27T10:30:00+02:00"})));
-    assert_eq!(third["booking"]["timezone"], "Europe/Bucharest");
+    assert_eq!(third["booking"]["timezone"], "Asia/Taipei");
+    assert_eq!(third["booking"]["timezoneSource"], "latest_booking");
 }
 
 /// A refusal of each kind, in the invitee's language. Those of HTTP are below.
@@ -1418,7 +1444,10 @@ fn extreme_times_are_refused_without_a_panic() {
             let conversation = format!("{wish}{shift:?}");
             let changes = json!({"preferredTime": wish, "maxShift": shift, "conversationId": conversation});
             let answer = call(&world, "book", &with(demo(), changes));
-            assert!(matches!(code(&answer), "no refusal" | "no_slot" | "slot_taken" | "past_time"), "{answer}");
+            assert!(
+                matches!(code(&answer), "no refusal" | "no_slot" | "slot_taken" | "already_booked" | "past_time"),
+                "{answer}"
+            );
         }
         call(&world, "available_times", &json!({"eventType": "Sales Demo", "from": wish}));
         call(&world, "alternatives", &json!({"eventType": "Sales Demo", "preferredTime": wish}));

@@ -309,7 +309,7 @@ fn a_message_is_in_the_language_and_time_zone_of_the_invitee() {
     SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 03:30 America/New_York
     SMS confirmation [confirmation-1, zh-Hant] to +40712345678: Sales Demo Wed 25 Nov 16:30 Asia/Taipei
     SMS confirmation [confirmation-1, da] to +40712345678: Sales Demo Wed 25 Nov 09:30 Europe/Copenhagen
-    SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 08:30 UTC
+    SMS confirmation [confirmation-1, en] to +40712345678: Sales Demo Wed 25 Nov 10:30 Europe/Bucharest
     ");
 }
 

@@ -403,7 +403,8 @@ async fn twilio_signs_our_public_url_and_its_query_is_queued() {
     assert_eq!(without_url.last_count(), "Unavailable public_url");
 }
 
-const LINK: &str = "/unsubscribe/acme/bk-1/mail-follow-up-60m-2";
+const LINK: &str =
+    "/unsubscribe/acme/bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f/mail-follow-up-60m-1a2b3c4d5e6f708192a3b4c5d6e7f809";
 
 #[tokio::test]
 async fn following_the_link_shows_a_form_and_changes_nothing() {
@@ -418,9 +419,26 @@ async fn following_the_link_shows_a_form_and_changes_nothing() {
         );
         assert!(page.contains(&format!(r#"<html lang="{}">"#, language.tag())), "{page}");
         assert!(page.contains(r#"<form method="post">"#) && !page.contains("<script"), "{page}");
-        assert!(!page.contains("bk-1"), "the page does not repeat the link");
+        assert!(!page.contains("bk-0f9d"), "the page does not repeat the link");
+        let (status, _, _) = exchange(&ports, Method::HEAD, &target, &[], Body::Empty).await;
+        assert_eq!(status, 200, "programs that look at links ask for the head only");
     }
     assert!(ports.queued().is_empty() && ports.counted.lock().expect("counts").is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_link_says_so_and_records_nothing() {
+    let ports = FakePorts::default();
+    let cut = &LINK[..LINK.len() - 1];
+    for target in [format!("{LINK}?l=ro&c=0123"), format!("{cut}?l=ro"), format!("{cut}?l=ro&c=01234567")] {
+        for method in [Method::GET, Method::POST] {
+            let (status, page) = send(&ports, method, &target, &[], Body::Empty).await;
+            assert_eq!(status, 404, "{target}");
+            assert!(page.contains("Linkul nu este complet") && !page.contains("<form"), "{page}");
+        }
+    }
+    assert!(ports.queued().is_empty());
+    assert_eq!(ports.last_count(), "Refused damaged_link");
 }
 
 #[tokio::test]
@@ -438,7 +456,7 @@ async fn the_button_and_one_click_unsubscribe_are_queued() {
     }
     for envelope in ports.queued() {
         assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Unsubscribe, "acme"));
-        assert_eq!(envelope.body, br#"{"booking":"bk-1","command":"mail-follow-up-60m-2"}"#);
+        assert_eq!(envelope.body, br#"{"booking":"bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f","command":"mail-follow-up-60m-1a2b3c4d5e6f708192a3b4c5d6e7f809"}"#);
         let feedback = wire::receipts::parse(&envelope).expect("feedback");
         assert!(matches!(feedback.as_slice(), [domain::Feedback::Unsubscribed { .. }]), "{feedback:?}");
     }
@@ -455,7 +473,7 @@ async fn foreign_links_are_404_and_a_click_that_cannot_be_queued_is_503() {
         "/unsubscribe/acme/bk_1/mail-1",
         "/unsubscribe/acme/bk%231/mail-1",
         "/unsubscribe/Acme/bk-1/mail-1",
-        "/unsubscribe/nobody/bk-1/mail-1",
+        "/unsubscribe/nobody/bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f/mail-1a2b3c4d5e6f708192a3b4c5d6e7f809",
     ] {
         for method in [Method::GET, Method::POST] {
             assert_eq!(send(&ports, method, link, &[], Body::Empty).await.0, 404, "{link}");

@@ -152,6 +152,7 @@ impl TestWorld {
             phone: None,
             language: None,
             zone_source: None,
+            wished_start: None,
             topic: None,
             qualification: BTreeMap::new(),
             created_at: self.now.get(),

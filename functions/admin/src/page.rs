@@ -135,9 +135,11 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
 </style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
 <p>{text}</p>
-{form}</body>
+{form}</main>
+</body>
 </html>
 "#
     );

@@ -10,8 +10,9 @@ use front::Context;
 use jiff::Timestamp;
 
 use crate::form::fill_form;
+use crate::own::{Found, already_booked, is_of_conversation};
 use crate::requests::{Identity, Key, Started, ended_leg, owner, request_digest};
-use crate::resolve::{self, Words, instant};
+use crate::resolve::{self, Invitee, Words, instant};
 use crate::schedule::{Ports, Schedule};
 use crate::slots::shift;
 use crate::view;
@@ -27,7 +28,7 @@ impl<P: Ports> Schedule<P> {
     /// Books a meeting, or returns the booking of the same earlier request.
     pub(crate) async fn book(&self, context: &Context, request: &BookRequest) -> Result<BookAnswer, Refusal> {
         let catalog = self.cached_catalog(context).await?;
-        let (person, context, zone_source) = &self.resolve_invitee(context, request, &catalog).await?;
+        let Invitee { person, context, zone_source, known } = &self.resolve_invitee(context, request, &catalog).await?;
         let RequestedMeeting { person, event_type, start } =
             read_requested_meeting(context, request, person, &catalog)?;
         let identity = Identity {
@@ -48,11 +49,15 @@ impl<P: Ports> Schedule<P> {
         if event_type.uri != *uri {
             return Err(context.locale.refuse(Why::InProgress).after(1));
         }
-        let booking = match self.find_slot(context, event_type, start, shift(request.max_shift)).await {
-            Ok(slot) => {
+        let own = self.own_meetings(context, known, event_type, &new.token).await?;
+        let booking = match self.find_meeting(context, event_type, start, shift(request.max_shift), own).await {
+            Ok(Found::Own(booking)) if is_of_conversation(&booking, &request.conversation_id) => Ok(booking),
+            Ok(Found::Own(booking)) => return Err(already_booked(context, &booking)),
+            Ok(Found::Slot(slot)) => {
                 let (token, now) = (new.token.clone(), self.now());
                 let (form, mut metadata) = fill_form(context, request, person, event_type, &slot, token, now)?;
                 metadata.zone_source = Some(*zone_source);
+                metadata.wished_start = Some(start);
                 self.book_form(context, event_type, new, form, metadata).await
             }
             Err(refusal) => Err(refusal),

@@ -263,7 +263,7 @@ fn person(booking: &Booking, leg: &Leg, original_form: &OriginalForm, settings: 
     Person {
         name: details.name.clone(),
         email: details.email.clone(),
-        zone: leg.zone(settings),
+        zone: settings.zone_of(leg),
         phone: original_form.phone.clone().or(known),
     }
 }

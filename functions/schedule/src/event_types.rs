@@ -6,6 +6,7 @@ use api::{Refusal, When, Why};
 use domain::scheduling::slots::{alternatives_span, slots_by_day};
 use domain::scheduling::{EventType, Slot};
 use domain::time;
+use engine::KnownInvitee;
 use front::{Context, invalid};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -61,7 +62,7 @@ impl<P: Ports> Schedule<P> {
         let words = Words { event_type: Some(&request.event_type), topic: None, host: exposed(&request.host) };
         let event_type = resolve::event_type(&catalog, words, context)?;
         let hints = ZoneHints { named: request.timezone.as_deref(), hosts: &event_type.hosts, ..ZoneHints::default() };
-        let (zone, source) = self.resolve_zone(context, hints).await?;
+        let (zone, source) = resolve::resolve_zone(context, hints)?;
         let context = &context.in_zone(&zone);
         let locale = &context.locale;
         let (from, until) = self.read_span(request.from, request.until, &locale.tz())?;
@@ -92,8 +93,12 @@ impl<P: Ports> Schedule<P> {
         };
         let event_type = resolve::event_type(&catalog, words, context)?;
         let (named, hosts) = (request.timezone.as_deref(), event_type.hosts.as_slice());
-        let hints = ZoneHints { named, email: email.as_ref(), phone: None, hosts };
-        let (zone, source) = self.resolve_zone(context, hints).await?;
+        let known = match &email {
+            Some(email) if named.is_none() => self.find_invitee(context, email).await?,
+            _ => KnownInvitee::default(),
+        };
+        let hints = ZoneHints { named, latest: known.zone.as_deref(), phone: None, hosts };
+        let (zone, source) = resolve::resolve_zone(context, hints)?;
         let context = &context.in_zone(&zone);
         let locale = &context.locale;
         let now = self.now();

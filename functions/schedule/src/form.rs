@@ -86,6 +86,7 @@ pub(crate) fn fill_form(
         phone: person.phone.as_ref().map(|it| Private::from(it.expose())),
         language: language_tag(request.language.as_deref()),
         zone_source: None,
+        wished_start: None,
         topic: request.topic.clone(),
         qualification,
         created_at: now,

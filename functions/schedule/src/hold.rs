@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::book::{RequestedMeeting, answer, read_requested_meeting};
 use crate::form::fill_form;
 use crate::links::NewLink;
+use crate::own::{Found, already_booked, is_of_conversation};
 use crate::requests::{Identity, Key, Started, owner, request_digest};
+use crate::resolve::Invitee;
 use crate::schedule::{Ports, Schedule};
 use crate::slots::shift;
 
@@ -32,20 +34,27 @@ impl<P: Ports> Schedule<P> {
     /// Checks everything that a booking would check, and stores the hold until it expires. The slot is not reserved.
     pub(crate) async fn hold(&self, context: &Context, request: &BookRequest) -> Result<HoldView, Refusal> {
         let catalog = self.catalog(context).await?;
-        let (person, context, zone_source) = &self.resolve_invitee(context, request, &catalog).await?;
+        let Invitee { person, context, zone_source, known } = &self.resolve_invitee(context, request, &catalog).await?;
         let (connection, locale) = (&context.connection, &context.locale);
         let RequestedMeeting { person, event_type, start } =
             read_requested_meeting(context, request, person, &catalog)?;
-        let slot = self.find_slot(context, event_type, start, shift(request.max_shift)).await?;
+        let key = Key::new(context, request, event_type, start);
+        let own = self.own_meetings(context, known, event_type, &key.token(connection, None)).await?;
+        let slot = match self.find_meeting(context, event_type, start, shift(request.max_shift), own).await? {
+            Found::Slot(slot) => slot,
+            Found::Own(booking) => return Err(already_booked(context, &booking)),
+        };
+        // It is the same booking as one by the time that the person is told.
         let identity = Identity {
             key: Key::new(context, request, event_type, slot.start),
-            digest: request_digest(request, event_type, start),
+            digest: request_digest(request, event_type, slot.start),
             email: person.email.clone(),
             owner: owner(event_type).to_owned(),
         };
         let token = identity.key.token(connection, None);
         let (form, mut metadata) = fill_form(context, request, person, event_type, &slot, token, self.now())?;
         metadata.zone_source = Some(*zone_source);
+        metadata.wished_start = Some(start);
         if let Started::New(new) = self.start_request(context, &identity).await?
             && let Err(spent) = new.room(context.settings.booking.limits(), self.now())
         {
@@ -99,8 +108,12 @@ impl<P: Ports> Schedule<P> {
             return Err(context.locale.refuse(Why::HoldExpired));
         }
         let no_shift = Shift::Within(SignedDuration::ZERO);
-        let booking = match self.find_slot(context, event_type, form.start, no_shift).await {
-            Ok(_) => {
+        let known = self.find_invitee(context, &form.person.email).await?;
+        let own = self.own_meetings(context, &known, event_type, &new.token).await?;
+        let booking = match self.find_meeting(context, event_type, form.start, no_shift, own).await {
+            Ok(Found::Own(booking)) if is_of_conversation(&booking, &metadata.conversation_id) => Ok(booking),
+            Ok(Found::Own(booking)) => return Err(already_booked(context, &booking)),
+            Ok(Found::Slot(_)) => {
                 form.tracking.token = new.token.clone();
                 self.book_form(context, event_type, new, form, metadata).await
             }

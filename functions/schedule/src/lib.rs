@@ -12,6 +12,7 @@ mod form;
 mod hold;
 mod hosts;
 mod links;
+mod own;
 mod preview;
 mod records;
 mod requests;

@@ -5,7 +5,7 @@ use api::request::LinkRequest;
 use api::{Refusal, Why};
 use domain::scheduling::{EventType, form};
 use domain::{BookingId, Metadata, Private, Token};
-use engine::{ApiStore, Calendly};
+use engine::{ApiStore, Calendly, KnownInvitee};
 use front::Context;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -33,8 +33,12 @@ impl<P: Ports> Schedule<P> {
         let name = request.invitee_name.as_ref();
         let name = name.map(|it| read_invitee("inviteeName", it, form::parse_name, context)).transpose()?;
         let phone = read_number(request.phone.as_ref(), context)?;
-        let hints = ZoneHints { email: email.as_ref(), phone: phone.as_ref(), ..ZoneHints::default() };
-        let (zone, _) = self.resolve_zone(context, hints).await?;
+        let known = match &email {
+            Some(email) => self.find_invitee(context, email).await?,
+            None => KnownInvitee::default(),
+        };
+        let hints = ZoneHints { latest: known.zone.as_deref(), phone: phone.as_ref(), ..ZoneHints::default() };
+        let (zone, _) = resolve::resolve_zone(context, hints)?;
         let context = &context.in_zone(&zone);
         let catalog = self.catalog(context).await?;
         let words = Words {
@@ -54,6 +58,7 @@ impl<P: Ports> Schedule<P> {
             phone: phone.map(|it| Private::from(it.expose())),
             language: language_tag(request.language.as_deref()),
             zone_source: None,
+            wished_start: None,
             topic: request.topic.clone(),
             qualification: request.qualification.clone(),
             created_at: self.now(),

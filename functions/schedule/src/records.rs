@@ -13,7 +13,7 @@ use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Sto
 use front::{Context, Locale, invalid};
 use jiff::{SignedDuration, Unit};
 
-use crate::resolve::{ZoneHints, read_invitee};
+use crate::resolve::{ZoneHints, read_invitee, resolve_zone};
 use crate::schedule::{Ports, Schedule};
 use crate::view;
 
@@ -109,8 +109,8 @@ impl<P: Ports> Schedule<P> {
         request: &UpcomingRequest,
     ) -> Result<UpcomingAnswer, Refusal> {
         let email = read_invitee("userEmail", &request.user_email, domain::parse_email, context)?;
-        let hints = ZoneHints { email: Some(&email), ..ZoneHints::default() };
-        let (zone, _) = self.resolve_zone(context, hints).await?;
+        let known = self.find_invitee(context, &email).await?;
+        let (zone, _) = resolve_zone(context, ZoneHints { latest: known.zone.as_deref(), ..ZoneHints::default() })?;
         let context = &context.in_zone(&zone);
         let (connection, locale) = (&context.connection, &context.locale);
         let now = self.now();

@@ -250,6 +250,7 @@ pub(crate) fn request_digest(request: &BookRequest, event_type: &EventType, star
         timezone: None,
         language: None,
         qualification: std::collections::BTreeMap::new(),
+        max_shift: None,
         ..request.clone()
     };
     digest(&[&serde_json::to_string(&same).unwrap_or_default()])

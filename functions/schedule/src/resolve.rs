@@ -8,7 +8,7 @@ use api::{Refusal, When, Why};
 use domain::scheduling::catalog::NoMatch;
 use domain::scheduling::{Catalog, EventType, Host, Person, form};
 use domain::{Booking, Language, Phone, Private, Reason, ZoneSource, zone_of_phone};
-use engine::{ApiStore, CalendlyAccount};
+use engine::{ApiStore, CalendlyAccount, KnownInvitee};
 use front::{Context, invalid};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -96,12 +96,39 @@ pub(crate) fn read_invitee<T>(
 pub(crate) struct ZoneHints<'a> {
     /// The zone that the request names.
     pub(crate) named: Option<&'a str>,
-    /// The invitee's address.
-    pub(crate) email: Option<&'a Private<String>>,
+    /// The zone of the invitee's latest booking.
+    pub(crate) latest: Option<&'a str>,
     /// The invitee's phone number.
     pub(crate) phone: Option<&'a Phone>,
     /// The hosts of the event type.
     pub(crate) hosts: &'a [Host],
+}
+
+/// Returns the time zone of an invitee, and how it became known: the one in the request, else that of their latest
+/// booking, else that of their phone number's country, else the host's, else the settings' fallback.
+pub(crate) fn resolve_zone(context: &Context, hints: ZoneHints<'_>) -> Result<(String, ZoneSource), Refusal> {
+    if let Some(named) = hints.named {
+        let zone = domain::time::parse_zone(named).ok_or_else(|| context.locale.refuse(Why::TimezoneUnknown))?;
+        return Ok((zone, ZoneSource::Request));
+    }
+    let of_settings = |host: &Host| context.settings.host(host.email.expose())?.zone.clone();
+    let of_host = || hints.hosts.iter().find_map(|host| of_settings(host).or_else(|| host.zone.clone()));
+    let latest = hints.latest.map(|zone| (zone.to_owned(), ZoneSource::LatestBooking));
+    let of_phone = || Some((hints.phone.and_then(zone_of_phone)?.to_owned(), ZoneSource::Phone));
+    let known = latest.or_else(of_phone).or_else(|| Some((of_host()?, ZoneSource::Host)));
+    Ok(known.unwrap_or_else(|| (context.settings.fallback_zone.clone(), ZoneSource::Settings)))
+}
+
+/// The invitee of a booking request.
+pub(crate) struct Invitee {
+    /// The person.
+    pub(crate) person: Person,
+    /// The context in their time zone.
+    pub(crate) context: Context,
+    /// How the time zone became known.
+    pub(crate) zone_source: ZoneSource,
+    /// What their bookings say.
+    pub(crate) known: KnownInvitee,
 }
 
 /// Reads the invitee's phone number.
@@ -122,13 +149,13 @@ pub(crate) fn invitee_invalid(field: &str, context: &Context) -> Refusal {
 }
 
 impl<P: Ports> Schedule<P> {
-    /// Returns the invitee of a booking request, the context in their time zone, and how the zone became known.
+    /// Reads the invitee of a booking request.
     pub(crate) async fn resolve_invitee(
         &self,
         context: &Context,
         request: &BookRequest,
         catalog: &Catalog,
-    ) -> Result<(Person, Context, ZoneSource), Refusal> {
+    ) -> Result<Invitee, Refusal> {
         let provisional = match &request.timezone {
             Some(zone) => context.in_zone(zone),
             None => context.clone(),
@@ -137,37 +164,26 @@ impl<P: Ports> Schedule<P> {
         let name = read_invitee("inviteeName", &request.invitee_name, form::parse_name, &provisional)?;
         let phone = read_number(request.phone.as_ref(), &provisional)?;
         let hosts = event_type(catalog, Words::from_request(request), &provisional).map_or(&[][..], |it| &it.hosts);
-        let hints = ZoneHints { named: request.timezone.as_deref(), email: Some(&email), phone: phone.as_ref(), hosts };
-        let (zone, source) = self.resolve_zone(&provisional, hints).await?;
+        let known = self.find_invitee(&provisional, &email).await?;
+        let hints = ZoneHints {
+            named: request.timezone.as_deref(),
+            latest: known.zone.as_deref(),
+            phone: phone.as_ref(),
+            hosts,
+        };
+        let (zone, zone_source) = resolve_zone(&provisional, hints)?;
         let context = context.in_zone(&zone);
-        Ok((Person { name, email, zone, phone }, context, source))
+        Ok(Invitee { person: Person { name, email, zone, phone }, context, zone_source, known })
     }
 
-    /// Returns the time zone of an invitee, and how it became known: the one in the request, else that of their latest
-    /// booking, else that of their phone number's country, else the host's, else the settings' fallback.
-    pub(crate) async fn resolve_zone(
+    /// Reads what is known of an invitee.
+    pub(crate) async fn find_invitee(
         &self,
         context: &Context,
-        hints: ZoneHints<'_>,
-    ) -> Result<(String, ZoneSource), Refusal> {
-        if let Some(named) = hints.named {
-            let zone = domain::time::parse_zone(named).ok_or_else(|| context.locale.refuse(Why::TimezoneUnknown))?;
-            return Ok((zone, ZoneSource::Request));
-        }
-        if let Some(email) = hints.email {
-            let known = self.store().find_zone(&context.connection, email).await;
-            if let Some(zone) = known.map_err(|error| context.locale.unavailable(&error))? {
-                return Ok((zone, ZoneSource::LatestBooking));
-            }
-        }
-        if let Some(zone) = hints.phone.and_then(zone_of_phone) {
-            return Ok((zone.to_owned(), ZoneSource::Phone));
-        }
-        let of_settings = |host: &Host| context.settings.host(host.email.expose())?.zone.clone();
-        if let Some(zone) = hints.hosts.iter().find_map(|host| of_settings(host).or_else(|| host.zone.clone())) {
-            return Ok((zone, ZoneSource::Host));
-        }
-        Ok((context.settings.fallback_zone.clone(), ZoneSource::Settings))
+        email: &Private<String>,
+    ) -> Result<KnownInvitee, Refusal> {
+        let known = self.store().find_invitee(&context.connection, email, self.now()).await;
+        known.map_err(|error| context.locale.unavailable(&error))
     }
 
     /// Returns the context for a booking's invitee. The time zone is the request's, else the booking's. The language is
@@ -181,10 +197,7 @@ impl<P: Ports> Schedule<P> {
         let leg = booking.current_leg();
         let zone = match leg.and_then(|leg| leg.details.zone.clone()) {
             Some(own) if named_zone.is_none() => own,
-            _ => {
-                let hints = ZoneHints { named: named_zone, ..ZoneHints::default() };
-                self.resolve_zone(context, hints).await?.0
-            }
+            _ => resolve_zone(context, ZoneHints { named: named_zone, ..ZoneHints::default() })?.0,
         };
         let from_vai = booking.metadata.as_ref().and_then(|it| it.language.as_deref());
         let language = leg.and_then(|leg| context.settings.language_of(leg));

@@ -116,10 +116,14 @@ async fn receive_call(
 async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &Request) -> Response<Body> {
     let language = language(request.uri().query());
     let is_confirmed = match *request.method() {
-        Method::GET => false,
+        Method::GET | Method::HEAD => false,
         Method::POST => true,
-        _ => return method_not_allowed("GET, POST"),
+        _ => return method_not_allowed("GET, HEAD, POST"),
     };
+    if !link.is_whole(request.uri().query()) {
+        ports.count("Refused", "damaged_link");
+        return page(Page::Damaged, language);
+    }
     match within_budget(follow_link(ports, link, is_confirmed)).await {
         Ok(next) => {
             if next == Page::Done {

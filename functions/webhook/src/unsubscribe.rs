@@ -18,6 +18,7 @@ pub(crate) struct UnsubscribeLink {
 }
 
 impl UnsubscribeLink {
+    /// Parses the path. `None` for another path.
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let mut parts = path.strip_prefix("/unsubscribe/")?.split('/');
         let (connection, booking, command) = (parts.next()?, parts.next()?, parts.next()?);
@@ -26,6 +27,16 @@ impl UnsubscribeLink {
         }
         let connection = ConnectionName::parse(connection)?;
         Some(Self { connection, target: Unsubscribe::from_link(booking, command)? })
+    }
+
+    /// Returns whether the link is as we wrote it. `query` has its checksum (`c=`), unless it is from before there was
+    /// one.
+    pub(crate) fn is_whole(&self, query: Option<&str>) -> bool {
+        let Unsubscribe { booking, command } = &self.target;
+        match parameter(query, "c") {
+            Some(given) => given == Unsubscribe::checksum(&self.connection, booking.as_str(), command.as_str()),
+            None => self.target.has_whole_ids(),
+        }
     }
 }
 
@@ -38,12 +49,17 @@ pub(crate) enum Page {
     Done,
     /// The opt-out failed. The person can try again.
     Failed,
+    /// The link is not as we wrote it.
+    Damaged,
 }
 
 /// Returns the language of the message, which its link has in the query (`?l=ro`).
 pub(crate) fn language(query: Option<&str>) -> Language {
-    let tag = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("l="));
-    tag.and_then(Language::parse).unwrap_or(English)
+    parameter(query, "l").and_then(Language::parse).unwrap_or(English)
+}
+
+fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    query?.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Returns a page. It has no input of the caller's and no script, and must not be cached.
@@ -65,22 +81,29 @@ pub(crate) fn page(page: Page, language: Language) -> Response<Body> {
 <title>{title}</title>
 <style>
 body {{ margin: 15vh auto; max-width: 32rem; padding: 0 1.5rem; font: 1.1rem/1.6 system-ui, sans-serif; color: #222 }}
+.who {{ margin-top: 3rem; font-size: .9rem; color: #595959 }}
 button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem; background: #222; color: #fff; cursor: pointer }}
 </style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
 <p>{text}</p>
 {form}
+<p class="who">{who}</p>
+</main>
 </body>
 </html>
 "#,
         lang = language.tag(),
+        who = who(language),
     );
     let mut response = Response::new(html.into());
-    if page == Page::Failed {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    }
+    *response.status_mut() = match page {
+        Page::Ask | Page::Done => StatusCode::OK,
+        Page::Failed => StatusCode::SERVICE_UNAVAILABLE,
+        Page::Damaged => StatusCode::NOT_FOUND,
+    };
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
@@ -94,6 +117,18 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// Says who writes the messages.
+fn who(language: Language) -> &'static str {
+    match language {
+        English => "VAI writes these messages for the person or company with whom you booked a meeting at Calendly.",
+        Romanian => "VAI trimite aceste mesaje pentru persoana sau firma la care ai programat o întâlnire în Calendly.",
+        Danish => {
+            "VAI sender disse beskeder for den person eller virksomhed, som du har booket et møde med i Calendly."
+        }
+        TraditionalChinese => "這些訊息由 VAI 代您在 Calendly 預約會議的對象發送。",
+    }
 }
 
 /// Returns title, text and the button's label. The label is empty when the page has no button.
@@ -143,6 +178,29 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
         (Page::Done, TraditionalChinese) => {
             ["已經完成", "謝謝您告訴我們。除了您自己預約的會議以外，我們不會再傳訊息給您。祝您一切順心。", ""]
         }
+        (Page::Damaged, English) => [
+            "This link is not complete",
+            "A part of it is missing or has changed, so nothing is recorded yet. Please open the link in the message \
+             again, or reply to the message that you want no more of them.",
+            "",
+        ],
+        (Page::Damaged, Romanian) => [
+            "Linkul nu este complet",
+            "O parte din el lipsește sau s-a schimbat, așa că încă nu am înregistrat nimic. Deschide din nou linkul din \
+             mesaj sau răspunde la mesaj că nu mai vrei să primești altele.",
+            "",
+        ],
+        (Page::Damaged, Danish) => [
+            "Linket er ikke helt",
+            "En del af det mangler eller er ændret, så intet er gemt endnu. Åbn linket i beskeden igen, eller svar på \
+             beskeden, at du ikke vil have flere.",
+            "",
+        ],
+        (Page::Damaged, TraditionalChinese) => [
+            "連結不完整",
+            "連結有缺漏或已被更改，因此尚未記錄任何內容。請重新開啟訊息中的連結，或直接回覆該訊息，說明您不想再收到。",
+            "",
+        ],
         (Page::Failed, English) => [
             "That did not work",
             "The fault is ours, and your wish is not recorded yet. Please try once more in a minute.",
@@ -190,6 +248,28 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_was_cut_or_changed_is_recognized() {
+        let (booking, command) = (format!("bk-{}", "1a".repeat(16)), format!("mail-follow-up-60m-{}", "2b".repeat(16)));
+        let acme = ConnectionName::parse("acme").expect("a name");
+        let checksum = Unsubscribe::checksum(&acme, &booking, &command);
+        let is_whole = |path: &str, query: &str| {
+            UnsubscribeLink::parse(path).expect("a link").is_whole(Some(query).filter(|it| !it.is_empty()))
+        };
+        let path = format!("/unsubscribe/acme/{booking}/{command}");
+        assert!(is_whole(&path, &format!("l=ro&c={checksum}")) && is_whole(&path, "l=ro") && is_whole(&path, ""));
+        for length in 1..command.len() {
+            let cut = format!("/unsubscribe/acme/{booking}/{}", &command[..length]);
+            assert!(!is_whole(&cut, ""), "{cut}");
+            assert!(!is_whole(&cut, &format!("c={checksum}")), "{cut}");
+        }
+        for length in 0..checksum.len() {
+            assert!(!is_whole(&path, &format!("l=ro&c={}", &checksum[..length])), "{length}");
+        }
+        let other = format!("/unsubscribe/acme/{booking}/{}", command.replace('b', "c"));
+        assert!(!is_whole(&other, &format!("c={checksum}")));
+    }
+
+    #[test]
     fn a_page_is_in_the_language_of_its_link() {
         for (query, tag) in [
             (Some("l=ro"), "ro"),
@@ -206,13 +286,21 @@ mod tests {
     #[test]
     fn every_page_is_complete_and_has_no_script() {
         for language in Language::ALL {
-            for kind in [Page::Ask, Page::Done, Page::Failed] {
+            for kind in [Page::Ask, Page::Done, Page::Failed, Page::Damaged] {
                 let response = page(kind, language);
                 let html = String::from_utf8(response.body().to_vec()).expect("text");
                 assert!(html.contains(&format!(r#"<html lang="{}">"#, language.tag())), "{html}");
                 assert!(html.contains("noindex") && !html.contains("<script"), "{html}");
-                assert_eq!(html.matches(r#"<form method="post">"#).count(), usize::from(kind != Page::Done), "{html}");
-                assert_eq!(response.status(), if kind == Page::Failed { 503 } else { 200 });
+                let (has_form, status) = match kind {
+                    Page::Ask => (true, 200),
+                    Page::Done => (false, 200),
+                    Page::Failed => (true, 503),
+                    Page::Damaged => (false, 404),
+                };
+                assert_eq!(html.contains(r#"<form method="post">"#), has_form, "{html}");
+                assert_eq!(response.status(), status);
+                assert_eq!(html.matches("<main>").count(), 1, "{html}");
+                assert!(html.contains("VAI"), "{html}");
             }
         }
     }

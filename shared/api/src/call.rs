@@ -281,14 +281,14 @@ operations! {
 
     /// Books a meeting.
     ///
-    /// Call it only after the person has agreed to the time and given their name and e-mail address. The meeting is
-    /// booked only if `success` is true. If an answer was lost, repeat the call unchanged: it books once.
+    /// Call it only after the person has agreed to the time and given their name and e-mail address. It is booked only
+    /// if `success` is true. If an answer was lost, repeat the call unchanged: it books once.
     ///
     /// If `success` is false, read out `message` and act on `error.code`:
-    /// - `slot_taken`: offer each `localTime` in `error.alternatives`; book with the `startTime` of the one they
-    ///   choose.
+    /// - `slot_taken`: offer each `localTime` in `error.alternatives`; book the `startTime` they choose.
+    /// - `already_booked`: they have it, at `error.localTime`.
     /// - `no_slot`: look in another week with `available_times`.
-    /// - `question_missing`, `answer_invalid`: ask the person, and book again with `customAnswers`.
+    /// - `question_missing`, `answer_invalid`: ask, and book again with `customAnswers`.
     /// - `invitee_invalid`: ask again for `error.field`.
     /// - `event_type_unknown`, `topic_unknown`, `host_unknown`: use one of `error.near`.
     /// - `topic_ambiguous`: let the person choose one of `error.candidates`; use its `uri` as `eventType`.
@@ -298,8 +298,8 @@ operations! {
     /// - others with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.
     Book(BookRequest) -> BookAnswer =
         "book" Post "/api/calendly/schedule" needs Book [Vai Keyed Tool]
-        refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
-            LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
+        refuses [SlotTaken AlreadyBooked NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing
+            AnswerInvalid LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
     /// Prepares a booking that the person must confirm.
     ///
@@ -308,8 +308,8 @@ operations! {
     /// are those of `book`.
     Hold(BookRequest) -> HoldView =
         "hold" Post "/api/calendly/hold" needs Book [Tool]
-        refuses [SlotTaken NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing AnswerInvalid
-            LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
+        refuses [SlotTaken AlreadyBooked NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing
+            AnswerInvalid LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
     /// Books a prepared booking.
     ///
@@ -319,7 +319,7 @@ operations! {
     /// the call after `error.retryAfterSeconds`.
     Confirm(ConfirmRequest) -> BookAnswer =
         "confirm" Post "/api/calendly/confirm" needs Book [Tool]
-        refuses [HoldUnknown HoldExpired SlotTaken NoSlot EventTypeUnknown BudgetExhausted InviteeInvalid LocationInvalid
+        refuses [HoldUnknown HoldExpired SlotTaken AlreadyBooked NoSlot EventTypeUnknown BudgetExhausted InviteeInvalid LocationInvalid
             PastTime InProgress KeyReused];
 
     /// Lists a person's upcoming meetings.
@@ -753,7 +753,7 @@ pub struct Invocation {
     #[schemars(length(min = 1, max = 40))]
     pub connection: Option<String>,
     /// Identifies repetitions of the same call.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(max = 255))]
     pub idempotency_key: Option<String>,
     /// The operation's input.
     #[schemars(with = "Map<String, Value>")]

@@ -1,9 +1,7 @@
-//! Normalizes requests: language models send empty strings for what they leave out, numbers as text and text as numbers.
-//! What such a value plainly means is taken; anything else stays as it is, and is then refused.
+//! Normalizes requests: language models send empty strings for what they leave out, numbers as text, and text as
+//! numbers. What such a value plainly means is taken; anything else stays as it is, and is then refused.
 
 use serde_json::{Map, Number, Value};
-
-use crate::read::strings;
 
 /// The characters that separate the items of a list that was sent as one text.
 const SEPARATORS: [char; 3] = [',', ';', '\n'];
@@ -158,6 +156,11 @@ fn may_be_empty(schema: &Value) -> bool {
         // One of several forms, or anything.
         None => schema.get("anyOf").is_none(),
     }
+}
+
+/// Returns the texts of a list in a schema.
+pub(crate) fn strings(value: Option<&Value>) -> Vec<&str> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// Returns whether a value says nothing.

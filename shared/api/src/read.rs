@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::normalize::strings;
 use crate::{When, normalize, schema};
 
 /// Something wrong with a request. It never quotes what was sent, because that may be personal.
@@ -207,10 +208,6 @@ fn check_object(schema: &Map<String, Value>, object: &Map<String, Value>, path: 
 fn safe_key(key: &str) -> String {
     let is_plain = (1..=40).contains(&key.len()) && key.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
     if is_plain { key.to_owned() } else { "*".to_owned() }
-}
-
-pub(crate) fn strings(value: Option<&Value>) -> Vec<&str> {
-    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn to_i64(count: usize) -> i64 {

@@ -102,6 +102,17 @@ refusals! {
         /// The nearest free times; empty if they could not be read.
         alternatives: Vec<DayView>,
     };
+    /// The person has this meeting already: tell them so. To change it, move or cancel the `booking`.
+    AlreadyBooked = "already_booked" 409 Agent {
+        /// The id of the meeting's booking.
+        booking: String,
+        /// The event type's name.
+        event_type: String,
+        /// Its start.
+        start_time: Timestamp,
+        /// The start as a text for the person, in their language and zone.
+        local_time: String,
+    };
     /// Nothing is free around that time: look for other times with `available_times`.
     NoSlot = "no_slot" 409 Agent;
     /// No event type has this name: call again with one of `near`, or list the event types.
@@ -427,6 +438,12 @@ mod tests {
             MethodNotAllowed { allowed: vec!["POST".to_owned()] },
             RateLimited,
             SlotTaken { alternatives: monday() },
+            AlreadyBooked {
+                booking: "bk-1".to_owned(),
+                event_type: "Sales Demo".to_owned(),
+                start_time: at("2027-01-11T07:00:00Z"),
+                local_time: "luni la 09:00".to_owned(),
+            },
             NoSlot,
             EventTypeUnknown { near: near() },
             TopicUnknown { near: near() },

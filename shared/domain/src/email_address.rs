@@ -6,8 +6,8 @@ use crate::phone::is_invisible;
 const LONGEST_EMAIL: usize = 254;
 
 /// Parses an e-mail address. It checks only the form, not whether the address exists. An internationalized domain is
-/// returned in its ASCII form (`xn--…`, RFC 5890), in which every provider sends to it. A name before the `@` that is not
-/// ASCII is refused: Amazon SES and Brevo do not send to it.
+/// returned in its ASCII form (`xn--…`, RFC 5890), in which every provider sends to it. A name before the `@` that is
+/// not ASCII is refused: Amazon SES and Brevo do not send to it.
 pub fn parse_email(text: &str) -> Option<Private<String>> {
     let text: String = text.trim().chars().filter(|c| c.is_control() || !is_invisible(*c)).collect();
     let (local, host) = text.split_once('@')?;

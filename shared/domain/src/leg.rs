@@ -3,11 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::country::zone_of_phone;
 use crate::ids::{EventTypeUri, EventUri, InviteeUri, Token};
 use crate::personal::Private;
-use crate::phone::read_phone;
-use crate::settings::Settings;
 
 /// Where a phone number was found. The order is the order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -48,13 +45,6 @@ pub struct PhoneCandidate {
     pub question: Option<String>,
     /// The text, as the person wrote it.
     pub text: Private<String>,
-}
-
-impl PhoneCandidate {
-    /// Returns whether the settings list its question as a phone question. Calendly's own fields need no list.
-    pub fn is_named(&self, settings: &Settings) -> bool {
-        self.question.as_deref().is_none_or(|question| settings.asks_for_phone(question))
-    }
 }
 
 /// The person who canceled a meeting.
@@ -171,8 +161,8 @@ pub struct Details {
     /// The page where the invitee moves the meeting.
     #[serde(default)]
     pub reschedule_url: Option<String>,
-    /// Whether people meet at a place that the host named. The times of such a meeting are in the host's time zone: they are
-    /// read from the clocks there.
+    /// Whether people meet at a place that the host named. The times of such a meeting are in the host's time zone: the
+    /// clocks there show them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_person: bool,
     /// Whether people meet by video, on a link that Calendly makes or has made.
@@ -260,19 +250,6 @@ pub struct Leg {
 }
 
 impl Leg {
-    /// Returns the invitee's IANA time zone: the one that Calendly has, else that of their phone number's country, else
-    /// that of a host in the settings, else the settings' fallback.
-    pub fn zone(&self, settings: &Settings) -> String {
-        let details = &self.details;
-        let named = details.phones.iter().filter(|it| it.is_named(settings));
-        let of_phone = || {
-            let region = settings.default_region.as_deref();
-            named.clone().find_map(|it| zone_of_phone(&read_phone(it.text.expose(), region).ok()?)).map(str::to_owned)
-        };
-        let of_host = || details.hosts.iter().find_map(|host| settings.host(host.email.expose())?.zone.clone());
-        details.zone.clone().or_else(of_phone).or_else(of_host).unwrap_or_else(|| settings.fallback_zone.clone())
-    }
-
     /// Returns a leg with only the URI, the event's name and the time.
     pub fn bare(invitee: InviteeUri, event_name: &str, start: Timestamp, end: Timestamp) -> Self {
         Self {

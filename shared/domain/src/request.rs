@@ -55,6 +55,9 @@ pub struct Metadata {
     /// How the invitee's time zone became known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone_source: Option<ZoneSource>,
+    /// The start that the agent asked for. The meeting may begin at another time near it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wished_start: Option<Timestamp>,
     /// What the invitee wants to talk about, if that selected the event type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,

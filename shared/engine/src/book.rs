@@ -23,6 +23,9 @@ use crate::requests::{Settlement, booking_query};
 /// How long a request may be in the state `Asking`: longer than the schedule function runs.
 const ASKING: SignedDuration = SignedDuration::from_secs(35);
 
+/// When to ask for the outcome of a request that another function has just sent.
+const SENT_AGAIN: SignedDuration = SignedDuration::from_secs(2);
+
 /// A request to book, at one of its stages.
 #[derive(Clone, Debug)]
 pub struct BookingRequest<Stage> {
@@ -201,7 +204,18 @@ where
             }
             Settlement::NotBooked => {
                 let new = self.load_new(&request).await?;
-                Ok(RequestLookup::New(Box::new(request.at(new))))
+                let booking = &new.snapshot.booking;
+                // The same request may have been sent again since it was read.
+                match booking.request_status(token, digest, email, *key_origin) {
+                    RequestStatus::Unbooked(sent) if !sent.is_refused() => {
+                        Ok(RequestLookup::InProgress(self.now() + SENT_AGAIN))
+                    }
+                    RequestStatus::New | RequestStatus::Unbooked(_) => {
+                        Ok(RequestLookup::New(Box::new(request.at(new))))
+                    }
+                    RequestStatus::Booked => Ok(RequestLookup::Booked(Box::new(booking.clone()))),
+                    RequestStatus::KeyReused => Ok(RequestLookup::KeyReused),
+                }
             }
             Settlement::Unsettled(at) => Ok(RequestLookup::InProgress(at)),
         }

@@ -23,7 +23,7 @@ enum ReceiptEffect {
     Ignored(&'static str),
     /// The receipt has nothing new.
     Known { contact: ContactKey, delivery: Option<Delivery> },
-    /// The receipt has changed the delivery state.
+    /// The receipt has changed the delivery state, or tells of an objection.
     Applied { contact: ContactKey, delivery: Option<Delivery> },
 }
 
@@ -215,7 +215,7 @@ fn apply_receipt(command: Option<&Command>, receipt: &Receipt, now: Timestamp) -
     let Some(contact) = command.to.clone() else { return (None, ReceiptEffect::Ignored("never_sent")) };
     match command.clone().apply_receipt(receipt, now) {
         Some(applied) => {
-            let delivery = applied.delivery;
+            let delivery = applied.delivery.filter(|it| Some(*it) != command.delivery);
             (Some(applied), ReceiptEffect::Applied { contact, delivery })
         }
         None if !command.matches_receipt(receipt) && receipt.objection.is_none() => {

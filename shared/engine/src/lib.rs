@@ -20,7 +20,7 @@ pub use ports::{
     Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingList,
     BookingLists, BookingPage, BookingQuery, BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError,
     CalendlyUser, Clock, CommitError, Connections, Contact, Crm, Email, Import, ImportStore, InviteePage, InviteeQuery,
-    ListedBookings, Messaging, NoMessaging, OriginalForm, PortError, Publisher, Replan, RequestSnapshot, ReserveError,
-    SettingsStore, SettingsVersion, Sms, Store, StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai,
-    World,
+    KnownInvitee, ListedBookings, MOST_UPCOMING, Messaging, NoMessaging, OriginalForm, PortError, Publisher, Replan,
+    RequestSnapshot, ReserveError, SettingsStore, SettingsVersion, Sms, Store, StoredFact, Subscription, TimerKind,
+    Timers, UnhandledEvent, Vai, World,
 };

@@ -142,6 +142,17 @@ impl Locale {
         if has_others { taken + &others } else { taken }
     }
 
+    /// Says that the person has this meeting already.
+    pub fn already_booked(&self, event: &str, start: Timestamp) -> String {
+        let when = self.when(start);
+        self.choose([
+            format!("You already have “{event}” on {when}."),
+            format!("Ai deja programată întâlnirea „{event}”: {when}."),
+            format!("Du har allerede booket ”{event}”: {when}."),
+            format!("您已預約「{event}」，時間為{when}。"),
+        ])
+    }
+
     /// Says that a time has passed.
     pub fn past(&self, requested: Timestamp) -> String {
         let when = self.when(requested);
@@ -343,6 +354,7 @@ impl Locale {
             | Code::NotFound
             | Code::MethodNotAllowed
             | Code::SlotTaken
+            | Code::AlreadyBooked
             | Code::QuestionMissing
             | Code::AnswerInvalid
             | Code::LocationInvalid
@@ -382,6 +394,7 @@ mod tests {
             said.push(locale.country_code());
             said.extend([None, Some("phone"), Some("location")].map(|needs| locale.location(needs)));
             said.extend([0, 1, 2, 19, 20, 101, 120].map(|count| locale.upcoming(count)));
+            said.push(locale.already_booked("Demo", at));
             said.extend([locale.booked("Demo", at), locale.held("Demo", at), locale.moved("Demo", at)]);
             said.extend([
                 locale.canceled("Demo", at),

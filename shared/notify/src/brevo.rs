@@ -276,7 +276,7 @@ mod tests {
         for message in Message::SAMPLES {
             let (_, request) = send_to_stand_in(created(), &order(message)).await;
             let headers = &request.json()["headers"];
-            let link = "<https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro>";
+            let link = "<https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro&c=60b00675>";
             let expected = if message.is_follow_up() { json!(link) } else { Value::Null };
             assert_eq!(headers["List-Unsubscribe"], expected);
             assert_eq!(headers["List-Unsubscribe-Post"].is_string(), message.is_follow_up());

@@ -81,8 +81,8 @@ fn organizer(calendar: &Calendar) -> Option<&str> {
     calendar.organizer.as_ref().map(|it| it.expose().as_str()).filter(|it| is_address(it))
 }
 
-/// Builds the property of a person. The crate quotes a name where needed, but escapes nothing in it; the escapes are those
-/// of RFC 6868.
+/// Builds the property of a person. The crate quotes a name where needed, but escapes nothing in it; the escapes are
+/// those of RFC 6868.
 fn person(property: &str, address: &str, name: Option<&str>) -> Property {
     let mut person = Property::new(property, format!("mailto:{address}"));
     let name = name.map(|it| one_line(it).replace('^', "^^").replace('"', "^'")).filter(|it| !it.is_empty());

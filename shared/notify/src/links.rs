@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use domain::{BookingId, CommandId, ConnectionName, Message, MessageContent};
+use wire::receipts::unsubscribe::Unsubscribe;
 
 /// Builds the links.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +30,8 @@ impl Links {
         content: &MessageContent,
     ) -> Option<String> {
         let url = self.public_url.as_ref().filter(|_| message.is_follow_up())?;
-        Some(format!("{url}/unsubscribe/{connection}/{booking}/{key}?l={}", content.language.tag()))
+        let checksum = Unsubscribe::checksum(connection, booking.as_str(), key.as_str());
+        Some(format!("{url}/unsubscribe/{connection}/{booking}/{key}?l={}&c={checksum}", content.language.tag()))
     }
 
     /// Returns the URL for Twilio's status callbacks.
@@ -61,7 +63,7 @@ mod tests {
         }
         assert_eq!(
             link(&links, Message::NoShow).as_deref(),
-            Some("https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro")
+            Some("https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro&c=60b00675")
         );
     }
 }

@@ -26,13 +26,13 @@ pub(crate) fn safe_name(text: &str) -> Option<String> {
 fn is_of_name(c: char) -> bool {
     let is_mark =
         matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{e31}'..='\u{e4e}');
-    c.is_alphanumeric() || is_mark || " .,'’‘`-‐‑–·・&()/:@_#+".contains(c)
+    c.is_alphanumeric() || is_mark || " .,'’‘`-‐‑–·・&()/:@_#+?=%".contains(c)
 }
 
 /// Returns a word of a name; `None` if it is a link, a domain, an address or a number.
 fn safe_word(word: &str) -> Option<String> {
     let digits = word.chars().filter(|c| c.is_numeric()).count();
-    let is_address = word.contains(['@', '/', ':', '_', '#']) || word.to_lowercase().starts_with("www.");
+    let is_address = word.contains(['@', '/', ':', '_', '#', '?', '=', '%']) || word.to_lowercase().starts_with("www.");
     if digits > MOST_DIGITS || is_address || is_domain(word) {
         return None;
     }

@@ -34,8 +34,8 @@ impl Encoding {
         }
     }
 
-    /// Returns how many units a character takes. A segment never ends within a character, nor within a grapheme (an emoji
-    /// with its skin tone, a flag).
+    /// Returns how many units a character takes. A segment never ends within a character, nor within a grapheme (an
+    /// emoji with its skin tone, a flag).
     /// Source: Twilio, whose segments these are; the standard divides only between characters.
     fn units(self, c: char) -> usize {
         match self {

@@ -10,10 +10,13 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::scheduling::budget::Bucket;
 use domain::{Booking, BookingId, ConnectionName, Decision, DeliveryRecord, Metadata, Private, Token};
-use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, PortError, RequestSnapshot, ReserveError};
+use engine::{
+    ApiStore, BookingCounts, BookingRecord, CommitError, KnownInvitee, MOST_UPCOMING, PortError, RequestSnapshot,
+    ReserveError,
+};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::attributes::{self, number, seconds, string};
+use crate::attributes::{self, Row, number, seconds, string};
 use crate::condition::{Condition, cancellation_reasons, is_condition_failed, is_conflict, is_in_transaction};
 use crate::decision::MAX_WRITES;
 use crate::key;
@@ -178,11 +181,12 @@ impl ApiStore for Table {
         self.put_latest(row::closed(connection, owner, until), until).await
     }
 
-    async fn find_zone(
+    async fn find_invitee(
         &self,
         connection: &ConnectionName,
         email: &Private<String>,
-    ) -> Result<Option<String>, PortError> {
+        now: Timestamp,
+    ) -> Result<KnownInvitee, PortError> {
         let latest = self
             .client
             .query()
@@ -191,9 +195,14 @@ impl ApiStore for Table {
             .key_condition_expression("gsi1pk = :who")
             .expression_attribute_values(":who", string(key::invitee_index(connection, email.expose())))
             .scan_index_forward(false)
-            .limit(1);
+            .limit(i32::try_from(MOST_UPCOMING).unwrap_or(i32::MAX));
         let page = latest.send().await.map_err(unavailable)?;
-        Ok(page.items().first().and_then(|row| attributes::text(row, "zone").ok()).map(str::to_owned))
+        let zone = page.items().first().and_then(|row| attributes::text(row, "zone").ok()).map(str::to_owned);
+        let now = key::instant_sort_key(now);
+        let has_begun = |row: &&Row| attributes::text(row, "gsi1sk").is_ok_and(|start| start <= now.as_str());
+        let upcoming = page.items().iter().filter(|row| !has_begun(row));
+        let upcoming = upcoming.map(|row| row::read_indexed_booking(connection, row)).collect::<Result<_, _>>()?;
+        Ok(KnownInvitee { zone, upcoming })
     }
 
     async fn event_types_changed_at(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError> {

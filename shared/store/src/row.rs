@@ -111,13 +111,21 @@ pub(crate) fn expiry(decision: &Decision, facts: &[StoredFact]) -> Option<Timest
     last.map(|last| time::add(last, RETENTION))
 }
 
-/// Returns a booking's row. It is in [`key::BY_INVITEE`] while it is active, in [`key::BY_CONVERSATION`] if VAI made
-/// it, and in [`key::BY_START`] once a leg is known.
+/// Returns a booking's row. It is in [`key::BY_INVITEE`] while it is active or requested, in [`key::BY_CONVERSATION`]
+/// if VAI made it, and in [`key::BY_START`] once a leg is known.
 pub(crate) fn booking(booking: &Booking, revision: u64, expires: Option<Timestamp>) -> Row {
     let Booking { id, connection, metadata, .. } = booking;
     let mut row = document_row(key::booking_partition(connection, id), key::BOOKING, kind::BOOKING, booking, expires);
     row.insert("rev".to_owned(), number(revision));
-    let Some(state) = booking.state() else { return row };
+    let Some(state) = booking.state() else {
+        // A person whose request is not settled may have the meeting.
+        if let Some((_, request)) = booking.open_requests().next() {
+            row.insert("gsi1pk".to_owned(), string(key::invitee_index(connection, request.email.expose())));
+            row.insert("gsi1sk".to_owned(), string(key::instant_sort_key(request.start)));
+            row.insert("zone".to_owned(), string(&request.zone));
+        }
+        return row;
+    };
     let (BookingState::Active(leg) | BookingState::Moving(leg) | BookingState::Canceled(leg, _)) = state;
     let start = string(key::instant_sort_key(leg.details.start));
     if let BookingState::Active(leg) = state {
@@ -706,10 +714,13 @@ mod tests {
         insta::assert_snapshot!(show(row), @r#"
         doc: {"id":"bk-1","connection":"default","metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{},"requests":{"vai1-jgeq25nzkfn6j27fppdgajq7zi":{"at":"2026-11-01T08:00:00Z","digest":"d-1","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","name":"Ana Pop","email":"Ana@Example.com","zone":"Europe/Bucharest","stands":{"state":"asking","until":"2026-11-01T08:00:35Z"}}}}
         expires_at: N 1802944800
+        gsi1pk: default#8e43ca37701228e74983efdbd0cff5c16b3b1e5d4e29a7c05626d4d25a018e11
+        gsi1sk: 2026-11-20T10:00:00Z
         kind: booking.v1
         pk: default#bk-1
         rev: N 1
         sk: 1#booking
+        zone: Europe/Bucharest
         "#);
     }
 

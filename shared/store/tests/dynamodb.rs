@@ -682,8 +682,14 @@ async fn the_latest_change_of_event_types_counts() {
 #[tokio::test]
 async fn an_invitee_has_the_zone_of_the_latest_active_meeting() {
     let Some(world) = World::new("zone").await else { return };
-    let zone_of =
-        async || world.table.find_zone(&world.connection, &" ana@example.COM".into()).await.expect("an answer");
+    let zone_of = async || {
+        world
+            .table
+            .find_invitee(&world.connection, &" ana@example.COM".into(), at(START))
+            .await
+            .expect("an answer")
+            .zone
+    };
     assert_eq!(zone_of().await, None);
     let in_zone = |uuid: &str, start: &str, zone: Option<&str>| {
         let mut fact = created(uuid, start);

@@ -4,7 +4,9 @@ use domain::scheduling::budget::Bucket;
 use domain::{
     Booking, BookingId, BookingState, ConnectionName, Decision, DeliveryRecord, Metadata, Private, Token, uri_uuid,
 };
-use engine::{ApiStore, BookingCounts, BookingRecord, CommitError, PortError, RequestSnapshot, ReserveError};
+use engine::{
+    ApiStore, BookingCounts, BookingRecord, CommitError, KnownInvitee, PortError, RequestSnapshot, ReserveError,
+};
 use jiff::Timestamp;
 
 use crate::call::Call;
@@ -69,15 +71,30 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
         Ok(closed.await?)
     }
 
-    async fn find_zone(&self, _: &ConnectionName, email: &Private<String>) -> Result<Option<String>, PortError> {
-        let zone = self.call(Call::FindZone, |state| {
-            let active = state.bookings.values().filter_map(|(booking, _)| match booking.state() {
-                Some(BookingState::Active(leg)) if leg.details.email == *email => Some(leg.details.clone()),
-                _ => None,
+    async fn find_invitee(
+        &self,
+        _: &ConnectionName,
+        email: &Private<String>,
+        now: Timestamp,
+    ) -> Result<KnownInvitee, PortError> {
+        let known = self.call(Call::FindInvitee, |state| {
+            let rows = state.bookings.values().filter_map(|(booking, _)| match booking.state() {
+                Some(BookingState::Active(leg)) if leg.details.email == *email => {
+                    Some((leg.details.start, leg.details.zone.clone(), booking.id.clone()))
+                }
+                Some(_) => None,
+                None => {
+                    let (_, request) = booking.open_requests().next().filter(|(_, it)| it.email == *email)?;
+                    Some((request.start, Some(request.zone.clone()), booking.id.clone()))
+                }
             });
-            active.max_by_key(|details| details.start).and_then(|details| details.zone)
+            let mut rows: Vec<_> = rows.collect();
+            rows.sort_by_key(|(start, ..)| std::cmp::Reverse(*start));
+            let zone = rows.first().and_then(|(_, zone, _)| zone.clone());
+            let upcoming = rows.into_iter().filter(|(start, ..)| *start > now).map(|(.., id)| id).collect();
+            KnownInvitee { zone, upcoming }
         });
-        Ok(zone.await?)
+        Ok(known.await?)
     }
 
     async fn event_types_changed_at(&self, _: &ConnectionName) -> Result<Option<Timestamp>, PortError> {

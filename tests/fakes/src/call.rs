@@ -36,7 +36,7 @@ pub enum Call {
     LoadRequest,
     ReserveBudget,
     CloseBudget,
-    FindZone,
+    FindInvitee,
     EventTypesChangedAt,
     PutMetadata,
     PutHold,

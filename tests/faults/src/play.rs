@@ -378,6 +378,7 @@ fn metadata(created_at: Timestamp) -> Metadata {
         phone: None,
         language: None,
         zone_source: None,
+        wished_start: None,
         topic: None,
         qualification: BTreeMap::new(),
         created_at,

@@ -43,7 +43,7 @@ impl Measure {
         if units > alone {
             let mut filled = 0;
             let mut index = 0;
-            // Twilio never divides a grapheme: an escape sequence, a surrogate pair, an emoji with its skin tone, a flag.
+            // Twilio never divides a grapheme: an escape sequence, an emoji with its skin tone, a flag.
             for grapheme in text.graphemes(true) {
                 let units: usize = grapheme.chars().map(cost).sum();
                 if filled > 0 && filled + units > chained {

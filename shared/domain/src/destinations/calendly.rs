@@ -92,7 +92,7 @@ fn cancel_reason(context: &Context<'_>) -> Private<String> {
         let request = booking.cancel_requests().get(&leg.invitee);
         return request.and_then(|it| it.reason.clone()).unwrap_or_default();
     };
-    let zone = new.zone(settings);
+    let zone = settings.zone_of(new);
     let tz = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
     let start = new.details.start.to_zoned(tz).strftime("%Y-%m-%d %H:%M");
     Private::new(match context.about(new).language() {

@@ -395,13 +395,13 @@ fn name_parts(leg: &Leg) -> (&str, &str) {
 
 /// Returns a date in the invitee's time zone.
 fn local_date(at: Timestamp, leg: &Leg, settings: &Settings) -> Date {
-    at.to_zoned(TimeZone::get(&leg.zone(settings)).unwrap_or(TimeZone::UTC)).date()
+    at.to_zoned(TimeZone::get(&settings.zone_of(leg)).unwrap_or(TimeZone::UTC)).date()
 }
 
 fn compose_event(context: &Context<'_>, crm: &CrmSettings, event: CrmEvent, at: Timestamp) -> CrmEventOrder {
     let Context { booking, leg, settings, .. } = *context;
     let details = &leg.details;
-    let tz = TimeZone::get(&leg.zone(settings)).unwrap_or(TimeZone::UTC);
+    let tz = TimeZone::get(&settings.zone_of(leg)).unwrap_or(TimeZone::UTC);
     let mut properties = BTreeMap::new();
     let mut put = |name, value: Option<&str>| {
         if let Some(value) = value.filter(|it| !it.trim().is_empty()) {
@@ -411,7 +411,7 @@ fn compose_event(context: &Context<'_>, crm: &CrmSettings, event: CrmEvent, at: 
     put("booking_id", Some(booking.id.as_str()));
     put("event_type", Some(&details.event_name));
     put("start", Some(&details.start.to_zoned(tz).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()));
-    put("timezone", Some(&leg.zone(settings)));
+    put("timezone", Some(&settings.zone_of(leg)));
     put("host", details.host.as_deref());
     put("agent", booking.metadata.as_ref().and_then(|it| it.agent_type.as_deref()));
     if let Some(end) = leg.canceled.as_ref().filter(|_| event == CrmEvent::BookingCanceled) {

@@ -77,12 +77,17 @@ pub fn alternatives_span(requested: Timestamp, now: Timestamp, zone: &TimeZone, 
 /// Returns the nearest slot that is near enough. Of two equally near slots it is the later one: a person who is early
 /// can wait, a person who is late has missed the meeting.
 pub fn choose_slot<'a>(slots: &'a [Slot], requested: Timestamp, shift: Shift, zone: &TimeZone) -> Option<&'a Slot> {
+    let near = slots.iter().filter(|it| is_near_enough(it.start, requested, shift, zone));
+    near.min_by_key(|it| nearness(it, requested))
+}
+
+/// Returns whether a start is near enough to the requested time. A day is one of `zone`.
+pub fn is_near_enough(start: Timestamp, requested: Timestamp, shift: Shift, zone: &TimeZone) -> bool {
     let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
-    let is_near_enough = |slot: &&Slot| match shift {
-        Shift::SameDay => day(slot.start) == day(requested),
-        Shift::Within(most) => slot.start.duration_since(requested).abs() <= most,
-    };
-    slots.iter().filter(is_near_enough).min_by_key(|it| nearness(it, requested))
+    match shift {
+        Shift::SameDay => day(start) == day(requested),
+        Shift::Within(most) => start.duration_since(requested).abs() <= most,
+    }
 }
 
 /// Returns the `most` slots nearest to the requested time, sorted by time.

@@ -30,7 +30,7 @@ pub use self::schema::schema;
 pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
 use crate::words::is_same;
-use crate::{Language, Leg, Message, Phone, Reason};
+use crate::{Language, Leg, Message, Phone, PhoneCandidate, Reason, read_phone, zone_of_phone};
 
 /// The providers, in order of preference. If one cannot or will not send, the next one tries.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -514,6 +514,24 @@ impl Settings {
     /// Returns whether a question asks for the invitee's phone number.
     pub fn asks_for_phone(&self, question: &str) -> bool {
         self.phone_questions.iter().any(|it| is_same(it, question))
+    }
+
+    /// Returns whether a text may be the invitee's phone number: the settings list its question as a phone question, or
+    /// it is from one of Calendly's own fields.
+    pub fn names_phone(&self, candidate: &PhoneCandidate) -> bool {
+        candidate.question.as_deref().is_none_or(|question| self.asks_for_phone(question))
+    }
+
+    /// Returns an invitee's IANA time zone: the one that Calendly has, else that of their phone number's country, else
+    /// that of a host in the settings, else the settings' fallback.
+    pub fn zone_of(&self, leg: &Leg) -> String {
+        let details = &leg.details;
+        let named = details.phones.iter().filter(|it| self.names_phone(it));
+        let region = self.default_region.as_deref();
+        let mut of_phones = named.filter_map(|it| zone_of_phone(&read_phone(it.text.expose(), region).ok()?));
+        let mut of_hosts = details.hosts.iter().filter_map(|host| self.host(host.email.expose())?.zone.clone());
+        let known = details.zone.clone().or_else(|| of_phones.next().map(str::to_owned)).or_else(|| of_hosts.next());
+        known.unwrap_or_else(|| self.fallback_zone.clone())
     }
 
     /// Returns whether a cancellation's reason is about time.

@@ -29,6 +29,18 @@ pub struct RequestSnapshot {
     pub event_types_changed_at: Option<Timestamp>,
 }
 
+/// What is known of an invitee from their bookings. The index may be a second behind.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct KnownInvitee {
+    /// The IANA time zone of their latest active or requested booking.
+    pub zone: Option<String>,
+    /// Their bookings that have not begun, at most [`MOST_UPCOMING`]: active ones, and requests that are not settled.
+    pub upcoming: Vec<BookingId>,
+}
+
+/// The most upcoming bookings of a person that are read.
+pub const MOST_UPCOMING: usize = 20;
+
 /// Why a reservation was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveError {
@@ -87,12 +99,13 @@ pub trait ApiStore {
     /// Stores that Calendly refuses bookings of an owner until an instant, unless a later instant is stored.
     async fn close_budget(&self, connection: &ConnectionName, owner: &str, until: Timestamp) -> Result<(), PortError>;
 
-    /// Reads the IANA time zone of an invitee's latest active booking.
-    async fn find_zone(
+    /// Reads what the index of invitees has of a person.
+    async fn find_invitee(
         &self,
         connection: &ConnectionName,
         email: &Private<String>,
-    ) -> Result<Option<String>, PortError>;
+        now: Timestamp,
+    ) -> Result<KnownInvitee, PortError>;
 
     /// Reads when the last change of event types was reported.
     async fn event_types_changed_at(&self, connection: &ConnectionName) -> Result<Option<Timestamp>, PortError>;

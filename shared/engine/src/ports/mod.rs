@@ -20,7 +20,9 @@ mod timers;
 mod vai;
 mod world;
 
-pub use api_store::{ApiStore, BookingCounts, BookingRecord, RequestSnapshot, ReserveError};
+pub use api_store::{
+    ApiStore, BookingCounts, BookingRecord, KnownInvitee, MOST_UPCOMING, RequestSnapshot, ReserveError,
+};
 pub use booking_lists::{BookingList, BookingLists, ListedBookings};
 pub use calendly::{BookOutcome, BookingQuery, Calendly, InviteePage, InviteeQuery};
 pub use calendly_account::{

@@ -386,9 +386,9 @@ mod tests {
             [
                 "wording[0].sms: says `link`, which may be missing: it must stand inside an `if` (line 1)",
                 "templates[2].text: speaks of `x`, which there is not; there are: name, invitee, event, host, time, \
-                 short_time, link, place, cancel_link, reschedule_link",
+                 short_time, advance, link, place, cancel_link, reschedule_link",
                 "templates[2].text: speaks of `old_time`, which there is not; there are: name, invitee, event, host, time, \
-                 short_time, link, place, cancel_link, reschedule_link",
+                 short_time, advance, link, place, cancel_link, reschedule_link",
                 "templates[2].text: has 、 in it, which EngageLab does not allow",
                 "templates[2].text: has [ in it, which EngageLab does not allow",
                 "templates[2].text: has ] in it, which EngageLab does not allow",

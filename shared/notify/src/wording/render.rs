@@ -75,10 +75,13 @@ fn render(message: Message, content: &MessageContent, part: Part, values: &Value
 
 /// Puts an e-mail's HTML into its document.
 fn layout(language: Language, subject: &str, content: String) -> Result<String, minijinja::Error> {
-    let content = minijinja::Value::from_safe_string(content);
+    let content = minijinja::Value::from_safe_string(content.replace(r#"class="button""#, BUTTON));
     let values = [("lang", language.tag().into()), ("subject", subject.into()), ("content", content)].into();
     fill(Part::Html, built_in::LAYOUT, &values)
 }
+
+/// A button with its style inline: Gmail's mobile site, Proton and Outlook drop classes.
+const BUTTON: &str = r#"class="button" style="display: inline-block; padding: 12px 22px; background: #1d4ed8; border-radius: 6px; color: #ffffff; font-weight: 600; text-decoration: none;""#;
 
 #[cfg(test)]
 mod tests {
@@ -183,6 +186,16 @@ mod tests {
             content.wording = WordingParts { sms: Some(sms.to_owned()), ..WordingParts::default() };
             let broken = render_sms(message, &content, None, false).expect_err("broken");
             assert_eq!(broken.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn every_button_has_its_style_inline() {
+        for message in Message::SAMPLES {
+            let mail = render_email(message, &samples::full(message, Language::English), Some(UNSUBSCRIBE));
+            let html = mail.expect("an e-mail").html;
+            let buttons = html.matches(r#"class="button""#).count();
+            assert_eq!(buttons, html.matches(BUTTON).count(), "{html}");
         }
     }
 

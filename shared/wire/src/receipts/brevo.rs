@@ -1,7 +1,7 @@
 //! Brevo's webhooks for transactional e-mail: one event, or an array of them when the webhook is `batched`. Our ids are
 //! in `X-Mailin-custom`, as `<booking>/<command>`.
-//! Source: developers.brevo.com, "Transactional webhooks", whose pages write the names of events in several ways. Of the times, only `ts_event` is certain to be UTC and
-//! seconds.
+//! Source: developers.brevo.com, "Transactional webhooks", whose pages write the events' names in several ways. Of the
+//! times, only `ts_event` is certain to be UTC and seconds.
 
 use domain::{ConsentSource, Delivery, Feedback, Objection};
 use jiff::Timestamp;

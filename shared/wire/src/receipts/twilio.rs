@@ -33,18 +33,23 @@ pub fn parse(body: &[u8], query: Option<&str>, received_at: Timestamp) -> Result
             let code = form.get("ErrorCode").filter(|code| !code.is_empty());
             build_receipt(status, classify(status, code), ids, form.get("MessageSid").cloned(), received_at, None)
         }
-        (None, Some(from), Some(body)) => match read_phone(from, None).ok().or_else(|| Phone::parse(from)) {
+        (None, Some(from), Some(body)) => match parse_sender(from) {
             Some(from) => {
                 let id = form.get("MessageSid").cloned();
                 let meaning = form.get("OptOutType").and_then(|it| parse_opt_out_type(it));
                 Feedback::Reply(Reply { id, from, text: Private::new(body.clone()), meaning, at: received_at })
             }
-            // Of another channel: `whatsapp:+1…`.
             None => unhandled("reply_without_number"),
         },
         _ => unhandled("without_status"),
     };
     Ok(vec![feedback])
+}
+
+/// Parses the sender of an SMS; `None` for one of another channel (`whatsapp:+1…`).
+fn parse_sender(from: &str) -> Option<Phone> {
+    let from = Some(from).filter(|it| !it.contains(':'))?;
+    read_phone(from, None).ok().or_else(|| Phone::parse(from))
 }
 
 /// Parses what Twilio took a reply for. Its customers choose the words, so the text need not be one of ours.

@@ -1,6 +1,6 @@
 //! The use of an unsubscribe link: our own form, from the webhook function to the intake queue.
 
-use domain::{BookingId, CommandId, Feedback};
+use domain::{BookingId, CommandId, ConnectionName, Feedback, digest};
 use serde::{Deserialize, Serialize};
 
 use super::fields::unexpected;
@@ -21,6 +21,21 @@ impl Unsubscribe {
     pub fn from_link(booking: &str, command: &str) -> Option<Self> {
         let are_ids = is_id(booking) && is_id(command);
         are_ids.then(|| Self { booking: BookingId::new(booking), command: CommandId::new(command) })
+    }
+
+    /// Returns the checksum of a link, eight hexadecimal digits: a link that a mail program cut or changed has another.
+    /// It is no signature; the ids can't be guessed.
+    pub fn checksum(connection: &ConnectionName, booking: &str, command: &str) -> String {
+        digest(&["unsubscribe", connection.as_str(), booking, command]).chars().take(8).collect()
+    }
+
+    /// Returns whether the ids have the full length of ours. Links from before there was a checksum have only this.
+    pub fn has_whole_ids(&self) -> bool {
+        let ends_whole = |id: &str| {
+            let end = id.rsplit('-').next().unwrap_or_default();
+            end.len() == 32 && end.bytes().all(|b| b.is_ascii_hexdigit())
+        };
+        ends_whole(self.booking.as_str()) && ends_whole(self.command.as_str())
     }
 
     /// Serializes it.

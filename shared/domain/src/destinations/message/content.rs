@@ -35,7 +35,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         old_start: booking.before(leg).map(|old| old.details.start),
         minutes_ahead: minutes_ahead(context, message),
         zone_of: host_in_person.filter(|_| host_zone.is_none()).and_then(|host| host.user.clone()),
-        zone: host_zone.unwrap_or_else(|| leg.zone(settings)),
+        zone: host_zone.unwrap_or_else(|| settings.zone_of(leg)),
         language,
         join_url: details.join_url.clone(),
         location: details.location.clone(),

@@ -25,8 +25,7 @@ pub struct MessageContent {
     pub end: Timestamp,
     /// The start before a move.
     pub old_start: Option<Timestamp>,
-    /// How long before the start the message is sent, in minutes, for a message that is planned so. If it is sent at its
-    /// hour, it is the planned number.
+    /// How long before the start a reminder is sent, in minutes. If it is sent at its hour, it is the planned number.
     pub minutes_ahead: Option<u32>,
     /// The IANA time zone of the times: the recipient's, or the host's for a meeting in person. If not known, the
     /// settings' fallback.

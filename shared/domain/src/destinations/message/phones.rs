@@ -7,15 +7,15 @@ use crate::phone::read_mobile;
 use crate::reason::Reason;
 use crate::settings::Settings;
 
-/// Returns the invitee's number, and where it was found: the first text, in order of preference, that is a number which
-/// can get SMS. Answers count only if the settings list their question as a phone question.
+/// Returns the invitee's number, and where it was found: the first text, in order of preference, that is a number for
+/// SMS. Answers count only if the settings list their question.
 ///
 /// # Errors
-/// Why the first text is no such number; [`Reason::PhoneQuestionUnknown`] when only answers to other questions are; else
-/// [`Reason::NoPhone`].
+/// Why the first text is no such number; [`Reason::PhoneQuestionUnknown`] if only the answer to another question is one;
+/// else [`Reason::NoPhone`].
 pub fn choose_phone(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<(Phone, PhoneSource), Reason> {
     let read = |text: &Private<String>| read_mobile(text.expose(), settings.default_region.as_deref());
-    let from_calendly = leg.details.phones.iter().filter(|it| it.is_named(settings)).map(|it| (&it.text, it.source));
+    let from_calendly = leg.details.phones.iter().filter(|it| settings.names_phone(it)).map(|it| (&it.text, it.source));
     let from_vai = booking.metadata.as_ref().and_then(|it| it.phone.as_ref()).map(|it| (it, PhoneSource::Metadata));
     let given = from_calendly.chain(from_vai).filter(|(text, _)| !text.expose().trim().is_empty());
     let mut parsed = given.map(|(text, source)| Ok((read(text)?, source)));
@@ -28,7 +28,7 @@ pub fn choose_phone(booking: &Booking, leg: &Leg, settings: &Settings) -> Result
 
 /// Returns the questions that the settings do not list as phone questions, and whose answer is a phone number.
 pub fn unnamed_phone_questions<'a>(leg: &'a Leg, settings: &Settings) -> impl Iterator<Item = &'a str> {
-    let unnamed = leg.details.phones.iter().filter(|it| !it.is_named(settings));
+    let unnamed = leg.details.phones.iter().filter(|it| !settings.names_phone(it));
     let phones = unnamed.filter(|it| read_mobile(it.text.expose(), settings.default_region.as_deref()).is_ok());
     phones.filter_map(|it| it.question.as_deref())
 }

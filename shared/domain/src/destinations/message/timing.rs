@@ -94,7 +94,7 @@ fn earliest_time(hour: Timestamp, leg: &Leg, settings: &Settings) -> Timestamp {
 
 /// Returns the time zone of the invitee's quiet hours.
 fn recipient_zone(leg: &Leg, settings: &Settings) -> TimeZone {
-    TimeZone::get(&leg.zone(settings)).unwrap_or(TimeZone::UTC)
+    TimeZone::get(&settings.zone_of(leg)).unwrap_or(TimeZone::UTC)
 }
 
 /// Returns the time for a message that is planned for `at`: another time if `at` is in the recipient's quiet hours. An
