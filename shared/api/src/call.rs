@@ -289,10 +289,10 @@ operations! {
     /// - `already_booked`: they have it, at `error.localTime`.
     /// - `no_slot`: look in another week with `available_times`.
     /// - `question_missing`, `answer_invalid`: ask, and book again with `customAnswers`.
-    /// - `invitee_invalid`: ask again for `error.field`.
+    /// - `invitee_invalid`: ask for `error.field`.
     /// - `event_type_unknown`, `topic_unknown`, `host_unknown`: use one of `error.near`.
     /// - `topic_ambiguous`: let the person choose one of `error.candidates`; use its `uri` as `eventType`.
-    /// - `location_invalid`: use one of `error.offered`.
+    /// - `location_invalid`: use `error.offered`.
     /// - `budget_exhausted`: give the person `error.link`.
     /// - `key_reused`: look at `error.booking`.
     /// - others with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.

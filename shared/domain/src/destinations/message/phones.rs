@@ -11,7 +11,7 @@ use crate::settings::Settings;
 /// SMS. Answers count only if the settings list their question.
 ///
 /// # Errors
-/// Why the first text is no such number; [`Reason::PhoneQuestionUnknown`] if only the answer to another question is one;
+/// Why the first text is no such number; [`Reason::PhoneQuestionUnknown`] if only another answer is one;
 /// else [`Reason::NoPhone`].
 pub fn choose_phone(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<(Phone, PhoneSource), Reason> {
     let read = |text: &Private<String>| read_mobile(text.expose(), settings.default_region.as_deref());
