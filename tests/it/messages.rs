@@ -524,6 +524,29 @@ fn receipts_only_move_forward_and_only_for_what_was_sent() {
 }
 
 #[test]
+fn a_booking_is_kept_for_its_last_command_whatever_comes_later() {
+    let kept = |world: &TestWorld| *world.state.borrow().kept_until.values().next().expect("a booking");
+    let follow_up = at("2027-09-21T09:00:00Z");
+    let world = booked_world(|settings| settings.follow_up_minutes = vec![300 * 24 * 60]);
+    assert_eq!(kept(&world), follow_up);
+    // Facts, receipts and events that know nothing of the follow-up do not shorten it.
+    world.process_feedback(&Feedback::Receipt(world.receipt("sms-confirmation", Delivery::Delivered)));
+    world.receive_webhook(&meeting().no_show("2026-11-25T09:30:00Z", true));
+    world.wait_until("2026-12-01T00:00:00Z");
+    assert_eq!(kept(&world), follow_up);
+
+    // A command that is planned later extends it, although the booking itself does not change.
+    let world = booked_world(|settings| settings.follow_up_minutes = vec![60]);
+    assert!(kept(&world) < follow_up);
+    world.change_settings(|settings| settings.follow_up_minutes = vec![60, 300 * 24 * 60]);
+    let revision = world.state.borrow().bookings.values().next().expect("a booking").1;
+    world.receive_webhook(&meeting().created());
+    assert_eq!(kept(&world), follow_up);
+    world.receive_webhook(&meeting().created());
+    assert_eq!(world.state.borrow().bookings.values().next().expect("a booking").1, revision + 1, "it is written once");
+}
+
+#[test]
 fn an_objection_always_counts_and_is_in_the_timeline() {
     for (change, name) in [
         (Box::new(|_: &mut Receipt| ()) as Box<dyn Fn(&mut Receipt)>, "the message"),

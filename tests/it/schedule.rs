@@ -550,6 +550,28 @@ fn not_booked_is_sent_ten_minutes_after_a_failed_request_unless_it_is_booked() {
     assert_eq!(world.count("SMS not_booked"), 0, "{:?}", world.effects());
 }
 
+#[test]
+fn not_booked_is_not_said_to_who_got_another_meeting_in_the_conversation() {
+    let another = || with(demo(), json!({"preferredTime": "2026-11-26T10:30:00+02:00"}));
+    let told = |world: &TestWorld| {
+        world.wait_until("2026-11-23T08:40:00Z");
+        world.count("SMS not_booked")
+    };
+    let world = failed_request();
+    assert_eq!(call_until_final(&world, "book", &another())["success"], true);
+    assert_eq!(told(&world), 0, "{:?}", world.effects());
+
+    // Another conversation, or a meeting that was canceled, is no reason to be silent.
+    let world = failed_request();
+    let elsewhere = with(another(), json!({"conversationId": "conv-2", "inviteeEmail": "ion@example.com"}));
+    assert_eq!(call_until_final(&world, "book", &elsewhere)["success"], true);
+    assert_eq!(told(&world), 1, "{:?}", world.effects());
+    let world = failed_request();
+    let booked = call_until_final(&world, "book", &another());
+    call(&world, "cancel", &json!({"booking": booked["booking"]["id"]}));
+    assert_eq!(told(&world), 1, "{:?}", world.effects());
+}
+
 /// Returns a world in which a request for the demo got no answer from Calendly, which did nothing.
 fn failed_request() -> TestWorld {
     let world = monday();

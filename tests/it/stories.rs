@@ -272,6 +272,57 @@ fn a_move_from_an_unknown_booking_reads_the_old_time_from_calendly() {
     ");
 }
 
+/// A is moved to B, and B to C, and Calendly does not know B any more. Whatever arrives first, nothing becomes a dead
+/// letter, the meeting at C stands, and nobody is reminded of A's hour.
+#[test]
+fn a_chain_of_moves_with_a_link_that_calendly_no_longer_knows_settles() {
+    for token in [None, Some(crate::payload::TOKEN)] {
+        let a = Meeting { token, ..first() };
+        let b = a.moved(2, "2026-11-21T10:00:00Z", "2026-11-26T12:00:00Z");
+        let c = b.moved(3, "2026-11-21T11:00:00Z", "2026-11-27T12:00:00Z");
+        let bodies = [a.created(), c.created(), a.moved_away(&b), b.created()];
+        // B's own webhook comes last, or never.
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for is_b_heard in [false, true] {
+                let name = format!("{order:?} {is_b_heard} {token:?}");
+                let world = TestWorld::new("2026-11-21T11:00:02Z");
+                if token.is_some() {
+                    world.store_metadata();
+                }
+                world.add_to_calendly(a.looked_up(Some(&b)));
+                world.add_to_calendly(c.looked_up(None));
+                for step in order {
+                    world.receive_webhook(&bodies[step]);
+                }
+                if is_b_heard {
+                    world.receive_webhook(&bodies[3]);
+                }
+                world.wait_until("2026-11-28T00:00:00Z");
+                let state = world.state.borrow();
+                assert_eq!(state.dead_letters, [], "{name}");
+                let active: Vec<_> = state
+                    .bookings
+                    .values()
+                    .filter_map(|(booking, _)| match booking.state() {
+                        Some(BookingState::Active(leg)) => Some(leg.details.start),
+                        _ => None,
+                    })
+                    .collect();
+                assert_eq!(active, [c.start], "{name}");
+                if state.bookings.len() > 1 {
+                    let names_other = |booking: &domain::Booking| !booking.elsewhere().is_empty();
+                    assert!(state.bookings.values().any(|(it, _)| names_other(it)), "{name}");
+                }
+                drop(state);
+                let reminded: Vec<_> =
+                    world.effects().into_iter().filter(|it| it.starts_with("SMS reminder")).collect();
+                assert!(reminded.iter().all(|it| it.contains("Fri 27 Nov")), "{name}: {reminded:?}");
+                assert_eq!(reminded.len(), 2, "{name}: {reminded:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_booking_that_is_canceled_before_it_arrives_is_never_confirmed() {
     let world = CANCELED_BEFORE_CREATED.play(|_| {});

@@ -24,12 +24,16 @@ struct Body {
 
 /// Cancels an invitee's event, if it has no other invitee and has not begun.
 pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &str, now: Timestamp) -> Outcome {
-    let answers =
-        tokio::try_join!(account.get::<Invitee>(&location.invitee), account.get::<ScheduledEvent>(&location.event));
-    let (invitee, event) = match answers {
-        Ok(found) => found,
-        // These calls only read, so no answer is as harmless as a refused connection.
-        Err(error) => return outcome_of_error(&error, |detail| unsent(Reason::Unreachable, None, detail)),
+    // These calls only read, so no answer is as harmless as a refused connection.
+    let not_read = |error: Error| outcome_of_error(&error, |detail| unsent(Reason::Unreachable, None, detail));
+    let invitee = match account.get::<Invitee>(&location.invitee).await {
+        Ok(invitee) => invitee,
+        Err(error) => return not_read(error),
+    };
+    // The event is read last, right before it is canceled: somebody may have joined meanwhile.
+    let event = match account.get::<ScheduledEvent>(&location.event).await {
+        Ok(event) => event,
+        Err(error) => return not_read(error),
     };
     // An invitee who left a group event is done; the event belongs to the others.
     if invitee.is_canceled() || event.is_canceled() {

@@ -69,6 +69,10 @@ pub struct Booking {
     /// The cancellations that VAI's agents requested, by leg.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     cancel_requests: BTreeMap<InviteeUri, CancellationRequest>,
+    /// The invitees of the chain of moves that belong to another booking: Calendly did not know a link of the chain
+    /// when this one began.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    elsewhere: BTreeMap<InviteeUri, BookingId>,
 }
 
 /// The most requests that a booking stores.
@@ -85,7 +89,20 @@ impl Booking {
             legs: BTreeMap::new(),
             requests: BTreeMap::new(),
             cancel_requests: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
         }
+    }
+
+    /// Records that an invitee of the chain of moves belongs to another booking.
+    pub fn record_elsewhere(&mut self, invitee: InviteeUri, booking: BookingId) {
+        if booking != self.id && !self.legs.contains_key(&invitee) {
+            self.elsewhere.insert(invitee, booking);
+        }
+    }
+
+    /// Returns the invitees of the chain of moves that belong to another booking, and that booking.
+    pub fn elsewhere(&self) -> &BTreeMap<InviteeUri, BookingId> {
+        &self.elsewhere
     }
 
     /// Returns who made it.
@@ -253,8 +270,13 @@ impl Booking {
     /// accepts its leg.
     pub fn is_linked_to(&self, fact: &Fact) -> bool {
         let is_awaited = |token: &Token| self.requests.contains_key(token) && self.leg_of(token).is_none();
+        // Calendly copies the token and the address to the next leg of a move.
+        let is_moved_from_here = |token: &Token| {
+            fact.leg.previous.is_some()
+                && self.leg_of(token).is_some_and(|leg| leg.details.email == fact.leg.details.email)
+        };
         self.legs.is_empty()
-            || fact.leg.token.as_ref().is_some_and(is_awaited)
+            || fact.leg.token.as_ref().is_some_and(|token| is_awaited(token) || is_moved_from_here(token))
             || fact.chain().any(|uri| {
                 self.legs.contains_key(uri)
                     || self
@@ -303,6 +325,7 @@ impl Booking {
             .values()
             .flat_map(|leg| [Some(&leg.invitee), leg.previous.as_ref(), leg.next.as_ref()])
             .flatten()
+            .filter(|uri| !self.elsewhere.contains_key(uri))
             .collect()
     }
 

@@ -30,6 +30,9 @@ pub struct Snapshot {
     pub commands: Vec<Command>,
     /// Its log of events; `None` if it was last written while the connection had no endpoint.
     pub events: Option<EventLog>,
+    /// The last instant for which the booking's row is kept, without the time of retention after it; `None` before its
+    /// first commit.
+    pub kept_until: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -40,7 +43,7 @@ impl Snapshot {
 
     /// Returns a booking without commands, at revision 0.
     pub fn new(booking: Booking) -> Self {
-        Self { booking, revision: 0, metadata: None, commands: Vec::new(), events: None }
+        Self { booking, revision: 0, metadata: None, commands: Vec::new(), events: None, kept_until: None }
     }
 
     /// Returns the snapshot after a decision was committed.
@@ -49,6 +52,7 @@ impl Snapshot {
             self.booking = decision.booking.clone();
             self.revision += 1;
             self.events.clone_from(&decision.log);
+            self.kept_until = self.kept_until.max(decision.kept_until);
         }
         for write in &decision.commands {
             match self.commands.iter_mut().find(|it| it.id == write.command.id) {
@@ -104,6 +108,11 @@ pub struct Decision {
     pub log: Option<EventLog>,
     /// Whether the log must be written, even if the booking is unchanged.
     pub log_changed: bool,
+    /// The last instant to which something of the booking refers: the end of a meeting, or the due time of a command,
+    /// stored or new. It is never earlier than what the booking was kept for before.
+    pub kept_until: Option<Timestamp>,
+    /// Whether the booking's row must be kept for longer than it is.
+    pub extends: bool,
     /// Whether more commands are to be withdrawn, or more events appended. The next decision on the booking does it.
     pub is_partial: bool,
     /// Whether the facts changed the booking.
@@ -118,7 +127,7 @@ impl Decision {
 
     /// Returns whether the booking's row is written.
     pub fn writes_booking(&self) -> bool {
-        self.booking_changed || self.log_changed
+        self.booking_changed || self.log_changed || self.extends
     }
 }
 
@@ -324,9 +333,32 @@ fn decide_change(
     withdrawals.truncate(room);
     commands.extend(withdrawals);
 
+    let kept_until = last_reference(&booking, snapshot, &commands);
+    // Expiry has whole seconds.
+    let second = |at: Option<Timestamp>| at.map(Timestamp::as_second);
+    let extends = snapshot.revision > 0 && second(kept_until) > second(snapshot.kept_until);
     let verdict = if booking_changed { Verdict::New } else { Verdict::Duplicate };
     let revision = snapshot.revision;
-    Decision { booking, booking_changed, revision, commands, events, log, log_changed, is_partial, verdict }
+    Decision {
+        booking,
+        booking_changed,
+        revision,
+        commands,
+        events,
+        log,
+        log_changed,
+        kept_until,
+        extends,
+        is_partial,
+        verdict,
+    }
+}
+
+/// Returns the last instant to which something of a booking refers, or for which it is already kept.
+fn last_reference(booking: &Booking, snapshot: &Snapshot, writes: &[CommandWrite]) -> Option<Timestamp> {
+    let stored = snapshot.commands.iter().filter_map(|it| it.not_before);
+    let new = writes.iter().filter_map(|it| it.command.not_before);
+    stored.chain(new).chain(booking.last_end()).chain(snapshot.kept_until).max()
 }
 
 /// Returns a booking's state and leg. People are informed when it changes.

@@ -108,7 +108,7 @@ fn planned_actions<'a>(booking: &'a Booking, settings: &Settings) -> Option<(Cow
             let actions = plan_not_booked(occasion, since, settings);
             (Cow::Owned(leg), actions)
         }
-        Some(BookingState::Moving(leg)) => (Cow::Borrowed(leg), plan_incomplete_move(leg)),
+        Some(BookingState::Moving(leg)) => (Cow::Borrowed(leg), plan_incomplete_move(booking, leg)),
         Some(BookingState::Active(leg)) => (Cow::Borrowed(leg), plan_meeting(booking, leg, settings)),
         Some(BookingState::Canceled(leg, end)) => (Cow::Borrowed(leg), plan_cancellation(booking, leg, end, settings)),
     })
@@ -163,7 +163,11 @@ fn plan_not_booked(occasion: Occasion<'_>, since: Timestamp, settings: &Settings
 const FETCH_MISSING_HALF_AFTER_MINUTES: u32 = 10;
 
 /// Plans for a move of which only the old half is known. No messages are sent before the new half is known.
-fn plan_incomplete_move(leg: &Leg) -> Vec<Planned> {
+fn plan_incomplete_move(booking: &Booking, leg: &Leg) -> Vec<Planned> {
+    // It goes on as another booking.
+    if leg.next.as_ref().is_some_and(|next| booking.elsewhere().contains_key(next)) {
+        return Vec::new();
+    }
     let moved_at = leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at);
     let at = time::minutes_after(moved_at, FETCH_MISSING_HALF_AFTER_MINUTES);
     vec![(CalendlyAction::FetchMissingHalf.into(), Some(at))]

@@ -69,6 +69,17 @@ pub fn timeline(
         let arrived = State::Withdrawn { reason: Reason::Arrived };
         command.action != Action::Calendly(CalendlyAction::FetchMissingHalf) || command.state != arrived
     };
+    lines.extend(booking.elsewhere().iter().filter_map(|(invitee, other)| {
+        let goes_on = booking.legs().into_iter().find(|leg| leg.next.as_ref() == Some(invitee));
+        let comes_from = booking.legs().into_iter().find(|leg| leg.previous.as_ref() == Some(invitee));
+        let (leg, happened) = match (goes_on, comes_from) {
+            (Some(leg), _) => (leg, format!("the meeting goes on as booking {other}")),
+            (None, Some(leg)) => (leg, format!("the meeting comes from booking {other}")),
+            (None, None) => return None,
+        };
+        let at = leg.canceled.as_ref().map_or(leg.details.as_of, |end| end.at);
+        Some(Line { at, what: "move".to_owned(), happened })
+    }));
     // An e-mail that replaces an SMS comes after it.
     let (fallbacks, others): (Vec<_>, Vec<_>) = commands.iter().filter(was_needed).partition(|it| it.is_fallback());
     for command in others.into_iter().chain(fallbacks) {

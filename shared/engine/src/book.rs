@@ -318,9 +318,9 @@ where
             Ok(caps) => caps,
             Err(spent) => return Ok(Err(SubmitOutcome::BudgetSpent(spent))),
         };
-        let RequestSnapshot { booking, events, spent, .. } = new.snapshot;
+        let RequestSnapshot { booking, events, kept_until, spent, .. } = new.snapshot;
         let snapshot = if booking.legs().is_empty() {
-            Snapshot { revision, events, ..Snapshot::new(booking) }
+            Snapshot { revision, events, kept_until, ..Snapshot::new(booking) }
         } else {
             store.load_booking(self.connection, id).await?
         };

@@ -27,23 +27,39 @@ impl<W: World> Invocation<'_, W> {
             snapshot = Some(store.load_booking(connection, booking).await?).filter(|it| it.booking.is_linked_to(fact));
         }
 
+        if let Some(snapshot) = &mut snapshot {
+            for (uri, booking) in aliases.invitees.iter().filter(|(uri, _)| chain.contains(uri)) {
+                snapshot.booking.record_elsewhere(uri.clone(), booking.clone());
+            }
+        }
+
         let mut facts = vec![fact.clone()];
         let mut root = fact.leg.invitee.clone();
         let mut previous = fact.leg.previous.clone();
         for _ in 0..LONGEST_CHAIN {
             let Some(uri) = previous.take() else { break };
             root = uri.clone();
-            if snapshot.as_ref().is_some_and(|it| it.booking.leg(&uri).is_some()) {
+            let is_known = |it: &Snapshot| it.booking.leg(&uri).is_some() || it.booking.elsewhere().contains_key(&uri);
+            if snapshot.as_ref().is_some_and(is_known) {
                 break;
             }
-            if snapshot.is_none()
-                && !chain.contains(&uri)
+            if !chain.contains(&uri)
                 && let Some(booking) =
-                    store.aliases(connection, std::slice::from_ref(&uri), None).await?.invitees.get(&uri)
+                    store.aliases(connection, std::slice::from_ref(&uri), None).await?.invitees.remove(&uri)
             {
-                snapshot = Some(store.load_booking(connection, booking).await?);
-                previous = Some(uri);
-                continue;
+                match &mut snapshot {
+                    None => {
+                        snapshot = Some(store.load_booking(connection, &booking).await?);
+                        previous = Some(uri);
+                        continue;
+                    }
+                    // The chain has two bookings: Calendly did not know a link of it.
+                    Some(snapshot) if snapshot.booking.id != booking => {
+                        snapshot.booking.record_elsewhere(uri, booking);
+                        break;
+                    }
+                    Some(_) => {}
+                }
             }
             let Some(earlier) = self.world.calendly().fetch_invitee(connection, &uri).await? else {
                 tracing::warn!("Calendly does not know an invitee that a meeting was moved from");

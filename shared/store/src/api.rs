@@ -119,6 +119,7 @@ impl ApiStore for Table {
             booking: Booking::new(booking.clone(), connection.clone()),
             revision: 0,
             events: None,
+            kept_until: None,
             spent: BTreeMap::new(),
             closed_until: None,
             event_types_changed_at: None,
@@ -129,6 +130,7 @@ impl ApiStore for Table {
                     request_snapshot.booking = attributes::read(&row)?;
                     request_snapshot.revision = attributes::revision(&row)?;
                     request_snapshot.events = row::read_log(&row)?;
+                    request_snapshot.kept_until = row::read_kept_until(&row);
                 }
                 kind::BUDGET => {
                     let bucket =

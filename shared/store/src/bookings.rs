@@ -96,6 +96,7 @@ impl Store for Table {
                     snapshot.booking = attributes::read(&row)?;
                     snapshot.revision = attributes::revision(&row)?;
                     snapshot.events = row::read_log(&row)?;
+                    snapshot.kept_until = row::read_kept_until(&row);
                 }
                 kind::METADATA => snapshot.metadata = Some(attributes::read(&row)?),
                 kind::COMMAND => snapshot.commands.push(row::read_command(&row)?),
@@ -173,6 +174,14 @@ impl Store for Table {
 
     async fn mark_event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), PortError> {
         self.put_latest(row::event_types(connection, at), at).await
+    }
+
+    async fn find_by_conversation(
+        &self,
+        connection: &ConnectionName,
+        conversation: &str,
+    ) -> Result<Vec<BookingId>, PortError> {
+        Self::find_by_conversation(self, connection, conversation).await
     }
 
     async fn load_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError> {

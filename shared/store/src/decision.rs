@@ -50,7 +50,7 @@ impl Table {
         if decision.writes_booking() {
             writes.push(self.put_item(row::decided_booking(decision, expires), &unchanged));
             let room = max.saturating_sub(writes.len());
-            let room = if decision.booking_changed { room } else { 0 };
+            let room = if decision.booking_changed || decision.extends { room } else { 0 };
             let aliases = aliases(booking, facts, expires).into_iter().take(room);
             writes.extend(aliases.map(|(row, condition)| self.put_item(row, &condition)));
         } else if !decision.commands.is_empty() {
@@ -71,6 +71,7 @@ fn aliases(booking: &Booking, facts: &[StoredFact], expires: Option<Timestamp>) 
     let (open, closed): (Vec<_>, Vec<_>) = booking.move_tokens().partition(|token| open.contains(token));
     let token_rows = |tokens: Vec<_>| tokens.into_iter().map(|token| row::token_alias(booking, token, expires));
     let invitees = legs.iter().flat_map(|leg| [Some(&leg.invitee), leg.next.as_ref(), leg.previous.as_ref()]).flatten();
+    let invitees = invitees.filter(|uri| !booking.elsewhere().contains_key(uri));
     let invitee_rows = invitees.map(|uri| row::invitee_alias(booking, uri, expires));
     let unique = token_rows(open).chain(invitee_rows).chain(token_rows(closed));
     let unique = unique.map(|row| (row, Condition::LeadsTo(booking.id.clone())));

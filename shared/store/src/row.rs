@@ -99,16 +99,23 @@ pub struct UnhandledEventEntry {
     pub id: FactId,
 }
 
-/// Returns when the rows of a decision expire: 90 days after the last of the meeting's end, the arrival of the facts
-/// and the times of the commands. The last two count when a fact about a past meeting comes late.
+/// Returns when the rows of a decision expire: 90 days after the last of what the booking is kept for (the ends of its
+/// meetings and the due times of all its commands), the arrival of the facts and the times of the decision's commands.
+/// The last two count when a fact about a past meeting comes late.
 pub(crate) fn expiry(decision: &Decision, facts: &[StoredFact]) -> Option<Timestamp> {
     let arrivals = facts.iter().map(|fact| fact.received_at);
     let command_times = decision.commands.iter().flat_map(|changed| {
         let command = &changed.command;
         command.not_before.into_iter().chain(command.history.last().map(|note| note.at))
     });
-    let last = arrivals.chain(command_times).chain(decision.booking.last_end()).max();
+    let last = arrivals.chain(command_times).chain(decision.kept_until).chain(decision.booking.last_end()).max();
     last.map(|last| time::add(last, RETENTION))
+}
+
+/// Reads until when a booking's row is kept, without the retention.
+pub(crate) fn read_kept_until(row: &Row) -> Option<Timestamp> {
+    let expires = row.get("expires_at")?.as_n().ok()?.parse().ok()?;
+    Some(time::add(Timestamp::from_second(expires).ok()?, -RETENTION))
 }
 
 /// Returns a booking's row. It is in [`key::BY_INVITEE`] while it is active or requested, in [`key::BY_CONVERSATION`]

@@ -123,7 +123,7 @@ impl Table {
         self.get(key, kind::UNHANDLED_EVENT).await?.as_ref().map(attributes::payload).transpose()
     }
 
-    async fn find_by_conversation(
+    pub(crate) async fn find_by_conversation(
         &self,
         connection: &ConnectionName,
         conversation: &str,

@@ -31,6 +31,7 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
                 booking: known,
                 revision,
                 events: state.event_logs.get(booking).cloned(),
+                kept_until: state.kept_until.get(booking).copied(),
                 spent: buckets.iter().filter_map(|it| Some((*it, spent(it)?))).collect(),
                 closed_until: state.closed_until.get(owner).copied(),
                 event_types_changed_at: state.event_types_changed_at,

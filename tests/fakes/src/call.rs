@@ -37,6 +37,7 @@ pub enum Call {
     ReserveBudget,
     CloseBudget,
     FindInvitee,
+    FindByConversation,
     EventTypesChangedAt,
     PutMetadata,
     PutHold,

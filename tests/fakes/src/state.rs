@@ -33,6 +33,8 @@ pub struct State {
     pub bookings: BTreeMap<BookingId, (Booking, u64)>,
     /// What decisions must know of the bookings' logs of events.
     pub event_logs: BTreeMap<BookingId, EventLog>,
+    /// Until when each booking is kept, without the retention.
+    pub kept_until: BTreeMap<BookingId, Timestamp>,
     /// The events in the bookings' logs, by number.
     pub events: BTreeMap<(BookingId, u64), Event>,
     /// What the deliveries queue was told, in order.
@@ -172,6 +174,7 @@ impl State {
                 Some(log) => drop(self.event_logs.insert(id.clone(), log.clone())),
                 None => drop(self.event_logs.remove(id)),
             }
+            self.kept_until.extend(decision.kept_until.map(|at| (id.clone(), at)));
             self.aliases.extend(decision.booking.aliases().into_iter().map(|it| (it.clone(), id.clone())));
             self.token_aliases.extend(decision.booking.move_tokens().map(|it| (it.clone(), id.clone())));
         }

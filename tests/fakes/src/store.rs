@@ -1,8 +1,8 @@
 //! The table.
 
 use domain::{
-    BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId, InviteeUri,
-    Objection, Settings, Snapshot, State, Token,
+    Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId,
+    InviteeUri, Objection, Settings, Snapshot, State, Token,
 };
 use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
@@ -34,6 +34,7 @@ impl<P: FaultPolicy> Store for Fake<P> {
             snapshot.metadata = state.metadata.get(id).cloned();
             snapshot.commands = state.commands_of(id);
             snapshot.events = state.event_logs.get(id).cloned();
+            snapshot.kept_until = state.kept_until.get(id).copied();
             snapshot
         });
         Ok(snapshot.await?)
@@ -78,6 +79,17 @@ impl<P: FaultPolicy> Store for Fake<P> {
 
     async fn mark_event_types_changed(&self, _: &ConnectionName, at: Timestamp) -> Result<(), PortError> {
         Ok(self.call(Call::MarkEventTypesChanged, |state| state.event_types_changed_at = Some(at)).await?)
+    }
+
+    async fn find_by_conversation(&self, _: &ConnectionName, conversation: &str) -> Result<Vec<BookingId>, PortError> {
+        let found = self.call(Call::FindByConversation, |state| {
+            let is_of_it = |booking: &Booking| {
+                booking.state().is_some()
+                    && booking.metadata.as_ref().is_some_and(|it| it.conversation_id == conversation)
+            };
+            state.bookings.values().filter(|(it, _)| is_of_it(it)).map(|(it, _)| it.id.clone()).collect()
+        });
+        Ok(found.await?)
     }
 
     async fn load_contact(&self, _: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError> {

@@ -2,7 +2,8 @@
 
 use domain::settings::Provider;
 use domain::{
-    Command, ConsentSource, ContactKey, MessageContent, MessageOrder, Objection, Outcome, Reason, error_chain,
+    BookingState, Command, ConsentSource, ContactKey, Message, MessageContent, MessageOrder, Objection, Outcome,
+    Reason, error_chain,
 };
 use jiff::Timestamp;
 
@@ -62,6 +63,9 @@ impl<W: World> Run<'_, W> {
             MessageOrder::Email(order) => ContactKey::for_email(connection, order.to.expose()),
         };
         let mut addressed = AddressedMessage { order, contact };
+        if command.action.message() == Some(Message::NotBooked) && self.has_other_meeting().await {
+            return Err(NotSent::Skip(Reason::BookedAfterAll));
+        }
         let store = self.world().store();
         let stop = |error| NotSent::Stop(self.leave_open(command, "its recipient could not be read", &error));
         let contact = store.load_contact(connection, &addressed.contact).await.map_err(stop)?;
@@ -84,6 +88,25 @@ impl<W: World> Run<'_, W> {
             content.booking_url = calendly.create_single_use_link(connection, event_type).await.ok();
         }
         Ok(addressed)
+    }
+
+    /// Returns whether the conversation of the booking has led to another meeting, which stands. If it cannot be read,
+    /// there is none: the person should know that nothing came of this request.
+    async fn has_other_meeting(&self) -> bool {
+        let (store, connection, own) = (self.world().store(), self.invocation.connection, &self.snapshot.booking);
+        let Some(metadata) = &own.metadata else { return false };
+        let Ok(others) = store.find_by_conversation(connection, &metadata.conversation_id).await else { return false };
+        for other in others.iter().filter(|it| **it != own.id) {
+            let Ok(loaded) = store.load_booking(connection, other).await else { continue };
+            let stands = loaded.booking.state().is_some_and(|state| match state {
+                BookingState::Active(leg) => leg.details.end > self.now() && !loaded.booking.is_to_be_canceled(leg),
+                _ => false,
+            });
+            if stands {
+                return true;
+            }
+        }
+        false
     }
 
     /// Sends a claimed message.

@@ -21,6 +21,8 @@ pub struct RequestSnapshot {
     pub revision: u64,
     /// Its log of events, as in [`domain::Snapshot`].
     pub events: Option<EventLog>,
+    /// Until when it is kept, as in [`domain::Snapshot`].
+    pub kept_until: Option<Timestamp>,
     /// The number of bookings in each bucket of the owner's budget.
     pub spent: BTreeMap<Bucket, u32>,
     /// When Calendly accepts bookings of this owner again, according to its own answer.

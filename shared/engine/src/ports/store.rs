@@ -99,6 +99,14 @@ pub trait Store {
     /// Records that event types changed at an instant. Catalogs that were read earlier are out of date.
     async fn mark_event_types_changed(&self, connection: &ConnectionName, at: Timestamp) -> Result<(), PortError>;
 
+    /// Lists the bookings that came of a conversation, each with a leg at least. The index may be a second behind. One
+    /// read.
+    async fn find_by_conversation(
+        &self,
+        connection: &ConnectionName,
+        conversation: &str,
+    ) -> Result<Vec<BookingId>, PortError>;
+
     /// Reads what is known of a phone number or an e-mail address. One read.
     async fn load_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<Contact, PortError>;
 
