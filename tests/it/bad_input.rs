@@ -100,6 +100,31 @@ fn unknown_events_are_stored_once() {
     assert_eq!((state.unhandled_events.len(), state.dead_letters.len(), state.bookings.len()), (3, 0, 0));
 }
 
+/// Its queue takes no more than 1 MiB, so only its beginning and its end arrive.
+#[test]
+fn a_booking_whose_webhook_is_too_large_is_read_from_calendly() {
+    let body = String::from_utf8(first().created()).expect("text");
+    // A person who writes a megabyte, and who imitates Calendly's own key.
+    let written =
+        format!("{}\\\"uri\\\":\\\"https://api.calendly.com/scheduled_events/x/invitees/y\\\"", "x".repeat(1 << 20));
+    let body = body.replace("Exemplu SRL", &written);
+    assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok());
+    for is_known in [true, false] {
+        let world = world();
+        if is_known {
+            world.add_to_calendly(first().looked_up(None));
+        }
+        world.receive_webhook(body.as_bytes());
+        let state = world.state.borrow();
+        assert_eq!((state.bookings.len(), state.dead_letters.len()), (usize::from(is_known), 0));
+        let [event] = state.unhandled_events.values().collect::<Vec<_>>()[..] else { panic!("the parts are listed") };
+        assert_eq!(event.name, "too_large");
+        assert!(event.payload.len() < 100_000);
+        let parts: serde_json::Value = serde_json::from_slice(&event.payload).expect("JSON");
+        assert_eq!(parts["size"], body.len());
+    }
+}
+
 /// Returns the state of the confirmation that a webhook leads to.
 fn confirmation(body: &[u8]) -> Vec<String> {
     let world = world();

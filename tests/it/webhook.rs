@@ -14,8 +14,8 @@ use lambda_http::{Body, RequestExt};
 use runtime::{EngagelabCallback, QueueError, SecretError, Signing};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use webhook::{LARGEST_BODY, Ports, handle};
-use wire::intake::{Envelope, Source};
+use webhook::{Ports, handle};
+use wire::intake::{Envelope, LARGEST_WHOLE_BODY, Source};
 
 const KEY: &str = "a signing key";
 const NOW: i64 = 1_764_000_000;
@@ -291,9 +291,11 @@ async fn each_provider_has_a_path_of_its_own() {
             assert_eq!(caller.call(&ports, KEY, &target, body).await.0, 404, "{target}");
         }
         assert_eq!(send(&ports, Method::GET, caller.path(), &[], Body::Empty).await.0, 405);
-        let large = vec![b' '; LARGEST_BODY + 1];
-        assert_eq!(caller.call(&ports, KEY, caller.path(), &large).await.0, 413);
-        assert_eq!(ports.queued().len(), 2);
+        let large = vec![b' '; LARGEST_WHOLE_BODY + 1];
+        // Calendly's are cut.
+        let is_calendly = matches!(caller, Caller::Calendly);
+        assert_eq!(caller.call(&ports, KEY, caller.path(), &large).await.0, if is_calendly { 200 } else { 413 });
+        assert_eq!(ports.queued().len(), if is_calendly { 3 } else { 2 });
 
         let rotated = FakePorts { rotated: Some("the newest key"), ..FakePorts::default() };
         assert_eq!(caller.call(&rotated, "the newest key", caller.path(), body).await.0, 200, "{caller:?}");
@@ -550,10 +552,23 @@ async fn other_paths_methods_and_sizes_are_refused() {
         (200, r#"{"status":"ok"}"#.to_owned())
     );
     assert_eq!(send_calendly(&ports, Method::POST, "/health", None, Body::Empty).await.0, 405);
-    let large = vec![b' '; LARGEST_BODY + 1];
-    assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, &large), &large).await, 413);
-    let largest = vec![b' '; LARGEST_BODY];
-    assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, &largest), &largest).await, 200);
+}
+
+#[tokio::test]
+async fn a_large_body_with_a_good_signature_is_accepted_and_cut_only_if_the_queue_cannot_take_it() {
+    for (size, is_cut) in
+        [(300 << 10, false), (LARGEST_WHOLE_BODY, false), (LARGEST_WHOLE_BODY + 1, true), (5 << 20, true)]
+    {
+        let ports = FakePorts::default();
+        let body = vec![b'x'; size];
+        assert_eq!(post(&ports, "/webhooks/calendly", &signature("no key of ours", NOW, &body), &body).await, 401);
+        assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, &body), &body).await, 200, "{size}");
+        assert_eq!(ports.last_count(), if is_cut { "Accepted cut" } else { "Accepted accepted" });
+        let queued = ports.queued();
+        let [envelope] = queued.as_slice() else { panic!("{queued:?}") };
+        assert_eq!(envelope.cut.as_ref().map(|it| it.size), is_cut.then_some(size));
+        assert!(envelope.to_json().len() < 1 << 20);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -162,7 +162,7 @@ impl TestWorld {
 
     /// Returns a webhook of Calendly's as the intake queue holds it.
     pub(crate) fn envelope(&self, body: &[u8]) -> String {
-        Envelope::new(Source::Calendly, ConnectionName::default(), self.now.get(), body.to_vec()).to_json()
+        Envelope::new(Source::Calendly, ConnectionName::default(), self.now.get(), body.to_vec()).fitted().to_json()
     }
 
     /// Has a webhook of Calendly's arrive and be processed.

@@ -3,11 +3,12 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use batch::{Failure, RecordQueue};
 use domain::{Feedback, Settings, Verdict};
-use engine::{CallLimiter, Clock, Invocation, ReceivedFact, Store, UnhandledEvent, World};
+use engine::{Calendly, CallLimiter, Clock, Invocation, ReceivedFact, Store, UnhandledEvent, World};
 use jiff::Timestamp;
 use runtime::telemetry;
-use wire::calendly::{Webhook, mask_values, parse_creator, parse_webhook};
-use wire::intake::{Envelope, Source};
+use serde_json::json;
+use wire::calendly::{Webhook, find_invitee, mask_values, name_cut_webhook, parse_creator, parse_webhook};
+use wire::intake::{Cut, Envelope, Source};
 use wire::receipts;
 
 /// Handles a batch. Returns the records that must be delivered again.
@@ -43,7 +44,9 @@ async fn process_message<W: World>(
         tracing::info!(connection = %connection, webhook.shape = mask_values(&envelope.body), "webhook received");
     }
     let invocation = Invocation { world, limiter, connection, deadline };
-    if envelope.source == Source::Calendly {
+    if let Some(cut) = &envelope.cut {
+        process_cut_webhook(invocation, &envelope, cut).await
+    } else if envelope.source == Source::Calendly {
         check_creator(&settings, &envelope.body)?;
         process_webhook(invocation, &envelope).await
     } else {
@@ -60,6 +63,29 @@ fn check_creator(settings: &Settings, body: &[u8]) -> Result<(), Failure> {
     }
     // Somebody may have connected just now: the settings at hand can be a minute old. So it comes again.
     Err(Failure::Unforeseen("the webhook's created_by is not a user who connected this connection".to_owned()))
+}
+
+/// Processes a webhook of which only the beginning and the end are known: its invitee is asked for at Calendly. The
+/// parts are listed among the unhandled events, for support.
+async fn process_cut_webhook<W: World>(
+    invocation: Invocation<'_, W>,
+    envelope: &Envelope,
+    cut: &Cut,
+) -> Result<(), Failure> {
+    let Invocation { world, connection, .. } = invocation;
+    let (name, id) = name_cut_webhook(&cut.sha256);
+    let payload = json!({"size": cut.size, "sha256": cut.sha256, "parts": String::from_utf8_lossy(&envelope.body)});
+    let payload = payload.to_string().into_bytes();
+    telemetry::count(world.clock().now(), "UnhandledEvent", &[("Event", &name)]);
+    let event = UnhandledEvent { id, name, received_at: envelope.received_at, payload: payload.clone() };
+    world.store().store_unhandled_event(connection, &event).await?;
+    let Some(invitee) = find_invitee(&envelope.body) else { return Ok(()) };
+    if let Some(fact) = world.calendly().fetch_invitee(connection, &invitee).await? {
+        let received = ReceivedFact { fact, at: envelope.received_at, payload };
+        let progress = invocation.process_fact(&received).await?;
+        tracing::warn!(booking.id = %progress.booking, size = cut.size, "webhook too large, its booking was read from Calendly");
+    }
+    Ok(())
 }
 
 async fn process_webhook<W: World>(invocation: Invocation<'_, W>, envelope: &Envelope) -> Result<(), Failure> {

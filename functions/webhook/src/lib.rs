@@ -13,7 +13,7 @@ use lambda_http::http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
 use runtime::{QueueError, SecretError, Signing};
 use serde_json::json;
-use wire::intake::{Envelope, Source};
+use wire::intake::{Envelope, LARGEST_WHOLE_BODY, Source};
 use wire::signature::SignatureError;
 
 use crate::provider::{InboundCall, Provider, VerifiedCall};
@@ -23,9 +23,6 @@ use crate::unsubscribe::{Page, UnsubscribeLink, language, page};
 /// The time for reading keys and queueing a call. After it the answer is 503, and Calendly sends the webhook again.
 /// EngageLab waits at most 3 seconds for an answer; we promise 2.
 pub const BUDGET: Duration = Duration::from_millis(1_500);
-
-/// In bytes. The providers' bodies are a few KiB.
-pub const LARGEST_BODY: usize = 256 * 1024;
 
 /// What the handler needs from outside.
 pub trait Ports: Sync {
@@ -76,10 +73,6 @@ async fn receive_call(
         return method_not_allowed("POST");
     }
     let body = body_bytes(request);
-    if body.len() > LARGEST_BODY {
-        ports.count("Refused", "too_large");
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 256 KiB.");
-    }
     let call = InboundCall {
         connection: &connection,
         headers: request.headers(),
@@ -94,6 +87,10 @@ async fn receive_call(
         Ok(reason) => {
             ports.count("Accepted", reason);
             answer(StatusCode::OK, Body::Empty)
+        }
+        Err(Rejection::TooLarge) => {
+            ports.count("Refused", "too_large");
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 720 KiB.")
         }
         Err(Rejection::UnknownConnection) => {
             ports.count("Refused", "unknown_connection");
@@ -173,9 +170,14 @@ async fn accept_call(
         Err(Rejection::BadSignature(_)) if provider.is_probe(call.body) => return Ok("probe"),
         verified => verified?,
     };
-    let bare = Envelope::new(provider.source(), connection.clone(), call.now, call.body.to_vec());
+    // Calendly would send it for a day, and then switch the subscription off. What is cut is asked for at Calendly.
+    let is_large = call.body.len() > LARGEST_WHOLE_BODY;
+    if is_large && provider.source() != Source::Calendly {
+        return Err(Rejection::TooLarge);
+    }
+    let bare = Envelope::new(provider.source(), connection.clone(), call.now, call.body.to_vec()).fitted();
     enqueue(ports, &Envelope { nonce, query, ..bare }).await?;
-    Ok("accepted")
+    Ok(if is_large { "cut" } else { "accepted" })
 }
 
 /// Checks that the link's connection exists, and queues the opt-out when the person has confirmed it.

@@ -7,6 +7,8 @@ use wire::signature::SignatureError;
 pub(crate) enum Rejection {
     /// No connection has this name.
     UnknownConnection,
+    /// The body is too large, and its sender has no other way to tell us.
+    TooLarge,
     /// The signature is missing or not valid.
     BadSignature(SignatureError),
     /// The call cannot be verified or queued now. The text is the reason in the metric.

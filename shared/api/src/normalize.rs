@@ -1,10 +1,18 @@
-//! Normalizes requests: language models send empty strings for what they leave out, numbers as text, and text as
-//! numbers. What such a value plainly means is taken; anything else stays as it is, and is then refused.
+//! Normalizes requests. Language models send empty strings for what they leave out, numbers as text, and numbers as
+//! answers. What such a value plainly means is taken; anything else stays as it is, and is then refused.
 
 use serde_json::{Map, Number, Value};
 
 /// The characters that separate the items of a list that was sent as one text.
 const SEPARATORS: [char; 3] = [',', ';', '\n'];
+
+/// Leaves out optional keys that are `null`.
+pub(crate) fn drop_nulls(schema: &Map<String, Value>, value: &mut Value) {
+    let Value::Object(object) = value else { return };
+    let required = strings(schema.get("required"));
+    let is_known = |key: &str| schema.get("properties").is_some_and(|it| it.get(key).is_some());
+    object.retain(|key, value| !value.is_null() || !is_known(key) || required.contains(&key.as_str()));
+}
 
 /// Brings a value into the form of its schema, where its meaning is plain.
 pub(crate) fn normalize(schema: &Map<String, Value>, value: &mut Value) {
@@ -16,13 +24,16 @@ pub(crate) fn normalize(schema: &Map<String, Value>, value: &mut Value) {
             // One answer, without its question.
             *value = Value::Array(vec![Value::from(text.as_str())]);
         }
+        if let Value::Array(answers) = value {
+            answers.iter_mut().for_each(to_text);
+        }
         if let Some(form) = forms.iter().filter_map(Value::as_object).find(|form| has_shape(form, value)) {
             normalize(form, value);
         }
         return;
     }
     match schema.get("type").and_then(Value::as_str) {
-        Some("string") => to_text(schema, value),
+        Some("string") => find_choice(schema, value),
         Some("integer") => to_integer(value),
         Some("boolean") => to_boolean(value),
         Some("array") => {
@@ -37,19 +48,29 @@ pub(crate) fn normalize(schema: &Map<String, Value>, value: &mut Value) {
     }
 }
 
-/// A number or a truth value becomes text; a choice is found whatever its case.
-fn to_text(schema: &Map<String, Value>, value: &mut Value) {
-    match value {
-        Value::Number(number) => *value = number.to_string().into(),
-        Value::Bool(truth) => *value = truth.to_string().into(),
-        Value::String(text) => {
-            let choices = strings(schema.get("enum"));
-            let meant = choices.into_iter().find(|choice| choice.eq_ignore_ascii_case(text.trim()));
-            if let Some(choice) = meant {
-                *value = choice.into();
-            }
-        }
-        Value::Null | Value::Array(_) | Value::Object(_) => {}
+/// An answer that is a number or a truth value becomes text; several choices are one on each line.
+fn to_text(answer: &mut Value) {
+    let scalar = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let text = match &*answer {
+        Value::Array(choices) => choices.iter().map(scalar).collect::<Option<Vec<_>>>().map(|it| it.join("\n")),
+        other => scalar(other),
+    };
+    if let Some(text) = text {
+        *answer = text.into();
+    }
+}
+
+/// A choice is found whatever its case.
+fn find_choice(schema: &Map<String, Value>, value: &mut Value) {
+    let Value::String(text) = value else { return };
+    let choices = strings(schema.get("enum"));
+    if let Some(choice) = choices.into_iter().find(|choice| choice.eq_ignore_ascii_case(text.trim())) {
+        *value = choice.into();
     }
 }
 
@@ -119,31 +140,13 @@ fn normalize_object(schema: &Map<String, Value>, value: &mut Value) {
         let schema = properties.and_then(|it| it.get(key)).and_then(Value::as_object);
         match (schema, further) {
             (Some(schema), _) => normalize(schema, value),
-            (None, Some(further)) => {
-                join_choices(value);
-                normalize(further, value);
-            }
+            // Answers by their questions, or what an agent found out.
+            (None, Some(_)) => to_text(value),
             (None, None) => {}
         }
     }
     if let Some(answer) = object.get_mut("answer") {
-        join_choices(answer);
-    }
-}
-
-/// Several choices of one answer become text, one on each line.
-fn join_choices(value: &mut Value) {
-    let Value::Array(list) = value else { return };
-    let choices: Option<Vec<String>> = list
-        .iter()
-        .map(|it| match it {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        })
-        .collect();
-    if let Some(choices) = choices {
-        *value = choices.join("\n").into();
+        to_text(answer);
     }
 }
 

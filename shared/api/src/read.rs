@@ -27,6 +27,9 @@ impl Fault {
 
 /// A request of the API.
 pub trait Request: DeserializeOwned + JsonSchema {
+    /// Whether language models write it: what they plainly mean is taken, as `normalize` describes.
+    const IS_FROM_MODELS: bool = false;
+
     /// Checks what the schema cannot express. [`read`] calls it.
     fn check(&self) -> Vec<Fault> {
         Vec::new()
@@ -67,10 +70,12 @@ pub fn read_value<T: Request>(value: Value) -> Result<T, Vec<Fault>> {
 pub(crate) fn read_with<T: Request>(mut value: Value, params: &[(String, String)]) -> Result<T, Vec<Fault>> {
     let schema = schema::inline_schema::<T>();
     let mut faults = Vec::new();
-    normalize::normalize(&schema, &mut value);
+    let normalize = if T::IS_FROM_MODELS { normalize::normalize } else { normalize::drop_nulls };
+    normalize(&schema, &mut value);
     if let Value::Object(object) = &mut value {
         for (name, text) in params {
             let mut value = Value::from(text.as_str());
+            // All parameters are text.
             if let Some(Value::Object(property)) = schema.get("properties").and_then(|it| it.get(name)) {
                 normalize::normalize(property, &mut value);
             }
@@ -81,7 +86,7 @@ pub(crate) fn read_with<T: Request>(mut value: Value, params: &[(String, String)
         }
     }
     // A parameter may be empty.
-    normalize::normalize(&schema, &mut value);
+    normalize(&schema, &mut value);
     check_value(&schema, &value, "", &mut faults);
     if faults.is_empty() {
         let request: T = serde_path_to_error::deserialize(value).map_err(|error| {

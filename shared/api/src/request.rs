@@ -438,24 +438,38 @@ impl From<&CustomAnswers> for GivenAnswers {
 }
 
 impl Request for Nothing {}
-impl Request for EventTypesRequest {}
-impl Request for ConfirmRequest {}
+impl Request for EventTypesRequest {
+    const IS_FROM_MODELS: bool = true;
+}
+impl Request for ConfirmRequest {
+    const IS_FROM_MODELS: bool = true;
+}
 impl Request for UpcomingRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
 }
-impl Request for BookingIdRequest {}
+impl Request for BookingIdRequest {
+    const IS_FROM_MODELS: bool = true;
+}
 impl Request for CancelRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
 }
-impl Request for HostRequest {}
+impl Request for HostRequest {
+    const IS_FROM_MODELS: bool = true;
+}
 impl Request for PreviewRequest {}
 
 // A time without an offset needs no zone: it is in the booking's own zone.
 impl Request for MoveRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
@@ -467,6 +481,8 @@ impl Request for MoveRequest {
 }
 
 impl Request for AvailableTimesRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
@@ -479,6 +495,8 @@ impl Request for AvailableTimesRequest {
 }
 
 impl Request for AlternativesRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
@@ -491,6 +509,8 @@ impl Request for AlternativesRequest {
 }
 
 impl Request for BookRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
@@ -503,6 +523,8 @@ impl Request for BookRequest {
 }
 
 impl Request for LinkRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
@@ -513,6 +535,8 @@ impl Request for LinkRequest {
 }
 
 impl Request for BusyTimesRequest {
+    const IS_FROM_MODELS: bool = true;
+
     fn check(&self) -> Vec<Fault> {
         check_span(self.from, self.until)
     }

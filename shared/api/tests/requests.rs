@@ -68,7 +68,7 @@ fn answers_have_three_forms() {
     for (answers, fault) in [
         (json!([{ "question": "Company?", "answer": {} }]), "customAnswers[0].answer: must be a string"),
         (json!([{ "question": "Company?" }]), "customAnswers[0].answer: is missing"),
-        (json!(["Acme", ["x"]]), "customAnswers[1]: must be a string"),
+        (json!(["Acme", ["x", {}]]), "customAnswers[1]: must be a string"),
         (json!({ "Company?": { "name": "Acme" } }), "customAnswers.*: must be a string"),
         (json!(7), "customAnswers: must be an array"),
     ] {
@@ -94,7 +94,6 @@ fn what_a_model_sends_is_taken_as_it_is_meant() {
     for thirty in [json!("30"), json!(" 30 "), json!("30.0"), json!(30.0)] {
         same(json!({ "maxShift": thirty }), json!({ "maxShift": 30 }));
     }
-    same(json!({ "userId": 7, "conversationId": 42 }), json!({ "userId": "7", "conversationId": "42" }));
     same(
         json!({ "qualification": { "seats": 40, "has_budget": true, "price": 9.5, "team": null } }),
         json!({ "qualification": { "seats": "40", "has_budget": "true", "price": "9.5" } }),
@@ -124,6 +123,7 @@ fn what_a_model_sends_is_taken_as_it_is_meant() {
     assert_eq!(faults(&with(json!({ "inviteeName": "" }))), ["inviteeName: must not be empty"]);
     assert_eq!(faults(&with(json!({ "maxShift": "half an hour" }))), ["maxShift: must be an integer"]);
     assert_eq!(faults(&with(json!({ "maxShift": 30.5 }))), ["maxShift: must be an integer"]);
+    assert_eq!(faults(&with(json!({ "inviteeName": 7 }))), ["inviteeName: must be a string"]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_serialized_request_is_read_back_equal() {
 #[test]
 fn all_faults_are_reported_at_once() {
     let wrong = json!({
-        "eventType": "e".repeat(513), "inviteeEmail": [7], "inviteeName": "n".repeat(201), "preferredTime": "tomorrow at nine o'clock",
+        "eventType": "e".repeat(513), "inviteeEmail": 7, "inviteeName": "n".repeat(201), "preferredTime": "tomorrow at nine o'clock",
         "maxShift": 20_161, "guests": ["dan@example.com", "x", {}], "location": { "type": "zoom" }, "notes": "n".repeat(10_001),
         "conversation_id": "conv-1", "language": ["ro"], "qualification": { "size": {} },
     });

@@ -30,6 +30,28 @@ pub enum Webhook {
     },
 }
 
+/// Finds the invitee in the text of a webhook that cannot be parsed, because it was cut. In JSON, a quote inside a
+/// value is escaped, so what people write cannot look like Calendly's own key.
+pub fn find_invitee(body: &[u8]) -> Option<InviteeUri> {
+    let text = String::from_utf8_lossy(body);
+    let starts = text.match_indices("\"uri\":");
+    starts.filter_map(|(at, key)| text[at + key.len()..].trim_start().strip_prefix('"')?.split('"').next()).find_map(
+        |uri| {
+            let rest = uri.strip_prefix("https://api.calendly.com/scheduled_events/")?;
+            let (event, invitee) = rest.split_once("/invitees/")?;
+            let is_id =
+                |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            (is_id(event) && is_id(invitee)).then(|| InviteeUri::new(uri))
+        },
+    )
+}
+
+/// Returns the name and the id under which a webhook that was cut is listed.
+pub fn name_cut_webhook(sha256: &str) -> (String, FactId) {
+    const NAME: &str = "too_large";
+    (NAME.to_owned(), FactId::from_parts(NAME, "", sha256))
+}
+
 /// Parses a webhook's body.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use domain::ConnectionName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// The sender of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -60,8 +61,30 @@ pub enum Intake {
         /// The raw query, if the signature covers it. Twilio returns our ids in it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         query: Option<String>,
+        /// What the whole body was, if it was too large for the queue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cut: Option<Cut>,
     },
 }
+
+/// The body that was too large for the queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cut {
+    /// Its size, in bytes.
+    pub size: usize,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The largest body that is queued whole, in bytes. A message of the queue has 1 MiB: this in base 64, the other
+/// fields, and room for the reason with which it may be buried.
+pub const LARGEST_WHOLE_BODY: usize = 720 * 1024;
+
+/// How much of the beginning and of the end of a larger body is queued, in bytes.
+const KEPT_PART: usize = 32 * 1024;
+
+/// Stands between the two parts of a larger body.
+const CUT_MARK: &[u8] = b"\n[...]\n";
 
 /// A call on its way to the processor.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,12 +101,26 @@ pub struct Envelope {
     pub nonce: Option<String>,
     /// The raw query, if the signature covers it. Twilio returns our ids in it.
     pub query: Option<String>,
+    /// What the whole body was, if `body` is only its beginning and its end.
+    pub cut: Option<Cut>,
 }
 
 impl Envelope {
     /// Makes an envelope without nonce and query.
     pub fn new(source: Source, connection: ConnectionName, received_at: Timestamp, body: Vec<u8>) -> Self {
-        Self { source, connection, received_at, body, nonce: None, query: None }
+        Self { source, connection, received_at, body, nonce: None, query: None, cut: None }
+    }
+
+    /// Returns the envelope as it fits on the queue: of a larger body the beginning and the end, its size and its hash.
+    pub fn fitted(self) -> Self {
+        let size = self.body.len();
+        if size <= LARGEST_WHOLE_BODY {
+            return self;
+        }
+        let cut = Some(Cut { size, sha256: hex::encode(Sha256::digest(&self.body)) });
+        let (head, tail) = (&self.body[..KEPT_PART], &self.body[size - KEPT_PART..]);
+        let body = [head, CUT_MARK, tail].concat();
+        Self { body, cut, ..self }
     }
 
     /// Serializes it.
@@ -95,6 +132,7 @@ impl Envelope {
             body: BASE64_STANDARD.encode(&self.body),
             nonce: self.nonce.clone(),
             query: self.query.clone(),
+            cut: self.cut.clone(),
         };
         serde_json::to_string(&intake).unwrap_or_else(|never| unreachable!("an Intake is always JSON: {never}"))
     }
@@ -105,7 +143,7 @@ impl Envelope {
     /// What is wrong with it, without its content.
     pub fn parse(message: &str) -> Result<Self, String> {
         let parsed = serde_json::from_str(message);
-        let Intake::V1 { source, connection, received_at, body, nonce, query } = match parsed {
+        let Intake::V1 { source, connection, received_at, body, nonce, query, cut } = match parsed {
             Ok(intake) => intake,
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
@@ -114,7 +152,7 @@ impl Envelope {
             }
         };
         let body = BASE64_STANDARD.decode(body).map_err(|_| "the body is not base 64".to_owned())?;
-        Ok(Self { source, connection, received_at, body, nonce, query })
+        Ok(Self { source, connection, received_at, body, nonce, query, cut })
     }
 }
 
@@ -157,6 +195,20 @@ mod tests {
         assert_eq!(Envelope::parse(&json), Ok(envelope));
         assert!(Envelope::parse("{}").is_err());
         assert!(Envelope::parse(&json.replace("AP97", "*")).is_err());
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_is_cut_and_every_body_fits_on_the_queue() {
+        for size in [0, 300 * 1024, LARGEST_WHOLE_BODY, LARGEST_WHOLE_BODY + 1, 6 << 20] {
+            let body = vec![b'x'; size];
+            let whole = Envelope::new(Source::Calendly, ConnectionName::default(), at("2026-11-20T15:00:00Z"), body);
+            let fitted = whole.clone().fitted();
+            let json = fitted.to_json();
+            assert!(json.len() <= (1 << 20) - 4_096, "{size}: {}", json.len());
+            assert_eq!(Envelope::parse(&json), Ok(fitted.clone()));
+            assert_eq!(fitted.cut.as_ref().map(|it| it.size), (size > LARGEST_WHOLE_BODY).then_some(size));
+            assert_eq!(fitted == whole, fitted.cut.is_none());
+        }
     }
 
     #[test]
