@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::form::tracking;
 use crate::requests::owner;
-use crate::resolve::instant;
+use crate::resolve::{context_for_booking, instant};
 use crate::schedule::{Ports, Schedule};
 use crate::slots::shift;
 use crate::view;
@@ -26,7 +26,7 @@ impl<P: Ports> Schedule<P> {
     /// Moves a booking: books the new slot and then cancels the old event, or returns the invitee's own link.
     pub(crate) async fn move_booking(&self, context: &Context, request: &MoveRequest) -> Result<MoveView, Refusal> {
         let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
-        let context = &self.context_for_booking(context, request.timezone.as_deref(), &booking).await?;
+        let context = &context_for_booking(context, request.timezone.as_deref(), &booking)?;
         let locale = &context.locale;
         let leg = booking.current_leg().ok_or_else(|| not_changeable_yet(context, &booking))?.clone();
         let requested = match request.preferred_time.filter(|_| request.by != Some(MoveBy::Link)) {
@@ -115,7 +115,7 @@ impl<P: Ports> Schedule<P> {
     /// Cancels a booking. Canceling it again changes nothing.
     pub(crate) async fn cancel(&self, context: &Context, request: &CancelRequest) -> Result<CancelView, Refusal> {
         let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
-        let context = &self.context_for_booking(context, None, &booking).await?;
+        let context = &context_for_booking(context, None, &booking)?;
         let locale = &context.locale;
         if let Some(BookingState::Canceled(leg, _)) = booking.state() {
             return Ok(CancelView {

@@ -103,8 +103,8 @@ pub(crate) fn is_of_conversation(booking: &Booking, conversation: &str) -> bool 
 /// Refuses because the person has the meeting already.
 pub(crate) fn already_booked(context: &Context, booking: &Booking) -> Refusal {
     let Some(leg) = booking.current_leg() else { return context.locale.refuse(Why::BookingUnknown) };
-    let (event, start) = (leg.details.event_name.clone(), leg.details.start);
-    let message = context.locale.already_booked(&event, start);
+    let start = leg.details.start;
+    let message = context.locale.already_booked(&leg.details.event_name, start);
     let (id, local_time) = (booking.id.to_string(), context.locale.when(start));
-    Refusal::new(Why::AlreadyBooked { booking: id, event_type: event, start_time: start, local_time }, message)
+    Refusal::new(Why::AlreadyBooked { booking: id, start_time: start, local_time }, message)
 }

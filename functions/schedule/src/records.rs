@@ -13,7 +13,7 @@ use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Sto
 use front::{Context, Locale, invalid};
 use jiff::{SignedDuration, Unit};
 
-use crate::resolve::{ZoneHints, read_invitee, resolve_zone};
+use crate::resolve::{ZoneHints, context_for_booking, read_invitee, resolve_zone};
 use crate::schedule::{Ports, Schedule};
 use crate::view;
 
@@ -54,7 +54,7 @@ impl<P: Ports> Schedule<P> {
     /// Returns a booking.
     pub(crate) async fn booking(&self, context: &Context, request: &BookingIdRequest) -> Result<BookingView, Refusal> {
         let BookingRecord { booking, .. } = self.find_record(context, &request.booking, &context.locale).await?;
-        let context = &self.context_for_booking(context, None, &booking).await?;
+        let context = &context_for_booking(context, None, &booking)?;
         let leg = booking.current_leg().ok_or_else(|| context.locale.refuse(Why::BookingUnknown))?;
         Ok(view::booking(&booking, leg, &context.locale))
     }

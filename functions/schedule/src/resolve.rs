@@ -104,6 +104,23 @@ pub(crate) struct ZoneHints<'a> {
     pub(crate) hosts: &'a [Host],
 }
 
+/// Returns the context for a booking's invitee. The time zone is the request's, else the booking's. The language is the
+/// request's, else the event type's, else the one in VAI's metadata.
+pub(crate) fn context_for_booking(
+    context: &Context,
+    named_zone: Option<&str>,
+    booking: &Booking,
+) -> Result<Context, Refusal> {
+    let leg = booking.current_leg();
+    let zone = match leg.and_then(|leg| leg.details.zone.clone()) {
+        Some(own) if named_zone.is_none() => own,
+        _ => resolve_zone(context, ZoneHints { named: named_zone, ..ZoneHints::default() })?.0,
+    };
+    let from_vai = booking.metadata.as_ref().and_then(|it| it.language.as_deref());
+    let language = leg.and_then(|leg| context.settings.language_of(leg));
+    Ok(context.in_zone_and_language(&zone, language.or(from_vai.and_then(Language::parse))))
+}
+
 /// Returns the time zone of an invitee, and how it became known: the one in the request, else that of their latest
 /// booking, else that of their phone number's country, else the host's, else the settings' fallback.
 pub(crate) fn resolve_zone(context: &Context, hints: ZoneHints<'_>) -> Result<(String, ZoneSource), Refusal> {
@@ -184,24 +201,6 @@ impl<P: Ports> Schedule<P> {
     ) -> Result<KnownInvitee, Refusal> {
         let known = self.store().find_invitee(&context.connection, email, self.now()).await;
         known.map_err(|error| context.locale.unavailable(&error))
-    }
-
-    /// Returns the context for a booking's invitee. The time zone is the request's, else the booking's. The language is
-    /// the request's, else the event type's, else the one in VAI's metadata.
-    pub(crate) async fn context_for_booking(
-        &self,
-        context: &Context,
-        named_zone: Option<&str>,
-        booking: &Booking,
-    ) -> Result<Context, Refusal> {
-        let leg = booking.current_leg();
-        let zone = match leg.and_then(|leg| leg.details.zone.clone()) {
-            Some(own) if named_zone.is_none() => own,
-            _ => resolve_zone(context, ZoneHints { named: named_zone, ..ZoneHints::default() })?.0,
-        };
-        let from_vai = booking.metadata.as_ref().and_then(|it| it.language.as_deref());
-        let language = leg.and_then(|leg| context.settings.language_of(leg));
-        Ok(context.in_zone_and_language(&zone, language.or(from_vai.and_then(Language::parse))))
     }
 
     /// Returns a host's URI and time zone; `me` is the token's owner.

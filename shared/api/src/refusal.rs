@@ -106,8 +106,6 @@ refusals! {
     AlreadyBooked = "already_booked" 409 Agent {
         /// The id of the meeting's booking.
         booking: String,
-        /// The event type's name.
-        event_type: String,
         /// Its start.
         start_time: Timestamp,
         /// The start as a text for the person, in their language and zone.
@@ -440,7 +438,6 @@ mod tests {
             SlotTaken { alternatives: monday() },
             AlreadyBooked {
                 booking: "bk-1".to_owned(),
-                event_type: "Sales Demo".to_owned(),
                 start_time: at("2027-01-11T07:00:00Z"),
                 local_time: "luni la 09:00".to_owned(),
             },
