@@ -125,6 +125,28 @@ fn a_booking_whose_webhook_is_too_large_is_read_from_calendly() {
     }
 }
 
+/// Each text has a longest form, so that a booking with many moves fits into its row.
+#[test]
+fn very_long_texts_of_a_webhook_are_cut() {
+    let mut body: serde_json::Value = serde_json::from_slice(&first().created()).expect("JSON");
+    let (long, longer) = ("ă".repeat(250), "ă".repeat(30_000));
+    let payload = &mut body["payload"];
+    for key in ["name", "first_name", "last_name", "cancel_url", "payment"] {
+        payload[key] = json!(longer);
+    }
+    payload["questions_and_answers"] = json!(vec![json!({"question": long, "answer": "x", "position": 0}); 100]);
+    let event = &mut payload["scheduled_event"];
+    event["name"] = json!(longer);
+    event["location"] = json!({"type": "physical", "location": longer, "join_url": longer});
+    let host = json!({"user_email": "maria@example.com", "user_name": long});
+    event["event_memberships"] = json!(vec![host; 100]);
+    let world = world();
+    world.receive_webhook(body.to_string().as_bytes());
+    assert!(world.state.borrow().dead_letters.is_empty());
+    let stored = serde_json::to_string(&world.booking()).expect("JSON");
+    assert!(stored.len() < 60_000, "{}", stored.len());
+}
+
 /// Returns the state of the confirmation that a webhook leads to.
 fn confirmation(body: &[u8]) -> Vec<String> {
     let world = world();

@@ -591,7 +591,7 @@ async fn a_call_that_cannot_be_queued_is_503_within_the_time_limit() {
     assert_eq!(ports.last_count(), "Unavailable signing_keys");
 }
 
-/// The processors that work at the same time, as `ProcessorConcurrency` of the template.
+/// The processors that work at the same time: `ProcessorConcurrency` of a stack with that many customers.
 const PROCESSORS: usize = 10;
 
 /// How long one webhook takes, in milliseconds.

@@ -21,6 +21,7 @@ PAUSE = 3  # seconds between two looks at the timeline
 SENT = "accepted by the provider", "passed on by the provider", "has arrived"
 FAILED = "failed", "has not arrived", "outcome unknown"
 NOT_SENT = ("not sent",)
+FROM_PEOPLE = "the person replied", "the provider reports an objection"  # says nothing of the sending
 BOOKED = "invitee.created", "Calendly tells of a booking"
 CANCELED = "invitee.canceled", "Calendly tells that the meeting"
 
@@ -128,7 +129,7 @@ def settle(step, kind, lines):
     """Returns a line for each message of a kind when none is open any more, else what is open. Fails if one failed."""
     last = {}
     for it in lines:
-        if it["what"].startswith(kind):
+        if it["what"].startswith(kind) and not it["happened"].startswith(FROM_PEOPLE):
             last[it["what"]] = it["happened"]
     told = [f"{what}: {happened}" for what, happened in last.items()]
     if broken := [it for it, happened in zip(told, last.values()) if happened.startswith(FAILED)]:

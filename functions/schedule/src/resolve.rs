@@ -112,8 +112,8 @@ pub(crate) fn context_for_booking(
     booking: &Booking,
 ) -> Result<Context, Refusal> {
     let leg = booking.current_leg();
-    let zone = match leg.and_then(|leg| leg.details.zone.clone()) {
-        Some(own) if named_zone.is_none() => own,
+    let zone = match leg {
+        Some(leg) if named_zone.is_none() => context.settings.zone_of(leg),
         _ => resolve_zone(context, ZoneHints { named: named_zone, ..ZoneHints::default() })?.0,
     };
     let from_vai = booking.metadata.as_ref().and_then(|it| it.language.as_deref());

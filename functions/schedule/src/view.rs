@@ -2,7 +2,7 @@
 
 use api::answer::{BookingView, DayView, InviteeView, SlotView, Status};
 use domain::scheduling::Slot;
-use domain::{Booking, BookingState, Leg, Private, uri_uuid};
+use domain::{Booking, BookingState, Leg, Private, ZoneSource, uri_uuid};
 use front::Locale;
 use jiff::civil::Date;
 
@@ -25,6 +25,14 @@ pub(crate) fn days<'a>(slots: impl IntoIterator<Item = &'a Slot>, locale: &Local
     days
 }
 
+/// Returns how the time zone of an answer became known: the call names another one than the booking has, or it became
+/// known when the booking was made.
+fn zone_source(booking: &Booking, leg: &Leg, locale: &Locale) -> Option<ZoneSource> {
+    let stored = booking.metadata.as_ref()?.zone_source?;
+    let is_own = leg.details.zone.as_ref().is_none_or(|zone| *zone == locale.zone);
+    Some(if is_own { stored } else { ZoneSource::Request })
+}
+
 /// Returns the view of a booking at one of its legs.
 pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingView {
     let details = &leg.details;
@@ -44,7 +52,7 @@ pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingV
         start_time: details.start,
         end_time: details.end,
         timezone: locale.zone.clone(),
-        timezone_source: booking.metadata.as_ref().and_then(|it| it.zone_source).map(Into::into),
+        timezone_source: zone_source(booking, leg, locale).map(Into::into),
         local_time: locale.when(details.start),
         location,
         invitee: InviteeView { email: details.email.clone(), name: details.name.clone() },

@@ -181,26 +181,24 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
         (Page::Damaged, English) => [
             "This link is not complete",
             "A part of it is missing or has changed, so nothing is recorded yet. Please open the link in the message \
-             again, or reply to the message that you want no more of them.",
+             again, or copy the whole of it.",
             "",
         ],
         (Page::Damaged, Romanian) => [
             "Linkul nu este complet",
             "O parte din el lipsește sau s-a schimbat, așa că încă nu am înregistrat nimic. Deschide din nou linkul din \
-             mesaj sau răspunde la mesaj că nu mai vrei să primești altele.",
+             mesaj sau copiază-l în întregime.",
             "",
         ],
         (Page::Damaged, Danish) => [
-            "Linket er ikke helt",
-            "En del af det mangler eller er ændret, så intet er gemt endnu. Åbn linket i beskeden igen, eller svar på \
-             beskeden, at du ikke vil have flere.",
+            "Linket er ufuldstændigt",
+            "En del af det mangler eller er ændret, så intet er gemt endnu. Åbn linket i beskeden igen, eller kopiér hele \
+             linket.",
             "",
         ],
-        (Page::Damaged, TraditionalChinese) => [
-            "連結不完整",
-            "連結有缺漏或已被更改，因此尚未記錄任何內容。請重新開啟訊息中的連結，或直接回覆該訊息，說明您不想再收到。",
-            "",
-        ],
+        (Page::Damaged, TraditionalChinese) => {
+            ["連結不完整", "連結有缺漏或已被更改，因此尚未記錄任何內容。請重新開啟訊息中的連結，或複製完整的連結。", ""]
+        }
         (Page::Failed, English) => [
             "That did not work",
             "The fault is ours, and your wish is not recorded yet. Please try once more in a minute.",

@@ -59,24 +59,28 @@ fn find_numbers(text: &str, region: Option<&str>) -> Result<Vec<PhoneNumber>, Re
     let text = clean(text);
     let region: Option<Region> = region.and_then(|it| it.parse().ok());
     let parts = split_parts(&text);
+    let has_country = parts.iter().any(|it| international_digits(it).is_some());
+    // Only the matcher knows extensions and two numbers in a row. It takes the end of a number with a mistake for a
+    // national number, so it knows no region when there is a country code.
+    let national = region.filter(|_| !has_country);
     let matches = || {
-        let matcher = text.phone_number_matcher_builder().leniency(Leniency::Valid).preferred_region(region).build();
+        let matcher = text.phone_number_matcher_builder().leniency(Leniency::Valid).preferred_region(national).build();
         matcher.map(|it| it.number)
     };
-    // Only the matcher knows extensions and two numbers in a row. It may also take the end of a number with a mistake
-    // for a national number, so it comes last.
     let may_have_extension = text.contains(|c: char| c.is_alphabetic() || matches!(c, '#' | ';' | ','));
-    if may_have_extension && let Some(number) = matches().find(|it| it.extension.is_some()) {
-        return Ok(vec![number]);
+    if may_have_extension {
+        let numbers: Vec<_> = matches().collect();
+        if numbers.iter().any(|it| it.extension.is_some()) {
+            return Ok(numbers);
+        }
     }
     let mut numbers: Vec<_> = parts.iter().filter_map(|it| parse_part(it, region)).collect();
     if numbers.is_empty() {
         numbers.extend(matches());
     }
-    let has_country = || parts.iter().any(|it| international_digits(it).is_some());
     match numbers.is_empty() {
         false => Ok(numbers),
-        true if parts.is_empty() || region.is_some() || has_country() => Err(Reason::PhoneInvalid),
+        true if parts.is_empty() || region.is_some() || has_country => Err(Reason::PhoneInvalid),
         true => Err(Reason::PhoneWithoutCountry),
     }
 }
@@ -255,6 +259,12 @@ mod tests {
             ("+1 404 555 1234 ext. 5", None, Err(Landline)),
             ("+40 712 345 67", None, Err(PhoneInvalid)),
             ("+40 712 345 678 9", Some("RO"), Err(PhoneInvalid)),
+            // The end of a mistyped number is not somebody else's number.
+            ("+40 71234567", Some("DK"), Err(PhoneInvalid)),
+            ("+40 7123456789", Some("US"), Err(PhoneInvalid)),
+            ("0040 71234567", Some("DK"), Err(PhoneInvalid)),
+            ("Mobil: +40 71234567", Some("DK"), Err(PhoneInvalid)),
+            ("021 312 3456 ext. 5, mobil 0712 345 678", Some("RO"), ana),
             ("+1 555", None, Err(PhoneInvalid)),
             ("0712 345 678", Some("DK"), Err(PhoneInvalid)),
             ("0712 345 678", None, Err(PhoneWithoutCountry)),

@@ -275,23 +275,53 @@ const COURTESY: &[&str] = &[
     "通知",
 ];
 
-/// Words with which a reply is about the meeting, or a time.
+/// Words with which a reply is about the meeting.
 const ABOUT_MEETING: &[&str] = &[
     "meeting",
+    "meetings",
     "appointment",
+    "appointments",
     "booking",
+    "bookings",
     "reservation",
     "demo",
-    "call",
     "slot",
-    "time",
+    "întâlnire",
+    "întâlnirea",
+    "programare",
+    "programarea",
+    "rezervare",
+    "rezervarea",
+    "møde",
+    "mødet",
+    "aftale",
+    "aftalen",
+    "bookingen",
+    "tid",
+    "tiden",
+    "samtale",
+    "samtalen",
+    "會",
+    "会",
+    "約",
+    "约",
+    "預",
+    "预",
+];
+
+/// Words with which a sentence that begins with a stop word is about a time or a place ("stop by at five").
+const ABOUT_TIME: &[&str] = &[
     "by",
     "at",
+    "in",
+    "on",
+    "over",
     "until",
     "before",
     "after",
-    "over",
-    "in",
+    "call",
+    "calling",
+    "time",
     "today",
     "tomorrow",
     "monday",
@@ -305,28 +335,13 @@ const ABOUT_MEETING: &[&str] = &[
     "hour",
     "minutes",
     "office",
-    "întâlnire",
-    "întâlnirea",
-    "programare",
-    "programarea",
-    "rezervarea",
     "azi",
     "mâine",
     "ora",
     "la",
-    "møde",
-    "mødet",
-    "aftale",
-    "aftalen",
     "morgen",
     "klokken",
     "kl",
-    "會",
-    "会",
-    "約",
-    "约",
-    "預",
-    "预",
     "時",
     "时",
     "點",
@@ -342,20 +357,22 @@ const SHORTEST_CLEAR_WORD: usize = 4;
 /// Returns what a reply means.
 ///
 /// A reply is an objection, or its end, when it has no other words than the settings' stop or start words, the phrases
-/// above, and words of courtesy. A short reply that begins with an objection and says nothing of the meeting or a time
-/// is one too: in doubt, the person is left alone. "Cancel my booking" is no objection.
+/// above, and words of courtesy. In doubt, the person is left alone: a phrase of several words is an objection wherever
+/// it stands, unless the reply is about the meeting, and so is a short reply that begins with a stop word and says
+/// nothing of the meeting or a time. "Cancel my booking" is no objection.
 pub fn understand_reply(reply: &str, settings: &Settings) -> ReplyMeaning {
     let reply = words(reply);
     let stops = phrases(settings.stop_words.iter().map(String::as_str).chain(STOP_PHRASES.iter().copied()));
     let starts = phrases(settings.start_words.iter().map(String::as_str));
     let courtesy = phrases(COURTESY.iter().copied());
-    let (mut is_stop, mut is_clear_stop, mut is_start) = (false, false, false);
+    let (mut is_stop, mut is_phrase, mut is_first_word, mut is_start) = (false, false, false, false);
     let mut others = Vec::new();
     let mut rest = reply.as_slice();
     while let Some((word, after)) = rest.split_first() {
         if let Some(length) = longest_prefix(&stops, rest) {
             is_stop = true;
-            is_clear_stop |= others.is_empty() && (length > 1 || is_clear(word));
+            is_phrase |= length > 1;
+            is_first_word |= others.is_empty() && is_clear(word);
             rest = &rest[length..];
         } else if let Some(length) = longest_prefix(&starts, rest) {
             is_start = true;
@@ -367,14 +384,18 @@ pub fn understand_reply(reply: &str, settings: &Settings) -> ReplyMeaning {
             rest = after;
         }
     }
-    let meeting: Vec<_> = phrases(ABOUT_MEETING.iter().copied()).into_iter().flatten().collect();
-    let is_about_meeting =
-        |word: &&str| word.starts_with(|c: char| c.is_numeric()) || meeting.iter().any(|it| it == word);
-    let is_short = others.len() <= MOST_OTHER_WORDS && !others.iter().any(is_about_meeting);
+    let says = |list: &[&str]| {
+        let words: Vec<_> = phrases(list.iter().copied()).into_iter().flatten().collect();
+        others.iter().any(|other| words.iter().any(|it| it == other))
+    };
+    let is_about_meeting = says(ABOUT_MEETING);
+    let is_about_time = says(ABOUT_TIME) || others.iter().any(|it| it.starts_with(|c: char| c.is_numeric()));
+    let is_short = others.len() <= MOST_OTHER_WORDS;
     match (is_stop, is_start, others.is_empty()) {
         (true, _, true) => ReplyMeaning::Stop,
         (false, true, true) => ReplyMeaning::Start,
-        _ if is_clear_stop && is_short => ReplyMeaning::Stop,
+        _ if is_phrase && !is_about_meeting => ReplyMeaning::Stop,
+        _ if is_first_word && is_short && !is_about_meeting && !is_about_time => ReplyMeaning::Stop,
         _ => ReplyMeaning::Other,
     }
 }

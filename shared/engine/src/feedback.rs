@@ -1,5 +1,5 @@
-//! Feedback on messages: receipts of providers, replies and opt-outs of people. A receipt has our own ids. It changes
-//! nothing unless the message was sent and is not in a later state.
+//! Feedback on messages: receipts of providers, replies and opt-outs of people. A receipt has our own ids. Its
+//! state changes nothing unless the message was sent and is not in a later state; an objection always counts.
 
 use std::collections::BTreeSet;
 

@@ -24,8 +24,7 @@ pub(crate) fn safe_name(text: &str) -> Option<String> {
 
 /// Returns whether a character occurs in names: letters of any script with their marks, digits and some punctuation.
 fn is_of_name(c: char) -> bool {
-    let is_mark =
-        matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{e31}'..='\u{e4e}');
+    let is_mark = matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{e31}'..='\u{e4e}' | '\u{1037}'..='\u{103a}' | '\u{17b6}'..='\u{17d3}');
     c.is_alphanumeric() || is_mark || " .,'’‘`-‐‑–·・&()/:@_#+?=%".contains(c)
 }
 
@@ -52,7 +51,7 @@ fn safe_word(word: &str) -> Option<String> {
 /// and initials ("Dr.Popescu", "J.R.R.") are none.
 fn is_domain(word: &str) -> bool {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-    let Some((before, last)) = word.rsplit_once(['.', '·', '・']) else { return false };
+    let Some((before, last)) = word.rsplit_once('.') else { return false };
     let first = before.rsplit('.').next().unwrap_or_default().to_lowercase();
     let is_initial = first.chars().count() < 2;
     last.chars().count() >= 2 && !is_initial && !TITLES.contains(&first.as_str())
@@ -86,6 +85,10 @@ mod tests {
             "José Ángel",
             "Nguyễn Văn A",
             "J. R. R. Tolkien",
+            "約翰·史密斯",
+            "マリア・スミス",
+            "Gal·la Placídia",
+            "សុខា",
             "Mary-Jane O'Connor-Smith",
             "Henry 8",
             "محمد",

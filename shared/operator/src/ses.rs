@@ -9,7 +9,7 @@ use crate::report::{Finding, fail, ok, warn};
 
 const TOPIC: &str = "ses";
 
-/// The events that change something: see `wire::receipts`.
+/// The events that must be told: see `wire::receipts`, which reads more if they are.
 static EVENTS: [EventType; 6] = [
     EventType::Send,
     EventType::Delivery,

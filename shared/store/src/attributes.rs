@@ -13,6 +13,7 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 /// A row's attributes by their names.
 pub(crate) type Row = HashMap<String, AttributeValue>;
@@ -47,11 +48,30 @@ pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|never| unreachable!("its keys are strings: {never}"))
 }
 
-/// Returns a compressed payload.
+/// The most bytes of a compressed payload. DynamoDB takes rows of 400 KB.
+const LARGEST_PAYLOAD: usize = 300 * 1024;
+
+/// How much of the beginning and of the end of a larger payload is stored, in bytes.
+const KEPT_PART: usize = 64 * 1024;
+
+/// Returns a compressed payload. Of one that is too large for a row, it is a JSON document with the beginning, the end,
+/// the size and the SHA-256.
 pub(crate) fn compress(payload: &[u8]) -> AttributeValue {
+    let compressed = gzip(payload);
+    if compressed.len() <= LARGEST_PAYLOAD {
+        return AttributeValue::B(Blob::new(compressed));
+    }
+    let size = payload.len();
+    let (head, tail) = (&payload[..KEPT_PART.min(size)], &payload[size.saturating_sub(KEPT_PART)..]);
+    let parts = [head, tail].map(String::from_utf8_lossy);
+    let cut = serde_json::json!({"size": size, "sha256": hex::encode(Sha256::digest(payload)), "parts": parts});
+    AttributeValue::B(Blob::new(gzip(cut.to_string().as_bytes())))
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let compressed = encoder.write_all(payload).and_then(|()| encoder.finish());
-    AttributeValue::B(Blob::new(compressed.unwrap_or_else(|never| unreachable!("memory takes every byte: {never}"))))
+    let compressed = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    compressed.unwrap_or_else(|never| unreachable!("memory takes every byte: {never}"))
 }
 
 /// Reads a text attribute.

@@ -659,6 +659,29 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_that_is_too_large_for_a_row_is_cut() {
+        // What is random does not become smaller.
+        let mut state = 1_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'!' + u8::try_from((state >> 33) % 90).expect("a byte"))
+        };
+        let text: String = (0..720 * 1024).map(|_| random()).collect();
+        let event = UnhandledEvent {
+            id: FactId::from_parts("x", "", "y"),
+            name: "x".to_owned(),
+            received_at: at("2026-11-20T10:00:00Z"),
+            payload: text.clone().into_bytes(),
+        };
+        let row = unhandled_event(&ConnectionName::default(), &event);
+        let stored = payload(&row).expect("a payload");
+        let document: serde_json::Value = serde_json::from_slice(&stored).expect("JSON");
+        assert_eq!(document["size"], text.len());
+        assert_eq!(document["parts"][0].as_str(), Some(&text[..64 * 1024]));
+        assert!(row["gz"].as_b().expect("bytes").as_ref().len() < 300 * 1024);
+    }
+
+    #[test]
     fn a_booking() {
         insta::assert_snapshot!(show(booking(&booked(), 3, Some(at("2027-02-18T10:30:00Z")))), @r#"
         doc: {"id":"bk-1","connection":"default","metadata":{"conversation_id":"conv-1","user_id":"user-1","agent_type":"sales","event_type":null,"source":"vai_agent","notes":"likes tea","phone":null,"language":"ro","created_at":"2026-11-01T07:59:00Z"},"legs":{"https://api.calendly.com/scheduled_events/E/invitees/I1":{"invitee":"https://api.calendly.com/scheduled_events/E/invitees/I1","previous":null,"next":null,"details":{"as_of":"2026-11-01T08:00:00Z","event":"https://api.calendly.com/scheduled_events/E","event_type":"https://api.calendly.com/event_types/T","event_name":"Sales Demo","start":"2026-11-20T10:00:00Z","end":"2026-11-20T10:30:00Z","name":"Ana Pop","first_name":null,"email":"Ana@Example.com","zone":"Europe/Bucharest","join_url":"https://meet.example.com/x","place":null,"cancel_url":null,"reschedule_url":null,"host":"Mihai","phones":[{"source":"text_reminder_number","text":"+40712345678"}]},"canceled":null,"heard_created":true,"heard_canceled":false}}}

@@ -8,7 +8,6 @@ use domain::{
     Leg, NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, Token, Tracking, parse_email,
 };
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -280,19 +279,28 @@ fn build_cancellation(
     Some(Cancellation {
         at: cancellation.and_then(|it| it.created_at).unwrap_or(updated_at),
         by,
-        reason: cancellation.and_then(|it| it.reason.clone()).filter(|it| !it.trim().is_empty()).map(Private::new),
+        reason: cancellation
+            .and_then(|it| it.reason.as_deref())
+            .filter(|it| !it.trim().is_empty())
+            .map(|it| Private::new(cut(it, LONGEST_ANSWER))),
         rescheduled: invitee.rescheduled.unwrap_or(false) || invitee.new_invitee.is_some(),
     })
 }
 
 fn parse_host(membership: &Membership) -> Option<EventHost> {
     let email = membership.user_email.as_deref().map(str::trim).filter(|it| !it.is_empty())?;
-    Some(EventHost { user: membership.user.clone(), name: membership.user_name.clone(), email: email.into() })
+    let name = membership.user_name.as_deref().map(|it| cut(it, LONGEST_LABEL));
+    Some(EventHost { user: membership.user.clone(), name, email: cut(email, LONGEST_LABEL).into() })
 }
 
 fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Details {
-    let non_blank =
-        |text: &Option<String>| text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
+    let non_blank = |text: &Option<String>| {
+        text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(|it| cut(it, LONGEST_LABEL))
+    };
+    let url = |text: Option<&str>| {
+        let is_usable = |it: &&str| !it.is_empty() && it.len() <= LONGEST_URL;
+        text.map(str::trim).filter(is_usable).map(str::to_owned)
+    };
     let first_name = non_blank(&invitee.first_name);
     let names =
         || [non_blank(&invitee.first_name), non_blank(&invitee.last_name)].into_iter().flatten().collect::<Vec<_>>();
@@ -309,11 +317,11 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
         name: Private::new(non_blank(&invitee.name).unwrap_or_else(|| names().join(" "))),
         first_name: first_name.map(Private::new),
         email: parse_email(&invitee.email).unwrap_or_else(|| invitee.email.trim().into()),
-        zone: invitee.timezone.as_deref().and_then(parse_zone),
-        join_url: text_at("join_url").map(str::to_owned),
-        location: text_at("location").filter(|_| !is_call_to_invitee).map(Private::from),
-        cancel_url: non_blank(&invitee.cancel_url),
-        reschedule_url: non_blank(&invitee.reschedule_url),
+        zone: invitee.timezone.as_deref().and_then(domain::time::parse_zone),
+        join_url: url(text_at("join_url")),
+        location: text_at("location").filter(|_| !is_call_to_invitee).map(|it| Private::new(cut(it, LONGEST_ANSWER))),
+        cancel_url: url(invitee.cancel_url.as_deref()),
+        reschedule_url: url(invitee.reschedule_url.as_deref()),
         in_person: location_kind == "physical",
         online: !OTHER_LOCATIONS.contains(&location_kind),
         by_phone: is_call_to_invitee,
@@ -322,7 +330,7 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
             .as_ref()
             .and_then(|hosts| hosts.first())
             .and_then(|host| non_blank(&host.user_name)),
-        hosts: event.event_memberships.iter().flatten().filter_map(parse_host).collect(),
+        hosts: event.event_memberships.iter().flatten().filter_map(parse_host).take(MOST_ANSWERS).collect(),
         phones: list_phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
         reconfirmation: invitee
             .reconfirmation
@@ -332,7 +340,7 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
             Value::String(uri) => Some(uri.clone()),
             other => other.get("uri").and_then(Value::as_str).map(str::to_owned),
         }),
-        payment: invitee.payment.as_ref().map(|it| Private::new(it.to_string())),
+        payment: invitee.payment.as_ref().map(Value::to_string).filter(|it| it.len() <= LONGEST_URL).map(Private::new),
         answers: invitee.questions_and_answers.iter().flatten().filter_map(parse_answer).take(MOST_ANSWERS).collect(),
         tracking: invitee.tracking.as_ref().map(parse_tracking).unwrap_or_default(),
     }
@@ -345,7 +353,10 @@ const OTHER_LOCATIONS: [&str; 6] = ["", "physical", "ask_invitee", "custom", "in
 /// The most answers that are kept. Calendly's forms have at most ten questions.
 const MOST_ANSWERS: usize = 20;
 
-/// The longest question and tracking parameter that are kept, in characters.
+/// The longest URL, and the longest payment, that are kept, in bytes. A cut one would be wrong.
+const LONGEST_URL: usize = 4_000;
+
+/// The longest name, question and tracking parameter that are kept, in characters.
 const LONGEST_LABEL: usize = 250;
 
 /// The longest answer that is kept, in characters. Strangers write answers, and all legs of a booking must fit into one
@@ -388,11 +399,6 @@ fn cut(text: &str, longest: usize) -> String {
     text.chars().take(longest).collect()
 }
 
-/// Returns the IANA name of a zone that exists.
-fn parse_zone(name: &str) -> Option<String> {
-    TimeZone::get(name.trim()).ok()?.iana_name().map(str::to_owned)
-}
-
 /// The longest answer that may be a phone number, in characters.
 const LONGEST_PHONE_ANSWER: usize = 100;
 
@@ -401,12 +407,12 @@ fn list_phones(invitee: &Invitee, called_number: Option<&str>) -> Vec<PhoneCandi
     if let Some(number) = invitee.text_reminder_number.as_deref().filter(|it| !it.trim().is_empty()) {
         phones.push(PhoneCandidate { source: PhoneSource::TextReminderNumber, question: None, text: number.into() });
     }
-    for answer in invitee.questions_and_answers.iter().flatten() {
+    for answer in invitee.questions_and_answers.iter().flatten().take(MOST_ANSWERS) {
         let text = answer.answer.as_ref().and_then(|it| scalar_text(it, LONGEST_PHONE_ANSWER + 1));
         if let (Some(question), Some(text)) = (&answer.question, text)
             && text.chars().count() <= LONGEST_PHONE_ANSWER
         {
-            let question = Some(question.clone());
+            let question = Some(cut(question, LONGEST_LABEL));
             phones.push(PhoneCandidate { source: PhoneSource::Question, question, text: text.into() });
         }
     }

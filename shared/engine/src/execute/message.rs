@@ -8,7 +8,7 @@ use domain::{
 use jiff::Timestamp;
 
 use super::run::{Run, Stop};
-use crate::ports::{Calendly, Email, Messaging, Sms, Store, World};
+use crate::ports::{Calendly, Email, Messaging, PortError, Sms, Store, World};
 
 /// A message with its recipient's address, hashed.
 pub(super) struct AddressedMessage {
@@ -63,11 +63,11 @@ impl<W: World> Run<'_, W> {
             MessageOrder::Email(order) => ContactKey::for_email(connection, order.to.expose()),
         };
         let mut addressed = AddressedMessage { order, contact };
-        if command.action.message() == Some(Message::NotBooked) && self.has_other_meeting().await {
-            return Err(NotSent::Skip(Reason::BookedAfterAll));
-        }
         let store = self.world().store();
         let stop = |error| NotSent::Stop(self.leave_open(command, "its recipient could not be read", &error));
+        if command.action.message() == Some(Message::NotBooked) && self.has_other_meeting().await.map_err(stop)? {
+            return Err(NotSent::Skip(Reason::BookedAfterAll));
+        }
         let contact = store.load_contact(connection, &addressed.contact).await.map_err(stop)?;
         let objection = contact.objection.zip(command.action.message());
         if let Some(reason) = objection.and_then(|((objection, source), message)| objection.forbids(source, message)) {
@@ -90,23 +90,21 @@ impl<W: World> Run<'_, W> {
         Ok(addressed)
     }
 
-    /// Returns whether the conversation of the booking has led to another meeting, which stands. If it cannot be read,
-    /// there is none: the person should know that nothing came of this request.
-    async fn has_other_meeting(&self) -> bool {
+    /// Returns whether the conversation of the booking has led to another meeting, which stands.
+    async fn has_other_meeting(&self) -> Result<bool, PortError> {
         let (store, connection, own) = (self.world().store(), self.invocation.connection, &self.snapshot.booking);
-        let Some(metadata) = &own.metadata else { return false };
-        let Ok(others) = store.find_by_conversation(connection, &metadata.conversation_id).await else { return false };
+        let Some(metadata) = &own.metadata else { return Ok(false) };
+        let others = store.find_by_conversation(connection, &metadata.conversation_id).await?;
         for other in others.iter().filter(|it| **it != own.id) {
-            let Ok(loaded) = store.load_booking(connection, other).await else { continue };
-            let stands = loaded.booking.state().is_some_and(|state| match state {
-                BookingState::Active(leg) => leg.details.end > self.now() && !loaded.booking.is_to_be_canceled(leg),
-                _ => false,
-            });
-            if stands {
-                return true;
+            let other = store.load_booking(connection, other).await?.booking;
+            if let Some(BookingState::Active(leg)) = other.state()
+                && leg.details.end > self.now()
+                && !other.is_to_be_canceled(leg)
+            {
+                return Ok(true);
             }
         }
-        false
+        Ok(false)
     }
 
     /// Sends a claimed message.
