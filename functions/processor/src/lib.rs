@@ -7,7 +7,7 @@ use engine::{Calendly, CallLimiter, Clock, Invocation, ReceivedFact, Store, Unha
 use jiff::Timestamp;
 use runtime::telemetry;
 use serde_json::json;
-use wire::calendly::{Webhook, find_invitee, mask_values, name_cut_webhook, parse_creator, parse_webhook};
+use wire::calendly::{Webhook, find_invitee_uri, mask_values, name_cut_webhook, parse_creator, parse_webhook};
 use wire::intake::{Cut, Envelope, Source};
 use wire::receipts;
 
@@ -79,7 +79,7 @@ async fn process_cut_webhook<W: World>(
     telemetry::count(world.clock().now(), "UnhandledEvent", &[("Event", &name)]);
     let event = UnhandledEvent { id, name, received_at: envelope.received_at, payload: payload.clone() };
     world.store().store_unhandled_event(connection, &event).await?;
-    let Some(invitee) = find_invitee(&envelope.body) else { return Ok(()) };
+    let Some(invitee) = find_invitee_uri(&envelope.body) else { return Ok(()) };
     if let Some(fact) = world.calendly().fetch_invitee(connection, &invitee).await? {
         let received = ReceivedFact { fact, at: envelope.received_at, payload };
         let progress = invocation.process_fact(&received).await?;

@@ -4,15 +4,12 @@
 use api::{Refusal, Why};
 use domain::scheduling::slots::is_near_enough;
 use domain::scheduling::{EventType, Shift, Slot};
-use domain::{Booking, BookingState, Leg, Token};
+use domain::{Booking, BookingState, Leg, SENDING_AGAIN_AFTER, Token};
 use engine::{KnownInvitee, Store};
 use front::Context;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::schedule::{Ports, Schedule};
-
-/// After which time an agent asks again while another request of the person is not settled.
-const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// The meeting for a request.
 pub(crate) enum Found {
@@ -42,7 +39,7 @@ impl<P: Ports> Schedule<P> {
                 other != token && request.replaces.is_none() && request.event_type.as_ref() == Some(&event_type.uri)
             });
             if is_open {
-                return Err(self.in_progress(context, self.now() + ASK_AGAIN));
+                return Err(self.in_progress(context, self.now() + SENDING_AGAIN_AFTER));
             }
             if own_leg(&booking).is_some_and(|leg| leg.details.event_type.as_ref() == Some(&event_type.uri)) {
                 own.push(booking);

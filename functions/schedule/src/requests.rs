@@ -5,10 +5,13 @@ use api::request::BookRequest;
 use api::{Refusal, When, Why};
 use domain::scheduling::EventType;
 use domain::scheduling::budget::Span;
-use domain::{Booking, BookingId, BookingState, ConnectionName, InviteeUri, KeyOrigin, Private, Token, digest};
+use domain::{
+    Booking, BookingId, BookingState, ConnectionName, InviteeUri, KeyOrigin, Private, SENDING_AGAIN_AFTER, Token,
+    digest,
+};
 use engine::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDetails, RequestLookup, SubmitOutcome};
 use front::Context;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::links::NewLink;
@@ -164,7 +167,7 @@ impl<P: Ports> Schedule<P> {
                 Err(locale.refuse(Why::CalendlyUnavailable).after(5))
             }
             SubmitOutcome::Doubtful(until) => Err(self.in_progress(context, until)),
-            SubmitOutcome::Raced => Err(self.in_progress(context, self.now() + SignedDuration::from_secs(2))),
+            SubmitOutcome::Raced => Err(self.in_progress(context, self.now() + SENDING_AGAIN_AFTER)),
         }
     }
 

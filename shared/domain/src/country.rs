@@ -9,7 +9,7 @@ pub fn zone_of_phone(phone: &Phone) -> Option<&'static str> {
 }
 
 /// Returns the IANA time zone of a country (two capital letters); `None` for a country with several.
-pub fn zone_of_country(country: &str) -> Option<&'static str> {
+fn zone_of_country(country: &str) -> Option<&'static str> {
     ZONES
         .binary_search_by_key(&country, |(country, _)| country)
         .ok()

@@ -41,7 +41,7 @@ mod words;
 pub use booking::{Booking, BookingSource, BookingState};
 pub use command::{Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
-pub use country::{zone_of_country, zone_of_phone};
+pub use country::zone_of_phone;
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
     CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, decide_import, hasten_cancellations,
@@ -76,7 +76,7 @@ pub use reply::understand_reply;
 pub use report::{BookingSummary, ReportGroup, ReportRow, count_bookings, summarize_booking};
 pub use request::{
     ASK_AGAIN_AFTER, CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestCheck, RequestState,
-    RequestStatus, ZoneSource,
+    RequestStatus, SENDING_AGAIN_AFTER, ZoneSource,
 };
 pub use scope::Scope;
 pub use settings::Settings;

@@ -134,6 +134,9 @@ pub struct CancellationRequest {
 /// nothing.
 const DOUBT: SignedDuration = SignedDuration::from_secs(120);
 
+/// The wait before another look at a request of the same person that is being sent: its answer comes soon.
+pub const SENDING_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(2);
+
 /// The wait before another look-up of a request with an unknown outcome.
 pub const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(15);
 

@@ -8,8 +8,8 @@ use domain::scheduling::Form;
 use domain::scheduling::budget::{Bucket, Limits, Span, allowance, buckets};
 use domain::{
     ASK_AGAIN_AFTER, Booking, BookingId, CalendlyRequest, CancellationRequest, Fact, FactKind, KeyOrigin, Leg,
-    Metadata, Private, Reason, RequestState, RequestStatus, Settings, Snapshot, Token, decide, error_chain,
-    hasten_cancellations, record_cancellation, record_request,
+    Metadata, Private, Reason, RequestState, RequestStatus, SENDING_AGAIN_AFTER, Settings, Snapshot, Token, decide,
+    error_chain, hasten_cancellations, record_cancellation, record_request,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,9 +22,6 @@ use crate::requests::{Settlement, booking_query};
 
 /// How long a request may be in the state `Asking`: longer than the schedule function runs.
 const ASKING: SignedDuration = SignedDuration::from_secs(35);
-
-/// When to ask for the outcome of a request that another function has just sent.
-const SENT_AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// A request to book, at one of its stages.
 #[derive(Clone, Debug)]
@@ -208,7 +205,7 @@ where
                 // The same request may have been sent again since it was read.
                 match booking.request_status(token, digest, email, *key_origin) {
                     RequestStatus::Unbooked(sent) if !sent.is_refused() => {
-                        Ok(RequestLookup::InProgress(self.now() + SENT_AGAIN))
+                        Ok(RequestLookup::InProgress(self.now() + SENDING_AGAIN_AFTER))
                     }
                     RequestStatus::New | RequestStatus::Unbooked(_) => {
                         Ok(RequestLookup::New(Box::new(request.at(new))))

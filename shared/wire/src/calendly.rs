@@ -31,7 +31,7 @@ pub enum Webhook {
 
 /// Finds the invitee in the text of a webhook that cannot be parsed, because it was cut. In JSON, a quote inside a
 /// value is escaped, so what people write cannot look like Calendly's own key.
-pub fn find_invitee(body: &[u8]) -> Option<InviteeUri> {
+pub fn find_invitee_uri(body: &[u8]) -> Option<InviteeUri> {
     let text = String::from_utf8_lossy(body);
     let starts = text.match_indices("\"uri\":");
     starts.filter_map(|(at, key)| text[at + key.len()..].trim_start().strip_prefix('"')?.split('"').next()).find_map(
@@ -298,7 +298,7 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
         text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(|it| cut(it, LONGEST_LABEL))
     };
     let url = |text: Option<&str>| {
-        let is_usable = |it: &&str| !it.is_empty() && it.len() <= LONGEST_URL;
+        let is_usable = |it: &&str| !it.is_empty() && it.len() <= LONGEST_TEXT;
         text.map(str::trim).filter(is_usable).map(str::to_owned)
     };
     let first_name = non_blank(&invitee.first_name);
@@ -330,7 +330,7 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
             .as_ref()
             .and_then(|hosts| hosts.first())
             .and_then(|host| non_blank(&host.user_name)),
-        hosts: event.event_memberships.iter().flatten().filter_map(parse_host).take(MOST_ANSWERS).collect(),
+        hosts: event.event_memberships.iter().flatten().filter_map(parse_host).take(MOST_ENTRIES).collect(),
         phones: list_phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
         reconfirmation: invitee
             .reconfirmation
@@ -340,8 +340,8 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
             Value::String(uri) => Some(uri.clone()),
             other => other.get("uri").and_then(Value::as_str).map(str::to_owned),
         }),
-        payment: invitee.payment.as_ref().map(Value::to_string).filter(|it| it.len() <= LONGEST_URL).map(Private::new),
-        answers: invitee.questions_and_answers.iter().flatten().filter_map(parse_answer).take(MOST_ANSWERS).collect(),
+        payment: invitee.payment.as_ref().map(Value::to_string).filter(|it| it.len() <= LONGEST_TEXT).map(Private::new),
+        answers: invitee.questions_and_answers.iter().flatten().filter_map(parse_answer).take(MOST_ENTRIES).collect(),
         tracking: invitee.tracking.as_ref().map(parse_tracking).unwrap_or_default(),
     }
 }
@@ -350,11 +350,11 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
 /// (`zoom`, `zoom_conference`).
 const OTHER_LOCATIONS: [&str; 6] = ["", "physical", "ask_invitee", "custom", "inbound_call", "outbound_call"];
 
-/// The most answers that are kept. Calendly's forms have at most ten questions.
-const MOST_ANSWERS: usize = 20;
+/// The most answers, and the most hosts, that are kept. Calendly's forms have at most ten questions.
+const MOST_ENTRIES: usize = 20;
 
 /// The longest URL, and the longest payment, that are kept, in bytes. A cut one would be wrong.
-const LONGEST_URL: usize = 4_000;
+const LONGEST_TEXT: usize = 4_000;
 
 /// The longest name, question and tracking parameter that are kept, in characters.
 const LONGEST_LABEL: usize = 250;
@@ -407,7 +407,7 @@ fn list_phones(invitee: &Invitee, called_number: Option<&str>) -> Vec<PhoneCandi
     if let Some(number) = invitee.text_reminder_number.as_deref().filter(|it| !it.trim().is_empty()) {
         phones.push(PhoneCandidate { source: PhoneSource::TextReminderNumber, question: None, text: number.into() });
     }
-    for answer in invitee.questions_and_answers.iter().flatten().take(MOST_ANSWERS) {
+    for answer in invitee.questions_and_answers.iter().flatten().take(MOST_ENTRIES) {
         let text = answer.answer.as_ref().and_then(|it| scalar_text(it, LONGEST_PHONE_ANSWER + 1));
         if let (Some(question), Some(text)) = (&answer.question, text)
             && text.chars().count() <= LONGEST_PHONE_ANSWER
