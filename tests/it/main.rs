@@ -2,6 +2,7 @@
 
 mod api;
 mod bad_input;
+mod calendar;
 mod concurrency;
 mod cost;
 mod crashes;

@@ -1398,6 +1398,37 @@ fn a_move_whose_answer_is_lost_is_known_by_its_webhook() {
 }
 
 #[test]
+fn a_move_in_doubt_that_did_not_happen_is_told_to_vai_unless_the_agent_goes_on() {
+    let lost_move = || {
+        let world = booked_world();
+        world.faults.take_down(Call::CreateBooking);
+        let thursday = json!({"booking": booking_id(&world), "preferredTime": "2026-11-26T12:00:00+02:00"});
+        assert_eq!(code(&call(&world, "move", &thursday)), "in_progress");
+        world.faults.restore();
+        (world, thursday)
+    };
+    let told = |world: &TestWorld| {
+        world.wait_until("2026-11-23T09:00:00Z");
+        world.effects().into_iter().filter(|it| it.starts_with("VAI tells")).collect::<Vec<_>>()
+    };
+    let (world, _) = lost_move();
+    world.wait_until("2026-11-23T08:12:00Z");
+    assert_eq!(world.count("VAI tells"), 0, "the agent has ten minutes to move it");
+    assert_eq!(told(&world), ["VAI tells ana@example.com that 2026-11-25T08:30:00Z stays"]);
+    assert_eq!(world.count("SMS move"), 0, "the person is told of a move when Calendly has made it");
+
+    let (world, thursday) = lost_move();
+    world.wait_until("2026-11-23T08:05:00Z");
+    assert_eq!(call(&world, "move", &thursday)["moved"], true);
+    assert_eq!(told(&world), [""; 0]);
+
+    let (world, _) = lost_move();
+    world.wait_until("2026-11-23T08:05:00Z");
+    call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    assert_eq!(told(&world), [""; 0]);
+}
+
+#[test]
 fn a_request_in_doubt_does_not_delay_reminders() {
     let world = booked_world();
     move_without_answer(&world);

@@ -307,6 +307,20 @@ impl Booking {
         }
     }
 
+    /// Returns the latest request, if it was to move this leg, its outcome was unknown and then turned out to be "not
+    /// booked"; and the time when that became known. The agent did not get this as an answer.
+    pub(crate) fn failed_move(&self, leg: &Leg) -> Option<(&Token, Timestamp)> {
+        let (token, request) = self.requests.iter().max_by_key(|(_, it)| it.at)?;
+        match request.state {
+            RequestState::Refused { reason: Reason::NotFound, at }
+                if request.replaces.as_ref() == Some(&leg.invitee) && self.leg_of(token).is_none() =>
+            {
+                Some((token, at))
+            }
+            _ => None,
+        }
+    }
+
     /// Returns a leg by its URI.
     pub fn leg(&self, invitee: &InviteeUri) -> Option<&Leg> {
         self.legs.get(invitee)

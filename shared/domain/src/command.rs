@@ -10,6 +10,7 @@ use crate::leg::Leg;
 use crate::message::Message;
 use crate::provider::Provider;
 use crate::reason::Reason;
+use crate::settings::CalendarFile;
 
 /// The outcome of a try, as reported by an adapter.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -205,6 +206,17 @@ impl Note {
     }
 }
 
+/// What is stored of a try before it is made.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Attempt {
+    /// Describes it, without personal data.
+    pub detail: Option<String>,
+    /// The hash of the recipient's address.
+    pub to: Option<ContactKey>,
+    /// The attached calendar file.
+    pub calendar: Option<CalendarFile>,
+}
+
 /// One thing to do: a row of the outbox.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Command {
@@ -238,6 +250,9 @@ pub struct Command {
     /// The hash of the recipient's address. Receipts and replies refer to that address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<ContactKey>,
+    /// The calendar file of the latest try that had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<CalendarFile>,
     /// The delivery state since the provider accepted the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
@@ -297,6 +312,7 @@ impl Command {
             passed_over: Vec::new(),
             turn: 0,
             to: None,
+            calendar: None,
             delivery: None,
             history: Vec::new(),
             revision: 0,
@@ -533,11 +549,23 @@ impl Command {
         self.with_state(state, now, Some(reason), None)
     }
 
-    /// Claims the command until `until`. `detail` describes the try, without personal data. `to` is the recipient.
-    pub fn claim(mut self, now: Timestamp, until: Timestamp, detail: Option<String>, to: Option<ContactKey>) -> Self {
+    /// Claims the command for a try until `until`.
+    pub fn claim(mut self, now: Timestamp, until: Timestamp, attempt: Attempt) -> Self {
+        let Attempt { detail, to, calendar } = attempt;
         self.attempts += 1;
         self.to = to.or(self.to);
+        self.calendar = calendar.or(self.calendar);
         self.with_state(State::Claimed { until }, now, None, detail)
+    }
+
+    /// Returns the calendar file that the recipient has or may have.
+    pub(crate) fn sent_calendar(&self) -> Option<CalendarFile> {
+        let may_have_arrived = match self.state {
+            State::Done { .. } => self.delivery != Some(Delivery::Failed),
+            State::Claimed { .. } | State::Unknown => true,
+            _ => self.was_unknown_before(),
+        };
+        self.calendar.filter(|_| may_have_arrived)
     }
 
     /// Settles a call that only reads and needs no claim.

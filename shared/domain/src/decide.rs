@@ -436,6 +436,7 @@ fn withdrawal_reason(booking: &Booking, row: &Command, planned: &[Command]) -> O
         BookingState::Active(current) if current.invitee == row.leg => Some(match row.action.message() {
             Some(Message::NoShow) if !current.is_no_show() => Reason::CameAfterAll,
             Some(Message::Reconfirmation { .. }) if current.is_reconfirmed() => Reason::Reconfirmed,
+            _ if matches!(row.action, Action::Vai(VaiAction::ReportFailedMove(_))) => Reason::TriedAgain,
             _ => Reason::SettingsChanged,
         }),
         BookingState::Active(_) => Some(Reason::MovedBeforeFire),

@@ -39,7 +39,7 @@ mod timeline;
 mod words;
 
 pub use booking::{Booking, BookingSource, BookingState};
-pub use command::{Change, Command, Note, Outcome, State};
+pub use command::{Attempt, Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
 pub use country::zone_of_phone;
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
@@ -49,9 +49,9 @@ pub use decide::{
 };
 pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
-    ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, MessageAction,
-    MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder, VaiAction, VaiCall,
-    VaiOrder, choose_phone, unnamed_phone_questions,
+    ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, HelpOccasion,
+    MessageAction, MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder,
+    VaiAction, VaiCall, VaiOrder, choose_phone, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;
@@ -69,6 +69,7 @@ pub use message::{Message, Notice};
 pub use personal::{Phone, Private};
 pub use phone::{is_invisible, read_mobile, read_phone};
 pub use plain_email::PlainEmail;
+pub use plan::find_sent_calendar;
 pub use plan_change::{PlanChange, PlannedMessage, compare_plans};
 pub use publication::{EventLog, ReplyRecord, has_event};
 pub use reason::Reason;

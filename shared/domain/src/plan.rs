@@ -18,14 +18,20 @@ use crate::personal::Private;
 use crate::provider::Channel;
 use crate::publication::leg_events;
 use crate::reason::Reason;
-use crate::settings::{Occasion, Settings};
+use crate::settings::{CalendarFile, Occasion, Settings};
 use crate::time;
 
 /// Returns every command that the booking's state requires. Each is open, or skipped with a reason. `known` has the
 /// commands that exist. It is used only to see whether an e-mail must replace an SMS.
 pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Settings, now: Timestamp) -> Vec<Command> {
-    let Some((leg, actions)) = planned_actions(booking, settings) else { return Vec::new() };
-    let context = Context { booking, leg: &leg, passed_over: &[], turn: 0, settings, now };
+    let Some((leg, mut actions)) = planned_actions(booking, settings) else { return Vec::new() };
+    let calendar = find_sent_calendar(known);
+    if let Some(email) = calendar.and_then(|_| calendar_change(booking)).map(|it| MessageAction::Email(it).into())
+        && actions.iter().all(|(action, _)| *action != email)
+    {
+        actions.push((email, None));
+    }
+    let context = Context { booking, leg: &leg, passed_over: &[], turn: 0, calendar, settings, now };
     let mut commands: Vec<_> = actions.into_iter().map(|(action, at)| plan_command(&context, action, at)).collect();
     if settings.email_instead_of_sms {
         let fallbacks: Vec<_> =
@@ -37,6 +43,23 @@ pub(crate) fn plan_commands(booking: &Booking, known: &[Command], settings: &Set
     };
     commands.extend(booking.legs_to_cancel().map(cancel));
     commands
+}
+
+/// Returns the calendar file that the invitee has: that of the booking's latest e-mail with one.
+pub fn find_sent_calendar(commands: &[Command]) -> Option<CalendarFile> {
+    let sent = commands.iter().filter_map(|it| Some((it.history.last()?.at, it.sent_calendar()?)));
+    sent.max_by_key(|(at, _)| *at).map(|(_, calendar)| calendar)
+}
+
+/// Returns the message that changes or removes the meeting in the invitee's calendar. Whoever has the file gets it by
+/// e-mail, whatever the channels of the message are.
+fn calendar_change(booking: &Booking) -> Option<Message> {
+    match booking.state()? {
+        BookingState::Active(leg) if booking.is_to_be_canceled(leg) => None,
+        BookingState::Active(leg) => booking.was_moved_to(leg).then_some(Message::Move),
+        BookingState::Canceled(..) => Some(Message::Cancellation),
+        BookingState::Moving(_) => None,
+    }
 }
 
 /// Returns the command for an action with its planned time; `None` is now.
@@ -149,7 +172,7 @@ fn host_notices(notice: Notice, booking: &Booking, leg: &Leg, settings: &Setting
     actions.into_iter().map(|action| (action, None))
 }
 
-/// The time in which the agent may still book, before the invitee is informed that nothing was booked.
+/// The time in which the agent may still book or move, before anybody is informed that nothing happened.
 const NOT_BOOKED_AFTER_MINUTES: u32 = 10;
 
 /// Plans the messages for a request that was not booked.
@@ -207,6 +230,10 @@ fn plan_meeting(booking: &Booking, leg: &Leg, settings: &Settings) -> Vec<Planne
         let news = if is_moved { News::Rescheduled } else { News::Confirmed };
         planned.push((VaiAction::SendNews(news).into(), None));
     }
+    if let Some((token, since)) = booking.failed_move(leg).filter(|_| is_vai) {
+        let at = time::minutes_after(since, NOT_BOOKED_AFTER_MINUTES);
+        planned.push((VaiAction::ReportFailedMove(token.clone()).into(), Some(at)));
+    }
     // Nobody is told anything about a meeting that somebody has asked to cancel, although Calendly still has it.
     if booking.is_to_be_canceled(leg) {
         planned.retain(|(action, _): &Planned| action.message().is_none());
@@ -243,7 +270,7 @@ pub(crate) fn plan_crm(booking: &Booking, settings: &Settings, now: Timestamp) -
     let Some(crm) = &settings.crm else { return Vec::new() };
     let mut planned: Vec<(CrmAction, &Leg, Timestamp)> = Vec::new();
     let Some(current) = booking.current_leg() else { return Vec::new() };
-    let context = Context { booking, leg: current, passed_over: &[], turn: 0, settings, now };
+    let context = Context { booking, leg: current, passed_over: &[], turn: 0, calendar: None, settings, now };
     let status = meeting_status(&context);
     if let Some((leg, status, changed_at)) = status {
         let is_wanted = crm.contacts && (crm.cancellations || status != MeetingStatus::Canceled);

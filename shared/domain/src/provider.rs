@@ -75,6 +75,11 @@ impl Provider {
         }
     }
 
+    /// Returns whether its messages can have a calendar file.
+    pub fn sends_files(self) -> bool {
+        matches!(self, Self::Ses | Self::Brevo)
+    }
+
     /// Returns whether it sends only its own templates, and not our wording.
     pub fn has_templates(self) -> bool {
         matches!(self, Self::Engagelab | Self::Vai)

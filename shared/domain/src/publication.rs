@@ -296,7 +296,7 @@ fn channel(action: &MessageAction) -> Channel {
 impl Wanted<'_> {
     fn compose(&self, booking: &Booking, settings: &Settings, now: Timestamp) -> Event {
         let Self { id, kind, at, leg, about } = self;
-        let context = Context { booking, leg, passed_over: &[], turn: 0, settings, now };
+        let context = Context { booking, leg, passed_over: &[], turn: 0, calendar: None, settings, now };
         let (failure, reply) = match about {
             About::Failure(.., failure) => (Some(failure.clone()), None),
             About::Reply(.., reply) => (None, Some(reply.clone())),

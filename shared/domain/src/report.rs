@@ -104,7 +104,7 @@ pub struct ReportRow {
 /// Describes a booking; `None` before its first fact.
 pub fn summarize_booking(booking: &Booking, settings: &Settings, now: Timestamp) -> Option<BookingSummary> {
     let leg = booking.current_leg()?;
-    let context = Context { booking, leg, passed_over: &[], turn: 0, settings, now };
+    let context = Context { booking, leg, passed_over: &[], turn: 0, calendar: None, settings, now };
     let details = &leg.details;
     let end = leg.canceled.as_ref().filter(|end| !end.rescheduled);
     let is_about_time =

@@ -2,8 +2,8 @@
 //! action.
 
 use domain::{
-    Action, Analytics, BookingId, CalendlyAction, Command, CrmAction, CrmEvent, FactId, InviteeUri, Message,
-    MessageAction, News, Notice, PublishAction, VaiAction,
+    Action, Analytics, BookingId, CalendlyAction, Command, ConnectionName, CrmAction, CrmEvent, FactId, InviteeUri,
+    Message, MessageAction, News, Notice, PublishAction, Token, VaiAction,
 };
 use events::EventType;
 
@@ -20,6 +20,7 @@ fn actions() -> Vec<Action> {
     let news = [News::Booked, News::Confirmed, News::Canceled, News::Rescheduled];
     actions.extend(news.map(|it| VaiAction::SendNews(it).into()));
     actions.push(VaiAction::OfferHelp.into());
+    actions.push(VaiAction::ReportFailedMove(Token::from_key(&ConnectionName::default(), "k-1")).into());
     for analytics in [Analytics::InviteeCreated, Analytics::InviteeCanceled, Analytics::InviteeRescheduled] {
         actions.push(VaiAction::LogFact(analytics, FactId::new("f-1")).into());
     }

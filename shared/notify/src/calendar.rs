@@ -14,13 +14,12 @@ use jiff::Timestamp;
 use crate::header_text::{is_address, one_line};
 use crate::names::safe_name;
 
-/// Returns the method of the file. `REQUEST` and `CANCEL` need an organizer.
+/// Returns the method of the file. Mail programs remove a meeting only for `CANCEL`. An invitation needs an organizer.
 pub(crate) fn method(calendar: &Calendar) -> &'static str {
-    match (organizer(calendar), calendar.kind) {
-        (None, _) => "PUBLISH",
-        (Some(_), _) if calendar.is_canceled => "CANCEL",
-        (Some(_), CalendarFile::Request) => "REQUEST",
-        (Some(_), CalendarFile::Publish | CalendarFile::Off) => "PUBLISH",
+    match calendar.kind {
+        _ if calendar.is_canceled => "CANCEL",
+        CalendarFile::Request if organizer(calendar).is_some() => "REQUEST",
+        CalendarFile::Request | CalendarFile::Publish | CalendarFile::Off => "PUBLISH",
     }
 }
 
@@ -76,7 +75,7 @@ pub fn build_file(order: &EmailOrder) -> Option<String> {
     Some(file.to_string())
 }
 
-/// Returns the host's address, if it is valid.
+/// Returns the organizer's address, if it is valid.
 fn organizer(calendar: &Calendar) -> Option<&str> {
     calendar.organizer.as_ref().map(|it| it.expose().as_str()).filter(|it| is_address(it))
 }

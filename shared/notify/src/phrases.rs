@@ -1,7 +1,7 @@
 //! Fixed texts in each language: e-mail subjects for providers' templates, and fallbacks for missing values.
 
 use Language::{Danish, English, Romanian, TraditionalChinese};
-use domain::{Language, Message, Notice};
+use domain::{HelpOccasion, Language, Message, Notice};
 
 /// Returns how long it is until a meeting, in whole minutes, hours or days: "24 hours".
 pub(crate) fn advance(minutes: u32, language: Language) -> String {
@@ -85,13 +85,32 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
     format!("{what}{colon}{event}")
 }
 
-/// Returns the offer of VAI's agent to an invitee who canceled for lack of time. VAI wrote the Romanian text.
-pub(crate) fn help_offer(language: Language) -> &'static str {
-    match language {
-        English => "I noticed that you canceled your booking. Can I help you find a more convenient time?",
-        Romanian => "Am observat că ai anulat programarea. Pot să te ajut să găsim un moment mai convenabil?",
-        Danish => "Jeg kan se, at du har aflyst din booking. Skal jeg hjælpe dig med at finde et bedre tidspunkt?",
-        TraditionalChinese => "我注意到您取消了預約。需要我協助您找一個更方便的時間嗎？",
+/// Returns the offer of VAI's agent to help to find another time. VAI wrote the Romanian text for a cancellation.
+pub(crate) fn help_offer(occasion: HelpOccasion, language: Language) -> &'static str {
+    match (occasion, language) {
+        (HelpOccasion::Canceled, English) => {
+            "I noticed that you canceled your booking. Can I help you find a more convenient time?"
+        }
+        (HelpOccasion::Canceled, Romanian) => {
+            "Am observat că ai anulat programarea. Pot să te ajut să găsim un moment mai convenabil?"
+        }
+        (HelpOccasion::Canceled, Danish) => {
+            "Jeg kan se, at du har aflyst din booking. Skal jeg hjælpe dig med at finde et bedre tidspunkt?"
+        }
+        (HelpOccasion::Canceled, TraditionalChinese) => "我注意到您取消了預約。需要我協助您找一個更方便的時間嗎？",
+        (HelpOccasion::NotMoved, English) => {
+            "I could not move your booking after all: it is still at its old time. Shall I look for another time?"
+        }
+        (HelpOccasion::NotMoved, Romanian) => {
+            "Până la urmă nu am reușit să mut programarea: rămâne la ora dinainte. Caut o altă oră?"
+        }
+        (HelpOccasion::NotMoved, Danish) => {
+            "Det lykkedes alligevel ikke at flytte din booking: den er stadig på det gamle tidspunkt. Skal jeg finde et \
+             andet tidspunkt?"
+        }
+        (HelpOccasion::NotMoved, TraditionalChinese) => {
+            "很抱歉，最後沒能更改您的預約：仍維持原來的時間。需要我另找一個時間嗎？"
+        }
     }
 }
 

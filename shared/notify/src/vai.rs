@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use domain::{Analytics, CommandId, ConnectionName, EmailOrder, News, Outcome, Private, VaiOrder};
+use domain::{Analytics, CommandId, ConnectionName, EmailOrder, HelpOccasion, News, Outcome, Private, VaiOrder};
 use jiff::Timestamp;
 use reqwest::{Client, Response};
 use runtime::Secrets;
@@ -89,10 +89,11 @@ impl engine::Vai for VaiClient {
         &self,
         connection: &ConnectionName,
         key: &CommandId,
+        occasion: HelpOccasion,
         order: &VaiOrder,
         at: Timestamp,
     ) -> Outcome {
-        let body = vai::FollowUp::new(order, at, phrases::help_offer(order.language));
+        let body = vai::FollowUp::new(order, at, phrases::help_offer(occasion, order.language));
         self.post(connection, key, vai::FOLLOW_UP, &body).await
     }
 
@@ -203,7 +204,14 @@ mod tests {
         let (vai, provider) = vai(Answer::json(200, "{}"));
         let at = fixtures::at("2026-03-28T09:00:00Z");
         assert_eq!(
-            vai.offer_help(&fixtures::connection("default"), &fixtures::key(), &fixtures::news(), at).await,
+            vai.offer_help(
+                &fixtures::connection("default"),
+                &fixtures::key(),
+                HelpOccasion::Canceled,
+                &fixtures::news(),
+                at
+            )
+            .await,
             done()
         );
         let request = provider.only_request();

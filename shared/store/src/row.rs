@@ -808,8 +808,7 @@ mod tests {
         let command = Command::new(&booking, action, leg, start, Some(at("2026-11-20T09:00:00Z"))).claim(
             at("2026-11-20T09:00:01Z"),
             at("2026-11-20T09:01:01Z"),
-            None,
-            None,
+            domain::Attempt::default(),
         );
         let row = super::command(&ConnectionName::default(), &booking, &command, Some(at("2027-02-18T10:30:00Z")));
         assert_eq!(read_command(&row).expect("a command"), command);

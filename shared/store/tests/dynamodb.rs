@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, WriteRequest};
 use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{MessageFilter, Provider, Template};
 use domain::{
-    BookingId, Cancellation, Command, CommandId, CommandWrite, Connection, ConnectionName, ConnectionStatus,
+    Attempt, BookingId, Cancellation, Command, CommandId, CommandWrite, Connection, ConnectionName, ConnectionStatus,
     ConsentSource, ContactKey, CrmContact, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State,
     Token, VaiAction, Verdict, decide,
 };
@@ -183,7 +183,7 @@ async fn a_command_is_withdrawn_only_at_the_revision_that_was_read() {
     let decision = decide(&seen, &[moved("I1", START, "I2"), next], &settings(), now);
     let withdrawn = decision.commands.iter().find(|it| it.expected == Some(0)).expect("an open command to withdraw");
     let open = seen.commands.iter().find(|it| it.id == withdrawn.command.id).expect("as it was");
-    let claimed = open.clone().claim(now, until, None, None);
+    let claimed = open.clone().claim(now, until, Attempt::default());
     assert!(world.table.replace_command(&world.connection, &seen.booking.id, &claimed, 0).await.expect("an answer"));
     assert!(matches!(world.table.commit_decision(&decision, &[]).await, Err(CommitError::Conflict)));
 
@@ -219,8 +219,8 @@ async fn of_two_claims_of_a_command_one_succeeds() {
     let replace = async |command: &Command, expected| {
         world.table.replace_command(&world.connection, &seen.booking.id, command, expected).await.expect("an answer")
     };
-    let claimed = open.clone().claim(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), None, None);
-    let rival = open.claim(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), None, None);
+    let claimed = open.clone().claim(at("2026-11-01T09:00:00Z"), at("2026-11-01T09:01:00Z"), Attempt::default());
+    let rival = open.claim(at("2026-11-01T09:00:00.000000001Z"), at("2026-11-01T09:01:00Z"), Attempt::default());
     assert!(replace(&claimed, 0).await);
     assert!(!replace(&rival, 0).await);
     assert!(replace(&claimed, 0).await, "a repeated call whose answer was lost");

@@ -1,8 +1,8 @@
 //! What sends messages and calls VAI. Each effect is described in one line.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, Message, News, Outcome, PlainEmail, PublishCall, SmsOrder,
-    VaiOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, HelpOccasion, Message, News, Outcome, PlainEmail, PublishCall,
+    SmsOrder, VaiOrder,
 };
 use engine::{Email, Publisher, Sms, Vai};
 use jiff::Timestamp;
@@ -48,10 +48,15 @@ impl<P: FaultPolicy> Sms for Fake<P> {
 impl<P: FaultPolicy> Email for Fake<P> {
     async fn send(&self, _: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
         let content = &order.content;
+        let file = order.calendar.as_ref().map(|it| {
+            let change = if it.is_canceled { "cancel" } else { it.kind.name() };
+            format!(" with a file: {change} {}", it.sequence)
+        });
         let text = || {
             format!(
-                "e-mail {} [{}, {}] to {}: {} {} {}",
+                "e-mail {}{} [{}, {}] to {}: {} {} {}",
                 name(order.message),
+                file.as_deref().unwrap_or_default(),
                 order.template.as_deref().unwrap_or(order.provider.name()),
                 content.language.tag(),
                 order.to.expose(),
@@ -98,8 +103,21 @@ impl<P: FaultPolicy> Vai for Fake<P> {
         self.call_provider(Call::CallVai, key, text).await
     }
 
-    async fn offer_help(&self, _: &ConnectionName, key: &CommandId, order: &VaiOrder, at: Timestamp) -> Outcome {
-        let text = || format!("VAI offers help to {} at {at}", order.leg.details.email.expose());
+    async fn offer_help(
+        &self,
+        _: &ConnectionName,
+        key: &CommandId,
+        occasion: HelpOccasion,
+        order: &VaiOrder,
+        at: Timestamp,
+    ) -> Outcome {
+        let text = || {
+            let email = order.leg.details.email.expose();
+            match occasion {
+                HelpOccasion::Canceled => format!("VAI offers help to {email} at {at}"),
+                HelpOccasion::NotMoved => format!("VAI tells {email} that {} stays", order.leg.details.start),
+            }
+        };
         self.call_provider(Call::CallVai, key, text).await
     }
 

@@ -9,7 +9,7 @@ use crate::leg::Leg;
 use crate::message::Message;
 use crate::provider::Provider;
 use crate::reason::Reason;
-use crate::settings::{Occasion, Settings};
+use crate::settings::{CalendarFile, Occasion, Settings};
 
 /// How often an action may be done when the outcome of a try is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +56,8 @@ pub struct Context<'a> {
     pub passed_over: &'a [Provider],
     /// How often it was another provider's turn, because one did not answer.
     pub turn: u32,
+    /// The calendar file of the meeting that the invitee has.
+    pub calendar: Option<CalendarFile>,
     /// The connection's settings.
     pub settings: &'a Settings,
     /// The time now.

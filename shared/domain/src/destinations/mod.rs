@@ -20,4 +20,4 @@ pub use message::{
 };
 pub(crate) use publish::completion_time;
 pub use publish::{PublishAction, PublishCall};
-pub use vai::{Analytics, News, VaiAction, VaiCall, VaiOrder};
+pub use vai::{Analytics, HelpOccasion, News, VaiAction, VaiCall, VaiOrder};

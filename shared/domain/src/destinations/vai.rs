@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::base::{Context, DeliveryGuarantee, Destination};
-use crate::ids::{BookingId, CommandId, FactId, InviteeUri};
+use crate::ids::{BookingId, CommandId, FactId, InviteeUri, Token};
 use crate::language::Language;
 use crate::leg::Leg;
 use crate::reason::Reason;
@@ -56,6 +56,9 @@ pub enum VaiAction {
     SendNews(News),
     /// A request to VAI to continue the conversation and offer help: `/followup/schedule`.
     OfferHelp,
+    /// A request to VAI to say that a move did not happen, and to help: `/followup/schedule`. The outcome of the move was
+    /// unknown when the agent got its answer.
+    ReportFailedMove(Token),
     /// A fact for VAI's analytics, with its payload.
     #[serde(rename = "log")]
     LogFact(Analytics, FactId),
@@ -80,13 +83,22 @@ pub struct VaiOrder {
     pub language: Language,
 }
 
+/// Why VAI's agent offers help to find another time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HelpOccasion {
+    /// The invitee canceled for lack of time.
+    Canceled,
+    /// The agent's move did not happen. The meeting is still at its old time.
+    NotMoved,
+}
+
 /// A composed call to VAI's backend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum VaiCall {
     /// Send news.
     SendNews(News, VaiOrder),
     /// Ask VAI to offer help at an instant.
-    OfferHelp(VaiOrder, Timestamp),
+    OfferHelp(HelpOccasion, VaiOrder, Timestamp),
     /// Log a fact. Its payload is stored with the fact.
     LogFact(Analytics, FactId),
 }
@@ -108,7 +120,11 @@ impl VaiAction {
                 let wait = SignedDuration::from_mins(i64::from(context.settings.help_after_minutes));
                 let from = context.leg.canceled.as_ref().map_or(context.now, |end| end.at);
                 // If the cancellation arrived late, the time could be in the past.
-                VaiCall::OfferHelp(compose_order(context)?, time::add(from, wait).max(context.now))
+                let at = time::add(from, wait).max(context.now);
+                VaiCall::OfferHelp(HelpOccasion::Canceled, compose_order(context)?, at)
+            }
+            Self::ReportFailedMove(_) => {
+                VaiCall::OfferHelp(HelpOccasion::NotMoved, compose_order(context)?, context.now)
             }
             Self::LogFact(analytics, fact) => VaiCall::LogFact(*analytics, fact.clone()),
         })
@@ -123,6 +139,7 @@ impl Destination for VaiAction {
             Self::SendNews(News::Canceled) => "vai-canceled".to_owned(),
             Self::SendNews(News::Rescheduled) => "vai-rescheduled".to_owned(),
             Self::OfferHelp => "vai-offer-help".to_owned(),
+            Self::ReportFailedMove(_) => "vai-failed-move".to_owned(),
             Self::LogFact(analytics, _) => format!("log-{}", analytics.name().replace('_', "-")),
         }
     }
@@ -131,6 +148,7 @@ impl Destination for VaiAction {
         let slug = self.slug();
         match self {
             Self::LogFact(_, fact) => CommandId::from_parts(&slug, &[booking.as_str(), fact.as_str()]),
+            Self::ReportFailedMove(token) => CommandId::from_parts(&slug, &[booking.as_str(), token.as_str()]),
             Self::SendNews(_) | Self::OfferHelp => {
                 CommandId::from_parts(&slug, &[booking.as_str(), &slug, leg.as_str(), &start.to_string()])
             }
@@ -139,7 +157,7 @@ impl Destination for VaiAction {
 
     fn guarantee(&self) -> DeliveryGuarantee {
         match self {
-            Self::OfferHelp => DeliveryGuarantee::AtMostOnce,
+            Self::OfferHelp | Self::ReportFailedMove(_) => DeliveryGuarantee::AtMostOnce,
             Self::SendNews(_) | Self::LogFact(..) => DeliveryGuarantee::AtLeastOnce,
         }
     }
@@ -148,9 +166,16 @@ impl Destination for VaiAction {
         match self {
             Self::LogFact(..) => Ok(()),
             _ if context.now > time::add(context.leg.details.end, NEWS_LATENESS) => Err(Reason::TooLate),
+            Self::ReportFailedMove(token)
+                if context.booking.failed_move(context.leg).is_none_or(|(it, _)| it != token) =>
+            {
+                Err(Reason::TriedAgain)
+            }
             // Calls to VAI are planned only for VAI's bookings, so the metadata should exist.
-            Self::SendNews(_) | Self::OfferHelp if context.booking.metadata.is_none() => Err(Reason::Misconfigured),
-            Self::SendNews(_) | Self::OfferHelp => Ok(()),
+            Self::SendNews(_) | Self::OfferHelp | Self::ReportFailedMove(_) if context.booking.metadata.is_none() => {
+                Err(Reason::Misconfigured)
+            }
+            Self::SendNews(_) | Self::OfferHelp | Self::ReportFailedMove(_) => Ok(()),
         }
     }
 
@@ -161,6 +186,7 @@ impl Destination for VaiAction {
             Self::SendNews(News::Canceled) => "VAI told of the cancellation".to_owned(),
             Self::SendNews(News::Rescheduled) => "VAI told of the move".to_owned(),
             Self::OfferHelp => "VAI asked to offer help".to_owned(),
+            Self::ReportFailedMove(_) => "VAI told that a move did not happen".to_owned(),
             Self::LogFact(analytics, _) => format!("VAI's analytics, {}", analytics.name()),
         }
     }

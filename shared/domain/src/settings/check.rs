@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::description::SETTINGS;
 use super::errors::{Errors, SettingsError};
 use super::kind::Kind;
-use super::{Provider, Settings};
+use super::{CalendarFile, Channel, Provider, Settings};
+use crate::message::Message;
 
 impl Settings {
     /// Reads a document. A key that is left out keeps its default. `templates` replaces the default templates.
@@ -27,6 +28,7 @@ impl Settings {
             }
         };
         settings.check_senders(&mut errors);
+        settings.check_calendar(&mut errors);
         settings.check_minutes(&mut errors);
         if errors.0.is_empty() { Ok(settings) } else { Err(errors.0) }
     }
@@ -43,6 +45,24 @@ impl Settings {
         if let Some(provider) = email_provider.filter(|_| self.senders.email.is_none()) {
             let problem = format!("is missing: {} needs an address to send e-mail from", provider.title());
             errors.add("senders.email", problem);
+        }
+    }
+
+    /// Checks that a calendar file can be sent, and that its changes can follow.
+    fn check_calendar(&self, errors: &mut Errors) {
+        if self.calendar_file == CalendarFile::Off {
+            return;
+        }
+        let can_send = |message| self.providers_of(message, Channel::Email).iter().any(|it| it.sends_files());
+        if !can_send(Message::Confirmation) {
+            let problem =
+                "needs ses or brevo among the providers of the confirmation's e-mail: VAI's e-mails have no file";
+            errors.add("calendar_file", problem);
+            return;
+        }
+        for message in [Message::Move, Message::Cancellation].into_iter().filter(|it| !can_send(*it)) {
+            let problem = "must have ses or brevo: whoever has the confirmation's calendar file must get its changes";
+            errors.add(&format!("providers.messages.{}.email", message.name()), problem);
         }
     }
 

@@ -110,7 +110,9 @@ pub(super) const SETTINGS: &[Key] = &[
         Kind::Choice(|| CalendarFile::ALL.map(CalendarFile::name).to_vec()),
         r#""off""#,
         "The calendar file of e-mails by SES and Brevo: `publish` is a file to add to a calendar, `request` an \
-         invitation to answer. With Calendly's own invitation, `request` puts the meeting into the calendar twice.",
+         invitation to answer. Whoever has the file is sent its changes by e-mail when the meeting is moved or \
+         canceled, whatever `channels` says. With Calendly's own invitation, `request` puts the meeting into the \
+         calendar twice.",
     ),
     Key::new(
         "mail_for",

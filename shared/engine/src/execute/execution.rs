@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use domain::{
-    Action, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder, Fact,
-    Message, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, has_event,
+    Action, Attempt, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder,
+    Fact, Message, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, find_sent_calendar,
+    has_event,
 };
 use futures_util::future::join_all;
 use futures_util::lock::Mutex;
@@ -244,15 +245,17 @@ impl<W: World> Run<'_, W> {
                 return Err(Stop::LeftToDueQueue);
             }
         };
-        let (detail, contact) = match &prepared {
-            Prepared::Message(_, message) => (Some(message.detail()), Some(message.contact.clone())),
-            Prepared::Vai(..) | Prepared::Calendly(_) | Prepared::CrmEvent(..) | Prepared::Consent(..) => (None, None),
+        let attempt = match &prepared {
+            Prepared::Message(_, message) => message.attempt(),
+            Prepared::Vai(..) | Prepared::Calendly(_) | Prepared::CrmEvent(..) | Prepared::Consent(..) => {
+                Attempt::default()
+            }
         };
         if !self.invocation.has_time_for_call() {
             return Err(Stop::Open);
         }
         let now = self.now();
-        let claimed = self.replace_command(command, command.clone().claim(now, now + LEASE, detail, contact)).await?;
+        let claimed = self.replace_command(command, command.clone().claim(now, now + LEASE, attempt)).await?;
         if !self.invocation.has_time_for_call() {
             // Claiming took too long. Nothing was sent.
             let open = claimed.clone().with_state(State::Open, self.now(), None, None);
@@ -305,7 +308,9 @@ impl<W: World> Run<'_, W> {
         }
         let leg = booking.leg_for_command(&command.leg).ok_or(Reason::NotFound)?;
         let Command { passed_over, turn, .. } = command;
-        let context = Context { booking: &booking, leg: &leg, passed_over, turn: *turn, settings: self.settings, now };
+        let calendar = find_sent_calendar(&self.snapshot.commands);
+        let (turn, settings) = (*turn, self.settings);
+        let context = Context { booking: &booking, leg: &leg, passed_over, turn, calendar, settings, now };
         command.action.compose(&context)
     }
 }

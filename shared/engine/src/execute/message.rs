@@ -2,8 +2,8 @@
 
 use domain::settings::Provider;
 use domain::{
-    BookingState, Command, ConsentSource, ContactKey, Message, MessageContent, MessageOrder, Objection, Outcome,
-    Reason, error_chain,
+    Attempt, BookingState, Command, ConsentSource, ContactKey, Message, MessageContent, MessageOrder, Objection,
+    Outcome, Reason, error_chain,
 };
 use jiff::Timestamp;
 
@@ -17,12 +17,13 @@ pub(super) struct AddressedMessage {
 }
 
 impl AddressedMessage {
-    /// Returns the detail for the timeline, without personal data.
-    pub(super) fn detail(&self) -> String {
-        match &self.order {
-            MessageOrder::Sms(order) => order.detail(),
-            MessageOrder::Email(order) => order.detail(),
-        }
+    /// Returns what is stored of a try.
+    pub(super) fn attempt(&self) -> Attempt {
+        let (detail, calendar) = match &self.order {
+            MessageOrder::Sms(order) => (order.detail(), None),
+            MessageOrder::Email(order) => (order.detail(), order.calendar.as_ref().map(|it| it.kind)),
+        };
+        Attempt { detail: Some(detail), to: Some(self.contact.clone()), calendar }
     }
 
     /// Returns the provider that sends it, and the next one.

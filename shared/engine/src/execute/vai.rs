@@ -18,7 +18,7 @@ impl<W: World> Run<'_, W> {
         let (connection, key, vai) = (self.invocation.connection, &command.id, messaging.vai());
         match call {
             VaiCall::SendNews(news, order) => vai.send_news(connection, key, *news, order, now).await,
-            VaiCall::OfferHelp(order, at) => vai.offer_help(connection, key, order, *at).await,
+            VaiCall::OfferHelp(occasion, order, at) => vai.offer_help(connection, key, *occasion, order, *at).await,
             VaiCall::LogFact(analytics, fact) => {
                 let payload = match self.received.filter(|it| it.fact.id == *fact) {
                     Some(received) => Ok(Some(received.payload.clone())),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use domain::settings::DoubleOptIn;
 use domain::{
-    Analytics, CommandId, ConnectionName, ContactUpdate, CrmEventOrder, EmailOrder, News, Outcome, PlainEmail, Private,
-    PublishCall, SmsOrder, VaiOrder,
+    Analytics, CommandId, ConnectionName, ContactUpdate, CrmEventOrder, EmailOrder, HelpOccasion, News, Outcome,
+    PlainEmail, Private, PublishCall, SmsOrder, VaiOrder,
 };
 use jiff::Timestamp;
 
@@ -90,7 +90,14 @@ impl Vai for NoMessaging {
         match *self {}
     }
 
-    async fn offer_help(&self, _: &ConnectionName, _: &CommandId, _: &VaiOrder, _: Timestamp) -> Outcome {
+    async fn offer_help(
+        &self,
+        _: &ConnectionName,
+        _: &CommandId,
+        _: HelpOccasion,
+        _: &VaiOrder,
+        _: Timestamp,
+    ) -> Outcome {
         match *self {}
     }
 

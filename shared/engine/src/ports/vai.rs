@@ -1,7 +1,7 @@
 //! VAI's backend.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
-use domain::{Analytics, CommandId, ConnectionName, News, Outcome, VaiOrder};
+use domain::{Analytics, CommandId, ConnectionName, HelpOccasion, News, Outcome, VaiOrder};
 use jiff::Timestamp;
 
 /// VAI's backend.
@@ -21,6 +21,7 @@ pub trait Vai {
         &self,
         connection: &ConnectionName,
         key: &CommandId,
+        occasion: HelpOccasion,
         order: &VaiOrder,
         at: Timestamp,
     ) -> Outcome;

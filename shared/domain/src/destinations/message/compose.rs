@@ -115,7 +115,12 @@ fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language
         let can = !passed_over.contains(&provider) && (template.is_some() || !provider.has_templates());
         can.then_some((provider, template))
     });
-    let able: Vec<_> = able.collect();
+    let mut able: Vec<_> = able.collect();
+    // A file that the invitee has must follow the meeting.
+    let has_file = matches!(action, MessageAction::Email(_)) && context.calendar.is_some();
+    if has_file && compose_calendar(context, message).is_some() && able.iter().any(|(it, _)| it.sends_files()) {
+        able.retain(|(provider, _)| provider.sends_files());
+    }
     let at = |turn: u32| able.get(usize::try_from(turn).unwrap_or(0) % able.len().max(1));
     let (provider, template) = at(*turn).cloned().ok_or(Reason::NoTemplate)?;
     let next = at(turn.saturating_add(1)).map(|(next, _)| *next).filter(|next| *next != provider);
@@ -165,7 +170,7 @@ fn compose_email(
         from_name: senders.email_name.clone(),
         reply_to: senders.reply_to.clone(),
         configuration_set: senders.ses_configuration_set.clone(),
-        calendar: compose_calendar(context, message),
+        calendar: compose_calendar(context, message).filter(|_| provider.sends_files()),
         booking: context.booking.id.clone(),
         content,
         notes: metadata.and_then(|it| it.notes.clone()),
@@ -173,17 +178,20 @@ fn compose_email(
     }
 }
 
-/// Returns the calendar file that adds, moves or removes the meeting in the invitee's calendar.
+/// Returns the calendar file that adds, moves or removes the meeting in the invitee's calendar. Only what is there can be
+/// removed. Whoever has a file gets its changes, also if the settings have changed.
 fn compose_calendar(context: &Context<'_>, message: Message) -> Option<Calendar> {
     let Context { booking, leg, settings, now, .. } = *context;
-    let concerns_calendar = matches!(message, Message::Confirmation | Message::Move | Message::Cancellation);
-    let kind = settings.calendar_file;
-    if kind == CalendarFile::Off || !concerns_calendar {
-        return None;
-    }
+    let wanted = Some(settings.calendar_file).filter(|it| *it != CalendarFile::Off);
+    let kind = match message {
+        Message::Confirmation | Message::Move => wanted.or(context.calendar)?,
+        Message::Cancellation => context.calendar?,
+        _ => return None,
+    };
     let is_canceled = message == Message::Cancellation;
     let moves = booking.legs().iter().position(|it| it.invitee == leg.invitee).unwrap_or_default();
     let sequence = u32::try_from(moves).unwrap_or(u32::MAX).saturating_add(u32::from(is_canceled));
-    let organizer = leg.details.hosts.first().map(|it| it.email.clone());
+    let host = leg.details.hosts.first().and_then(|it| parse_email(it.email.expose()));
+    let organizer = host.or_else(|| settings.senders.email.clone().map(Private::new));
     Some(Calendar { kind, sequence, is_canceled, at: now, organizer })
 }

@@ -131,7 +131,7 @@ pub struct Calendar {
     pub is_canceled: bool,
     /// When this was composed: `DTSTAMP`.
     pub at: Timestamp,
-    /// The host's address: `ORGANIZER`.
+    /// The host's address, else the sender's: `ORGANIZER`.
     pub organizer: Option<Private<String>>,
 }
 
