@@ -23,6 +23,10 @@ fn unavailable(after_seconds: Option<u32>) -> Outcome {
     Outcome::Unsent { reason: Reason::Unreachable, after_seconds, detail: "HTTP 503".to_owned() }
 }
 
+fn doubtful(after_seconds: Option<u32>) -> Outcome {
+    Outcome::Unknown { after_seconds, detail: "HTTP 502".to_owned() }
+}
+
 fn take_down(world: &TestWorld, provider: Provider, answer: Outcome) {
     world.state.borrow_mut().providers_down.insert(provider, answer);
 }
@@ -157,7 +161,7 @@ fn a_request_in_doubt_is_settled_after_a_day_without_calendly() {
 
 #[test]
 fn what_may_have_reached_a_person_is_not_sent_again_by_another_way() {
-    let unknown = || Outcome::Unknown { detail: "HTTP 502".to_owned() };
+    let unknown = || doubtful(None);
     let refused = || Outcome::Refused { reason: Reason::ProviderRefused, detail: "code 3002".to_owned() };
     let misconfigured =
         || Outcome::Unsent { reason: Reason::Misconfigured, after_seconds: None, detail: "HTTP 401".to_owned() };
@@ -173,5 +177,19 @@ fn what_may_have_reached_a_person_is_not_sent_again_by_another_way() {
         world.wait_until("2026-11-27T08:29:00Z");
         assert_eq!(kinds(&world), [""; 0], "{later:?}: neither by Twilio nor by e-mail");
         assert_eq!(state_of(&world, "sms-confirmation"), State::Unknown, "{later:?}");
+    }
+}
+
+#[test]
+fn a_message_whose_outcome_is_unknown_waits_as_long_as_the_provider_asks() {
+    for (asked, before, after) in [(None, 20, 40), (Some(1_200), 1_190, 1_230), (Some(1), 20, 40)] {
+        let world = world(|settings| (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![]));
+        take_down(&world, Provider::Engagelab, doubtful(asked));
+        world.receive_webhook(&meeting().created());
+        world.state.borrow_mut().providers_down.clear();
+        world.wait(SignedDuration::from_secs(before));
+        assert_eq!(kinds(&world), [""; 0], "{asked:?}");
+        world.wait(SignedDuration::from_secs(after - before));
+        assert_eq!(kinds(&world), ["SMS confirmation"], "{asked:?}");
     }
 }

@@ -428,7 +428,7 @@ pub(crate) fn unreachable(detail: &str) -> Outcome {
 
 /// A provider that acts, and whose answer is lost.
 pub(crate) fn no_answer() -> Outcome {
-    Outcome::Unknown { detail: "timed out".to_owned() }
+    Outcome::Unknown { after_seconds: None, detail: "timed out".to_owned() }
 }
 
 /// A provider that refuses for good.

@@ -103,7 +103,7 @@ pub(crate) async fn send<W: World>(
         }
         Outcome::Unsent { detail, .. } => Err(Failure::Temporary(detail)),
         // It may have been sent, so it is not repeated for days.
-        Outcome::Unknown { detail } => Err(Failure::Unforeseen(detail)),
+        Outcome::Unknown { detail, .. } => Err(Failure::Unforeseen(detail)),
     }
 }
 

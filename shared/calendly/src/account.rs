@@ -203,12 +203,13 @@ impl Account {
         }
         let response = http_client::send(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = http_client::read_body(response).await?;
+        let body = http_client::read_body(response).await;
         if status.is_success() {
             let remaining = header_number(&headers, "x-ratelimit-remaining");
-            Ok(Answer { body, remaining, reset_seconds: reset_seconds(&headers) })
+            Ok(Answer { body: body?, remaining, reset_seconds: reset_seconds(&headers) })
         } else {
-            Err(Error::refused(status, &headers, &body))
+            // If the body broke off, the status alone decides.
+            Err(Error::refused(status, &headers, &body.unwrap_or_default()))
         }
     }
 }

@@ -437,8 +437,9 @@ mod tests {
             ),
             (
                 Answer::json(424, json!({"title": "External Calendar Error", "message": "…"})),
-                refused("Calendly answered 424 External Calendar Error"),
+                unavailable("Calendly answered 424 External Calendar Error"),
             ),
+            (Answer::json(503, json!({})).header("retry-after", 40), CalendlyError::Limited(40)),
             (Answer::json(502, json!("<html>")), unavailable("Calendly answered 502 Bad Gateway")),
             (Answer::never_answers(), unavailable("Calendly could not be reached: no answer in time")),
             (Answer::closes_connection(), unavailable("Calendly could not be reached: the connection broke")),

@@ -4,13 +4,12 @@
 //! with HTTP Basic. Errors are `{error, error_description}`; the description is neither logged nor returned.
 
 use domain::Private;
-use http_client::header_number;
 use oauth::{Issued, RefreshOutcome, TokenEndpoint, challenge};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 
-use crate::error::USUAL_RESET_SECONDS;
+use crate::error::{USUAL_RESET_SECONDS, wait_seconds};
 
 /// The wait after a token request that gave nothing, when Calendly names none.
 const RETRY_SECONDS: u32 = 10;
@@ -190,7 +189,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TokenRequest
         "invalid_client" | "unauthorized_client" => TokenRequestError::InvalidClient,
         _ => {
             let problem = format!("Calendly answered a token request with {}", status.as_u16());
-            let named = header_number(headers, "x-ratelimit-reset").or_else(|| http_client::retry_after(headers));
+            let named = wait_seconds(status, headers);
             let usual = if status == StatusCode::TOO_MANY_REQUESTS { USUAL_RESET_SECONDS } else { RETRY_SECONDS };
             TokenRequestError::NotNow { problem, seconds: named.unwrap_or(usual).clamp(1, 3_600) }
         }
@@ -263,7 +262,7 @@ mod tests {
             (Answer::json(429, error("rate_limited")).header("x-ratelimit-reset", 37), 37),
             (Answer::json(429, json!({})), 60),
             (Answer::new(503, "<html>").header("retry-after", 120), 120),
-            (Answer::new(502, "<html>"), RETRY_SECONDS),
+            (Answer::new(502, "<html>").header("x-ratelimit-reset", 37), RETRY_SECONDS),
             // The tokens are lost: the next refresh tells.
             (Answer::new(200, "{\"access_token\":\"a-1\"}"), RETRY_SECONDS),
             (Answer::closes_connection(), RETRY_SECONDS),

@@ -357,7 +357,6 @@ mod tests {
             ),
             (403, scope, refused(Reason::Misconfigured, "403 Insufficient scope; it needs scheduled_events:write")),
             (404, json!({}), refused(Reason::ProviderRefused, "404 Not Found")),
-            (424, json!({}), refused(Reason::ProviderRefused, "424 Failed Dependency")),
             (429, json!({}), BookOutcome::Limited { reset_seconds: 60 }),
         ] {
             assert_eq!(book(vec![(POST, Answer::json(status, body))]).await, expected, "{status}");
@@ -372,6 +371,11 @@ mod tests {
         for (answer, detail) in [
             (Answer::json(502, json!("<html>Ana Pop</html>")), "Calendly answered 502 Bad Gateway"),
             (Answer::json(500, json!({})), "Calendly answered 500 Internal Server Error"),
+            (Answer::json(424, json!({})), "Calendly answered 424 Failed Dependency"),
+            (
+                Answer::json(503, json!({})).header("retry-after", 60),
+                "Calendly answered 503 Service Unavailable; it asks to wait 60 s",
+            ),
             (Answer::never_answers(), "Calendly could not be reached: no answer in time"),
             (Answer::closes_connection(), "Calendly could not be reached: the connection broke"),
             (Answer::new(201, "<html>"), "Calendly's answer could not be read: line 1, column 1"),

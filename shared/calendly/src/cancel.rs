@@ -25,7 +25,10 @@ struct Body {
 /// Cancels an invitee's event, if it has no other invitee and has not begun.
 pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &str, now: Timestamp) -> Outcome {
     // These calls only read, so no answer is as harmless as a refused connection.
-    let not_read = |error: Error| outcome_of_error(&error, |detail| unsent(Reason::Unreachable, None, detail));
+    let not_read = |error: Error| match outcome_of_error(&error) {
+        Outcome::Unknown { after_seconds, detail } => unsent(Reason::Unreachable, after_seconds, detail),
+        outcome => outcome,
+    };
     let invitee = match account.get::<Invitee>(&location.invitee).await {
         Ok(invitee) => invitee,
         Err(error) => return not_read(error),
@@ -53,28 +56,24 @@ pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &s
         Err(error) if error.is_forbidden() => match account.get::<ScheduledEvent>(&location.event).await {
             Ok(event) if event.is_canceled() => DONE,
             Ok(event) if event.start_time <= now => refused(Reason::PastStart, error.to_string()),
-            _ => unsent(Reason::Misconfigured, None, error.to_string()),
+            _ => unsent(Reason::Misconfigured, error.wait_seconds(), error.to_string()),
         },
-        Err(error) => outcome_of_error(&error, |detail| Outcome::Unknown { detail }),
+        Err(error) => outcome_of_error(&error),
     }
 }
 
-fn outcome_of_error(error: &Error, when_unknown: impl FnOnce(String) -> Outcome) -> Outcome {
-    let detail = error.to_string();
+/// Returns the outcome of a call that failed; also of one without a token.
+pub(crate) fn outcome_of_error(error: &Error) -> Outcome {
+    let (after_seconds, detail) = (error.wait_seconds(), error.to_string());
     match error.classify() {
-        ErrorClass::NotSent(reason) => unsent(reason, None, detail),
+        ErrorClass::NotSent(reason) => unsent(reason, after_seconds, detail),
         // Retried, since an operator may be changing the token just now.
-        ErrorClass::Misconfigured => unsent(Reason::Misconfigured, None, detail),
+        ErrorClass::Misconfigured => unsent(Reason::Misconfigured, after_seconds, detail),
         ErrorClass::Limited(seconds) => unsent(Reason::RateLimited, Some(seconds), detail),
         ErrorClass::NotFound => refused(Reason::NotFound, detail),
         ErrorClass::Refused => refused(Reason::ProviderRefused, detail),
-        ErrorClass::Unknown => when_unknown(detail),
+        ErrorClass::Unknown => Outcome::Unknown { after_seconds, detail },
     }
-}
-
-/// Returns the outcome of a cancellation without a token.
-pub(crate) fn outcome_without_token(error: &Error) -> Outcome {
-    outcome_of_error(error, |detail| Outcome::Unknown { detail })
 }
 
 fn refused(reason: Reason, detail: String) -> Outcome {
@@ -175,17 +174,26 @@ mod tests {
         let unsent =
             |reason, after_seconds, detail: &str| Outcome::Unsent { reason, after_seconds, detail: detail.to_owned() };
         let refused = |reason, detail: &str| Outcome::Refused { reason, detail: detail.to_owned() };
-        let unknown = |detail: &str| Outcome::Unknown { detail: detail.to_owned() };
+        let unknown = |after_seconds, detail: &str| Outcome::Unknown { after_seconds, detail: detail.to_owned() };
         let no_answer = "Calendly could not be reached: no answer in time";
         let broken = "Calendly could not be reached: the connection broke";
         for (answer, before, after) in [
             (
                 Answer::json(502, json!("<html>")),
                 unsent(Reason::Unreachable, None, "Calendly answered 502 Bad Gateway"),
-                unknown("Calendly answered 502 Bad Gateway"),
+                unknown(None, "Calendly answered 502 Bad Gateway"),
             ),
-            (Answer::never_answers(), unsent(Reason::Unreachable, None, no_answer), unknown(no_answer)),
-            (Answer::closes_connection(), unsent(Reason::Unreachable, None, broken), unknown(broken)),
+            (
+                Answer::json(503, json!("<html>")).header("retry-after", 600),
+                unsent(
+                    Reason::Unreachable,
+                    Some(600),
+                    "Calendly answered 503 Service Unavailable; it asks to wait 600 s",
+                ),
+                unknown(Some(600), "Calendly answered 503 Service Unavailable; it asks to wait 600 s"),
+            ),
+            (Answer::never_answers(), unsent(Reason::Unreachable, None, no_answer), unknown(None, no_answer)),
+            (Answer::closes_connection(), unsent(Reason::Unreachable, None, broken), unknown(None, broken)),
             (
                 Answer::json(429, json!({})).header("x-ratelimit-reset", 37),
                 unsent(

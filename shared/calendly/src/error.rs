@@ -2,7 +2,7 @@
 
 use domain::Reason;
 use engine::{CalendlyError, PortError};
-use http_client::{CallError, header_number};
+use http_client::{CallError, header_number, retry_after};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
@@ -14,6 +14,9 @@ const LONGEST_TITLE: usize = 60;
 const LONGEST_NAME: usize = 80;
 const MOST_NAMES: usize = 8;
 
+/// The longest wait that counts, in seconds: Calendly's longest limit is per day.
+const LONGEST_WAIT_SECONDS: u32 = 86_400;
+
 /// The wait when Calendly does not say when its rate limit resets: its shortest limit is per minute.
 pub(crate) const USUAL_RESET_SECONDS: u32 = 60;
 
@@ -21,7 +24,11 @@ pub(crate) const USUAL_RESET_SECONDS: u32 = 60;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Error {
     /// Calendly answered with an error.
-    #[error("Calendly answered {status} {title}{}{}", format_faults(faults), format_advice(required_scopes, *reset_seconds))]
+    #[error(
+        "Calendly answered {status} {title}{}{}",
+        format_faults(faults),
+        format_advice(*status, required_scopes, *wait_seconds)
+    )]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -31,8 +38,8 @@ pub enum Error {
         faults: Vec<Fault>,
         /// The scopes that the token would need, if Calendly names them.
         required_scopes: Vec<String>,
-        /// The seconds until the rate limit resets, if it was exceeded.
-        reset_seconds: Option<u32>,
+        /// The seconds until Calendly takes calls again, if it names them.
+        wait_seconds: Option<u32>,
     },
     /// The connection's token could not be read, so no call was made.
     #[error("{problem}")]
@@ -100,7 +107,6 @@ impl Error {
         // A 502 may carry HTML.
         let body: Body = serde_json::from_slice(body).unwrap_or_default();
         let name = || status.canonical_reason().unwrap_or_default().to_owned();
-        let is_limited = status == StatusCode::TOO_MANY_REQUESTS;
         let faults = body.details.into_iter().map(|it| Fault {
             parameter: it.parameter.filter(|name| is_name(name)),
             code: it.code.filter(|name| is_name(name)),
@@ -110,16 +116,25 @@ impl Error {
             title: body.title.map_or_else(name, |title| title.chars().take(LONGEST_TITLE).collect()),
             faults: faults.filter(|it| it.parameter.is_some() || it.code.is_some()).take(MOST_NAMES).collect(),
             required_scopes: body.required_scopes.into_iter().filter(|it| is_name(it)).take(MOST_NAMES).collect(),
-            reset_seconds: if is_limited { reset_seconds(headers) } else { None },
+            wait_seconds: wait_seconds(status, headers),
         }
     }
 
     /// Whether the call certainly had no effect.
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { status: 400..=499, .. } | Self::NoToken { .. } | Self::NeedsReconnect | Self::Unsent(_)
-        )
+        match self {
+            Self::Refused { status, .. } => (400..=499).contains(status) && self.classify() != ErrorClass::Unknown,
+            Self::NoToken { .. } | Self::NeedsReconnect | Self::Unsent(_) => true,
+            Self::Unreachable(_) | Self::Unreadable(_) => false,
+        }
+    }
+
+    /// Returns the seconds until Calendly takes calls again, if it names them.
+    pub(crate) fn wait_seconds(&self) -> Option<u32> {
+        match self {
+            Self::Refused { wait_seconds, .. } => *wait_seconds,
+            _ => None,
+        }
     }
 
     /// Whether the resource does not exist.
@@ -165,19 +180,25 @@ impl Error {
         }
     }
 
+    /// Returns what the error means. Source: Calendly's documentation of its errors, and RFC 9110 for what a proxy
+    /// answers in its place. Calendly does not say what a 5xx means for a call that writes, and documents no
+    /// `Retry-After`. So here a 503 with one proves nothing: who books looks for the booking, and a cancellation is
+    /// repeated, which does no harm, after that wait.
     pub(crate) fn classify(&self) -> ErrorClass {
         match self {
             Self::NoToken { is_missing: true, .. } => ErrorClass::NotSent(Reason::Misconfigured),
             Self::NoToken { .. } | Self::Unsent(_) => ErrorClass::NotSent(Reason::Unreachable),
             Self::NeedsReconnect => ErrorClass::NotSent(Reason::NeedsReconnect),
             Self::Unreachable(_) | Self::Unreadable(_) => ErrorClass::Unknown,
-            Self::Refused { status, reset_seconds, .. } => match status {
+            Self::Refused { status, wait_seconds, .. } => match status {
                 // The client follows no redirects, so a redirect means a wrong base URL.
                 300..=399 | 401 | 403 => ErrorClass::Misconfigured,
                 404 => ErrorClass::NotFound,
-                // A proxy timed out; Calendly behind it may have acted.
-                408 => ErrorClass::Unknown,
-                429 => ErrorClass::Limited(reset_seconds.unwrap_or(USUAL_RESET_SECONDS)),
+                // A proxy timed out; Calendly behind it may have acted. Or the host's calendar did not answer.
+                408 | 424 => ErrorClass::Unknown,
+                // Refused before anything was done with it.
+                421 | 425 => ErrorClass::NotSent(Reason::Unreachable),
+                429 => ErrorClass::Limited(wait_seconds.unwrap_or(USUAL_RESET_SECONDS)),
                 400..=499 => ErrorClass::Refused,
                 _ => ErrorClass::Unknown,
             },
@@ -204,23 +225,39 @@ impl From<Error> for CalendlyError {
             ErrorClass::Misconfigured | ErrorClass::Refused | ErrorClass::NotSent(Reason::NeedsReconnect) => {
                 Self::Refused(error.to_string())
             }
-            ErrorClass::NotSent(_) | ErrorClass::Unknown => Self::Unavailable(error.to_string()),
+            ErrorClass::NotSent(_) | ErrorClass::Unknown => {
+                error.wait_seconds().map_or_else(|| Self::Unavailable(error.to_string()), Self::Limited)
+            }
         }
     }
 }
 
 impl From<Error> for PortError {
     fn from(error: Error) -> Self {
-        match error {
-            Error::NeedsReconnect => Self::NeedsReconnect,
-            error => Self::unavailable(error.to_string()),
+        if error == Error::NeedsReconnect {
+            return Self::NeedsReconnect;
+        }
+        let wait = match error.classify() {
+            ErrorClass::Limited(seconds) => Some(seconds),
+            _ => error.wait_seconds(),
+        };
+        match wait {
+            Some(seconds) => Self::Limited { context: error.to_string(), seconds },
+            None => Self::unavailable(error.to_string()),
         }
     }
 }
 
-/// Returns the seconds until the rate limit resets. Calendly documents no `Retry-After`.
+/// Returns the seconds until the rate limit resets.
 pub(crate) fn reset_seconds(headers: &HeaderMap) -> Option<u32> {
-    header_number(headers, "x-ratelimit-reset")
+    header_number(headers, "x-ratelimit-reset").map(|seconds| seconds.min(LONGEST_WAIT_SECONDS))
+}
+
+/// Returns the seconds until Calendly takes calls again. Every answer says when the rate limit resets, which counts only
+/// when it was exceeded. Calendly documents no `Retry-After`, but a proxy in front of it may send one.
+pub(crate) fn wait_seconds(status: StatusCode, headers: &HeaderMap) -> Option<u32> {
+    let reset = reset_seconds(headers).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
+    reset.max(retry_after(headers).map(|seconds| seconds.min(LONGEST_WAIT_SECONDS)))
 }
 
 /// Whether a text has the form of a name in Calendly's API. Other text may quote the person.
@@ -235,9 +272,10 @@ fn format_faults(faults: &[Fault]) -> String {
     if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
 }
 
-fn format_advice(scopes: &[String], reset_seconds: Option<u32>) -> String {
-    match reset_seconds {
-        Some(seconds) => format!("; the rate limit resets in {seconds} s"),
+fn format_advice(status: u16, scopes: &[String], wait_seconds: Option<u32>) -> String {
+    match wait_seconds {
+        Some(seconds) if status == 429 => format!("; the rate limit resets in {seconds} s"),
+        Some(seconds) => format!("; it asks to wait {seconds} s"),
         None if !scopes.is_empty() => format!("; it needs {}", scopes.join(", ")),
         None => String::new(),
     }
@@ -245,6 +283,7 @@ fn format_advice(scopes: &[String], reset_seconds: Option<u32>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
     use serde_json::{Value, json};
 
     use super::*;
@@ -290,12 +329,45 @@ mod tests {
             (404, ErrorClass::NotFound),
             (408, ErrorClass::Unknown),
             (409, ErrorClass::Refused),
-            (424, ErrorClass::Refused),
+            (413, ErrorClass::Refused),
+            (421, ErrorClass::NotSent(Reason::Unreachable)),
+            (424, ErrorClass::Unknown),
+            (425, ErrorClass::NotSent(Reason::Unreachable)),
             (429, ErrorClass::Limited(60)),
             (500, ErrorClass::Unknown),
             (502, ErrorClass::Unknown),
+            (503, ErrorClass::Unknown),
+            (504, ErrorClass::Unknown),
         ] {
-            assert_eq!(refused(status, &json!("<html>")).classify(), class, "{status}");
+            let error = refused(status, &json!("<html>"));
+            assert_eq!(error.classify(), class, "{status}");
+            let had_no_effect = (400..=499).contains(&status) && class != ErrorClass::Unknown;
+            assert_eq!(error.is_refusal(), had_no_effect, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_read_from_the_header_that_means_it() {
+        let wait = |status: u16, named: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            headers.extend(
+                named.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))),
+            );
+            Error::refused(StatusCode::from_u16(status).expect("a status"), &headers, b"").wait_seconds()
+        };
+        let (reset, retry) = ("x-ratelimit-reset", "retry-after");
+        for (status, headers, seconds) in [
+            (429, vec![(reset, "37")], Some(37)),
+            (429, vec![(retry, "90")], Some(90)),
+            (429, vec![(reset, "37"), (retry, "90")], Some(90)),
+            (429, vec![(reset, "1795694400")], Some(LONGEST_WAIT_SECONDS)),
+            (429, vec![(reset, "-1")], None),
+            (503, vec![(reset, "37")], None),
+            (503, vec![(retry, "90")], Some(90)),
+            (502, vec![(retry, "99999999999999999999")], Some(LONGEST_WAIT_SECONDS)),
+            (503, vec![("date", "Fri, 27 Mar 2026 10:00:00 GMT"), (retry, "Fri, 27 Mar 2026 10:01:30 GMT")], Some(90)),
+        ] {
+            assert_eq!(wait(status, &headers), seconds, "{status} {headers:?}");
         }
     }
 }

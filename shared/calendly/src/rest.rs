@@ -141,7 +141,7 @@ impl Calendly for Rest {
         };
         match self.account(connection).await {
             Ok(account) => cancel::cancel(&account, &location, reason, SystemClock.now()).await,
-            Err(error) => cancel::outcome_without_token(&error),
+            Err(error) => cancel::outcome_of_error(&error),
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Outcome {
     },
     /// It is not known whether the action was done.
     Unknown {
+        /// The wait that the provider asked for, in seconds. It counts if the action is tried again.
+        after_seconds: Option<u32>,
         /// What went wrong, without personal data.
         detail: String,
     },
@@ -584,14 +586,14 @@ impl Command {
                 self.with_state(state, now, Some(reason), Some(detail))
             }
             Outcome::Unsent { reason, after_seconds, detail } => self.retry_later(now, reason, after_seconds, detail),
-            Outcome::Unknown { detail } => {
+            Outcome::Unknown { after_seconds, detail } => {
                 let is_repeated = match self.action.guarantee() {
                     DeliveryGuarantee::AtMostOnce => false,
                     DeliveryGuarantee::OnceMore => !self.was_unknown_before(),
                     DeliveryGuarantee::AtLeastOnce => true,
                 };
                 if is_repeated {
-                    self.retry_later(now, Reason::Unknown, None, detail)
+                    self.retry_later(now, Reason::Unknown, after_seconds, detail)
                 } else {
                     self.with_state(State::Unknown, now, Some(Reason::Unknown), Some(detail))
                 }

@@ -101,15 +101,20 @@ pub fn header_number(headers: &HeaderMap, name: impl AsRef<str>) -> Option<u32> 
     headers.get(name.as_ref())?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Returns the seconds in `Retry-After`, which is a number or a date (RFC 9110). A date counts from the answer's own
-/// `Date`, so that it needs no clock. A longer wait than a `u32` holds is the longest one.
+/// Returns the seconds in `Retry-After`; see [`parse_retry_after`].
 pub fn retry_after(headers: &HeaderMap) -> Option<u32> {
-    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let wait = text(RETRY_AFTER)?;
+    let text = |name| headers.get(name)?.to_str().ok();
+    parse_retry_after(text(RETRY_AFTER)?, text(DATE))
+}
+
+/// Parses the value of `Retry-After`, which is a number or a date (RFC 9110, 10.2.3), to seconds. A date counts from
+/// the answer's own `Date`, so that it needs no clock. A longer wait than a `u32` holds is the longest one.
+pub fn parse_retry_after(wait: &str, date: Option<&str>) -> Option<u32> {
+    let wait = wait.trim();
     if !wait.is_empty() && wait.bytes().all(|it| it.is_ascii_digit()) {
         return Some(wait.parse().unwrap_or(u32::MAX));
     }
-    let (until, now) = (httpdate::parse_http_date(wait).ok()?, httpdate::parse_http_date(text(DATE)?).ok()?);
+    let (until, now) = (httpdate::parse_http_date(wait).ok()?, httpdate::parse_http_date(date?.trim()).ok()?);
     let seconds = until.duration_since(now).unwrap_or_default().as_secs();
     Some(u32::try_from(seconds).unwrap_or(u32::MAX))
 }

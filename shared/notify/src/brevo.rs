@@ -14,7 +14,6 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail, Private, digest};
-use http_client::{header_number, retry_after};
 use reqwest::{Client, Response, StatusCode};
 use runtime::Secrets;
 use serde::{Deserialize, Serialize};
@@ -166,34 +165,36 @@ fn idempotency_key(key: &CommandId) -> String {
 #[serde(default, rename_all = "camelCase")]
 struct Answer {
     message_id: Option<String>,
+    /// In place of `message_id`, for several recipients.
+    message_ids: Vec<String>,
     code: Option<String>,
 }
 
+/// Returns the outcome of an answer.
+///
+/// | status | body | outcome |
+/// |---|---|---|
+/// | 201, 202 | any | done |
+/// | another 2xx | with the id of the message | done |
+/// | another 2xx | any other | unknown: a page may have answered in place of Brevo |
+/// | 400 | `duplicate_parameter` | done: an earlier try of this message was accepted |
+/// | any other | | see [`outcome::brevo::from_refusal`] |
 async fn read_outcome(response: Response) -> Outcome {
-    let status = response.status();
-    let headers = response.headers();
-    let wait = header_number(headers, "x-sib-ratelimit-reset").or_else(|| retry_after(headers));
+    let (status, wait) = (response.status(), outcome::brevo::wait(&response));
     let body = outcome::read_body(response).await;
-    let answer: Answer = serde_json::from_slice(&body).unwrap_or_default();
+    let Answer { message_id, message_ids, code } = serde_json::from_slice(&body).unwrap_or_default();
     if status.is_success() {
-        return Outcome::Done { provider_id: answer.message_id };
+        let id = message_id.or_else(|| message_ids.into_iter().next());
+        return if id.is_some() || outcome::brevo::is_taken(status) {
+            Outcome::Done { provider_id: id }
+        } else {
+            let detail = format!("Brevo answered HTTP {} without a message id", status.as_u16());
+            Outcome::Unknown { after_seconds: None, detail }
+        };
     }
-    // Their codes are words of a list, but any text might be there.
-    let is_word = |it: &String| it.len() <= 40 && it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
-    let code = answer.code.filter(is_word);
-    let suffix = code.as_ref().map(|it| format!(", code {it}")).unwrap_or_default();
-    let detail = format!("Brevo answered HTTP {}{suffix}", status.as_u16());
     match (status, code.as_deref()) {
-        // An earlier try of this message was accepted.
         (StatusCode::BAD_REQUEST, Some("duplicate_parameter")) => Outcome::Done { provider_id: None },
-        // The account has no credit left, or is not approved yet: a person must act.
-        (StatusCode::PAYMENT_REQUIRED, _) => outcome::misconfigured(detail),
-        (status, Some("unauthorized" | "permission_denied" | "not_enough_credits" | "account_under_validation"))
-            if status.is_client_error() =>
-        {
-            outcome::misconfigured(detail)
-        }
-        _ => outcome::from_status(status, wait, detail),
+        (_, code) => outcome::brevo::from_refusal(status, code, wait),
     }
 }
 
@@ -205,7 +206,7 @@ mod tests {
     use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, refused, unsent};
+    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, no_answer, refused, unknown, unsent};
     use crate::{calendar, wording};
 
     fn order(message: Message) -> EmailOrder {
@@ -307,8 +308,8 @@ mod tests {
 
     #[tokio::test]
     async fn each_answer_has_its_outcome() {
-        use Reason::{Misconfigured, ProviderRefused};
-        let cases: [(u16, &str, ExpectedOutcome<'_>); 14] = [
+        use Reason::{Misconfigured, ProviderRefused, RateLimited};
+        let cases: [(u16, &str, ExpectedOutcome<'_>); 15] = [
             (400, "invalid_parameter", &refused(ProviderRefused)),
             (400, "missing_parameter", &refused(ProviderRefused)),
             (400, "out_of_range", &refused(ProviderRefused)),
@@ -319,10 +320,11 @@ mod tests {
             (402, "not_enough_credits", &unsent(Misconfigured, None)),
             (403, "permission_denied", &unsent(Misconfigured, None)),
             (404, "document_not_found", &refused(ProviderRefused)),
-            (405, "method_not_allowed", &refused(ProviderRefused)),
+            (405, "method_not_allowed", &unsent(Misconfigured, None)),
             (406, "not_acceptable", &refused(ProviderRefused)),
             (422, "unprocessable_entity", &refused(ProviderRefused)),
-            (500, "internal_error", &|detail| Outcome::Unknown { detail }),
+            (425, "account_in_process", &unsent(RateLimited, None)),
+            (500, "internal_error", &unknown(None)),
         ];
         for (status, code, expected) in cases {
             let body = json!({"code": code, "message": format!("{} is not valid", fixtures::EMAIL)});
@@ -349,9 +351,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_accepted_message_without_id_is_done() {
-        for body in ["", "{}", r#"{"messageIds":["<1@r>"]}"#] {
-            assert_eq!(sent(Answer::json(202, body)).await, Outcome::Done { provider_id: None });
+    async fn the_end_of_another_limit_does_not_prove_that_nothing_was_sent() {
+        let busy = |header| sent(Answer::new(503, "").header(header, 42));
+        let detail = || "Brevo answered HTTP 503".to_owned();
+        assert_eq!(busy("x-sib-ratelimit-reset").await, unknown(None)(detail()));
+        assert_eq!(busy("retry-after").await, unsent(Reason::Unreachable, Some(42))(detail()));
+    }
+
+    #[tokio::test]
+    async fn an_accepted_message_without_id_is_done_and_a_page_in_its_place_is_unknown() {
+        let done = |id: Option<&str>| Outcome::Done { provider_id: id.map(str::to_owned) };
+        for status in [201, 202] {
+            for (body, id) in [("", None), ("{}", None), (r#"{"messageIds":["<1@r>"]}"#, Some("<1@r>"))] {
+                assert_eq!(sent(Answer::json(status, body)).await, done(id));
+            }
+        }
+        assert_eq!(sent(Answer::json(200, r#"{"messageId":"<1@r>"}"#)).await, done(Some("<1@r>")));
+        for page in ["", "{}", "<h1>Ana Pop</h1>"] {
+            let expected = unknown(None)("Brevo answered HTTP 200 without a message id".to_owned());
+            assert_eq!(sent(Answer::new(200, page)).await, expected);
         }
     }
 
@@ -364,7 +382,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_answer_is_unknown_and_no_connection_is_unsent() {
-        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert_eq!(sent(Answer::never_answers()).await, no_answer());
         assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
         let outcome = send(&brevo(&stand_in::unused_url()), "default", &order(Message::Confirmation)).await;
         assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Unreachable, .. }), "{outcome:?}");

@@ -69,7 +69,7 @@ mod tests {
             (Provider::Ses, "/v2/email/outbound-emails"),
             (Provider::Brevo, "/v3/smtp/email"),
         ] {
-            let stand_in = StandIn::with_answer(Answer::json(200, "{}"));
+            let stand_in = StandIn::with_answer(Answer::json(200, r#"{"messageId":"<1@r>"}"#));
             let template = Some("calendly_confirmation".to_owned());
             let order = EmailOrder { template, ..fixtures::own_mail(provider, Message::Confirmation) };
             let outcome =
@@ -87,7 +87,7 @@ mod tests {
                 .into_iter()
                 .chain([Provider::Vai, Provider::Engagelab, Provider::Twilio].map(|it| (it, None)))
         {
-            let stand_in = StandIn::with_answer(Answer::json(200, "{}"));
+            let stand_in = StandIn::with_answer(Answer::json(200, r#"{"messageId":"<1@r>"}"#));
             let (connection, email) = (fixtures::connection("default"), fixtures::plain_mail(provider));
             let outcome = email_router(stand_in.url()).send_plain(&connection, &fixtures::key(), &email).await;
             match path {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{BookingId, CommandId, ConnectionName, Outcome, Reason, SmsOrder};
+use http_client::retry_after;
 use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
@@ -105,22 +106,23 @@ enum Id {
 
 async fn read_outcome(response: Response) -> Outcome {
     let status = response.status();
-    let by_status = outcome::from_response("EngageLab", &response);
+    let (by_status, wait) = (outcome::from_response("EngageLab", &response), retry_after(response.headers()));
     if status == StatusCode::TOO_MANY_REQUESTS {
         return by_status;
     }
     let body = outcome::read_body(response).await;
     match serde_json::from_slice::<Answer>(&body) {
-        Ok(answer) if answer != Answer::default() => from_code(answer, status, by_status),
+        Ok(answer) if answer != Answer::default() => from_code(answer, status, wait, by_status),
         Ok(_) | Err(_) if status.is_success() => {
-            Outcome::Unknown { detail: format!("EngageLab answered HTTP {} without a result", status.as_u16()) }
+            let detail = format!("EngageLab answered HTTP {} without a result", status.as_u16());
+            Outcome::Unknown { after_seconds: None, detail }
         }
         Ok(_) | Err(_) => by_status,
     }
 }
 
-/// Returns the outcome of a code, by the vendor's table.
-fn from_code(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome {
+/// Returns the outcome of a code, by the vendor's table. Where it has no line, the status decides.
+fn from_code(answer: Answer, status: StatusCode, wait: Option<u32>, by_status: Outcome) -> Outcome {
     let code = answer.code.unwrap_or(0);
     let detail = format!("EngageLab answered HTTP {}, code {code}", status.as_u16());
     match code {
@@ -133,16 +135,20 @@ fn from_code(answer: Answer, status: StatusCode, by_status: Outcome) -> Outcome 
             }),
         },
         // An internal error: the message may have been sent.
-        1000 => Outcome::Unknown { detail },
+        1000 => Outcome::Unknown { after_seconds: wait, detail },
         // Key wrong, key expired, no permission, template not found or not approved. An operator may correct it: the
         // next try composes the message anew, with the keys and settings of that time.
         2001 | 2002 | 2004 | 4001 => outcome::misconfigured(detail),
         // Not JSON, bad parameters, or against their rules.
         3001..=3003 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         // The same template to the same person too soon. The retry checks again whether the booking still needs it.
-        3004 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(TOO_SOON_SECONDS), detail },
+        3004 => {
+            let after_seconds = wait.or(Some(TOO_SOON_SECONDS));
+            Outcome::Unsent { reason: Reason::RateLimited, after_seconds, detail }
+        }
         // EngageLab could not send it.
-        5001 => Outcome::Unsent { reason: Reason::ProviderRefused, after_seconds: None, detail },
+        5001 => Outcome::Unsent { reason: Reason::ProviderRefused, after_seconds: wait, detail },
+        // The vendor's own client takes any other code for a failure.
         _ if status.is_success() => Outcome::Refused { reason: Reason::ProviderRefused, detail },
         _ => by_status,
     }
@@ -156,7 +162,7 @@ mod tests {
     use stand_in::{Answer, StandIn};
 
     use super::*;
-    use crate::fixtures::{self, assert_nothing_personal};
+    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, no_answer, unknown, unsent};
 
     fn engagelab(base_url: &str) -> Engagelab {
         Engagelab::new(fixtures::client(), base_url, fixtures::secrets(), fixtures::links())
@@ -262,7 +268,7 @@ mod tests {
                 let outcome = sent(Answer::json(status, json!({"code": code, "message": fixtures::PHONE}))).await;
                 let detail = detail(status, code);
                 let expected = match code {
-                    1000 => Outcome::Unknown { detail },
+                    1000 => Outcome::Unknown { after_seconds: None, detail },
                     2001 | 2002 | 2004 | 4001 => Outcome::Unsent { reason: Misconfigured, after_seconds: None, detail },
                     3004 => Outcome::Unsent { reason: RateLimited, after_seconds: Some(TOO_SOON_SECONDS), detail },
                     5001 => Outcome::Unsent { reason: ProviderRefused, after_seconds: None, detail },
@@ -286,23 +292,47 @@ mod tests {
     #[tokio::test]
     async fn an_answer_without_json_is_judged_by_its_status() {
         let html = |status| sent(Answer::new(status, "<h1>Ana Pop</h1>").header("content-type", "text/html"));
-        assert_eq!(html(502).await, Outcome::Unknown { detail: "EngageLab answered HTTP 502".to_owned() });
+        for doubtful in [500, 502, 503, 504] {
+            assert_eq!(html(doubtful).await, unknown(None)(format!("EngageLab answered HTTP {doubtful}")));
+        }
         assert!(matches!(html(200).await, Outcome::Unknown { .. }));
         for empty in ["", "{}", "[]", "null"] {
             assert!(matches!(sent(Answer::json(200, empty)).await, Outcome::Unknown { .. }), "{empty}");
         }
-        assert!(matches!(html(404).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(html(401).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
+        assert!(matches!(html(413).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
+        for elsewhere in [401, 403, 404, 405] {
+            assert!(matches!(html(elsewhere).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
+        }
         assert!(matches!(html(408).await, Outcome::Unknown { .. }));
         let limited = sent(Answer::new(429, "").header("retry-after", "17")).await;
         assert!(matches!(limited, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(17), .. }));
         let moved = sent(Answer::new(302, "").header("location", "/elsewhere")).await;
-        assert!(matches!(moved, Outcome::Refused { reason: Reason::Misconfigured, .. }));
+        assert!(matches!(moved, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_engagelab_asks_for_counts_whatever_the_code_is() {
+        use Reason::{ProviderRefused, RateLimited, Unreachable};
+        let cases: [(u16, &str, ExpectedOutcome<'_>); 6] = [
+            (400, r#"{"code":3004}"#, &unsent(RateLimited, Some(90))),
+            (400, r#"{"code":5001}"#, &unsent(ProviderRefused, Some(90))),
+            (429, r#"{"code":9999}"#, &unsent(RateLimited, Some(90))),
+            (503, r#"{"code":9999}"#, &unsent(Unreachable, Some(90))),
+            (503, "<h1>", &unsent(Unreachable, Some(90))),
+            (500, r#"{"code":1000}"#, &unknown(Some(90))),
+        ];
+        for (status, body, expected) in cases {
+            let outcome = sent(Answer::json(status, body).header("retry-after", 90)).await;
+            let (Outcome::Unsent { detail, .. } | Outcome::Unknown { detail, .. }) = &outcome else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!(outcome, expected(detail.clone()), "{body}");
+        }
     }
 
     #[tokio::test]
     async fn no_answer_is_unknown_and_no_connection_is_unsent() {
-        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert_eq!(sent(Answer::never_answers()).await, no_answer());
         assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
 
         let unreachable = engagelab(&stand_in::unused_url());

@@ -230,6 +230,15 @@ pub(crate) fn unsent(reason: Reason, after_seconds: Option<u32>) -> impl Fn(Stri
     move |detail| Outcome::Unsent { reason, after_seconds, detail }
 }
 
+pub(crate) fn unknown(after_seconds: Option<u32>) -> impl Fn(String) -> Outcome {
+    move |detail| Outcome::Unknown { after_seconds, detail }
+}
+
+/// The outcome when the time-out passed.
+pub(crate) fn no_answer() -> Outcome {
+    unknown(None)("no answer in time".to_owned())
+}
+
 /// Asserts that a printed text does not name the invitee.
 pub(crate) fn assert_nothing_personal(printed: &str) {
     for personal in [NAME, "Ana", EMAIL, PHONE, &PHONE[1..], "Nu am timp", "prețuri"] {

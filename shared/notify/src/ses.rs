@@ -1,6 +1,8 @@
 //! E-mail by Amazon SES, in our own wording, as a raw message: only there can the calendar file be an invitation.
 //!
-//! Source: the SES API v2 (`SendEmail` and its errors). It has no idempotency token, so the SDK's retries are off.
+//! Sources: the SES API v2 (`SendEmail`, its errors and the common errors); the SES developer guide, "Amazon SES email
+//! sending errors": when SES answers with an error, it has not sent the e-mail. It has no idempotency token, so the
+//! SDK's retries are off.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -17,6 +19,7 @@ use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, MessageTag, RawMessage};
 use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail, Reason};
+use http_client::parse_retry_after;
 use reqwest::StatusCode;
 
 use crate::envelope::Envelope;
@@ -114,22 +117,29 @@ fn tag(name: &str, value: &str) -> Option<MessageTag> {
     if is_valid { MessageTag::builder().name(name).value(value).build().ok() } else { None }
 }
 
+/// What SES's text of a `MessageRejected` says when the sender is not verified; or, in SES's sandbox, the recipient.
+const NOT_VERIFIED: &str = "Email address is not verified";
+
 fn from_error(error: &SdkError<SendEmailError, HttpResponse>) -> Outcome {
     match error {
         SdkError::ConstructionFailure(_) => outcome::misconfigured("the request could not be built"),
-        SdkError::TimeoutError(_) => Outcome::Unknown { detail: "no answer in time".to_owned() },
+        SdkError::TimeoutError(_) => unanswered("no answer in time"),
         SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|it| is_connect_failure(it)) => {
             Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: "no connection".to_owned() }
         }
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            Outcome::Unknown { detail: "no answer in time".to_owned() }
-        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => unanswered("no answer in time"),
         SdkError::ServiceError(answer) => {
-            let after_seconds = answer.raw().headers().get("retry-after").and_then(|it| it.parse().ok());
-            from_code(answer.err().code(), answer.raw().status().as_u16(), after_seconds)
+            let headers = answer.raw().headers();
+            let wait = headers.get("retry-after").and_then(|it| parse_retry_after(it, headers.get("date")));
+            let is_unverified = answer.err().message().is_some_and(|it| it.contains(NOT_VERIFIED));
+            from_code(answer.err().code(), is_unverified, answer.raw().status().as_u16(), wait)
         }
-        _ => Outcome::Unknown { detail: "the connection broke".to_owned() },
+        _ => unanswered("the connection broke"),
     }
+}
+
+fn unanswered(detail: &str) -> Outcome {
+    Outcome::Unknown { after_seconds: None, detail: detail.to_owned() }
 }
 
 /// Whether no connection was made, so that nothing was sent. Any other failure may have happened after sending.
@@ -151,22 +161,33 @@ fn is_connect_failure(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Returns the outcome of an error, by its name, or by the status when the name is unknown.
-fn from_code(code: Option<&str>, status: u16, after_seconds: Option<u32>) -> Outcome {
+fn from_code(code: Option<&str>, is_unverified: bool, status: u16, after_seconds: Option<u32>) -> Outcome {
     let code = code.filter(|it| it.bytes().all(|it| it.is_ascii_alphanumeric()));
     let suffix = code.map(|it| format!(", code {it}")).unwrap_or_default();
     let detail = format!("Amazon SES answered HTTP {status}{suffix}");
     match code.unwrap_or_default() {
-        // About this message; or, in SES's sandbox, an address that is not verified.
+        "MessageRejected" if is_unverified => outcome::misconfigured(detail),
+        // About this message.
         "MessageRejected" | "BadRequestException" => Outcome::Refused { reason: Reason::ProviderRefused, detail },
-        // The account is suspended, the sender's domain is not set up, the configuration set does not exist, or our
-        // role may not send.
+        // The account is suspended, the sender's domain is not set up, the configuration set does not exist, our role
+        // may not send, or its credentials have expired.
         "AccountSuspendedException"
         | "SendingPausedException"
         | "MailFromDomainNotVerifiedException"
         | "NotFoundException"
-        | "AccessDeniedException" => outcome::misconfigured(detail),
+        | "AccessDeniedException"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "NotAuthorized"
+        | "OptInRequired"
+        | "RequestExpired" => outcome::misconfigured(detail),
+        // Too many a second or a day.
         "TooManyRequestsException" | "LimitExceededException" | "ThrottlingException" | "Throttling" => {
             Outcome::Unsent { reason: Reason::RateLimited, after_seconds, detail }
+        }
+        // SES itself says that it could not take it. An internal failure stays in doubt: its cause is not known.
+        "ServiceUnavailable" | "ServiceUnavailableException" => {
+            Outcome::Unsent { reason: Reason::Unreachable, after_seconds, detail }
         }
         _ => outcome::from_status(
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -186,7 +207,7 @@ mod tests {
     use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, refused, unsent};
+    use crate::fixtures::{self, EMAIL, ExpectedOutcome, assert_nothing_personal, no_answer, refused, unknown, unsent};
 
     fn ses(endpoint: &str) -> Ses {
         Ses { timeout: Duration::from_millis(300), ..fixtures::ses(endpoint) }
@@ -238,8 +259,8 @@ mod tests {
 
     #[tokio::test]
     async fn each_error_has_its_outcome_and_none_is_retried() {
-        use Reason::{Misconfigured, ProviderRefused, RateLimited};
-        let cases: [(u16, &str, ExpectedOutcome<'_>); 12] = [
+        use Reason::{Misconfigured, ProviderRefused, RateLimited, Unreachable};
+        let cases: [(u16, &str, ExpectedOutcome<'_>); 17] = [
             (400, "MessageRejected", &refused(ProviderRefused)),
             (400, "BadRequestException", &refused(ProviderRefused)),
             (400, "MailFromDomainNotVerifiedException", &unsent(Misconfigured, None)),
@@ -250,8 +271,13 @@ mod tests {
             (403, "InvalidSignatureException", &unsent(Misconfigured, None)),
             (429, "TooManyRequestsException", &unsent(RateLimited, None)),
             (400, "LimitExceededException", &unsent(RateLimited, None)),
-            (500, "InternalFailure", &|detail| Outcome::Unknown { detail }),
-            (503, "ServiceUnavailable", &|detail| Outcome::Unknown { detail }),
+            (400, "ThrottlingException", &unsent(RateLimited, None)),
+            (400, "RequestExpired", &unsent(Misconfigured, None)),
+            (403, "ExpiredTokenException", &unsent(Misconfigured, None)),
+            (500, "InternalFailure", &unknown(None)),
+            (502, "InternalServiceErrorException", &unknown(None)),
+            (503, "ServiceUnavailable", &unsent(Unreachable, None)),
+            (503, "ServiceUnavailableException", &unsent(Unreachable, None)),
         ];
         for (status, code, expected) in cases {
             let body = json!({"__type": code, "message": format!("{} is not verified", fixtures::EMAIL)});
@@ -261,8 +287,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_sender_that_is_not_verified_is_misconfigured() {
+        let message = format!("Email address is not verified. The following identities failed the check: {EMAIL}");
+        let outcome = sent(Answer::json(400, json!({"__type": "MessageRejected", "message": message}))).await;
+        let detail = "Amazon SES answered HTTP 400, code MessageRejected".to_owned();
+        assert_eq!(outcome, unsent(Reason::Misconfigured, None)(detail));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_name_is_judged_by_its_status() {
+        let page = |status| Answer::new(status, "<h1>Ana Pop</h1>").header("date", "Fri, 27 Mar 2026 10:00:00 GMT");
+        for doubtful in [200, 500, 502, 503, 504] {
+            assert!(matches!(sent(page(doubtful)).await, Outcome::Unknown { .. }), "{doubtful}");
+        }
+        for wait in ["90", "Fri, 27 Mar 2026 10:01:30 GMT"] {
+            let outcome = sent(page(503).header("retry-after", wait)).await;
+            let expected = unsent(Reason::Unreachable, Some(90))("Amazon SES answered HTTP 503".to_owned());
+            assert_eq!(outcome, expected, "{wait}");
+        }
+    }
+
+    #[tokio::test]
     async fn no_answer_is_unknown_and_no_connection_is_unsent() {
-        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert_eq!(sent(Answer::never_answers()).await, no_answer());
         let broken = sent(Answer::closes_connection()).await;
         assert!(matches!(broken, Outcome::Unknown { .. }), "{broken:?}");
         let outcome =

@@ -1,8 +1,9 @@
 //! SMS by Twilio, in our own wording.
 //!
-//! Sources: twilio/twilio-oai (the operation and its fields), twilio.com/docs/api/errors (the codes). Sending has no
-//! idempotency, so the outcome of a call without an answer is unknown until its status callback comes. We do not ask
-//! Twilio what it sent to a number: the engine retries a message of unknown outcome once, and a reminder never.
+//! Sources: twilio/twilio-oai (the operation and its fields); twilio.com/docs/api/errors, for the codes, and there 20429
+//! (never processed), 20500 (a repetition may send an SMS twice) and 20503 (out of service, to be tried again). Sending
+//! has no idempotency, so the outcome of a call without an answer is unknown until its status callback comes. We do not
+//! ask Twilio what it sent to a number: the engine retries a message of unknown outcome once, and a reminder never.
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
 use runtime::{Secrets, TwilioKeys};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::links::Links;
 use crate::wording;
@@ -80,37 +82,86 @@ impl Twilio {
 }
 
 /// Twilio's answer: the message, or an error.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Answer {
+    /// The message's id.
     sid: Option<String>,
+    /// The message's status, such as `queued`. An error has the HTTP status here.
+    status: Value,
+    /// Why the message failed, or null.
+    error_code: Value,
+    /// The code of an error.
     code: Option<u32>,
+}
+
+impl Answer {
+    /// Returns whether there is a message that has failed already. No callback will say so, since there is none for
+    /// the status that a message has from the beginning.
+    fn has_failed(&self) -> bool {
+        matches!(self.status.as_str(), Some("failed" | "undelivered" | "canceled"))
+    }
 }
 
 async fn read_outcome(response: Response) -> Outcome {
     let status = response.status();
     let (by_status, wait) = (outcome::from_response("Twilio", &response), retry_after(response.headers()));
     let body = outcome::read_body(response).await;
-    let answer = serde_json::from_slice(&body).unwrap_or(Answer { sid: None, code: None });
-    match answer {
-        Answer { sid: Some(sid), .. } if status.is_success() => Outcome::Done { provider_id: Some(sid) },
-        _ if status.is_success() => {
-            Outcome::Unknown { detail: format!("Twilio answered HTTP {} without a message id", status.as_u16()) }
+    let answer: Answer = serde_json::from_slice(&body).unwrap_or_default();
+    if !status.is_success() {
+        return match answer.code {
+            Some(code) => from_code(code, status, wait, by_status),
+            None => by_status,
+        };
+    }
+    if answer.has_failed() {
+        let code = answer.error_code.as_u64().and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+        let detail = format!("Twilio answered HTTP {}, and the message failed, code {code}", status.as_u16());
+        return from_code(code, status, wait, Outcome::Refused { reason: Reason::ProviderRefused, detail });
+    }
+    match answer.sid {
+        Some(sid) => Outcome::Done { provider_id: Some(sid) },
+        None => {
+            let detail = format!("Twilio answered HTTP {} without a message id", status.as_u16());
+            Outcome::Unknown { after_seconds: None, detail }
         }
-        Answer { code: Some(code), .. } => from_code(code, status, wait, by_status),
-        Answer { code: None, .. } => by_status,
     }
 }
 
-/// Returns the outcome of a code, by Twilio's table.
+/// Returns the outcome of a code, by Twilio's table. Where it has no line, the status decides.
 fn from_code(code: u32, status: StatusCode, wait: Option<u32>, by_status: Outcome) -> Outcome {
     let detail = format!("Twilio answered HTTP {}, code {code}", status.as_u16());
     match code {
-        // Account or token wrong; an invalid or unknown sender, or one that can't send SMS; a trial account, which
-        // sends to verified numbers only.
-        20003 | 21212 | 21603 | 21604 | 21606 | 21608 => outcome::misconfigured(detail),
-        // Too many requests at a time: Twilio does not process such a request, so a retry is safe.
-        20429 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: wait, detail },
-        21611 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(FULL_QUEUE_SECONDS), detail },
+        // Account or token wrong, or the account suspended; an invalid, unknown or foreign sender, or one that can't
+        // send SMS; a Messaging Service that is not there, or has no number; a trial account, which sends to verified
+        // numbers only.
+        20003
+        | 20404
+        | 21212
+        | 21601
+        | 21603
+        | 21604
+        | 21606
+        | 21608
+        | 21616
+        | 21659
+        | 21660
+        | 21701
+        | 21703..=21705
+        | 30002 => outcome::misconfigured(detail),
+        // Too many requests at a time, or too many messages a second, an hour or a day. Twilio does not process such a
+        // request, so a retry is safe.
+        20429 | 60728 | 63017 | 63038 => Outcome::Unsent { reason: Reason::RateLimited, after_seconds: wait, detail },
+        // The sender's queue is full.
+        21611 | 30001 => {
+            let after_seconds = wait.or(Some(FULL_QUEUE_SECONDS));
+            Outcome::Unsent { reason: Reason::RateLimited, after_seconds, detail }
+        }
+        // Twilio itself says that the service is not available or under maintenance, and that a retry will work.
+        20503 if status == StatusCode::SERVICE_UNAVAILABLE => {
+            Outcome::Unsent { reason: Reason::Unreachable, after_seconds: wait, detail }
+        }
+        21730 => Outcome::Unsent { reason: Reason::Unreachable, after_seconds: wait, detail },
         21211 | 21217 => Outcome::Refused { reason: Reason::PhoneInvalid, detail },
         21614 | 21635 => Outcome::Refused { reason: Reason::Landline, detail },
         // The person texted STOP to this sender.
@@ -118,6 +169,7 @@ fn from_code(code: u32, status: StatusCode, wait: Option<u32>, by_status: Outcom
         // A country that the account may not send to, a number that this sender can't reach, or a text that is too
         // long.
         21408 | 21612 | 21617 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
+        // An internal error, 20500, is one of these.
         _ => by_status,
     }
 }
@@ -130,7 +182,7 @@ mod tests {
     use stand_in::{Answer, Request, StandIn};
 
     use super::*;
-    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, refused, unsent};
+    use crate::fixtures::{self, ExpectedOutcome, assert_nothing_personal, no_answer, refused, unknown, unsent};
 
     const SERVICE: &str = "MG0123456789abcdef0123456789ABCDEF";
 
@@ -203,17 +255,30 @@ mod tests {
 
     #[tokio::test]
     async fn each_code_has_its_outcome() {
-        use Reason::{Landline, Misconfigured, OptedOut, PhoneInvalid, ProviderRefused, RateLimited};
-        let cases: [(u32, u16, ExpectedOutcome<'_>); 17] = [
+        use Reason::{Landline, Misconfigured, OptedOut, PhoneInvalid, ProviderRefused, RateLimited, Unreachable};
+        let cases: [(u32, u16, ExpectedOutcome<'_>); 30] = [
             (20003, 401, &unsent(Misconfigured, None)),
+            (20404, 404, &unsent(Misconfigured, None)),
             (20429, 429, &unsent(RateLimited, None)),
+            (20503, 503, &unsent(Unreachable, None)),
+            (60728, 429, &unsent(RateLimited, None)),
+            (63017, 400, &unsent(RateLimited, None)),
+            (63038, 429, &unsent(RateLimited, None)),
             (21211, 400, &refused(PhoneInvalid)),
             (21217, 400, &refused(PhoneInvalid)),
             (21212, 400, &unsent(Misconfigured, None)),
             (21408, 403, &refused(ProviderRefused)),
             (21603, 400, &unsent(Misconfigured, None)),
             (21604, 400, &unsent(Misconfigured, None)),
+            (21601, 400, &unsent(Misconfigured, None)),
             (21606, 400, &unsent(Misconfigured, None)),
+            (21616, 400, &unsent(Misconfigured, None)),
+            (21659, 400, &unsent(Misconfigured, None)),
+            (21660, 400, &unsent(Misconfigured, None)),
+            (21701, 404, &unsent(Misconfigured, None)),
+            (21703, 400, &unsent(Misconfigured, None)),
+            (21705, 400, &unsent(Misconfigured, None)),
+            (21730, 503, &unsent(Unreachable, None)),
             (21608, 400, &unsent(Misconfigured, None)),
             (21610, 400, &refused(OptedOut)),
             (21611, 429, &unsent(RateLimited, Some(60))),
@@ -239,10 +304,16 @@ mod tests {
     async fn an_unknown_code_is_judged_by_its_status() {
         let code = |status| sent(Answer::json(status, r#"{"code":99999,"message":"Ana"}"#));
         assert!(matches!(code(400).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(code(404).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
-        assert!(matches!(code(403).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
+        for locked in [403, 404] {
+            assert!(matches!(code(locked).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{locked}");
+        }
         for doubtful in [500, 502, 503] {
-            assert_eq!(code(doubtful).await, Outcome::Unknown { detail: format!("Twilio answered HTTP {doubtful}") });
+            assert_eq!(code(doubtful).await, unknown(None)(format!("Twilio answered HTTP {doubtful}")));
+        }
+        // An internal error may have sent it, and a proxy's error has no code of Twilio's.
+        for (status, body) in [(500, r#"{"code":20500}"#), (502, r#"{"code":20503}"#), (504, ""), (503, "<h1>")] {
+            let outcome = sent(Answer::json(status, body)).await;
+            assert_eq!(outcome, unknown(None)(format!("Twilio answered HTTP {status}")), "{body}");
         }
         let limited = sent(Answer::new(429, "").header("retry-after", "17")).await;
         assert!(matches!(limited, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(17), .. }));
@@ -252,8 +323,56 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_wait_that_twilio_asks_for_counts_whatever_the_code_is() {
+        use Reason::{RateLimited, Unreachable};
+        let cases: [(u16, &str, ExpectedOutcome<'_>); 6] = [
+            (429, r#"{"code":20429}"#, &unsent(RateLimited, Some(90))),
+            (429, r#"{"code":21611}"#, &unsent(RateLimited, Some(90))),
+            (503, r#"{"code":20503}"#, &unsent(Unreachable, Some(90))),
+            (503, r#"{"code":99999}"#, &unsent(Unreachable, Some(90))),
+            (503, "<h1>", &unsent(Unreachable, Some(90))),
+            (500, r#"{"code":20500}"#, &unknown(Some(90))),
+        ];
+        for (status, body, expected) in cases {
+            for wait in ["90", "Fri, 27 Mar 2026 10:01:30 GMT"] {
+                let answer = Answer::json(status, body).header("date", "Fri, 27 Mar 2026 10:00:00 GMT");
+                let outcome = sent(answer.header("retry-after", wait)).await;
+                let (Outcome::Unsent { detail, .. } | Outcome::Unknown { detail, .. }) = &outcome else {
+                    panic!("{outcome:?}")
+                };
+                assert_eq!(outcome, expected(detail.clone()), "{body}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_has_failed_from_the_beginning_is_not_done() {
+        let failed = async |status: &str, code: Option<u32>| {
+            sent(Answer::json(201, json!({"sid": "SM1", "status": status, "error_code": code}))).await
+        };
+        for (code, reason) in
+            [(Some(21610), Reason::OptedOut), (Some(30007), Reason::ProviderRefused), (None, Reason::ProviderRefused)]
+        {
+            for status in ["failed", "undelivered", "canceled"] {
+                let outcome = failed(status, code).await;
+                assert!(matches!(outcome, Outcome::Refused { reason: it, .. } if it == reason), "{outcome:?}");
+            }
+        }
+        let suspended = failed("failed", Some(30002)).await;
+        assert!(matches!(suspended, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{suspended:?}");
+        let full = failed("failed", Some(30001)).await;
+        assert!(
+            matches!(full, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(60), .. }),
+            "{full:?}"
+        );
+        for status in ["accepted", "queued", "sending", "sent", "another"] {
+            assert_eq!(failed(status, None).await, Outcome::Done { provider_id: Some("SM1".to_owned()) });
+        }
+    }
+
+    #[tokio::test]
     async fn no_answer_is_unknown_and_no_connection_is_unsent() {
-        assert_eq!(sent(Answer::never_answers()).await, Outcome::Unknown { detail: "no answer in time".to_owned() });
+        assert_eq!(sent(Answer::never_answers()).await, no_answer());
         assert!(matches!(sent(Answer::closes_connection()).await, Outcome::Unknown { .. }));
         let unreachable = twilio(&stand_in::unused_url(), fixtures::links());
         let outcome = send(&unreachable, "default", &order(Message::Confirmation)).await;

@@ -235,17 +235,19 @@ mod tests {
     async fn each_status_has_its_outcome() {
         let status = |status| send_news(Answer::new(status, "Ana Pop"));
         assert_eq!(status(204).await, done());
-        for refused in [400, 404, 409, 422] {
+        for refused in [400, 409, 413, 422] {
             assert!(matches!(status(refused).await, Outcome::Refused { reason: Reason::ProviderRefused, .. }));
         }
-        for locked in [401, 403] {
+        for locked in [308, 401, 403, 404, 405] {
             assert!(matches!(status(locked).await, Outcome::Unsent { reason: Reason::Misconfigured, .. }));
         }
-        let elsewhere = status(308).await;
-        assert!(matches!(elsewhere, Outcome::Refused { reason: Reason::Misconfigured, .. }));
-        for doubtful in [408, 500, 503] {
-            assert!(matches!(status(doubtful).await, Outcome::Unknown { .. }));
+        for doubtful in [303, 408, 500, 502, 503, 504] {
+            assert!(matches!(status(doubtful).await, Outcome::Unknown { after_seconds: None, .. }));
         }
+        let with_wait = |status| send_news(Answer::new(status, "").header("retry-after", 120));
+        let unavailable = with_wait(503).await;
+        assert!(matches!(unavailable, Outcome::Unsent { reason: Reason::Unreachable, after_seconds: Some(120), .. }));
+        assert!(matches!(with_wait(502).await, Outcome::Unknown { after_seconds: Some(120), .. }));
         let date = Answer::new(429, "").header("date", "Fri, 27 Mar 2026 09:59:00 GMT");
         let limited = send_news(date.header("retry-after", "Fri, 27 Mar 2026 10:00:00 GMT"));
         assert!(matches!(limited.await, Outcome::Unsent { reason: Reason::RateLimited, after_seconds: Some(60), .. }));

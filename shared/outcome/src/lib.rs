@@ -1,6 +1,10 @@
 //! What an answer of a provider means: the message was sent, it was certainly not sent, or the outcome is unknown.
 //!
 //! Only a request that never left this machine, and one that the provider plainly refused, count as not sent.
+//!
+//! What is common to all providers is here. Each adapter has a table of the codes that its provider documents.
+
+pub mod brevo;
 
 use domain::{Outcome, Reason};
 use http_client::{CallError, retry_after};
@@ -17,7 +21,7 @@ pub async fn send(request: RequestBuilder) -> Result<Response, Outcome> {
         match error {
             CallError::InvalidRequest(_) => misconfigured(detail),
             CallError::NoConnection(_) => Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail },
-            CallError::Timeout | CallError::Broken(_) => Outcome::Unknown { detail },
+            CallError::Timeout | CallError::Broken(_) => Outcome::Unknown { after_seconds: None, detail },
         }
     })
 }
@@ -35,22 +39,29 @@ pub fn from_response(provider: &str, response: &Response) -> Outcome {
     from_status(status, retry_after(response.headers()), detail)
 }
 
-/// Returns the outcome that a status means, with the seconds to wait where the provider names them.
+/// Returns the outcome that a status means, where the provider says nothing else. `after_seconds` is `Retry-After`.
+///
+/// Source: RFC 9110, 15 (statuses) and 10.2.3 (`Retry-After`); RFC 6585, 4 (429); RFC 8470, 5.2 (425). A
+/// proxy in front of a provider may send 502, 503 and 504.
 pub fn from_status(status: StatusCode, after_seconds: Option<u32>, detail: String) -> Outcome {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => Outcome::Unsent { reason: Reason::RateLimited, after_seconds, detail },
-        // Retried, since an operator may be changing the key just now.
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => misconfigured(detail),
-        // The client follows no redirects, so a redirect means a wrong base URL.
-        status if status.is_redirection() => Outcome::Refused { reason: Reason::Misconfigured, detail },
-        // A server that names a time for the next try has not taken this one (RFC 9110, 15.6.4 and 10.2.3). Without
-        // it, a proxy may have lost the answer of a server that has.
-        StatusCode::SERVICE_UNAVAILABLE if after_seconds.is_some() => {
-            Outcome::Unsent { reason: Reason::Unreachable, after_seconds, detail }
-        }
-        StatusCode::REQUEST_TIMEOUT => Outcome::Unknown { detail },
-        status if status.is_client_error() => Outcome::Refused { reason: Reason::ProviderRefused, detail },
-        _ => Outcome::Unknown { detail },
+    let unsent = |reason| Outcome::Unsent { reason, after_seconds, detail: detail.clone() };
+    match status.as_u16() {
+        // Refused before anything was done with it.
+        425 | 429 => unsent(Reason::RateLimited),
+        421 => unsent(Reason::Unreachable),
+        // The answer to a request that was carried out is elsewhere (RFC 9110, 15.4.4).
+        303 => Outcome::Unknown { after_seconds, detail },
+        // The key, its rights or the address is wrong, or a page about maintenance answers. An operator or the provider
+        // may be correcting it just now, so it is tried again. The client follows no redirects.
+        300..=399 | 401 | 403..=405 => unsent(Reason::Misconfigured),
+        // A server that names a time for the next try has not taken this one. Without it, a proxy may have lost the
+        // answer of a server that has.
+        503 if after_seconds.is_some() => unsent(Reason::Unreachable),
+        // A proxy may have waited in vain for a server that has acted.
+        408 => Outcome::Unknown { after_seconds, detail },
+        400..=499 => Outcome::Refused { reason: Reason::ProviderRefused, detail },
+        // The others of 5xx, and a success where the adapter found no sign of it in the body.
+        _ => Outcome::Unknown { after_seconds, detail },
     }
 }
 
@@ -68,4 +79,40 @@ pub fn from_secret_error(error: &SecretError) -> Outcome {
 /// Returns the outcome of a call that was not made because the settings, the secret or the account need attention.
 pub fn misconfigured(detail: impl Into<String>) -> Outcome {
     Outcome::Unsent { reason: Reason::Misconfigured, after_seconds: None, detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, after_seconds: Option<u32>) -> Outcome {
+        from_status(StatusCode::from_u16(status).expect("a status"), after_seconds, String::new())
+    }
+
+    #[test]
+    fn each_status_has_its_outcome() {
+        use Reason::{Misconfigured, ProviderRefused, RateLimited, Unreachable};
+        let wait = Some(90);
+        for after_seconds in [None, wait] {
+            let unsent = |reason| Outcome::Unsent { reason, after_seconds, detail: String::new() };
+            for status in [425, 429] {
+                assert_eq!(of(status, after_seconds), unsent(RateLimited), "{status}");
+            }
+            assert_eq!(of(421, after_seconds), unsent(Unreachable));
+            for status in [301, 302, 307, 308, 401, 403, 404, 405] {
+                assert_eq!(of(status, after_seconds), unsent(Misconfigured), "{status}");
+            }
+            for status in [400, 402, 406, 409, 410, 411, 413, 415, 422, 431, 451] {
+                let refused = Outcome::Refused { reason: ProviderRefused, detail: String::new() };
+                assert_eq!(of(status, after_seconds), refused, "{status}");
+            }
+            for status in [200, 204, 303, 408, 500, 501, 502, 504, 520, 522, 524] {
+                let unknown = Outcome::Unknown { after_seconds, detail: String::new() };
+                assert_eq!(of(status, after_seconds), unknown, "{status}");
+            }
+        }
+        assert_eq!(of(503, None), Outcome::Unknown { after_seconds: None, detail: String::new() });
+        let unavailable = Outcome::Unsent { reason: Unreachable, after_seconds: wait, detail: String::new() };
+        assert_eq!(of(503, wait), unavailable);
+    }
 }

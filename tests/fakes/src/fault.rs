@@ -89,7 +89,7 @@ impl From<Fault> for Outcome {
         let detail = fault.text().to_owned();
         match fault {
             Fault::Answers(outcome) => outcome,
-            Fault::NoAnswer { .. } | Fault::Killed { .. } => Self::Unknown { detail },
+            Fault::NoAnswer { .. } | Fault::Killed { .. } => Self::Unknown { after_seconds: None, detail },
             Fault::Fails | Fault::Conflict | Fault::Unreadable => {
                 Self::Unsent { reason: Reason::Unreachable, after_seconds: None, detail }
             }

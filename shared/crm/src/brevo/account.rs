@@ -50,7 +50,9 @@ pub struct AccountError(String);
 impl From<Outcome> for AccountError {
     fn from(outcome: Outcome) -> Self {
         Self(match outcome {
-            Outcome::Refused { detail, .. } | Outcome::Unsent { detail, .. } | Outcome::Unknown { detail } => detail,
+            Outcome::Refused { detail, .. } | Outcome::Unsent { detail, .. } | Outcome::Unknown { detail, .. } => {
+                detail
+            }
             Outcome::Done { .. } => "it gave an unexpected answer".to_owned(),
         })
     }

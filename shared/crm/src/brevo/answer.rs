@@ -1,7 +1,6 @@
 //! Brevo's answer to a write.
 
 use domain::{Outcome, Reason};
-use http_client::{header_number, retry_after};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
@@ -30,8 +29,7 @@ struct Metadata {
 
 impl Answer {
     pub(super) async fn read(response: Response) -> Self {
-        let (status, headers) = (response.status(), response.headers());
-        let wait = header_number(headers, "x-sib-ratelimit-reset").or_else(|| retry_after(headers));
+        let (status, wait) = (response.status(), outcome::brevo::wait(&response));
         let body = outcome::read_body(response).await;
         Self { status, wait, error: serde_json::from_slice(&body).unwrap_or_default() }
     }
@@ -49,31 +47,24 @@ impl Answer {
     }
 
     /// Returns the outcome that the answer means.
+    ///
+    /// | status | body | outcome |
+    /// |---|---|---|
+    /// | 201, 202, 204 | any | done |
+    /// | 400 | the address is that of another contact | unsent, rate limited: another call is making the contact |
+    /// | any other | | see [`outcome::brevo::from_refusal`] |
     pub(super) fn outcome(&self) -> Outcome {
         let status = self.status;
-        if status.is_success() {
+        if outcome::brevo::is_taken(status) {
             return Outcome::Done { provider_id: None };
         }
-        // Their codes are words of a list, but any text might be there.
-        let is_word = |it: &&str| it.len() <= 40 && it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
-        let code = self.error.code.as_deref().filter(is_word);
-        let suffix = code.map(|it| format!(", code {it}")).unwrap_or_default();
-        let detail = format!("Brevo answered HTTP {}{suffix}", status.as_u16());
-        let retry = |reason| Outcome::Unsent { reason, after_seconds: self.wait, detail: detail.clone() };
-        let is_account = matches!(
-            code,
-            Some("unauthorized" | "permission_denied" | "not_enough_credits" | "account_under_validation")
-        );
-        match status {
-            // The account has no credit left, or is not approved yet: a person must act.
-            StatusCode::PAYMENT_REQUIRED => retry(Reason::Misconfigured),
-            status if status.is_client_error() && is_account => retry(Reason::Misconfigured),
-            // The contact is being made by another call.
-            StatusCode::TOO_EARLY => retry(Reason::RateLimited),
-            StatusCode::BAD_REQUEST if self.duplicates().iter().any(|it| it.eq_ignore_ascii_case("email")) => {
-                retry(Reason::RateLimited)
+        let refusal = outcome::brevo::from_refusal(status, self.error.code.as_deref(), self.wait);
+        let is_being_made = self.duplicates().iter().any(|it| it.eq_ignore_ascii_case("email"));
+        match refusal {
+            Outcome::Refused { detail, .. } if status == StatusCode::BAD_REQUEST && is_being_made => {
+                Outcome::Unsent { reason: Reason::RateLimited, after_seconds: self.wait, detail }
             }
-            _ => outcome::from_status(status, self.wait, detail),
+            refusal => refusal,
         }
     }
 }

@@ -125,6 +125,14 @@ async fn answers_mean_what_brevo_says() {
         (Answer::json(429, "{}").header("x-sib-ratelimit-reset", 7), unsent(Reason::RateLimited, Some(7))),
         (Answer::json(402, r#"{"code":"not_enough_credits"}"#), unsent(Reason::Misconfigured, None)),
         (Answer::json(401, r#"{"code":"unauthorized"}"#), unsent(Reason::Misconfigured, None)),
+        (Answer::json(403, r#"{"code":"permission_denied"}"#), unsent(Reason::Misconfigured, None)),
+        (Answer::json(400, r#"{"code":"account_under_validation"}"#), unsent(Reason::Misconfigured, None)),
+        (Answer::new(404, "<html>"), unsent(Reason::Misconfigured, None)),
+        (Answer::new(503, "").header("retry-after", 90), unsent(Reason::Unreachable, Some(90))),
+        (
+            Answer::json(429, "{}").header("x-sib-ratelimit-reset", 7).header("retry-after", 90),
+            unsent(Reason::RateLimited, Some(90)),
+        ),
         (refusal(&json!({"duplicate_identifiers": ["email"]})), unsent(Reason::RateLimited, None)),
     ] {
         let (outcome, _) = send(vec![("", answer)], &without_phone).await;
@@ -134,11 +142,25 @@ async fn answers_mean_what_brevo_says() {
         };
         assert_eq!(found, expected);
     }
-    let (outcome, requests) =
-        send(vec![("", Answer::json(400, r#"{"code":"invalid_parameter"}"#))], &without_phone).await;
-    assert!(matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
-    assert_eq!(requests.len(), 1);
-    for answer in [Answer::json(500, ""), Answer::never_answers(), Answer::closes_connection()] {
+    for answer in [
+        Answer::json(400, r#"{"code":"invalid_parameter"}"#),
+        Answer::json(404, r#"{"code":"document_not_found"}"#),
+        Answer::json(413, ""),
+    ] {
+        let (outcome, requests) = send(vec![("", answer)], &without_phone).await;
+        assert!(matches!(outcome, Outcome::Refused { reason: Reason::ProviderRefused, .. }), "{outcome:?}");
+        assert_eq!(requests.len(), 1);
+    }
+    for answer in [
+        Answer::json(500, ""),
+        Answer::json(502, ""),
+        // Other answers have this header, too.
+        Answer::json(503, "").header("x-sib-ratelimit-reset", 7),
+        // A page that answers in place of Brevo.
+        Answer::new(200, "<html>"),
+        Answer::never_answers(),
+        Answer::closes_connection(),
+    ] {
         let (outcome, _) = send(vec![("", answer)], &without_phone).await;
         assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
     }

@@ -25,9 +25,12 @@ impl<W: World> Run<'_, W> {
                 Err(Outcome::Refused { reason: Reason::NotFound, detail: "the new half of the move".to_owned() })
             }
             Err(error) => {
-                let needs_login = matches!(error, PortError::NeedsReconnect);
-                let reason = if needs_login { Reason::NeedsReconnect } else { Reason::Unreachable };
-                Err(Outcome::Unsent { reason, after_seconds: None, detail: domain::error_chain(&error) })
+                let (reason, after_seconds) = match &error {
+                    PortError::NeedsReconnect => (Reason::NeedsReconnect, None),
+                    PortError::Limited { seconds, .. } => (Reason::RateLimited, Some(*seconds)),
+                    PortError::Unavailable { .. } | PortError::Unreadable { .. } => (Reason::Unreachable, None),
+                };
+                Err(Outcome::Unsent { reason, after_seconds, detail: domain::error_chain(&error) })
             }
         }
     }

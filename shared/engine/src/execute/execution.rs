@@ -122,7 +122,8 @@ impl<W: World> Run<'_, W> {
                 State::Claimed { until } if *until > now => return CommandEnd::Stopped(Stop::Held),
                 State::Claimed { .. } => {
                     // The function that claimed it was killed before it settled it. The provider may have acted.
-                    let outcome = Outcome::Unknown { detail: "cut off before its outcome was written down".to_owned() };
+                    let detail = "cut off before its outcome was written down".to_owned();
+                    let outcome = Outcome::Unknown { after_seconds: None, detail };
                     let settled = command.clone().settle(outcome, now);
                     self.replace_command(&command, settled).await
                 }

@@ -16,6 +16,14 @@ pub enum PortError {
         /// Why.
         source: Option<Cause>,
     },
+    /// The service asks to wait. It is not known whether it acted; a later try may work.
+    #[error("{context}")]
+    Limited {
+        /// What it answered.
+        context: String,
+        /// How long, in seconds.
+        seconds: u32,
+    },
     /// Calendly no longer accepts the connection's login or token. Nothing was done. A later try works when somebody
     /// has connected again.
     #[error("Calendly no longer accepts this connection's login: connect it again")]
@@ -53,7 +61,7 @@ impl PortError {
 
     /// Returns whether a later try may work.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::NeedsReconnect)
+        matches!(self, Self::Unavailable { .. } | Self::Limited { .. } | Self::NeedsReconnect)
     }
 }
 
