@@ -285,6 +285,28 @@ fn a_marketing_list_needs_consent_or_a_double_opt_in() {
 }
 
 #[test]
+fn who_was_certainly_not_asked_for_consent_is_asked_later() {
+    for trouble in [unreachable("down"), refused(Reason::ProviderRefused)] {
+        let world = world();
+        world.change_settings(|it| {
+            let mail = DoubleOptIn { template: 5, redirect_url: "https://example.com".to_owned() };
+            let marketing = CrmList { marketing: true, double_opt_in: Some(mail), ..list(MARKETING) };
+            it.crm.as_mut().expect("settings").lists.push(marketing);
+        });
+        world.faults.always(Call::AskConsent, Fault::Answers(trouble));
+        world.receive_webhook(&first().created());
+        world.wait_until("2026-11-20T09:30:00Z");
+        assert_eq!(contact(&world).asked, [] as [BTreeSet<u64>; 0]);
+        world.faults.restore();
+        // What was unsent is tried again; after a refusal the next booking asks.
+        world.wait_until("2026-11-21T10:00:02Z");
+        world.receive_webhook(&second().created());
+        world.receive_webhook(&first().moved_away(&second()));
+        assert_eq!(contact(&world).asked, [BTreeSet::from([MARKETING])]);
+    }
+}
+
+#[test]
 fn an_event_waits_until_the_crm_has_the_contact() {
     let world = world();
     world.faults.always(Call::UpdateContact, Fault::Answers(unreachable("down")));

@@ -227,6 +227,11 @@ impl CrmContact {
         new
     }
 
+    /// Takes back that the person is asked to join lists, after the request was certainly not sent.
+    pub fn take_back(&mut self, lists: &BTreeSet<u64>) {
+        self.asked.retain(|list| !lists.contains(list));
+    }
+
     /// Adds the oldest meetings to the counts when there are too many, if they can't change any more.
     fn compact(&mut self, now: Timestamp) {
         while self.meetings.len() > MOST_MEETINGS {
@@ -342,5 +347,7 @@ mod tests {
         let mut contact = CrmContact::default();
         assert_eq!(contact.ask(&[10, 11].into()), [10, 11].into());
         assert_eq!(contact.ask(&[10, 12].into()), [12].into());
+        contact.take_back(&[12, 13].into());
+        assert_eq!(contact.ask(&[10, 12].into()), [12].into(), "what was certainly not asked is asked again");
     }
 }

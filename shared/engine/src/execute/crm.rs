@@ -1,5 +1,7 @@
 //! The customer's CRM as a destination.
 
+use std::collections::BTreeSet;
+
 use domain::{
     Command, ConsentOrder, ContactKey, ContactOrder, ContactShare, ContactUpdate, CrmEventOrder, Outcome, Private,
     Reason, SyncTurn, error_chain,
@@ -12,7 +14,7 @@ use crate::ports::{Calendly, Crm, Messaging, PortError, Store, World};
 /// A call that waits for another function tries again after this many seconds.
 const BUSY_SECONDS: u32 = 5;
 
-/// The most tries to end the right to write a contact.
+/// The most tries to write a contact's row while others write it.
 const MOST_WRITES: usize = 3;
 
 fn busy(detail: &str) -> Outcome {
@@ -102,7 +104,8 @@ impl<W: World> Run<'_, W> {
         messaging.crm().send_event(connection, order, url.as_deref()).await
     }
 
-    /// Asks for consent under a claim. A person is asked once for each list, so the lists are recorded first.
+    /// Asks for consent under a claim. A person is asked once for each list, so the lists are recorded first. That is
+    /// taken back if the person was certainly not asked: another try must not find it done.
     pub(super) async fn ask_consent(&self, messaging: &W::Messaging, order: &ConsentOrder) -> Outcome {
         let (connection, store) = (self.invocation.connection, self.world().store());
         let key = ContactKey::for_email(connection, order.email.expose());
@@ -127,10 +130,32 @@ impl<W: World> Run<'_, W> {
             }
             match messaging.crm().ask_consent(connection, &order.email, mail, &new).await {
                 Outcome::Done { .. } => {}
-                other => return other,
+                unknown @ Outcome::Unknown { .. } => return unknown,
+                not_asked @ (Outcome::Unsent { .. } | Outcome::Refused { .. }) => {
+                    return match self.take_back_request(&key, &new).await {
+                        Ok(true) => not_asked,
+                        Ok(false) | Err(_) => Outcome::Unknown {
+                            after_seconds: None,
+                            detail: "not asked, and the contact's row says that the person was".to_owned(),
+                        },
+                    };
+                }
             }
         }
         Outcome::Done { provider_id: None }
+    }
+
+    /// Takes back in the contact's row that the person was asked to join lists. Returns whether that worked.
+    async fn take_back_request(&self, key: &ContactKey, lists: &BTreeSet<u64>) -> Result<bool, PortError> {
+        let (connection, store) = (self.invocation.connection, self.world().store());
+        for _ in 0..MOST_WRITES {
+            let mut contact = store.load_crm_contact(connection, key).await?;
+            contact.take_back(lists);
+            if store.write_crm_contact(connection, key, &contact).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
