@@ -297,6 +297,45 @@ fn every_timed_message_looks_at_calendly_first_and_once_for_all_channels() {
 }
 
 #[test]
+fn while_bookings_need_the_rate_limit_a_look_waits_but_no_message_for_long() {
+    let world = booked_world(|settings| (settings.reminder_minutes, settings.follow_up_minutes) = (vec![60], vec![]));
+    change_at_calendly(&world, |_| {});
+    let busy = |seconds| world.state.borrow_mut().calendly.busy_for = seconds;
+    busy(Some(40));
+    world.wait_until("2026-11-25T07:33:00Z");
+    assert_eq!((kinds(&world).len(), world.count_calls(Call::FetchInvitee)), (1, 0), "the hour was 07:30");
+    busy(None);
+    world.wait_until("2026-11-25T07:36:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
+    assert_eq!(world.count_calls(Call::FetchInvitee), 1);
+    assert!(world.state.borrow().failed_looks.is_empty());
+
+    // If there is no room at all, people are reminded all the same, and the timeline says so.
+    let world = booked_world(|settings| {
+        (settings.reminder_minutes, settings.follow_up_minutes) = (vec![60, 5], vec![]);
+    });
+    world.state.borrow_mut().calendly.busy_for = Some(40);
+    world.wait_until("2026-11-25T07:41:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
+    world.wait_until("2026-11-25T08:27:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "SMS reminder"]);
+    assert_eq!(world.count_calls(Call::FetchInvitee), 0);
+    assert_eq!(world.state.borrow().failed_looks, [Reason::RateLimited; 2]);
+    insta::assert_snapshot!(timeline(&world));
+}
+
+#[test]
+fn a_look_that_fails_is_counted_and_shown_and_the_message_goes_out() {
+    let world = booked_world(|settings| (settings.reminder_minutes, settings.follow_up_minutes) = (vec![60], vec![]));
+    world.faults.take_down(Call::FetchInvitee);
+    world.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
+    assert_eq!(world.state.borrow().failed_looks, [Reason::Unreachable]);
+    let timeline = timeline(&world);
+    assert!(timeline.contains("Calendly could not be asked first: unreachable"), "{timeline}");
+}
+
+#[test]
 fn who_has_confirmed_at_calendly_is_not_asked_to_although_no_webhook_came() {
     let world = booked_world(|settings| {
         settings.reconfirm_minutes = vec![2880];
@@ -322,6 +361,26 @@ fn a_place_that_the_host_changed_is_told_although_only_the_event_changed() {
     assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder"]);
     let details = world.booking().legs()[0].details.clone();
     assert_eq!(details.location.map(|it| it.expose().clone()).as_deref(), Some("Strada Lungă 1"));
+}
+
+#[test]
+fn of_two_statements_of_one_moment_the_latest_look_holds_also_if_it_says_less() {
+    let world =
+        booked_world(|settings| (settings.reminder_minutes, settings.follow_up_minutes) = (vec![1440, 60], vec![]));
+    let link = |world: &TestWorld| world.booking().legs()[0].details.join_url.clone();
+    assert!(link(&world).is_some());
+    // The host removes the link, then adds another one. Calendly changes no `updated_at`.
+    change_at_calendly(&world, |payload| payload["scheduled_event"]["location"] = Value::Null);
+    world.wait_until("2026-11-24T08:31:00Z");
+    assert_eq!(link(&world), None);
+    change_at_calendly(&world, |payload| {
+        payload["scheduled_event"]["location"]["join_url"] = json!("https://zoom.example/j/9")
+    });
+    world.wait_until("2026-11-25T07:31:00Z");
+    assert_eq!(link(&world).as_deref(), Some("https://zoom.example/j/9"));
+    // The webhook, delivered once more, is no news.
+    world.receive_webhook(&meeting().created());
+    assert_eq!(link(&world).as_deref(), Some("https://zoom.example/j/9"));
 }
 
 #[test]

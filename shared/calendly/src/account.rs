@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// How many calls of this kind are left before the rate limit resets.
     pub(crate) remaining: Option<u32>,
+    /// The rate limit: how many calls of this kind a minute may have.
+    pub(crate) limit: Option<u32>,
     /// The seconds until the rate limit resets.
     pub(crate) reset_seconds: Option<u32>,
 }
@@ -205,8 +207,9 @@ impl Account {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = http_client::read_body(response).await;
         if status.is_success() {
-            let remaining = header_number(&headers, "x-ratelimit-remaining");
-            Ok(Answer { body: body?, remaining, reset_seconds: reset_seconds(&headers) })
+            let [remaining, limit] =
+                ["x-ratelimit-remaining", "x-ratelimit-limit"].map(|name| header_number(&headers, name));
+            Ok(Answer { body: body?, remaining, limit, reset_seconds: reset_seconds(&headers) })
         } else {
             // If the body broke off, the status alone decides.
             Err(Error::refused(status, &headers, &body.unwrap_or_default()))

@@ -19,6 +19,7 @@ mod logins;
 mod meetings;
 mod original_form;
 mod owners;
+mod pace;
 mod paths;
 mod resources;
 mod rest;

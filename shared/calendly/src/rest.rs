@@ -8,7 +8,7 @@ use domain::{ConnectionName, EventTypeUri, Fact, InviteeUri, Outcome, Reason};
 use engine::{BookOutcome, BookingQuery, Calendly, CalendlyError, InviteePage, InviteeQuery, PortError};
 use http_client::CALL_TIMEOUT;
 use jiff::tz::TimeZone;
-use reqwest::Client;
+use reqwest::{Client, Method};
 use runtime::{SecretError, Secrets, SystemClock};
 use wire::calendly::parse_looked_up;
 
@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::error::Error;
 use crate::logins::{LoginTokens, Source};
 use crate::owners::{Owners, Zones};
+use crate::pace::Pace;
 use crate::paths::{InviteePath, user_path};
 use crate::user::User;
 use crate::{booking, cancel, meetings, scheduling_link};
@@ -29,6 +30,7 @@ pub struct Rest {
     logins: Option<Arc<LoginTokens>>,
     owners: Arc<Owners>,
     zones: Arc<Zones>,
+    pace: Arc<Pace>,
     /// The time-out of one method of a port, with all its calls.
     pub(crate) timeout: Duration,
 }
@@ -43,6 +45,7 @@ impl Rest {
             logins: None,
             owners: Arc::default(),
             zones: Arc::default(),
+            pace: Arc::default(),
             timeout: CALL_TIMEOUT,
         }
     }
@@ -100,7 +103,12 @@ impl Calendly for Rest {
         };
         let account = self.account(connection).await?;
         // Concurrent calls: both together must end within the time-out of one.
-        let answers = tokio::try_join!(account.bytes(&location.invitee, &[]), account.bytes(&location.event, &[]));
+        let read = async |path| {
+            let answer = account.call(Method::GET, path, &[], None::<&()>).await;
+            self.pace.record(connection, &answer);
+            answer.map(|it| it.body)
+        };
+        let answers = tokio::try_join!(read(&location.invitee), read(&location.event));
         match answers {
             Ok((invitee, event)) => match parse_looked_up(&invitee, &event) {
                 Ok(fact) => Ok(Some(fact)),
@@ -109,6 +117,10 @@ impl Calendly for Rest {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn busy_for(&self, connection: &ConnectionName) -> Option<u32> {
+        self.pace.wait_seconds(connection)
     }
 
     async fn create_booking(&self, connection: &ConnectionName, form: &Form) -> BookOutcome {

@@ -128,6 +128,17 @@ impl Booking {
         }
     }
 
+    /// Returns whether a fact says anything new. The time of a look is nothing new.
+    pub fn is_changed_by(&self, fact: &Fact) -> bool {
+        let mut changed = self.clone();
+        changed.apply_fact(fact);
+        let invitee = &fact.leg.invitee;
+        if let Some((new, old)) = changed.legs.get_mut(invitee).zip(self.legs.get(invitee)) {
+            new.details.looked_at = old.details.looked_at;
+        }
+        changed != *self
+    }
+
     /// Returns whether something happened before the booking was imported.
     pub(crate) fn happened_before_import(&self, at: Timestamp) -> bool {
         self.imported_at.is_some_and(|imported_at| at <= imported_at)

@@ -283,6 +283,9 @@ const TRIES_BEFORE_TURNS: u32 = 2;
 /// A provider that asks for a longer wait, in seconds, leaves its turn to another one.
 const LONGEST_PATIENCE: u32 = 120;
 
+/// How long a message waits at most until Calendly can be asked.
+const LOOK_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
 /// The longest wait that a provider may ask for, in seconds: a day.
 const LONGEST_RETRY_AFTER: u32 = 86_400;
 
@@ -439,6 +442,29 @@ impl Command {
         self.not_before = Some(hour);
         self.state = State::Open;
         self.note(now, Change::Postponed, None, None)
+    }
+
+    /// Moves a timed message to the time when Calendly can be asked again, so that it says what holds then. `seconds` is
+    /// what Calendly's rate limit needs. Returns `None` if the message has waited long enough: for ten minutes, or for a
+    /// quarter of the time that it comes ahead of the meeting.
+    pub fn wait_for_look(mut self, seconds: Option<u32>, now: Timestamp) -> Option<Self> {
+        let is_wait = |note: &&Note| note.what == Change::Postponed && note.reason == Some(Reason::RateLimited);
+        let since = self.history.iter().find(is_wait).map_or(now, |note| note.at);
+        let ahead = match self.action.message()? {
+            Message::Reminder { minutes_before } | Message::Reconfirmation { minutes_before } => minutes_before,
+            _ => u32::MAX,
+        };
+        let patience = LOOK_PATIENCE.min(SignedDuration::from_secs(i64::from(ahead) * 60 / 4));
+        // Those that wait for the same reset go on spread over the minute after it.
+        let wait = seconds.unwrap_or(0).min(60) + self.spread(self.postponed, 60);
+        let at = now + SignedDuration::from_secs(i64::from(wait.max(1)));
+        if at.duration_since(since) > patience {
+            return None;
+        }
+        self.postponed += 1;
+        self.not_before = Some(at);
+        self.state = State::Open;
+        Some(self.note(now, Change::Postponed, Some(Reason::RateLimited), None))
     }
 
     /// Settles a try. If the provider refused for reasons of its own or of its account, and there is a next provider,
@@ -628,14 +654,15 @@ impl Command {
     /// Returns a wait that is up to a fifth longer or shorter, so that commands that failed together are not all
     /// retried at the same time. It is derived from the command's id, because this crate has no randomness.
     fn jittered(&self, seconds: u32) -> u32 {
-        let mixed = self
-            .id
-            .as_str()
-            .bytes()
-            .fold(u64::from(self.attempts), |mix, byte| (mix ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let fifth = seconds / 5;
-        let offset = u32::try_from((mixed >> 16) % u64::from(2 * fifth + 1)).unwrap_or(fifth);
-        seconds - fifth + offset
+        seconds - fifth + self.spread(self.attempts, 2 * fifth + 1)
+    }
+
+    /// Returns a number below `end` that differs between commands and rounds.
+    fn spread(&self, round: u32, end: u32) -> u32 {
+        let mix = |mix: u64, byte: u8| (mix ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let mixed = self.id.as_str().bytes().fold(u64::from(round), mix);
+        u32::try_from((mixed >> 16) % u64::from(end.max(1))).unwrap_or_default()
     }
 
     /// Waits for somebody to connect again. The history has the first and the last of such tries.

@@ -195,6 +195,7 @@ fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) ->
         Change::Unknown => "outcome unknown".to_owned(),
         Change::RetryPlanned => "will be tried again".to_owned(),
         Change::ReplacesSms => "takes the place of the SMS".to_owned(),
+        Change::Postponed if note.reason.is_some() => with_due_time("waits until Calendly can be asked", "until"),
         Change::Postponed => with_due_time("waits out the quiet hours", "until"),
         Change::PassedOver => "turned down".to_owned(),
         Change::Sent => "passed on by the provider".to_owned(),

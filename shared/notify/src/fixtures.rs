@@ -172,6 +172,7 @@ pub(crate) fn news() -> VaiOrder {
             booked_at: None,
             details: Details {
                 as_of: at("2026-03-27T08:59:59Z"),
+                looked_at: None,
                 event: EventUri::new("https://api.calendly.com/scheduled_events/EV2"),
                 event_type: None,
                 event_name: content.event,

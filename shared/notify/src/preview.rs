@@ -452,6 +452,35 @@ mod tests {
         assert_eq!(worded.providers, [Provider::Twilio]);
     }
 
+    /// Three templates as VAI's guide to EngageLab prints them: as EngageLab's templates, and as wording of our own.
+    #[test]
+    fn templates_in_chinese_work_as_their_owners_print_them() {
+        let printed = [
+            ("confirmation", "您好 {{name}},您的會議已確認,時間:{{time}},期待與您相見。"),
+            ("cancellation", "您好 {{name}},您的會議預約已取消,如需改期請與我們聯絡。"),
+            ("reminder", "您好 {{name}},您有一場會議將在 {{advance}} 後開始,時間:{{time}},請提前準備。"),
+        ];
+        let template = |(message, text): &(&str, &str)| json!({"message": message, "provider": "engagelab", "id": "1", "text": text});
+        let wording = |(message, text): &(&str, &str)| json!({"message": message, "language": "zh-Hant", "sms": text});
+        let templates = settings(json!({"templates": printed.iter().map(template).collect::<Vec<_>>()}));
+        let own = settings(json!({
+            "providers": {"sms": ["twilio"]},
+            "senders": {"twilio": "VAI"},
+            "wording": printed.iter().map(wording).collect::<Vec<_>>(),
+        }));
+        let request = json!({
+            "messages": ["confirmation", "cancellation", "reminder"], "languages": ["zh-Hant"], "channels": ["sms"],
+        });
+        let texts = [&templates, &own].map(|settings| {
+            assert_eq!(crate::wording::check(settings), []);
+            let preview = shown(request.clone(), settings);
+            let full = preview.shown.iter().filter(|it| it.variant == Variant::Full);
+            full.map(|it| it.text.clone().expect("a text")).collect::<Vec<_>>().join("\n")
+        });
+        assert_eq!(texts[0], texts[1]);
+        insta::assert_snapshot!(texts[0], @"");
+    }
+
     #[test]
     fn unsaved_wording_is_shown_and_checked() {
         let settings = settings(json!({"wording": [

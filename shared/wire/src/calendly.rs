@@ -309,6 +309,7 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
     let is_call_to_invitee = location_kind == "outbound_call";
     Details {
         as_of,
+        looked_at: None,
         event: event.uri.clone(),
         event_type: event.event_type.clone(),
         event_name: non_blank(&event.name).unwrap_or_default(),

@@ -274,6 +274,7 @@ mod tests {
                 booked_at: None,
                 details: Details {
                     as_of: at("2026-03-27T08:59:59Z"),
+                    looked_at: None,
                     event: EventUri::new("https://api.calendly.com/scheduled_events/EV2"),
                     event_type: None,
                     event_name: "Demonstrație".to_owned(),

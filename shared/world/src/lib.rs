@@ -139,4 +139,10 @@ impl<M: engine::Messaging> World for AwsWorld<M> {
             telemetry::count(now, "Trouble", &dimensions);
         }
     }
+
+    /// Counts it as `Trouble`: the message may say what is no longer true.
+    fn observe_failed_look(&self, reason: Reason) {
+        let dimensions = [("State", "not_looked_up"), ("Reason", reason.code())];
+        telemetry::count(self.clock.now(), "Trouble", &dimensions);
+    }
 }

@@ -25,6 +25,10 @@ impl<P: FaultPolicy> Calendly for Fake<P> {
         Ok(fetched.await?)
     }
 
+    fn busy_for(&self, _: &ConnectionName) -> Option<u32> {
+        self.state.borrow().calendly.busy_for
+    }
+
     async fn create_booking(&self, _: &ConnectionName, form: &Form) -> BookOutcome {
         let now = self.now.get();
         let outcome = self.call(Call::CreateBooking, |state| state.calendly.book(form, now)).await;
@@ -150,6 +154,7 @@ fn booked(form: &Form, number: usize, now: Timestamp) -> Fact {
             booked_at: None,
             details: Details {
                 as_of: now,
+                looked_at: None,
                 event: EventUri::new(event),
                 event_type: Some(form.event_type.clone()),
                 event_name: form.event_name.clone(),

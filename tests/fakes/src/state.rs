@@ -7,7 +7,7 @@ use domain::scheduling::budget::Bucket;
 use domain::settings::Provider;
 use domain::{
     Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, CrmContact, Decision, EventLog,
-    Fact, FactId, FactRecord, InviteeUri, Metadata, Outcome, PublishCall, Settings, Token,
+    Fact, FactId, FactRecord, InviteeUri, Metadata, Outcome, PublishCall, Reason, Settings, Token,
 };
 use engine::{BookingRecord, CommitError, Contact, Import, Replan, SettingsVersion, StoredFact, UnhandledEvent};
 use events::Event;
@@ -81,6 +81,8 @@ pub struct State {
     pub providers_down: BTreeMap<Provider, Outcome>,
     /// Calendly.
     pub calendly: CalendlyState,
+    /// Why messages went out without a look at Calendly.
+    pub failed_looks: Vec<Reason>,
     /// What was done outside, in order.
     pub effects: Vec<Effect>,
     /// The calls of ports, in order.
@@ -106,6 +108,8 @@ pub struct CalendlyState {
     pub refuses_bookings: Option<Vec<String>>,
     /// Whether it takes no more bookings, for 40 seconds.
     pub is_limited: bool,
+    /// For how many seconds reads that can wait should wait.
+    pub busy_for: Option<u32>,
     /// Whether it has a seat for everybody, as for a round robin.
     pub has_room_for_all: bool,
     /// Whether its webhook is processed before its answer to a booking arrives.

@@ -1,6 +1,6 @@
 //! The ports, put together: all of them fake, or some.
 
-use domain::Command;
+use domain::{Command, Reason};
 use engine::{Calendly, Clock, Messaging, NoMessaging, World};
 
 use crate::fake::Fake;
@@ -29,6 +29,10 @@ impl<P: FaultPolicy> World for Fake<P> {
         Some(self)
     }
     fn observe(&self, _: &Command) {}
+
+    fn observe_failed_look(&self, reason: Reason) {
+        self.state.borrow_mut().failed_looks.push(reason);
+    }
 }
 
 impl<P: FaultPolicy> Messaging for Fake<P> {
@@ -101,4 +105,8 @@ impl<P: FaultPolicy, C: Calendly, K: Clock, M: Messaging> World for Mixed<'_, P,
         self.messaging
     }
     fn observe(&self, _: &Command) {}
+
+    fn observe_failed_look(&self, reason: Reason) {
+        self.fake.observe_failed_look(reason);
+    }
 }

@@ -167,6 +167,7 @@ impl Truth {
         let meeting = &self.meetings[index];
         Details {
             as_of,
+            looked_at: None,
             event: EventUri::new(format!("https://api.calendly.com/scheduled_events/e{}-{index}", self.number)),
             event_type: Some(EventTypeUri::new("https://api.calendly.com/event_types/demo")),
             event_name: "Demo".to_owned(),

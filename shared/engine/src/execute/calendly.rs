@@ -25,11 +25,7 @@ impl<W: World> Run<'_, W> {
                 Err(Outcome::Refused { reason: Reason::NotFound, detail: "the new half of the move".to_owned() })
             }
             Err(error) => {
-                let (reason, after_seconds) = match &error {
-                    PortError::NeedsReconnect => (Reason::NeedsReconnect, None),
-                    PortError::Limited { seconds, .. } => (Reason::RateLimited, Some(*seconds)),
-                    PortError::Unavailable { .. } | PortError::Unreadable { .. } => (Reason::Unreachable, None),
-                };
+                let (reason, after_seconds) = reason_of(&error);
                 Err(Outcome::Unsent { reason, after_seconds, detail: domain::error_chain(&error) })
             }
         }
@@ -40,31 +36,56 @@ impl<W: World> Run<'_, W> {
         self.world().calendly().fetch_invitee(self.invocation.connection, invitee).await.ok().flatten()
     }
 
-    /// Reads a meeting from Calendly before a timed message is sent: the link is often created after the booking, and
-    /// webhooks can be late. One read for all messages about a leg in this run. `None` if nothing has changed or the
-    /// read fails: then the message says what is known.
-    pub(super) async fn fetch_update(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
+    /// Looks at a meeting at Calendly before a timed message is sent: the link is often created after the booking, and
+    /// webhooks can be late. One look for all messages about a leg in this run.
+    pub(super) async fn look_at_meeting(&self, invitee: &InviteeUri) -> Look {
         let mut looked = self.looked.lock().await;
-        if let Some((_, update)) = looked.as_ref().filter(|(leg, _)| leg == invitee) {
-            return update.clone();
+        if let Some((_, look)) = looked.as_ref().filter(|(leg, _)| leg == invitee) {
+            return look.clone();
         }
-        let update = self.look_up(invitee).await;
-        *looked = Some((invitee.clone(), update.clone()));
-        update
+        let look = self.ask_for_meeting(invitee).await;
+        *looked = Some((invitee.clone(), look.clone()));
+        look
     }
 
-    async fn look_up(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
-        let fetch = self.world().calendly().fetch_invitee(self.invocation.connection, invitee);
-        let fact = match self.invocation.limiter.run(fetch).await {
-            Ok(found) => found?,
+    async fn ask_for_meeting(&self, invitee: &InviteeUri) -> Look {
+        let (calendly, connection) = (self.world().calendly(), self.invocation.connection);
+        if let Some(seconds) = calendly.busy_for(connection) {
+            return Look::Failed(Reason::RateLimited, Some(seconds));
+        }
+        match self.invocation.limiter.run(calendly.fetch_invitee(connection, invitee)).await {
+            Ok(None) => Look::Unchanged,
+            Ok(Some(mut fact)) => {
+                fact.leg.details.looked_at = Some(self.now());
+                let is_new = self.snapshot.booking.is_changed_by(&fact);
+                if is_new { Look::Changed(Box::new(fact)) } else { Look::Unchanged }
+            }
             Err(error) => {
+                let (reason, wait) = reason_of(&error);
                 let (booking, error) = (&self.snapshot.booking.id, domain::error_chain(&error));
                 tracing::warn!(booking.id = %booking, error, "Calendly could not be asked before a message");
-                return None;
+                Look::Failed(reason, wait)
             }
-        };
-        let mut booking = self.snapshot.booking.clone();
-        booking.apply_fact(&fact);
-        (booking != self.snapshot.booking).then(|| Box::new(fact))
+        }
+    }
+}
+
+/// What a look at a meeting at Calendly has shown.
+#[derive(Clone)]
+pub(super) enum Look {
+    /// What is known holds, or Calendly does not know the invitee.
+    Unchanged,
+    /// The meeting has changed.
+    Changed(Box<Fact>),
+    /// Calendly could not be asked. It may answer after this many seconds.
+    Failed(Reason, Option<u32>),
+}
+
+/// Returns the reason of a failed read, and the seconds after which Calendly wants to be asked again.
+fn reason_of(error: &PortError) -> (Reason, Option<u32>) {
+    match error {
+        PortError::NeedsReconnect => (Reason::NeedsReconnect, None),
+        PortError::Limited { seconds, .. } => (Reason::RateLimited, Some(*seconds)),
+        PortError::Unavailable { .. } | PortError::Unreadable { .. } => (Reason::Unreachable, None),
     }
 }

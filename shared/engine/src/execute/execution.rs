@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
 
+use super::calendly::Look;
 use super::message::{AddressedMessage, NotSent};
 use super::run::{CLOCK_SKEW, Run, Stop};
 use crate::invocation::{EngineError, Invocation, LEASE, ReceivedFact};
@@ -107,8 +108,8 @@ enum Prepared<'a, M> {
 impl<W: World> Run<'_, W> {
     /// Advances a command from state to state until it is final, waits for a timer, or stops in this invocation.
     async fn execute_command(&self, mut command: Command) -> CommandEnd {
-        // The meeting as read from Calendly before a timed message.
-        let mut update = None;
+        // What was seen at Calendly before a timed message.
+        let mut look = None;
         loop {
             let now = self.now();
             let next = match &command.state {
@@ -116,7 +117,7 @@ impl<W: World> Run<'_, W> {
                 | State::Skipped { .. }
                 | State::Withdrawn { .. }
                 | State::Failed { .. }
-                | State::Unknown => return self.finish(&command, update).await,
+                | State::Unknown => return self.finish(&command, look).await,
                 State::Waiting if !command.is_due(now + CLOCK_SKEW) => return CommandEnd::Finished,
                 State::Open if !command.is_due(now + CLOCK_SKEW) => self.set_timer(&command).await,
                 State::Claimed { until } if *until > now => return CommandEnd::Stopped(Stop::Held),
@@ -139,7 +140,7 @@ impl<W: World> Run<'_, W> {
                     | Action::Vai(_)
                     | Action::Calendly(CalendlyAction::CancelEvent)
                     | Action::Publish(PublishAction::Events { .. })
-                    | Action::Crm(_) => self.perform(&command, &mut update, now).await,
+                    | Action::Crm(_) => self.perform(&command, &mut look, now).await,
                 },
                 State::Withdrawing { reason } => match self.world().timers().remove_timer(&command.timer()).await {
                     Ok(()) => {
@@ -158,8 +159,8 @@ impl<W: World> Run<'_, W> {
     }
 
     /// Ends the work on a command that is final.
-    async fn finish(&self, command: &Command, update: Option<Box<Fact>>) -> CommandEnd {
-        if let Some(fact) = update {
+    async fn finish(&self, command: &Command, look: Option<Look>) -> CommandEnd {
+        if let Some(Look::Changed(fact)) = look {
             return CommandEnd::Answered(fact);
         }
         let is_cancellation = command.action == Action::Calendly(CalendlyAction::CancelEvent);
@@ -196,30 +197,44 @@ impl<W: World> Run<'_, W> {
     }
 
     /// Claims a command, performs it and settles it. Skips it if it should no longer be done, or moves it out of quiet
-    /// hours. `update` is the meeting as read from Calendly, if it was read.
-    async fn perform(
-        &self,
-        command: &Command,
-        update: &mut Option<Box<Fact>>,
-        now: Timestamp,
-    ) -> Result<Command, Stop> {
+    /// hours. `look` is what was seen at Calendly, if a look was needed.
+    async fn perform(&self, command: &Command, look: &mut Option<Look>, now: Timestamp) -> Result<Command, Stop> {
         if let Some(changed) = self.leave_quiet_hours(command, now) {
             return self.replace_command(command, changed).await;
         }
         // What is said at a planned time must hold then, although webhooks are late or lost.
         let is_timed = command.action.message().is_some_and(Message::is_timed);
-        if is_timed && update.is_none() && self.world().messaging().is_some() {
-            *update = self.fetch_update(&command.leg).await;
+        if is_timed && look.is_none() && self.world().messaging().is_some() {
+            let seen = self.look_at_meeting(&command.leg).await;
+            if let Look::Failed(Reason::RateLimited, wait) = seen
+                && let Some(waiting) = command.clone().wait_for_look(wait, now)
+            {
+                return self.replace_command(command, waiting).await;
+            }
+            if let Look::Failed(reason, _) = seen {
+                self.world().observe_failed_look(reason);
+            }
+            *look = Some(seen);
         }
-        let order = match self.compose(command, update.as_deref(), now) {
+        let order = match self.compose(command, look.as_ref(), now) {
             Ok(order) => order,
             Err(reason) => return self.replace_command(command, command.clone().skip(reason, now)).await,
         };
-        self.invocation.limiter.run(self.perform_order(command, order)).await
+        let failed_look = match look {
+            Some(Look::Failed(reason, _)) => Some(*reason),
+            _ => None,
+        };
+        self.invocation.limiter.run(self.perform_order(command, order, failed_look)).await
     }
 
-    /// Performs a composed command, under a claim if a repetition would do harm.
-    async fn perform_order(&self, command: &Command, order: Order) -> Result<Command, Stop> {
+    /// Performs a composed command, under a claim if a repetition would do harm. `failed_look` is why Calendly could not
+    /// be asked first.
+    async fn perform_order(
+        &self,
+        command: &Command,
+        order: Order,
+        failed_look: Option<Reason>,
+    ) -> Result<Command, Stop> {
         let prepared = match (order, self.world().messaging()) {
             (Order::Calendly(call), _) => Prepared::Calendly(call),
             (Order::Vai(call), Some(messaging)) => Prepared::Vai(messaging, call),
@@ -247,7 +262,7 @@ impl<W: World> Run<'_, W> {
             }
         };
         let attempt = match &prepared {
-            Prepared::Message(_, message) => message.attempt(),
+            Prepared::Message(_, message) => message.attempt(failed_look),
             Prepared::Vai(..) | Prepared::Calendly(_) | Prepared::CrmEvent(..) | Prepared::Consent(..) => {
                 Attempt::default()
             }
@@ -302,9 +317,9 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    fn compose(&self, command: &Command, update: Option<&Fact>, now: Timestamp) -> Result<Order, Reason> {
+    fn compose(&self, command: &Command, look: Option<&Look>, now: Timestamp) -> Result<Order, Reason> {
         let mut booking = Cow::Borrowed(&self.snapshot.booking);
-        if let Some(fact) = update {
+        if let Some(Look::Changed(fact)) = look {
             booking.to_mut().apply_fact(fact);
         }
         let leg = booking.leg_for_command(&command.leg).ok_or(Reason::NotFound)?;

@@ -17,12 +17,16 @@ pub(super) struct AddressedMessage {
 }
 
 impl AddressedMessage {
-    /// Returns what is stored of a try.
-    pub(super) fn attempt(&self) -> Attempt {
-        let (detail, calendar) = match &self.order {
+    /// Returns what is stored of a try. `failed_look` is why Calendly could not be asked first.
+    pub(super) fn attempt(&self, failed_look: Option<Reason>) -> Attempt {
+        let (mut detail, calendar) = match &self.order {
             MessageOrder::Sms(order) => (order.detail(), None),
             MessageOrder::Email(order) => (order.detail(), order.calendar.as_ref().map(|it| it.kind)),
         };
+        if let Some(reason) = failed_look {
+            detail.push_str("; Calendly could not be asked first: ");
+            detail.push_str(reason.code());
+        }
         Attempt { detail: Some(detail), to: Some(self.contact.clone()), calendar }
     }
 

@@ -1,10 +1,11 @@
 //! One run over a booking's commands, with the parts that all destinations use.
 
-use domain::{Command, Fact, InviteeUri, Reason, Settings, Snapshot, State, error_chain};
+use domain::{Command, InviteeUri, Reason, Settings, Snapshot, State, error_chain};
 use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use wire::due::Due;
 
+use super::calendly::Look;
 use crate::invocation::{EngineError, Invocation, ReceivedFact};
 use crate::ports::{PortError, Store, TimerKind, Timers, World};
 
@@ -33,9 +34,9 @@ pub(super) struct Run<'a, W> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) settings: &'a Settings,
     pub(super) received: Option<&'a ReceivedFact>,
-    /// The leg that was read from Calendly in this run, and what has changed. Several messages about a leg need one
+    /// The leg that was read from Calendly in this run, and what that has shown. Several messages about a leg need one
     /// look: the others wait for it.
-    pub(super) looked: Mutex<Option<(InviteeUri, Option<Box<Fact>>)>>,
+    pub(super) looked: Mutex<Option<(InviteeUri, Look)>>,
 }
 
 impl<'a, W: World> Run<'a, W> {
@@ -87,8 +88,8 @@ impl<'a, W: World> Run<'a, W> {
         let now = self.now();
         let at = command.not_before.unwrap_or(now);
         let wait = at.duration_since(now);
-        let is_retry = command.attempts > 0;
-        let kind = if wait < NEAREST_SCHEDULE || (is_retry && wait <= LONGEST_DELAY) {
+        let is_again = command.attempts > 0 || command.postponed > 0;
+        let kind = if wait < NEAREST_SCHEDULE || (is_again && wait <= LONGEST_DELAY) {
             TimerKind::DelayedMessage
         } else {
             TimerKind::Schedule

@@ -13,6 +13,10 @@ pub trait Calendly {
     async fn fetch_invitee(&self, connection: &ConnectionName, invitee: &InviteeUri)
     -> Result<Option<Fact>, PortError>;
 
+    /// Returns for how many seconds reads that can wait should wait, because bookings need what is left of Calendly's
+    /// rate limit. Known from Calendly's latest answers; `None` if there is room.
+    fn busy_for(&self, connection: &ConnectionName) -> Option<u32>;
+
     /// Books. Must not be repeated unless it certainly failed: Calendly has no idempotency key.
     async fn create_booking(&self, connection: &ConnectionName, form: &Form) -> BookOutcome;
 

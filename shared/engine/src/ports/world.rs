@@ -1,6 +1,6 @@
 //! The world: the ports of a function. A function implements only those that it uses.
 
-use domain::Command;
+use domain::{Command, Reason};
 
 use super::calendly::Calendly;
 use super::clock::Clock;
@@ -37,6 +37,9 @@ pub trait World {
 
     /// Counts outcomes that need a person's attention. It is called after each change of a command.
     fn observe(&self, command: &Command);
+
+    /// Counts a message that went out without a look at Calendly, and why.
+    fn observe_failed_look(&self, reason: Reason);
 }
 
 /// The ports for messages, calls to VAI, the deliveries queue and the CRM.
