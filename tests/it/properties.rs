@@ -150,22 +150,25 @@ proptest! {
     /// matter, and facts that are known change nothing.
     #[test]
     fn contradictory_facts_are_folded_without_panic_in_any_order(
-        descriptions in prop::collection::vec((0_u32..4, prop::option::of(0_u32..4), prop::option::of(0_u32..4), 0_u8..5, 0_i64..4), 1..7),
+        descriptions in prop::collection::vec((0_u32..4, prop::option::of(0_u32..4), prop::option::of(0_u32..4), 0_u8..5, 0_i64..2, prop::option::of(0_i64..3)), 1..7),
     ) {
+        let now = at("2026-11-20T12:00:00Z");
         let facts: Vec<_> = descriptions
             .iter()
-            .map(|(number, previous, next, kind, minute)| {
+            .map(|(number, previous, next, kind, minute, look)| {
                 let meeting = Meeting { number: *number, previous: *previous, ..Meeting::new(0, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z") };
                 let mut fact = meeting.looked_up(None);
                 fact.kind = FactKind::ALL[usize::from(*kind)];
                 fact.leg.next = next.map(|it| domain::InviteeUri::new(Meeting::invitee_uri(it)));
                 fact.leg.details.as_of += jiff::SignedDuration::from_mins(*minute);
+                fact.leg.details.looked_at = look.map(|minute| now + jiff::SignedDuration::from_mins(minute));
+                // What is said does not follow from when it is said.
+                fact.leg.details.join_url = (kind % 2 == 0).then(|| format!("https://zoom.example/j/{kind}"));
                 fact
             })
             .collect();
         let settings = settings();
         let connection = domain::ConnectionName::default();
-        let now = at("2026-11-20T12:00:00Z");
         let fold = |facts: &mut dyn Iterator<Item = &domain::Fact>| {
             let mut snapshot = domain::Snapshot::empty(domain::BookingId::new("bk-1"), connection.clone());
             for fact in facts {

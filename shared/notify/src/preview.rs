@@ -474,11 +474,16 @@ mod tests {
         let texts = [&templates, &own].map(|settings| {
             assert_eq!(crate::wording::check(settings), []);
             let preview = shown(request.clone(), settings);
-            let full = preview.shown.iter().filter(|it| it.variant == Variant::Full);
-            full.map(|it| it.text.clone().expect("a text")).collect::<Vec<_>>().join("\n")
+            let full = preview.shown.iter().filter(|it| it.variant == Variant::Full).filter_map(|it| it.text.clone());
+            // Our own wording is shown too, for providers that send it.
+            full.filter(|it| it.starts_with("您好")).collect::<Vec<_>>().join("\n")
         });
         assert_eq!(texts[0], texts[1]);
-        insta::assert_snapshot!(texts[0], @"");
+        insta::assert_snapshot!(texts[0], @"
+        您好 王小明,您的會議已確認,時間:2026年10月15日星期四 下午3:30 (Asia/Taipei, UTC+8),期待與您相見。
+        您好 王小明,您的會議預約已取消,如需改期請與我們聯絡。
+        您好 王小明,您有一場會議將在 1 小時 後開始,時間:2026年10月15日星期四 下午3:30 (Asia/Taipei, UTC+8),請提前準備。
+        ");
     }
 
     #[test]
