@@ -1414,7 +1414,7 @@ fn a_move_in_doubt_that_did_not_happen_is_told_to_vai_unless_the_agent_goes_on()
     let (world, _) = lost_move();
     world.wait_until("2026-11-23T08:12:00Z");
     assert_eq!(world.count("VAI tells"), 0, "the agent has ten minutes to move it");
-    assert_eq!(told(&world), ["VAI tells ana@example.com that 2026-11-25T08:30:00Z stays"]);
+    assert_eq!(told(&world), ["VAI tells ana.ionescu@example.com that 2026-11-25T08:30:00Z stays"]);
     assert_eq!(world.count("SMS move"), 0, "the person is told of a move when Calendly has made it");
 
     let (world, thursday) = lost_move();
