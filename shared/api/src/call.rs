@@ -742,6 +742,12 @@ pub fn is_vai_path(path: &str) -> bool {
     candidates(Function::Schedule, path).iter().any(|it| it.is_vai())
 }
 
+/// Returns whether everything at a path of a function can be called without a key.
+pub fn is_public_path(function: Function, path: &str) -> bool {
+    let routes = candidates(function, path);
+    !routes.is_empty() && routes.iter().all(|it| it.access == Access::Nothing)
+}
+
 /// A direct invocation.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
