@@ -124,6 +124,9 @@ fn what_a_model_sends_is_taken_as_it_is_meant() {
     assert_eq!(faults(&with(json!({ "maxShift": "half an hour" }))), ["maxShift: must be an integer"]);
     assert_eq!(faults(&with(json!({ "maxShift": 30.5 }))), ["maxShift: must be an integer"]);
     assert_eq!(faults(&with(json!({ "inviteeName": 7 }))), ["inviteeName: must be a string"]);
+    // Nothing is in an object only where one may stand.
+    assert_eq!(faults(&with(json!({ "userId": {} }))), ["userId: must be a string"]);
+    assert_eq!(faults(&with(json!({ "maxShift": { "minutes": "" } }))), ["maxShift: must be an integer"]);
 }
 
 #[test]
