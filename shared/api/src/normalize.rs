@@ -166,16 +166,11 @@ pub(crate) fn strings(value: Option<&Value>) -> Vec<&str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Returns whether a value says nothing. An object does only where one may stand: elsewhere it is a mistake.
+/// Returns whether a value says nothing. An object does only where one with certain keys is expected.
 fn is_empty(schema: &Value, value: &Value) -> bool {
     let is_blank = |value: &Value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-    let is_of_objects = |schema: &Value| schema.get("type").is_some_and(|it| it == "object");
     match value {
-        Value::Object(object) => {
-            let forms = schema.get("anyOf").and_then(Value::as_array);
-            forms.map_or_else(|| is_of_objects(schema), |forms| forms.iter().any(is_of_objects))
-                && object.values().all(is_blank)
-        }
+        Value::Object(object) => schema.get("properties").is_some() && object.values().all(is_blank),
         other => is_blank(other),
     }
 }
