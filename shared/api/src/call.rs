@@ -240,6 +240,11 @@ macro_rules! operations {
                 match self { $($(Self::$name => schema::inline_schema::<$request>(),)*)* }
             }
 
+            /// Returns whether language models write its input: see [`Request::IS_FROM_MODELS`].
+            pub(crate) fn is_from_models(self) -> bool {
+                match self { $($(Self::$name => <$request as Request>::IS_FROM_MODELS,)*)* }
+            }
+
             /// Returns a reference to the schema of its input.
             pub(crate) fn request_schema(self, generator: &mut SchemaGenerator) -> Schema {
                 match self { $($(Self::$name => generator.subschema_for::<$request>(),)*)* }
@@ -740,6 +745,12 @@ impl Operation {
 /// Returns whether a path is in VAI's own document. If so, every body has `success` and `message`.
 pub fn is_vai_path(path: &str) -> bool {
     candidates(Function::Schedule, path).iter().any(|it| it.is_vai())
+}
+
+/// Returns whether everything at a path of a function can be called without a key.
+pub fn is_public_path(function: Function, path: &str) -> bool {
+    let routes = candidates(function, path);
+    !routes.is_empty() && routes.iter().all(|it| it.access == Access::Nothing)
 }
 
 /// A direct invocation.

@@ -2,8 +2,8 @@
 
 use api::openapi::{KEY_HEADER, LONGEST_KEY};
 use api::{
-    Access, Call, Function, Invocation, Operation, Refusal, Route, RouteError, ScheduleCall, Why, is_vai_path,
-    read_value,
+    Access, Call, Function, Invocation, Operation, Refusal, Route, RouteError, ScheduleCall, Why, is_public_path,
+    is_vai_path, read_value,
 };
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::http::HeaderValue;
@@ -101,6 +101,7 @@ impl<P: Ports> Front<P> {
         let token = header("authorization").and_then(bearer_token);
         let access = Route::find(self.function, method, path).map(|route| route.access);
         let (connection, endpoint, settings, manages_all) = match access {
+            Err(error) if is_public_path(self.function, path) => return Err(refuse_route(error)),
             Ok(Access::Nothing) => {
                 let call = Call::from_http(self.function, method, path, query, &decode_body(request)?);
                 let call = call.map_err(refuse_route)?;
