@@ -49,7 +49,7 @@ impl StrangerText {
         if is_formula(&text) { format!("'{text}").chars().take(longest).collect() } else { text }
     }
 
-    /// Returns the text as it was written. It must not be shown to anybody but who `purpose` names, and never be logged.
+    /// Returns the text as it was written. It is shown to nobody, and never logged.
     pub fn unchanged(&self, _purpose: Unchanged) -> &str {
         &self.0
     }
