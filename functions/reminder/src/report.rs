@@ -8,8 +8,8 @@ use serde_json::Value;
 const TITLES: [&str; 5] =
     ["/data/booking/eventType", "/data/message/text", "/data/response/text", "/data/summary", "/data/sessionId"];
 
-/// The values of a body that have dots or links and that no stranger wrote, by their paths. With a template, the customer
-/// decides what stands there.
+/// The values of a body that have dots or links and that no stranger wrote, by their paths. With a template, the
+/// customer decides what stands there.
 const OURS: [&str; 5] =
     ["event", "type", "data.booking.joinUrl", "data.booking.cancelUrl", "data.booking.rescheduleUrl"];
 

@@ -7,7 +7,7 @@
 //! | rule | for | takes away |
 //! |---|---|---|
 //! | [`StrangerText::as_name`] | names in messages, headers and calendar files | everything but a short name |
-//! | [`StrangerText::as_line`] | sentences to people: a place, a reason that Calendly passes on | links, addresses, formatting |
+//! | [`StrangerText::as_line`] | sentences to people, such as a place or a reason | links, addresses, formatting |
 //! | [`StrangerText::as_written_shortened`] | data fields that are marked as a stranger's | what can't be seen |
 //! | [`StrangerText::as_cell`] | values of a CRM or a table | what can't be seen, and formulas |
 //! | [`StrangerText::unchanged`] | Calendly, and comparisons | nothing |

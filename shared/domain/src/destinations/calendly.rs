@@ -88,8 +88,8 @@ impl Destination for CalendlyAction {
     }
 }
 
-/// Returns the reason for the cancellation, which Calendly sends to host and invitees: so it has no links. For a move it
-/// has the new time.
+/// Returns the reason for the cancellation, without links: Calendly sends it to host and invitees. For a move it has
+/// the new time.
 fn cancel_reason(context: &Context<'_>) -> Private<String> {
     let Context { booking, leg, settings, .. } = context;
     let Some(new) = booking.replacing(leg) else {

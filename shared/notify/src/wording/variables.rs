@@ -121,7 +121,7 @@ impl Source<'_> {
             "link" => web(content.join_url.as_deref().filter(|_| self.takes_place())?),
             "place" if content.location.is_none() && self.takes_place() => match &content.invitee_place {
                 Some(place) if to_host => place.as_line(LONGEST_IN_SMS),
-                // The invitee knows it. Nobody gets a stranger's words from us who could have been named as the invitee.
+                // The invitee knows it. Whoever was only named as the invitee gets no words of a stranger.
                 Some(_) => Some(phrases::own_place(content.language).to_owned()),
                 None if content.by_phone && !to_host => Some(phrases::by_phone(content.language).to_owned()),
                 None => None,
