@@ -64,14 +64,15 @@ fn is_lambda(name: &str) -> bool {
 const MAP: &[(&str, &[&str])] = &[
     // Pure: no I/O, no clock, no randomness.
     ("events", &[]),
-    ("domain", &["events"]),
+    ("stranger", &[]),
+    ("domain", &["events", "stranger"]),
     ("wire", &["domain", "events"]),
     ("api", &["domain"]),
     ("local-time", &["domain"]),
     ("endpoints", &[]),
     ("signing", &[]),
     ("template", &[]),
-    ("transform", &["template"]),
+    ("transform", &["stranger", "template"]),
     // The loop and its ports.
     ("engine", &["domain", "events", "wire"]),
     ("oauth", &["domain", "engine"]),
@@ -170,7 +171,7 @@ const MAP: &[(&str, &[&str])] = &[
 
 /// The crates without I/O, clock and randomness.
 const PURE: &[&str] =
-    &["events", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
+    &["events", "endpoints", "signing", "stranger", "template", "transform", "domain", "wire", "api", "local-time"];
 
 /// The functions that are deployed.
 pub(crate) const FUNCTIONS: [&str; 6] = ["webhook", "processor", "reminder", "schedule", "dispatcher", "admin"];

@@ -24,5 +24,6 @@ mod race;
 mod roles;
 mod schedule;
 mod stories;
+mod strangers;
 mod webhook;
 mod world;

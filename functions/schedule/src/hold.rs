@@ -1,6 +1,6 @@
 //! Booking in two steps: a hold is prepared, and booked after the person has agreed.
 
-use api::answer::{BookAnswer, HoldView, InviteeView, PreviewView};
+use api::answer::{BookAnswer, HoldView, PreviewView};
 use api::request::{BookRequest, ConfirmRequest};
 use api::{Refusal, Why};
 use domain::scheduling::{Form, Shift};
@@ -18,6 +18,7 @@ use crate::requests::{Identity, Key, Started, owner, request_digest};
 use crate::resolve::Invitee;
 use crate::schedule::{Ports, Schedule};
 use crate::slots::shift;
+use crate::view;
 
 /// A stored hold.
 #[derive(Serialize, Deserialize)]
@@ -70,8 +71,8 @@ impl<P: Ports> Schedule<P> {
             timezone: locale.zone.clone(),
             timezone_source: (*zone_source).into(),
             local_time: locale.when(form.start),
-            location: form.meeting.as_ref().map(|it| it.location.clone().unwrap_or_else(|| it.kind.as_str().into())),
-            invitee: InviteeView { email: form.person.email.clone(), name: form.person.name.clone() },
+            location: form.meeting.as_ref().map(view::planned_location),
+            invitee: view::invitee(&form.person.email, &form.person.name),
         };
         let message = locale.held(&form.event_name, form.start);
         let minutes = i64::from(context.settings.booking.hold_minutes);

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use api::answer::{
-    BookingView, InviteeView, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView, TimelineView,
-    TotalsView, True, UpcomingAnswer, UpcomingEvent,
+    BookingView, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView, TimelineView, TotalsView,
+    True, UpcomingAnswer, UpcomingEvent,
 };
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
-use domain::{BookingId, Connection, ConnectionName, ConnectionStatus, Private, timeline, uri_uuid};
+use domain::{BookingId, Connection, ConnectionName, ConnectionStatus, StrangerText, timeline, uri_uuid};
 use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Store};
 use front::{Context, Locale, invalid};
 use jiff::{SignedDuration, Unit};
@@ -93,11 +93,11 @@ impl<P: Ports> Schedule<P> {
             agent_type: metadata.agent_type,
             booking_source: metadata.source,
             event_type: metadata.event_type,
-            topic: metadata.topic,
-            notes: metadata.notes,
+            topic: metadata.topic.as_ref().map(view::text),
+            notes: metadata.notes.as_ref().map(|it| view::text(it).into()),
             phone: metadata.phone,
             language: metadata.language,
-            qualification: metadata.qualification,
+            qualification: metadata.qualification.iter().map(|(name, it)| (key(name), view::text(it).into())).collect(),
             timestamp: metadata.created_at,
         })
     }
@@ -147,8 +147,8 @@ impl<P: Ports> Schedule<P> {
                     end_time: it.end,
                     timezone: locale.zone.clone(),
                     local_time: locale.when(it.start),
-                    location: it.join_url.as_deref().map(Private::from).or(it.location),
-                    invitee: InviteeView { email: email.clone(), name: it.invitee_name },
+                    location: view::location(it.join_url.as_deref(), it.location.as_ref(), it.invitee_place.as_ref()),
+                    invitee: view::invitee(&email, &it.invitee_name),
                     status: Status::Active,
                     event_uuid: uri_uuid(it.event.as_str()).to_owned(),
                     invitee_uuid,
@@ -234,6 +234,11 @@ impl<P: Ports> Schedule<P> {
             problems,
         })
     }
+}
+
+/// Returns the name of what an agent found out. It may be a question that somebody made up.
+fn key(name: &str) -> String {
+    view::text(&StrangerText::from(name))
 }
 
 fn missing() -> SubscriptionView {

@@ -67,7 +67,7 @@ pub use leg::{
 };
 pub use message::{Message, Notice};
 pub use personal::{Phone, Private};
-pub use phone::{is_invisible, read_mobile, read_phone};
+pub use phone::{read_mobile, read_phone};
 pub use plain_email::PlainEmail;
 pub use plan::find_sent_calendar;
 pub use plan_change::{PlanChange, PlannedMessage, compare_plans};
@@ -81,4 +81,5 @@ pub use request::{
 };
 pub use scope::Scope;
 pub use settings::Settings;
+pub use stranger::{StrangerText, Unchanged};
 pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use events::EventType;
 use jiff::{SignedDuration, Timestamp};
+use stranger::Unchanged;
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Command, State};
@@ -256,7 +257,8 @@ fn plan_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings:
     }
     if booking.metadata.is_some() {
         planned.push((VaiAction::SendNews(News::Canceled).into(), None));
-        let is_about_time = end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.expose()));
+        let is_about_time =
+            end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.unchanged(Unchanged::Comparison)));
         if end.by == CanceledBy::Invitee && is_about_time {
             planned.push((VaiAction::OfferHelp.into(), None));
         }

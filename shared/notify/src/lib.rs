@@ -11,7 +11,6 @@ mod envelope;
 mod header_text;
 mod links;
 mod mime;
-mod names;
 mod phrases;
 pub mod preview;
 mod samples;

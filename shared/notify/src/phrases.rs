@@ -124,6 +124,16 @@ pub(crate) fn by_phone(language: Language) -> &'static str {
     }
 }
 
+/// Returns the place of a meeting whose invitee was asked for it.
+pub(crate) fn own_place(language: Language) -> &'static str {
+    match language {
+        English => "the place that you named",
+        Romanian => "locul ales de tine",
+        Danish => "det sted, du har valgt",
+        TraditionalChinese => "您指定的地點",
+    }
+}
+
 /// Returns a notice to a host in one word: a provider's template can't choose between sentences.
 pub(crate) fn notice_word(notice: Notice, language: Language) -> &'static str {
     match (notice, language) {

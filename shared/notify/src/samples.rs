@@ -104,6 +104,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         language,
         join_url: None,
         location: None,
+        invitee_place: None,
         cancel_url: None,
         reschedule_url: None,
         survey_url: None,

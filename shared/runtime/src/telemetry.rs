@@ -43,7 +43,7 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
-pub const OUR_CRATES: [&str; 34] = [
+pub const OUR_CRATES: [&str; 35] = [
     "admin",
     "api",
     "batch",
@@ -73,6 +73,7 @@ pub const OUR_CRATES: [&str; 34] = [
     "settings_document",
     "signing",
     "store",
+    "stranger",
     "template",
     "transform",
     "webhook",

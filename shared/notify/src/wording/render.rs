@@ -88,7 +88,7 @@ mod tests {
     use std::fmt::Write;
 
     use domain::settings::WordingParts;
-    use domain::{Message, Notice};
+    use domain::{Message, Notice, Unchanged};
     use insta::assert_snapshot;
     use proptest::prelude::*;
 
@@ -232,9 +232,10 @@ mod tests {
 
     /// Returns what people wrote of a message.
     fn values_written_by_people(content: &MessageContent) -> Vec<String> {
-        let texts = [content.name.expose(), content.invitee.expose(), &content.event].map(Clone::clone);
-        texts
+        let names = [&content.name, &content.invitee].map(|it| it.unchanged(Unchanged::Comparison).to_owned());
+        names
             .into_iter()
+            .chain([content.event.clone()])
             .chain(content.host.clone())
             .chain(content.location.as_ref().map(|it| it.expose().clone()))
             .collect()

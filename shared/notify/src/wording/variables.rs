@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Message, MessageContent, Notice};
+use domain::{Message, MessageContent, Notice, StrangerText};
 use minijinja::Value;
 use serde::Serialize;
 
-use crate::names::safe_name;
 use crate::phrases::{self, Missing, fallback_text};
 
 /// The variables of a message.
@@ -110,9 +109,8 @@ impl Source<'_> {
         let long = |at| local_time::format_long(at, &content.zone, content.language);
         let short = |at| local_time::format_short(at, &content.zone, content.language);
         match name {
-            "name" if to_host => Some(self.line_or(content.name.expose(), Missing::NameOfHost)),
-            "name" => Some(self.name_or(content.name.expose(), Missing::Name)),
-            "invitee" => Some(self.name_or(content.invitee.expose(), Missing::Invitee)),
+            "name" => Some(self.name_or(&content.name, if to_host { Missing::NameOfHost } else { Missing::Name })),
+            "invitee" => Some(self.name_or(&content.invitee, Missing::Invitee)),
             "event" => Some(self.line_or(&content.event, Missing::Event)),
             "host" => Some(self.line_or(content.host.as_deref().unwrap_or_default(), Missing::Host)),
             "advance" => content.minutes_ahead.map(|it| phrases::advance(it, content.language)),
@@ -121,9 +119,13 @@ impl Source<'_> {
             "old_time" => self.old_start().map(long),
             "old_short_time" => self.old_start().map(short),
             "link" => web(content.join_url.as_deref().filter(|_| self.takes_place())?),
-            "place" if content.location.is_none() && content.by_phone && !to_host && self.takes_place() => {
-                Some(phrases::by_phone(content.language).to_owned())
-            }
+            "place" if content.location.is_none() && self.takes_place() => match &content.invitee_place {
+                Some(place) if to_host => place.as_line(LONGEST_IN_SMS),
+                // The invitee knows it. Whoever was only named as the invitee gets no words of a stranger.
+                Some(_) => Some(phrases::own_place(content.language).to_owned()),
+                None if content.by_phone && !to_host => Some(phrases::by_phone(content.language).to_owned()),
+                None => None,
+            },
             "place" => line(content.location.as_ref().filter(|_| self.takes_place())?.expose(), self.longest),
             "cancel_link" => web(content.cancel_url.as_deref()?),
             "reschedule_link" => web(content.reschedule_url.as_deref()?),
@@ -154,9 +156,9 @@ impl Source<'_> {
         text.unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
     }
 
-    /// Returns the name of a stranger.
-    fn name_or(&self, name: &str, missing: Missing) -> String {
-        safe_name(name).unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
+    /// Returns the name of a stranger, or of a host.
+    fn name_or(&self, name: &StrangerText, missing: Missing) -> String {
+        name.as_name().unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
     }
 
     fn line_or(&self, text: &str, missing: Missing) -> String {
@@ -268,6 +270,22 @@ mod tests {
         assert_eq!(params(Message::Confirmation, &content, None)["link"], "linkul urmează");
         content.location = Some("Strada Lungă 1".into());
         assert_eq!(params(Message::Confirmation, &content, None)["link"], "Strada Lungă 1");
+    }
+
+    #[test]
+    fn the_place_that_an_invitee_named_is_told_to_hosts_only_and_is_no_link() {
+        let mut content = samples::bare(Message::Confirmation, Language::English);
+        content.invitee_place = Some("Room 5, evil.example, https://evil.example/x".into());
+        let place = |message| {
+            let value = sms_values(message, &content, None).get("place").map(ToString::to_string);
+            (value, params(message, &content, None)["link"].clone())
+        };
+        let told = "Room 5, evil. example,".to_owned();
+        assert_eq!(place(Message::HostNotice(Notice::Booked)), (Some(told.clone()), told));
+        let own = "the place that you named".to_owned();
+        for message in [Message::Confirmation, Message::Move, Message::Reminder { minutes_before: 60 }] {
+            assert_eq!(place(message), (Some(own.clone()), own.clone()), "{message:?}");
+        }
     }
 
     proptest! {

@@ -39,6 +39,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         language,
         join_url: details.join_url.clone(),
         location: details.location.clone(),
+        invitee_place: details.invitee_place.clone(),
         link_follows: details.online && details.join_url.is_none(),
         by_phone: details.by_phone,
         cancel_url: details.cancel_url.clone(),

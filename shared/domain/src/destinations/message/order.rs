@@ -1,6 +1,7 @@
 //! A composed message: what a provider's adapter needs to send it.
 
 use jiff::Timestamp;
+use stranger::StrangerText;
 
 use crate::ids::{BookingId, EventTypeUri};
 use crate::language::Language;
@@ -14,9 +15,9 @@ use crate::settings::{CalendarFile, WordingParts};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MessageContent {
     /// The recipient's name: the invitee's first name if known, or the host's name.
-    pub name: Private<String>,
+    pub name: StrangerText,
     /// The invitee's full name.
-    pub invitee: Private<String>,
+    pub invitee: StrangerText,
     /// The event's name.
     pub event: String,
     /// Start of the meeting.
@@ -36,8 +37,10 @@ pub struct MessageContent {
     pub language: Language,
     /// The link to join.
     pub join_url: Option<String>,
-    /// The address, phone number or text, if there is no link.
+    /// The host's address, phone number or text, if there is no link.
     pub location: Option<Private<String>>,
+    /// The place that the invitee named. Only hosts are told of it.
+    pub invitee_place: Option<StrangerText>,
     /// Whether the link to join does not exist yet, but will.
     pub link_follows: bool,
     /// Whether the host calls the invitee.
@@ -115,7 +118,7 @@ pub struct EmailOrder {
     /// Its content.
     pub content: MessageContent,
     /// The agent's notes, for VAI's own template.
-    pub notes: Option<Private<String>>,
+    pub notes: Option<StrangerText>,
     /// The kind of agent.
     pub agent_type: Option<String>,
 }
