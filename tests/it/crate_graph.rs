@@ -64,7 +64,8 @@ fn is_lambda(name: &str) -> bool {
 const MAP: &[(&str, &[&str])] = &[
     // Pure: no I/O, no clock, no randomness.
     ("events", &[]),
-    ("domain", &["events"]),
+    ("countries", &[]),
+    ("domain", &["countries", "events"]),
     ("wire", &["domain", "events"]),
     ("api", &["domain"]),
     ("local-time", &["domain"]),
@@ -170,7 +171,7 @@ const MAP: &[(&str, &[&str])] = &[
 
 /// The crates without I/O, clock and randomness.
 const PURE: &[&str] =
-    &["events", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
+    &["events", "countries", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
 
 /// The functions that are deployed.
 pub(crate) const FUNCTIONS: [&str; 6] = ["webhook", "processor", "reminder", "schedule", "dispatcher", "admin"];
