@@ -97,3 +97,165 @@ pub(crate) fn withhold(content: &mut MessageContent, message: Message, limits: &
     }
     is_missed
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use jiff::civil::{Date, date};
+    use jiff::tz::TimeZone;
+    use jiff::{SignedDuration, ToSpan};
+
+    use super::super::timing::leeway_of;
+    use super::*;
+    use crate::quiet::QuietTimes;
+
+    /// A mobile number and a time zone of each country with a file, and of one without.
+    const NUMBERS: [(&str, &str, &str); 13] = [
+        ("RO", "+40712345678", "Europe/Bucharest"),
+        ("DK", "+4520123456", "Europe/Copenhagen"),
+        ("TW", "+886912345678", "Asia/Taipei"),
+        ("GB", "+447400123456", "Europe/London"),
+        ("US", "+14045551234", "America/New_York"),
+        ("DE", "+4915123456789", "Europe/Berlin"),
+        ("HU", "+36201234567", "Europe/Budapest"),
+        ("MD", "+37362112345", "Europe/Chisinau"),
+        ("IT", "+393123456789", "Europe/Rome"),
+        ("ES", "+34612345678", "Europe/Madrid"),
+        ("FR", "+33612345678", "Europe/Paris"),
+        ("PL", "+48512345678", "Europe/Warsaw"),
+        ("CN", "+8613800138000", "Asia/Shanghai"),
+    ];
+
+    fn settings(code: &str, twilio: &str, domains: &[&str]) -> Settings {
+        let mut settings = Settings::default();
+        // So that the table shows the hours of the country alone.
+        settings.quiet_hours.until = settings.quiet_hours.from;
+        settings.senders.twilio = Some(twilio.to_owned());
+        if !domains.is_empty() {
+            settings.sms_link_domains.insert(code.to_owned(), domains.iter().map(|it| (*it).to_owned()).collect());
+        }
+        settings
+    }
+
+    fn phone(number: &str) -> Phone {
+        Phone::parse(number).expect("a number")
+    }
+
+    /// Returns what happens to an SMS that is planned for each hour of a day: `s` sent, `<` brought forward, `>` put
+    /// off, `e` replaced by an e-mail.
+    fn hours(rules: CountryRules<'_>, message: Message, day: Date, zone: &str) -> String {
+        let tz = TimeZone::get(zone).expect("a zone");
+        let quiet = QuietTimes::new(None, rules.quiet_spans(message));
+        let outcome = |hour: i8| {
+            let at = day.at(hour, 0, 0, 0).to_zoned(tz.clone()).expect("an instant").timestamp();
+            let start = at + SignedDuration::from_mins(i64::from(message.minutes().unwrap_or(1440)));
+            let leeway = leeway_of(message, start, rules.settings);
+            let now = at - SignedDuration::from_hours(48);
+            match quiet.allowed_time(at, &tz, leeway, now) {
+                _ if rules.check(message).is_err() => 'e',
+                None => 'e',
+                Some(time) if time < at => '<',
+                Some(time) if time > at => '>',
+                Some(_) => 's',
+            }
+        };
+        (0..24).map(outcome).collect()
+    }
+
+    /// Returns which links pass.
+    fn links(limits: &TextLimits) -> &'static str {
+        let allows = |link| limits.allow_link(link);
+        match (allows("https://calendly.com/x"), allows("https://other.example"), allows("https://bit.ly/x")) {
+            (true, true, true) => "all",
+            (true, true, false) => "no shorteners",
+            (true, false, _) => "named domains",
+            _ => "none",
+        }
+    }
+
+    #[test]
+    fn the_table_of_countries_channels_messages_and_hours() {
+        let mut page = String::from(
+            "What happens to a message at each hour of a Wednesday and of a Sunday, by the recipient's clock:\n\
+             s sent by SMS, < brought forward, > put off, e by e-mail. The settings have no quiet hours of their own.\n",
+        );
+        for (code, number, zone) in NUMBERS {
+            let phone = phone(number);
+            assert_eq!(country_of(&phone).as_deref(), Some(code));
+            let sms = &countries::country(Some(code)).sms;
+            let price = sms.price.segment.as_deref().unwrap_or("not known");
+            let as_of = sms.price.as_of.map(|it| format!(" ({it})")).unwrap_or_default();
+            let _ = writeln!(
+                page,
+                "\n==== {code}: {} ====\nreceipts: {}; a segment: {price}{as_of}",
+                countries::country(Some(code)).name,
+                sms.receipts.kind.name()
+            );
+            for (sender, provider) in
+                [("VAI", Provider::Twilio), ("+15005550006", Provider::Twilio), ("", Provider::Engagelab)]
+            {
+                let settings = settings(code, sender, &[]);
+                let rules = CountryRules::of(&phone, &settings);
+                let taken = if rules.take_sender_of(provider) { "taken" } else { "not taken: e-mail" };
+                let back = if rules.let_replies_back(provider) { "STOP comes back" } else { "STOP does not come back" };
+                let _ = writeln!(page, "{} {sender:<13} {taken}; {back}", provider.title());
+            }
+            let (bare, named) = (settings(code, "VAI", &[]), settings(code, "VAI", &["calendly.com"]));
+            let (bare, named) = (CountryRules::of(&phone, &bare), CountryRules::of(&phone, &named));
+            for message in Message::SAMPLES {
+                let notice = match message {
+                    Message::HostNotice(notice) => format!(" {}", notice.name()),
+                    _ => String::new(),
+                };
+                let links = format!(
+                    "links: {}; with a domain named: {}",
+                    links(&bare.limits(message)),
+                    links(&named.limits(message))
+                );
+                let name = format!("{}{notice}", message.name());
+                let (wednesday, sunday) = (date(2026, 12, 2), date(2026, 12, 6));
+                let hours = [wednesday, sunday].map(|day| hours(bare, message, day, zone)).join(" ");
+                let _ = writeln!(page, "{name:<20} SMS    {hours} {links}");
+                let _ = writeln!(page, "{name:<20} e-mail {0} {0} links: all", "e".repeat(24));
+            }
+        }
+        insta::assert_snapshot!("the_table_of_countries", page);
+    }
+
+    #[test]
+    fn the_country_of_the_number_decides_and_not_another_one() {
+        let settings = settings("TW", "VAI", &["vai.example"]);
+        let limits = |number: &str| CountryRules::of(&phone(number), &settings).limits(Message::Confirmation);
+        let (taiwan, romania, china) = (limits("+886912345678"), limits("+40712345678"), limits("+8613800138000"));
+        assert!(taiwan.allow_link("https://vai.example/x") && !taiwan.allow_link("https://calendly.com/x"));
+        assert!(romania.allow_link("https://calendly.com/x"));
+        assert!(!china.allow_link("https://vai.example/x"));
+    }
+
+    #[test]
+    fn the_settings_domains_count_in_a_country_without_rules_too() {
+        let settings = settings("CN", "VAI", &["vai.example"]);
+        let limits = CountryRules::of(&phone("+8613800138000"), &settings).limits(Message::Confirmation);
+        assert!(limits.allow_link("https://vai.example/x") && !limits.allow_link("https://calendly.com/x"));
+    }
+
+    /// No hours of a country leave a week without any time.
+    #[test]
+    fn each_message_has_a_time_in_each_country() {
+        for (code, number, zone) in NUMBERS {
+            let settings = Settings::default();
+            let rules = CountryRules::of(&phone(number), &settings);
+            let tz = TimeZone::get(zone).expect("a zone");
+            for message in Message::SAMPLES {
+                let quiet = QuietTimes::new(Some(settings.quiet_hours), rules.quiet_spans(message));
+                for hour in 0..168 {
+                    let at = date(2026, 12, 2).at(0, 0, 0, 0).to_zoned(tz.clone()).expect("an instant");
+                    let at = (at + hour.hours()).timestamp();
+                    let time = quiet.allowed_time(at, &tz, crate::quiet::Leeway::Later, at);
+                    assert!(time.is_some_and(|it| it >= at), "{code} {message:?} {hour}");
+                }
+            }
+        }
+    }
+}

@@ -117,12 +117,17 @@ pub(crate) fn time_outside_quiet_hours(
     if quiet.are_off() {
         return Ok(at);
     }
-    let leeway = match message {
-        Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked => Leeway::Later,
-        _ => Leeway::EarlierOrUntil(time::minutes_before(leg.details.start, settings.quiet_hours.useful_minutes)),
-    };
+    let leeway = leeway_of(*message, leg.details.start, settings);
     let tz = recipient_zone(leg, settings);
     let is_own = || (message.is_timed() || is_delayed) && settings.quiet_hours.contain(at, &tz);
     let reason = || if is_own() { Reason::QuietHours } else { Reason::CountryHours };
     quiet.allowed_time(at, &tz, leeway, now).ok_or_else(reason)
+}
+
+/// Returns how a message may be moved out of quiet hours.
+pub(super) fn leeway_of(message: Message, start: Timestamp, settings: &Settings) -> Leeway {
+    match message {
+        Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked => Leeway::Later,
+        _ => Leeway::EarlierOrUntil(time::minutes_before(start, settings.quiet_hours.useful_minutes)),
+    }
 }
