@@ -54,7 +54,7 @@ fuzz-api: ## Calls the API of a local stack with made-up values, by schemathesis
 
 .PHONY: check
 check: export SAM_CLI_TELEMETRY := 0
-check: ## Format, lints, documentation, dependencies, template
+check: ## Format, lints, documentation, dependencies, template, age of the rules of countries
 	@$(TOOLS) deploy cargo-deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
@@ -65,6 +65,7 @@ check: ## Format, lints, documentation, dependencies, template
 	else echo "advisories: SKIPPED, their database can't be fetched from here"; fi
 	.tools/deploy/bin/sam validate --lint --language-extensions --region eu-west-1
 	.tools/deploy/bin/cfn-lint template.yaml
+	$(PYTHON) tests/stack/country_rules.py
 	@echo "all checks passed"
 
 .PHONY: build

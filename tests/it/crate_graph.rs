@@ -65,7 +65,8 @@ const MAP: &[(&str, &[&str])] = &[
     // Pure: no I/O, no clock, no randomness.
     ("events", &[]),
     ("stranger", &[]),
-    ("domain", &["events", "stranger"]),
+    ("countries", &[]),
+    ("domain", &["countries", "events", "stranger"]),
     ("wire", &["domain", "events"]),
     ("api", &["domain"]),
     ("local-time", &["domain"]),
@@ -171,7 +172,7 @@ const MAP: &[(&str, &[&str])] = &[
 
 /// The crates without I/O, clock and randomness.
 const PURE: &[&str] =
-    &["events", "endpoints", "signing", "stranger", "template", "transform", "domain", "wire", "api", "local-time"];
+    &["events", "countries", "endpoints", "signing", "stranger", "template", "transform", "domain", "wire", "api", "local-time"];
 
 /// The functions that are deployed.
 pub(crate) const FUNCTIONS: [&str; 6] = ["webhook", "processor", "reminder", "schedule", "dispatcher", "admin"];

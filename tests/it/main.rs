@@ -5,6 +5,7 @@ mod bad_input;
 mod calendar;
 mod concurrency;
 mod cost;
+mod countries;
 mod crashes;
 mod crate_graph;
 mod crm;

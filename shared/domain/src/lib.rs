@@ -41,6 +41,7 @@ mod words;
 pub use booking::{Booking, BookingSource, BookingState};
 pub use command::{Attempt, Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
+pub use countries::TextLimits;
 pub use country::zone_of_phone;
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
@@ -51,7 +52,7 @@ pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
     ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, HelpOccasion,
     MessageAction, MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder,
-    VaiAction, VaiCall, VaiOrder, choose_phone, unnamed_phone_questions,
+    VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;

@@ -194,6 +194,7 @@ fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) ->
         Change::Failed => "failed".to_owned(),
         Change::Unknown => "outcome unknown".to_owned(),
         Change::RetryPlanned => "will be tried again".to_owned(),
+        Change::ReplacesSms if note.reason == Some(Reason::CountryLinks) => "has what the SMS may not have".to_owned(),
         Change::ReplacesSms => "takes the place of the SMS".to_owned(),
         Change::Postponed if note.reason.is_some() => with_due_time("waits until Calendly can be asked", "until"),
         Change::Postponed => with_due_time("waits out the quiet hours", "until"),

@@ -9,7 +9,7 @@ use domain::settings::{CalendarFile, Provider, WordingParts};
 use domain::{
     BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
     InviteeUri, Language, Leg, Message, MessageContent, Outcome, Phone, PhoneCandidate, PhoneSource, PlainEmail,
-    Reason, SmsOrder, Tracking, VaiOrder,
+    Reason, SmsOrder, TextLimits, Tracking, VaiOrder, Withheld,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -89,6 +89,8 @@ pub(crate) fn content() -> MessageContent {
         by_phone: false,
         notice: None,
         host: Some("Maria".to_owned()),
+        withheld: Withheld::Nothing,
+        can_reply: true,
         wording: WordingParts::default(),
     }
 }
@@ -103,6 +105,7 @@ pub(crate) fn text(message: Message) -> SmsOrder {
         template: Some("1972488990548348928".to_owned()),
         sender: None,
         transliterate: false,
+        limits: TextLimits::default(),
         booking: BookingId::new("bk-0123"),
         content: content(),
     }

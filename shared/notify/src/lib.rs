@@ -9,6 +9,7 @@ mod email_router;
 mod engagelab;
 mod envelope;
 mod header_text;
+mod limits;
 mod links;
 mod mime;
 mod phrases;

@@ -134,6 +134,16 @@ pub(crate) fn own_place(language: Language) -> &'static str {
     }
 }
 
+/// Returns how a person can stop messages to which no answer comes back.
+pub(crate) fn way_out(language: Language) -> &'static str {
+    match language {
+        English => "Replies don't reach us. To stop these messages, tell your host.",
+        Romanian => "Răspunsurile nu ajung la noi. Nu mai vrei mesaje? Spune-i gazdei.",
+        Danish => "Vi kan ikke modtage svar. Vil du ikke have flere beskeder, så sig det til din vært.",
+        TraditionalChinese => "我們無法收到回覆；若不想再收到訊息，請告知主辦人。",
+    }
+}
+
 /// Returns a notice to a host in one word: a provider's template can't choose between sentences.
 pub(crate) fn notice_word(notice: Notice, language: Language) -> &'static str {
     match (notice, language) {
@@ -171,6 +181,8 @@ pub(crate) enum Missing {
     SelfService,
     /// The link to a survey, or to end follow-ups.
     Contact,
+    /// What an SMS may not have in the number's country. An e-mail has it.
+    ByEmail,
     /// The host's name.
     Host,
 }
@@ -210,6 +222,10 @@ pub(crate) fn fallback_text(missing: Missing, language: Language) -> &'static st
         (Missing::Contact, Romanian) => "spune-i gazdei",
         (Missing::Contact, Danish) => "skriv til din vært",
         (Missing::Contact, TraditionalChinese) => "請告知主辦人",
+        (Missing::ByEmail, English) => "see our e-mail",
+        (Missing::ByEmail, Romanian) => "vezi e-mailul nostru",
+        (Missing::ByEmail, Danish) => "se vores e-mail",
+        (Missing::ByEmail, TraditionalChinese) => "請見我們的電子郵件",
         (Missing::Host, English) => "your host",
         (Missing::Host, Romanian) => "gazda ta",
         (Missing::Host, Danish) => "din vært",

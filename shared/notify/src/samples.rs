@@ -1,7 +1,7 @@
 //! Sample messages for previews and for the check of wording. Their values are made up and always the same.
 
 use domain::settings::WordingParts;
-use domain::{Language, Message, MessageContent};
+use domain::{Language, Message, MessageContent, Withheld};
 use jiff::Timestamp;
 
 /// Thursday, 15 October 2026, 07:30 UTC, when Europe has summer time.
@@ -116,6 +116,8 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         by_phone: false,
         notice: to_host,
         host: Some(meeting.host.to_owned()),
+        withheld: Withheld::Nothing,
+        can_reply: true,
         wording: WordingParts::default(),
     }
 }

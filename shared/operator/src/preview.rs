@@ -251,7 +251,7 @@ mod tests {
         let expected = [
             "reminder",
             "  can use name, invitee, event, host, time, short_time, advance",
-            "  and, inside an `if`, link, place, cancel_link, reschedule_link",
+            "  and, inside an `if`, link, place, cancel_link, reschedule_link, details_by_email",
             "",
             "  reminder, ro, SMS by Twilio",
             "    Bună, Ana! https://zoom.example/j/98765432101?pwd=Qk1sV2pJ",

@@ -49,6 +49,7 @@ pub const OUR_CRATES: [&str; 35] = [
     "batch",
     "calendly",
     "connecting",
+    "countries",
     "crm",
     "deliveries",
     "delivery_world",

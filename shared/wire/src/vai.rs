@@ -261,7 +261,7 @@ fn round_to_millis(now: Timestamp) -> Timestamp {
 mod tests {
     use domain::settings::{Provider, WordingParts};
     use domain::{
-        BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message, Tracking,
+        BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message, Tracking, Withheld,
     };
     use insta::assert_snapshot;
 
@@ -367,6 +367,8 @@ mod tests {
                 by_phone: false,
                 notice: None,
                 host: None,
+                withheld: Withheld::Nothing,
+                can_reply: true,
                 wording: WordingParts::default(),
             },
             notes: Some("Vrea prețuri".into()),

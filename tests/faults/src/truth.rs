@@ -190,7 +190,8 @@ impl Truth {
             phones: vec![PhoneCandidate {
                 source: PhoneSource::TextReminderNumber,
                 question: None,
-                text: Private::from("+40712345678"),
+                // A country without hours of its own, so that what is expected follows from the clock alone.
+                text: Private::from("+4520123456"),
             }],
             reconfirmation: None,
             routing_form_submission: None,

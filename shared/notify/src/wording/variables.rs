@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Message, MessageContent, Notice, StrangerText};
+use domain::{Message, MessageContent, Notice, StrangerText, Withheld};
 use minijinja::Value;
 use serde::Serialize;
 
@@ -32,16 +32,23 @@ const NOTICE: &[&str] = &["name", "invitee", "event", "host", "time", "short_tim
 /// Returns the variables of a message. Rendering, checks and previews all use this table.
 pub fn offers(message: Message) -> Offers {
     let (always, optional): (_, &[&str]) = match message {
-        Message::Confirmation => (ALWAYS, &["link", "link_follows", "place", "cancel_link", "reschedule_link"]),
-        Message::Reminder { .. } | Message::Reconfirmation { .. } => {
-            (AHEAD, &["link", "place", "cancel_link", "reschedule_link"])
+        Message::Confirmation => {
+            (ALWAYS, &["link", "link_follows", "place", "cancel_link", "reschedule_link", "details_by_email"])
         }
-        Message::Move => (ALWAYS, &["link", "place", "cancel_link", "reschedule_link", "old_time", "old_short_time"]),
-        Message::Cancellation => (ALWAYS, &["booking_link", "by_invitee"]),
-        Message::FollowUp { .. } => (ALWAYS, &["survey_link", "booking_link", "unsubscribe_link"]),
-        Message::NoShow => (ALWAYS, &["booking_link", "unsubscribe_link"]),
-        Message::HostNotice(_) => (NOTICE, &["old_time", "old_short_time", "link", "place", "by_invitee"]),
-        Message::NotBooked => (NO_HOST, &["booking_link"]),
+        Message::Reminder { .. } | Message::Reconfirmation { .. } => {
+            (AHEAD, &["link", "place", "cancel_link", "reschedule_link", "details_by_email"])
+        }
+        Message::Move => (
+            ALWAYS,
+            &["link", "place", "cancel_link", "reschedule_link", "old_time", "old_short_time", "details_by_email"],
+        ),
+        Message::Cancellation => (ALWAYS, &["booking_link", "by_invitee", "details_by_email"]),
+        Message::FollowUp { .. } => (ALWAYS, &["survey_link", "booking_link", "unsubscribe_link", "details_by_email"]),
+        Message::NoShow => (ALWAYS, &["booking_link", "unsubscribe_link", "details_by_email"]),
+        Message::HostNotice(_) => {
+            (NOTICE, &["old_time", "old_short_time", "link", "place", "by_invitee", "details_by_email"])
+        }
+        Message::NotBooked => (NO_HOST, &["booking_link", "details_by_email"]),
     };
     Offers { always, optional }
 }
@@ -72,7 +79,8 @@ pub fn params(message: Message, content: &MessageContent, unsubscribe: Option<&s
 /// Returns the names of [`params`].
 pub(crate) fn param_names(message: Message) -> Vec<&'static str> {
     let anywhere = ["host", "link", "cancel_link", "reschedule_link"];
-    let mut names: Vec<_> = offers(message).all().filter(|it| !["by_invitee", "link_follows"].contains(it)).collect();
+    let flags = ["by_invitee", "link_follows", "details_by_email"];
+    let mut names: Vec<_> = offers(message).all().filter(|it| !flags.contains(it)).collect();
     names.extend(anywhere.iter().filter(|it| !offers(message).all().any(|other| other == **it)));
     names
 }
@@ -94,6 +102,7 @@ impl Source<'_> {
         match name {
             "by_invitee" => self.content.by_invitee.then(|| true.into()),
             "link_follows" => self.content.link_follows.then(|| true.into()),
+            "details_by_email" => (self.content.withheld == Withheld::LinksToEmail).then(|| true.into()),
             "notice" => match self.message {
                 Message::HostNotice(notice) => Some(notice.name().into()),
                 _ => None,
@@ -140,10 +149,12 @@ impl Source<'_> {
         if let ("notice", Message::HostNotice(notice)) = (name, self.message) {
             return phrases::notice_word(notice, self.content.language).to_owned();
         }
-        let missing = match name {
-            "link" | "place" => Missing::Link,
-            "old_time" | "old_short_time" => Missing::OldTime,
-            "survey_link" | "unsubscribe_link" => Missing::Contact,
+        let missing = match (name, self.content.withheld) {
+            ("old_time" | "old_short_time", _) => Missing::OldTime,
+            ("unsubscribe_link", _) => Missing::Contact,
+            (_, Withheld::LinksToEmail) => Missing::ByEmail,
+            ("survey_link", _) => Missing::Contact,
+            ("link" | "place", Withheld::Nothing) => Missing::Link,
             _ => Missing::SelfService,
         };
         // Both name where to be, so each serves as the other where that one is missing.
@@ -262,6 +273,17 @@ mod tests {
         assert!(has(Message::HostNotice(Notice::Booked), "link"));
         assert!(!has(Message::HostNotice(Notice::Canceled), "link"));
         assert!(!has(Message::HostNotice(Notice::Canceled), "place"));
+    }
+
+    #[test]
+    fn a_link_that_was_left_out_is_said_to_be_in_the_e_mail() {
+        let mut content = samples::bare(Message::Reminder { minutes_before: 60 }, Language::Danish);
+        content.withheld = Withheld::LinksToEmail;
+        let texts = params(Message::Reminder { minutes_before: 60 }, &content, None);
+        assert_eq!((texts["link"].as_str(), texts["cancel_link"].as_str()), ("se vores e-mail", "se vores e-mail"));
+        content.withheld = Withheld::Links;
+        let texts = params(Message::Reminder { minutes_before: 60 }, &content, None);
+        assert_eq!(texts["link"], "spørg din vært");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The content of a message.
 
-use super::order::MessageContent;
+use super::order::{MessageContent, Withheld};
 use crate::booking::Booking;
 use crate::destinations::base::Context;
 use crate::language::Language;
@@ -50,6 +50,8 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         by_invitee: is_by_invitee(booking, leg),
         notice: None,
         host: host_names(leg, language),
+        withheld: Withheld::Nothing,
+        can_reply: true,
         wording: settings.wording_of(context.occasion(message), language),
     }
 }

@@ -1,5 +1,6 @@
 //! A composed message: what a provider's adapter needs to send it.
 
+use countries::TextLimits;
 use jiff::Timestamp;
 use stranger::StrangerText;
 
@@ -61,8 +62,24 @@ pub struct MessageContent {
     pub notice: Option<Notice>,
     /// The host's name.
     pub host: Option<String>,
+    /// What was left out because of the number's country. An e-mail has everything.
+    pub withheld: Withheld,
+    /// Whether an answer reaches us. If not, a person can't write STOP, and the message says what else they can do.
+    pub can_reply: bool,
     /// The connection's own wording, if any.
     pub wording: WordingParts,
+}
+
+/// What was left out of a text, because the carriers of the number's country do not let it through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Withheld {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Links. Nobody gets them.
+    Links,
+    /// Links. An e-mail has them.
+    LinksToEmail,
 }
 
 /// An SMS to send.
@@ -84,6 +101,8 @@ pub struct SmsOrder {
     pub sender: Option<String>,
     /// Whether diacritics are removed.
     pub transliterate: bool,
+    /// What the text may not have, by the rules of the number's country. A text that has it all the same is not sent.
+    pub limits: TextLimits,
     /// The booking. The provider returns it in receipts.
     pub booking: BookingId,
     /// Its content.
@@ -151,7 +170,12 @@ impl SmsOrder {
     /// Returns the detail for the timeline, without personal data: the provider, the language, and the source of the
     /// number.
     pub fn detail(&self) -> String {
-        format!("{}, number from {}", detail(self.provider, &self.content), self.source.name())
+        let without = match self.content.withheld {
+            Withheld::Nothing => "",
+            Withheld::Links => ", without links (country_links)",
+            Withheld::LinksToEmail => ", without links, which an e-mail has (country_links)",
+        };
+        format!("{}, number from {}{without}", detail(self.provider, &self.content), self.source.name())
     }
 }
 
