@@ -16,6 +16,7 @@ mod limits;
 mod messages;
 mod outages;
 mod own;
+mod ownership;
 mod payload;
 mod personal;
 mod properties;
