@@ -64,7 +64,7 @@ impl Audit {
 }
 
 /// Returns the hash of a conversation's id, as it stands in the log.
-pub fn hash_conversation(conversation: &str) -> String {
+fn hash_conversation(conversation: &str) -> String {
     digest(&["conversation", conversation])
 }
 

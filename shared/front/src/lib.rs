@@ -14,7 +14,6 @@ mod phrases;
 mod ports;
 
 pub use answer::{invalid, invalid_request, to_json};
-pub use audit::hash_conversation;
 pub use context::{Caller, Context, Speaker};
 pub use front::Front;
 pub use input::Input;
