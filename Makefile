@@ -109,8 +109,8 @@ preview: ## Shows messages as people would get them, with their price (MESSAGE= 
 	  $(if $(EVENT_TYPE),--event-type "$(EVENT_TYPE)") $(if $(HTML),--html "$(HTML)")
 
 .PHONY: api-key
-api-key: ## Lists the keys of our API; NAME=vai-1 [SCOPES=read,book] makes one, REMOVE=vai-1 removes it
-	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)"$(if $(SCOPES), --scopes "$(SCOPES)"),list)) --connection $(CONNECTION)
+api-key: ## Lists the keys of our API; NAME=vai-1 [SCOPES=read,book] [TRUSTED=1] makes one, REMOVE=vai-1 removes it
+	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)"$(if $(SCOPES), --scopes "$(SCOPES)")$(if $(filter 1,$(TRUSTED)), --trusted),list)) --connection $(CONNECTION)
 
 .PHONY: doctor
 doctor: ## Checks a deployed stack and says what to do: make doctor [STACK=…]

@@ -17,6 +17,7 @@ mod limits;
 mod messages;
 mod outages;
 mod own;
+mod ownership;
 mod payload;
 mod personal;
 mod properties;

@@ -149,6 +149,9 @@ class Stack:
             "DispatcherConcurrency": "60",
             # So that a failed delivery is tried again while somebody watches.
             "RetrySpeed": "20",
+            # The samples in events/ are invoked directly, for every connection.
+            "DirectConnections": "*",
+            "DirectTrusted": "true",
             "LogLevel": os.environ.get("LOG_LEVEL", "info"),
         } | self.parameters
         env = self._bare_env()
@@ -226,7 +229,8 @@ class Stack:
         if re.search(r"^local ", self.operator("api-key", "list"), re.MULTILINE):
             self.operator("api-key", "remove", "--name", "local")
         scopes = "read,book,change,events,admin,connections"
-        made = self.operator("api-key", "add", "--name", "local", "--scopes", scopes, "--connection", "default")
+        made = self.operator("api-key", "add", "--name", "local", "--scopes", scopes, "--trusted",
+                             "--connection", "default")  # fmt: skip
         self.env["API_KEY"] = made.strip()
         self.write_env()
 

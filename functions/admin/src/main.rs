@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use oauth::{Grant, GrantStore, Pause};
 use runtime::aws::{self, Timeouts};
-use runtime::config::{AdminConfig, Environment};
+use runtime::config::{AdminConfig, DirectAccess, Environment};
 use runtime::{ApiKeys, CalendlyApp, SecretError, Secrets, SystemClock, telemetry};
 use serde_json::{Map, Value};
 use signing::KeyRing;
@@ -32,6 +32,7 @@ struct AwsPorts {
     calendly: CalendlyService,
     clock: RealClock,
     public_url: Option<String>,
+    direct: DirectAccess,
 }
 
 /// The machine's clock.
@@ -115,6 +116,10 @@ impl front::Ports for AwsPorts {
 
     async fn token_owner(&self, token: &str) -> Result<Option<TokenOwner>, PortError> {
         find_token_owner(self.deliveries.store(), token).await
+    }
+
+    fn direct_access(&self) -> DirectAccess {
+        self.direct.clone()
     }
 
     fn public_url(&self) -> Option<&str> {
@@ -258,6 +263,7 @@ async fn main() -> Result<(), Error> {
         calendly,
         clock: RealClock(SystemClock),
         public_url: config.public_url,
+        direct: config.direct,
     });
     // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
     admin.warm().await;

@@ -89,8 +89,8 @@ pub(crate) fn fill_form(
     // Answers without a question in the form are stored here.
     qualification.extend(answers.unmatched.iter().map(|(question, it)| (question.clone(), words(it))));
     let metadata = Metadata {
-        conversation_id: request.conversation_id.clone(),
-        user_id: request.user_id.clone(),
+        conversation_id: context.conversation()?.to_owned(),
+        user_id: context.caller.speaker.user.clone(),
         agent_type: request.agent_type.clone(),
         event_type: Some(request.event_type.clone().unwrap_or_else(|| event_type.name.clone())),
         source: Some(SOURCE.to_owned()),

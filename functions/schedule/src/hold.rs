@@ -34,12 +34,13 @@ struct Hold {
 impl<P: Ports> Schedule<P> {
     /// Checks everything that a booking would check, and stores the hold until it expires. The slot is not reserved.
     pub(crate) async fn hold(&self, context: &Context, request: &BookRequest) -> Result<HoldView, Refusal> {
+        context.conversation()?;
         let catalog = self.catalog(context).await?;
         let Invitee { person, context, zone_source, known } = &self.resolve_invitee(context, request, &catalog).await?;
         let (connection, locale) = (&context.connection, &context.locale);
         let RequestedMeeting { person, event_type, start } =
             read_requested_meeting(context, request, person, &catalog)?;
-        let key = Key::new(context, request, event_type, start);
+        let key = Key::new(context, event_type, start)?;
         let own = self.own_meetings(context, known, event_type, &key.token(connection, None)).await?;
         let slot = match self.find_meeting(context, event_type, start, shift(request.max_shift), own).await? {
             Found::Slot(slot) => slot,
@@ -47,7 +48,7 @@ impl<P: Ports> Schedule<P> {
         };
         // It is the same booking as one by the time that the person is told.
         let identity = Identity {
-            key: Key::new(context, request, event_type, slot.start),
+            key: Key::new(context, event_type, slot.start)?,
             digest: request_digest(request, event_type, slot.start),
             email: person.email.clone(),
             owner: owner(event_type).to_owned(),
@@ -95,6 +96,10 @@ impl<P: Ports> Schedule<P> {
         let Ok(Hold { mut form, metadata, digest, key, language }) = serde_json::from_str(&document) else {
             return Err(context.locale.refuse(Why::HoldUnknown));
         };
+        let caller = &context.caller;
+        if !caller.is_trusted && caller.speaker.conversation.as_ref() != Some(&metadata.conversation_id) {
+            return Err(context.locale.refuse(Why::HoldUnknown));
+        }
         let context = &context.with_locale(Locale { language, zone: form.person.zone.clone() });
         let catalog = self.cached_catalog(context).await?;
         let unknown = |_| context.locale.refuse(Why::EventTypeUnknown { near: Vec::new() });

@@ -28,6 +28,7 @@ pub(crate) struct NewLink<'a> {
 impl<P: Ports> Schedule<P> {
     /// Creates a link with which the invitee can book once.
     pub(crate) async fn link(&self, context: &Context, request: &LinkRequest) -> Result<LinkView, Refusal> {
+        let conversation = context.conversation()?;
         let email = request.invitee_email.as_ref();
         let email = email.map(|it| read_invitee("inviteeEmail", it, domain::parse_email, context)).transpose()?;
         let name = request.invitee_name.as_ref();
@@ -49,8 +50,8 @@ impl<P: Ports> Schedule<P> {
         let event_type = resolve::event_type(&catalog, words, context)?;
         let token = Token::from_key(&context.connection, &self.new_name("link", context)?);
         let metadata = Metadata {
-            conversation_id: request.conversation_id.clone(),
-            user_id: request.user_id.clone(),
+            conversation_id: conversation.to_owned(),
+            user_id: context.caller.speaker.user.clone(),
             agent_type: request.agent_type.clone(),
             event_type: Some(request.event_type.clone().unwrap_or_else(|| event_type.name.clone())),
             source: Some(SOURCE.to_owned()),

@@ -367,6 +367,28 @@ pub struct UpcomingAnswer {
     pub events: Vec<UpcomingEvent>,
 }
 
+/// A code may be on its way. Whether there is such a booking is not said.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeSentView {
+    /// Names the code in `confirm_code`.
+    pub challenge: String,
+    /// When the code expires.
+    pub expires_at: Timestamp,
+    /// A sentence to read out, in the person's language.
+    pub message: String,
+}
+
+/// A person has shown that bookings are theirs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeConfirmedView {
+    /// Until when the person's bookings can be seen and changed in this conversation.
+    pub until: Timestamp,
+    /// A sentence to read out, in the person's language.
+    pub message: String,
+}
+
 /// A booking was canceled.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -10,6 +10,15 @@ use crate::{Access, Code, Function, Method, ROUTES, Route, schema};
 /// The header that carries an idempotency key.
 pub const KEY_HEADER: &str = "Idempotency-Key";
 
+/// The header with which VAI's backend names the conversation that an agent has with a person.
+pub const CONVERSATION_HEADER: &str = "X-VAI-Conversation";
+
+/// The header with which VAI's backend names the user that it has verified.
+pub const USER_HEADER: &str = "X-VAI-User";
+
+/// The most characters of a conversation's or a user's id in a header.
+pub const LONGEST_ID: usize = 512;
+
 /// The most characters of an idempotency key.
 pub const LONGEST_KEY: usize = 255;
 
@@ -19,16 +28,18 @@ endpoints.\n\n\
 Every call needs a bearer key, unless `security` of its operation says otherwise. Instants in answers are UTC; a `localTime` is a text for the person, to be used unchanged. \
 Ids come from earlier answers. An optional key may also be `null`; an unknown key is refused. Below `/api/calendly/`, where models write, an optional text may be \
 empty: it counts as left out.\n\n\
+A key that is not trusted acts only for the person its agent talks to: your backend names the conversation in the header \
+`X-VAI-Conversation` (and, if it has verified the user, `X-VAI-User`), and every other booking is `not_yours`.\n\n\
 A refusal has a `code` for programs, a `message` that an agent can read out, and `retryable`: whether the same call may be made \
 again. `POST /api/calendly/schedule` and `GET /api/calendly/upcoming/{userEmail}` answer with `success` in every body, and \
 with status 200 if the agent can act on a refusal.\n\n\
 The same operations can be invoked directly, without HTTP: `{\"operation\": \"book\", \"connection\": \"default\", \
-\"idempotencyKey\": \"…\", \"input\": {…}}`, with all parameters in `input` and `operation` the `operationId` below; the answer \
+\"idempotencyKey\": \"…\", \"conversation\": \"…\", \"user\": \"…\", \"input\": {…}}`, with all parameters in `input` and `operation` the `operationId` below; the answer \
 is the body.";
 
 /// The groups of the operations: a name, a description, and how the paths begin. The first one that fits counts.
 const TAGS: [(&str, &str, &[&str]); 7] = [
-    ("meetings", "Event types, free times, bookings, links and hosts at Calendly.", &["/api/calendly/"]),
+    ("meetings", "Event types, free times, bookings, links and hosts at Calendly.", &["/api/calendly/", "/api/codes"]),
     (
         "events",
         "Events: posting them, catching up on them, and the keys that sign them.",
@@ -191,6 +202,24 @@ fn parameters(route: &Route) -> Vec<Value> {
         let description = schema.as_object_mut().and_then(|it| it.remove("description"));
         parameters.push(json!({
             "name": name, "in": location, "required": required(name), "description": description, "schema": schema,
+        }));
+    }
+    if route.is_about_person() {
+        let ids = [
+            (
+                CONVERSATION_HEADER,
+                "The conversation that the agent has with the person. Your backend says it, never a model.",
+            ),
+            (USER_HEADER, "The person's id at VAI, if your backend has verified it."),
+        ];
+        parameters.extend(ids.map(|(name, description)| {
+            json!({
+                "name": name,
+                "in": "header",
+                "required": false,
+                "description": description,
+                "schema": { "type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]([ -~]*[!-~])?$" },
+            })
         }));
     }
     if route.takes_key() {

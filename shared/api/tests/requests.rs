@@ -151,7 +151,6 @@ fn all_faults_are_reported_at_once() {
     assert_eq!(
         faults(&wrong).into_iter().collect::<BTreeSet<_>>(),
         [
-            "conversationId: is missing",
             "conversation_id: is not known",
             "eventType: must be at most 512 characters long",
             "guests[1]: must be at least 3 characters long",
@@ -372,9 +371,13 @@ fn the_reader_knows_every_keyword_of_the_requests() {
 
 #[test]
 fn a_direct_invocation_is_read() {
-    let full = json!({ "operation": "me", "connection": "acme", "idempotencyKey": "k", "input": {} });
+    let full = json!({
+        "operation": "me", "connection": "acme", "idempotencyKey": "k", "conversation": "conv-1", "user": "user-1",
+        "input": {},
+    });
     let invocation: Invocation = api::read_value(full).unwrap();
     assert_eq!((invocation.operation.as_str(), invocation.connection.as_deref()), ("me", Some("acme")));
+    assert_eq!((invocation.conversation.as_deref(), invocation.user.as_deref()), (Some("conv-1"), Some("user-1")));
     let minimal: Invocation = api::read_value(json!({ "operation": "me" })).unwrap();
     let call = Call::from_direct(Function::Schedule, &minimal.operation, minimal.input).unwrap();
     assert_eq!(call.operation().name(), "me");

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use domain::settings::Senders;
-use domain::{CommandId, ConnectionName, Outcome, Reason, SmsOrder};
+use domain::{CommandId, ConnectionName, Outcome, PlainSms, Reason, SmsOrder};
 use http_client::retry_after;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
@@ -41,10 +41,24 @@ impl Twilio {
     /// Sends one message; see [`engine::Sms::send`].
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         match self.form(connection, key, order) {
-            Ok(form) => match self.post(connection, form).await {
-                Ok(response) => read_outcome(response).await,
-                Err(outcome) => outcome,
-            },
+            Ok(form) => self.send_form(connection, form).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Sends an SMS in words of its own; see [`engine::Sms::send_plain`]. It has no status callback: nothing waits for
+    /// it, so the key is not sent.
+    pub async fn send_plain(&self, connection: &ConnectionName, _: &CommandId, sms: &PlainSms) -> Outcome {
+        let Some(sender) = sms.sender.as_deref() else {
+            return outcome::misconfigured("the settings name no Twilio sender");
+        };
+        let mut form = message_form(sms.to.expose(), sender, sms.text.expose());
+        self.send_form(connection, form.finish()).await
+    }
+
+    async fn send_form(&self, connection: &ConnectionName, form: String) -> Outcome {
+        match self.post(connection, form).await {
+            Ok(response) => read_outcome(response).await,
             Err(outcome) => outcome,
         }
     }
@@ -73,15 +87,21 @@ impl Twilio {
         let body = wording::render_sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
             .map_err(|broken| broken.outcome())?;
         check_limits(order, &body)?;
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("To", order.to.expose());
-        form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
-        form.append_pair("Body", &body);
+        let mut form = message_form(order.to.expose(), sender, &body);
         if let Some(url) = self.links.twilio_status(connection, key, &order.booking) {
             form.append_pair("StatusCallback", &url);
         }
         Ok(form.finish())
     }
+}
+
+/// Returns the form of a message.
+fn message_form(to: &str, sender: &str, body: &str) -> form_urlencoded::Serializer<'static, String> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("To", to);
+    form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
+    form.append_pair("Body", body);
+    form
 }
 
 /// Twilio's answer: the message, or an error.
