@@ -101,6 +101,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         },
         zone: meeting.zone.to_owned(),
         zone_of: None,
+        host_zone: None,
         language,
         join_url: None,
         location: None,

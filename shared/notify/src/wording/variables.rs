@@ -107,8 +107,9 @@ impl Source<'_> {
     fn text(&self, name: &str) -> Option<String> {
         let content = self.content;
         let to_host = matches!(self.message, Message::HostNotice(_));
-        let long = |at| local_time::format_long(at, &content.zone, content.language);
-        let short = |at| local_time::format_short(at, &content.zone, content.language);
+        let host_zone = content.host_zone.as_deref();
+        let long = |at| local_time::format_long(at, &content.zone, host_zone, content.language);
+        let short = |at| local_time::format_short(at, &content.zone, host_zone, content.language);
         match name {
             "name" if to_host => Some(self.line_or(content.name.expose(), Missing::NameOfHost)),
             "name" => Some(self.name_or(content.name.expose(), Missing::Name)),

@@ -32,6 +32,8 @@ pub struct MessageContent {
     pub zone: String,
     /// The host whose zone must still be read from Calendly; the times will be in that zone.
     pub zone_of: Option<String>,
+    /// The host's IANA time zone, if the settings name it and the host is not the recipient.
+    pub host_zone: Option<String>,
     /// The recipient's language.
     pub language: Language,
     /// The link to join.
