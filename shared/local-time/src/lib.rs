@@ -5,7 +5,7 @@ mod zone;
 use domain::Language;
 use icu_calendar::{Date, Gregorian};
 use icu_datetime::FixedCalendarDateTimeFormatter;
-use icu_datetime::fieldsets::YMDET;
+use icu_datetime::fieldsets::{MDET, YMDET};
 use icu_datetime::input::{DateTime, Time};
 use icu_datetime::options::TimePrecision;
 use icu_locale_core::{Locale, locale};
@@ -20,30 +20,31 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 /// follows where the name may not be enough: if the zone's clock changes within a week before or after, or if
 /// `host_zone` shows another time. The brackets are round because EngageLab refuses square ones.
 pub fn format_long(at: Timestamp, zone: &str, host_zone: Option<&str>, language: Language) -> String {
-    Style { fields: YMDET::long(), is_sms: false }.format(at, zone, host_zone, language)
+    Style::Long.format(at, zone, host_zone, language)
 }
 
-/// Formats an instant as [`format_long`] does, but with CLDR's short names, for an SMS: `Sun, 15 Nov 2026, 13:15 (UK
-/// Time)`.
+/// Formats an instant as [`format_long`] does, but for an SMS: with CLDR's short names, and without the year, which the
+/// day of the week makes clear: `Sun, 15 Nov, 13:15 (UK Time)`.
 pub fn format_short(at: Timestamp, zone: &str, host_zone: Option<&str>, language: Language) -> String {
-    Style { fields: YMDET::medium(), is_sms: true }.format(at, zone, host_zone, language)
+    Style::Short.format(at, zone, host_zone, language)
 }
 
 /// How a time is formatted.
-struct Style {
-    fields: YMDET,
-    /// Whether an English or Danish text has to stay within GSM-7.
-    is_sms: bool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Long,
+    /// For an SMS: English and Danish stay within GSM-7.
+    Short,
 }
 
 impl Style {
     fn format(self, at: Timestamp, zone: &str, host_zone: Option<&str>, language: Language) -> String {
         let local = at.to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC));
         let locale = locale(language, local.time_zone().iana_name().unwrap_or_default());
-        let time = format_by_cldr(&local, &locale, self.fields)
-            .unwrap_or_else(|| local.strftime("%Y-%m-%d %H:%M").to_string());
+        let time =
+            format_by_cldr(&local, &locale, self).unwrap_or_else(|| local.strftime("%Y-%m-%d %H:%M").to_string());
         let offset = format_offset(local.offset());
-        let zone = match name_zone(&local, &locale, language, self.is_sms) {
+        let zone = match name_zone(&local, &locale, language, self) {
             Some(name) if is_offset_needed(&local, host_zone) => format!("{name}, {offset}"),
             Some(name) => name,
             None => offset,
@@ -53,14 +54,24 @@ impl Style {
 }
 
 /// Formats by CLDR. `None` for a date outside the calendar, which a booking can't have.
-fn format_by_cldr(local: &Zoned, locale: &Locale, fields: YMDET) -> Option<String> {
-    let fields = fields.with_time_precision(TimePrecision::Minute);
-    let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale.into(), fields).ok()?;
+fn format_by_cldr(local: &Zoned, locale: &Locale, style: Style) -> Option<String> {
     let [month, day, hour, minute] = [local.month(), local.day(), local.hour(), local.minute()].map(i8::unsigned_abs);
     let date = Date::try_new_gregorian(i32::from(local.year()), month, day).ok()?;
-    let time = Time::try_new(hour, minute, 0, 0).ok()?;
+    let at = DateTime { date, time: Time::try_new(hour, minute, 0, 0).ok()? };
+    let text = match style {
+        Style::Long => {
+            let fields = YMDET::long().with_time_precision(TimePrecision::Minute);
+            let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale.into(), fields).ok()?;
+            formatter.format(&at).to_string()
+        }
+        Style::Short => {
+            let fields = MDET::medium().with_time_precision(TimePrecision::Minute);
+            let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale.into(), fields).ok()?;
+            formatter.format(&at).to_string()
+        }
+    };
     // CLDR's no-break spaces are outside GSM-7: one of them makes the whole SMS UCS-2, with 70 characters a segment.
-    Some(formatter.format(&DateTime { date, time }).to_string().replace(['\u{a0}', '\u{202f}'], " "))
+    Some(text.replace(['\u{a0}', '\u{202f}'], " "))
 }
 
 /// Chooses the locale. English is American in the zones of the Americas and British elsewhere.
@@ -77,10 +88,10 @@ fn locale(language: Language, zone: &str) -> Locale {
 
 /// Returns the name of a zone. `None` for one without a place: `Etc/GMT+5` is five hours *behind* UTC, and its name
 /// would confuse.
-fn name_zone(local: &Zoned, locale: &Locale, language: Language, is_sms: bool) -> Option<String> {
+fn name_zone(local: &Zoned, locale: &Locale, language: Language, style: Style) -> Option<String> {
     let iana = local.time_zone().iana_name().filter(|it| it.contains('/') && !it.starts_with("Etc/"))?;
     let is_gsm_7 = |name: &String| name.chars().all(|c| c.is_ascii() || LATIN_IN_GSM_7.contains(c));
-    let is_limited = is_sms && matches!(language, Language::English | Language::Danish);
+    let is_limited = style == Style::Short && matches!(language, Language::English | Language::Danish);
     // "São Paulo Time" would make an English SMS UCS-2.
     let name = zone::name(iana, locale, language).filter(|it| !is_limited || is_gsm_7(it));
     Some(name.unwrap_or_else(|| iana.to_owned()))
@@ -136,11 +147,11 @@ mod tests {
     #[test]
     fn an_sms_has_the_shorter_format() {
         for (zone, language, expected) in [
-            ("America/New_York", English, "Sun, Mar 29, 2026, 8:15 AM (Eastern Time)"),
-            ("Europe/London", English, "Sun, 29 Mar 2026, 13:15 (UK Time, UTC+1)"),
-            ("Europe/Copenhagen", Danish, "søn. 29. mar. 2026, 14.15 (dansk tid, UTC+2)"),
-            ("Europe/Bucharest", Romanian, "dum., 29 mar. 2026, 15:15 (ora României, UTC+3)"),
-            ("Asia/Taipei", TraditionalChinese, "2026年3月29日週日 晚上8:15 (台北時間)"),
+            ("America/New_York", English, "Sun, Mar 29, 8:15 AM (Eastern Time)"),
+            ("Europe/London", English, "Sun, 29 Mar, 13:15 (UK Time, UTC+1)"),
+            ("Europe/Copenhagen", Danish, "søn. 29. mar., 14.15 (dansk tid, UTC+2)"),
+            ("Europe/Bucharest", Romanian, "dum., 29 mar., 15:15 (ora României, UTC+3)"),
+            ("Asia/Taipei", TraditionalChinese, "3月29日 週日 晚上8:15 (台北時間)"),
         ] {
             let at = "2026-03-29T12:15:00Z".parse().expect("an instant");
             assert_eq!(format_short(at, zone, None, language), expected);
