@@ -23,6 +23,7 @@ mod publication;
 mod race;
 mod roles;
 mod schedule;
+mod short_links;
 mod stories;
 mod webhook;
 mod world;

@@ -103,6 +103,7 @@ pub(crate) fn text(message: Message) -> SmsOrder {
         template: Some("1972488990548348928".to_owned()),
         sender: None,
         transliterate: false,
+        short_links: true,
         booking: BookingId::new("bk-0123"),
         content: content(),
     }

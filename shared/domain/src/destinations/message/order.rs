@@ -83,6 +83,8 @@ pub struct SmsOrder {
     pub sender: Option<String>,
     /// Whether diacritics are removed.
     pub transliterate: bool,
+    /// Whether short links of our own may take the place of its links.
+    pub short_links: bool,
     /// The booking. The provider returns it in receipts.
     pub booking: BookingId,
     /// Its content.
