@@ -124,7 +124,7 @@ fn who(language: Language) -> &'static str {
     match language {
         English => "VAI writes these messages for the person or company with whom you booked a meeting at Calendly.",
         Romanian => {
-            "VAI trimite aceste mesaje în numele persoanei sau al firmei la care ai programat o întâlnire prin Calendly."
+            "VAI trimite aceste mesaje în numele persoanei sau firmei la care ai programat o întâlnire prin Calendly."
         }
         Danish => {
             "VAI sender disse beskeder for den person eller virksomhed, som du har booket et møde med i Calendly."
