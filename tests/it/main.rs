@@ -25,6 +25,7 @@ mod publication;
 mod race;
 mod roles;
 mod schedule;
+mod short_links;
 mod stories;
 mod strangers;
 mod webhook;

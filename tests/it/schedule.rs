@@ -194,7 +194,7 @@ fn a_booking_is_answered_in_vais_form_and_confirmed_once() {
           "name": "Ana Ionescu"
         },
         "inviteeUuid": "I1",
-        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
         "location": "https://meet.example.com/1",
         "meetingUrl": "https://meet.example.com/1",
         "rescheduleUrl": "https://calendly.com/reschedulings/I1",
@@ -203,7 +203,7 @@ fn a_booking_is_answered_in_vais_form_and_confirmed_once() {
         "timezone": "Europe/Bucharest",
         "timezoneSource": "request"
       },
-      "message": "Întâlnirea „Sales Demo” a fost programată pentru miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2).",
+      "message": "Întâlnirea „Sales Demo” a fost programată pentru miercuri, 25 noiembrie 2026 la 10:30 (ora României).",
       "success": true
     }
     "#);
@@ -316,19 +316,19 @@ fn alternatives_over_two_weeks_cost_two_calls() {
         "slots": [
           {
             "endTime": "2026-11-25T08:00:00Z",
-            "localTime": "miercuri, 25 noiembrie 2026 la 09:30 (Europe/Bucharest, UTC+2)",
+            "localTime": "miercuri, 25 noiembrie 2026 la 09:30 (ora României)",
             "remaining": 1,
             "startTime": "2026-11-25T07:30:00Z"
           },
           {
             "endTime": "2026-11-25T08:30:00Z",
-            "localTime": "miercuri, 25 noiembrie 2026 la 10:00 (Europe/Bucharest, UTC+2)",
+            "localTime": "miercuri, 25 noiembrie 2026 la 10:00 (ora României)",
             "remaining": 1,
             "startTime": "2026-11-25T08:00:00Z"
           },
           {
             "endTime": "2026-11-25T09:00:00Z",
-            "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+            "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
             "remaining": 1,
             "startTime": "2026-11-25T08:30:00Z"
           }
@@ -676,7 +676,7 @@ fn a_hold_books_exactly_what_it_says_once() {
           "email": "ana.ionescu@example.com",
           "name": "Ana Ionescu"
         },
-        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
         "location": "google_conference",
         "startTime": "2026-11-25T08:30:00Z",
         "timezone": "Europe/Bucharest",
@@ -684,7 +684,7 @@ fn a_hold_books_exactly_what_it_says_once() {
       },
       "expiresAt": "2026-11-23T08:10:00Z",
       "hold": "hold-00000000000000000000000000000004",
-      "message": "Întâlnirea „Sales Demo” poate avea loc miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2). O programez?"
+      "message": "Întâlnirea „Sales Demo” poate avea loc miercuri, 25 noiembrie 2026 la 10:30 (ora României). O programez?"
     }
     "#);
     assert!(starts_at_calendly(&world).is_empty());
@@ -983,7 +983,7 @@ fn a_booking_is_found_by_any_of_its_ids() {
             "name": "Ana Ionescu"
           },
           "inviteeUuid": "I1",
-          "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+          "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
           "location": "https://meet.example.com/1",
           "name": "Sales Demo",
           "rescheduleUrl": "https://calendly.com/reschedulings/I1",

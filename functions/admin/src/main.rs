@@ -7,7 +7,7 @@ use connecting::{SecretKind, SecretStore};
 use deliveries::Ports as _;
 use delivery_world::AwsDeliveries;
 use domain::settings::CrmSettings;
-use domain::{BookingId, ConnectionName, Settings, Snapshot};
+use domain::{BookingId, ConnectionName, Settings, ShortLink, Snapshot};
 use egress::AddressPolicy;
 use engine::{ApiStore, Clock, CommitError, PortError, Store};
 use front::{Input, TokenOwner};
@@ -145,6 +145,14 @@ impl Ports for AwsPorts {
 
     async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError> {
         self.deliveries.store().load_booking(connection, booking).await
+    }
+
+    async fn load_short_link(&self, code: &str) -> Result<Option<ShortLink>, PortError> {
+        self.deliveries.store().load_short_link(code).await
+    }
+
+    async fn record_opening(&self, link: &ShortLink, at: Timestamp) -> Result<(), PortError> {
+        self.deliveries.store().record_opening(link, at).await
     }
 
     async fn prepare_crm(

@@ -53,10 +53,10 @@ impl<P: Ports> Schedule<P> {
         request: &BookingIdRequest,
     ) -> Result<TimelineView, Refusal> {
         let record = self.find_record(context, &request.booking, &Locale::english()).await?;
-        let BookingRecord { booking, facts, commands } = record;
+        let BookingRecord { booking, facts, commands, openings } = record;
         let deliveries = self.store().delivery_records(&context.connection, &booking.id).await;
         let deliveries = deliveries.map_err(|error| Locale::english().unavailable(&error))?;
-        let lines = timeline(&booking, &facts, &commands, &deliveries).iter().map(LineView::from).collect();
+        let lines = timeline(&booking, &facts, &commands, &deliveries, &openings).iter().map(LineView::from).collect();
         Ok(TimelineView { booking: booking.id.to_string(), lines })
     }
 

@@ -35,6 +35,7 @@ mod request;
 pub mod scheduling;
 mod scope;
 pub mod settings;
+mod short_link;
 pub mod time;
 mod timeline;
 mod words;
@@ -85,4 +86,5 @@ pub use request::{
 pub use scope::Scope;
 pub use settings::Settings;
 pub use stranger::{StrangerText, Unchanged};
+pub use short_link::{LinkPurpose, Opening, ShortLink};
 pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};

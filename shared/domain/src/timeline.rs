@@ -11,6 +11,7 @@ use crate::ids::{InviteeUri, Token};
 use crate::leg::Leg;
 use crate::reason::Reason;
 use crate::request::{CalendlyRequest, RequestState};
+use crate::short_link::Opening;
 
 /// One line of a booking's timeline. Instants are UTC.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +56,7 @@ pub fn timeline(
     facts: &[FactRecord],
     commands: &[Command],
     deliveries: &[DeliveryRecord],
+    openings: &[Opening],
 ) -> Vec<Line> {
     // A request comes before its outcome in the same second.
     let mut lines: Vec<Line> =
@@ -107,6 +109,11 @@ pub fn timeline(
         }
     }
     lines.extend(deliveries.iter().flat_map(delivery_lines));
+    lines.extend(openings.iter().map(|opening| {
+        let sent = commands.iter().find(|it| it.id == opening.command);
+        let what = sent.map_or_else(|| "message".to_owned(), |it| it.action.title());
+        Line { at: opening.at, what, happened: opening.purpose.opened().to_owned() }
+    }));
     lines.sort_by_key(|line| line.at);
     lines.dedup();
     lines

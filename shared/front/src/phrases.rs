@@ -71,7 +71,7 @@ impl Locale {
                 "Întâlnirea „{event}” de {when} este în curs de anulare. Calendarul nu a confirmat încă; încerc până reușesc."
             ),
             format!(
-                "”{event}” {when} er ved at blive aflyst. Kalenderen har ikke bekræftet det endnu; jeg prøver, til det lykkes."
+                "”{event}” {when} er ved at blive aflyst. Kalenderen har ikke bekræftet det endnu; jeg prøver igen."
             ),
             format!("正在取消{when}的「{event}」，行事曆尚未確認，系統會持續重試。"),
         ])
@@ -118,8 +118,8 @@ impl Locale {
                 _ => format!("Der er {count} kommende møder."),
             },
             match count {
-                0 => "接下來沒有會議。".to_owned(),
-                _ => format!("接下來有 {count} 場會議。"),
+                0 => "您目前沒有已預約的會議。".to_owned(),
+                _ => format!("您目前有 {count} 場已預約的會議。"),
             },
         ])
     }

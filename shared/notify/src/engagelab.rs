@@ -214,12 +214,12 @@ mod tests {
               "invitee": "Ana Pop",
               "link": "https://zoom.example/j/1",
               "name": "Ana",
-              "old_short_time": "sâm., 28 mar. 2026, 12:00 (Europe/Bucharest, UTC+2)",
-              "old_time": "sâmbătă, 28 martie 2026 la 12:00 (Europe/Bucharest, UTC+2)",
+              "old_short_time": "sâm., 28 mar., 12:00 (ora României, UTC+2)",
+              "old_time": "sâmbătă, 28 martie 2026 la 12:00 (ora României, UTC+2)",
               "place": "https://zoom.example/j/1",
               "reschedule_link": "https://calendly.com/reschedulings/IN2",
-              "short_time": "dum., 29 mar. 2026, 15:15 (Europe/Bucharest, UTC+3)",
-              "time": "duminică, 29 martie 2026 la 15:15 (Europe/Bucharest, UTC+3)"
+              "short_time": "dum., 29 mar., 15:15 (ora României, UTC+3)",
+              "time": "duminică, 29 martie 2026 la 15:15 (ora României, UTC+3)"
             }
           },
           "to": [

@@ -75,6 +75,7 @@ pub(crate) fn content() -> MessageContent {
         minutes_ahead: None,
         zone: "Europe/Bucharest".to_owned(),
         zone_of: None,
+        host_zone: None,
         language: Language::Romanian,
         join_url: Some("https://zoom.example/j/1".to_owned()),
         location: None,
@@ -106,6 +107,7 @@ pub(crate) fn text(message: Message) -> SmsOrder {
         sender: None,
         transliterate: false,
         limits: TextLimits::default(),
+        short_links: true,
         booking: BookingId::new("bk-0123"),
         content: content(),
     }

@@ -45,7 +45,7 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
         (Message::Cancellation, Danish) => "Booking aflyst",
         (Message::Cancellation, TraditionalChinese) => "預約取消",
         (Message::Reminder { .. }, English) => "Reminder",
-        (Message::Reminder { .. }, Romanian) => "Memento programare",
+        (Message::Reminder { .. }, Romanian) => "Reamintire programare",
         (Message::Reminder { .. }, Danish) => "Påmindelse",
         (Message::Reminder { .. }, TraditionalChinese) => "預約提醒",
         (Message::FollowUp { .. }, English) => "Thank you for your time",
@@ -102,14 +102,14 @@ pub(crate) fn help_offer(occasion: HelpOccasion, language: Language) -> &'static
             "I could not move your booking after all: it is still at its old time. Shall I look for another time?"
         }
         (HelpOccasion::NotMoved, Romanian) => {
-            "Până la urmă nu am reușit să mut programarea: rămâne la ora dinainte. Caut o altă oră?"
+            "Până la urmă nu am reușit să mut programarea: rămâne la ora stabilită. Vrei să caut altă oră?"
         }
         (HelpOccasion::NotMoved, Danish) => {
-            "Det lykkedes alligevel ikke at flytte din booking: den er stadig på det gamle tidspunkt. Skal jeg finde et \
-             andet tidspunkt?"
+            "Det lykkedes desværre ikke at flytte din booking: den ligger stadig på det gamle tidspunkt. Skal jeg \
+             finde et andet tidspunkt?"
         }
         (HelpOccasion::NotMoved, TraditionalChinese) => {
-            "很抱歉，最後沒能更改您的預約：仍維持原來的時間。需要我另找一個時間嗎？"
+            "很抱歉，未能更改您的預約：仍維持原來的時間。需要我為您另找時間嗎？"
         }
     }
 }
@@ -119,8 +119,8 @@ pub(crate) fn by_phone(language: Language) -> &'static str {
     match language {
         English => "by phone, we will call you",
         Romanian => "la telefon, te sunăm noi",
-        Danish => "på telefonen, vi ringer til dig",
-        TraditionalChinese => "電話進行，我們會打給您",
+        Danish => "pr. telefon, vi ringer til dig",
+        TraditionalChinese => "電話會議，我們會致電給您",
     }
 }
 

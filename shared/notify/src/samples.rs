@@ -78,6 +78,18 @@ pub(crate) fn full(message: Message, language: Language) -> MessageContent {
     }
 }
 
+/// Returns a sample of an online meeting with every optional value, and with short links of our own.
+pub(crate) fn with_short_links(message: Message, language: Language) -> MessageContent {
+    let link = |code: &str| Some(format!("https://m.test/m/{code}"));
+    MessageContent {
+        join_url: link("Qk1sV2pJ"),
+        location: None,
+        cancel_url: link("7c41Ad0b"),
+        reschedule_url: link("9a6e5cQ1"),
+        ..full(message, language)
+    }
+}
+
 /// The link that ends follow-ups.
 pub(crate) const UNSUBSCRIBE: &str = "https://vai.example/u/Zm9sbG93LXVwcyBhcmUgb3Zlcg";
 
@@ -101,6 +113,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         },
         zone: meeting.zone.to_owned(),
         zone_of: None,
+        host_zone: None,
         language,
         join_url: None,
         location: None,

@@ -6,8 +6,8 @@
 
 use domain::{
     Booking, BookingId, BookingState, Command, CommandId, Connection, ConnectionName, ConsentSource, ContactKey,
-    CrmContact, Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings,
-    Token, time,
+    CrmContact, Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Opening,
+    Settings, ShortLink, Token, time,
 };
 use endpoints::{Delivery, Endpoint, EndpointId, Health, Lane};
 use engine::{Contact, Import, PortError, Replan, SettingsVersion, StoredFact, UnhandledEvent};
@@ -21,6 +21,7 @@ use crate::attributes::{
     unknown_kind,
 };
 use crate::key;
+use crate::links::KEY_LENGTH;
 
 /// Long enough to mark a no-show or to answer a question. A later version may have a use for an unhandled event.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -86,6 +87,9 @@ pub(crate) mod kind {
     pub(crate) const GRANT: &str = "calendly_grant.v1";
     pub(crate) const STATISTICS: &str = "statistics.v1";
     pub(crate) const PUBLISHING: &str = "publishing.v1";
+    pub(crate) const SHORT_LINK: &str = "short_link.v1";
+    pub(crate) const LINK_KEY: &str = "link_key.v1";
+    pub(crate) const OPENING: &str = "opening.v1";
 }
 
 /// An unhandled event in a list.
@@ -334,6 +338,32 @@ pub(crate) fn hold(connection: &ConnectionName, id: &str, document: &str, until:
     let mut row = instant_row(key::hold_partition(connection, id), key::HOLD, kind::HOLD, until, expires);
     row.insert("doc".to_owned(), string(document));
     row
+}
+
+/// Returns the row of a short link.
+pub(crate) fn short_link(code: &str, link: &ShortLink) -> Row {
+    let expires = Some(time::add(link.until, RETENTION_AFTER_END));
+    document_row(key::link_partition(code), key::LINK, kind::SHORT_LINK, link, expires)
+}
+
+/// Returns the row of a short link's first opening. It is kept about as long as the booking.
+pub(crate) fn opening(link: &ShortLink, opening: &Opening) -> Row {
+    let partition = key::booking_partition(&link.connection, &link.booking);
+    let sort = key::opening_sort_key(&opening.command, opening.purpose);
+    document_row(partition, &sort, kind::OPENING, opening, Some(time::add(link.until, RETENTION)))
+}
+
+/// Returns the row of the key of all short links. It never expires.
+pub(crate) fn link_key(key: &[u8; KEY_LENGTH]) -> Row {
+    let (partition, sort) = (key::LINK_KEY_PARTITION.to_owned(), key::LINK_KEY);
+    document_row(partition, sort, kind::LINK_KEY, &hex::encode(key), None)
+}
+
+/// Reads the key of all short links.
+pub(crate) fn read_link_key(row: &Row) -> Result<[u8; KEY_LENGTH], PortError> {
+    let mut key = [0; KEY_LENGTH];
+    let decoded = hex::decode_to_slice(read::<String>(row)?, &mut key);
+    decoded.map(|()| key).map_err(|_| PortError::unreadable("the key of short links is malformed"))
 }
 
 #[derive(Serialize, Deserialize)]

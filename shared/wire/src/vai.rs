@@ -353,6 +353,7 @@ mod tests {
                 minutes_ahead: None,
                 zone: "Europe/Bucharest".to_owned(),
                 zone_of: None,
+                host_zone: None,
                 language,
                 join_url: Some("https://zoom.example/j/1".to_owned()),
                 location: None,

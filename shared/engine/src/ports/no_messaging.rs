@@ -41,6 +41,9 @@ impl Messaging for NoMessaging {
     fn crm(&self) -> &Self {
         self
     }
+    fn short_links(&self) -> Option<&str> {
+        match *self {}
+    }
 }
 
 impl Crm for NoMessaging {

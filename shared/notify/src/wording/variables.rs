@@ -115,8 +115,9 @@ impl Source<'_> {
     fn text(&self, name: &str) -> Option<String> {
         let content = self.content;
         let to_host = matches!(self.message, Message::HostNotice(_));
-        let long = |at| local_time::format_long(at, &content.zone, content.language);
-        let short = |at| local_time::format_short(at, &content.zone, content.language);
+        let host_zone = content.host_zone.as_deref();
+        let long = |at| local_time::format_long(at, &content.zone, host_zone, content.language);
+        let short = |at| local_time::format_short(at, &content.zone, host_zone, content.language);
         match name {
             "name" => Some(self.name_or(&content.name, if to_host { Missing::NameOfHost } else { Missing::Name })),
             "invitee" => Some(self.name_or(&content.invitee, Missing::Invitee)),

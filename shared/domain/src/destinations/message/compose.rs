@@ -185,6 +185,12 @@ fn find_sender(
     Ok(Sender { provider, template, next })
 }
 
+/// Returns whether an SMS to this number may have short links of our own. A country whose rules forbid them belongs
+/// here.
+fn may_have_short_links(_to: &Phone) -> bool {
+    true
+}
+
 fn compose_sms(
     context: &Context<'_>,
     message: Message,
@@ -195,6 +201,7 @@ fn compose_sms(
     let settings = context.settings;
     let Sender { provider, template, next } = sender;
     SmsOrder {
+        short_links: may_have_short_links(&to),
         to,
         source,
         message,

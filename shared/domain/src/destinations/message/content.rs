@@ -20,7 +20,8 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         _ => false,
     };
     let host_in_person = details.in_person.then(|| details.hosts.first()).flatten();
-    let host_zone = host_in_person.and_then(|host| settings.host(host.email.expose())?.zone.clone());
+    let first_host_zone = details.hosts.first().and_then(|host| settings.host(host.email.expose())?.zone.clone());
+    let host_zone = first_host_zone.clone().filter(|_| details.in_person);
     MessageContent {
         // In Chinese, only friends use the given name alone.
         name: details
@@ -36,6 +37,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         minutes_ahead: minutes_ahead(context, message),
         zone_of: host_in_person.filter(|_| host_zone.is_none()).and_then(|host| host.user.clone()),
         zone: host_zone.unwrap_or_else(|| settings.zone_of(leg)),
+        host_zone: first_host_zone,
         language,
         join_url: details.join_url.clone(),
         location: details.location.clone(),
@@ -98,6 +100,7 @@ pub(crate) fn compose_host_content(
         language,
         zone: contact.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
         zone_of: host.filter(|_| contact.zone.is_none()).and_then(|it| it.user.clone()),
+        host_zone: None,
         cancel_url: None,
         reschedule_url: None,
         notice: Some(notice),

@@ -34,6 +34,8 @@ pub struct MessageContent {
     pub zone: String,
     /// The host whose zone must still be read from Calendly; the times will be in that zone.
     pub zone_of: Option<String>,
+    /// The host's IANA time zone, if the settings name it and the host is not the recipient.
+    pub host_zone: Option<String>,
     /// The recipient's language.
     pub language: Language,
     /// The link to join.
@@ -103,6 +105,8 @@ pub struct SmsOrder {
     pub transliterate: bool,
     /// What the text may not have, by the rules of the number's country. A text that has it all the same is not sent.
     pub limits: TextLimits,
+    /// Whether short links of our own may take the place of its links.
+    pub short_links: bool,
     /// The booking. The provider returns it in receipts.
     pub booking: BookingId,
     /// Its content.
