@@ -253,8 +253,8 @@ pub(crate) fn reset_seconds(headers: &HeaderMap) -> Option<u32> {
     header_number(headers, "x-ratelimit-reset").map(|seconds| seconds.min(LONGEST_WAIT_SECONDS))
 }
 
-/// Returns the seconds until Calendly takes calls again. Every answer says when the rate limit resets, which counts only
-/// when it was exceeded. Calendly documents no `Retry-After`, but a proxy in front of it may send one.
+/// Returns the seconds until Calendly takes calls again. Every answer says when the rate limit resets, which counts
+/// only when it was exceeded. Calendly documents no `Retry-After`, but a proxy in front of it may send one.
 pub(crate) fn wait_seconds(status: StatusCode, headers: &HeaderMap) -> Option<u32> {
     let reset = reset_seconds(headers).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
     reset.max(retry_after(headers).map(|seconds| seconds.min(LONGEST_WAIT_SECONDS)))

@@ -1,7 +1,7 @@
 //! How much of Calendly's rate limit is left, as its answers say.
 //!
-//! Calendly permits 500 calls a minute for each user, and 50 on a free plan (its documentation of rate limits). Bookings
-//! and cancellations need the same calls. So reads that can wait leave half of them.
+//! Calendly permits 500 calls a minute for each user, and 50 on a free plan (its documentation of rate limits).
+//! Bookings and cancellations need the same calls. So reads that can wait leave half of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -131,8 +131,8 @@ impl Tracking {
 pub struct Details {
     /// Calendly's `updated_at`, of the invitee or of the event, whichever is later. The newest details are kept.
     pub as_of: Timestamp,
-    /// When Calendly was asked for them before a message, by our clock. Calendly does not always change `updated_at`, so
-    /// of details with the same `as_of` those of the latest look are kept.
+    /// When Calendly was asked for them before a message, by our clock. Calendly does not always change `updated_at`,
+    /// so of details with the same `as_of` those of the latest look are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<Timestamp>,
     /// The scheduled event.
@@ -333,8 +333,8 @@ impl Leg {
 }
 
 impl Details {
-    /// Returns the rank. Of two details with the same time, those of the latest look rank higher, also if they have fewer
-    /// values. Without a look, those with more values do, so that a link that was added later is not lost.
+    /// Returns the rank. Of two details with the same time, those of the latest look rank higher, also if they have
+    /// fewer values. Without a look, those with more values do, so that a link that was added later is not lost.
     fn rank(&self) -> (Timestamp, Option<Timestamp>, usize, String) {
         let links = [&self.join_url, &self.cancel_url, &self.reschedule_url, &self.host, &self.zone];
         // Details that were stored by an earlier version have no answers and no tracking.

@@ -1,9 +1,10 @@
 //! SMS by Twilio, in our own wording.
 //!
-//! Sources: twilio/twilio-oai (the operation and its fields); twilio.com/docs/api/errors, for the codes, and there 20429
-//! (never processed), 20500 (a repetition may send an SMS twice) and 20503 (out of service, to be tried again). Sending
-//! has no idempotency, so the outcome of a call without an answer is unknown until its status callback comes. We do not
-//! ask Twilio what it sent to a number: the engine retries a message of unknown outcome once, and a reminder never.
+//! Sources: twilio/twilio-oai (the operation and its fields); twilio.com/docs/api/errors, for the codes, and there
+//! 20429 (never processed), 20500 (a repetition may send an SMS twice) and 20503 (out of service, to be tried again).
+//! Sending has no idempotency, so the outcome of a call without an answer is unknown until its status callback comes.
+//! We do not ask Twilio what it sent to a number: the engine retries a message of unknown outcome once, and a reminder
+//! never.
 
 use std::sync::Arc;
 

@@ -56,8 +56,8 @@ pub enum VaiAction {
     SendNews(News),
     /// A request to VAI to continue the conversation and offer help: `/followup/schedule`.
     OfferHelp,
-    /// A request to VAI to say that a move did not happen, and to help: `/followup/schedule`. The outcome of the move was
-    /// unknown when the agent got its answer.
+    /// A request to VAI to say that a move did not happen, and to help: `/followup/schedule`. The outcome of the move
+    /// was unknown when the agent got its answer.
     ReportFailedMove(Token),
     /// A fact for VAI's analytics, with its payload.
     #[serde(rename = "log")]

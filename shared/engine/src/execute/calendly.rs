@@ -2,7 +2,7 @@
 
 use domain::{CalendlyCall, Command, Fact, InviteeUri, Outcome, Reason};
 
-use super::run::Run;
+use super::run::{Look, Run};
 use crate::ports::{Calendly, PortError, World};
 
 impl<W: World> Run<'_, W> {
@@ -68,17 +68,6 @@ impl<W: World> Run<'_, W> {
             }
         }
     }
-}
-
-/// What a look at a meeting at Calendly has shown.
-#[derive(Clone)]
-pub(super) enum Look {
-    /// What is known holds, or Calendly does not know the invitee.
-    Unchanged,
-    /// The meeting has changed.
-    Changed(Box<Fact>),
-    /// Calendly could not be asked. It may answer after this many seconds.
-    Failed(Reason, Option<u32>),
 }
 
 /// Returns the reason of a failed read, and the seconds after which Calendly wants to be asked again.

@@ -11,9 +11,8 @@ use futures_util::future::join_all;
 use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
 
-use super::calendly::Look;
 use super::message::{AddressedMessage, NotSent};
-use super::run::{CLOCK_SKEW, Run, Stop};
+use super::run::{CLOCK_SKEW, Look, Run, Stop};
 use crate::invocation::{EngineError, Invocation, LEASE, ReceivedFact};
 use crate::ports::{Timers, World};
 
@@ -227,8 +226,8 @@ impl<W: World> Run<'_, W> {
         self.invocation.limiter.run(self.perform_order(command, order, failed_look)).await
     }
 
-    /// Performs a composed command, under a claim if a repetition would do harm. `failed_look` is why Calendly could not
-    /// be asked first.
+    /// Performs a composed command, under a claim if a repetition would do harm. `failed_look` is why Calendly could
+    /// not be asked first.
     async fn perform_order(
         &self,
         command: &Command,

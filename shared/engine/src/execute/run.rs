@@ -1,11 +1,10 @@
 //! One run over a booking's commands, with the parts that all destinations use.
 
-use domain::{Command, InviteeUri, Reason, Settings, Snapshot, State, error_chain};
+use domain::{Command, Fact, InviteeUri, Reason, Settings, Snapshot, State, error_chain};
 use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use wire::due::Due;
 
-use super::calendly::Look;
 use crate::invocation::{EngineError, Invocation, ReceivedFact};
 use crate::ports::{PortError, Store, TimerKind, Timers, World};
 
@@ -26,6 +25,17 @@ pub(super) enum Stop {
     Held,
     /// This function sends no messages. The due queue passes the command to a function that does.
     LeftToDueQueue,
+}
+
+/// What a look at a meeting at Calendly has shown.
+#[derive(Clone)]
+pub(super) enum Look {
+    /// What is known holds, or Calendly does not know the invitee.
+    Unchanged,
+    /// The meeting has changed.
+    Changed(Box<Fact>),
+    /// Calendly could not be asked. It may answer after this many seconds.
+    Failed(Reason, Option<u32>),
 }
 
 /// One run over a booking's commands.

@@ -244,8 +244,8 @@ fn compose_email(
     }
 }
 
-/// Returns the calendar file that adds, moves or removes the meeting in the invitee's calendar. Only what is there can be
-/// removed. Whoever has a file gets its changes, also if the settings have changed.
+/// Returns the calendar file that adds, moves or removes the meeting in the invitee's calendar. Only what is there can
+/// be removed. Whoever has a file gets its changes, also if the settings have changed.
 fn compose_calendar(context: &Context<'_>, message: Message) -> Option<Calendar> {
     let Context { booking, leg, settings, now, .. } = *context;
     let wanted = Some(settings.calendar_file).filter(|it| *it != CalendarFile::Off);
