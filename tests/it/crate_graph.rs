@@ -171,8 +171,19 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// The crates without I/O, clock and randomness.
-const PURE: &[&str] =
-    &["events", "countries", "endpoints", "signing", "stranger", "template", "transform", "domain", "wire", "api", "local-time"];
+const PURE: &[&str] = &[
+    "events",
+    "countries",
+    "endpoints",
+    "signing",
+    "stranger",
+    "template",
+    "transform",
+    "domain",
+    "wire",
+    "api",
+    "local-time",
+];
 
 /// The functions that are deployed.
 pub(crate) const FUNCTIONS: [&str; 6] = ["webhook", "processor", "reminder", "schedule", "dispatcher", "admin"];

@@ -1,5 +1,5 @@
-//! "I am somebody else", in twelve ways: what an agent is told, and what is read for it, is the same as if there were no
-//! such booking.
+//! "I am somebody else", in twelve ways: what an agent is told, and what is read for it, is the same as if there were
+//! no such booking.
 
 use api::{Access, Function, ROUTES};
 use domain::settings::Provider;
@@ -376,8 +376,8 @@ impl front::Ports for ScopePorts {
     fn count(&self, _: &str, _: &[(&str, &str)]) {}
 }
 
-/// Calls an operation with a key of one scope. Returns whether the scope is enough: then the call is refused, if at all,
-/// for what it says.
+/// Calls an operation with a key of one scope. Returns whether the scope is enough: then the call is refused, if at
+/// all, for what it says.
 fn is_permitted(front: &Front<ScopePorts>, method: &str, path: &str, key: &str) -> bool {
     let event = json!({
         "version": "2.0", "routeKey": "ANY /api/{proxy+}", "rawPath": path, "rawQueryString": "",

@@ -390,8 +390,8 @@ operations! {
     ///
     /// Call it only after the person has said which one, and that they are sure. On `shared_event` other people are in
     /// the same meeting: give the person `error.cancelUrl`. On `booking_over` say that there is nothing to cancel; on
-    /// `booking_unknown` look the booking up with `upcoming`; on `not_yours` offer the person a code with `send_code`; if
-    /// `error.retryable` is true, repeat the call after `error.retryAfterSeconds`.
+    /// `booking_unknown` look the booking up with `upcoming`; on `not_yours` offer the person a code with `send_code`;
+    /// if `error.retryable` is true, repeat the call after `error.retryAfterSeconds`.
     Cancel(CancelRequest) -> CancelView =
         "cancel" Post "/api/calendly/bookings/{booking}/cancel" needs Change [Tool Person]
         refuses [BookingUnknown NotYours BookingOver SharedEvent InProgress];
@@ -402,7 +402,8 @@ operations! {
     /// so the person always has a meeting. A repeated call moves once. On `slot_taken` offer the times in
     /// `error.alternatives`; on `shared_event` give the person `error.rescheduleUrl`; on `booking_over` make a new
     /// booking; on `booking_unknown` look the booking up with `upcoming`; on `not_yours` offer the person a code with
-    /// `send_code`; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
+    /// `send_code`; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call unchanged
+    /// after `error.retryAfterSeconds`.
     Move(MoveRequest) -> MoveView =
         "move" Post "/api/calendly/bookings/{booking}/move" needs Change [Keyed Tool Person]
         refuses [BookingUnknown NotYours BookingOver SharedEvent EventTypeUnknown SlotTaken NoSlot BudgetExhausted PastTime

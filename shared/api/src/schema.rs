@@ -52,8 +52,8 @@ impl<const MOST: u32> JsonSchema for Text<MOST> {
     }
 }
 
-/// Returns a rule across keys: at least one of them is given, and is neither `null` nor blank. It belongs under `allOf`: client
-/// generators take an `anyOf` beside `properties` for a choice of types. The reader does not read it:
+/// Returns a rule across keys: at least one of them is given, and is neither `null` nor blank. It belongs under
+/// `allOf`: client generators take an `anyOf` beside `properties` for a choice of types. The reader does not read it:
 /// [`Request::check`](crate::Request::check) checks the same, and says it in better words.
 pub(crate) fn at_least_one(keys: &[&str]) -> Value {
     json!([{ "anyOf": forms(keys, &json!({ "type": "string", "pattern": "\\S" })) }])

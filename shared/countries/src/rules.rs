@@ -12,7 +12,8 @@ pub enum Purpose {
     Answer,
     /// It is about a meeting that is still to come.
     Reminder,
-    /// It comes after the meeting. Some laws may take it for marketing, since it asks for an opinion or another booking.
+    /// It comes after the meeting. Some laws may take it for marketing, since it asks for an opinion or another
+    /// booking.
     FollowUp,
 }
 

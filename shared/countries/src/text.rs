@@ -87,7 +87,8 @@ fn host_of(link: &str) -> String {
     host.split(':').next().unwrap_or_default().trim_end_matches('.').to_lowercase()
 }
 
-/// Returns the words of a text. Characters that cannot be in a link end a word, so that a link is found in Chinese, too.
+/// Returns the words of a text. Characters that cannot be in a link end a word, so that a link is found in Chinese,
+/// too.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let ends =
         |c: char| !c.is_ascii() || c.is_ascii_whitespace() || c.is_ascii_control() || "\"'<>()[]{},;!|".contains(c);

@@ -85,6 +85,6 @@ pub use request::{
 };
 pub use scope::Scope;
 pub use settings::Settings;
-pub use stranger::{StrangerText, Unchanged};
 pub use short_link::{LinkPurpose, Opening, ShortLink};
+pub use stranger::{StrangerText, Unchanged};
 pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};
