@@ -24,13 +24,14 @@ run: ## Starts the whole stack on this machine and plays a story on it; Ctrl-C s
 	@exec $(PYTHON) tests/stack/run.py $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
 
 .PHONY: test
-test: ## Every test, then the story end to end on a stack of its own
+test: ## Every test, the story end to end on a stack of its own, then made-up calls of the API
 	@$(TOOLS)
 	@$(MAKE) --no-print-directory verify-signatures verify-contracts
 	@$(TOOLS) emulator
 	.tools/emulator/bin/python -m unittest discover -s tests/stack
 	$(CARGO) test --workspace
 	$(PYTHON) tests/stack/run.py --check
+	@$(MAKE) --no-print-directory fuzz-api
 
 .PHONY: verify-signatures
 verify-signatures: ## Our webhooks' signatures, checked by the official libraries of npm and PyPI
@@ -53,7 +54,7 @@ fuzz-api: ## Calls the API of a local stack with made-up values, by schemathesis
 
 .PHONY: check
 check: export SAM_CLI_TELEMETRY := 0
-check: ## Format, lints, documentation, dependencies, template
+check: ## Format, lints, documentation, dependencies, template, age of the rules of countries
 	@$(TOOLS) deploy cargo-deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
@@ -64,6 +65,7 @@ check: ## Format, lints, documentation, dependencies, template
 	else echo "advisories: SKIPPED, their database can't be fetched from here"; fi
 	.tools/deploy/bin/sam validate --lint --language-extensions --region eu-west-1
 	.tools/deploy/bin/cfn-lint template.yaml
+	$(PYTHON) tests/stack/country_rules.py
 	@echo "all checks passed"
 
 .PHONY: build
@@ -107,8 +109,8 @@ preview: ## Shows messages as people would get them, with their price (MESSAGE= 
 	  $(if $(EVENT_TYPE),--event-type "$(EVENT_TYPE)") $(if $(HTML),--html "$(HTML)")
 
 .PHONY: api-key
-api-key: ## Lists the keys of our API; NAME=vai-1 [SCOPES=read,book] makes one, REMOVE=vai-1 removes it
-	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)"$(if $(SCOPES), --scopes "$(SCOPES)"),list)) --connection $(CONNECTION)
+api-key: ## Lists the keys of our API; NAME=vai-1 [SCOPES=read,book] [TRUSTED=1] makes one, REMOVE=vai-1 removes it
+	@$(OPERATOR) api-key $(if $(REMOVE),remove --name "$(REMOVE)",$(if $(NAME),add --name "$(NAME)"$(if $(SCOPES), --scopes "$(SCOPES)")$(if $(filter 1,$(TRUSTED)), --trusted),list)) --connection $(CONNECTION)
 
 .PHONY: doctor
 doctor: ## Checks a deployed stack and says what to do: make doctor [STACK=…]

@@ -6,6 +6,7 @@ use domain::{ConnectionName, Settings};
 use engine::{ApiStore, CalendlyAccount, Clock, Connections, PortError, Store, World};
 use front::Input;
 use jiff::Timestamp;
+use runtime::config::DirectAccess;
 use runtime::{ApiKeys, SecretError, Secrets};
 use schedule::{Ports, QueueState, Schedule};
 use serde_json::{Value, json};
@@ -17,8 +18,15 @@ pub(crate) const KEY: &str = "vai_secret";
 /// A key that permits reading only.
 pub(crate) const READER_KEY: &str = "vai_reader";
 
+/// A key that acts for its own conversations only.
+pub(crate) const OWN_KEY: &str = "vai_own";
+
+/// Such a key of another connection.
+pub(crate) const ELSEWHERE_KEY: &str = "vai_elsewhere";
+
 struct FakePorts<'a, W> {
     world: W,
+    direct: DirectAccess,
     secrets: Secrets,
     random: Box<dyn Fn() -> u128 + 'a>,
 }
@@ -42,6 +50,10 @@ impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> front::
 
     async fn reread_api_keys(&self) -> Option<ApiKeys> {
         None
+    }
+
+    fn direct_access(&self) -> DirectAccess {
+        self.direct.clone()
     }
 
     fn public_url(&self) -> Option<&str> {
@@ -76,13 +88,22 @@ pub(crate) struct TestApi<'a, W>(Schedule<FakePorts<'a, W>>);
 impl<'a, W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> TestApi<'a, W> {
     /// Makes an instance that has no requests behind it.
     pub(crate) fn new(world: W, random: impl Fn() -> u128 + 'a) -> Self {
+        Self::with_direct_calls(world, random, true)
+    }
+
+    /// Makes an instance whose direct invocations are trusted, or act for the conversation that they name.
+    pub(crate) fn with_direct_calls(world: W, random: impl Fn() -> u128 + 'a, is_trusted: bool) -> Self {
         let digest = |key: &str| hex::encode(sha2::Sha256::digest(key));
         let keys = json!({"keys": [
             {"name": "vai-1", "connection": "default", "sha256": digest(KEY)},
             {"name": "reader", "connection": "default", "scopes": ["read"], "sha256": digest(READER_KEY)},
+            {"name": "own", "connection": "default", "trusted": false, "sha256": digest(OWN_KEY)},
+            {"name": "elsewhere", "connection": "acme", "trusted": false, "sha256": digest(ELSEWHERE_KEY)},
         ]});
         let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
-        Self(Schedule::new(FakePorts { world, secrets: Secrets::fixed("t/", secrets), random: Box::new(random) }))
+        let direct = DirectAccess { connections: "default".to_owned(), is_trusted };
+        let secrets = Secrets::fixed("t/", secrets);
+        Self(Schedule::new(FakePorts { world, direct, secrets, random: Box::new(random) }))
     }
 
     /// Invokes it directly.

@@ -64,14 +64,16 @@ fn is_lambda(name: &str) -> bool {
 const MAP: &[(&str, &[&str])] = &[
     // Pure: no I/O, no clock, no randomness.
     ("events", &[]),
-    ("domain", &["events"]),
+    ("stranger", &[]),
+    ("countries", &[]),
+    ("domain", &["countries", "events", "stranger"]),
     ("wire", &["domain", "events"]),
     ("api", &["domain"]),
     ("local-time", &["domain"]),
     ("endpoints", &[]),
     ("signing", &[]),
     ("template", &[]),
-    ("transform", &["template"]),
+    ("transform", &["stranger", "template"]),
     // The loop and its ports.
     ("engine", &["domain", "events", "wire"]),
     ("oauth", &["domain", "engine"]),
@@ -169,8 +171,19 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// The crates without I/O, clock and randomness.
-const PURE: &[&str] =
-    &["events", "endpoints", "signing", "template", "transform", "domain", "wire", "api", "local-time"];
+const PURE: &[&str] = &[
+    "events",
+    "countries",
+    "endpoints",
+    "signing",
+    "stranger",
+    "template",
+    "transform",
+    "domain",
+    "wire",
+    "api",
+    "local-time",
+];
 
 /// The functions that are deployed.
 pub(crate) const FUNCTIONS: [&str; 6] = ["webhook", "processor", "reminder", "schedule", "dispatcher", "admin"];

@@ -28,7 +28,7 @@ fn due(mail: EndpointMail) -> Due {
     Due::Email { connection: ConnectionName::default(), endpoint: "ops".to_owned(), key: CommandId::new("evt_1"), mail }
 }
 
-fn delivery_due() -> Due {
+pub(crate) fn delivery_due() -> Due {
     due(EndpointMail::Delivery { stream: STREAM.to_owned(), number: 2 })
 }
 
@@ -67,7 +67,7 @@ fn endpoints(status: Status, output: Value) -> FakeEndpoints {
     FakeEndpoints { endpoint: Some((endpoint, secrets)), delivery: Some(delivery) }
 }
 
-fn enabled() -> FakeEndpoints {
+pub(crate) fn enabled() -> FakeEndpoints {
     endpoints(Status::Enabled, Value::Null)
 }
 

@@ -37,7 +37,7 @@ impl<'a> MakeWriter<'a> for Caught {
     }
 }
 
-fn log_of(run: impl FnOnce()) -> String {
+pub(crate) fn log_of(run: impl FnOnce()) -> String {
     // Tests run concurrently. A log statement that is first reached without a subscriber may be disabled for all of
     // them.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());

@@ -182,7 +182,7 @@ proptest! {
         prop_assert_eq!(&forth.booking, &back.booking);
         let again = domain::decide(&forth, &facts, &settings, now);
         prop_assert!(!again.booking_changed, "known already");
-        prop_assert!(domain::timeline(&forth.booking, &[], &forth.commands, &[]).len() <= 1_000);
+        prop_assert!(domain::timeline(&forth.booking, &[], &forth.commands, &[], &[]).len() <= 1_000);
     }
 }
 

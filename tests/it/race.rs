@@ -109,6 +109,7 @@ impl RaceWorld {
             observer: client(Duration::from_secs(20)),
         };
         world.fake.yields.set(true);
+        world.fake.change_settings(|settings| settings.booking.requests_per_minute = UNLIMITED);
         let settings = json!({"seed": SEED, "requests_per_minute": UNLIMITED, "retry_first_ms": 50});
         world.post_to_sandbox("control/settings", &settings).await;
         world

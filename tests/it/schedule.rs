@@ -29,8 +29,14 @@ impl<'a> Instance<'a> {
         Self { world, api: TestApi::new(world.without_messaging(), || world.call_count() as u128) }
     }
 
+    /// Makes one whose direct invocations act for the conversation that they name.
+    pub(crate) fn without_trust(world: &'a TestWorld) -> Self {
+        let random = || world.call_count() as u128;
+        Self { world, api: TestApi::with_direct_calls(world.without_messaging(), random, false) }
+    }
+
     /// Invokes it directly with an event; `None` when it was killed.
-    fn try_invoke(&self, event: Value) -> Option<Value> {
+    pub(crate) fn try_invoke(&self, event: Value) -> Option<Value> {
         self.api.invoke(event, self.world.now.get() + TIME_OUT).now_or_never()
     }
 
@@ -51,7 +57,13 @@ impl<'a> Instance<'a> {
     }
 
     /// Calls it over HTTP. Returns status, body and headers.
-    fn http(&self, method: &str, path: &str, body: Option<&Value>, headers: &[(&str, &str)]) -> (u64, Value, Value) {
+    pub(crate) fn http(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> (u64, Value, Value) {
         let (raw_path, query) = path.split_once('?').unwrap_or((path, ""));
         let headers: BTreeMap<_, _> = headers.iter().copied().collect();
         let event = json!({
@@ -182,7 +194,7 @@ fn a_booking_is_answered_in_vais_form_and_confirmed_once() {
           "name": "Ana Ionescu"
         },
         "inviteeUuid": "I1",
-        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
         "location": "https://meet.example.com/1",
         "meetingUrl": "https://meet.example.com/1",
         "rescheduleUrl": "https://calendly.com/reschedulings/I1",
@@ -191,7 +203,7 @@ fn a_booking_is_answered_in_vais_form_and_confirmed_once() {
         "timezone": "Europe/Bucharest",
         "timezoneSource": "request"
       },
-      "message": "Întâlnirea „Sales Demo” a fost programată pentru miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2).",
+      "message": "Întâlnirea „Sales Demo” a fost programată pentru miercuri, 25 noiembrie 2026 la 10:30 (ora României).",
       "success": true
     }
     "#);
@@ -259,12 +271,14 @@ fn a_booking_costs_at_most_four_calls_of_the_table() {
         }
         assert_eq!(call(&world, "book", &request)["success"], true);
         let calls = world.calls_from(0);
-        let others = [Call::ListEventTypes, Call::ListAvailableTimes, Call::CreateBooking, Call::SetTimer];
+        // A permit is counted once for many calls.
+        let others =
+            [Call::TakePermits, Call::ListEventTypes, Call::ListAvailableTimes, Call::CreateBooking, Call::SetTimer];
         let of_table = calls.iter().filter(|it| !others.contains(it)).count();
         assert_eq!(of_table, 4, "{calls:?}");
         assert_eq!(world.count_calls(Call::ListAvailableTimes), 1);
     }
-    // Over HTTP a key's permits are counted. They are taken in shares, so not with each call.
+    // The permits of a key are counted. They are taken in shares, so not with each call.
     let world = monday();
     let (status, answer) = Instance::new(&world).post("/api/calendly/schedule", &demo(), &[]);
     assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
@@ -289,7 +303,7 @@ fn alternatives_over_two_weeks_cost_two_calls() {
     let world = monday();
     let request = json!({"eventType": "Technical Support", "preferredTime": "2026-11-25T10:00:00+02:00", "timezone": "Europe/Bucharest", "language": "ro"});
     let answer = call(&world, "alternatives", &request);
-    assert_eq!(world.calls_from(0), [Call::ListEventTypes, Call::ListAvailableTimes]);
+    assert_eq!(world.calls_from(0), [Call::TakePermits, Call::ListEventTypes, Call::ListAvailableTimes]);
     let days = answer["days"].as_array().expect("days");
     assert_eq!(days.len(), 14);
     assert!(days.iter().all(|day| day["slots"].as_array().is_some_and(|it| it.len() == 3)), "{answer}");
@@ -302,19 +316,19 @@ fn alternatives_over_two_weeks_cost_two_calls() {
         "slots": [
           {
             "endTime": "2026-11-25T08:00:00Z",
-            "localTime": "miercuri, 25 noiembrie 2026 la 09:30 (Europe/Bucharest, UTC+2)",
+            "localTime": "miercuri, 25 noiembrie 2026 la 09:30 (ora României)",
             "remaining": 1,
             "startTime": "2026-11-25T07:30:00Z"
           },
           {
             "endTime": "2026-11-25T08:30:00Z",
-            "localTime": "miercuri, 25 noiembrie 2026 la 10:00 (Europe/Bucharest, UTC+2)",
+            "localTime": "miercuri, 25 noiembrie 2026 la 10:00 (ora României)",
             "remaining": 1,
             "startTime": "2026-11-25T08:00:00Z"
           },
           {
             "endTime": "2026-11-25T09:00:00Z",
-            "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+            "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
             "remaining": 1,
             "startTime": "2026-11-25T08:30:00Z"
           }
@@ -662,7 +676,7 @@ fn a_hold_books_exactly_what_it_says_once() {
           "email": "ana.ionescu@example.com",
           "name": "Ana Ionescu"
         },
-        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+        "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
         "location": "google_conference",
         "startTime": "2026-11-25T08:30:00Z",
         "timezone": "Europe/Bucharest",
@@ -670,7 +684,7 @@ fn a_hold_books_exactly_what_it_says_once() {
       },
       "expiresAt": "2026-11-23T08:10:00Z",
       "hold": "hold-00000000000000000000000000000004",
-      "message": "Întâlnirea „Sales Demo” poate avea loc miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2). O programez?"
+      "message": "Întâlnirea „Sales Demo” poate avea loc miercuri, 25 noiembrie 2026 la 10:30 (ora României). O programez?"
     }
     "#);
     assert!(starts_at_calendly(&world).is_empty());
@@ -969,7 +983,7 @@ fn a_booking_is_found_by_any_of_its_ids() {
             "name": "Ana Ionescu"
           },
           "inviteeUuid": "I1",
-          "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (Europe/Bucharest, UTC+2)",
+          "localTime": "miercuri, 25 noiembrie 2026 la 10:30 (ora României)",
           "location": "https://meet.example.com/1",
           "name": "Sales Demo",
           "rescheduleUrl": "https://calendly.com/reschedulings/I1",
@@ -1360,7 +1374,7 @@ fn two_changes_of_a_booking_at_once_leave_one_meeting_or_none() {
 /// Moves the demo to Thursday. Calendly books, its answer is lost, and the booking can't be looked up.
 fn move_without_answer(world: &TestWorld) -> Value {
     let thursday = json!({"booking": booking_id(world), "preferredTime": "2026-11-26T12:00:00+02:00"});
-    let create_booking = world.call_count() + 9;
+    let create_booking = world.call_count() + 10;
     world.faults.take_down(Call::FindBooking);
     world.faults.at_call(create_booking, Fault::NoAnswer { has_effect: true });
     assert_eq!(code(&call(world, "move", &thursday)), "in_progress");
@@ -1617,8 +1631,12 @@ fn a_key_has_a_number_of_calls_per_minute() {
     assert_eq!(world.count_calls(Call::TakePermits), 9);
     world.wait_until("2026-11-23T08:01:00Z");
     assert_eq!(instance.get("/api/calendly/me").0, 200);
-    // Direct invocations, which IAM admits, are not counted and need no key.
-    assert!(call(&world, "me", &json!({}))["uri"].is_string());
+    // Direct invocations, which IAM admits, need no key, and are counted, too.
+    let direct = Instance::new(&world);
+    for number in 0..20 {
+        assert!(direct.call("me", &json!({}))["uri"].is_string(), "{number}");
+    }
+    assert_eq!(code(&direct.call("me", &json!({}))), "rate_limited");
 }
 
 #[test]

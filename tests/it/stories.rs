@@ -125,7 +125,7 @@ pub(crate) fn timeline(world: &TestWorld) -> String {
     let state = world.state.borrow();
     let record = state.record(state.bookings.keys().next().expect("a booking")).expect("a booking");
     let line = |line: Line| format!("{} | {} | {}", line.at.strftime("%d %b %H:%M:%S"), line.what, line.happened);
-    let lines = domain::timeline(&record.booking, &record.facts, &record.commands, &[]);
+    let lines = domain::timeline(&record.booking, &record.facts, &record.commands, &[], &record.openings);
     lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

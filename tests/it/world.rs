@@ -12,7 +12,7 @@ use batch::RecordQueue;
 use domain::settings::{MessageFilter, Provider, Template};
 use domain::{
     Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, LoginKind,
-    Message, Metadata, Outcome, Private, Reason, Receipt, Settings, Token,
+    Message, Metadata, Outcome, Reason, Receipt, Settings, Token,
 };
 use endpoints::{Endpoint, EndpointId, EndpointSecrets};
 use engine::{CallLimiter, EngineError, Invocation, PortError};
@@ -148,7 +148,7 @@ impl TestWorld {
             agent_type: Some("sales".to_owned()),
             event_type: Some("sales-demo".to_owned()),
             source: Some("vai_agent".to_owned()),
-            notes: Some(Private::from(NOTES)),
+            notes: Some(NOTES.into()),
             phone: None,
             language: None,
             zone_source: None,

@@ -66,7 +66,7 @@ class SecondConnection:
         names = self.stack.operator("api-key", "list")
         if re.search(r"^freja ", names, re.MULTILINE):
             self.stack.operator("api-key", "remove", "--name", "freja")
-        made = self.stack.operator("api-key", "add", "--name", "freja", "--scopes", "read,book,change,admin",
+        made = self.stack.operator("api-key", "add", "--name", "freja", "--trusted", "--scopes", "read,book,change,admin",
                                    "--connection", NAME)  # fmt: skip
         self.key = {"Authorization": f"Bearer {made.strip()}"}
 

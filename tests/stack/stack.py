@@ -56,7 +56,7 @@ class Failed(Exception):
 
 
 class Stack:
-    def __init__(self, name, emulator_port=0, sandbox_port=0, keep=False, parameters=None):
+    def __init__(self, name, emulator_port=0, sandbox_port=0, keep=False, parameters=None, log_wait=None):
         self.folder = ROOT / ".local" / name
         self.emulator_port = _port(emulator_port)
         self.sandbox_port = _port(sandbox_port)
@@ -64,6 +64,7 @@ class Stack:
         self.sandbox = f"http://127.0.0.1:{self.sandbox_port}"
         self.keep = keep
         self.parameters = parameters or {}  # of the template, in place of those below
+        self.log_wait = log_wait  # ms that a call waits for a first log line; a line that comes later may be lost
         self.started = []
         self.env = {}  # the environment for commands that use the deployed stack
 
@@ -115,6 +116,8 @@ class Stack:
             "PERSIST_STATE": "1",
             "STATE_DIR": str(self.folder / "state"),
         }
+        if self.log_wait is not None:
+            env["LOG_WAIT_MS"] = str(self.log_wait)
         process = self._start("emulator", [python, ROOT / "tests/stack/emulator.py"], env)
         self._wait("emulator", process, self.endpoint + "/_ministack/health")
 
@@ -146,6 +149,9 @@ class Stack:
             "DispatcherConcurrency": "60",
             # So that a failed delivery is tried again while somebody watches.
             "RetrySpeed": "20",
+            # The samples in events/ are invoked directly, for every connection.
+            "DirectConnections": "*",
+            "DirectTrusted": "true",
             "LogLevel": os.environ.get("LOG_LEVEL", "info"),
         } | self.parameters
         env = self._bare_env()
@@ -223,7 +229,8 @@ class Stack:
         if re.search(r"^local ", self.operator("api-key", "list"), re.MULTILINE):
             self.operator("api-key", "remove", "--name", "local")
         scopes = "read,book,change,events,admin,connections"
-        made = self.operator("api-key", "add", "--name", "local", "--scopes", scopes, "--connection", "default")
+        made = self.operator("api-key", "add", "--name", "local", "--scopes", scopes, "--trusted",
+                             "--connection", "default")  # fmt: skip
         self.env["API_KEY"] = made.strip()
         self.write_env()
 

@@ -80,7 +80,7 @@ class Trial:
 
     def book(self, start):
         input = {"eventType": self.event_type, "inviteeEmail": self.email, "inviteeName": "A trial of make try-live",
-                 "preferredTime": start, "timezone": "UTC", "language": "en", "conversationId": f"try-live-{uuid.uuid4()}",
+                 "preferredTime": start, "timezone": "UTC", "language": "en",
                  "customAnswers": self.answers}  # fmt: skip
         if self.phone:
             input["phone"] = self.phone
@@ -150,8 +150,13 @@ def invoke(connection):
     # An output of the stack. On AWS, the stack is named anyway.
     function = f"{os.environ.get('STACK_NAME') or os.environ['STACK']}-schedule"
 
+    # The call acts for this conversation, and finds what was booked in it.
+    conversation = f"try-live-{uuid.uuid4()}"
+
     def call(operation, input):
-        event = json.dumps({"operation": operation, "connection": connection, "input": input})
+        event = json.dumps(
+            {"operation": operation, "connection": connection, "conversation": conversation, "input": input}
+        )
         answer = client.invoke(FunctionName=function, Payload=event.encode())
         payload = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):

@@ -14,6 +14,7 @@ use wire::deliveries::Delivery;
 use crate::csv_file::{REPORT_PATH, as_file};
 use crate::page::{CALLBACK_PATH, PageRequest, START_PATH};
 use crate::ports::Ports;
+use crate::short_links::SHORT_PATH;
 
 /// The most endpoints of a connection.
 pub const MOST_ENDPOINTS: u32 = 50;
@@ -54,6 +55,10 @@ impl<P: Ports> Admin<P> {
                 Some(CONFIRMATION_PATH) => {
                     let method = request.request_context.http.method.as_str();
                     return self.confirmation_page(method, query, deadline).await;
+                }
+                Some(path) if path.starts_with(SHORT_PATH) => {
+                    let method = request.request_context.http.method.as_str();
+                    return self.follow_short_link(method, path).await;
                 }
                 Some(START_PATH) if is_get => return self.start_login(page).await,
                 Some(CALLBACK_PATH) if is_get => return self.end_login(page).await,

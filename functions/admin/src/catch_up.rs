@@ -6,6 +6,7 @@ use api::{Refusal, Why};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deliveries::{DeliveryStore, EndpointStore};
+use domain::BookingId;
 use endpoints::{Delivery, EndpointId, TargetKind};
 use events::Stream;
 use front::{Context, invalid};
@@ -28,6 +29,12 @@ impl<P: Ports> Admin<P> {
     ) -> Result<CatchUpView, Refusal> {
         let stream = Stream::parse(&format!("booking/{}", request.booking));
         let stream = stream.ok_or_else(|| invalid("booking", "is not the id of a booking"))?;
+        if let Some(conversation) = &context.caller.speaker.conversation {
+            let id = BookingId::new(request.booking.as_str());
+            let found = self.ports().load_booking(&context.connection, &id).await.map_err(unavailable)?;
+            let metadata = found.booking.metadata.or(found.metadata);
+            check_conversation(context, metadata.as_ref().map(|it| it.conversation_id.as_str()), conversation)?;
+        }
         self.stream_events(context, &stream, request.after, request.limit).await
     }
 
@@ -39,6 +46,9 @@ impl<P: Ports> Admin<P> {
     ) -> Result<CatchUpView, Refusal> {
         let stream = Stream::parse(&format!("conversation/{}", request.conversation));
         let stream = stream.ok_or_else(|| invalid("conversation", "is not the id of a conversation"))?;
+        if let Some(conversation) = &context.caller.speaker.conversation {
+            check_conversation(context, Some(&request.conversation), conversation)?;
+        }
         self.stream_events(context, &stream, request.after, request.limit).await
     }
 
@@ -104,6 +114,12 @@ impl<P: Ports> Admin<P> {
         let is_full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(FeedView { events: events.collect(), has_more: is_full || taken.len() < found.len(), next })
     }
+}
+
+/// Refuses events of another conversation than the one that the caller names. Whoever names none is the receiver
+/// itself: a token opens what its endpoint got anyway.
+fn check_conversation(context: &Context, of: Option<&str>, named: &str) -> Result<(), Refusal> {
+    if of == Some(named) { Ok(()) } else { Err(context.locale.refuse(Why::NotYours)) }
 }
 
 /// Returns the endpoint whose token the caller presented.

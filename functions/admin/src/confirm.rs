@@ -5,7 +5,7 @@ use api::{Refusal, Why};
 use deliveries::{Seal, Vault};
 use domain::{ConnectionName, Settings};
 use endpoints::{Endpoint, EndpointId, Status, TargetKind};
-use front::{Caller, Context};
+use front::{Caller, Context, Speaker};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -23,7 +23,8 @@ impl<P: Ports> Admin<P> {
         else {
             return page(Page::Invalid);
         };
-        let caller = Caller { idempotency_key: None, endpoint: None, deadline };
+        let speaker = Speaker::default();
+        let caller = Caller { speaker, is_trusted: false, idempotency_key: None, endpoint: None, deadline };
         let context = Context::new(caller, connection, Settings::default(), None);
         let answer = match method {
             "POST" => self.confirm(&context, &endpoint, token).await.map(|()| Page::Done),

@@ -23,6 +23,7 @@ mod records;
 mod reports;
 mod settings;
 mod setup;
+mod short_links;
 mod testing;
 mod token;
 mod tokens;

@@ -7,7 +7,7 @@ use connecting::{SecretKind, SecretStore};
 use deliveries::Ports as _;
 use delivery_world::AwsDeliveries;
 use domain::settings::CrmSettings;
-use domain::{BookingId, ConnectionName, Settings, Snapshot};
+use domain::{BookingId, ConnectionName, Settings, ShortLink, Snapshot};
 use egress::AddressPolicy;
 use engine::{ApiStore, Clock, CommitError, PortError, Store};
 use front::{Input, TokenOwner};
@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use oauth::{Grant, GrantStore, Pause};
 use runtime::aws::{self, Timeouts};
-use runtime::config::{AdminConfig, Environment};
+use runtime::config::{AdminConfig, DirectAccess, Environment};
 use runtime::{ApiKeys, CalendlyApp, SecretError, Secrets, SystemClock, telemetry};
 use serde_json::{Map, Value};
 use signing::KeyRing;
@@ -32,6 +32,7 @@ struct AwsPorts {
     calendly: CalendlyService,
     clock: RealClock,
     public_url: Option<String>,
+    direct: DirectAccess,
 }
 
 /// The machine's clock.
@@ -117,6 +118,10 @@ impl front::Ports for AwsPorts {
         find_token_owner(self.deliveries.store(), token).await
     }
 
+    fn direct_access(&self) -> DirectAccess {
+        self.direct.clone()
+    }
+
     fn public_url(&self) -> Option<&str> {
         self.public_url.as_deref()
     }
@@ -140,6 +145,14 @@ impl Ports for AwsPorts {
 
     async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError> {
         self.deliveries.store().load_booking(connection, booking).await
+    }
+
+    async fn load_short_link(&self, code: &str) -> Result<Option<ShortLink>, PortError> {
+        self.deliveries.store().load_short_link(code).await
+    }
+
+    async fn record_opening(&self, link: &ShortLink, at: Timestamp) -> Result<(), PortError> {
+        self.deliveries.store().record_opening(link, at).await
     }
 
     async fn prepare_crm(
@@ -258,6 +271,7 @@ async fn main() -> Result<(), Error> {
         calendly,
         clock: RealClock(SystemClock),
         public_url: config.public_url,
+        direct: config.direct,
     });
     // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
     admin.warm().await;

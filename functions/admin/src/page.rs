@@ -1,4 +1,4 @@
-//! The pages for a person who confirms an address, or logs in to Calendly.
+//! The pages for a person who confirms an address, logs in to Calendly, or follows a short link that leads nowhere.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -68,6 +68,10 @@ pub(crate) enum Page {
     },
     /// Something failed. The person can try again with a new link.
     LoginFailed,
+    /// A short link leads nowhere: the meeting is over, or the link is not whole.
+    LinkEnded,
+    /// A short link cannot be looked up now.
+    LinkFailed,
 }
 
 /// Returns a page as an HTTP answer. It has no input of the caller's and no script, and must not be cached.
@@ -116,6 +120,23 @@ pub(crate) fn page(page: Page) -> Value {
             503,
             "That did not work",
             "Calendly may be connected or not: ask whoever sent you the link, or for a new one.".to_owned(),
+            None,
+        ),
+        // Of these two, the language is not known.
+        Page::LinkEnded => (
+            404,
+            "This link has ended",
+            "The meeting is over, or a part of the link is missing. Întâlnirea a trecut sau linkul nu este complet. \
+             Mødet er forbi, eller linket er ufuldstændigt. 會議已結束，或連結不完整。"
+                .to_owned(),
+            None,
+        ),
+        Page::LinkFailed => (
+            503,
+            "That did not work",
+            "Please open the link again in a minute. Te rugăm să deschizi din nou linkul peste un minut. Åbn linket igen \
+             om et minut. 請稍候一分鐘再開啟連結。"
+                .to_owned(),
             None,
         ),
     };

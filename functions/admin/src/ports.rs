@@ -5,7 +5,7 @@ use calendly::{Account, App};
 use connecting::SecretKind;
 use deliveries::{EndpointStore, Seal};
 use domain::settings::CrmSettings;
-use domain::{BookingId, ConnectionName, Private, Snapshot};
+use domain::{BookingId, ConnectionName, Private, ShortLink, Snapshot};
 use egress::AddressPolicy;
 use engine::{BookingLists, Clock, Connections, ImportStore, PortError, SettingsStore};
 use jiff::Timestamp;
@@ -80,6 +80,12 @@ pub trait Ports: front::Ports {
 
     /// Reads a booking with its commands. One read.
     async fn load_booking(&self, connection: &ConnectionName, booking: &BookingId) -> Result<Snapshot, PortError>;
+
+    /// Reads the short link of a code. It may be readable for some time after its end. Up to two reads.
+    async fn load_short_link(&self, code: &str) -> Result<Option<ShortLink>, PortError>;
+
+    /// Records that a short link was opened. Only the first time counts. One write.
+    async fn record_opening(&self, link: &ShortLink, at: Timestamp) -> Result<(), PortError>;
 
     /// Checks the account at the customer's CRM, and creates the attributes that it lacks unless it is only a trial.
     /// Returns what is wrong with the account; or why it could not be checked.

@@ -130,20 +130,23 @@ impl<P: Ports> Admin<P> {
         }
     }
 
-    /// Compares the questions that settings name with those of the booking forms.
+    /// Returns what the rules of countries hold against settings, and compares the questions that settings name with
+    /// those of the booking forms.
     async fn find_warnings(&self, name: &ConnectionName, settings: &Settings) -> Result<Vec<String>, Refusal> {
+        let mut warnings: Vec<_> = settings.find_country_warnings().iter().map(ToString::to_string).collect();
         if !settings.name_questions() {
-            return Ok(Vec::new());
+            return Ok(warnings);
         }
         let connection = self.load(name).await?;
-        let Some(account) = self.connected_account(&connection).await? else { return Ok(Vec::new()) };
-        Ok(match account.list_event_types().await {
-            Ok(catalog) => settings.find_unasked_questions(&catalog),
+        let Some(account) = self.connected_account(&connection).await? else { return Ok(warnings) };
+        match account.list_event_types().await {
+            Ok(catalog) => warnings.extend(settings.find_unasked_questions(&catalog)),
             Err(error) => {
                 tracing::warn!(connection = %name, error = error_chain(&error), "the event types could not be read");
-                vec!["The booking forms could not be read, so their questions were not compared.".to_owned()]
+                warnings.push("The booking forms could not be read, so their questions were not compared.".to_owned());
             }
-        })
+        }
+        Ok(warnings)
     }
 
     /// Finds out which messages of booked meetings would change.

@@ -1,7 +1,8 @@
 //! The reminder: a timer's message names a booking. Every open command of that booking that is due is executed.
 //!
-//! It also sends the e-mails to customers' endpoints: it is the function that sends messages.
+//! It also sends the e-mails to customers' endpoints and one-time codes: it is the function that sends messages.
 
+mod code;
 mod email;
 mod import;
 mod replan;
@@ -9,7 +10,7 @@ mod report;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use batch::{Failure, RecordQueue};
-use engine::{CallLimiter, Clock, EngineError, ImportStore, Invocation, SettingsStore, Store, World};
+use engine::{ApiStore, CallLimiter, Clock, EngineError, ImportStore, Invocation, SettingsStore, Store, World};
 use jiff::Timestamp;
 use runtime::telemetry;
 use wire::due::Due;
@@ -19,7 +20,7 @@ pub use email::Endpoints;
 use crate::replan::ReplanPage;
 
 /// Handles a batch. Returns the records that must be delivered again.
-pub async fn handle<W: World<Store: SettingsStore + ImportStore>>(
+pub async fn handle<W: World<Store: SettingsStore + ImportStore + ApiStore>>(
     world: &W,
     endpoints: &impl Endpoints,
     queue: &impl RecordQueue,
@@ -51,6 +52,7 @@ pub async fn handle<W: World<Store: SettingsStore + ImportStore>>(
             Due::Email { connection, endpoint, key, mail } => {
                 email::send(world, endpoints, &connection, &endpoint, &key, &mail).await
             }
+            Due::Code { connection, id, digits } => code::send(world, &connection, &id, &digits).await,
         }
     })
     .await

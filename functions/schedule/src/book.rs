@@ -27,12 +27,13 @@ pub(crate) struct RequestedMeeting<'a> {
 impl<P: Ports> Schedule<P> {
     /// Books a meeting, or returns the booking of the same earlier request.
     pub(crate) async fn book(&self, context: &Context, request: &BookRequest) -> Result<BookAnswer, Refusal> {
+        let conversation = context.conversation()?;
         let catalog = self.cached_catalog(context).await?;
         let Invitee { person, context, zone_source, known } = &self.resolve_invitee(context, request, &catalog).await?;
         let RequestedMeeting { person, event_type, start } =
             read_requested_meeting(context, request, person, &catalog)?;
         let identity = Identity {
-            key: Key::new(context, request, event_type, start),
+            key: Key::new(context, event_type, start)?,
             digest: request_digest(request, event_type, start),
             email: person.email.clone(),
             owner: owner(event_type).to_owned(),
@@ -51,7 +52,7 @@ impl<P: Ports> Schedule<P> {
         }
         let own = self.own_meetings(context, known, event_type, &new.token).await?;
         let booking = match self.find_meeting(context, event_type, start, shift(request.max_shift), own).await {
-            Ok(Found::Own(booking)) if is_of_conversation(&booking, &request.conversation_id) => Ok(booking),
+            Ok(Found::Own(booking)) if is_of_conversation(&booking, conversation) => Ok(booking),
             Ok(Found::Own(booking)) => return Err(already_booked(context, &booking)),
             Ok(Found::Slot(slot)) => {
                 let (token, now) = (new.token.clone(), self.now());

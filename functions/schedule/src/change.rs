@@ -15,7 +15,7 @@ use engine::{
 use front::Context;
 use jiff::Timestamp;
 
-use crate::form::tracking;
+use crate::form::{tracking, words};
 use crate::requests::owner;
 use crate::resolve::{context_for_booking, instant};
 use crate::schedule::{Ports, Schedule};
@@ -130,7 +130,7 @@ impl<P: Ports> Schedule<P> {
             Err(refusal) if refusal.why == Why::CalendlyUnavailable => {}
             checked => drop(checked?),
         }
-        let reason = request.reason.clone().filter(|it| !it.expose().trim().is_empty());
+        let reason = request.reason.as_ref().map(words).filter(|it| !it.is_blank());
         let requested = self.invocation(context).request_cancellation(&booking.id, reason).await;
         if !requested.map_err(|error| locale.unfinished(&error))? {
             return Err(locale.refuse(Why::InProgress).after(2));

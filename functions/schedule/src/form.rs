@@ -1,11 +1,13 @@
 //! Calendly's form, filled in from a booking request.
 
+use std::collections::BTreeMap;
+
 use api::answer::{LocationView, QuestionView};
 use api::request::BookRequest;
 use api::{Refusal, Why};
 use domain::scheduling::form::{self, FormFault, GuestFault};
 use domain::scheduling::{EventType, Form, GivenAnswers, Person, Slot, Tracking};
-use domain::{Language, Metadata, Private, Token};
+use domain::{Language, Metadata, Private, StrangerText, Token};
 use front::{Context, invalid};
 use jiff::Timestamp;
 
@@ -32,6 +34,16 @@ pub(crate) fn tracking(token: Token, agent_type: Option<String>) -> Tracking {
 /// Returns the tag of a supported language.
 pub(crate) fn language_tag(language: Option<&str>) -> Option<String> {
     language.and_then(Language::parse).map(|it| it.tag().to_owned())
+}
+
+/// Returns what a person said, as an agent passes it on.
+pub(crate) fn words(given: &Private<String>) -> StrangerText {
+    given.expose().as_str().into()
+}
+
+/// Returns what an agent found out of a person, by name.
+pub(crate) fn words_by_name(given: &BTreeMap<String, Private<String>>) -> BTreeMap<String, StrangerText> {
+    given.iter().map(|(name, it)| (name.clone(), words(it))).collect()
 }
 
 /// Fills in the form, and the metadata that is stored with the booking.
@@ -73,21 +85,21 @@ pub(crate) fn fill_form(
         GuestFault::Invalid(at) => invitee_invalid(&format!("guests[{at}]"), context),
         GuestFault::TooMany(_) => invalid("guests", "are more than the ten that Calendly takes"),
     })?;
-    let mut qualification = request.qualification.clone();
+    let mut qualification = words_by_name(&request.qualification);
     // Answers without a question in the form are stored here.
-    qualification.extend(answers.unmatched);
+    qualification.extend(answers.unmatched.iter().map(|(question, it)| (question.clone(), words(it))));
     let metadata = Metadata {
-        conversation_id: request.conversation_id.clone(),
-        user_id: request.user_id.clone(),
+        conversation_id: context.conversation()?.to_owned(),
+        user_id: context.caller.speaker.user.clone(),
         agent_type: request.agent_type.clone(),
         event_type: Some(request.event_type.clone().unwrap_or_else(|| event_type.name.clone())),
         source: Some(SOURCE.to_owned()),
-        notes: request.notes.clone(),
+        notes: request.notes.as_ref().map(words),
         phone: person.phone.as_ref().map(|it| Private::from(it.expose())),
         language: language_tag(request.language.as_deref()),
         zone_source: None,
         wished_start: None,
-        topic: request.topic.clone(),
+        topic: request.topic.as_deref().map(Into::into),
         qualification,
         created_at: now,
     };

@@ -1,6 +1,6 @@
 //! Booking in two steps: a hold is prepared, and booked after the person has agreed.
 
-use api::answer::{BookAnswer, HoldView, InviteeView, PreviewView};
+use api::answer::{BookAnswer, HoldView, PreviewView};
 use api::request::{BookRequest, ConfirmRequest};
 use api::{Refusal, Why};
 use domain::scheduling::{Form, Shift};
@@ -18,6 +18,7 @@ use crate::requests::{Identity, Key, Started, owner, request_digest};
 use crate::resolve::Invitee;
 use crate::schedule::{Ports, Schedule};
 use crate::slots::shift;
+use crate::view;
 
 /// A stored hold.
 #[derive(Serialize, Deserialize)]
@@ -33,12 +34,13 @@ struct Hold {
 impl<P: Ports> Schedule<P> {
     /// Checks everything that a booking would check, and stores the hold until it expires. The slot is not reserved.
     pub(crate) async fn hold(&self, context: &Context, request: &BookRequest) -> Result<HoldView, Refusal> {
+        context.conversation()?;
         let catalog = self.catalog(context).await?;
         let Invitee { person, context, zone_source, known } = &self.resolve_invitee(context, request, &catalog).await?;
         let (connection, locale) = (&context.connection, &context.locale);
         let RequestedMeeting { person, event_type, start } =
             read_requested_meeting(context, request, person, &catalog)?;
-        let key = Key::new(context, request, event_type, start);
+        let key = Key::new(context, event_type, start)?;
         let own = self.own_meetings(context, known, event_type, &key.token(connection, None)).await?;
         let slot = match self.find_meeting(context, event_type, start, shift(request.max_shift), own).await? {
             Found::Slot(slot) => slot,
@@ -46,7 +48,7 @@ impl<P: Ports> Schedule<P> {
         };
         // It is the same booking as one by the time that the person is told.
         let identity = Identity {
-            key: Key::new(context, request, event_type, slot.start),
+            key: Key::new(context, event_type, slot.start)?,
             digest: request_digest(request, event_type, slot.start),
             email: person.email.clone(),
             owner: owner(event_type).to_owned(),
@@ -70,8 +72,8 @@ impl<P: Ports> Schedule<P> {
             timezone: locale.zone.clone(),
             timezone_source: (*zone_source).into(),
             local_time: locale.when(form.start),
-            location: form.meeting.as_ref().map(|it| it.location.clone().unwrap_or_else(|| it.kind.as_str().into())),
-            invitee: InviteeView { email: form.person.email.clone(), name: form.person.name.clone() },
+            location: form.meeting.as_ref().map(view::planned_location),
+            invitee: view::invitee(&form.person.email, &form.person.name),
         };
         let message = locale.held(&form.event_name, form.start);
         let minutes = i64::from(context.settings.booking.hold_minutes);
@@ -94,6 +96,10 @@ impl<P: Ports> Schedule<P> {
         let Ok(Hold { mut form, metadata, digest, key, language }) = serde_json::from_str(&document) else {
             return Err(context.locale.refuse(Why::HoldUnknown));
         };
+        let caller = &context.caller;
+        if !caller.is_trusted && caller.speaker.conversation.as_ref() != Some(&metadata.conversation_id) {
+            return Err(context.locale.refuse(Why::HoldUnknown));
+        }
         let context = &context.with_locale(Locale { language, zone: form.person.zone.clone() });
         let catalog = self.cached_catalog(context).await?;
         let unknown = |_| context.locale.refuse(Why::EventTypeUnknown { near: Vec::new() });

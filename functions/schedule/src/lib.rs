@@ -4,9 +4,11 @@
 //! Language models repeat calls, make them concurrently, invent ids and use UTC. So a request is checked completely
 //! before anything is done, a repeated request books once, and a refusal says what to do next.
 
+mod access;
 mod book;
 mod catalogs;
 mod change;
+mod codes;
 mod event_types;
 mod form;
 mod hold;

@@ -4,12 +4,12 @@ use api::answer::LinkView;
 use api::request::LinkRequest;
 use api::{Refusal, Why};
 use domain::scheduling::{EventType, form};
-use domain::{BookingId, Metadata, Private, Token};
+use domain::{BookingId, Metadata, Private, StrangerText, Token};
 use engine::{ApiStore, Calendly, KnownInvitee};
 use front::Context;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::form::{SOURCE, UTM_SOURCE, language_tag};
+use crate::form::{SOURCE, UTM_SOURCE, language_tag, words, words_by_name};
 use crate::resolve::{self, Words, ZoneHints, exposed, read_invitee, read_number};
 use crate::schedule::{Ports, Schedule};
 
@@ -21,13 +21,14 @@ pub(crate) struct NewLink<'a> {
     pub(crate) event_type: &'a EventType,
     pub(crate) token: &'a Token,
     pub(crate) metadata: &'a Metadata,
-    pub(crate) name: Option<&'a Private<String>>,
+    pub(crate) name: Option<&'a StrangerText>,
     pub(crate) email: Option<&'a Private<String>>,
 }
 
 impl<P: Ports> Schedule<P> {
     /// Creates a link with which the invitee can book once.
     pub(crate) async fn link(&self, context: &Context, request: &LinkRequest) -> Result<LinkView, Refusal> {
+        let conversation = context.conversation()?;
         let email = request.invitee_email.as_ref();
         let email = email.map(|it| read_invitee("inviteeEmail", it, domain::parse_email, context)).transpose()?;
         let name = request.invitee_name.as_ref();
@@ -49,18 +50,18 @@ impl<P: Ports> Schedule<P> {
         let event_type = resolve::event_type(&catalog, words, context)?;
         let token = Token::from_key(&context.connection, &self.new_name("link", context)?);
         let metadata = Metadata {
-            conversation_id: request.conversation_id.clone(),
-            user_id: request.user_id.clone(),
+            conversation_id: conversation.to_owned(),
+            user_id: context.caller.speaker.user.clone(),
             agent_type: request.agent_type.clone(),
             event_type: Some(request.event_type.clone().unwrap_or_else(|| event_type.name.clone())),
             source: Some(SOURCE.to_owned()),
-            notes: request.notes.clone(),
+            notes: request.notes.as_ref().map(words),
             phone: phone.map(|it| Private::from(it.expose())),
             language: language_tag(request.language.as_deref()),
             zone_source: None,
             wished_start: None,
-            topic: request.topic.clone(),
-            qualification: request.qualification.clone(),
+            topic: request.topic.as_deref().map(Into::into),
+            qualification: words_by_name(&request.qualification),
             created_at: self.now(),
         };
         let new =
@@ -81,8 +82,10 @@ impl<P: Ports> Schedule<P> {
         let link = self.calendly().create_single_use_link(connection, &new.event_type.uri).await;
         let unknown = Why::EventTypeUnknown { near: Vec::new() };
         let link = link.map_err(|error| locale.calendly_error(&error, unknown))?;
+        // The link is shown to people and agents, so a name that is a text of its own is left out.
+        let name = new.name.and_then(StrangerText::as_name);
         let parameters = [
-            ("name", new.name.map(|it| it.expose().as_str())),
+            ("name", name.as_deref()),
             ("email", new.email.map(|it| it.expose().as_str())),
             ("utm_source", Some(UTM_SOURCE)),
             ("utm_content", Some(new.token.as_str())),

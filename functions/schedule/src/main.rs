@@ -6,7 +6,7 @@ use front::Input;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use runtime::config::{Environment, ScheduleConfig};
+use runtime::config::{DirectAccess, Environment, ScheduleConfig};
 use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
 use schedule::{Ports, QueueState, Schedule};
 use world::AwsWorld;
@@ -17,6 +17,7 @@ struct AwsPorts {
     /// By name: the queue, if there is one, and its dead-letter queue.
     queues: Vec<(&'static str, Option<Queue>, Queue)>,
     public_url: Option<String>,
+    direct: DirectAccess,
 }
 
 impl front::Ports for AwsPorts {
@@ -38,6 +39,10 @@ impl front::Ports for AwsPorts {
 
     async fn reread_api_keys(&self) -> Option<ApiKeys> {
         self.world.secrets().reread_api_keys().await
+    }
+
+    fn direct_access(&self) -> DirectAccess {
+        self.direct.clone()
     }
 
     fn public_url(&self) -> Option<&str> {
@@ -90,7 +95,7 @@ async fn main() -> Result<(), Error> {
         ("due", Some(world.queue(config.world.due_queue_url.clone())), world.queue(config.due_dlq_url)),
         ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
-    let schedule = Schedule::new(AwsPorts { world, queues, public_url: config.public_url });
+    let schedule = Schedule::new(AwsPorts { world, queues, public_url: config.public_url, direct: config.direct });
     // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
     schedule.warm().await;
     let schedule = &schedule;

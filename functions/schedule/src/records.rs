@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use api::answer::{
-    BookingView, InviteeView, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView, TimelineView,
-    TotalsView, True, UpcomingAnswer, UpcomingEvent,
+    BookingView, LineView, MetadataView, QueueView, Status, StatusView, SubscriptionView, TimelineView, TotalsView,
+    True, UpcomingAnswer, UpcomingEvent,
 };
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
-use domain::{BookingId, Connection, ConnectionName, ConnectionStatus, Private, timeline, uri_uuid};
+use domain::{
+    BookingId, BookingState, Connection, ConnectionName, ConnectionStatus, Private, StrangerText, timeline, uri_uuid,
+};
 use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Store};
-use front::{Context, Locale, invalid};
-use jiff::{SignedDuration, Unit};
+use front::{Context, Locale};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 use crate::resolve::{ZoneHints, context_for_booking, read_invitee, resolve_zone};
 use crate::schedule::{Ports, Schedule};
@@ -24,21 +26,6 @@ const DAYS_AHEAD: u32 = 7;
 const WEBHOOKS: &str = "/webhooks/calendly";
 
 impl<P: Ports> Schedule<P> {
-    /// Finds a booking by any of its ids.
-    pub(crate) async fn find_record(
-        &self,
-        context: &Context,
-        id: &str,
-        locale: &Locale,
-    ) -> Result<BookingRecord, Refusal> {
-        let found = self.store().find_bookings(&context.connection, id).await;
-        match found.map_err(|error| locale.unavailable(&error))?.as_slice() {
-            [] => Err(locale.refuse(Why::BookingUnknown)),
-            [booking] => self.load_record(context, booking, locale).await,
-            _ => Err(invalid("booking", "leads to several bookings: use one booking's own id")),
-        }
-    }
-
     /// Reads everything that is stored of a booking.
     pub(crate) async fn load_record(
         &self,
@@ -66,10 +53,10 @@ impl<P: Ports> Schedule<P> {
         request: &BookingIdRequest,
     ) -> Result<TimelineView, Refusal> {
         let record = self.find_record(context, &request.booking, &Locale::english()).await?;
-        let BookingRecord { booking, facts, commands } = record;
+        let BookingRecord { booking, facts, commands, openings } = record;
         let deliveries = self.store().delivery_records(&context.connection, &booking.id).await;
         let deliveries = deliveries.map_err(|error| Locale::english().unavailable(&error))?;
-        let lines = timeline(&booking, &facts, &commands, &deliveries).iter().map(LineView::from).collect();
+        let lines = timeline(&booking, &facts, &commands, &deliveries, &openings).iter().map(LineView::from).collect();
         Ok(TimelineView { booking: booking.id.to_string(), lines })
     }
 
@@ -93,11 +80,11 @@ impl<P: Ports> Schedule<P> {
             agent_type: metadata.agent_type,
             booking_source: metadata.source,
             event_type: metadata.event_type,
-            topic: metadata.topic,
-            notes: metadata.notes,
+            topic: metadata.topic.as_ref().map(view::text),
+            notes: metadata.notes.as_ref().map(|it| view::text(it).into()),
             phone: metadata.phone,
             language: metadata.language,
-            qualification: metadata.qualification,
+            qualification: metadata.qualification.iter().map(|(name, it)| (key(name), view::text(it).into())).collect(),
             timestamp: metadata.created_at,
         })
     }
@@ -109,13 +96,15 @@ impl<P: Ports> Schedule<P> {
         request: &UpcomingRequest,
     ) -> Result<UpcomingAnswer, Refusal> {
         let email = read_invitee("userEmail", &request.user_email, domain::parse_email, context)?;
+        let until = self.now() + SignedDuration::from_hours(24 * i64::from(request.days.unwrap_or(DAYS_AHEAD)));
+        if !self.may_see_address(context, &email).await? {
+            return self.upcoming_of_conversation(context, &email, until).await;
+        }
         let known = self.find_invitee(context, &email).await?;
         let (zone, _) = resolve_zone(context, ZoneHints { latest: known.zone.as_deref(), ..ZoneHints::default() })?;
         let context = &context.in_zone(&zone);
         let (connection, locale) = (&context.connection, &context.locale);
-        let now = self.now();
-        let until = now + SignedDuration::from_hours(24 * i64::from(request.days.unwrap_or(DAYS_AHEAD)));
-        let found = self.calendly().list_appointments(connection, &email, now, until).await;
+        let found = self.calendly().list_appointments(connection, &email, self.now(), until).await;
         let found = found.map_err(|error| locale.calendly_error(&error, Why::CalendlyRefused))?;
 
         let invitees: Vec<_> = found.iter().map(|it| it.invitee.clone()).collect();
@@ -147,8 +136,8 @@ impl<P: Ports> Schedule<P> {
                     end_time: it.end,
                     timezone: locale.zone.clone(),
                     local_time: locale.when(it.start),
-                    location: it.join_url.as_deref().map(Private::from).or(it.location),
-                    invitee: InviteeView { email: email.clone(), name: it.invitee_name },
+                    location: view::location(it.join_url.as_deref(), it.location.as_ref(), it.invitee_place.as_ref()),
+                    invitee: view::invitee(&email, &it.invitee_name),
                     status: Status::Active,
                     event_uuid: uri_uuid(it.event.as_str()).to_owned(),
                     invitee_uuid,
@@ -157,6 +146,51 @@ impl<P: Ports> Schedule<P> {
                 }
             })
             .collect();
+        Ok(UpcomingAnswer { success: True, message: locale.upcoming(events.len()), events })
+    }
+
+    /// Lists the upcoming meetings of an address that were booked in the conversation.
+    ///
+    /// # Errors
+    /// There are none. Whether the address has others is not said.
+    async fn upcoming_of_conversation(
+        &self,
+        context: &Context,
+        email: &Private<String>,
+        until: Timestamp,
+    ) -> Result<UpcomingAnswer, Refusal> {
+        let (now, mut events) = (self.now(), Vec::new());
+        let mut locale = context.locale.clone();
+        for id in self.own_bookings(context).await? {
+            let loaded = self.store().load_booking(&context.connection, &id).await;
+            let booking = loaded.map_err(|error| locale.unavailable(&error))?.booking;
+            let Some(BookingState::Active(leg)) = booking.state() else { continue };
+            let details = &leg.details;
+            if details.end <= now || details.start >= until || !is_address(&details.email, email) {
+                continue;
+            }
+            locale = context_for_booking(context, None, &booking)?.locale;
+            events.push(UpcomingEvent {
+                id: id.to_string(),
+                name: details.event_name.clone(),
+                start_time: details.start,
+                end_time: details.end,
+                timezone: locale.zone.clone(),
+                local_time: locale.when(details.start),
+                location: details.join_url.as_deref().map(Private::from).or_else(|| details.location.clone()),
+                event_type: details.event_name.clone(),
+                invitee: InviteeView { email: details.email.clone(), name: details.name.clone() },
+                status: Status::Active,
+                event_uuid: uri_uuid(details.event.as_str()).to_owned(),
+                invitee_uuid: uri_uuid(leg.invitee.as_str()).to_owned(),
+                cancel_url: details.cancel_url.clone(),
+                reschedule_url: details.reschedule_url.clone(),
+            });
+        }
+        if events.is_empty() {
+            return Err(context.locale.refuse(Why::NotYours));
+        }
+        events.sort_by_key(|it| it.start_time);
         Ok(UpcomingAnswer { success: True, message: locale.upcoming(events.len()), events })
     }
 
@@ -234,6 +268,15 @@ impl<P: Ports> Schedule<P> {
             problems,
         })
     }
+}
+
+/// Returns the name of what an agent found out. It may be a question that somebody made up.
+fn key(name: &str) -> String {
+    view::text(&StrangerText::from(name))
+}
+
+fn is_address(one: &Private<String>, other: &Private<String>) -> bool {
+    one.expose().trim().eq_ignore_ascii_case(other.expose())
 }
 
 fn missing() -> SubscriptionView {

@@ -34,11 +34,15 @@ pub(crate) enum Key {
 
 impl Key {
     /// Returns the caller's key, else a key derived from the conversation, the event type and the time.
-    pub(crate) fn new(context: &Context, request: &BookRequest, event_type: &EventType, start: Timestamp) -> Self {
-        match &context.caller.idempotency_key {
+    ///
+    /// # Errors
+    /// The caller names no conversation.
+    pub(crate) fn new(context: &Context, event_type: &EventType, start: Timestamp) -> Result<Self, Refusal> {
+        let conversation = context.conversation()?;
+        Ok(match &context.caller.idempotency_key {
             Some(key) => Self::Caller(key.clone()),
-            None => Self::Derived(vec![request.conversation_id.clone(), event_type.uri.to_string(), start.to_string()]),
-        }
+            None => Self::Derived(vec![conversation.to_owned(), event_type.uri.to_string(), start.to_string()]),
+        })
     }
 
     /// Returns the token of the key. After a booking has ended, another one can be made with the same derived key.
@@ -246,7 +250,8 @@ pub(crate) fn request_digest(request: &BookRequest, event_type: &EventType, star
         host: None,
         invitee_email: Private::new(request.invitee_email.expose().trim().to_lowercase()),
         preferred_time: When::Instant(start),
-        conversation_id: String::new(),
+        // An empty text, as in the digests that are stored.
+        conversation_id: Some(String::new()),
         user_id: None,
         agent_type: None,
         notes: None,

@@ -8,7 +8,7 @@ use api::{Refusal, When, Why};
 use domain::scheduling::catalog::NoMatch;
 use domain::scheduling::{Catalog, EventType, Host, Person, form};
 use domain::{Booking, Language, Phone, Private, Reason, ZoneSource, zone_of_phone};
-use engine::{ApiStore, CalendlyAccount, KnownInvitee};
+use engine::{CalendlyAccount, KnownInvitee};
 use front::{Context, invalid};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -191,16 +191,6 @@ impl<P: Ports> Schedule<P> {
         let (zone, zone_source) = resolve_zone(&provisional, hints)?;
         let context = context.in_zone(&zone);
         Ok(Invitee { person: Person { name, email, zone, phone }, context, zone_source, known })
-    }
-
-    /// Reads what is known of an invitee.
-    pub(crate) async fn find_invitee(
-        &self,
-        context: &Context,
-        email: &Private<String>,
-    ) -> Result<KnownInvitee, Refusal> {
-        let known = self.store().find_invitee(&context.connection, email, self.now()).await;
-        known.map_err(|error| context.locale.unavailable(&error))
     }
 
     /// Returns a host's URI and time zone; `me` is the token's owner.

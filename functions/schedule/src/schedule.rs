@@ -85,6 +85,8 @@ impl<P: Ports> Schedule<P> {
             ScheduleCall::Hold(request) => to_json(self.hold(context, request).await?),
             ScheduleCall::Confirm(request) => to_json(self.confirm(context, request).await?),
             ScheduleCall::Upcoming(request) => to_json(self.upcoming(context, request).await?),
+            ScheduleCall::SendCode(request) => to_json(self.send_code(context, request).await?),
+            ScheduleCall::ConfirmCode(request) => to_json(self.confirm_code(context, request).await?),
             ScheduleCall::Booking(request) => to_json(self.booking(context, request).await?),
             ScheduleCall::Timeline(request) => to_json(self.timeline(context, request).await?),
             ScheduleCall::Metadata(request) => to_json(self.metadata(context, request).await?),

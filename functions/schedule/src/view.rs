@@ -1,10 +1,50 @@
 //! Views of bookings and slots in answers.
 
 use api::answer::{BookingView, DayView, InviteeView, SlotView, Status};
-use domain::scheduling::Slot;
-use domain::{Booking, BookingState, Leg, Private, ZoneSource, uri_uuid};
+use domain::scheduling::{Meeting, Slot};
+use domain::{Booking, BookingState, Leg, Private, StrangerText, ZoneSource, uri_uuid};
 use front::Locale;
 use jiff::civil::Date;
+
+/// The longest name of an invitee in an answer, in characters.
+const LONGEST_NAME: usize = 80;
+
+/// The longest place that an invitee named, in characters.
+const LONGEST_PLACE: usize = 200;
+
+/// The longest other text of a stranger, in characters.
+const LONGEST_TEXT: usize = 1_000;
+
+/// Returns the view of an invitee.
+pub(crate) fn invitee(email: &Private<String>, name: &StrangerText) -> InviteeView {
+    InviteeView { email: email.clone(), name: name.as_written_shortened(LONGEST_NAME).into() }
+}
+
+/// Returns a stranger's text, for a field that is marked as such.
+pub(crate) fn text(text: &StrangerText) -> String {
+    text.as_written_shortened(LONGEST_TEXT)
+}
+
+/// Returns the link to join, the host's place, or the place that the invitee named: as text, without a link.
+pub(crate) fn location(
+    join_url: Option<&str>,
+    of_host: Option<&Private<String>>,
+    of_invitee: Option<&StrangerText>,
+) -> Option<Private<String>> {
+    let link = join_url.map(Private::from);
+    link.or_else(|| of_host.cloned()).or_else(|| of_invitee?.as_line(LONGEST_PLACE).map(Private::from))
+}
+
+/// Returns the place of a meeting that is not booked yet, or its kind.
+pub(crate) fn planned_location(meeting: &Meeting) -> Private<String> {
+    let place = match &meeting.location {
+        Some(place) if meeting.is_named_by_invitee() => {
+            location(None, None, Some(&StrangerText::from(place.expose().as_str())))
+        }
+        place => place.clone(),
+    };
+    place.unwrap_or_else(|| meeting.kind.as_str().into())
+}
 
 /// Returns the view of a free slot.
 pub(crate) fn slot(slot: &Slot, locale: &Locale) -> SlotView {
@@ -36,7 +76,7 @@ fn zone_source(booking: &Booking, leg: &Leg, locale: &Locale) -> Option<ZoneSour
 /// Returns the view of a booking at one of its legs.
 pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingView {
     let details = &leg.details;
-    let location = details.join_url.as_deref().map(Private::from).or_else(|| details.location.clone());
+    let location = location(details.join_url.as_deref(), details.location.as_ref(), details.invitee_place.as_ref());
     let status = match booking.state() {
         Some(BookingState::Canceled(head, _)) if head.invitee == leg.invitee => Status::Canceled,
         Some(BookingState::Moving(_)) => Status::Moving,
@@ -55,7 +95,7 @@ pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingV
         timezone_source: zone_source(booking, leg, locale).map(Into::into),
         local_time: locale.when(details.start),
         location,
-        invitee: InviteeView { email: details.email.clone(), name: details.name.clone() },
+        invitee: invitee(&details.email, &details.name),
         meeting_url: details.join_url.clone(),
         cancel_url: details.cancel_url.clone(),
         reschedule_url: details.reschedule_url.clone(),

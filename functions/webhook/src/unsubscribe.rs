@@ -123,7 +123,9 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
 fn who(language: Language) -> &'static str {
     match language {
         English => "VAI writes these messages for the person or company with whom you booked a meeting at Calendly.",
-        Romanian => "VAI trimite aceste mesaje pentru persoana sau firma la care ai programat o întâlnire în Calendly.",
+        Romanian => {
+            "VAI trimite aceste mesaje în numele persoanei sau firmei la care ai programat o întâlnire prin Calendly."
+        }
         Danish => {
             "VAI sender disse beskeder for den person eller virksomhed, som du har booket et møde med i Calendly."
         }
@@ -136,64 +138,64 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
     match (page, language) {
         (Page::Ask, English) => [
             "Shall we stop writing?",
-            "One press, and we leave you in peace. Only what concerns a meeting that you book yourself can still reach \
-             you: that it stands, that it changes, that it is about to begin.",
+            "Press once, and we leave you in peace. We then write only about meetings that you book yourself: when \
+             they are confirmed, when they change, and shortly before they begin.",
             "Yes, please stop",
         ],
         (Page::Ask, Romanian) => [
             "Nu-ți mai scriem?",
-            "O singură apăsare și nu te mai deranjăm. Îți mai scriem doar despre întâlnirile pe care le programezi chiar \
-             tu: că rămân stabilite, că se schimbă sau că urmează să înceapă.",
+            "Apeși o dată și nu te mai deranjăm. Îți mai scriem doar despre întâlnirile pe care le programezi chiar \
+             tu: când sunt confirmate, când se schimbă ceva și cu puțin înainte să înceapă.",
             "Da, nu-mi mai scrieți",
         ],
         (Page::Ask, Danish) => [
             "Skal vi holde op med at skrive?",
-            "Ét tryk, så lader vi dig være i fred. Vi skriver kun om møder, som du selv booker: at de er på plads, at de \
-             ændres, eller at de snart begynder.",
+            "Ét tryk, så lader vi dig være i fred. Vi skriver kun om møder, som du selv booker: når de er bekræftet, \
+             når de ændres, og kort før de begynder.",
             "Ja tak, stop",
         ],
         (Page::Ask, TraditionalChinese) => [
-            "不再收到我們的訊息？",
-            "只要按一下，我們就不再打擾您。只有您自己預約的會議，我們才會再與您聯絡：預約成立、有所變更，或即將開始的時候。",
-            "是的，請停止",
+            "不想再收到我們的訊息嗎？",
+            "只要按一下，我們就不再打擾您。往後只有您自行預約的會議，我們才會傳訊息給您：預約成立、有所變更，或即將開始的時候。",
+            "是的，請停止傳送",
         ],
         (Page::Done, English) => [
-            "It is done",
-            "Thank you for telling us. We will not write to you any more, except about meetings that you book yourself. \
-             We wish you all the best.",
+            "Done",
+            "Thank you for telling us. We will not write to you any more, except about meetings that you book \
+             yourself. We wish you all the best.",
             "",
         ],
         (Page::Done, Romanian) => [
-            "Gata",
-            "Mulțumim că ne-ai spus. Nu îți mai scriem decât despre întâlnirile pe care le programezi chiar tu. Îți dorim \
-             numai bine.",
+            "S-a făcut",
+            "Mulțumim că ne-ai spus. Nu îți mai scriem decât despre întâlnirile pe care le programezi chiar tu. Îți \
+             dorim numai bine.",
             "",
         ],
         (Page::Done, Danish) => [
             "Så er det gjort",
-            "Tak, fordi du sagde det. Vi skriver ikke til dig mere, undtagen om møder, som du selv booker. Vi ønsker dig \
-             alt godt.",
+            "Tak, fordi du gav os besked. Vi skriver ikke til dig mere, undtagen om møder, som du selv booker. Vi \
+             ønsker dig alt godt.",
             "",
         ],
         (Page::Done, TraditionalChinese) => {
-            ["已經完成", "謝謝您告訴我們。除了您自己預約的會議以外，我們不會再傳訊息給您。祝您一切順心。", ""]
+            ["設定完成", "謝謝您告訴我們。除了您自行預約的會議以外，我們不會再傳訊息給您。祝您一切順心。", ""]
         }
         (Page::Damaged, English) => [
             "This link is not complete",
-            "A part of it is missing or has changed, so nothing is recorded yet. Please open the link in the message \
-             again, or copy the whole of it.",
+            "A part of it is missing or has changed, so nothing has been saved yet. Please open the link in the \
+             message again, or copy the whole of it.",
             "",
         ],
         (Page::Damaged, Romanian) => [
             "Linkul nu este complet",
-            "O parte din el lipsește sau s-a schimbat, așa că încă nu am înregistrat nimic. Deschide din nou linkul din \
-             mesaj sau copiază-l în întregime.",
+            "O parte din el lipsește sau s-a schimbat, așa că încă nu am înregistrat nimic. Deschide din nou linkul \
+             din mesaj sau copiază-l în întregime.",
             "",
         ],
         (Page::Damaged, Danish) => [
             "Linket er ufuldstændigt",
-            "En del af det mangler eller er ændret, så intet er gemt endnu. Åbn linket i beskeden igen, eller kopiér hele \
-             linket.",
+            "En del af det mangler eller er ændret, så intet er gemt endnu. Åbn linket i beskeden igen, eller kopiér \
+             hele linket.",
             "",
         ],
         (Page::Damaged, TraditionalChinese) => {
@@ -201,12 +203,12 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
         }
         (Page::Failed, English) => [
             "That did not work",
-            "The fault is ours, and your wish is not recorded yet. Please try once more in a minute.",
+            "The fault is ours, and your choice is not saved yet. Please try again in a minute.",
             "Try again",
         ],
         (Page::Failed, Romanian) => [
             "Nu a mers",
-            "E vina noastră, iar dorința ta nu este încă înregistrată. Te rugăm să mai încerci o dată peste un minut.",
+            "E vina noastră: cererea ta nu a fost încă înregistrată. Te rugăm să mai încerci o dată peste un minut.",
             "Încearcă din nou",
         ],
         (Page::Failed, Danish) => [
@@ -215,7 +217,7 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
             "Prøv igen",
         ],
         (Page::Failed, TraditionalChinese) => {
-            ["剛才沒有成功", "問題出在我們這邊，您的要求還沒有記錄下來。請過一分鐘再試一次。", "再試一次"]
+            ["未能完成", "問題出在我們這邊，您的要求尚未記錄下來。請稍候一分鐘再試一次。", "再試一次"]
         }
     }
 }

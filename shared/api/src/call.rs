@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::answer::{
-    AvailabilityView, BookAnswer, BookingView, BusyView, CancelView, EventTypesView, HoldView, LinkView, MeView,
-    MessagesView, MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView, ToolView, UpcomingAnswer,
+    AvailabilityView, BookAnswer, BookingView, BusyView, CancelView, CodeConfirmedView, CodeSentView, EventTypesView,
+    HoldView, LinkView, MeView, MessagesView, MetadataView, MoveView, NoShowView, StatusView, TimelineView, TimesView,
+    ToolView, UpcomingAnswer,
 };
 use crate::connection_answer::{ConnectionView, ConnectionsView, LoginLinkView};
 use crate::connection_request::{
@@ -31,7 +32,8 @@ use crate::refusal::Code;
 use crate::report::{BookingsView, ListBookingsRequest, ReportRequest, ReportView};
 use crate::request::{
     AlternativesRequest, AvailableTimesRequest, BookRequest, BookingIdRequest, BusyTimesRequest, CancelRequest,
-    ConfirmRequest, EventTypesRequest, HostRequest, LinkRequest, MoveRequest, Nothing, PreviewRequest, UpcomingRequest,
+    ConfirmCodeRequest, ConfirmRequest, EventTypesRequest, HostRequest, LinkRequest, MoveRequest, Nothing,
+    PreviewRequest, SendCodeRequest, UpcomingRequest,
 };
 use crate::settings_answer::{SettingsChangeView, SettingsVersionsView, SettingsView};
 use crate::settings_request::{PutSettingsRequest, RestoreSettingsRequest};
@@ -146,6 +148,10 @@ enum Trait {
     Cached,
     /// Its answer may be a file of comma-separated values.
     Csv,
+    /// It is about one person: it takes the headers that say whom the caller's agent talks to.
+    Person,
+    /// It shows bookings of everybody: it needs a trusted caller.
+    Everybody,
 }
 
 /// An operation with everything that is known of it.
@@ -225,6 +231,21 @@ macro_rules! operations {
                 match self { $(Self::$function(call) => match call { $($calls::$name(it) => it.connection(),)* },)* }
             }
 
+            /// Returns the conversation that the request itself names.
+            pub fn conversation(&self) -> Option<&str> {
+                match self { $(Self::$function(call) => match call { $($calls::$name(it) => it.conversation(),)* },)* }
+            }
+
+            /// Returns the user that the request itself names.
+            pub fn user(&self) -> Option<&str> {
+                match self { $(Self::$function(call) => match call { $($calls::$name(it) => it.user(),)* },)* }
+            }
+
+            /// Returns the booking that the request names, by any of its ids.
+            pub fn booking(&self) -> Option<&str> {
+                match self { $(Self::$function(call) => match call { $($calls::$name(it) => it.booking(),)* },)* }
+            }
+
             fn read(operation: Operation, body: Value, params: &[(String, String)]) -> Result<Self, Vec<Fault>> {
                 match operation {
                     $($(Operation::$name => {
@@ -238,6 +259,11 @@ macro_rules! operations {
             /// Returns the schema of its input, without references.
             pub(crate) fn input(self) -> Map<String, Value> {
                 match self { $($(Self::$name => schema::inline_schema::<$request>(),)*)* }
+            }
+
+            /// Returns whether language models write its input: see [`Request::IS_FROM_MODELS`].
+            pub(crate) fn is_from_models(self) -> bool {
+                match self { $($(Self::$name => <$request as Request>::IS_FROM_MODELS,)*)* }
             }
 
             /// Returns a reference to the schema of its input.
@@ -276,7 +302,7 @@ operations! {
     /// Use it before booking, when the person has no fixed time in mind or has refused one. Offer the `localTime` of a
     /// few; book with the `startTime` of the one they choose.
     Alternatives(AlternativesRequest) -> TimesView =
-        "alternatives" Get "/api/calendly/alternatives" needs Read [Tool]
+        "alternatives" Get "/api/calendly/alternatives" needs Read [Tool Person]
         refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown NoSlot InviteeInvalid TimezoneUnknown];
 
     /// Books a meeting.
@@ -297,7 +323,7 @@ operations! {
     /// - `key_reused`: look at `error.booking`.
     /// - others with `error.retryable`: repeat unchanged after `error.retryAfterSeconds`.
     Book(BookRequest) -> BookAnswer =
-        "book" Post "/api/calendly/schedule" needs Book [Vai Keyed Tool]
+        "book" Post "/api/calendly/schedule" needs Book [Vai Keyed Tool Person]
         refuses [SlotTaken AlreadyBooked NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing
             AnswerInvalid LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
@@ -307,7 +333,7 @@ operations! {
     /// agree, call `confirm` with the `hold` from the answer before `expiresAt`. The time is not reserved. The refusals
     /// are those of `book`.
     Hold(BookRequest) -> HoldView =
-        "hold" Post "/api/calendly/hold" needs Book [Tool]
+        "hold" Post "/api/calendly/hold" needs Book [Tool Person]
         refuses [SlotTaken AlreadyBooked NoSlot EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown QuestionMissing
             AnswerInvalid LocationInvalid BudgetExhausted InviteeInvalid PastTime TimezoneUnknown InProgress KeyReused];
 
@@ -318,68 +344,89 @@ operations! {
     /// `hold_unknown` prepare a new hold; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat
     /// the call after `error.retryAfterSeconds`.
     Confirm(ConfirmRequest) -> BookAnswer =
-        "confirm" Post "/api/calendly/confirm" needs Book [Tool]
+        "confirm" Post "/api/calendly/confirm" needs Book [Tool Person]
         refuses [HoldUnknown HoldExpired SlotTaken AlreadyBooked NoSlot EventTypeUnknown BudgetExhausted InviteeInvalid LocationInvalid
             PastTime InProgress KeyReused];
 
     /// Lists a person's upcoming meetings.
     ///
     /// Use it to find the `id` of a booking that the person wants to cancel or move. List only the meetings of the
-    /// person you are talking to.
+    /// person you are talking to. On `not_yours` offer the person a code with `send_code`.
     Upcoming(UpcomingRequest) -> UpcomingAnswer =
-        "upcoming" Get "/api/calendly/upcoming/{userEmail}" needs Read [Vai Tool] refuses [InviteeInvalid];
+        "upcoming" Get "/api/calendly/upcoming/{userEmail}" needs Read [Vai Tool Person]
+        refuses [InviteeInvalid NotYours];
+
+    /// Sends the person a code, with which they show that a booking is theirs.
+    ///
+    /// Use it after `not_yours`, when the person agrees. The code goes to the e-mail address or the phone on the
+    /// booking, never to one that the person names otherwise. The answer is the same if there is no such booking. Read
+    /// out `message`, ask for the six digits, and call `confirm_code` with the `challenge` from the answer.
+    SendCode(SendCodeRequest) -> CodeSentView =
+        "send_code" Post "/api/codes" needs Read [Tool Person] refuses [InviteeInvalid];
+
+    /// Checks the code that the person has read out.
+    ///
+    /// After it, the person's bookings can be listed, moved and canceled in this conversation for an hour. A code works
+    /// once, for ten minutes, and can be tried five times. On `code_invalid` ask once more, or offer a new code.
+    ConfirmCode(ConfirmCodeRequest) -> CodeConfirmedView =
+        "confirm_code" Post "/api/codes/confirm" needs Read [Tool Person] refuses [CodeInvalid];
 
     /// Returns a booking.
     Booking(BookingIdRequest) -> BookingView =
-        "booking" Get "/api/calendly/bookings/{booking}" needs Read [] refuses [BookingUnknown];
+        "booking" Get "/api/calendly/bookings/{booking}" needs Read [Person]
+        refuses [BookingUnknown NotYours];
 
     /// Returns a booking's timeline: what happened, what was sent, what was not sent, and why.
     Timeline(BookingIdRequest) -> TimelineView =
-        "timeline" Get "/api/calendly/bookings/{booking}/timeline" needs Read [] refuses [BookingUnknown];
+        "timeline" Get "/api/calendly/bookings/{booking}/timeline" needs Read [Person]
+        refuses [BookingUnknown NotYours];
 
     /// Returns the metadata that VAI stored with a booking.
     Metadata(BookingIdRequest) -> MetadataView =
-        "metadata" Get "/api/calendly/metadata/{booking}" needs Read [] refuses [BookingUnknown];
+        "metadata" Get "/api/calendly/metadata/{booking}" needs Read [Person]
+        refuses [BookingUnknown NotYours];
 
     /// Cancels a booking.
     ///
     /// Call it only after the person has said which one, and that they are sure. On `shared_event` other people are in
     /// the same meeting: give the person `error.cancelUrl`. On `booking_over` say that there is nothing to cancel; on
-    /// `booking_unknown` look the booking up with `upcoming`; if `error.retryable` is true, repeat the call after
-    /// `error.retryAfterSeconds`.
+    /// `booking_unknown` look the booking up with `upcoming`; on `not_yours` offer the person a code with `send_code`;
+    /// if `error.retryable` is true, repeat the call after `error.retryAfterSeconds`.
     Cancel(CancelRequest) -> CancelView =
-        "cancel" Post "/api/calendly/bookings/{booking}/cancel" needs Change [Tool]
-        refuses [BookingUnknown BookingOver SharedEvent InProgress];
+        "cancel" Post "/api/calendly/bookings/{booking}/cancel" needs Change [Tool Person]
+        refuses [BookingUnknown NotYours BookingOver SharedEvent InProgress];
 
     /// Moves a booking to another time.
     ///
     /// Call it only after the person has agreed to the new time. The new time is booked before the old one is canceled,
     /// so the person always has a meeting. A repeated call moves once. On `slot_taken` offer the times in
     /// `error.alternatives`; on `shared_event` give the person `error.rescheduleUrl`; on `booking_over` make a new
-    /// booking; on `booking_unknown` look the booking up with `upcoming`; on `budget_exhausted` give the person
-    /// `error.link`; on `in_progress` repeat the call unchanged after `error.retryAfterSeconds`.
+    /// booking; on `booking_unknown` look the booking up with `upcoming`; on `not_yours` offer the person a code with
+    /// `send_code`; on `budget_exhausted` give the person `error.link`; on `in_progress` repeat the call unchanged
+    /// after `error.retryAfterSeconds`.
     Move(MoveRequest) -> MoveView =
-        "move" Post "/api/calendly/bookings/{booking}/move" needs Change [Keyed Tool]
-        refuses [BookingUnknown BookingOver SharedEvent EventTypeUnknown SlotTaken NoSlot BudgetExhausted PastTime
+        "move" Post "/api/calendly/bookings/{booking}/move" needs Change [Keyed Tool Person]
+        refuses [BookingUnknown NotYours BookingOver SharedEvent EventTypeUnknown SlotTaken NoSlot BudgetExhausted PastTime
             TimezoneUnknown InviteeInvalid LocationInvalid InProgress KeyReused];
 
     /// Marks the person as a no-show.
     MarkNoShow(BookingIdRequest) -> NoShowView =
-        "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" needs Change []
-        refuses [BookingUnknown BookingOver InProgress];
+        "mark_no_show" Put "/api/calendly/bookings/{booking}/no-show" needs Change [Person]
+        refuses [BookingUnknown NotYours BookingOver InProgress];
 
     /// Removes the no-show mark.
     UnmarkNoShow(BookingIdRequest) -> NoShowView =
-        "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" needs Change []
-        refuses [BookingUnknown BookingOver InProgress];
+        "unmark_no_show" Delete "/api/calendly/bookings/{booking}/no-show" needs Change [Person]
+        refuses [BookingUnknown NotYours BookingOver InProgress];
 
     /// Returns whether the person is marked as a no-show.
     NoShow(BookingIdRequest) -> NoShowView =
-        "no_show" Get "/api/calendly/bookings/{booking}/no-show" needs Read [] refuses [BookingUnknown];
+        "no_show" Get "/api/calendly/bookings/{booking}/no-show" needs Read [Person]
+        refuses [BookingUnknown NotYours];
 
     /// Creates a link with which a person can book once.
     Link(LinkRequest) -> LinkView =
-        "link" Post "/api/calendly/links" needs Book []
+        "link" Post "/api/calendly/links" needs Book [Person]
         refuses [EventTypeUnknown TopicUnknown TopicAmbiguous HostUnknown InviteeInvalid];
 
     /// Lists a host's working hours.
@@ -510,11 +557,12 @@ operations! {
 
     /// Lists the events of a booking that the token's endpoint got or was to get, in order.
     BookingEvents(BookingEventsRequest) -> CatchUpView =
-        "booking_events" Get "/api/bookings/{booking}/events" needs CatchUpToken [] refuses [];
+        "booking_events" Get "/api/bookings/{booking}/events" needs CatchUpToken [Person] refuses [NotYours];
 
     /// Lists the events of a conversation that the token's endpoint got or was to get, in order.
     ConversationEvents(ConversationEventsRequest) -> CatchUpView =
-        "conversation_events" Get "/api/conversations/{conversation}/events" needs CatchUpToken [] refuses [];
+        "conversation_events" Get "/api/conversations/{conversation}/events" needs CatchUpToken [Person]
+        refuses [NotYours];
 
     /// Lists the events of the token's endpoint, for endpoints that ask for their events instead of being called.
     ///
@@ -537,9 +585,10 @@ operations! {
 
     /// Lists bookings whose meetings begin within a span.
     ///
-    /// They are listed by status, then by start. Invitees are not named: ask for one booking for that.
+    /// They are listed by status, then by start. Invitees are not named: ask for one booking for that. It needs a
+    /// trusted key, because it lists the bookings of every conversation.
     ListBookings(ListBookingsRequest) -> BookingsView =
-        "list_bookings" Get "/api/bookings" needs Read [] refuses [];
+        "list_bookings" Get "/api/bookings" needs Read [Everybody] refuses [NotYours];
 
     /// Counts bookings: booked, moved, canceled (by whom, about time), no-shows, completed, and how long ahead.
     BookingsReport(ReportRequest) -> ReportView =
@@ -692,6 +741,16 @@ impl Route {
         self.traits.contains(&Trait::Csv)
     }
 
+    /// Returns whether it is about one person, so that it takes the headers that say whom the caller's agent talks to.
+    pub fn is_about_person(&self) -> bool {
+        self.traits.contains(&Trait::Person)
+    }
+
+    /// Returns whether it shows bookings of everybody, so that it needs a trusted caller.
+    pub fn is_about_everybody(&self) -> bool {
+        self.traits.contains(&Trait::Everybody)
+    }
+
     /// Returns the most bytes of its request.
     fn largest(&self) -> usize {
         if self.traits.contains(&Trait::Large) { LARGEST_BATCH } else { LARGEST_REQUEST }
@@ -742,6 +801,12 @@ pub fn is_vai_path(path: &str) -> bool {
     candidates(Function::Schedule, path).iter().any(|it| it.is_vai())
 }
 
+/// Returns whether everything at a path of a function can be called without a key.
+pub fn is_public_path(function: Function, path: &str) -> bool {
+    let routes = candidates(function, path);
+    !routes.is_empty() && routes.iter().all(|it| it.access == Access::Nothing)
+}
+
 /// A direct invocation.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -755,6 +820,12 @@ pub struct Invocation {
     /// Identifies repetitions of the same call.
     #[schemars(length(max = 255))]
     pub idempotency_key: Option<String>,
+    /// The conversation that the caller's agent has with the person. The backend says it, never a model.
+    #[schemars(length(min = 1, max = 512))]
+    pub conversation: Option<String>,
+    /// The person's id at VAI, if VAI has verified it.
+    #[schemars(length(min = 1, max = 512))]
+    pub user: Option<String>,
     /// The operation's input.
     #[schemars(with = "Map<String, Value>")]
     #[serde(default)]

@@ -26,7 +26,7 @@ mod when;
 
 pub use call::{
     Access, AdminCall, Call, Function, Invocation, Method, Operation, ROUTES, Route, RouteError, ScheduleCall,
-    is_vai_path,
+    is_public_path, is_vai_path,
 };
 pub use read::{Fault, Request, read, read_value};
 pub use refusal::{Code, Refusal, Why};

@@ -44,6 +44,22 @@ pub trait Request: DeserializeOwned + JsonSchema {
     fn connection(&self) -> Option<&str> {
         None
     }
+
+    /// Returns the conversation that the request itself names. Only a trusted caller's counts: a model may have
+    /// filled it in.
+    fn conversation(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the user that the request itself names. Only a trusted caller's counts, as for the conversation.
+    fn user(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the booking that the request names, by any of its ids.
+    fn booking(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The most faults that are reported. More do not help the caller.

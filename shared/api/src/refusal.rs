@@ -176,6 +176,11 @@ refusals! {
     TimezoneUnknown = "timezone_unknown" 422 Agent;
     /// The booking does not exist: list the person's bookings and use an id from that list.
     BookingUnknown = "booking_unknown" 404 Agent;
+    /// It is no booking of this conversation, or there is none: offer the person a code with `send_code`, which goes to
+    /// the phone or e-mail address on the booking. After `confirm_code`, call again.
+    NotYours = "not_yours" 403 Agent;
+    /// The code is wrong, used or has expired, or was tried five times: offer to send a new one with `send_code`.
+    CodeInvalid = "code_invalid" 422 Agent;
     /// The booking is already canceled, or in the past: there is nothing to do.
     BookingOver = "booking_over" 409 Agent;
     /// Other people are in the same meeting, so only the person can leave it: give them the links.
@@ -458,6 +463,8 @@ mod tests {
             PastTime,
             TimezoneUnknown,
             BookingUnknown,
+            NotYours,
+            CodeInvalid,
             BookingOver,
             SharedEvent { cancel_url: None, reschedule_url: None },
             HoldUnknown,

@@ -121,10 +121,12 @@ pub struct BookRequest {
     /// offset, such as `2027-01-11T09:00`; then `timezone` is required. Best: copy a `startTime` from an earlier
     /// answer.
     pub preferred_time: When,
-    /// The id of the conversation in which the booking is made, as it was given to you. Never invent one.
+    /// The id of the conversation in which the booking is made. Only a trusted key may send it; others send the header
+    /// `X-VAI-Conversation`, which takes precedence. One of both is required.
     #[schemars(length(min = 1, max = 512))]
-    pub conversation_id: String,
-    /// The person's id at VAI, if you were given one.
+    pub conversation_id: Option<String>,
+    /// The person's id at VAI. Only a trusted key may send it; others send the header `X-VAI-User`, which takes
+    /// precedence.
     #[schemars(length(min = 1, max = 512))]
     pub user_id: Option<String>,
     /// What kind of agent you are, if you were told, such as `sales`.
@@ -239,6 +241,39 @@ pub struct BookingIdRequest {
     pub booking: String,
 }
 
+/// Where to send a code, with which a person shows that a booking is theirs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = at_least_one(&["booking", "userEmail"])))]
+pub struct SendCodeRequest {
+    /// The booking's `id`, if the person has it. Either this or `userEmail` is required.
+    #[schemars(length(min = 1, max = 512))]
+    pub booking: Option<String>,
+    /// The e-mail address with which the person booked, as they gave it. Either this or `booking` is required.
+    #[schemars(with = "Option<String>", length(min = 3, max = 320))]
+    pub user_email: Option<Private<String>>,
+    /// How the person wants the code: `sms` or `email`. If it cannot be sent so, the other is used. Default: `email`.
+    pub by: Option<ChannelName>,
+    /// The language the person speaks, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`. The code is sent in it.
+    #[schemars(length(min = 2, max = 35))]
+    pub language: Option<String>,
+}
+
+/// A code that a person has read out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConfirmCodeRequest {
+    /// The `challenge` from the answer of `send_code`. Never invent one.
+    #[schemars(length(min = 1, max = 128))]
+    pub challenge: String,
+    /// The six digits, as a text, as the person gave them. Never guess them.
+    #[schemars(with = "String", length(min = 1, max = 32))]
+    pub code: Private<String>,
+    /// The language of the message in the answer, as a BCP 47 tag: `en`, `ro`, `da` or `zh-Hant`.
+    #[schemars(length(min = 2, max = 35))]
+    pub language: Option<String>,
+}
+
 /// A booking to cancel.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -258,7 +293,7 @@ pub struct CancelRequest {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("allOf" = json!([{ "anyOf": [
-    { "required": ["preferredTime"], "properties": { "preferredTime": { "type": "string" } } },
+    { "required": ["preferredTime"], "properties": { "preferredTime": { "type": "string", "pattern": "\\S" } } },
     { "required": ["by"], "properties": { "by": { "const": "link" } } },
 ] }])))]
 pub struct MoveRequest {
@@ -314,10 +349,12 @@ pub struct LinkRequest {
     /// The person's e-mail address. The form is filled in with it.
     #[schemars(with = "Option<String>", length(min = 3, max = 320))]
     pub invitee_email: Option<Private<String>>,
-    /// The id of the conversation in which the link is made, as it was given to you. Never invent one.
+    /// The id of the conversation in which the link is made. Only a trusted key may send it; others send the header
+    /// `X-VAI-Conversation`, which takes precedence. One of both is required.
     #[schemars(length(min = 1, max = 512))]
-    pub conversation_id: String,
-    /// The person's id at VAI, if you were given one.
+    pub conversation_id: Option<String>,
+    /// The person's id at VAI. Only a trusted key may send it; others send the header `X-VAI-User`, which takes
+    /// precedence.
     #[schemars(length(min = 1, max = 512))]
     pub user_id: Option<String>,
     /// What kind of agent you are, if you were told, such as `sales`.
@@ -453,8 +490,39 @@ impl Request for UpcomingRequest {
 }
 impl Request for BookingIdRequest {
     const IS_FROM_MODELS: bool = true;
+
+    fn booking(&self) -> Option<&str> {
+        Some(&self.booking)
+    }
 }
 impl Request for CancelRequest {
+    const IS_FROM_MODELS: bool = true;
+
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    fn booking(&self) -> Option<&str> {
+        Some(&self.booking)
+    }
+}
+impl Request for SendCodeRequest {
+    const IS_FROM_MODELS: bool = true;
+
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    fn booking(&self) -> Option<&str> {
+        self.booking.as_deref()
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        let is_missing = self.booking.is_none() && self.user_email.is_none();
+        Vec::from_iter(is_missing.then(|| Fault::new("booking", "or userEmail is needed")))
+    }
+}
+impl Request for ConfirmCodeRequest {
     const IS_FROM_MODELS: bool = true;
 
     fn language(&self) -> Option<&str> {
@@ -472,6 +540,10 @@ impl Request for MoveRequest {
 
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
+    }
+
+    fn booking(&self) -> Option<&str> {
+        Some(&self.booking)
     }
 
     fn check(&self) -> Vec<Fault> {
@@ -515,6 +587,14 @@ impl Request for BookRequest {
         self.language.as_deref()
     }
 
+    fn conversation(&self) -> Option<&str> {
+        self.conversation_id.as_deref()
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.user_id.as_deref()
+    }
+
     fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::from_iter(check_subject(self.event_type.as_ref(), self.topic.as_ref()));
         faults.extend(check_zone([Some(self.preferred_time), None], self.timezone.as_ref()));
@@ -527,6 +607,14 @@ impl Request for LinkRequest {
 
     fn language(&self) -> Option<&str> {
         self.language.as_deref()
+    }
+
+    fn conversation(&self) -> Option<&str> {
+        self.conversation_id.as_deref()
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.user_id.as_deref()
     }
 
     fn check(&self) -> Vec<Fault> {

@@ -5,10 +5,13 @@ use serde_json::{Map, Value, json};
 use crate::ROUTES;
 use crate::answer::{FunctionView, ToolKindView, ToolView};
 
+/// What VAI's backend says, and no model: it decides whose bookings can be seen.
+const FROM_BACKEND: [&str; 2] = ["conversationId", "userId"];
+
 /// Returns the tools. Each has a description and the JSON Schema of its parameters, without references.
 pub fn tools() -> Value {
     let tools = ROUTES.iter().filter(|it| it.is_tool()).map(|route| {
-        let mut parameters = Value::Object(route.operation.input());
+        let mut parameters = Value::Object(for_models(route.operation.input()));
         simplify(&mut parameters);
         let parameters = parameters.as_object_mut().map(std::mem::take).unwrap_or_default();
         let function = FunctionView {
@@ -19,6 +22,14 @@ pub fn tools() -> Value {
         json!(ToolView { kind: ToolKindView::Function, function })
     });
     Value::Array(tools.collect())
+}
+
+/// Removes the parameters that no model fills in.
+fn for_models(mut parameters: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::Object(properties)) = parameters.get_mut("properties") {
+        properties.retain(|name, _| !FROM_BACKEND.contains(&name.as_str()));
+    }
+    parameters
 }
 
 /// Keeps the first of several forms, and drops formats, defaults, limits on keys and rules across keys: some models

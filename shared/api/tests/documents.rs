@@ -138,9 +138,26 @@ fn what_the_document_says_of_bodies_is_what_is_accepted() {
         ("book", booking(json!({ "preferredTime": "tomorrow at nine" })), false),
         ("book", booking(json!({ "preferredTime": "2027-01-11T09:00", "timezone": "Europe/Bucharest" })), true),
         ("book", booking(json!({ "maxShift": null, "notes": null, "language": null })), true),
+        (
+            "book",
+            booking(
+                json!({ "topic": "", "phone": "", "language": "", "location": { "kind": "zoom", "location": "" } }),
+            ),
+            true,
+        ),
+        ("book", booking(json!({ "eventType": "", "topic": " " })), false),
+        ("book", booking(json!({ "language": "r" })), false),
+        ("book", booking(json!({ "userId": {} })), false),
+        ("book", booking(json!({ "inviteeName": "" })), false),
         ("link", json!({ "conversationId": "conv-1" }), false),
+        ("link", json!({ "conversationId": "conv-1", "topic": "" }), false),
+        ("send_code", json!({ "by": "sms" }), false),
+        ("send_code", json!({ "booking": null, "userEmail": "ana@example.com", "by": null }), true),
+        ("confirm_code", json!({ "challenge": "c", "code": "042137" }), true),
         ("link", json!({ "conversationId": "conv-1", "topic": "pricing" }), true),
         ("move", json!({}), false),
+        ("move", json!({ "preferredTime": "" }), false),
+        ("move", json!({ "preferredTime": "", "by": "link" }), true),
         ("move", json!({ "by": "link" }), true),
         ("move", json!({ "by": null, "preferredTime": "2027-01-12T09:00" }), true),
         ("preview_templates", json!({ "wording": { "message": "reminder", "language": "ro" } }), true),
@@ -205,7 +222,19 @@ fn tools_have_no_references_and_no_keyword_that_models_refuse() {
     let names: Vec<_> = tools.iter().map(|it| it["function"]["name"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["event_types", "available_times", "alternatives", "book", "hold", "confirm", "upcoming", "cancel", "move"]
+        [
+            "event_types",
+            "available_times",
+            "alternatives",
+            "book",
+            "hold",
+            "confirm",
+            "upcoming",
+            "send_code",
+            "confirm_code",
+            "cancel",
+            "move",
+        ]
     );
     for tool in tools {
         let function = &tool["function"];
@@ -226,18 +255,32 @@ fn tools_have_no_references_and_no_keyword_that_models_refuse() {
 }
 
 #[test]
+fn no_model_says_whom_it_talks_to() {
+    for tool in tools::tools().as_array().unwrap() {
+        let properties = tool["function"]["parameters"]["properties"].as_object().unwrap();
+        assert!(!properties.keys().any(|it| it == "conversationId" || it == "userId"), "{}", tool["function"]["name"]);
+    }
+    let document = openapi::document();
+    for route in ROUTES {
+        let operation = &document["paths"][route.path][route.method.name().to_lowercase()];
+        let names = operation["parameters"].as_array().unwrap().iter().map(|it| &it["name"]);
+        let headers = names.filter(|it| **it == openapi::CONVERSATION_HEADER || **it == openapi::USER_HEADER).count();
+        assert_eq!(headers, if route.is_about_person() { 2 } else { 0 }, "{}", route.name);
+    }
+}
+
+#[test]
 fn every_parameter_of_every_tool_is_accepted() {
     let full = json!({
         "eventType": "Sales Demo", "topic": "pricing", "host": "Ioana Pop", "inviteeEmail": "ana@example.com",
-        "inviteeName": "Ana", "preferredTime": "2027-01-11T09:00", "conversationId": "conv-1", "userId": "u-1",
-        "agentType": "sales", "customAnswers": [{"question": "Company?", "answer": "Acme"}], "notes": "Wants to see prices.",
+        "inviteeName": "Ana", "preferredTime": "2027-01-11T09:00", "agentType": "sales", "customAnswers": [{"question": "Company?", "answer": "Acme"}], "notes": "Wants to see prices.",
         "timezone": "Europe/Bucharest", "language": "ro", "maxShift": 90, "guests": ["dan@example.com"],
         "phone": "+40712345678", "location": {"kind": "outbound_call", "location": "+40712345678"},
         "qualification": {"team size": "5"},
     });
     let minimal = json!({
         "topic": "pricing", "inviteeEmail": "ana@example.com", "inviteeName": "Ana",
-        "preferredTime": "2027-01-11T09:00:00+02:00", "conversationId": "conv-1",
+        "preferredTime": "2027-01-11T09:00:00+02:00",
     });
     let samples = [
         ("event_types", json!({})),
@@ -265,6 +308,9 @@ fn every_parameter_of_every_tool_is_accepted() {
         ("confirm", json!({"hold": "hold-1"})),
         ("upcoming", json!({"userEmail": "ana@example.com"})),
         ("upcoming", json!({"userEmail": "ana@example.com", "days": 60, "language": "ro"})),
+        ("send_code", json!({"userEmail": "ana@example.com"})),
+        ("send_code", json!({"booking": "bk-1", "by": "sms", "language": "ro"})),
+        ("confirm_code", json!({"challenge": "challenge-1", "code": "042137", "language": "ro"})),
         ("cancel", json!({"booking": "bk-1"})),
         ("cancel", json!({"booking": "bk-1", "reason": "No time.", "language": "ro"})),
         ("move", json!({"booking": "bk-1", "preferredTime": "2027-01-12T09:00"})),

@@ -124,6 +124,11 @@ fn what_a_model_sends_is_taken_as_it_is_meant() {
     assert_eq!(faults(&with(json!({ "maxShift": "half an hour" }))), ["maxShift: must be an integer"]);
     assert_eq!(faults(&with(json!({ "maxShift": 30.5 }))), ["maxShift: must be an integer"]);
     assert_eq!(faults(&with(json!({ "inviteeName": 7 }))), ["inviteeName: must be a string"]);
+    // An object without values is left out only where one with certain keys is expected.
+    assert_eq!(faults(&with(json!({ "userId": {} }))), ["userId: must be a string"]);
+    assert_eq!(faults(&with(json!({ "maxShift": { "minutes": "" } }))), ["maxShift: must be an integer"]);
+    let long = json!({ "customAnswers": { "?".repeat(1_001): "" } });
+    assert_eq!(faults(&with(long)), ["customAnswers.*: must have a key of at most 1000 characters"]);
 }
 
 #[test]
@@ -146,7 +151,6 @@ fn all_faults_are_reported_at_once() {
     assert_eq!(
         faults(&wrong).into_iter().collect::<BTreeSet<_>>(),
         [
-            "conversationId: is missing",
             "conversation_id: is not known",
             "eventType: must be at most 512 characters long",
             "guests[1]: must be at least 3 characters long",
@@ -367,9 +371,13 @@ fn the_reader_knows_every_keyword_of_the_requests() {
 
 #[test]
 fn a_direct_invocation_is_read() {
-    let full = json!({ "operation": "me", "connection": "acme", "idempotencyKey": "k", "input": {} });
+    let full = json!({
+        "operation": "me", "connection": "acme", "idempotencyKey": "k", "conversation": "conv-1", "user": "user-1",
+        "input": {},
+    });
     let invocation: Invocation = api::read_value(full).unwrap();
     assert_eq!((invocation.operation.as_str(), invocation.connection.as_deref()), ("me", Some("acme")));
+    assert_eq!((invocation.conversation.as_deref(), invocation.user.as_deref()), (Some("conv-1"), Some("user-1")));
     let minimal: Invocation = api::read_value(json!({ "operation": "me" })).unwrap();
     let call = Call::from_direct(Function::Schedule, &minimal.operation, minimal.input).unwrap();
     assert_eq!(call.operation().name(), "me");

@@ -63,6 +63,20 @@ fn every_operation_is_the_same_call_over_http_and_directly() {
             "upcoming",
             json!({ "userEmail": "a+b@c.de", "days": 14 }),
         ),
+        (
+            "POST",
+            "/api/codes",
+            json!({ "userEmail": "ana@example.com", "by": "sms" }),
+            "send_code",
+            json!({ "userEmail": "ana@example.com", "by": "sms" }),
+        ),
+        (
+            "POST",
+            "/api/codes/confirm",
+            json!({ "challenge": "c", "code": "042137" }),
+            "confirm_code",
+            json!({ "challenge": "c", "code": "042137" }),
+        ),
         ("GET", "/api/calendly/bookings/bk-1", Value::Null, "booking", json!({ "booking": "bk-1" })),
         (
             "GET",

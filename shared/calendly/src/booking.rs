@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::scheduling::Form;
-use domain::{EventTypeUri, Fact, Private, Reason};
+use domain::{EventTypeUri, Fact, Private, Reason, Unchanged};
 use engine::BookOutcome;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -38,7 +38,7 @@ struct Body<'a> {
 
 #[derive(Serialize)]
 struct Invitee<'a> {
-    name: &'a Private<String>,
+    name: Private<&'a str>,
     email: &'a Private<String>,
     timezone: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +77,7 @@ impl<'a> Body<'a> {
             event_type: &form.event_type,
             start_time: form.start,
             invitee: Invitee {
-                name: &person.name,
+                name: Private::new(person.name.unchanged(Unchanged::Calendly)),
                 email: &person.email,
                 timezone: &person.zone,
                 text_reminder_number: person.phone.as_ref().map(|phone| phone.expose()),

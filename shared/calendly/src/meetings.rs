@@ -88,6 +88,7 @@ pub(crate) async fn list_appointments(
                 location_kind,
                 join_url: details.join_url,
                 location: details.location,
+                invitee_place: details.invitee_place,
                 invitee_name: details.name,
                 cancel_url: details.cancel_url,
                 reschedule_url: details.reschedule_url,

@@ -358,9 +358,20 @@ impl Command {
     pub(crate) fn email_fallback(&self) -> Option<(Timestamp, Reason)> {
         let ended = match self.state {
             State::Skipped { reason } => {
-                use Reason::{Landline, NoPhone, NoTemplate, OptedOut, PhoneInvalid, QuietHours};
-                let is_about_sms =
-                    matches!(reason, NoPhone | PhoneInvalid | Landline | NoTemplate | OptedOut | QuietHours);
+                use Reason::{
+                    CountryChannel, CountryHours, Landline, NoPhone, NoTemplate, OptedOut, PhoneInvalid, QuietHours,
+                };
+                let is_about_sms = matches!(
+                    reason,
+                    NoPhone
+                        | PhoneInvalid
+                        | Landline
+                        | NoTemplate
+                        | OptedOut
+                        | QuietHours
+                        | CountryHours
+                        | CountryChannel
+                );
                 is_about_sms.then_some(reason)
             }
             State::Failed { reason } => Some(reason),
@@ -382,6 +393,13 @@ impl Command {
         Some((self.history.last()?.at, ended.filter(|reason| !is_unwanted(reason))?))
     }
 
+    /// Returns whether it is an SMS that was not tried yet and is planned for later, so that an e-mail can still be
+    /// planned for the same time.
+    pub(crate) fn accepts_email(&self, now: Timestamp) -> bool {
+        let is_pending = matches!(self.state, State::Open | State::Waiting);
+        is_pending && self.attempts == 0 && self.not_before.is_some_and(|at| at > now)
+    }
+
     /// Returns whether it has been tried for so long that it is no answer any more to what the person has just done.
     pub fn is_delayed(&self, now: Timestamp) -> bool {
         self.history.first().is_some_and(|first| now.duration_since(first.at) >= DELAYED_AFTER)
@@ -397,8 +415,8 @@ impl Command {
     /// agent; or it was skipped when it was planned, and its time has not come yet.
     pub(crate) fn may_be_reopened(&self, now: Timestamp) -> bool {
         use Reason::{
-            CameAfterAll, CancelRequested, ConnectionDisabled, EventTypeIgnored, NoPhone, NoTemplate, NotVais,
-            OptedOut, PhoneInvalid, QuietHours, SettingsChanged, Suppressed, TriedAgain,
+            CameAfterAll, CancelRequested, ConnectionDisabled, CountryChannel, CountryHours, EventTypeIgnored, NoPhone,
+            NoTemplate, NotVais, OptedOut, PhoneInvalid, QuietHours, SettingsChanged, Suppressed, TriedAgain,
         };
         match self.state {
             State::Withdrawn { reason } | State::Withdrawing { reason } => matches!(
@@ -410,6 +428,8 @@ impl Command {
                     reason,
                     EventTypeIgnored
                         | ConnectionDisabled
+                        | CountryChannel
+                        | CountryHours
                         | NoPhone
                         | NoTemplate
                         | NotVais

@@ -1,7 +1,8 @@
 //! E-mail addresses as people write them.
 
+use stranger::is_invisible;
+
 use crate::personal::Private;
-use crate::phone::is_invisible;
 
 const LONGEST_EMAIL: usize = 254;
 

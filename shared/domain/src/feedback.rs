@@ -3,6 +3,7 @@
 use events::ReplyMeaning;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stranger::StrangerText;
 
 use crate::email_address::parse_email;
 use crate::ids::{BookingId, CommandId, ConnectionName, digest};
@@ -112,7 +113,7 @@ pub struct Reply {
     /// The sender.
     pub from: Phone,
     /// The text.
-    pub text: Private<String>,
+    pub text: StrangerText,
     /// What the provider takes it for, if it says so. The text may be a word that the provider's customer chose.
     pub meaning: Option<ReplyMeaning>,
     /// When, by the provider's clock.

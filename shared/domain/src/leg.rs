@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stranger::StrangerText;
 
 use crate::ids::{EventTypeUri, EventUri, InviteeUri, Token};
 use crate::personal::Private;
@@ -68,7 +69,7 @@ pub struct Cancellation {
     pub by: CanceledBy,
     /// The reason, in the person's own words.
     #[serde(default)]
-    pub reason: Option<Private<String>>,
+    pub reason: Option<StrangerText>,
     /// Whether it is the old half of a move, according to Calendly.
     pub rescheduled: bool,
 }
@@ -92,7 +93,7 @@ pub struct Answer {
     /// The question, as the host wrote it.
     pub question: String,
     /// The answer, in the person's own words.
-    pub answer: Private<String>,
+    pub answer: StrangerText,
 }
 
 /// Where a booking came from: the tracking parameters of the booking page's link. Anybody can write them into a link.
@@ -100,22 +101,22 @@ pub struct Answer {
 pub struct Tracking {
     /// `utm_source`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub utm_source: Option<Private<String>>,
+    pub utm_source: Option<StrangerText>,
     /// `utm_medium`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub utm_medium: Option<Private<String>>,
+    pub utm_medium: Option<StrangerText>,
     /// `utm_campaign`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub utm_campaign: Option<Private<String>>,
+    pub utm_campaign: Option<StrangerText>,
     /// `utm_content`, unless it is our own token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub utm_content: Option<Private<String>>,
+    pub utm_content: Option<StrangerText>,
     /// `utm_term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub utm_term: Option<Private<String>>,
+    pub utm_term: Option<StrangerText>,
     /// The id of a Salesforce record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub salesforce_uuid: Option<Private<String>>,
+    pub salesforce_uuid: Option<StrangerText>,
 }
 
 impl Tracking {
@@ -145,10 +146,10 @@ pub struct Details {
     /// End, UTC.
     pub end: Timestamp,
     /// The invitee's name.
-    pub name: Private<String>,
+    pub name: StrangerText,
     /// The invitee's first name, if Calendly has it in a separate field.
     #[serde(default)]
-    pub first_name: Option<Private<String>>,
+    pub first_name: Option<StrangerText>,
     /// The invitee's e-mail address.
     pub email: Private<String>,
     /// The invitee's IANA time zone, if it exists.
@@ -156,9 +157,12 @@ pub struct Details {
     /// The link to join, if there is one already.
     #[serde(default)]
     pub join_url: Option<String>,
-    /// The address, phone number or text, for a meeting without a link.
+    /// The host's address, phone number or text, for a meeting without a link.
     #[serde(default, rename = "place")]
     pub location: Option<Private<String>>,
+    /// The place that the invitee named, where the event type asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitee_place: Option<StrangerText>,
     /// The page where the invitee cancels.
     #[serde(default)]
     pub cancel_url: Option<String>,
@@ -270,12 +274,13 @@ impl Leg {
                 event_name: event_name.to_owned(),
                 start,
                 end,
-                name: Private::default(),
+                name: StrangerText::default(),
                 first_name: None,
                 email: Private::default(),
                 zone: None,
                 join_url: None,
                 location: None,
+                invitee_place: None,
                 cancel_url: None,
                 reschedule_url: None,
                 in_person: false,
@@ -334,7 +339,7 @@ impl Details {
         let links = [&self.join_url, &self.cancel_url, &self.reschedule_url, &self.host, &self.zone];
         // Details that were stored by an earlier version have no answers and no tracking.
         let known = links.iter().filter(|it| it.is_some()).count()
-            + usize::from(self.location.is_some())
+            + usize::from(self.location.is_some() || self.invitee_place.is_some())
             + self.phones.len()
             + self.answers.len()
             + usize::from(!self.tracking.is_empty());

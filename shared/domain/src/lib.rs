@@ -22,6 +22,7 @@ mod message;
 mod personal;
 mod phone;
 mod plain_email;
+mod plain_sms;
 mod plan;
 mod plan_change;
 mod provider;
@@ -34,6 +35,7 @@ mod request;
 pub mod scheduling;
 mod scope;
 pub mod settings;
+mod short_link;
 pub mod time;
 mod timeline;
 mod words;
@@ -41,6 +43,7 @@ mod words;
 pub use booking::{Booking, BookingSource, BookingState};
 pub use command::{Attempt, Change, Command, Note, Outcome, State};
 pub use connection::{CalendlyBinding, Connection, ConnectionStatus, LoginKind};
+pub use countries::TextLimits;
 pub use country::zone_of_phone;
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
@@ -51,7 +54,7 @@ pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
     ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, HelpOccasion,
     MessageAction, MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder,
-    VaiAction, VaiCall, VaiOrder, choose_phone, unnamed_phone_questions,
+    VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;
@@ -67,8 +70,9 @@ pub use leg::{
 };
 pub use message::{Message, Notice};
 pub use personal::{Phone, Private};
-pub use phone::{is_invisible, read_mobile, read_phone};
+pub use phone::{read_mobile, read_phone};
 pub use plain_email::PlainEmail;
+pub use plain_sms::PlainSms;
 pub use plan::find_sent_calendar;
 pub use plan_change::{PlanChange, PlannedMessage, compare_plans};
 pub use publication::{EventLog, ReplyRecord, has_event};
@@ -81,4 +85,6 @@ pub use request::{
 };
 pub use scope::Scope;
 pub use settings::Settings;
+pub use short_link::{LinkPurpose, Opening, ShortLink};
+pub use stranger::{StrangerText, Unchanged};
 pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};

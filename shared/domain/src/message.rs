@@ -1,5 +1,6 @@
 //! The messages to people.
 
+use countries::Purpose;
 use serde::{Deserialize, Serialize};
 
 /// A message to a person.
@@ -116,6 +117,17 @@ impl Message {
     /// and are not repeated if their outcome is unknown.
     pub fn is_timed(self) -> bool {
         matches!(self, Self::Reminder { .. } | Self::FollowUp { .. } | Self::NoShow | Self::Reconfirmation { .. })
+    }
+
+    /// Returns what it is for. The rules of countries depend on it.
+    pub fn purpose(self) -> Purpose {
+        match self {
+            Self::Confirmation | Self::Move | Self::Cancellation | Self::NotBooked | Self::HostNotice(_) => {
+                Purpose::Answer
+            }
+            Self::Reminder { .. } | Self::Reconfirmation { .. } => Purpose::Reminder,
+            Self::FollowUp { .. } | Self::NoShow => Purpose::FollowUp,
+        }
     }
 
     /// Returns whether it is not about an upcoming meeting. People can opt out of only these.

@@ -5,6 +5,7 @@
 
 use rlibphonenumber::phonenumber_matcher::{FindNumberExt, Leniency};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
+use stranger::is_invisible;
 
 use crate::personal::Phone;
 use crate::reason::Reason;
@@ -103,18 +104,6 @@ fn clean_char(c: char) -> Option<char> {
         _ if is_invisible(c) => None,
         _ => Some(ascii_digit(c).unwrap_or(c)),
     }
-}
-
-/// Returns whether a character has no shape of its own: controls, direction marks, joiners, variation selectors, and
-/// the frame of a keycap.
-/// Source: Unicode, `Default_Ignorable_Code_Point`.
-pub fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{20e3}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The zeros of the scripts with decimal digits in present use. The nine others follow each.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use events::EventType;
 use jiff::{SignedDuration, Timestamp};
+use stranger::Unchanged;
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Command, State};
@@ -65,7 +66,7 @@ fn calendar_change(booking: &Booking) -> Option<Message> {
 /// Returns the command for an action with its planned time; `None` is now.
 fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) -> Command {
     let Context { booking, leg, settings, now, .. } = *context;
-    let hour = at.map(|at| action.time_outside_quiet_hours(leg, at, false, settings, now));
+    let hour = at.map(|at| action.time_outside_quiet_hours((booking, leg), at, false, settings, now));
     let skip = match (at, &hour) {
         _ if action == CalendlyAction::FetchMissingHalf.into() => None,
         _ if !settings.acts_on(leg) => settings.reason_to_ignore(leg),
@@ -84,7 +85,8 @@ fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) ->
 /// How long after the failure of an SMS an e-mail may replace it.
 const FALLBACK_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Returns the e-mail that replaces an SMS, if it is wanted and possible.
+/// Returns the e-mail that replaces an SMS, or that has the links which the SMS may not have, if it is wanted and
+/// possible.
 fn plan_email_fallback(
     context: &Context<'_>,
     sms: &Command,
@@ -100,14 +102,29 @@ fn plan_email_fallback(
     }
     // An SMS that was skipped may be planned again: then it needs no replacement.
     let is_wanted_again = |row: &Command| sms.state == State::Open && row.may_be_reopened(now);
-    let sms = known.iter().find(|it| it.id == sms.id && !is_wanted_again(it)).unwrap_or(sms);
-    let (since, reason) = sms.email_fallback()?;
+    let row = known.iter().find(|it| it.id == sms.id && !is_wanted_again(it));
+    let withholds_links = || sms.action.withholds_links(context);
+    let (since, reason) = match row.unwrap_or(sms).email_fallback() {
+        Some(fallback) => fallback,
+        // An SMS that was sent, or is being sent, keeps the e-mail that it has, and gets none because of new settings.
+        None if row.map_or(sms.state == State::Open, |row| row.accepts_email(now)) && withholds_links() => {
+            (now, Reason::CountryLinks)
+        }
+        None => {
+            let email = action.command_id(&booking.id, &leg.invitee, leg.details.start);
+            return known.iter().find(|it| it.id == email && it.is_fallback() && withholds_links()).cloned();
+        }
+    };
+    let sms = row.unwrap_or(sms);
     // If the SMS was never tried, the e-mail is sent at the same time; otherwise it is sent now.
-    let is_untried = matches!(sms.state, State::Skipped { .. });
+    let is_untried = matches!(sms.state, State::Skipped { .. } | State::Open | State::Waiting);
     let at = sms.not_before.filter(|at| is_untried && *at > now);
     let email = Command::new(&booking.id, action, leg.invitee.clone(), leg.details.start, at);
     if let Some(existing) = known.iter().find(|it| it.id == email.id) {
-        return Some(existing.clone());
+        let is_needed_again = reason == Reason::CountryLinks && at.is_some() && existing.may_be_reopened(now);
+        if !is_needed_again {
+            return Some(existing.clone());
+        }
     }
     let is_recent = now < time::add(since, FALLBACK_WITHIN);
     (is_recent && email.action.check(context).is_ok()).then(|| email.mark_as_fallback(now, reason))
@@ -256,7 +273,8 @@ fn plan_cancellation(booking: &Booking, leg: &Leg, end: &Cancellation, settings:
     }
     if booking.metadata.is_some() {
         planned.push((VaiAction::SendNews(News::Canceled).into(), None));
-        let is_about_time = end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.expose()));
+        let is_about_time =
+            end.reason.as_ref().is_some_and(|reason| settings.is_about_time(reason.unchanged(Unchanged::Comparison)));
         if end.by == CanceledBy::Invitee && is_about_time {
             planned.push((VaiAction::OfferHelp.into(), None));
         }

@@ -12,14 +12,14 @@ use events::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stranger::StrangerText;
 
 use crate::booking::{Booking, BookingState};
 use crate::command::{Change, Command, State};
 use crate::destinations::{Action, Context, MessageAction, PublishAction, choose_phone, completion_time};
 use crate::ids::{CommandId, digest, uri_uuid};
-use crate::leg::{CanceledBy, Leg};
+use crate::leg::{CanceledBy, Details, Leg};
 use crate::message::Message;
-use crate::personal::Private;
 use crate::reason::Reason;
 use crate::settings::Settings;
 
@@ -28,6 +28,12 @@ pub(crate) const MOST_EVENTS: usize = 16;
 
 /// The longest text of a reply that an event has, in characters.
 const LONGEST_REPLY: usize = 2_000;
+
+/// The longest other text of a stranger that an event has, in characters.
+const LONGEST_TEXT: usize = 2_000;
+
+/// The longest name that an event has, in characters.
+const LONGEST_LABEL: usize = 250;
 
 /// What a decision must know of the log of a booking's events.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -44,7 +50,7 @@ pub struct ReplyRecord {
     /// The command that sent the message.
     pub command: CommandId,
     /// The words.
-    pub text: Private<String>,
+    pub text: StrangerText,
     /// What it means for further messages.
     pub meaning: ReplyMeaning,
     /// When it arrived.
@@ -275,7 +281,7 @@ fn wanted_reply<'a>(booking: &'a Booking, commands: &'a [Command], reply: &Reply
     let ReplyRecord { command: id, text, meaning, at } = reply;
     let command = commands.iter().find(|it| it.id == *id)?;
     let Action::Message(action) = &command.action else { return None };
-    let text = text.expose().chars().take(LONGEST_REPLY).collect();
+    let text = text.as_written_shortened(LONGEST_REPLY);
     let kind = EventType::NotificationReplied;
     Some(Wanted {
         id: event_id(booking, kind, &[id.as_str(), &at.to_string()]),
@@ -322,18 +328,24 @@ impl Wanted<'_> {
     }
 }
 
-fn text(value: Option<&Private<String>>) -> Option<String> {
-    value.map(|it| it.expose().clone())
+/// Returns what a stranger wrote, for a field that is marked as such.
+fn text(value: Option<&StrangerText>) -> Option<String> {
+    value.map(|it| it.as_written_shortened(LONGEST_TEXT))
 }
 
 fn booking_data(context: &Context<'_>, kind: EventType, reminder: Option<ReminderPart>) -> BookingData {
     let Context { booking, leg, .. } = context;
     let (details, metadata) = (&leg.details, booking.metadata.as_ref());
-    let answers = details
-        .answers
-        .iter()
-        .map(|it| events::Answer { question: it.question.clone(), answer: it.answer.expose().clone() });
+    let answers = details.answers.iter().map(|it| events::Answer {
+        question: it.question.clone(),
+        answer: it.answer.as_written_shortened(LONGEST_TEXT),
+    });
     let qualification = metadata.map(|it| &it.qualification).into_iter().flatten();
+    // Answers to no question of the form are among them, each under the question that was made up for it.
+    let qualification = qualification.map(|(name, it)| {
+        let name = StrangerText::from(name.as_str()).as_written_shortened(LONGEST_LABEL);
+        (name, it.as_written_shortened(LONGEST_TEXT))
+    });
     let tracking = &details.tracking;
     let cancellation = leg.canceled.as_ref().filter(|_| kind == EventType::BookingCanceled);
     let previous = booking.before(leg).filter(|_| kind == EventType::BookingRescheduled);
@@ -341,11 +353,11 @@ fn booking_data(context: &Context<'_>, kind: EventType, reminder: Option<Reminde
         booking: booking_part(context, kind),
         invitee: invitee_part(context),
         answers: answers.collect(),
-        qualification: qualification.map(|(name, it)| (name.clone(), it.expose().clone())).collect(),
+        qualification: qualification.collect(),
         conversation_id: metadata.map(|it| it.conversation_id.clone()),
         agent_type: metadata.and_then(|it| it.agent_type.clone()),
         user_id: metadata.and_then(|it| it.user_id.clone()),
-        topic: metadata.and_then(|it| it.topic.clone()),
+        topic: text(metadata.and_then(|it| it.topic.as_ref())),
         tracking: TrackingPart {
             utm_source: text(tracking.utm_source.as_ref()),
             utm_medium: text(tracking.utm_medium.as_ref()),
@@ -398,7 +410,7 @@ fn booking_part(context: &Context<'_>, kind: EventType) -> BookingPart {
         end_time: details.end.into(),
         timezone: details.zone.clone(),
         language: Some(context.language().tag().to_owned()),
-        place: text(details.location.as_ref()),
+        place: place_of(details),
         join_url: details.join_url.clone(),
         cancel_url: details.cancel_url.clone(),
         reschedule_url: details.reschedule_url.clone(),
@@ -407,12 +419,18 @@ fn booking_part(context: &Context<'_>, kind: EventType) -> BookingPart {
     }
 }
 
+/// Returns the host's place, or the one that the invitee named: as text, without a link.
+fn place_of(details: &Details) -> Option<String> {
+    let of_host = details.location.as_ref().map(|it| it.expose().clone());
+    of_host.or_else(|| details.invitee_place.as_ref()?.as_line(LONGEST_TEXT))
+}
+
 fn invitee_part(context: &Context<'_>) -> InviteePart {
     let Context { booking, leg, settings, .. } = context;
     let details = &leg.details;
     let phone = choose_phone(booking, leg, settings).ok().map(|(phone, _)| phone);
     InviteePart {
-        name: details.name.expose().clone(),
+        name: details.name.as_written_shortened(LONGEST_LABEL),
         first_name: text(details.first_name.as_ref()),
         email: details.email.expose().clone(),
         phone: phone.map(|it| it.expose().to_owned()),

@@ -1,6 +1,7 @@
 //! Quiet hours: when no timed SMS is sent, and the nearest allowed time.
 
-use jiff::civil::DateTime;
+use countries::QuietSpan;
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
@@ -35,24 +36,8 @@ impl QuietHours {
         }
     }
 
-    /// Returns the time to send a message that is planned for `at`: `at` itself outside quiet hours, else the nearest
-    /// allowed time. `None` if no time after `now` is within the leeway.
-    pub fn allowed_time(&self, at: Timestamp, tz: &TimeZone, leeway: Leeway, now: Timestamp) -> Option<Timestamp> {
-        if !self.contain(at, tz) {
-            return Some(at);
-        }
-        let morning = self.end_after(at, tz);
-        match leeway {
-            Leeway::Later => Some(morning),
-            Leeway::EarlierOrUntil(latest) => {
-                let evening = self.evening_before(at, tz);
-                if evening > now { Some(evening) } else { Some(morning).filter(|it| *it <= latest) }
-            }
-        }
-    }
-
     /// Returns the time half an hour before the beginning of the quiet hours that contain `at`.
-    pub(crate) fn evening_before(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
+    fn evening_before(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
         let local = at.to_zoned(tz.clone()).datetime();
         let first_day =
             if local.time() >= self.from { local.date() } else { local.date().yesterday().unwrap_or(local.date()) };
@@ -75,6 +60,120 @@ impl QuietHours {
             end = time::add(end, SignedDuration::from_mins(BEFORE_MINUTES));
         }
         end
+    }
+}
+
+/// A time of each day or each week without SMS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    Hours(QuietHours),
+    Day(Weekday),
+}
+
+impl Part {
+    fn contains(&self, at: Timestamp, tz: &TimeZone) -> bool {
+        match self {
+            Self::Hours(hours) => hours.contain(at, tz),
+            Self::Day(day) => at.to_zoned(tz.clone()).weekday() == *day,
+        }
+    }
+
+    /// Returns its end, if it contains `at`.
+    fn end_after(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
+        let date = match self {
+            Self::Hours(hours) => return hours.end_after(at, tz),
+            Self::Day(_) => at.to_zoned(tz.clone()).date(),
+        };
+        let mut end = instant(midnight(date.tomorrow().unwrap_or(date)), tz);
+        // Clocks may be put back at midnight.
+        while self.contains(end, tz) && end < Timestamp::MAX {
+            end = time::add(end, SignedDuration::from_mins(BEFORE_MINUTES));
+        }
+        end
+    }
+
+    /// Returns the time half an hour before its beginning, if it contains `at`.
+    fn evening_before(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
+        match self {
+            Self::Hours(hours) => hours.evening_before(at, tz),
+            Self::Day(_) => {
+                let begin = midnight(at.to_zoned(tz.clone()).date());
+                instant(begin.saturating_sub(BEFORE_MINUTES.minutes()), tz)
+            }
+        }
+    }
+}
+
+fn midnight(date: Date) -> DateTime {
+    date.to_datetime(Time::midnight())
+}
+
+/// The most parts that are left one after the other. More would be a week without any time.
+const MOST_STEPS: usize = 16;
+
+/// The times without SMS: the quiet hours of the settings, and those of the number's country.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct QuietTimes(Vec<Part>);
+
+impl QuietTimes {
+    /// `own` are the quiet hours of the settings, unless they are off or do not apply.
+    pub(crate) fn new(own: Option<QuietHours>, country: &[QuietSpan]) -> Self {
+        let country = country.iter().map(|span| match span {
+            QuietSpan::Hours { from, until } => {
+                Part::Hours(QuietHours { from: *from, until: *until, useful_minutes: 0 })
+            }
+            QuietSpan::Day(day) => Part::Day(*day),
+        });
+        Self(own.map(Part::Hours).into_iter().chain(country).collect())
+    }
+
+    /// Returns whether there are none.
+    pub(crate) fn are_off(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the time to send a message that is planned for `at`: `at` itself outside quiet times, else the nearest
+    /// allowed time. `None` if no time after `now` is within the leeway.
+    pub(crate) fn allowed_time(
+        &self,
+        at: Timestamp,
+        tz: &TimeZone,
+        leeway: Leeway,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if !self.0.iter().any(|part| part.contains(at, tz)) {
+            return Some(at);
+        }
+        let morning = || self.leave(at, tz, Part::end_after);
+        match leeway {
+            Leeway::Later => morning(),
+            Leeway::EarlierOrUntil(latest) => {
+                let evening = self.leave(at, tz, Part::evening_before).filter(|it| *it > now);
+                evening.or_else(|| morning().filter(|it| *it <= latest))
+            }
+        }
+    }
+
+    /// Returns the time to which a message may have been brought forward that is planned for `at`.
+    pub(crate) fn earliest_time(&self, at: Timestamp, tz: &TimeZone) -> Timestamp {
+        self.leave(at, tz, Part::evening_before).unwrap_or(at)
+    }
+
+    /// Leaves the parts that contain a time by steps, until none does.
+    fn leave(
+        &self,
+        at: Timestamp,
+        tz: &TimeZone,
+        step: fn(&Part, Timestamp, &TimeZone) -> Timestamp,
+    ) -> Option<Timestamp> {
+        let mut time = at;
+        for _ in 0..MOST_STEPS {
+            match self.0.iter().find(|part| part.contains(time, tz)) {
+                Some(part) => time = step(part, time, tz),
+                None => return Some(time),
+            }
+        }
+        None
     }
 }
 
@@ -115,9 +214,13 @@ mod tests {
         text.parse().expect("an instant")
     }
 
+    fn own(hours: QuietHours) -> QuietTimes {
+        QuietTimes::new(Some(hours), &[])
+    }
+
     /// Returns the local time to which `at` is moved.
     fn moved(at_: &str, name: &str, leeway: Leeway, now: &str) -> Option<String> {
-        let hour = QuietHours::default().allowed_time(at(at_), &zone(name), leeway, at(now));
+        let hour = own(QuietHours::default()).allowed_time(at(at_), &zone(name), leeway, at(now));
         hour.map(|it| it.to_zoned(zone(name)).strftime("%a %H:%M").to_string())
     }
 
@@ -147,6 +250,25 @@ mod tests {
     fn a_follow_up_waits_until_the_morning() {
         let late = "2026-11-24T21:30:00Z";
         assert_eq!(moved(late, "Europe/Copenhagen", Leeway::Later, late).as_deref(), Some("Wed 08:00"));
+    }
+
+    #[test]
+    fn the_hours_of_a_country_come_on_top_and_a_day_may_be_quiet() {
+        let span = |text: &str| QuietSpan::try_from(text.to_owned()).expect("a span");
+        let rome = zone("Europe/Rome");
+        let quiet = QuietTimes::new(Some(QuietHours::default()), &[span("20:00-09:00"), span("sunday")]);
+        let moved = |at_: &str, leeway| {
+            let hour = quiet.allowed_time(at(at_), &rome, leeway, at("2026-11-20T12:00:00Z"))?;
+            Some(hour.to_zoned(rome.clone()).strftime("%a %H:%M").to_string())
+        };
+        // Saturday, 28 November, at 20:30: the settings would allow it. Monday at nine is the next time.
+        assert_eq!(moved("2026-11-28T19:30:00Z", Leeway::Later).as_deref(), Some("Mon 09:00"));
+        let before = Leeway::EarlierOrUntil(at("2026-11-29T11:00:00Z"));
+        assert_eq!(moved("2026-11-29T10:00:00Z", before).as_deref(), Some("Sat 19:30"));
+        assert_eq!(moved("2026-11-27T10:00:00Z", Leeway::Later).as_deref(), Some("Fri 11:00"));
+        // A week without any time.
+        let never = QuietTimes::new(Some(QuietHours::default()), &[span("07:00-22:00")]);
+        assert_eq!(never.allowed_time(at("2026-11-28T19:30:00Z"), &rome, Leeway::Later, Timestamp::MIN), None);
     }
 
     fn hours() -> impl Strategy<Value = QuietHours> {
@@ -185,14 +307,14 @@ mod tests {
             let tz = zone(ZONES[which]);
             let now = at - SignedDuration::from_secs(lead);
             let latest = at + SignedDuration::from_secs(room);
-            let earlier = hours.allowed_time(at, &tz, Leeway::EarlierOrUntil(latest), now);
+            let earlier = own(hours).allowed_time(at, &tz, Leeway::EarlierOrUntil(latest), now);
             if let Some(hour) = earlier {
                 prop_assert!(!hours.contain(hour, &tz), "{hour} {}", ZONES[which]);
                 prop_assert!(hour <= latest);
                 prop_assert!(hour == at || hour > now);
                 prop_assert!(hour > at - SignedDuration::from_hours(19), "{hour} is long before {at}");
             }
-            let later = hours.allowed_time(at, &tz, Leeway::Later, now);
+            let later = own(hours).allowed_time(at, &tz, Leeway::Later, now);
             let later = later.expect("there is always a morning");
             prop_assert!(!hours.contain(later, &tz), "{later} {}", ZONES[which]);
             prop_assert!(later >= at && later < at + SignedDuration::from_hours(19), "{later} {at}");
@@ -200,7 +322,7 @@ mod tests {
 
         #[test]
         fn without_quiet_hours_no_message_is_moved(which in 0..ZONES.len(), at in instants()) {
-            prop_assert_eq!(NEVER.allowed_time(at, &zone(ZONES[which]), Leeway::Later, at), Some(at));
+            prop_assert_eq!(own(NEVER).allowed_time(at, &zone(ZONES[which]), Leeway::Later, at), Some(at));
         }
     }
 }

@@ -46,6 +46,12 @@ reasons! {
     Suppressed = "suppressed": "Earlier e-mails to this address came back, or were called spam.";
     /// No time outside quiet hours is left.
     QuietHours = "quiet_hours": "Its hour was in the recipient's quiet hours, and no better one was left.";
+    /// The rules of the number's country leave no time for the message.
+    CountryHours = "country_hours": "Its hour was one in which the number's country allows no such SMS, and no better one was left.";
+    /// The text has a link or a number that the carriers of the number's country refuse.
+    CountryLinks = "country_links": "Carriers of the number's country refuse links that they do not know, so an e-mail has them.";
+    /// The number's country takes no such SMS, or none from this sender.
+    CountryChannel = "country_channel": "The number's country takes no SMS of this kind, or none from this sender.";
     /// The provider reported that the message did not arrive.
     Undelivered = "undelivered": "The provider took it, and it did not arrive.";
     /// The invitee has already reconfirmed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use stranger::Unchanged;
 
 use crate::booking::{Booking, BookingSource};
 use crate::crm_contact::MeetingStatus;
@@ -107,8 +108,9 @@ pub fn summarize_booking(booking: &Booking, settings: &Settings, now: Timestamp)
     let context = Context { booking, leg, passed_over: &[], turn: 0, calendar: None, settings, now };
     let details = &leg.details;
     let end = leg.canceled.as_ref().filter(|end| !end.rescheduled);
-    let is_about_time =
-        end.and_then(|it| it.reason.as_ref()).is_some_and(|reason| settings.is_about_time(reason.expose()));
+    let is_about_time = end
+        .and_then(|it| it.reason.as_ref())
+        .is_some_and(|reason| settings.is_about_time(reason.unchanged(Unchanged::Comparison)));
     let hosts = details.hosts.iter().map(|it| it.name.clone().unwrap_or_else(|| it.email.expose().clone()));
     let legs = booking.legs();
     Some(BookingSummary {

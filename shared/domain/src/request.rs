@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use stranger::StrangerText;
 
 use crate::ids::{EventTypeUri, InviteeUri, Token};
 use crate::leg::Leg;
@@ -43,9 +44,9 @@ pub struct Metadata {
     /// The source of the booking: `vai_agent`.
     #[serde(default)]
     pub source: Option<String>,
-    /// The agent's notes. They are used only in VAI's own e-mail template.
+    /// The agent's notes of what the invitee said. They are used only in VAI's own e-mail template.
     #[serde(default)]
-    pub notes: Option<Private<String>>,
+    pub notes: Option<StrangerText>,
     /// A phone number that VAI knows.
     #[serde(default)]
     pub phone: Option<Private<String>>,
@@ -60,10 +61,10 @@ pub struct Metadata {
     pub wished_start: Option<Timestamp>,
     /// What the invitee wants to talk about, if that selected the event type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<String>,
+    pub topic: Option<StrangerText>,
     /// What the agent found out about the invitee, and answers without a question in the form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub qualification: BTreeMap<String, Private<String>>,
+    pub qualification: BTreeMap<String, StrangerText>,
     /// When the row was written.
     pub created_at: Timestamp,
 }
@@ -84,7 +85,7 @@ pub struct CalendlyRequest {
     pub event_type: Option<EventTypeUri>,
     /// The invitee's name.
     #[serde(default)]
-    pub name: Private<String>,
+    pub name: StrangerText,
     /// The invitee's address. If Calendly's answer is lost, the booking is searched by it.
     pub email: Private<String>,
     /// The IANA time zone of the invitee.
@@ -124,7 +125,7 @@ pub struct CancellationRequest {
     pub at: Timestamp,
     /// The reason that Calendly gives to the people concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Private<String>>,
+    pub reason: Option<StrangerText>,
     /// Whether Calendly has refused it for good, so that the meeting stays.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,

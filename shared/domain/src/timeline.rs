@@ -11,6 +11,7 @@ use crate::ids::{InviteeUri, Token};
 use crate::leg::Leg;
 use crate::reason::Reason;
 use crate::request::{CalendlyRequest, RequestState};
+use crate::short_link::Opening;
 
 /// One line of a booking's timeline. Instants are UTC.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +56,7 @@ pub fn timeline(
     facts: &[FactRecord],
     commands: &[Command],
     deliveries: &[DeliveryRecord],
+    openings: &[Opening],
 ) -> Vec<Line> {
     // A request comes before its outcome in the same second.
     let mut lines: Vec<Line> =
@@ -107,6 +109,11 @@ pub fn timeline(
         }
     }
     lines.extend(deliveries.iter().flat_map(delivery_lines));
+    lines.extend(openings.iter().map(|opening| {
+        let sent = commands.iter().find(|it| it.id == opening.command);
+        let what = sent.map_or_else(|| "message".to_owned(), |it| it.action.title());
+        Line { at: opening.at, what, happened: opening.purpose.opened().to_owned() }
+    }));
     lines.sort_by_key(|line| line.at);
     lines.dedup();
     lines
@@ -194,6 +201,7 @@ fn note_text(booking: &Booking, command: &Command, note: &Note, detail: &str) ->
         Change::Failed => "failed".to_owned(),
         Change::Unknown => "outcome unknown".to_owned(),
         Change::RetryPlanned => "will be tried again".to_owned(),
+        Change::ReplacesSms if note.reason == Some(Reason::CountryLinks) => "has what the SMS may not have".to_owned(),
         Change::ReplacesSms => "takes the place of the SMS".to_owned(),
         Change::Postponed if note.reason.is_some() => with_due_time("waits until Calendly can be asked", "until"),
         Change::Postponed => with_due_time("waits out the quiet hours", "until"),

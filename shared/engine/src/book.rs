@@ -8,8 +8,8 @@ use domain::scheduling::Form;
 use domain::scheduling::budget::{Bucket, Limits, Span, allowance, buckets};
 use domain::{
     ASK_AGAIN_AFTER, Booking, BookingId, CalendlyRequest, CancellationRequest, Fact, FactKind, KeyOrigin, Leg,
-    Metadata, Private, Reason, RequestState, RequestStatus, SENDING_AGAIN_AFTER, Settings, Snapshot, Token, decide,
-    error_chain, hasten_cancellations, record_cancellation, record_request,
+    Metadata, Private, Reason, RequestState, RequestStatus, SENDING_AGAIN_AFTER, Settings, Snapshot, StrangerText,
+    Token, decide, error_chain, hasten_cancellations, record_cancellation, record_request,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -450,7 +450,7 @@ where
     pub async fn request_cancellation(
         &self,
         booking: &BookingId,
-        reason: Option<Private<String>>,
+        reason: Option<StrangerText>,
     ) -> Result<bool, EngineError> {
         self.schedule_recheck(booking, self.now() + LEASE).await?;
         let load = async || Ok(self.world.store().load_booking(self.connection, booking).await?);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     Action, BookingId, Command, CommandId, ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply,
-    ReplyRecord, Settings, Snapshot, State, Verdict, record_feedback, understand_reply,
+    ReplyRecord, Settings, Snapshot, State, Unchanged, Verdict, record_feedback, understand_reply,
 };
 use events::ReplyMeaning;
 use jiff::Timestamp;
@@ -114,7 +114,8 @@ impl<W: World> Invocation<'_, W> {
             None => reply.at,
         };
         let settings = store.load_settings(connection).await?;
-        let meaning = reply.meaning.unwrap_or_else(|| understand_reply(reply.text.expose(), &settings));
+        let meaning =
+            reply.meaning.unwrap_or_else(|| understand_reply(reply.text.unchanged(Unchanged::Comparison), &settings));
         let (effect, shown) = match meaning {
             ReplyMeaning::Stop => {
                 self.store_objection_at(&contact, Objection::Everything, ConsentSource::Reply, at).await?;

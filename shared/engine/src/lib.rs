@@ -2,10 +2,11 @@
 //!
 //! Everything is generic over [`World`], so the same code runs with AWS and the providers and with a fake world in
 //! memory. [`Invocation`] has the operations: `process_fact`, `resume_booking`, `process_feedback`, `look_up_request`,
-//! `submit_request`, `request_cancellation`.
+//! `submit_request`, `request_cancellation`, `request_code`, `confirm_code`.
 
 mod book;
 mod change;
+mod codes;
 mod drive;
 mod execute;
 mod feedback;
@@ -15,6 +16,7 @@ mod ports;
 mod requests;
 
 pub use book::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDetails, RequestLookup, SubmitOutcome};
+pub use codes::{CODE_AGE, CodeRequest};
 pub use invocation::{CallLimiter, EngineError, Invocation, LEASE, Progress, ReceivedFact};
 pub use ports::{
     Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingList,

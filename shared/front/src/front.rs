@@ -1,22 +1,26 @@
 //! The front: turns an invocation into a call with its context, and an answer or a refusal into a response.
 
-use api::openapi::{KEY_HEADER, LONGEST_KEY};
+use api::openapi::{CONVERSATION_HEADER, KEY_HEADER, LONGEST_ID, LONGEST_KEY, USER_HEADER};
 use api::{
-    Access, Call, Function, Invocation, Operation, Refusal, Route, RouteError, ScheduleCall, Why, is_vai_path,
-    read_value,
+    Access, Call, Function, Invocation, Operation, Refusal, Route, RouteError, ScheduleCall, Why, is_public_path,
+    is_vai_path, read_value,
 };
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::http::HeaderValue;
+use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use domain::{ConnectionName, Scope, Settings, error_chain};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::answer::{decode_body, invalid, invalid_request, respond};
-use crate::context::{Caller, Context};
+use crate::audit::Audit;
+use crate::context::{Caller, Context, Speaker};
 use crate::input::Input;
 use crate::keys::{Keys, check_scope, unauthorized};
 use crate::locale::Locale;
 use crate::ports::Ports;
+
+/// The name of the caller of a direct invocation, which has no key.
+const DIRECT: &str = "iam";
 
 /// The common part of functions that are called.
 #[derive(Debug)]
@@ -24,6 +28,24 @@ pub struct Front<P> {
     function: Function,
     ports: P,
     keys: Keys,
+}
+
+/// A caller that was admitted.
+struct Admitted {
+    connection: ConnectionName,
+    settings: Settings,
+    /// The endpoint whose catch-up token was presented.
+    endpoint: Option<String>,
+    manages_all: bool,
+    is_trusted: bool,
+}
+
+/// What a direct invocation asks for.
+struct Direct {
+    call: Call,
+    connection: ConnectionName,
+    idempotency_key: Option<String>,
+    speaker: Speaker,
 }
 
 impl<P: Ports> Front<P> {
@@ -71,13 +93,15 @@ impl<P: Ports> Front<P> {
         perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
     ) -> ApiGatewayV2httpResponse {
         let path = request.raw_path.as_deref().unwrap_or_default();
-        let answer = match self.admit(request, path, deadline).await {
+        let mut audit = Audit::default();
+        let answer = match self.admit(request, path, deadline, &mut audit).await {
             Ok((context, call)) => {
                 let is_cached = call.operation().route().is_cached();
                 self.answer(&context, &call, perform).await.map(|answer| (answer, is_cached))
             }
             Err(refusal) => Err(refusal),
         };
+        self.record(&audit, answer.as_ref().map(|(answer, _)| answer));
         match answer {
             Ok((answer, is_cached)) => respond(200, &answer, None, is_cached),
             Err(refusal) if self.function == Function::Schedule && is_vai_path(path) => {
@@ -94,40 +118,58 @@ impl<P: Ports> Front<P> {
         request: &ApiGatewayV2httpRequest,
         path: &str,
         deadline: Timestamp,
+        audit: &mut Audit,
     ) -> Result<(Context, Call), Refusal> {
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
         let method = request.request_context.http.method.as_str();
         let query = request.raw_query_string.as_deref().unwrap_or_default();
         let token = header("authorization").and_then(bearer_token);
-        let access = Route::find(self.function, method, path).map(|route| route.access);
-        let (connection, endpoint, settings, manages_all) = match access {
+        let route = Route::find(self.function, method, path);
+        audit.operation = route.as_ref().map_or("", |it| it.name);
+        let access = route.map(|it| it.access);
+        let Admitted { connection, settings, endpoint, manages_all, is_trusted } = match access {
+            Err(error) if is_public_path(self.function, path) => return Err(refuse_route(error)),
             Ok(Access::Nothing) => {
                 let call = Call::from_http(self.function, method, path, query, &decode_body(request)?);
                 let call = call.map_err(refuse_route)?;
-                let caller = Caller { idempotency_key: None, endpoint: None, deadline };
+                let speaker = Speaker::default();
+                let caller = Caller { speaker, is_trusted: false, idempotency_key: None, endpoint: None, deadline };
                 let connection = call.connection().and_then(ConnectionName::parse).ok_or_else(not_found)?;
+                audit.connection(&connection);
                 return Ok((Context::new(caller, connection, Settings::default(), None), call));
             }
             Ok(Access::CatchUpToken) => {
                 let owner = self.ports.token_owner(token.ok_or_else(unauthorized)?).await;
                 let owner = owner.map_err(|error| Locale::english().unavailable(&error))?.ok_or_else(unauthorized)?;
-                let settings = self.settings(&owner.connection).await?;
                 let name = format!("catch-up {} {}", owner.connection, owner.endpoint);
+                audit.caller.clone_from(&name);
+                audit.connection(&owner.connection);
+                let settings = self.settings(&owner.connection).await?;
                 self.keys.use_permit(&self.ports, &name, &settings).await?;
-                (owner.connection, Some(owner.endpoint), settings, false)
+                let (connection, endpoint) = (owner.connection, Some(owner.endpoint));
+                Admitted { connection, settings, endpoint, manages_all: false, is_trusted: true }
             }
             Ok(_) | Err(_) => {
                 let key = Keys::authenticate(&self.ports, token).await?;
+                audit.caller.clone_from(&key.name);
+                audit.connection(&key.connection);
                 let settings = self.settings(&key.connection).await?;
                 self.keys.use_permit(&self.ports, &key.name, &settings).await?;
                 if let Some(scope) = access.ok().and_then(Access::scope) {
                     check_scope(&key, scope)?;
                 }
-                let manages_all = key.permits(Scope::Connections);
-                (key.connection, None, settings, manages_all)
+                let (manages_all, is_trusted) = (key.permits(Scope::Connections), key.is_trusted);
+                Admitted { connection: key.connection, settings, endpoint: None, manages_all, is_trusted }
             }
         };
+        let mut speaker = read_speaker(&request.headers)?;
+        audit.speaker(&speaker);
         let call = Call::from_http(self.function, method, path, query, &decode_body(request)?).map_err(refuse_route)?;
+        if is_trusted {
+            speaker = speaker.or_of_request(&call);
+        }
+        audit.speaker(&speaker);
+        audit.call(&call);
         let (connection, settings) =
             match call.connection().map(|it| ConnectionName::parse(it).ok_or_else(connection_unknown)) {
                 Some(named) => match named? {
@@ -141,8 +183,9 @@ impl<P: Ports> Front<P> {
                 },
                 None => (connection, settings),
             };
+        audit.connection(&connection);
         let idempotency_key = request.headers.get(KEY_HEADER).map(read_key).transpose()?;
-        let caller = Caller { idempotency_key, endpoint, deadline };
+        let caller = Caller { speaker, is_trusted, idempotency_key, endpoint, deadline };
         Ok((Context::new(caller, connection, settings, call.language()), call))
     }
 
@@ -154,30 +197,66 @@ impl<P: Ports> Front<P> {
     ) -> Value {
         let operation = event.get("operation").and_then(Value::as_str).and_then(Operation::parse);
         let is_vai = operation.is_some_and(|it| it.route().is_vai());
-        let refused = |refusal: &Refusal| if is_vai { refusal.vai_body() } else { refusal.body() };
-        let read = read_value::<Invocation>(event).and_then(|it| {
-            let connection = it.connection.as_deref().unwrap_or("default");
-            let connection = ConnectionName::parse(connection)
-                .ok_or_else(|| vec![api::Fault::new("connection", "is 1 to 40 of a-z, 0-9 and -")])?;
-            Ok((Call::from_direct(self.function, &it.operation, it.input)?, connection, it.idempotency_key))
-        });
-        let (call, connection, idempotency_key) = match read {
-            Ok(read) => read,
-            Err(faults) => return refused(&invalid_request(faults)),
+        let mut audit = Audit::default();
+        DIRECT.clone_into(&mut audit.caller);
+        audit.operation = operation.map_or("", Operation::name);
+        let answer = match self.admit_direct(event, deadline, &mut audit).await {
+            Ok((context, call)) => self.answer(&context, &call, perform).await,
+            Err(refusal) => Err(refusal),
         };
-        let settings = match self.settings(&connection).await {
-            Ok(settings) => settings,
-            Err(refusal) => return refused(&refusal),
-        };
+        self.record(&audit, answer.as_ref());
+        answer.unwrap_or_else(|refusal| if is_vai { refusal.vai_body() } else { refusal.body() })
+    }
+
+    /// Reads the call of a direct invocation. IAM has checked the caller; the settings of the function say which
+    /// connections it may name. It uses permits as a key does.
+    async fn admit_direct(
+        &self,
+        event: Value,
+        deadline: Timestamp,
+        audit: &mut Audit,
+    ) -> Result<(Context, Call), Refusal> {
+        let Direct { call, connection, idempotency_key, mut speaker } =
+            self.read_direct(event).map_err(invalid_request)?;
+        let access = self.ports.direct_access();
+        if access.is_trusted {
+            speaker = speaker.or_of_request(&call);
+        }
+        audit.speaker(&speaker);
+        audit.call(&call);
         let connection = call.connection().and_then(ConnectionName::parse).unwrap_or(connection);
-        let caller = Caller { idempotency_key, endpoint: None, deadline };
-        let context = Context::new(caller, connection, settings, call.language());
-        self.answer(&context, &call, perform).await.unwrap_or_else(|refusal| refused(&refusal))
+        audit.connection(&connection);
+        if !access.allows(&connection) {
+            return Err(connection_unknown());
+        }
+        let settings = self.settings(&connection).await?;
+        self.keys.use_permit(&self.ports, &format!("{DIRECT} {connection}"), &settings).await?;
+        let caller = Caller { speaker, is_trusted: access.is_trusted, idempotency_key, endpoint: None, deadline };
+        Ok((Context::new(caller, connection, settings, call.language()), call))
+    }
+
+    fn read_direct(&self, event: Value) -> Result<Direct, Vec<api::Fault>> {
+        let Invocation { operation, connection, idempotency_key, conversation, user, input } = read_value(event)?;
+        let connection = ConnectionName::parse(connection.as_deref().unwrap_or("default"));
+        let connection =
+            connection.ok_or_else(|| vec![api::Fault::new("connection", "is 1 to 40 of a-z, 0-9 and -")])?;
+        let call = Call::from_direct(self.function, &operation, input)?;
+        Ok(Direct { call, connection, idempotency_key, speaker: Speaker { conversation, user } })
     }
 
     async fn settings(&self, connection: &ConnectionName) -> Result<Settings, Refusal> {
         let settings = self.ports.load_settings(connection).await;
         settings.map_err(|error| Locale::english().unavailable(&error))
+    }
+
+    /// Writes the line of the audit, and counts a caller that was turned away.
+    fn record(&self, audit: &Audit, answer: Result<&Value, &Refusal>) {
+        audit.write(answer);
+        if let Err(refusal) = answer
+            && let status @ (401 | 403 | 429) = refusal.status()
+        {
+            self.ports.count("Denied", &[("Status", &status.to_string()), ("Outcome", refusal.code().name())]);
+        }
     }
 
     /// Performs a call, and counts the outcome.
@@ -187,7 +266,9 @@ impl<P: Ports> Front<P> {
         call: &Call,
         perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
     ) -> Result<Value, Refusal> {
+        let needs_trust = call.operation().route().is_about_everybody();
         let answer = match call {
+            _ if needs_trust && !context.caller.is_trusted => Err(context.locale.refuse(Why::NotYours)),
             Call::Schedule(ScheduleCall::Tools(_)) => Ok(api::tools::tools()),
             Call::Schedule(ScheduleCall::OpenApi(_)) => Ok(self.openapi()),
             // Boxed, because its futures are large.
@@ -195,8 +276,6 @@ impl<P: Ports> Front<P> {
         };
         let operation = call.operation().name();
         let outcome = answer.as_ref().err().map_or("ok", |refusal| refusal.code().name());
-        let connection = &context.connection;
-        tracing::info!(connection = %connection, api.operation = operation, api.outcome = outcome, "call answered");
         self.ports.count("Call", &[("Operation", operation), ("Outcome", outcome)]);
         if answer.as_ref().is_err_and(|refusal| matches!(refusal.why, Why::CalendlyRefused | Why::Unavailable)) {
             self.ports.count("Trouble", &[("Operation", operation), ("Outcome", outcome)]);
@@ -231,6 +310,17 @@ fn refuse_route(error: RouteError) -> Refusal {
         }
         RouteError::Faults { faults, .. } => invalid_request(faults),
     }
+}
+
+/// Reads whom the caller's agent talks to.
+fn read_speaker(headers: &HeaderMap) -> Result<Speaker, Refusal> {
+    let read = |name: &str| headers.get(name).map(|value| read_id(name, value)).transpose();
+    Ok(Speaker { conversation: read(CONVERSATION_HEADER)?, user: read(USER_HEADER)? })
+}
+
+fn read_id(name: &str, header: &HeaderValue) -> Result<String, Refusal> {
+    let id = header.to_str().ok().map(str::trim).filter(|it| (1..=LONGEST_ID).contains(&it.len()));
+    id.map(str::to_owned).ok_or_else(|| invalid(name, "must have 1 to 512 visible ASCII characters"))
 }
 
 /// Reads an idempotency key. One that cannot be used is refused: a caller that repeats the call would act twice.

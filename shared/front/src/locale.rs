@@ -35,7 +35,7 @@ impl Locale {
 
     /// Returns an instant in words, with its time zone.
     pub fn when(&self, at: Timestamp) -> String {
-        local_time::format_long(at, &self.zone, self.language)
+        local_time::format_long(at, &self.zone, None, self.language)
     }
 
     /// Returns a refusal with its sentence.

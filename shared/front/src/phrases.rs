@@ -71,7 +71,7 @@ impl Locale {
                 "Întâlnirea „{event}” de {when} este în curs de anulare. Calendarul nu a confirmat încă; încerc până reușesc."
             ),
             format!(
-                "”{event}” {when} er ved at blive aflyst. Kalenderen har ikke bekræftet det endnu; jeg prøver, til det lykkes."
+                "”{event}” {when} er ved at blive aflyst. Kalenderen har ikke bekræftet det endnu; jeg prøver igen."
             ),
             format!("正在取消{when}的「{event}」，行事曆尚未確認，系統會持續重試。"),
         ])
@@ -118,8 +118,8 @@ impl Locale {
                 _ => format!("Der er {count} kommende møder."),
             },
             match count {
-                0 => "接下來沒有會議。".to_owned(),
-                _ => format!("接下來有 {count} 場會議。"),
+                0 => "您目前沒有已預約的會議。".to_owned(),
+                _ => format!("您目前有 {count} 場已預約的會議。"),
             },
         ])
     }
@@ -151,6 +151,28 @@ impl Locale {
             format!("Du har allerede booket ”{event}”: {when}."),
             format!("您已預約「{event}」，時間為{when}。"),
         ])
+    }
+
+    /// Says that a code may be on its way.
+    pub fn code_sent(&self) -> String {
+        let told = [
+            "If there is a booking with these details, a code of six digits is on its way. Could you read it to me?",
+            "Dacă există o programare cu aceste date, un cod de șase cifre este pe drum. Mi-l spui, te rog?",
+            "Hvis der er en booking med de oplysninger, er en kode på seks cifre på vej. Vil du læse den op for mig?",
+            "如果有符合資料的預約，六位數驗證碼已經寄出。請告訴我驗證碼，好嗎？",
+        ];
+        self.choose(told.map(str::to_owned))
+    }
+
+    /// Says that a person has shown that bookings are theirs.
+    pub fn code_confirmed(&self) -> String {
+        let told = [
+            "Thank you. I can now look after your bookings.",
+            "Mulțumesc. Acum mă pot ocupa de programările tale.",
+            "Tak. Nu kan jeg tage mig af dine bookinger.",
+            "謝謝您，現在可以為您處理預約了。",
+        ];
+        self.choose(told.map(str::to_owned))
     }
 
     /// Says that a time has passed.
@@ -299,6 +321,20 @@ impl Locale {
                 "Jeg kan ikke finde den booking.",
                 "找不到這筆預約。",
             ],
+            Code::NotYours => [
+                "I can only look at bookings that were made in this conversation. \
+                 Shall I send a code to the address or phone on the booking?",
+                "Pot vedea doar programările făcute în această conversație. \
+                 Trimit un cod la adresa sau telefonul din programare?",
+                "Jeg kan kun se bookinger fra denne samtale. Skal jeg sende en kode til adressen eller telefonen på bookingen?",
+                "我只能查看在這個對話中建立的預約。要將驗證碼傳送到預約所留的電子郵件或電話嗎？",
+            ],
+            Code::CodeInvalid => [
+                "That code is wrong or has expired. Could you check it, or shall I send a new one?",
+                "Codul este greșit sau a expirat. Îl verifici sau trimit unul nou?",
+                "Koden er forkert eller udløbet. Vil du tjekke den, eller skal jeg sende en ny?",
+                "驗證碼錯誤或已失效。請再確認一次，或由我重新傳送？",
+            ],
             Code::BookingOver => [
                 "This meeting has already begun, or was canceled.",
                 "Această întâlnire a început deja sau a fost anulată.",
@@ -392,6 +428,7 @@ mod tests {
             let mut said: Vec<_> = Code::ALL.iter().map(|code| locale.refusal(*code)).collect();
             said.extend(["inviteeName", "inviteeEmail", "phone"].map(|field| locale.invitee(field)));
             said.push(locale.country_code());
+            said.extend([locale.code_sent(), locale.code_confirmed()]);
             said.extend([None, Some("phone"), Some("location")].map(|needs| locale.location(needs)));
             said.extend([0, 1, 2, 19, 20, 101, 120].map(|count| locale.upcoming(count)));
             said.push(locale.already_booked("Demo", at));

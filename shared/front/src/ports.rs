@@ -4,6 +4,7 @@
 use domain::{ConnectionName, Settings};
 use engine::PortError;
 use jiff::Timestamp;
+use runtime::config::DirectAccess;
 use runtime::{ApiKeys, SecretError};
 
 /// The endpoint that a catch-up token belongs to.
@@ -37,6 +38,9 @@ pub trait Ports {
     async fn token_owner(&self, _token: &str) -> Result<Option<TokenOwner>, PortError> {
         Ok(None)
     }
+
+    /// Returns what a direct invocation may do, which has no key.
+    fn direct_access(&self) -> DirectAccess;
 
     /// Returns the URL of the API and the webhook function, if known.
     fn public_url(&self) -> Option<&str>;

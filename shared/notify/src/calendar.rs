@@ -12,7 +12,6 @@ use icalendar::{Component, Event, EventLike, Property};
 use jiff::Timestamp;
 
 use crate::header_text::{is_address, one_line};
-use crate::names::safe_name;
 
 /// Returns the method of the file. Mail programs remove a meeting only for `CANCEL`. An invitation needs an organizer.
 pub(crate) fn method(calendar: &Calendar) -> &'static str {
@@ -59,7 +58,7 @@ pub fn build_file(order: &EmailOrder) -> Option<String> {
     }
     // A published event has no attendees.
     if method != "PUBLISH" && is_address(order.to.expose()) {
-        let mut attendee = person("ATTENDEE", order.to.expose(), safe_name(content.invitee.expose()).as_deref());
+        let mut attendee = person("ATTENDEE", order.to.expose(), content.invitee.as_name().as_deref());
         if method == "REQUEST" {
             attendee.add_parameter("ROLE", "REQ-PARTICIPANT").add_parameter("PARTSTAT", "NEEDS-ACTION");
             attendee.add_parameter("RSVP", "TRUE");

@@ -13,6 +13,7 @@ use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::check_limits;
 use crate::links::Links;
 use crate::wording::params;
 
@@ -42,7 +43,12 @@ impl Engagelab {
             return outcome::misconfigured("the settings name no template of EngageLab's");
         };
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
-        let template = Template { id: template, params: params(order.message, &order.content, unsubscribe.as_deref()) };
+        let unsubscribe = unsubscribe.filter(|link| order.limits.allow_link(link));
+        let params = params(order.message, &order.content, unsubscribe.as_deref());
+        if let Err(outcome) = params.values().try_for_each(|text| check_limits(order, text)) {
+            return outcome;
+        }
+        let template = Template { id: template, params };
         let custom_args = CustomArgs { command_id: key, booking_id: &order.booking, connection };
         let body = Body { to: [order.to.expose()], template, plan_name: PLAN, custom_args };
         match self.post(connection, &body).await {
@@ -208,12 +214,12 @@ mod tests {
               "invitee": "Ana Pop",
               "link": "https://zoom.example/j/1",
               "name": "Ana",
-              "old_short_time": "sâm., 28 mar. 2026, 12:00 (Europe/Bucharest, UTC+2)",
-              "old_time": "sâmbătă, 28 martie 2026 la 12:00 (Europe/Bucharest, UTC+2)",
+              "old_short_time": "sâm., 28 mar., 12:00 (ora României, UTC+2)",
+              "old_time": "sâmbătă, 28 martie 2026 la 12:00 (ora României, UTC+2)",
               "place": "https://zoom.example/j/1",
               "reschedule_link": "https://calendly.com/reschedulings/IN2",
-              "short_time": "dum., 29 mar. 2026, 15:15 (Europe/Bucharest, UTC+3)",
-              "time": "duminică, 29 martie 2026 la 15:15 (Europe/Bucharest, UTC+3)"
+              "short_time": "dum., 29 mar., 15:15 (ora României, UTC+3)",
+              "time": "duminică, 29 martie 2026 la 15:15 (ora României, UTC+3)"
             }
           },
           "to": [

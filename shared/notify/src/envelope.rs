@@ -5,7 +5,6 @@ use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, PlainEmail
 use crate::calendar;
 use crate::header_text::{is_address, one_line};
 use crate::links::Links;
-use crate::names::safe_name;
 use crate::wording::{self, Rendered};
 
 /// The longest subject of a plain e-mail, in characters. It quotes what strangers wrote.
@@ -60,7 +59,7 @@ impl Envelope {
         rendered.subject = one_line(&rendered.subject);
         Ok(Self {
             from: mailbox(from, order.from_name.as_deref()),
-            to: mailbox(order.to.expose(), safe_name(name.expose()).as_deref()),
+            to: mailbox(order.to.expose(), name.as_name().as_deref()),
             reply_to: order.reply_to.as_deref().map(|it| mailbox(it, None)),
             rendered,
             unsubscribe,

@@ -9,7 +9,7 @@ use domain::settings::{CalendarFile, Provider, WordingParts};
 use domain::{
     BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
     InviteeUri, Language, Leg, Message, MessageContent, Outcome, Phone, PhoneCandidate, PhoneSource, PlainEmail,
-    Reason, SmsOrder, Tracking, VaiOrder,
+    Reason, SmsOrder, TextLimits, Tracking, VaiOrder, Withheld,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -75,9 +75,11 @@ pub(crate) fn content() -> MessageContent {
         minutes_ahead: None,
         zone: "Europe/Bucharest".to_owned(),
         zone_of: None,
+        host_zone: None,
         language: Language::Romanian,
         join_url: Some("https://zoom.example/j/1".to_owned()),
         location: None,
+        invitee_place: None,
         cancel_url: Some("https://calendly.com/cancellations/IN2".to_owned()),
         reschedule_url: Some("https://calendly.com/reschedulings/IN2".to_owned()),
         survey_url: None,
@@ -88,6 +90,8 @@ pub(crate) fn content() -> MessageContent {
         by_phone: false,
         notice: None,
         host: Some("Maria".to_owned()),
+        withheld: Withheld::Nothing,
+        can_reply: true,
         wording: WordingParts::default(),
     }
 }
@@ -102,6 +106,8 @@ pub(crate) fn text(message: Message) -> SmsOrder {
         template: Some("1972488990548348928".to_owned()),
         sender: None,
         transliterate: false,
+        limits: TextLimits::default(),
+        short_links: true,
         booking: BookingId::new("bk-0123"),
         content: content(),
     }
@@ -184,6 +190,7 @@ pub(crate) fn news() -> VaiOrder {
                 zone: Some(content.zone),
                 join_url: content.join_url,
                 location: None,
+                invitee_place: None,
                 cancel_url: content.cancel_url,
                 reschedule_url: content.reschedule_url,
                 in_person: false,

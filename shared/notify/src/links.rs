@@ -34,6 +34,12 @@ impl Links {
         Some(format!("{url}/unsubscribe/{connection}/{booking}/{key}?l={}&c={checksum}", content.language.tag()))
     }
 
+    /// Returns the base of short links, without a slash at its end. API Gateway's own name is so long that they would
+    /// not be short, and says nothing to a person.
+    pub fn base_of_short_links(&self) -> Option<&str> {
+        self.public_url.as_deref().filter(|it| it.starts_with("https://") && !it.contains(".execute-api."))
+    }
+
     /// Returns the URL for Twilio's status callbacks.
     pub(crate) fn twilio_status(
         &self,
@@ -50,6 +56,19 @@ impl Links {
 mod tests {
     use super::*;
     use crate::fixtures;
+
+    #[test]
+    fn short_links_need_a_name_of_our_own() {
+        for (url, is_on) in [
+            (Some("https://m.test"), true),
+            (Some("https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"), false),
+            (Some("http://localhost:4566"), false),
+            (None, false),
+        ] {
+            let links = Links::new(url.map(str::to_owned));
+            assert_eq!(links.base_of_short_links(), url.filter(|_| is_on));
+        }
+    }
 
     #[test]
     fn only_follow_ups_have_an_unsubscribe_link_and_only_with_a_public_url() {

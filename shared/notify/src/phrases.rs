@@ -45,7 +45,7 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
         (Message::Cancellation, Danish) => "Booking aflyst",
         (Message::Cancellation, TraditionalChinese) => "預約取消",
         (Message::Reminder { .. }, English) => "Reminder",
-        (Message::Reminder { .. }, Romanian) => "Memento programare",
+        (Message::Reminder { .. }, Romanian) => "Reamintire programare",
         (Message::Reminder { .. }, Danish) => "Påmindelse",
         (Message::Reminder { .. }, TraditionalChinese) => "預約提醒",
         (Message::FollowUp { .. }, English) => "Thank you for your time",
@@ -102,14 +102,14 @@ pub(crate) fn help_offer(occasion: HelpOccasion, language: Language) -> &'static
             "I could not move your booking after all: it is still at its old time. Shall I look for another time?"
         }
         (HelpOccasion::NotMoved, Romanian) => {
-            "Până la urmă nu am reușit să mut programarea: rămâne la ora dinainte. Caut o altă oră?"
+            "Până la urmă nu am reușit să mut programarea: rămâne la ora stabilită. Vrei să caut altă oră?"
         }
         (HelpOccasion::NotMoved, Danish) => {
-            "Det lykkedes alligevel ikke at flytte din booking: den er stadig på det gamle tidspunkt. Skal jeg finde et \
-             andet tidspunkt?"
+            "Det lykkedes desværre ikke at flytte din booking: den ligger stadig på det gamle tidspunkt. Skal jeg \
+             finde et andet tidspunkt?"
         }
         (HelpOccasion::NotMoved, TraditionalChinese) => {
-            "很抱歉，最後沒能更改您的預約：仍維持原來的時間。需要我另找一個時間嗎？"
+            "很抱歉，未能更改您的預約：仍維持原來的時間。需要我為您另找時間嗎？"
         }
     }
 }
@@ -119,8 +119,28 @@ pub(crate) fn by_phone(language: Language) -> &'static str {
     match language {
         English => "by phone, we will call you",
         Romanian => "la telefon, te sunăm noi",
-        Danish => "på telefonen, vi ringer til dig",
-        TraditionalChinese => "電話進行，我們會打給您",
+        Danish => "pr. telefon, vi ringer til dig",
+        TraditionalChinese => "電話會議，我們會致電給您",
+    }
+}
+
+/// Returns the place of a meeting whose invitee was asked for it.
+pub(crate) fn own_place(language: Language) -> &'static str {
+    match language {
+        English => "the place that you named",
+        Romanian => "locul ales de tine",
+        Danish => "det sted, du har valgt",
+        TraditionalChinese => "您指定的地點",
+    }
+}
+
+/// Returns how a person can stop messages to which no answer comes back.
+pub(crate) fn way_out(language: Language) -> &'static str {
+    match language {
+        English => "Replies don't reach us. To stop these messages, tell your host.",
+        Romanian => "Răspunsurile nu ajung la noi. Nu mai vrei mesaje? Spune-i gazdei.",
+        Danish => "Vi kan ikke modtage svar. Vil du ikke have flere beskeder, så sig det til din vært.",
+        TraditionalChinese => "我們無法收到回覆；若不想再收到訊息，請告知主辦人。",
     }
 }
 
@@ -161,6 +181,8 @@ pub(crate) enum Missing {
     SelfService,
     /// The link to a survey, or to end follow-ups.
     Contact,
+    /// What an SMS may not have in the number's country. An e-mail has it.
+    ByEmail,
     /// The host's name.
     Host,
 }
@@ -200,6 +222,10 @@ pub(crate) fn fallback_text(missing: Missing, language: Language) -> &'static st
         (Missing::Contact, Romanian) => "spune-i gazdei",
         (Missing::Contact, Danish) => "skriv til din vært",
         (Missing::Contact, TraditionalChinese) => "請告知主辦人",
+        (Missing::ByEmail, English) => "see our e-mail",
+        (Missing::ByEmail, Romanian) => "vezi e-mailul nostru",
+        (Missing::ByEmail, Danish) => "se vores e-mail",
+        (Missing::ByEmail, TraditionalChinese) => "請見我們的電子郵件",
         (Missing::Host, English) => "your host",
         (Missing::Host, Romanian) => "gazda ta",
         (Missing::Host, Danish) => "din vært",

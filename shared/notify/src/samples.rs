@@ -1,7 +1,7 @@
 //! Sample messages for previews and for the check of wording. Their values are made up and always the same.
 
 use domain::settings::WordingParts;
-use domain::{Language, Message, MessageContent};
+use domain::{Language, Message, MessageContent, Withheld};
 use jiff::Timestamp;
 
 /// Thursday, 15 October 2026, 07:30 UTC, when Europe has summer time.
@@ -78,6 +78,18 @@ pub(crate) fn full(message: Message, language: Language) -> MessageContent {
     }
 }
 
+/// Returns a sample of an online meeting with every optional value, and with short links of our own.
+pub(crate) fn with_short_links(message: Message, language: Language) -> MessageContent {
+    let link = |code: &str| Some(format!("https://m.test/m/{code}"));
+    MessageContent {
+        join_url: link("Qk1sV2pJ"),
+        location: None,
+        cancel_url: link("7c41Ad0b"),
+        reschedule_url: link("9a6e5cQ1"),
+        ..full(message, language)
+    }
+}
+
 /// The link that ends follow-ups.
 pub(crate) const UNSUBSCRIBE: &str = "https://vai.example/u/Zm9sbG93LXVwcyBhcmUgb3Zlcg";
 
@@ -101,9 +113,11 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         },
         zone: meeting.zone.to_owned(),
         zone_of: None,
+        host_zone: None,
         language,
         join_url: None,
         location: None,
+        invitee_place: None,
         cancel_url: None,
         reschedule_url: None,
         survey_url: None,
@@ -115,6 +129,8 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         by_phone: false,
         notice: to_host,
         host: Some(meeting.host.to_owned()),
+        withheld: Withheld::Nothing,
+        can_reply: true,
         wording: WordingParts::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! The providers of SMS.
 
 use domain::settings::Provider;
-use domain::{CommandId, ConnectionName, Outcome, SmsOrder};
+use domain::{CommandId, ConnectionName, Outcome, PlainSms, SmsOrder};
 
 use crate::{Engagelab, Twilio};
 
@@ -27,6 +27,15 @@ impl engine::Sms for SmsRouter {
             // The check of the settings refuses this.
             Provider::Vai | Provider::Ses | Provider::Brevo => {
                 outcome::misconfigured(format!("{} sends no SMS", order.provider.title()))
+            }
+        }
+    }
+
+    async fn send_plain(&self, connection: &ConnectionName, key: &CommandId, sms: &PlainSms) -> Outcome {
+        match sms.provider {
+            Provider::Twilio => self.twilio.send_plain(connection, key, sms).await,
+            Provider::Engagelab | Provider::Vai | Provider::Ses | Provider::Brevo => {
+                outcome::misconfigured(format!("{} sends no plain SMS", sms.provider.title()))
             }
         }
     }
@@ -61,6 +70,31 @@ mod tests {
                 request.method_and_target()
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_plain_sms_is_sent_as_it_is_and_by_no_provider_of_templates() {
+        let stand_in = StandIn::with_answer(Answer::json(201, r#"{"sid":"SM1"}"#));
+        let (client, secrets, links) = (fixtures::client(), fixtures::secrets(), fixtures::links());
+        let sms_router = SmsRouter::new(
+            Engagelab::new(client.clone(), stand_in.url(), secrets.clone(), links.clone()),
+            Twilio::new(client, stand_in.url(), secrets, links),
+        );
+        let to = domain::Phone::parse("+40712345678").expect("a number");
+        let sms = |provider| PlainSms {
+            provider,
+            sender: Some("+14155552345".to_owned()),
+            to: to.clone(),
+            text: "Your code is 042137.".into(),
+        };
+        let connection = fixtures::connection("default");
+        let outcome = sms_router.send_plain(&connection, &fixtures::key(), &sms(Provider::Engagelab)).await;
+        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
+        let outcome = sms_router.send_plain(&connection, &fixtures::key(), &sms(Provider::Twilio)).await;
+        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+        let request = stand_in.only_request();
+        let body = String::from_utf8_lossy(request.body.as_bytes()).into_owned();
+        assert!(body.contains("Body=Your+code+is+042137.") && !body.contains("StatusCallback"), "{body}");
     }
 
     #[tokio::test]

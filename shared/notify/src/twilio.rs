@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use domain::settings::Senders;
-use domain::{CommandId, ConnectionName, Outcome, Reason, SmsOrder};
+use domain::{CommandId, ConnectionName, Outcome, PlainSms, Reason, SmsOrder};
 use http_client::retry_after;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
@@ -17,6 +17,7 @@ use runtime::{Secrets, TwilioKeys};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::limits::check_limits;
 use crate::links::Links;
 use crate::wording;
 
@@ -41,10 +42,24 @@ impl Twilio {
     /// Sends one message; see [`engine::Sms::send`].
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         match self.form(connection, key, order) {
-            Ok(form) => match self.post(connection, form).await {
-                Ok(response) => read_outcome(response).await,
-                Err(outcome) => outcome,
-            },
+            Ok(form) => self.send_form(connection, form).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Sends an SMS in words of its own; see [`engine::Sms::send_plain`]. It has no status callback: nothing waits for
+    /// it, so the key is not sent.
+    pub async fn send_plain(&self, connection: &ConnectionName, _: &CommandId, sms: &PlainSms) -> Outcome {
+        let Some(sender) = sms.sender.as_deref() else {
+            return outcome::misconfigured("the settings name no Twilio sender");
+        };
+        let mut form = message_form(sms.to.expose(), sender, sms.text.expose());
+        self.send_form(connection, form.finish()).await
+    }
+
+    async fn send_form(&self, connection: &ConnectionName, form: String) -> Outcome {
+        match self.post(connection, form).await {
+            Ok(response) => read_outcome(response).await,
             Err(outcome) => outcome,
         }
     }
@@ -69,17 +84,25 @@ impl Twilio {
         let sender =
             order.sender.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no Twilio sender"))?;
         let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let unsubscribe = unsubscribe.filter(|link| order.limits.allow_link(link));
         let body = wording::render_sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
             .map_err(|broken| broken.outcome())?;
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("To", order.to.expose());
-        form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
-        form.append_pair("Body", &body);
+        check_limits(order, &body)?;
+        let mut form = message_form(order.to.expose(), sender, &body);
         if let Some(url) = self.links.twilio_status(connection, key, &order.booking) {
             form.append_pair("StatusCallback", &url);
         }
         Ok(form.finish())
     }
+}
+
+/// Returns the form of a message.
+fn message_form(to: &str, sender: &str, body: &str) -> form_urlencoded::Serializer<'static, String> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("To", to);
+    form.append_pair(if Senders::is_messaging_service(sender) { "MessagingServiceSid" } else { "From" }, sender);
+    form.append_pair("Body", body);
+    form
 }
 
 /// Twilio's answer: the message, or an error.
@@ -177,8 +200,8 @@ fn from_code(code: u32, status: StatusCode, wait: Option<u32>, by_status: Outcom
 
 #[cfg(test)]
 mod tests {
-    use domain::Message;
     use domain::settings::Provider;
+    use domain::{Message, TextLimits};
     use serde_json::json;
     use stand_in::{Answer, Request, StandIn};
 
@@ -251,6 +274,27 @@ mod tests {
             let (_, request) = send_to_stand_in(created(), &order, Links::default()).await;
             assert_eq!(request.json()[field], sender);
             assert_eq!(request.json().as_object().expect("a form").len(), 3, "{}", request.json());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_carriers_would_not_let_through_is_not_sent() {
+        let unreachable = twilio(&stand_in::unused_url(), fixtures::links());
+        let limited = |domain: &str, wording: Option<&str>| {
+            let limits = TextLimits { domains: Some(vec![domain.to_owned()]), ..TextLimits::default() };
+            let mut order = SmsOrder { limits, ..order(Message::NoShow) };
+            order.content.wording.sms = wording.map(str::to_owned);
+            order
+        };
+        let outcome = send(&unreachable, "default", &limited("a.example", Some("See https://b.example/x"))).await;
+        assert!(matches!(outcome, Outcome::Refused { reason: Reason::CountryLinks, .. }), "{outcome:?}");
+        assert_nothing_personal(&format!("{outcome:?}"));
+        // The link to unsubscribe is left out where its domain is not known, and stays where it is.
+        for (domain, has_link) in [("a.example", false), ("example.com", true)] {
+            let (outcome, request) = send_to_stand_in(created(), &limited(domain, None), fixtures::links()).await;
+            assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+            let body = request.json()["Body"].as_str().expect("a text").to_owned();
+            assert_eq!(body.contains("https://api.example.com/unsubscribe/"), has_link, "{body}");
         }
     }
 

@@ -62,8 +62,9 @@ impl VaiClient {
         }
         let content = &order.content;
         let subject = phrases::subject(order.message, content.language, &content.event);
-        let [start, end] =
-            [content.start, content.end].map(|at| local_time::format_long(at, &content.zone, content.language));
+        let host_zone = content.host_zone.as_deref();
+        let [start, end] = [content.start, content.end]
+            .map(|at| local_time::format_long(at, &content.zone, host_zone, content.language));
         self.post(connection, key, vai::EMAIL, &vai::Email::new(order, &subject, &start, &end)).await
     }
 }
@@ -160,10 +161,10 @@ mod tests {
           "data": {
             "agent_type": "sales",
             "conversation_context": "Vrea prețuri",
-            "end_time": "duminică, 29 martie 2026 la 15:45 (Europe/Bucharest, UTC+3)",
+            "end_time": "duminică, 29 martie 2026 la 15:45 (ora României, UTC+3)",
             "event_name": "Demonstrație",
             "meeting_url": "https://zoom.example/j/1",
-            "start_time": "duminică, 29 martie 2026 la 15:15 (Europe/Bucharest, UTC+3)"
+            "start_time": "duminică, 29 martie 2026 la 15:15 (ora României, UTC+3)"
           },
           "subject": "Confirmare programare: Demonstrație",
           "template": "calendly_confirmation",

@@ -34,8 +34,11 @@ enum Action {
         /// What the key permits, separated by commas: read, book, change, events, admin
         #[arg(long, value_delimiter = ',', value_parser = parse_scope, default_value = "read,book,change")]
         scopes: Vec<Scope>,
+        /// Let the key see and change the bookings of every conversation, and not only those of the one it names
+        #[arg(long)]
+        trusted: bool,
     },
-    /// List the keys' names, each with its connection and scopes
+    /// List the keys' names, each with its connection, its scopes, and whose bookings it opens
     List,
     /// Remove a key: functions refuse it within five minutes
     Remove {
@@ -59,9 +62,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let secrets = options.secrets.open(connection).await;
     let mut document = secrets.read(SecretKind::ApiKeys).await?;
     match options.action {
-        Action::Add { name, scopes } => {
+        Action::Add { name, scopes, trusted } => {
             let key = new_key()?;
-            add(&mut document, &name, connection, &scopes, &key)?;
+            add(&mut document, &NewKey { name: &name, connection, scopes: &scopes, is_trusted: trusted }, &key)?;
             secrets.write(SecretKind::ApiKeys, &document).await?;
             terminal.print_error(format_args!(
                 "The key {name} for the connection {connection}. It is not shown again; only its hash is stored."
@@ -72,7 +75,14 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
             let keys = parse_keys(&document)?;
             for key in keys.iter() {
                 let scopes: Vec<_> = key.scopes.iter().map(|it| it.name()).collect();
-                terminal.print(format_args!("{:<20} {:<20} {}", key.name, key.connection, scopes.join(",")));
+                let reach = if key.is_trusted { "trusted" } else { "own conversations" };
+                terminal.print(format_args!(
+                    "{:<20} {:<20} {:<18} {}",
+                    key.name,
+                    key.connection,
+                    reach,
+                    scopes.join(",")
+                ));
             }
             if keys.iter().next().is_none() {
                 terminal.print("The API has no keys: `make api-key NAME=vai-1` makes one.");
@@ -99,18 +109,22 @@ fn parse_keys(document: &Map<String, Value>) -> anyhow::Result<ApiKeys> {
         .map_err(|_| anyhow!("the secret …api-keys is malformed: correct or delete it"))
 }
 
-fn add(
-    document: &mut Map<String, Value>,
-    name: &str,
-    connection: &ConnectionName,
-    scopes: &[Scope],
-    key: &str,
-) -> anyhow::Result<()> {
+/// What is stored of a new key, besides its hash.
+struct NewKey<'a> {
+    name: &'a str,
+    connection: &'a ConnectionName,
+    scopes: &'a [Scope],
+    is_trusted: bool,
+}
+
+fn add(document: &mut Map<String, Value>, new: &NewKey<'_>, key: &str) -> anyhow::Result<()> {
+    let NewKey { name, connection, scopes, is_trusted } = *new;
     if parse_keys(document)?.iter().any(|it| it.name == name) {
         bail!("A key {name} exists already: choose another name, or remove it first: `make api-key REMOVE={name}`");
     }
     let hash = hex::encode(Sha256::digest(key));
-    let entry = json!({"name": name, "connection": connection, "scopes": scopes, "sha256": hash});
+    let entry =
+        json!({"name": name, "connection": connection, "scopes": scopes, "trusted": is_trusted, "sha256": hash});
     if let Value::Array(keys) = document.entry("keys").or_insert_with(|| json!([])) {
         keys.push(entry);
     }
@@ -136,16 +150,21 @@ mod tests {
         let acme = ConnectionName::parse("acme").expect("a name");
         let (one, two) = (new_key().expect("a key"), new_key().expect("a key"));
         let mut document = Map::new();
-        add(&mut document, "vai-1", &ConnectionName::default(), &Scope::DEFAULT, &one).expect("added");
-        add(&mut document, "vai-2", &acme, &[Scope::Read], &two).expect("added");
+        let default = ConnectionName::default();
+        let first = NewKey { name: "vai-1", connection: &default, scopes: &Scope::DEFAULT, is_trusted: true };
+        let second = NewKey { name: "vai-2", connection: &acme, scopes: &[Scope::Read], is_trusted: false };
+        add(&mut document, &first, &one).expect("added");
+        add(&mut document, &second, &two).expect("added");
+        let trusted: Vec<_> = parse_keys(&document).expect("keys").iter().map(|it| it.is_trusted).collect();
+        assert_eq!(trusted, [true, false]);
         let holder = |document: &Map<String, Value>, key: &str| {
             parse_keys(document).expect("keys").find_key(key).map(|it| (it.name.clone(), it.connection.clone()))
         };
         assert_eq!(holder(&document, &one), Some(("vai-1".to_owned(), ConnectionName::default())));
-        assert_eq!(holder(&document, &two), Some(("vai-2".to_owned(), acme)));
+        assert_eq!(holder(&document, &two), Some(("vai-2".to_owned(), acme.clone())));
         assert!(!Value::Object(document.clone()).to_string().contains(&one), "only hashes are stored");
 
-        let again = add(&mut document, "vai-1", &ConnectionName::default(), &Scope::DEFAULT, &one);
+        let again = add(&mut document, &first, &one);
         assert!(again.is_err(), "names are unique");
         remove(&mut document, "vai-1").expect("removed");
         assert!(holder(&document, &one).is_none() && holder(&document, &two).is_some());
@@ -156,7 +175,9 @@ mod tests {
     fn a_key_permits_its_scopes_and_no_others() {
         let mut document = Map::new();
         let scopes = ["read", "events"].map(|it| parse_scope(it).expect("a scope"));
-        add(&mut document, "crm", &ConnectionName::default(), &scopes, "key").expect("added");
+        let connection = ConnectionName::default();
+        let new = NewKey { name: "crm", connection: &connection, scopes: &scopes, is_trusted: false };
+        add(&mut document, &new, "key").expect("added");
         let keys = parse_keys(&document).expect("keys");
         let key = keys.find_key("key").expect("the key");
         let permitted: Vec<_> = Scope::ALL.into_iter().filter(|it| key.permits(*it)).collect();
@@ -178,7 +199,9 @@ mod tests {
     fn a_malformed_secret_is_neither_overwritten_nor_quoted() {
         let document = json!({"keys": "hush"});
         let mut document = document.as_object().cloned().expect("an object");
-        let added = add(&mut document, "vai-1", &ConnectionName::default(), &Scope::DEFAULT, "key");
+        let connection = ConnectionName::default();
+        let new = NewKey { name: "vai-1", connection: &connection, scopes: &Scope::DEFAULT, is_trusted: false };
+        let added = add(&mut document, &new, "key");
         let error = added.expect_err("malformed").to_string();
         assert!(error.contains("correct or delete") && !error.contains("hush"), "{error}");
         assert!(parse_name("vai-1").is_ok() && parse_name("Vai 1").is_err() && parse_name("").is_err());

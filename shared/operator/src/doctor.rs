@@ -408,6 +408,8 @@ fn check_settings(settings: &Settings) -> Vec<Finding> {
     }];
     // An older release may have accepted wording that this one can't render.
     findings.extend(notify::wording::check(settings).into_iter().map(|error| warn("wording", error.to_string())));
+    let by_country = settings.find_country_warnings();
+    findings.extend(by_country.into_iter().map(|warning| warn("countries", warning.to_string())));
     let missing = missing_templates(settings);
     if missing.is_empty() {
         findings.push(ok("templates", "one for every message, channel and language"));

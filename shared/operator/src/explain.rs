@@ -100,7 +100,7 @@ fn describe(
     objections: &Objections,
     settings: &Settings,
 ) -> String {
-    let BookingRecord { booking, facts, commands } = record;
+    let BookingRecord { booking, facts, commands, openings } = record;
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
         let _ = writeln!(text, "{label:<13} {value}");
@@ -127,7 +127,7 @@ fn describe(
         Some(metadata) => line("made by", &format!("VAI, conversation {}", metadata.conversation_id)),
         None => line("made by", "others, not VAI"),
     }
-    let lines = timeline(booking, facts, commands, deliveries);
+    let lines = timeline(booking, facts, commands, deliveries, openings);
     let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
     let _ = writeln!(text, "\ntimes are {zone_name}");
     for line in &lines {
@@ -223,7 +223,7 @@ mod tests {
         );
         let objections =
             Objections { sms: Some(Some((Objection::Everything, ConsentSource::Reply))), email: Some(None) };
-        let record = BookingRecord { booking, facts: vec![fact], commands: vec![command] };
+        let record = BookingRecord { booking, facts: vec![fact], commands: vec![command], openings: Vec::new() };
         let text = describe(&record, &[], &objections, &Settings::default());
         for part in [
             "booking       bk-1\n",

@@ -10,7 +10,7 @@ use domain::settings::{Channel, Provider, SettingsError};
 use domain::{ConnectionName, Language, Message, Settings};
 use engine::Store;
 use notify::preview::{Cost, Preview, PreviewRequest, Shown, Transliterated, Variant, preview};
-use notify::wording;
+use notify::{segment_table, wording};
 use settings_document::DocumentError;
 
 use crate::options::TableOptions;
@@ -81,6 +81,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
             (Settings::default(), Vec::new(), "the default settings; for others, give FILE=… or STACK=…".to_owned())
         }
     };
+    let has_table = options.messages.is_empty();
     let request = PreviewRequest {
         messages: options.messages,
         languages: options.languages,
@@ -90,6 +91,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     };
     let preview = preview(&request, &settings);
     print_text(&format!("Messages with {origin}\n\n{}", format_page(&preview, &settings)));
+    if has_table {
+        print_text(&format!("\n{}", segment_table(&settings)));
+    }
     if let Some(folder) = &options.html {
         print_text(&format!("\n{}\n", write_html(&preview, folder)?));
     }
@@ -251,7 +255,7 @@ mod tests {
         let expected = [
             "reminder",
             "  can use name, invitee, event, host, time, short_time, advance",
-            "  and, inside an `if`, link, place, cancel_link, reschedule_link",
+            "  and, inside an `if`, link, place, cancel_link, reschedule_link, details_by_email",
             "",
             "  reminder, ro, SMS by Twilio",
             "    Bună, Ana! https://zoom.example/j/98765432101?pwd=Qk1sV2pJ",

@@ -64,6 +64,9 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         Ok(settings) => match write(&options, connection, &settings).await {
             Ok(applied) => {
                 print_applied(&applied, connection, terminal);
+                for warning in settings.find_country_warnings() {
+                    terminal.print(format_args!("Warning: {warning}"));
+                }
                 Ok(true)
             }
             Err(CommitError::Conflict) => {

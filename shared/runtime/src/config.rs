@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use domain::ConnectionName;
+
 /// The problems of the environment.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment is invalid: {}", .0.join("; "))]
@@ -349,6 +351,29 @@ impl ProcessorConfig {
     }
 }
 
+/// What a direct invocation may do. It has no key: IAM admits it.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct DirectAccess {
+    /// `DIRECT_CONNECTIONS`: the connections that it may name, separated by commas, or `*` for all. Default: `default`.
+    pub connections: String,
+    /// `DIRECT_TRUSTED`: whether it may see and change the bookings of every conversation. Default: `false`.
+    pub is_trusted: bool,
+}
+
+impl DirectAccess {
+    fn read(env: &mut Environment) -> Self {
+        Self {
+            connections: env.optional("DIRECT_CONNECTIONS").unwrap_or_else(|| "default".to_owned()),
+            is_trusted: env.optional("DIRECT_TRUSTED").is_some_and(|it| it.trim() == "true"),
+        }
+    }
+
+    /// Returns whether it may name a connection.
+    pub fn allows(&self, connection: &ConnectionName) -> bool {
+        self.connections.split(',').map(str::trim).any(|it| it == "*" || it == connection.as_str())
+    }
+}
+
 /// The schedule function's configuration. It sends no messages.
 #[derive(Clone, Debug)]
 pub struct ScheduleConfig {
@@ -356,6 +381,8 @@ pub struct ScheduleConfig {
     pub world: WorldConfig,
     /// `PUBLIC_URL`: where callers and Calendly's webhooks reach us.
     pub public_url: Option<String>,
+    /// What a direct invocation may do.
+    pub direct: DirectAccess,
     /// `INTAKE_QUEUE_URL`.
     pub intake_queue_url: String,
     /// `INTAKE_DLQ_URL`.
@@ -375,6 +402,7 @@ impl ScheduleConfig {
         let config = Self {
             world: WorldConfig::read(&mut env),
             public_url: env.optional_url("PUBLIC_URL"),
+            direct: DirectAccess::read(&mut env),
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             intake_dlq_url: env.required("INTAKE_DLQ_URL"),
             due_dlq_url: env.required("DUE_DLQ_URL"),
@@ -467,6 +495,8 @@ pub struct AdminConfig {
     pub secret_prefix: String,
     /// `PUBLIC_URL`: where callers reach us.
     pub public_url: Option<String>,
+    /// What a direct invocation may do.
+    pub direct: DirectAccess,
     /// `CALENDLY_API_URL`.
     pub calendly_api_url: String,
     /// `CALENDLY_AUTH_URL`: where people log in to Calendly, and where tokens are refreshed.
@@ -485,6 +515,7 @@ impl AdminConfig {
             deliveries: DeliveriesConfig::read(&mut env),
             secret_prefix: env.required("SECRET_PREFIX"),
             public_url: env.optional_url("PUBLIC_URL"),
+            direct: DirectAccess::read(&mut env),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
             calendly_auth_url: env.url("CALENDLY_AUTH_URL", Some("https://auth.calendly.com")),
             brevo_api_url: env.url("BREVO_API_URL", Some("https://api.brevo.com")),
@@ -571,6 +602,27 @@ mod tests {
         let other = |name: &str| if name == "STAGE" { Some("live".to_owned()) } else { given(name) };
         let error = ReminderConfig::read(Environment::from(other)).expect_err("no stage").to_string();
         assert!(error.ends_with("STAGE must be dev or prod"), "{error}");
+    }
+
+    #[test]
+    fn a_direct_invocation_names_only_allowed_connections() {
+        let names = ["default", "acme"].map(|it| ConnectionName::parse(it).expect("a name"));
+        for (connections, trusted, allowed) in [
+            (None, None, [true, false]),
+            (Some("acme"), Some("false"), [false, true]),
+            (Some("default, acme"), Some("true"), [true, true]),
+            (Some("*"), Some("yes"), [true, true]),
+        ] {
+            let (connections, trusted) = (connections.map(str::to_owned), trusted.map(str::to_owned));
+            let is_trusted = trusted.as_deref() == Some("true");
+            let connections = connections.unwrap_or_else(|| "default".to_owned());
+            let access = DirectAccess { connections, is_trusted };
+            assert_eq!(names.each_ref().map(|it| access.allows(it)), allowed);
+        }
+        let access = DirectAccess::read(&mut Environment::from(|_| None));
+        assert_eq!(access, DirectAccess { connections: "default".to_owned(), is_trusted: false });
+        let given = |name: &str| (name == "DIRECT_TRUSTED").then(|| "true".to_owned());
+        assert!(DirectAccess::read(&mut Environment::from(given)).is_trusted);
     }
 
     #[test]

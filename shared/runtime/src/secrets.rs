@@ -137,6 +137,9 @@ pub struct ApiKey {
     /// What it permits; [`Scope::DEFAULT`] where the secret names nothing.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<Scope>,
+    /// Whether it may see and change the bookings of every conversation. A key from before this was stored may.
+    #[serde(default = "was_trusted", rename = "trusted")]
+    pub is_trusted: bool,
 }
 
 impl ApiKey {
@@ -148,6 +151,11 @@ impl ApiKey {
 
 fn default_scopes() -> Vec<Scope> {
     Scope::DEFAULT.to_vec()
+}
+
+/// A release must not turn away the agents that are at work.
+fn was_trusted() -> bool {
+    true
 }
 
 impl ApiKeys {

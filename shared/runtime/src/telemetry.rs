@@ -43,12 +43,13 @@ pub fn set_level(level: Option<&str>) {
 }
 
 /// Our own crates, which mask personal data. Others log whole requests and answers below `warn`.
-pub const OUR_CRATES: [&str; 34] = [
+pub const OUR_CRATES: [&str; 35] = [
     "admin",
     "api",
     "batch",
     "calendly",
     "connecting",
+    "countries",
     "crm",
     "deliveries",
     "delivery_world",
@@ -73,6 +74,7 @@ pub const OUR_CRATES: [&str; 34] = [
     "settings_document",
     "signing",
     "store",
+    "stranger",
     "template",
     "transform",
     "webhook",
@@ -81,7 +83,11 @@ pub const OUR_CRATES: [&str; 34] = [
 ];
 
 fn targets_at(level: tracing::Level) -> Targets {
-    Targets::new().with_default(level.min(tracing::Level::WARN)).with_targets(OUR_CRATES.map(|name| (name, level)))
+    Targets::new()
+        .with_default(level.min(tracing::Level::WARN))
+        .with_targets(OUR_CRATES.map(|name| (name, level)))
+        // Who called what is written at every level.
+        .with_target("audit", tracing::Level::INFO)
 }
 
 /// Counts one occurrence, in the embedded metric format. The only dimension is `Function`, because each combination of
@@ -128,6 +134,7 @@ mod tests {
             assert!(filter.would_enable(other, &Level::WARN) && !filter.would_enable(other, &Level::INFO), "{other}");
         }
         assert!(!targets_at(Level::ERROR).would_enable("hyper", &Level::WARN));
+        assert!(targets_at(Level::ERROR).would_enable("audit", &Level::INFO), "the audit has no level");
     }
 
     #[test]

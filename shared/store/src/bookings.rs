@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::{
     BookingId, Command, CommandId, ConnectionName, ConnectionStatus, ConsentSource, ContactKey, CrmContact, Decision,
-    FactId, InviteeUri, Objection, Settings, Snapshot, Token,
+    FactId, InviteeUri, Objection, Settings, ShortLink, Snapshot, Token,
 };
 use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
@@ -214,6 +214,14 @@ impl Store for Table {
         at: Timestamp,
     ) -> Result<(), PortError> {
         self.put_latest(row::reached(connection, key, booking, command, at), at).await
+    }
+
+    async fn write_short_links(&self, links: &[ShortLink]) -> Result<Vec<Option<String>>, PortError> {
+        let mut codes = Vec::with_capacity(links.len());
+        for link in links {
+            codes.push(self.write_short_link(link).await?);
+        }
+        Ok(codes)
     }
 
     async fn load_crm_contact(&self, connection: &ConnectionName, key: &ContactKey) -> Result<CrmContact, PortError> {

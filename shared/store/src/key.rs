@@ -1,7 +1,7 @@
 //! The table's keys.
 
 use domain::scheduling::budget::Bucket;
-use domain::{BookingId, BookingState, CommandId, ConnectionName, ContactKey, FactId, digest, uri_uuid};
+use domain::{BookingId, BookingState, CommandId, ConnectionName, ContactKey, FactId, LinkPurpose, digest, uri_uuid};
 use endpoints::EndpointId;
 use events::Stream;
 use jiff::{Timestamp, tz::TimeZone};
@@ -55,6 +55,13 @@ pub(crate) const ENDPOINTS: &str = "ep#";
 pub(crate) const HEALTH: &str = "health";
 /// In the partition of an endpoint's health: until when the places of its concurrent attempts are taken.
 pub(crate) const SLOTS: &str = "slots";
+
+/// A short link.
+pub(crate) const LINK: &str = "link";
+/// The partition of the key of all short links. A link's partition ends in 8 characters.
+pub(crate) const LINK_KEY_PARTITION: &str = "link#key";
+/// In that partition: the key.
+pub(crate) const LINK_KEY: &str = "key";
 
 /// A connection's encrypted signing keys.
 pub(crate) const SIGNING_KEYS: &str = "keys";
@@ -114,6 +121,16 @@ pub(crate) fn alias_partition(connection: &ConnectionName, name: &str) -> String
 /// Returns the sort key of an event's alias. A group event has several bookings, and an alias for each.
 pub(crate) fn event_sort_key(booking: &BookingId) -> String {
     format!("event#{booking}")
+}
+
+/// Returns the sort key of the first opening of a short link. It sorts after the facts, so decisions do not read it.
+pub(crate) fn opening_sort_key(command: &CommandId, purpose: LinkPurpose) -> String {
+    format!("4#opened#{command}#{}", purpose.name())
+}
+
+/// Returns the partition of a short link.
+pub(crate) fn link_partition(code: &str) -> String {
+    format!("link#{code}")
 }
 
 /// Returns the partition of an unhandled event.

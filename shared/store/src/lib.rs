@@ -3,7 +3,7 @@
 //! One partition holds all of a booking: the booking (`1#booking`), VAI's metadata (`1#meta`), its commands (`2#cmd#…`)
 //! and its facts (`3#fact#…`). A decision needs only what sorts before `3`, so one query loads it. All other rows have
 //! partitions of their own; `docs/table.md` lists them. A partition's name begins with the connection, except for the
-//! permits of API keys and the list of connections.
+//! permits of API keys, short links and the list of connections.
 
 mod api;
 mod attributes;
@@ -20,6 +20,7 @@ mod endpoint_counts;
 #[path = "../tests/fixtures/mod.rs"]
 mod fixtures;
 mod key;
+mod links;
 mod pulse;
 mod row;
 mod sealed;

@@ -6,8 +6,8 @@
 
 use domain::{
     Booking, BookingId, BookingState, Command, CommandId, Connection, ConnectionName, ConsentSource, ContactKey,
-    CrmContact, Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Settings,
-    Token, time,
+    CrmContact, Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Opening,
+    Settings, ShortLink, Token, time,
 };
 use endpoints::{Delivery, Endpoint, EndpointId, Health, Lane};
 use engine::{Contact, Import, PortError, Replan, SettingsVersion, StoredFact, UnhandledEvent};
@@ -21,6 +21,7 @@ use crate::attributes::{
     unknown_kind,
 };
 use crate::key;
+use crate::links::KEY_LENGTH;
 
 /// Long enough to mark a no-show or to answer a question. A later version may have a use for an unhandled event.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -86,6 +87,9 @@ pub(crate) mod kind {
     pub(crate) const GRANT: &str = "calendly_grant.v1";
     pub(crate) const STATISTICS: &str = "statistics.v1";
     pub(crate) const PUBLISHING: &str = "publishing.v1";
+    pub(crate) const SHORT_LINK: &str = "short_link.v1";
+    pub(crate) const LINK_KEY: &str = "link_key.v1";
+    pub(crate) const OPENING: &str = "opening.v1";
 }
 
 /// An unhandled event in a list.
@@ -334,6 +338,32 @@ pub(crate) fn hold(connection: &ConnectionName, id: &str, document: &str, until:
     let mut row = instant_row(key::hold_partition(connection, id), key::HOLD, kind::HOLD, until, expires);
     row.insert("doc".to_owned(), string(document));
     row
+}
+
+/// Returns the row of a short link.
+pub(crate) fn short_link(code: &str, link: &ShortLink) -> Row {
+    let expires = Some(time::add(link.until, RETENTION_AFTER_END));
+    document_row(key::link_partition(code), key::LINK, kind::SHORT_LINK, link, expires)
+}
+
+/// Returns the row of a short link's first opening. It is kept about as long as the booking.
+pub(crate) fn opening(link: &ShortLink, opening: &Opening) -> Row {
+    let partition = key::booking_partition(&link.connection, &link.booking);
+    let sort = key::opening_sort_key(&opening.command, opening.purpose);
+    document_row(partition, &sort, kind::OPENING, opening, Some(time::add(link.until, RETENTION)))
+}
+
+/// Returns the row of the key of all short links. It never expires.
+pub(crate) fn link_key(key: &[u8; KEY_LENGTH]) -> Row {
+    let (partition, sort) = (key::LINK_KEY_PARTITION.to_owned(), key::LINK_KEY);
+    document_row(partition, sort, kind::LINK_KEY, &hex::encode(key), None)
+}
+
+/// Reads the key of all short links.
+pub(crate) fn read_link_key(row: &Row) -> Result<[u8; KEY_LENGTH], PortError> {
+    let mut key = [0; KEY_LENGTH];
+    let decoded = hex::decode_to_slice(read::<String>(row)?, &mut key);
+    decoded.map(|()| key).map_err(|_| PortError::unreadable("the key of short links is malformed"))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -912,7 +942,7 @@ mod tests {
         assert_eq!(read_settings(&row).expect("settings"), written);
         assert_eq!(revision(&row).expect("a version"), 7);
         insta::assert_snapshot!(show(row.clone()), @r#"
-        doc: {"enabled":true,"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"time_words":["busy"],"help_after_minutes":1440,"channels":{"cancellation":["sms"],"confirmation":["sms","email"],"follow_up":["sms"],"host_notice":["sms"],"move":["sms"],"no_show":["sms"],"not_booked":["sms"],"reconfirmation":["sms"],"reminder":["sms","email"]},"channel_overrides":[],"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","language":"da","event_type":null,"host":null,"source":null,"minutes":null,"provider":"engagelab","id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"crm":null,"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        doc: {"enabled":true,"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"sms_link_domains":{},"time_words":["busy"],"help_after_minutes":1440,"channels":{"cancellation":["sms"],"confirmation":["sms","email"],"follow_up":["sms"],"host_notice":["sms"],"move":["sms"],"no_show":["sms"],"not_booked":["sms"],"reconfirmation":["sms"],"reminder":["sms","email"]},"channel_overrides":[],"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","language":"da","event_type":null,"host":null,"source":null,"minutes":null,"provider":"engagelab","id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"crm":null,"logging":{"level":null,"level_until":null,"webhooks_until":null}}
         kind: settings.v1
         pk: default#settings
         rev: N 7

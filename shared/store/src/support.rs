@@ -63,17 +63,19 @@ impl Table {
         let mut found = None;
         let mut facts = Vec::new();
         let mut commands = Vec::new();
+        let mut openings = Vec::new();
         for row in self.query(partition).await? {
             match attributes::text(&row, "kind")? {
                 kind::BOOKING => found = Some(attributes::read(&row)?),
                 kind::COMMAND => commands.push(row::read_command(&row)?),
                 kind::FACT => facts.push(row::read_fact(&row)?),
+                kind::OPENING => openings.push(attributes::read(&row)?),
                 kind::METADATA => {}
                 _ => return Err(attributes::unknown_kind(&row)),
             }
         }
         facts.sort_by_key(|fact| fact.received_at);
-        Ok(found.map(|booking| BookingRecord { booking, facts, commands }))
+        Ok(found.map(|booking| BookingRecord { booking, facts, commands, openings }))
     }
 
     /// Lists at most `limit` unhandled events that arrived at or after `since`, the newest first. The index is

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::attributes::{Row, check_kind};
 use crate::condition::{Condition, is_refused};
 use crate::endpoint_counts::EndpointCounts;
+use crate::links::LinkKey;
 use crate::pulse::PulseLimiter;
 use crate::settings_cache::SettingsCache;
 
@@ -30,6 +31,7 @@ pub struct Table {
     pub(crate) settings: SettingsCache,
     pub(crate) endpoint_counts: EndpointCounts,
     pub(crate) pulses: PulseLimiter,
+    pub(crate) link_key: LinkKey,
 }
 
 impl Table {
@@ -41,6 +43,7 @@ impl Table {
             settings: SettingsCache::default(),
             endpoint_counts: EndpointCounts::default(),
             pulses: PulseLimiter::default(),
+            link_key: LinkKey::default(),
         }
     }
 

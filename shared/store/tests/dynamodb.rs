@@ -5,6 +5,8 @@
 mod deliveries;
 #[path = "fixtures/mod.rs"]
 mod fixtures;
+#[path = "dynamodb/links.rs"]
+mod links;
 #[path = "dynamodb/table.rs"]
 mod table;
 

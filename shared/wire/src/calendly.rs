@@ -5,7 +5,7 @@
 
 use domain::{
     Answer, CanceledBy, Cancellation, Details, EventHost, EventTypeUri, EventUri, Fact, FactId, FactKind, InviteeUri,
-    Leg, NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, Token, Tracking, parse_email,
+    Leg, NoShow, PhoneCandidate, PhoneSource, Private, Reconfirmation, StrangerText, Token, Tracking, parse_email,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -282,7 +282,7 @@ fn build_cancellation(
         reason: cancellation
             .and_then(|it| it.reason.as_deref())
             .filter(|it| !it.trim().is_empty())
-            .map(|it| Private::new(cut(it, LONGEST_ANSWER))),
+            .map(|it| StrangerText::from(cut(it, LONGEST_ANSWER))),
         rescheduled: invitee.rescheduled.unwrap_or(false) || invitee.new_invitee.is_some(),
     })
 }
@@ -307,6 +307,8 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
     let text_at = |key: &str| event.location.get(key).and_then(Value::as_str).filter(|it| !it.trim().is_empty());
     let location_kind = text_at("type").unwrap_or_default();
     let is_call_to_invitee = location_kind == "outbound_call";
+    let is_named_by_invitee = location_kind == "ask_invitee";
+    let place = text_at("location").filter(|_| !is_call_to_invitee).map(|it| cut(it, LONGEST_ANSWER));
     Details {
         as_of,
         looked_at: None,
@@ -315,12 +317,13 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
         event_name: non_blank(&event.name).unwrap_or_default(),
         start: event.start_time,
         end: event.end_time,
-        name: Private::new(non_blank(&invitee.name).unwrap_or_else(|| names().join(" "))),
-        first_name: first_name.map(Private::new),
-        email: parse_email(&invitee.email).unwrap_or_else(|| invitee.email.trim().into()),
+        name: StrangerText::from(non_blank(&invitee.name).unwrap_or_else(|| names().join(" "))),
+        first_name: first_name.map(StrangerText::from),
+        email: parse_email(&invitee.email).unwrap_or_else(|| cut(invitee.email.trim(), LONGEST_LABEL).into()),
         zone: invitee.timezone.as_deref().and_then(domain::time::parse_zone),
-        join_url: url(text_at("join_url")),
-        location: text_at("location").filter(|_| !is_call_to_invitee).map(|it| Private::new(cut(it, LONGEST_ANSWER))),
+        join_url: url(text_at("join_url").filter(|_| !is_named_by_invitee)),
+        location: place.clone().filter(|_| !is_named_by_invitee).map(Private::new),
+        invitee_place: place.filter(|_| is_named_by_invitee).map(StrangerText::from),
         cancel_url: url(invitee.cancel_url.as_deref()),
         reschedule_url: url(invitee.reschedule_url.as_deref()),
         in_person: location_kind == "physical",
@@ -368,11 +371,11 @@ const LONGEST_ANSWER: usize = 1_000;
 fn parse_answer(answer: &RawAnswer) -> Option<Answer> {
     let question = answer.question.as_deref()?.trim();
     let text = scalar_text(answer.answer.as_ref()?, LONGEST_ANSWER)?;
-    Some(Answer { question: cut(question, LONGEST_LABEL), answer: Private::new(text) })
+    Some(Answer { question: cut(question, LONGEST_LABEL), answer: text.into() })
 }
 
 fn parse_tracking(raw: &RawTracking) -> Tracking {
-    let parameter = |value: &Option<Value>| scalar_text(value.as_ref()?, LONGEST_LABEL).map(Private::new);
+    let parameter = |value: &Option<Value>| scalar_text(value.as_ref()?, LONGEST_LABEL).map(StrangerText::from);
     Tracking {
         utm_source: parameter(&raw.utm_source),
         utm_medium: parameter(&raw.utm_medium),

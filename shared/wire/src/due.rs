@@ -1,7 +1,7 @@
 //! The message of a due timer: the input of an EventBridge schedule, or a delayed message on the `due` queue. It holds
-//! ids only, so that a schedule has no personal data.
+//! ids only, so that a schedule has no personal data. A code's message has its digits, and is never in a schedule.
 
-use domain::{BookingId, CommandId, ConnectionName, EventUri};
+use domain::{BookingId, CommandId, ConnectionName, EventUri, Private};
 use events::EventType;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -103,15 +103,26 @@ pub enum Due {
         /// What is sent.
         mail: EndpointMail,
     },
+    /// Send a one-time code.
+    #[serde(rename = "code.v1")]
+    Code {
+        /// The connection.
+        connection: ConnectionName,
+        /// The id of its row, which says whom it is for.
+        id: String,
+        /// The digits: the row has only their HMAC.
+        digits: Private<String>,
+    },
 }
 
 impl Due {
     /// Returns whose message it is, for a fair queue: many e-mails of one endpoint must not delay what others are due.
     pub fn group(&self) -> String {
         match self {
-            Self::V1 { connection, .. } | Self::Replan { connection, .. } | Self::Import { connection, .. } => {
-                connection.as_str().to_owned()
-            }
+            Self::V1 { connection, .. }
+            | Self::Replan { connection, .. }
+            | Self::Import { connection, .. }
+            | Self::Code { connection, .. } => connection.as_str().to_owned(),
             Self::Email { connection, endpoint, .. } => format!("{connection}.{endpoint}"),
         }
     }
@@ -146,6 +157,15 @@ mod tests {
         assert_eq!(json, r#"{"v":"due.v1","connection":"default","booking":"bk-1","commands":["sms-reminder-60m-2"]}"#);
         assert_eq!(Due::parse(&json), Ok(due));
         assert!(Due::parse(r#"{"v":"due.v9"}"#).is_err());
+    }
+
+    #[test]
+    fn a_code_is_read_back_and_does_not_print() {
+        let due = Due::Code { connection: ConnectionName::default(), id: "code-1".to_owned(), digits: "042137".into() };
+        let json = due.to_json();
+        assert_eq!(json, r#"{"v":"code.v1","connection":"default","id":"code-1","digits":"042137"}"#);
+        assert!(!format!("{due:?}").contains("042137"));
+        assert_eq!((Due::parse(&json), due.group()), (Ok(due.clone()), "default".to_owned()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the JSON of the calls that they make.
 
 pub mod calendly;
+pub mod code;
 pub mod deliveries;
 pub mod due;
 pub mod intake;

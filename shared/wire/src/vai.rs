@@ -2,12 +2,19 @@
 //!
 //! `booking_id` is our own id and never changes. `event_uuid` and `invitee_uuid` are Calendly's: after a move they are
 //! those of the new time. Instants are RFC 3339 in UTC. Personal values are [`Private`], so `Debug` prints none of
-//! them.
+//! them. Names and reasons that strangers wrote are shortened.
 
 use domain::{Analytics, EmailOrder, MessageContent, Private, VaiOrder, uri_uuid};
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use serde_json::Value;
+
+/// The longest name of a stranger, in characters.
+const LONGEST_NAME: usize = 250;
+/// The longest reason of a cancellation, in characters.
+const LONGEST_REASON: usize = 1_000;
+/// The longest notes in an e-mail, in characters.
+const LONGEST_NOTES: usize = 500;
 
 /// `POST /calendly/notify`: an agent booked.
 pub const NOTIFY: &str = "/calendly/notify";
@@ -54,7 +61,7 @@ pub struct Booked<'a> {
     /// Left out if the agent gave none, as VAI's own code does.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'a str>,
-    invitee_name: &'a Private<String>,
+    invitee_name: Private<String>,
     start_time: Timestamp,
     end_time: Timestamp,
     event_type: &'a str,
@@ -70,7 +77,7 @@ impl<'a> Booked<'a> {
         Self {
             about: About::new(order),
             user_id: order.user_id.as_deref(),
-            invitee_name: &details.name,
+            invitee_name: Private::new(details.name.as_written_shortened(LONGEST_NAME)),
             start_time: details.start,
             end_time: details.end,
             event_type: &order.event_type,
@@ -85,7 +92,7 @@ impl<'a> Booked<'a> {
 pub struct Confirmed<'a> {
     #[serde(flatten)]
     about: About<'a>,
-    invitee_name: &'a Private<String>,
+    invitee_name: Private<String>,
     start_time: Timestamp,
     end_time: Timestamp,
     event_type: &'a str,
@@ -98,7 +105,7 @@ impl<'a> Confirmed<'a> {
         let details = &order.leg.details;
         Self {
             about: About::new(order),
-            invitee_name: &details.name,
+            invitee_name: Private::new(details.name.as_written_shortened(LONGEST_NAME)),
             start_time: details.start,
             end_time: details.end,
             event_type: &order.event_type,
@@ -113,7 +120,7 @@ pub struct Canceled<'a> {
     #[serde(flatten)]
     about: About<'a>,
     /// The person's text; empty when there is none.
-    cancel_reason: Private<&'a str>,
+    cancel_reason: Private<String>,
     timestamp: Timestamp,
 }
 
@@ -121,7 +128,8 @@ impl<'a> Canceled<'a> {
     /// `now` is the time of the call.
     pub fn new(order: &'a VaiOrder, now: Timestamp) -> Self {
         let reason = order.leg.canceled.as_ref().and_then(|end| end.reason.as_ref());
-        Self { about: About::new(order), cancel_reason: text_or_empty(reason), timestamp: round_to_millis(now) }
+        let cancel_reason = reason.map(|it| it.as_written_shortened(LONGEST_REASON)).unwrap_or_default().into();
+        Self { about: About::new(order), cancel_reason, timestamp: round_to_millis(now) }
     }
 }
 
@@ -166,7 +174,7 @@ struct EmailData<'a> {
     start_time: &'a str,
     end_time: &'a str,
     meeting_url: Private<&'a str>,
-    conversation_context: Private<&'a str>,
+    conversation_context: Private<String>,
     agent_type: &'a str,
 }
 
@@ -174,6 +182,8 @@ impl<'a> Email<'a> {
     /// `subject`, `start` and `end` are texts in the recipient's language, the times in the recipient's zone.
     pub fn new(order: &'a EmailOrder, subject: &'a str, start: &'a str, end: &'a str) -> Self {
         let MessageContent { event, join_url, location, .. } = &order.content;
+        // They stand in the e-mail, and say what a stranger said.
+        let notes = order.notes.as_ref().and_then(|it| it.as_line(LONGEST_NOTES));
         Self {
             to: &order.to,
             subject,
@@ -183,7 +193,7 @@ impl<'a> Email<'a> {
                 start_time: start,
                 end_time: end,
                 meeting_url: join_url.as_deref().map_or_else(|| text_or_empty(location.as_ref()), Private::new),
-                conversation_context: text_or_empty(order.notes.as_ref()),
+                conversation_context: notes.unwrap_or_default().into(),
                 agent_type: order.agent_type.as_deref().unwrap_or_default(),
             },
         }
@@ -251,7 +261,7 @@ fn round_to_millis(now: Timestamp) -> Timestamp {
 mod tests {
     use domain::settings::{Provider, WordingParts};
     use domain::{
-        BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message, Tracking,
+        BookingId, CanceledBy, Cancellation, Details, EventUri, InviteeUri, Language, Leg, Message, Tracking, Withheld,
     };
     use insta::assert_snapshot;
 
@@ -286,6 +296,7 @@ mod tests {
                     zone: Some("Europe/Bucharest".to_owned()),
                     join_url: None,
                     location: None,
+                    invitee_place: None,
                     cancel_url: None,
                     reschedule_url: None,
                     in_person: false,
@@ -342,9 +353,11 @@ mod tests {
                 minutes_ahead: None,
                 zone: "Europe/Bucharest".to_owned(),
                 zone_of: None,
+                host_zone: None,
                 language,
                 join_url: Some("https://zoom.example/j/1".to_owned()),
                 location: None,
+                invitee_place: None,
                 cancel_url: None,
                 reschedule_url: None,
                 survey_url: None,
@@ -355,6 +368,8 @@ mod tests {
                 by_phone: false,
                 notice: None,
                 host: None,
+                withheld: Withheld::Nothing,
+                can_reply: true,
                 wording: WordingParts::default(),
             },
             notes: Some("Vrea prețuri".into()),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use domain::{ConnectionName, Feedback};
+use domain::{ConnectionName, Feedback, Unchanged};
 use events::ReplyMeaning;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -65,14 +65,14 @@ fn the_number_of_a_reply_may_lack_its_plus() {
     let texts: Vec<_> = replies
         .iter()
         .map(|it| match it {
-            Feedback::Reply(reply) => (reply.from.expose(), reply.text.expose().as_str()),
+            Feedback::Reply(reply) => (reply.from.expose(), reply.text.unchanged(Unchanged::Comparison)),
             other => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(texts, [("+40712345678", "STOP"), ("+40712345678", "Da, mulțumesc")]);
     let feedback = receipts::parse(&envelope("twilio_reply.txt")).expect("a reply");
     let [Feedback::Reply(reply)] = feedback.as_slice() else { panic!("{feedback:?}") };
-    assert_eq!((reply.from.expose(), reply.text.expose().as_str()), ("+40712345678", "Stop"));
+    assert_eq!((reply.from.expose(), reply.text.unchanged(Unchanged::Comparison)), ("+40712345678", "Stop"));
 }
 
 /// Prints feedback in short.

@@ -16,6 +16,7 @@ pub struct AwsMessaging {
     vai: notify::VaiClient,
     crm: crm::Brevo,
     deliveries: DeliveriesQueue,
+    links: notify::Links,
 }
 
 impl AwsMessaging {
@@ -36,7 +37,7 @@ impl AwsMessaging {
             email: notify::EmailRouter::new(
                 vai.clone(),
                 notify::Ses::new(sdk.clone(), config.ses_api_url.clone(), config.stack_name.clone(), links.clone()),
-                notify::Brevo::new(client(), config.brevo_api_url.clone(), keys(), links),
+                notify::Brevo::new(client(), config.brevo_api_url.clone(), keys(), links.clone()),
             ),
             vai,
             crm: crm::Brevo::new(client(), config.brevo_api_url.clone(), keys()),
@@ -44,6 +45,7 @@ impl AwsMessaging {
                 aws_sdk_sqs::Client::new(sdk),
                 config.deliveries_queue_url.clone(),
             )),
+            links,
         }
     }
 }
@@ -69,5 +71,8 @@ impl engine::Messaging for AwsMessaging {
     }
     fn crm(&self) -> &Self::Crm {
         &self.crm
+    }
+    fn short_links(&self) -> Option<&str> {
+        self.links.base_of_short_links()
     }
 }

@@ -118,6 +118,7 @@ impl<P: FaultPolicy> CalendlyAccount for Fake<P> {
                     location_kind: Some("google_conference".to_owned()),
                     join_url: leg.details.join_url.clone(),
                     location: None,
+                    invitee_place: None,
                     invitee_name: leg.details.name.clone(),
                     cancel_url: leg.details.cancel_url.clone(),
                     reschedule_url: leg.details.reschedule_url.clone(),

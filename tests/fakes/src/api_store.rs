@@ -141,7 +141,9 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
         let found = self.call(Call::FindBookings, |state| {
             let is_named = |booking: &&Booking| {
                 let uris = booking.legs().into_iter().flat_map(|it| [it.invitee.as_str(), it.details.event.as_str()]);
-                booking.id.as_str() == id || uris.into_iter().any(|uri| uri == id || uri_uuid(uri) == id)
+                let is_conversation = booking.metadata.as_ref().is_some_and(|it| it.conversation_id == id);
+                let has_id = uris.into_iter().any(|uri| uri == id || uri_uuid(uri) == id);
+                booking.id.as_str() == id || has_id || is_conversation
             };
             state.bookings.values().map(|(it, _)| it).filter(is_named).map(|it| it.id.clone()).collect()
         });

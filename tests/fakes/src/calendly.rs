@@ -73,7 +73,7 @@ impl<P: FaultPolicy> Calendly for Fake<P> {
                 return Outcome::Refused { reason: Reason::NotFound, detail: String::new() };
             };
             if fact.leg.canceled.is_none() {
-                let reason = (!reason.is_empty()).then(|| Private::from(reason));
+                let reason = (!reason.is_empty()).then(|| reason.into());
                 fact.leg.canceled = Some(Cancellation { at: now, by: CanceledBy::Host, reason, rescheduled: false });
                 fact.leg.details.as_of = now;
                 let text = format!("Calendly cancels {}", fact.leg.details.start);
@@ -166,6 +166,7 @@ fn booked(form: &Form, number: usize, now: Timestamp) -> Fact {
                 zone: Some(form.person.zone.clone()),
                 join_url: Some(format!("https://meet.example.com/{number}")),
                 location: None,
+                invitee_place: None,
                 cancel_url: Some(format!("https://calendly.com/cancellations/I{number}")),
                 reschedule_url: Some(format!("https://calendly.com/reschedulings/I{number}")),
                 in_person: false,

@@ -17,6 +17,7 @@ pub enum Call {
     LoadContact,
     WriteObjection,
     RecordReached,
+    WriteShortLinks,
     LoadSettingsVersion,
     WriteSettings,
     ListSettingsVersions,

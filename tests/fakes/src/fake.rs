@@ -25,6 +25,8 @@ pub struct Fake<P> {
     pub yields: Cell<bool>,
     /// How long each call takes.
     pub call_takes: Cell<SignedDuration>,
+    /// The base of short links; without one there are none.
+    pub short_links: Cell<Option<&'static str>>,
 }
 
 impl<P: FaultPolicy> Fake<P> {
@@ -36,6 +38,7 @@ impl<P: FaultPolicy> Fake<P> {
             faults,
             yields: Cell::new(false),
             call_takes: Cell::new(SignedDuration::ZERO),
+            short_links: Cell::new(None),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What sends messages and calls VAI. Each effect is described in one line.
 
 use domain::{
-    Analytics, CommandId, ConnectionName, EmailOrder, HelpOccasion, Message, News, Outcome, PlainEmail, PublishCall,
-    SmsOrder, VaiOrder,
+    Analytics, CommandId, ConnectionName, EmailOrder, HelpOccasion, Message, News, Outcome, PlainEmail, PlainSms,
+    PublishCall, SmsOrder, VaiOrder,
 };
 use engine::{Email, Publisher, Sms, Vai};
 use jiff::Timestamp;
@@ -41,6 +41,11 @@ impl<P: FaultPolicy> Sms for Fake<P> {
         if let Some(down) = self.state.borrow().providers_down.get(&order.provider) {
             return down.clone();
         }
+        self.call_provider(Call::SendSms, key, text).await
+    }
+
+    async fn send_plain(&self, _: &ConnectionName, key: &CommandId, sms: &PlainSms) -> Outcome {
+        let text = || format!("plain SMS [{}] to {}: {}", sms.provider.name(), sms.to.expose(), sms.text.expose());
         self.call_provider(Call::SendSms, key, text).await
     }
 }

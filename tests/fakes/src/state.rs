@@ -7,7 +7,7 @@ use domain::scheduling::budget::Bucket;
 use domain::settings::Provider;
 use domain::{
     Booking, BookingId, Command, CommandId, Connection, ConnectionName, ContactKey, CrmContact, Decision, EventLog,
-    Fact, FactId, FactRecord, InviteeUri, Metadata, Outcome, PublishCall, Reason, Settings, Token,
+    Fact, FactId, FactRecord, InviteeUri, Metadata, Opening, Outcome, PublishCall, Reason, Settings, ShortLink, Token,
 };
 use engine::{BookingRecord, CommitError, Contact, Import, Replan, SettingsVersion, StoredFact, UnhandledEvent};
 use events::Event;
@@ -67,6 +67,10 @@ pub struct State {
     pub spent: BTreeMap<(String, Bucket), u32>,
     /// Until when Calendly takes no bookings of an owner.
     pub closed_until: BTreeMap<String, Timestamp>,
+    /// The short links, by their codes.
+    pub short_links: BTreeMap<String, ShortLink>,
+    /// When short links were opened, with their bookings.
+    pub openings: Vec<(BookingId, Opening)>,
     /// The holds with their ends.
     pub holds: BTreeMap<String, (String, Timestamp)>,
     /// The permits that keys took, by the minute.
@@ -215,6 +219,7 @@ impl State {
             received_at: it.received_at,
         });
         let facts = facts.collect();
-        Some(BookingRecord { facts, commands: self.commands_of(id), booking })
+        let openings = self.openings.iter().filter(|(of, _)| of == id).map(|(_, it)| it.clone()).collect();
+        Some(BookingRecord { facts, commands: self.commands_of(id), booking, openings })
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId,
-    InviteeUri, Objection, Settings, Snapshot, State, Token,
+    InviteeUri, Objection, Settings, ShortLink, Snapshot, State, Token, digest,
 };
 use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
 use jiff::Timestamp;
@@ -126,6 +126,19 @@ impl<P: FaultPolicy> Store for Fake<P> {
             state.contacts.entry(key.clone()).or_default().last = Some((booking.clone(), command.clone()));
         });
         Ok(recorded.await?)
+    }
+
+    async fn write_short_links(&self, links: &[ShortLink]) -> Result<Vec<Option<String>>, PortError> {
+        let written = self.call(Call::WriteShortLinks, |state| {
+            let code = |link: &ShortLink| {
+                let parts = [link.command.as_str(), link.purpose.name(), link.url.as_str()];
+                let code: String = digest(&parts).chars().take(8).collect();
+                state.short_links.insert(code.clone(), link.clone());
+                Some(code)
+            };
+            links.iter().map(code).collect()
+        });
+        Ok(written.await?)
     }
 
     async fn load_crm_contact(&self, _: &ConnectionName, key: &ContactKey) -> Result<CrmContact, PortError> {

@@ -57,6 +57,9 @@ impl<P: FaultPolicy> Messaging for Fake<P> {
     fn crm(&self) -> &Self {
         self
     }
+    fn short_links(&self) -> Option<&str> {
+        self.short_links.get()
+    }
 }
 
 /// The fake world with another Calendly, another clock, other messaging or none.

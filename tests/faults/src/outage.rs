@@ -98,6 +98,7 @@ fn outside_of(call: Call) -> Option<Outside> {
         | Call::ReplaceCommand
         | Call::LoadContact
         | Call::RecordReached
+        | Call::WriteShortLinks
         | Call::LoadSettingsVersion => Outside::Table,
         Call::SetTimer | Call::RemoveTimer => Outside::Timers,
         Call::FetchInvitee | Call::CancelEvent | Call::FindBooking => Outside::Calendly,

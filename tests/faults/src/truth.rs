@@ -137,8 +137,8 @@ impl Truth {
                 Some(Cancellation { at: left, by: CanceledBy::Invitee, reason: None, rescheduled: true })
             }
             (None, Some((ended, by, about_time))) => {
-                let reason = Some(Private::from(if about_time { "no time" } else { "no interest" }));
-                Some(Cancellation { at: ended, by, reason, rescheduled: false })
+                let reason = if about_time { "no time" } else { "no interest" };
+                Some(Cancellation { at: ended, by, reason: Some(reason.into()), rescheduled: false })
             }
             (None, None) => None,
         };
@@ -173,12 +173,13 @@ impl Truth {
             event_name: "Demo".to_owned(),
             start: meeting.start,
             end: meeting.end,
-            name: Private::from("Ana"),
+            name: "Ana".into(),
             first_name: None,
             email: Private::from("ana@example.com"),
             zone: Some(self.zone.to_owned()),
             join_url: None,
             location: None,
+            invitee_place: None,
             cancel_url: None,
             reschedule_url: None,
             in_person: false,
@@ -189,7 +190,8 @@ impl Truth {
             phones: vec![PhoneCandidate {
                 source: PhoneSource::TextReminderNumber,
                 question: None,
-                text: Private::from("+40712345678"),
+                // A country without hours of its own, so that what is expected follows from the clock alone.
+                text: Private::from("+4520123456"),
             }],
             reconfirmation: None,
             routing_form_submission: None,

@@ -46,7 +46,7 @@ fn mails(instance: &Instance) -> Vec<EndpointMail> {
             assert_eq!(endpoint, "ops");
             mail.clone()
         }
-        Due::V1 { .. } | Due::Replan { .. } | Due::Import { .. } => panic!("{due:?}"),
+        Due::V1 { .. } | Due::Replan { .. } | Due::Import { .. } | Due::Code { .. } => panic!("{due:?}"),
     };
     emails.iter().map(mail).collect()
 }

@@ -12,4 +12,5 @@ mod reports;
 mod secrets;
 mod settings;
 mod setup;
+mod short_links;
 mod world;

@@ -107,6 +107,20 @@ fn the_public_keys_of_a_connection_may_be_kept_for_a_day() {
 }
 
 #[test]
+fn a_public_path_names_its_methods_without_a_key_and_no_other_path_does() {
+    let instance = Instance::new();
+    for (method, path, allowed) in
+        [("POST", "/.well-known/webhook-keys/default", "GET"), ("GET", "/api/endpoints/setup", "POST")]
+    {
+        let refused = instance.http(method, path, None, None, None);
+        assert_eq!((refused.status, &refused.headers["allow"]), (405, &json!(allowed)), "{path}");
+    }
+    for path in ["/api/endpoints/setup-token", "/api/bookings/bk-1/events"] {
+        assert_eq!(instance.http("PATCH", path, None, None, None).status, 401, "{path}");
+    }
+}
+
+#[test]
 fn a_rotated_key_is_published_for_25_hours_before_it_signs() {
     let instance = Instance::new();
     let rotate = || instance.post("/api/endpoints/rotate-webhook-key", &Value::Null).ok();

@@ -28,7 +28,7 @@ fn replans(instance: &Instance) -> Vec<u64> {
     let sent = instance.outside.emails.borrow();
     let versions = sent.iter().filter_map(|due| match due {
         Due::Replan { version, .. } => Some(*version),
-        Due::V1 { .. } | Due::Email { .. } | Due::Import { .. } => None,
+        Due::V1 { .. } | Due::Email { .. } | Due::Import { .. } | Due::Code { .. } => None,
     });
     versions.collect()
 }

@@ -12,7 +12,7 @@ use deliveries::{
 };
 use deliveries_world::World;
 use domain::settings::CrmSettings;
-use domain::{BookingId, Connection, ConnectionName, Settings, Snapshot};
+use domain::{BookingId, Connection, ConnectionName, Settings, ShortLink, Snapshot};
 use egress::AddressPolicy;
 use endpoints::{AttemptResult, Delivery, Endpoint, EndpointId, EndpointSecrets, Health, Lane, Statistics};
 use engine::{
@@ -23,6 +23,7 @@ use events::{Event, Stream};
 use front::{Input, TokenOwner};
 use jiff::{SignedDuration, Timestamp};
 use oauth::{Grant, GrantStore, Pause};
+use runtime::config::DirectAccess;
 use runtime::{ApiKeys, CalendlyApp, SecretError, Secrets};
 use serde_json::{Map, Value, json};
 use sha2::Digest;
@@ -84,6 +85,10 @@ pub(crate) struct Outside {
     pub(crate) snapshots: RefCell<Vec<Snapshot>>,
     /// What is wrong with the account at the CRM.
     pub(crate) crm_problems: RefCell<Vec<String>>,
+    /// The short links, by their codes.
+    pub(crate) short_links: RefCell<BTreeMap<String, ShortLink>>,
+    /// When short links were first opened.
+    pub(crate) openings: RefCell<Vec<(ShortLink, Timestamp)>>,
     /// The calls to our own stores before one fails; none fails without it.
     pub(crate) fails_after: Cell<Option<u32>>,
     pub(crate) has_failed: Cell<bool>,
@@ -178,6 +183,8 @@ impl Instance {
             imports: RefCell::default(),
             snapshots: RefCell::default(),
             crm_problems: RefCell::default(),
+            short_links: RefCell::default(),
+            openings: RefCell::default(),
             fails_after: Cell::new(None),
             has_failed: Cell::new(false),
         });
@@ -358,6 +365,10 @@ impl front::Ports for Ports {
         find_token_owner(self, token).await
     }
 
+    fn direct_access(&self) -> DirectAccess {
+        DirectAccess { connections: "*".to_owned(), is_trusted: true }
+    }
+
     fn public_url(&self) -> Option<&str> {
         Some("https://hooks.example.com")
     }
@@ -491,6 +502,18 @@ impl admin::Ports for Ports {
         let snapshots = self.0.snapshots.borrow();
         let found = snapshots.iter().find(|it| it.booking.id == *booking).cloned();
         Ok(found.unwrap_or_else(|| Snapshot::empty(booking.clone(), ConnectionName::default())))
+    }
+
+    async fn load_short_link(&self, code: &str) -> Result<Option<ShortLink>, PortError> {
+        Ok(self.0.short_links.borrow().get(code).cloned())
+    }
+
+    async fn record_opening(&self, link: &ShortLink, at: Timestamp) -> Result<(), PortError> {
+        let mut openings = self.0.openings.borrow_mut();
+        if !openings.iter().any(|(opened, _)| opened == link) {
+            openings.push((link.clone(), at));
+        }
+        Ok(())
     }
 
     async fn prepare_crm(&self, _: &ConnectionName, _: &CrmSettings, _: bool) -> Result<Vec<String>, String> {

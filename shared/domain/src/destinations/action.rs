@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::base::{Context, DeliveryGuarantee, Destination, RetrySchedule};
 use super::calendly::{CalendlyAction, CalendlyCall};
 use super::crm::{CrmAction, CrmCall};
-use super::message::{MessageAction, MessageOrder, compose, time_outside_quiet_hours};
+use super::message::{MessageAction, MessageOrder, compose, time_outside_quiet_hours, withholds_links};
 use super::publish::{PublishAction, PublishCall};
 use super::vai::{VaiAction, VaiCall};
+use crate::booking::Booking;
 use crate::ids::{BookingId, CommandId, InviteeUri};
 use crate::leg::Leg;
 use crate::message::Message;
@@ -82,6 +83,11 @@ impl Action {
         self.destination().check(context)
     }
 
+    /// Returns whether it is an SMS without links that the person misses, because of the number's country.
+    pub(crate) fn withholds_links(&self, context: &Context<'_>) -> bool {
+        matches!(self, Self::Message(action) if withholds_links(context, action))
+    }
+
     /// Returns the readable part of a command's id.
     pub fn slug(&self) -> String {
         self.destination().slug()
@@ -130,14 +136,14 @@ impl Action {
     /// No useful time is left.
     pub fn time_outside_quiet_hours(
         &self,
-        leg: &Leg,
+        (booking, leg): (&Booking, &Leg),
         at: Timestamp,
         is_delayed: bool,
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Timestamp, Reason> {
         match self {
-            Self::Message(action) => time_outside_quiet_hours(leg, action, at, is_delayed, settings, now),
+            Self::Message(action) => time_outside_quiet_hours((booking, leg), action, at, is_delayed, settings, now),
             Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) | Self::Crm(_) => Ok(at),
         }
     }

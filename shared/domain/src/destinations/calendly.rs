@@ -9,6 +9,9 @@ use crate::language::Language;
 use crate::personal::Private;
 use crate::reason::Reason;
 
+/// The longest reason of a cancellation that Calendly passes on to people, in characters.
+const LONGEST_REASON: usize = 500;
+
 /// A call to Calendly.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,12 +88,14 @@ impl Destination for CalendlyAction {
     }
 }
 
-/// Returns the reason for the cancellation, which Calendly sends to host and invitees. For a move it has the new time.
+/// Returns the reason for the cancellation, without links: Calendly sends it to host and invitees. For a move it has
+/// the new time.
 fn cancel_reason(context: &Context<'_>) -> Private<String> {
     let Context { booking, leg, settings, .. } = context;
     let Some(new) = booking.replacing(leg) else {
         let request = booking.cancel_requests().get(&leg.invitee);
-        return request.and_then(|it| it.reason.clone()).unwrap_or_default();
+        let reason = request.and_then(|it| it.reason.as_ref()?.as_line(LONGEST_REASON));
+        return reason.unwrap_or_default().into();
     };
     let zone = settings.zone_of(new);
     let tz = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);

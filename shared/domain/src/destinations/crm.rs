@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use stranger::{StrangerText, Unchanged};
 
 use super::base::{Context, DeliveryGuarantee, Destination, RetrySchedule};
 use super::message::choose_phone;
@@ -154,6 +155,9 @@ pub enum CrmCall {
     AskConsent(ConsentOrder),
 }
 
+/// The longest value that a stranger wrote, in characters.
+const LONGEST_VALUE: usize = 1_000;
+
 /// How late an event may trigger an automation. It covers Calendly's retries and a day's outage of the CRM.
 pub(crate) const EVENT_LATENESS: SignedDuration = SignedDuration::from_hours(3 * 24);
 
@@ -299,8 +303,9 @@ fn compose_contact(context: &Context<'_>, crm: &CrmSettings) -> Result<ContactOr
     let counts = crm.attributes.iter().filter(|(_, source)| source.is_count());
     let phones: Vec<_> = crm.attributes.iter().filter(|(_, source)| source.is_phone()).collect();
     let answers = leg.details.answers.iter().filter(|it| phones.iter().any(|(_, source)| source.asks(&it.question)));
-    let mut answered =
-        answers.filter_map(|it| read_mobile(it.answer.expose(), settings.default_region.as_deref()).ok());
+    let mut answered = answers.filter_map(|it| {
+        read_mobile(it.answer.unchanged(Unchanged::Comparison), settings.default_region.as_deref()).ok()
+    });
     let phone = choose_phone(booking, leg, settings).ok().map(|(phone, _)| phone).or_else(|| answered.next());
     Ok(ContactOrder {
         email: leg.details.email.clone(),
@@ -353,11 +358,12 @@ fn attribute(
     let (details, metadata) = (&leg.details, booking.metadata.as_ref());
     let (first, last) = name_parts(leg);
     let tracking = &details.tracking;
-    let plain = |text: &str| Some(Private::new(text.to_owned()));
+    let plain = |text: &str| Some(text.to_owned());
+    let cell = |text: Option<&StrangerText>| Some(text?.as_cell(LONGEST_VALUE));
     let value = match source {
-        AttributeSource::FirstName => plain(first),
-        AttributeSource::LastName => plain(last),
-        AttributeSource::Name => Some(details.name.clone()),
+        AttributeSource::FirstName => name_cell(&first),
+        AttributeSource::LastName => name_cell(&last),
+        AttributeSource::Name => name_cell(&details.name),
         AttributeSource::EventType => plain(&details.event_name),
         AttributeSource::Host => details.host.as_deref().and_then(plain),
         AttributeSource::StartDate => return Some(AttributeValue::Date(local_date(details.start, leg, settings))),
@@ -366,30 +372,35 @@ fn attribute(
         AttributeSource::Status => plain(crm.word_of(status)),
         AttributeSource::AgentType => metadata.and_then(|it| it.agent_type.as_deref()).and_then(plain),
         AttributeSource::ConversationId => metadata.and_then(|it| plain(&it.conversation_id)),
-        AttributeSource::UtmSource => tracking.utm_source.clone(),
-        AttributeSource::UtmMedium => tracking.utm_medium.clone(),
-        AttributeSource::UtmCampaign => tracking.utm_campaign.clone(),
-        AttributeSource::UtmTerm => tracking.utm_term.clone(),
-        AttributeSource::UtmContent => tracking.utm_content.clone(),
+        AttributeSource::UtmSource => cell(tracking.utm_source.as_ref()),
+        AttributeSource::UtmMedium => cell(tracking.utm_medium.as_ref()),
+        AttributeSource::UtmCampaign => cell(tracking.utm_campaign.as_ref()),
+        AttributeSource::UtmTerm => cell(tracking.utm_term.as_ref()),
+        AttributeSource::UtmContent => cell(tracking.utm_content.as_ref()),
         AttributeSource::Answer(_) | AttributeSource::AnswerMatching(_) => {
-            details.answers.iter().find(|it| source.asks(&it.question)).map(|it| it.answer.clone())
+            cell(details.answers.iter().find(|it| source.asks(&it.question)).map(|it| &it.answer))
         }
-        AttributeSource::Qualification(name) => metadata.and_then(|it| it.qualification.get(name).cloned()),
+        AttributeSource::Qualification(name) => cell(metadata.and_then(|it| it.qualification.get(name))),
         AttributeSource::Phone
         | AttributeSource::PhoneMatching(_)
         | AttributeSource::Meetings
         | AttributeSource::NoShows
         | AttributeSource::LastNoShow => None,
     };
-    value.filter(|it| !it.expose().trim().is_empty()).map(AttributeValue::Text)
+    value.filter(|it| !it.trim().is_empty()).map(|it| AttributeValue::Text(it.into()))
+}
+
+/// Returns a name for the CRM, whose own messages may greet with it.
+fn name_cell(name: &StrangerText) -> Option<String> {
+    Some(StrangerText::from(name.as_name()?).as_cell(LONGEST_VALUE))
 }
 
 /// Returns the first and the last name. A single name is divided at the first space.
-fn name_parts(leg: &Leg) -> (&str, &str) {
-    let name = leg.details.name.expose().trim();
-    match leg.details.first_name.as_ref().map(|it| it.expose().trim()) {
-        Some(first) if !first.is_empty() => (first, name.strip_prefix(first).unwrap_or_default().trim()),
-        _ => name.split_once(char::is_whitespace).map_or((name, ""), |(first, last)| (first, last.trim())),
+fn name_parts(leg: &Leg) -> (StrangerText, StrangerText) {
+    let name = &leg.details.name;
+    match &leg.details.first_name {
+        Some(first) if !first.is_blank() => (first.clone(), name.after(first)),
+        _ => name.split_at_space(),
     }
 }
 
@@ -421,7 +432,7 @@ fn compose_event(context: &Context<'_>, crm: &CrmSettings, event: CrmEvent, at: 
             CanceledBy::Other => "other",
         };
         put("canceled_by", Some(by));
-        put("reason", end.reason.as_ref().map(|it| it.expose().as_str()));
+        put("reason", end.reason.as_ref().map(|it| it.as_cell(LONGEST_VALUE)).as_deref());
     }
     let has_link = settings.booking_links && matches!(event, CrmEvent::BookingCanceled | CrmEvent::NoShow);
     CrmEventOrder {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stranger::StrangerText;
 
 use super::catalog::{EventType, LocationOption, Question, QuestionKind};
 use crate::words::{find_named, fold, is_equal, is_same, is_similar};
@@ -11,7 +12,7 @@ use crate::{EventTypeUri, Phone, Private, Settings, Token, parse_email, read_pho
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// The full name.
-    pub name: Private<String>,
+    pub name: StrangerText,
     /// The address.
     pub email: Private<String>,
     /// IANA time zone.
@@ -27,6 +28,13 @@ pub struct Meeting {
     pub kind: String,
     /// The data that the kind needs: an address or a phone number.
     pub location: Option<Private<String>>,
+}
+
+impl Meeting {
+    /// Returns whether the invitee was asked for the place.
+    pub fn is_named_by_invitee(&self) -> bool {
+        self.kind == "ask_invitee"
+    }
 }
 
 /// An answer with the exact text of its question.
@@ -447,7 +455,7 @@ pub fn filter_guests(
 }
 
 /// Parses a person's name.
-pub fn parse_name(text: &str) -> Option<Private<String>> {
+pub fn parse_name(text: &str) -> Option<StrangerText> {
     let text = text.trim();
     let fits = (1..=LONGEST_NAME).contains(&text.chars().count()) && !text.contains(char::is_control);
     fits.then(|| text.into())
@@ -738,7 +746,7 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        assert_eq!(parse_name("  Ana Pop ").map(|it| it.expose().clone()).as_deref(), Some("Ana Pop"));
+        assert_eq!(parse_name("  Ana Pop "), Some("Ana Pop".into()));
         assert!(parse_name(&"ș".repeat(200)).is_some() && parse_name(&"ș".repeat(201)).is_none());
         assert!(parse_name(" \t").is_none() && parse_name("Ana\nPop").is_none());
     }

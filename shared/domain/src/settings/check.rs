@@ -30,6 +30,7 @@ impl Settings {
         settings.check_senders(&mut errors);
         settings.check_calendar(&mut errors);
         settings.check_minutes(&mut errors);
+        settings.check_region(&mut errors);
         if errors.0.is_empty() { Ok(settings) } else { Err(errors.0) }
     }
 
@@ -239,7 +240,7 @@ mod tests {
         topics[1].words[1]: must be a non-empty text
         topics[1].hosts: is not a setting; the settings here are: name, words, event_type, host
         logging.level_until: is missing: it must say when the level expires
-        colour: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, time_words, help_after_minutes, host_phone, quiet_hours, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
+        colour: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, sms_link_domains, time_words, help_after_minutes, host_phone, quiet_hours, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
         "#);
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
+use stranger::Unchanged;
 
 use super::filter::names;
 use crate::Leg;
@@ -75,10 +76,10 @@ pub struct ConsentAnswer {
 
 impl ConsentAnswer {
     fn is_given(&self, leg: &Leg) -> bool {
-        leg.details
-            .answers
-            .iter()
-            .any(|it| is_same_text(&it.question, &self.question) && is_same_text(it.answer.expose(), &self.answer))
+        leg.details.answers.iter().any(|it| {
+            is_same_text(&it.question, &self.question)
+                && is_same_text(it.answer.unchanged(Unchanged::Comparison), &self.answer)
+        })
     }
 }
 

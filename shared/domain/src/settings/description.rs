@@ -153,6 +153,19 @@ pub(super) const SETTINGS: &[Key] = &[
         r#""0.045 EUR""#,
         "The price of an SMS segment, for the estimates of `make preview` and of dry runs.",
     ),
+    Key {
+        example: r#"{"RO": ["calendly.com", "zoom.us"]}"#,
+        ..Key::new(
+            "sms_link_domains",
+            Kind::Checked(&Kind::Map { noun: "a country", names: &REGION, values: &DOMAINS }, check_link_domains),
+            "{}",
+            "The domains whose links carriers let through in your SMS, by the number's country, such as \
+             `RO = [\"calendly.com\", \"zoom.us\"]`: those that you have registered there. Other links are left \
+             out of the SMS, and an e-mail has them. Without a line for a country, SMS to Taiwan and to countries \
+             without rules of their own have no links; in Romania, Denmark and the United Kingdom all links count as \
+             registered together with the sender. See docs/messages.md.",
+        )
+    },
     Key::new(
         "time_words",
         TEXTS,
@@ -654,6 +667,14 @@ const REGION: Kind = Kind::Text(Form {
     parse: |text| (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| text.to_owned()),
 });
 
+const DOMAINS: Kind = Kind::List(List { is_unique: true, ..List::of(&DOMAIN, "domain") });
+
+const DOMAIN: Kind = Kind::Text(Form {
+    requirement: "a domain such as calendly.com",
+    pattern: r"^\s*[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}\s*$",
+    parse: countries::parse_domain,
+});
+
 const URL: Kind = Kind::Text(Form {
     requirement: "an address that begins with https://",
     pattern: r"^\s*https://\S*\s*$",
@@ -731,6 +752,18 @@ fn check_transliterated(value: &Value, path: &str, errors: &mut Errors) {
     let is_other = |it: &Value| it.as_str().is_some_and(|tag| tag != Language::Romanian.tag());
     if value.as_array().is_some_and(|languages| languages.iter().any(is_other)) {
         errors.add(path, "can only have ro: the other languages need no transliteration, or have none");
+    }
+}
+
+/// No carrier lets the links of public shorteners through.
+fn check_link_domains(value: &Value, path: &str, errors: &mut Errors) {
+    for (country, domains) in value.as_object().into_iter().flatten() {
+        for (index, domain) in domains.as_array().into_iter().flatten().enumerate() {
+            if domain.as_str().is_some_and(countries::is_public_shortener) {
+                let problem = "is a public shortener of links: carriers block those, so it can't be registered";
+                errors.add(&format!("{path}.{country}[{index}]"), problem);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Settings::check`] reads a whole document and lists every error, so that a wrong document is never stored.
 
 mod check;
+mod country_warnings;
 mod crm;
 mod defaults;
 mod description;
@@ -17,6 +18,7 @@ mod schema;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use countries::SenderKind;
 use jiff::Timestamp;
 use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,12 @@ impl Senders {
     /// Returns whether Twilio's sender is a messaging service (`MG` and 32 hex digits), which chooses the number.
     pub fn is_messaging_service(sender: &str) -> bool {
         sender.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit()))
+    }
+
+    /// Returns what people see as the sender of SMS by Twilio; `None` for a messaging service, which chooses one.
+    pub fn twilio_kind(&self) -> Option<SenderKind> {
+        let sender = self.twilio.as_deref().filter(|it| !Self::is_messaging_service(it))?;
+        Some(if sender.starts_with('+') { SenderKind::Number } else { SenderKind::Name })
     }
 }
 
@@ -377,6 +385,7 @@ pub struct Settings {
     pub start_words: Vec<String>,
     pub transliterate: Vec<Language>,
     pub sms_price: Option<Price>,
+    pub sms_link_domains: BTreeMap<String, Vec<String>>,
     pub time_words: Vec<String>,
     pub help_after_minutes: u32,
     pub channels: BTreeMap<String, Vec<Channel>>,

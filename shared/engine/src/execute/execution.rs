@@ -309,7 +309,8 @@ impl<W: World> Run<'_, W> {
     /// that became known late, or changed settings. `None` if it may be performed now.
     fn leave_quiet_hours(&self, command: &Command, now: Timestamp) -> Option<Command> {
         let leg = self.snapshot.booking.leg(&command.leg)?;
-        match command.action.time_outside_quiet_hours(leg, now, command.is_delayed(now), self.settings, now) {
+        let about = (&self.snapshot.booking, leg);
+        match command.action.time_outside_quiet_hours(about, now, command.is_delayed(now), self.settings, now) {
             Ok(time) if time <= now + CLOCK_SKEW => None,
             Ok(time) => Some(command.clone().postpone_to(time, now)),
             Err(reason) => Some(command.clone().skip(reason, now)),

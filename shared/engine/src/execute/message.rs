@@ -2,10 +2,10 @@
 
 use domain::settings::Provider;
 use domain::{
-    Attempt, BookingState, Command, ConsentSource, ContactKey, Message, MessageContent, MessageOrder, Objection,
-    Outcome, Reason, error_chain,
+    Attempt, BookingState, Command, ConsentSource, ContactKey, LinkPurpose, Message, MessageContent, MessageOrder,
+    Notice, Objection, Outcome, Reason, ShortLink, SmsOrder, error_chain, time,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::run::{Run, Stop};
 use crate::ports::{Calendly, Email, Messaging, PortError, Sms, Store, World};
@@ -46,6 +46,22 @@ impl AddressedMessage {
     }
 }
 
+/// Returns whether a message has links about a coming meeting.
+fn has_links(message: Message) -> bool {
+    match message {
+        Message::Confirmation
+        | Message::Move
+        | Message::Reminder { .. }
+        | Message::Reconfirmation { .. }
+        | Message::HostNotice(Notice::Booked | Notice::Moved) => true,
+        Message::Cancellation
+        | Message::FollowUp { .. }
+        | Message::NoShow
+        | Message::NotBooked
+        | Message::HostNotice(Notice::Canceled) => false,
+    }
+}
+
 /// Why a message is not sent now.
 pub(super) enum NotSent {
     /// The recipient does not want it, or cannot receive it.
@@ -54,9 +70,15 @@ pub(super) enum NotSent {
     Stop(Stop),
 }
 
+/// Meetings run over, and people join late.
+const LINKS_OUTLIVE_MEETING: SignedDuration = SignedDuration::from_hours(1);
+
+/// What follows the base of a short link: `/m/` and a code of 8 characters.
+const SHORT_PATH: usize = 11;
+
 impl<W: World> Run<'_, W> {
-    /// Checks for an opt-out, and completes the message with the host's time zone and a new
-    /// link. If one of these two cannot be read, the message is sent without it.
+    /// Checks for an opt-out, and completes the message with the host's time zone, a new link and short links. If one
+    /// of these cannot be had, the message is sent without it.
     pub(super) async fn address_message(
         &self,
         command: &Command,
@@ -92,7 +114,54 @@ impl<W: World> Run<'_, W> {
         if let Some(event_type) = &content.link_for {
             content.booking_url = calendly.create_single_use_link(connection, event_type).await.ok();
         }
+        if let MessageOrder::Sms(order) = &mut addressed.order {
+            self.shorten_links(command, order).await;
+        }
         Ok(addressed)
+    }
+
+    /// Puts short links of our own in the place of the links about a coming meeting, where that is shorter.
+    async fn shorten_links(&self, command: &Command, order: &mut SmsOrder) {
+        let base = self.world().messaging().and_then(Messaging::short_links).filter(|_| order.short_links);
+        let Some(base) = base.filter(|_| has_links(order.message)) else { return };
+        let content = &mut order.content;
+        let until = time::add(content.end, LINKS_OUTLIVE_MEETING);
+        let is_longer = |url: &String| {
+            let is_plain = url.starts_with("https://") && url.bytes().all(|it| it.is_ascii_graphic());
+            is_plain && url.len() > base.len() + SHORT_PATH
+        };
+        let places = [
+            (LinkPurpose::Join, &mut content.join_url),
+            (LinkPurpose::Reschedule, &mut content.reschedule_url),
+            (LinkPurpose::Cancel, &mut content.cancel_url),
+        ];
+        let (mut links, mut shortened) = (Vec::new(), Vec::new());
+        for (purpose, place) in places {
+            if let Some(url) = place.as_ref().filter(|url| is_longer(url) && until > self.now()) {
+                links.push(ShortLink {
+                    connection: self.invocation.connection.clone(),
+                    booking: self.snapshot.booking.id.clone(),
+                    command: command.id.clone(),
+                    purpose,
+                    url: url.clone(),
+                    until,
+                });
+                shortened.push(place);
+            }
+        }
+        if links.is_empty() {
+            return;
+        }
+        match self.world().store().write_short_links(&links).await {
+            Ok(codes) => {
+                for (place, code) in shortened.into_iter().zip(codes) {
+                    if let Some(code) = code {
+                        *place = Some(format!("{base}/m/{code}"));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(error = error_chain(&error), "short links not stored, the long ones are sent"),
+        }
     }
 
     /// Returns whether the conversation of the booking has led to another meeting, which stands.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use domain::scheduling::budget::Bucket;
 use domain::{
-    Booking, BookingId, Command, ConnectionName, Decision, DeliveryRecord, EventLog, FactRecord, Metadata, Private,
-    Token,
+    Booking, BookingId, Command, ConnectionName, Decision, DeliveryRecord, EventLog, FactRecord, Metadata, Opening,
+    Private, Token,
 };
 use jiff::Timestamp;
 
@@ -76,6 +76,8 @@ pub struct BookingRecord {
     pub facts: Vec<FactRecord>,
     /// Its commands.
     pub commands: Vec<Command>,
+    /// When the short links in its messages were opened.
+    pub openings: Vec<Opening>,
 }
 
 /// The operations on the table that only functions with an API need. Each method makes one call of DynamoDB unless it

@@ -2,7 +2,7 @@
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
 use domain::scheduling::{Catalog, EventType, Meeting, QuestionAnswered, Slot};
-use domain::{ConnectionName, EventTypeUri, EventUri, InviteeUri, Phone, Private};
+use domain::{ConnectionName, EventTypeUri, EventUri, InviteeUri, Phone, Private, StrangerText};
 use jiff::Timestamp;
 
 use super::error::CalendlyError;
@@ -43,10 +43,12 @@ pub struct Appointment {
     pub location_kind: Option<String>,
     /// The link to join.
     pub join_url: Option<String>,
-    /// The address, phone number or text, if there is no link.
+    /// The host's address, phone number or text, if there is no link.
     pub location: Option<Private<String>>,
+    /// The place that the invitee named.
+    pub invitee_place: Option<StrangerText>,
     /// The invitee's name.
-    pub invitee_name: Private<String>,
+    pub invitee_name: StrangerText,
     /// The page where the invitee cancels.
     pub cancel_url: Option<String>,
     /// The page where the invitee moves the meeting.

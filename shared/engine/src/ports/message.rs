@@ -1,12 +1,15 @@
 //! Messages to people.
 #![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
-use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail, SmsOrder};
+use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail, PlainSms, SmsOrder};
 
 /// SMS.
 pub trait Sms {
     /// Sends one message by the order's provider, with `key` as our own id of the message.
     async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome;
+
+    /// Sends an SMS in words of its own, with `key` as our own id of it.
+    async fn send_plain(&self, connection: &ConnectionName, key: &CommandId, sms: &PlainSms) -> Outcome;
 }
 
 /// E-mail.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::settings::DoubleOptIn;
 use domain::{
     Analytics, CommandId, ConnectionName, ContactUpdate, CrmEventOrder, EmailOrder, HelpOccasion, News, Outcome,
-    PlainEmail, Private, PublishCall, SmsOrder, VaiOrder,
+    PlainEmail, PlainSms, Private, PublishCall, SmsOrder, VaiOrder,
 };
 use jiff::Timestamp;
 
@@ -41,6 +41,9 @@ impl Messaging for NoMessaging {
     fn crm(&self) -> &Self {
         self
     }
+    fn short_links(&self) -> Option<&str> {
+        match *self {}
+    }
 }
 
 impl Crm for NoMessaging {
@@ -71,6 +74,10 @@ impl Publisher for NoMessaging {
 
 impl Sms for NoMessaging {
     async fn send(&self, _: &ConnectionName, _: &CommandId, _: &SmsOrder) -> Outcome {
+        match *self {}
+    }
+
+    async fn send_plain(&self, _: &ConnectionName, _: &CommandId, _: &PlainSms) -> Outcome {
         match *self {}
     }
 }

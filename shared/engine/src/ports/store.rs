@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId, FactKind,
-    InviteeUri, Objection, Settings, Snapshot, Token,
+    InviteeUri, Objection, Settings, ShortLink, Snapshot, Token,
 };
 use jiff::Timestamp;
 
@@ -130,6 +130,10 @@ pub trait Store {
         command: &CommandId,
         at: Timestamp,
     ) -> Result<(), PortError>;
+
+    /// Stores short links. Returns the code of each, in their order: `None` if another link has it. The same link has
+    /// the same code. One write each.
+    async fn write_short_links(&self, links: &[ShortLink]) -> Result<Vec<Option<String>>, PortError>;
 
     /// Reads what all bookings of an e-mail address's owner say to the CRM, strongly consistent; empty at revision 0 if
     /// nothing is stored. One read.

@@ -65,4 +65,6 @@ pub trait Messaging {
     fn publisher(&self) -> &Self::Publisher;
     /// Returns the customer's CRM.
     fn crm(&self) -> &Self::Crm;
+    /// Returns the base URL of short links, without a slash at its end. Without one, messages have the long ones.
+    fn short_links(&self) -> Option<&str>;
 }

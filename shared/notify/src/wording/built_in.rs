@@ -113,4 +113,25 @@ mod tests {
             }
         }
     }
+
+    /// Romanian says "tu", Chinese says 您; Danish and English have one form in use.
+    #[test]
+    fn everybody_is_addressed_in_the_same_form() {
+        let foreign = |language| match language {
+            Language::Romanian => &["dumneavoastr", "dvs", " vă ", " v-"][..],
+            Language::TraditionalChinese => &["你"],
+            Language::Danish => &[" Dem ", " Deres ", "I skal"],
+            Language::English => &[],
+        };
+        for message in Message::SAMPLES {
+            for language in Language::ALL {
+                for part in Part::ALL {
+                    let source = source(message, language, part).expect("wording");
+                    for form in foreign(language) {
+                        assert!(!source.contains(form), "{message:?} {language:?} {part:?}: {form}");
+                    }
+                }
+            }
+        }
+    }
 }

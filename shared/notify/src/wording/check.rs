@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::settings::{Provider, Settings, SettingsError, Template, Wording};
-use domain::{Language, Message};
+use domain::{Language, Message, MessageContent, Withheld};
 use minijinja::{Error, Value};
 
 use super::fill::{environment, parse, render, tidy};
@@ -86,7 +86,10 @@ fn check_part(part: Part, source: &str, messages: &[Message], languages: &[Langu
 fn sample(part: Part, message: Message, language: Language) -> Values {
     let content = samples::full(message, language);
     match part {
-        Part::Sms => sms_values(message, &content, Some(samples::UNSUBSCRIBE)),
+        Part::Sms => {
+            let content = MessageContent { withheld: Withheld::LinksToEmail, ..content };
+            sms_values(message, &content, Some(samples::UNSUBSCRIBE))
+        }
         Part::Subject | Part::Text | Part::Html => email_values(message, &content, Some(samples::UNSUBSCRIBE)),
     }
 }
@@ -297,7 +300,7 @@ mod tests {
                 Part::Sms,
                 "{{ host }}",
                 "wording[2].sms: speaks of `host`, which there is not; there are: name, invitee, event, time, short_time, \
-                 booking_link",
+                 booking_link, details_by_email",
             ),
             (
                 "reminder",

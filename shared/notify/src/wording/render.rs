@@ -6,7 +6,7 @@ use super::built_in;
 use super::fill::{fill, tidy};
 use super::part::Part;
 use super::variables::{Values, email_values, sms_values};
-use crate::sms;
+use crate::{phrases, sms};
 
 /// A rendered e-mail.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,7 +31,8 @@ impl Broken {
     }
 }
 
-/// Renders an SMS. `unsubscribe` is the link that ends follow-ups.
+/// Renders an SMS. `unsubscribe` is the link that ends follow-ups. If no answer comes back, and the text has no link
+/// that ends the messages, a last line says how to stop them; also below the connection's own wording.
 ///
 /// # Errors
 /// The connection's own wording is broken. The check before it was saved should have found that.
@@ -41,8 +42,20 @@ pub fn render_sms(
     unsubscribe: Option<&str>,
     transliterate: bool,
 ) -> Result<String, Broken> {
-    let text = render(message, content, Part::Sms, &sms_values(message, content, unsubscribe))?;
+    let mut text = render(message, content, Part::Sms, &sms_values(message, content, unsubscribe))?;
+    if needs_way_out(message, content, unsubscribe, &text) {
+        text.push('\n');
+        text.push_str(phrases::way_out(content.language));
+    }
     Ok(if transliterate { sms::transliterate(&text) } else { text })
+}
+
+/// Returns whether an SMS must say how to stop the messages. After a cancellation none follow, and a host chose them.
+fn needs_way_out(message: Message, content: &MessageContent, unsubscribe: Option<&str>, text: &str) -> bool {
+    let others_follow = !matches!(message, Message::Cancellation | Message::NotBooked | Message::HostNotice(_));
+    // Messages about a meeting end with it.
+    let mut ways_out = [unsubscribe, content.cancel_url.as_deref()].into_iter().flatten();
+    !content.can_reply && others_follow && !ways_out.any(|link| text.contains(link.trim()))
 }
 
 /// Renders an e-mail. `unsubscribe` is the link that ends follow-ups.
@@ -88,7 +101,7 @@ mod tests {
     use std::fmt::Write;
 
     use domain::settings::WordingParts;
-    use domain::{Message, Notice};
+    use domain::{Message, Notice, TextLimits, Unchanged, Withheld};
     use insta::assert_snapshot;
     use proptest::prelude::*;
 
@@ -132,6 +145,51 @@ mod tests {
                 }
                 assert_snapshot!(format!("{name}.{}", language.tag()), page);
             }
+        }
+    }
+
+    /// What is sent where carriers let no links through and no answer comes back.
+    #[test]
+    fn an_sms_without_links_names_date_and_place_and_a_way_out() {
+        let mut page = String::new();
+        for language in Language::ALL {
+            for message in Message::SAMPLES {
+                let content = MessageContent {
+                    location: samples::full(message, language).location,
+                    link_follows: false,
+                    withheld: Withheld::LinksToEmail,
+                    can_reply: false,
+                    ..samples::bare(message, language)
+                };
+                let text = render_sms(message, &content, None, false).expect("an SMS");
+                let nothing = TextLimits { domains: Some(Vec::new()), no_shorteners: true, no_numbers: true };
+                assert!(nothing.allow_text(&text), "{text}");
+                write!(page, "==== {} {} ====\n{text}\n\n", message.name(), language.tag()).expect("written");
+            }
+        }
+        assert_snapshot!("sms_without_links", page);
+    }
+
+    #[test]
+    fn where_no_answer_comes_back_a_text_has_a_way_out() {
+        let message = Message::Reminder { minutes_before: 60 };
+        let one_way = |message| MessageContent { can_reply: false, ..samples::full(message, Language::English) };
+        let last_line = |message, content: &MessageContent, unsubscribe| {
+            let text = render_sms(message, content, unsubscribe, false).expect("an SMS");
+            text.lines().last().unwrap_or_default().to_owned()
+        };
+        let said = "Replies don't reach us. To stop these messages, tell your host.";
+        // The link to cancel, or to unsubscribe, is the way out.
+        assert_ne!(last_line(message, &one_way(message), None), said);
+        assert_ne!(last_line(Message::NoShow, &one_way(Message::NoShow), Some(UNSUBSCRIBE)), said);
+        assert_eq!(last_line(Message::NoShow, &one_way(Message::NoShow), None), said);
+        let mut own = one_way(message);
+        own.wording = WordingParts { sms: Some("{{ event }}".to_owned()), ..WordingParts::default() };
+        assert_eq!(last_line(message, &own, None), said);
+        own.can_reply = true;
+        assert_eq!(last_line(message, &own, None), "Product demo");
+        for last in [Message::Cancellation, Message::NotBooked, Message::HostNotice(Notice::Canceled)] {
+            assert_ne!(last_line(last, &one_way(last), None), said, "{last:?}");
         }
     }
 
@@ -232,9 +290,10 @@ mod tests {
 
     /// Returns what people wrote of a message.
     fn values_written_by_people(content: &MessageContent) -> Vec<String> {
-        let texts = [content.name.expose(), content.invitee.expose(), &content.event].map(Clone::clone);
-        texts
+        let names = [&content.name, &content.invitee].map(|it| it.unchanged(Unchanged::Comparison).to_owned());
+        names
             .into_iter()
+            .chain([content.event.clone()])
             .chain(content.host.clone())
             .chain(content.location.as_ref().map(|it| it.expose().clone()))
             .collect()

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Message, MessageContent, Notice};
+use domain::{Message, MessageContent, Notice, StrangerText, Withheld};
 use minijinja::Value;
 use serde::Serialize;
 
-use crate::names::safe_name;
 use crate::phrases::{self, Missing, fallback_text};
 
 /// The variables of a message.
@@ -33,16 +32,23 @@ const NOTICE: &[&str] = &["name", "invitee", "event", "host", "time", "short_tim
 /// Returns the variables of a message. Rendering, checks and previews all use this table.
 pub fn offers(message: Message) -> Offers {
     let (always, optional): (_, &[&str]) = match message {
-        Message::Confirmation => (ALWAYS, &["link", "link_follows", "place", "cancel_link", "reschedule_link"]),
-        Message::Reminder { .. } | Message::Reconfirmation { .. } => {
-            (AHEAD, &["link", "place", "cancel_link", "reschedule_link"])
+        Message::Confirmation => {
+            (ALWAYS, &["link", "link_follows", "place", "cancel_link", "reschedule_link", "details_by_email"])
         }
-        Message::Move => (ALWAYS, &["link", "place", "cancel_link", "reschedule_link", "old_time", "old_short_time"]),
-        Message::Cancellation => (ALWAYS, &["booking_link", "by_invitee"]),
-        Message::FollowUp { .. } => (ALWAYS, &["survey_link", "booking_link", "unsubscribe_link"]),
-        Message::NoShow => (ALWAYS, &["booking_link", "unsubscribe_link"]),
-        Message::HostNotice(_) => (NOTICE, &["old_time", "old_short_time", "link", "place", "by_invitee"]),
-        Message::NotBooked => (NO_HOST, &["booking_link"]),
+        Message::Reminder { .. } | Message::Reconfirmation { .. } => {
+            (AHEAD, &["link", "place", "cancel_link", "reschedule_link", "details_by_email"])
+        }
+        Message::Move => (
+            ALWAYS,
+            &["link", "place", "cancel_link", "reschedule_link", "old_time", "old_short_time", "details_by_email"],
+        ),
+        Message::Cancellation => (ALWAYS, &["booking_link", "by_invitee", "details_by_email"]),
+        Message::FollowUp { .. } => (ALWAYS, &["survey_link", "booking_link", "unsubscribe_link", "details_by_email"]),
+        Message::NoShow => (ALWAYS, &["booking_link", "unsubscribe_link", "details_by_email"]),
+        Message::HostNotice(_) => {
+            (NOTICE, &["old_time", "old_short_time", "link", "place", "by_invitee", "details_by_email"])
+        }
+        Message::NotBooked => (NO_HOST, &["booking_link", "details_by_email"]),
     };
     Offers { always, optional }
 }
@@ -73,7 +79,8 @@ pub fn params(message: Message, content: &MessageContent, unsubscribe: Option<&s
 /// Returns the names of [`params`].
 pub(crate) fn param_names(message: Message) -> Vec<&'static str> {
     let anywhere = ["host", "link", "cancel_link", "reschedule_link"];
-    let mut names: Vec<_> = offers(message).all().filter(|it| !["by_invitee", "link_follows"].contains(it)).collect();
+    let flags = ["by_invitee", "link_follows", "details_by_email"];
+    let mut names: Vec<_> = offers(message).all().filter(|it| !flags.contains(it)).collect();
     names.extend(anywhere.iter().filter(|it| !offers(message).all().any(|other| other == **it)));
     names
 }
@@ -95,6 +102,7 @@ impl Source<'_> {
         match name {
             "by_invitee" => self.content.by_invitee.then(|| true.into()),
             "link_follows" => self.content.link_follows.then(|| true.into()),
+            "details_by_email" => (self.content.withheld == Withheld::LinksToEmail).then(|| true.into()),
             "notice" => match self.message {
                 Message::HostNotice(notice) => Some(notice.name().into()),
                 _ => None,
@@ -107,12 +115,12 @@ impl Source<'_> {
     fn text(&self, name: &str) -> Option<String> {
         let content = self.content;
         let to_host = matches!(self.message, Message::HostNotice(_));
-        let long = |at| local_time::format_long(at, &content.zone, content.language);
-        let short = |at| local_time::format_short(at, &content.zone, content.language);
+        let host_zone = content.host_zone.as_deref();
+        let long = |at| local_time::format_long(at, &content.zone, host_zone, content.language);
+        let short = |at| local_time::format_short(at, &content.zone, host_zone, content.language);
         match name {
-            "name" if to_host => Some(self.line_or(content.name.expose(), Missing::NameOfHost)),
-            "name" => Some(self.name_or(content.name.expose(), Missing::Name)),
-            "invitee" => Some(self.name_or(content.invitee.expose(), Missing::Invitee)),
+            "name" => Some(self.name_or(&content.name, if to_host { Missing::NameOfHost } else { Missing::Name })),
+            "invitee" => Some(self.name_or(&content.invitee, Missing::Invitee)),
             "event" => Some(self.line_or(&content.event, Missing::Event)),
             "host" => Some(self.line_or(content.host.as_deref().unwrap_or_default(), Missing::Host)),
             "advance" => content.minutes_ahead.map(|it| phrases::advance(it, content.language)),
@@ -121,9 +129,13 @@ impl Source<'_> {
             "old_time" => self.old_start().map(long),
             "old_short_time" => self.old_start().map(short),
             "link" => web(content.join_url.as_deref().filter(|_| self.takes_place())?),
-            "place" if content.location.is_none() && content.by_phone && !to_host && self.takes_place() => {
-                Some(phrases::by_phone(content.language).to_owned())
-            }
+            "place" if content.location.is_none() && self.takes_place() => match &content.invitee_place {
+                Some(place) if to_host => place.as_line(LONGEST_IN_SMS),
+                // The invitee knows it. Whoever was only named as the invitee gets no words of a stranger.
+                Some(_) => Some(phrases::own_place(content.language).to_owned()),
+                None if content.by_phone && !to_host => Some(phrases::by_phone(content.language).to_owned()),
+                None => None,
+            },
             "place" => line(content.location.as_ref().filter(|_| self.takes_place())?.expose(), self.longest),
             "cancel_link" => web(content.cancel_url.as_deref()?),
             "reschedule_link" => web(content.reschedule_url.as_deref()?),
@@ -138,10 +150,12 @@ impl Source<'_> {
         if let ("notice", Message::HostNotice(notice)) = (name, self.message) {
             return phrases::notice_word(notice, self.content.language).to_owned();
         }
-        let missing = match name {
-            "link" | "place" => Missing::Link,
-            "old_time" | "old_short_time" => Missing::OldTime,
-            "survey_link" | "unsubscribe_link" => Missing::Contact,
+        let missing = match (name, self.content.withheld) {
+            ("old_time" | "old_short_time", _) => Missing::OldTime,
+            ("unsubscribe_link", _) => Missing::Contact,
+            (_, Withheld::LinksToEmail) => Missing::ByEmail,
+            ("survey_link", _) => Missing::Contact,
+            ("link" | "place", Withheld::Nothing) => Missing::Link,
             _ => Missing::SelfService,
         };
         // Both name where to be, so each serves as the other where that one is missing.
@@ -154,9 +168,9 @@ impl Source<'_> {
         text.unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
     }
 
-    /// Returns the name of a stranger.
-    fn name_or(&self, name: &str, missing: Missing) -> String {
-        safe_name(name).unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
+    /// Returns the name of a stranger, or of a host.
+    fn name_or(&self, name: &StrangerText, missing: Missing) -> String {
+        name.as_name().unwrap_or_else(|| fallback_text(missing, self.content.language).to_owned())
     }
 
     fn line_or(&self, text: &str, missing: Missing) -> String {
@@ -263,11 +277,38 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_was_left_out_is_said_to_be_in_the_e_mail() {
+        let mut content = samples::bare(Message::Reminder { minutes_before: 60 }, Language::Danish);
+        content.withheld = Withheld::LinksToEmail;
+        let texts = params(Message::Reminder { minutes_before: 60 }, &content, None);
+        assert_eq!((texts["link"].as_str(), texts["cancel_link"].as_str()), ("se vores e-mail", "se vores e-mail"));
+        content.withheld = Withheld::Links;
+        let texts = params(Message::Reminder { minutes_before: 60 }, &content, None);
+        assert_eq!(texts["link"], "spørg din vært");
+    }
+
+    #[test]
     fn the_place_replaces_a_missing_link() {
         let mut content = samples::bare(Message::Confirmation, Language::Romanian);
         assert_eq!(params(Message::Confirmation, &content, None)["link"], "linkul urmează");
         content.location = Some("Strada Lungă 1".into());
         assert_eq!(params(Message::Confirmation, &content, None)["link"], "Strada Lungă 1");
+    }
+
+    #[test]
+    fn the_place_that_an_invitee_named_is_told_to_hosts_only_and_is_no_link() {
+        let mut content = samples::bare(Message::Confirmation, Language::English);
+        content.invitee_place = Some("Room 5, evil.example, https://evil.example/x".into());
+        let place = |message| {
+            let value = sms_values(message, &content, None).get("place").map(ToString::to_string);
+            (value, params(message, &content, None)["link"].clone())
+        };
+        let told = "Room 5, evil. example,".to_owned();
+        assert_eq!(place(Message::HostNotice(Notice::Booked)), (Some(told.clone()), told));
+        let own = "the place that you named".to_owned();
+        for message in [Message::Confirmation, Message::Move, Message::Reminder { minutes_before: 60 }] {
+            assert_eq!(place(message), (Some(own.clone()), own.clone()), "{message:?}");
+        }
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
+use stranger::StrangerText;
 
 use super::flat;
 use super::read::{event_type, text};
@@ -125,12 +126,9 @@ fn sentence(name: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// Removes control characters, and those that turn the direction of a text around, and shortens it.
+/// Makes one line of a text, without what can't be seen, and shortens it.
 fn tidy(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let shown: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
+    let shown = StrangerText::from(text).as_written_shortened(usize::MAX).replace('\n', " ");
     shorten(shown.trim(), LONGEST_FACT)
 }
 

@@ -1,6 +1,7 @@
-//! Flat objects: a lead for a CRM, and a row for analytics.
+//! Flat objects: a lead for a CRM, and a row for analytics. People open both in spreadsheets, so no text is a formula.
 
 use serde_json::{Map, Value};
+use stranger::StrangerText;
 
 use super::read::{event_type, first_text, text};
 
@@ -46,14 +47,14 @@ pub(super) fn make_lead(event: &Value) -> Value {
     }
     for (name, pointers) in LEAD {
         if let Some(value) = first_text(event, pointers) {
-            lead.insert(name.to_owned(), Value::from(value));
+            lead.insert(name.to_owned(), cell(value));
         }
     }
     if let Some(last) = last_name(event) {
-        lead.insert("last_name".to_owned(), Value::from(last));
+        lead.insert("last_name".to_owned(), cell(last));
     }
     if let Some(answers) = answers(event) {
-        lead.insert("answers".to_owned(), Value::from(answers));
+        lead.insert("answers".to_owned(), cell(&answers));
     }
     for (place, prefix) in [("/data/qualification", "qualification"), ("/data/tracking", "")] {
         let columns = event.pointer(place).map(|it| columns(it, prefix)).unwrap_or_default();
@@ -116,8 +117,14 @@ pub(super) fn columns(value: &Value, prefix: &str) -> Vec<(String, Value)> {
             inner.collect()
         }
         Value::Array(_) => vec![(column_name(prefix), Value::from(value.to_string()))],
+        Value::String(text) => vec![(column_name(prefix), cell(text))],
         scalar => vec![(column_name(prefix), scalar.clone())],
     }
+}
+
+/// Returns a text that no spreadsheet takes for a formula.
+fn cell(text: &str) -> Value {
+    Value::from(StrangerText::from(text).as_cell(usize::MAX))
 }
 
 fn column_name(prefix: &str) -> String {

@@ -3,7 +3,7 @@
 //! Source: engagelab.com/docs/sms/api/callback; for the form of a row the OTP page, whose examples have
 //! `"server":"sms"`.
 
-use domain::{Delivery, Feedback, Phone, Private, Reply, read_phone};
+use domain::{Delivery, Feedback, Phone, Reply, read_phone};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ fn parse_reply(event: &str, row: &Value, at: Timestamp) -> Feedback {
     let id = field("message_sid");
     match (event, from, field("body")) {
         ("uplink_message", Some(from), Some(body)) => {
-            Feedback::Reply(Reply { id, from, text: Private::new(body), meaning: None, at })
+            Feedback::Reply(Reply { id, from, text: body.into(), meaning: None, at })
         }
         ("uplink_message", ..) => unhandled("uplink_message_without_text_or_number"),
         _ => unhandled(&format!("response.{event}")),

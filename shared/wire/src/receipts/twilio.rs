@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ConsentSource, Delivery, Feedback, Objection, Phone, Private, Reply, read_phone};
+use domain::{ConsentSource, Delivery, Feedback, Objection, Phone, Reply, read_phone};
 use events::ReplyMeaning;
 use jiff::Timestamp;
 
@@ -37,7 +37,7 @@ pub fn parse(body: &[u8], query: Option<&str>, received_at: Timestamp) -> Result
             Some(from) => {
                 let id = form.get("MessageSid").cloned();
                 let meaning = form.get("OptOutType").and_then(|it| parse_opt_out_type(it));
-                Feedback::Reply(Reply { id, from, text: Private::new(body.clone()), meaning, at: received_at })
+                Feedback::Reply(Reply { id, from, text: body.as_str().into(), meaning, at: received_at })
             }
             None => unhandled("reply_without_number"),
         },

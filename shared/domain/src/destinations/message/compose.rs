@@ -3,9 +3,12 @@
 //! A message is checked when it is planned, and composed when it is sent, so that a reminder has the booking's present
 //! data.
 
+use countries::TextLimits;
+
 use super::action::MessageAction;
 use super::content::{compose_content, compose_host_content, find_host};
-use super::order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder};
+use super::country_rules::{CountryRules, withhold};
+use super::order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder, Withheld};
 use super::phones::choose_phone;
 use super::timing::check_applies;
 use crate::destinations::base::Context;
@@ -19,8 +22,8 @@ use crate::reason::Reason;
 use crate::settings::{CalendarFile, MailFor};
 
 /// The recipient of a message.
-enum Recipient {
-    Phone(Phone, PhoneSource),
+enum Recipient<'a> {
+    Phone(Phone, PhoneSource, CountryRules<'a>),
     Address(Private<String>),
 }
 
@@ -36,8 +39,8 @@ struct Sender {
 /// # Errors
 /// The reason against it.
 pub(crate) fn check(context: &Context<'_>, action: &MessageAction) -> Result<(), Reason> {
-    find_recipient(context, action)?;
-    find_sender(context, action, language_of(context, action)).map(drop)
+    let recipient = find_recipient(context, action)?;
+    find_sender(context, action, &recipient, language_of(context, action)).map(drop)
 }
 
 /// Composes a message.
@@ -46,30 +49,72 @@ pub(crate) fn check(context: &Context<'_>, action: &MessageAction) -> Result<(),
 /// The reason why it cannot be sent or should no longer be sent.
 pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<MessageOrder, Reason> {
     let recipient = find_recipient(context, action)?;
-    let content = match action {
+    let mut content = content_of(context, action);
+    let sender = find_sender(context, action, &recipient, content.language)?;
+    let message = action.message();
+    Ok(match recipient {
+        Recipient::Phone(to, source, rules) => {
+            let limits = rules.limits(message);
+            if withhold(&mut content, message, &limits) {
+                content.withheld = if is_emailed(context, action) { Withheld::LinksToEmail } else { Withheld::Links };
+            }
+            content.can_reply = rules.let_replies_back(sender.provider);
+            MessageOrder::Sms(compose_sms(context, message, (to, source, limits), sender, content))
+        }
+        Recipient::Address(to) => MessageOrder::Email(compose_email(context, message, to, sender, content)),
+    })
+}
+
+/// Returns whether an SMS goes out without links that the person misses, because of the number's country. The e-mail
+/// with the same message has them.
+pub(crate) fn withholds_links(context: &Context<'_>, action: &MessageAction) -> bool {
+    let Context { booking, leg, settings, .. } = *context;
+    let phone = match action {
+        MessageAction::Sms(_) => choose_phone(booking, leg, settings).ok().map(|(phone, _)| phone),
+        MessageAction::SmsHost(_, address) => find_host(leg, address.expose(), settings).1.phone,
+        MessageAction::Email(_) | MessageAction::EmailHost(..) => None,
+    };
+    let Some(phone) = phone else { return false };
+    let limits = CountryRules::of(&phone, settings).limits(action.message());
+    withhold(&mut content_of(context, action), action.message(), &limits)
+}
+
+/// Returns whether the e-mail with the same message goes out, too.
+fn is_emailed(context: &Context<'_>, action: &MessageAction) -> bool {
+    let Context { settings, .. } = *context;
+    let Some(email) = action.by_email() else { return false };
+    let channels = settings.channels_of(context.occasion(action.message()));
+    let is_wanted = settings.email_instead_of_sms || channels.contains(&Channel::Email);
+    let is_permitted = match &email {
+        MessageAction::EmailHost(_, host) => settings.host(host.expose()).is_some_and(|contact| contact.email),
+        _ => true,
+    };
+    is_wanted && is_permitted && check(context, &email).is_ok()
+}
+
+fn content_of(context: &Context<'_>, action: &MessageAction) -> MessageContent {
+    match action {
         MessageAction::Sms(message) | MessageAction::Email(message) => compose_content(context, *message),
         MessageAction::SmsHost(notice, address) | MessageAction::EmailHost(notice, address) => {
             let (host, contact) = find_host(context.leg, address.expose(), context.settings);
             compose_host_content(context, *notice, host, &contact)
         }
-    };
-    let sender = find_sender(context, action, content.language)?;
-    let message = action.message();
-    Ok(match recipient {
-        Recipient::Phone(to, source) => MessageOrder::Sms(compose_sms(context, message, (to, source), sender, content)),
-        Recipient::Address(to) => MessageOrder::Email(compose_email(context, message, to, sender, content)),
-    })
+    }
 }
 
-/// Returns the recipient, if the message still applies.
-fn find_recipient(context: &Context<'_>, action: &MessageAction) -> Result<Recipient, Reason> {
+/// Returns the recipient, if the message still applies and the number's country takes it.
+fn find_recipient<'a>(context: &Context<'a>, action: &MessageAction) -> Result<Recipient<'a>, Reason> {
     let Context { booking, leg, settings, .. } = *context;
     let message = action.message();
+    let by_phone = |to: Phone, source| {
+        let rules = CountryRules::of(&to, settings);
+        rules.check(message).map(|()| Recipient::Phone(to, source, rules))
+    };
     match action {
         MessageAction::Sms(_) => {
             check_applies(context, message, Channel::Sms)?;
             let (to, source) = choose_phone(booking, leg, settings)?;
-            Ok(Recipient::Phone(to, source))
+            by_phone(to, source)
         }
         MessageAction::Email(_) => {
             if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
@@ -82,7 +127,7 @@ fn find_recipient(context: &Context<'_>, action: &MessageAction) -> Result<Recip
         MessageAction::SmsHost(_, address) => {
             check_applies(context, message, Channel::Sms)?;
             let (_, contact) = find_host(leg, address.expose(), settings);
-            Ok(Recipient::Phone(contact.phone.ok_or(Reason::NoPhone)?, PhoneSource::Settings))
+            by_phone(contact.phone.ok_or(Reason::NoPhone)?, PhoneSource::Settings)
         }
         MessageAction::EmailHost(_, address) => {
             check_applies(context, message, Channel::Email)?;
@@ -102,7 +147,12 @@ fn language_of(context: &Context<'_>, action: &MessageAction) -> Language {
 }
 
 /// Returns the provider that can send a message and whose turn it is, and the next one.
-fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language) -> Result<Sender, Reason> {
+fn find_sender(
+    context: &Context<'_>,
+    action: &MessageAction,
+    recipient: &Recipient<'_>,
+    language: Language,
+) -> Result<Sender, Reason> {
     let Context { settings, passed_over, turn, .. } = context;
     let message = action.message();
     let channel = match action {
@@ -116,6 +166,14 @@ fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language
         can.then_some((provider, template))
     });
     let mut able: Vec<_> = able.collect();
+    if let Recipient::Phone(_, _, rules) = recipient
+        && !able.is_empty()
+    {
+        able.retain(|(provider, _)| rules.take_sender_of(*provider));
+        if able.is_empty() {
+            return Err(Reason::CountryChannel);
+        }
+    }
     // A file that the invitee has must follow the meeting.
     let has_file = matches!(action, MessageAction::Email(_)) && context.calendar.is_some();
     if has_file && compose_calendar(context, message).is_some() && able.iter().any(|(it, _)| it.sends_files()) {
@@ -127,16 +185,23 @@ fn find_sender(context: &Context<'_>, action: &MessageAction, language: Language
     Ok(Sender { provider, template, next })
 }
 
+/// Returns whether an SMS to this number may have short links of our own. A country whose rules forbid them belongs
+/// here.
+fn may_have_short_links(_to: &Phone) -> bool {
+    true
+}
+
 fn compose_sms(
     context: &Context<'_>,
     message: Message,
-    (to, source): (Phone, PhoneSource),
+    (to, source, limits): (Phone, PhoneSource, TextLimits),
     sender: Sender,
     content: MessageContent,
 ) -> SmsOrder {
     let settings = context.settings;
     let Sender { provider, template, next } = sender;
     SmsOrder {
+        short_links: may_have_short_links(&to),
         to,
         source,
         message,
@@ -145,6 +210,7 @@ fn compose_sms(
         template,
         sender: settings.senders.twilio.clone().filter(|_| provider == Provider::Twilio),
         transliterate: settings.transliterate.contains(&content.language),
+        limits,
         booking: context.booking.id.clone(),
         content,
     }

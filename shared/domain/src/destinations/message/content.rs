@@ -1,6 +1,6 @@
 //! The content of a message.
 
-use super::order::MessageContent;
+use super::order::{MessageContent, Withheld};
 use crate::booking::Booking;
 use crate::destinations::base::Context;
 use crate::language::Language;
@@ -20,7 +20,8 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         _ => false,
     };
     let host_in_person = details.in_person.then(|| details.hosts.first()).flatten();
-    let host_zone = host_in_person.and_then(|host| settings.host(host.email.expose())?.zone.clone());
+    let first_host_zone = details.hosts.first().and_then(|host| settings.host(host.email.expose())?.zone.clone());
+    let host_zone = first_host_zone.clone().filter(|_| details.in_person);
     MessageContent {
         // In Chinese, only friends use the given name alone.
         name: details
@@ -36,9 +37,11 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         minutes_ahead: minutes_ahead(context, message),
         zone_of: host_in_person.filter(|_| host_zone.is_none()).and_then(|host| host.user.clone()),
         zone: host_zone.unwrap_or_else(|| settings.zone_of(leg)),
+        host_zone: first_host_zone,
         language,
         join_url: details.join_url.clone(),
         location: details.location.clone(),
+        invitee_place: details.invitee_place.clone(),
         link_follows: details.online && details.join_url.is_none(),
         by_phone: details.by_phone,
         cancel_url: details.cancel_url.clone(),
@@ -49,6 +52,8 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         by_invitee: is_by_invitee(booking, leg),
         notice: None,
         host: host_names(leg, language),
+        withheld: Withheld::Nothing,
+        can_reply: true,
         wording: settings.wording_of(context.occasion(message), language),
     }
 }
@@ -95,6 +100,7 @@ pub(crate) fn compose_host_content(
         language,
         zone: contact.zone.clone().unwrap_or_else(|| settings.fallback_zone.clone()),
         zone_of: host.filter(|_| contact.zone.is_none()).and_then(|it| it.user.clone()),
+        host_zone: None,
         cancel_url: None,
         reschedule_url: None,
         notice: Some(notice),

@@ -3,13 +3,14 @@
 mod action;
 mod compose;
 mod content;
+mod country_rules;
 mod destination;
 mod order;
 mod phones;
 mod timing;
 
 pub use action::MessageAction;
-pub(crate) use compose::compose;
-pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder};
+pub(crate) use compose::{compose, withholds_links};
+pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder, Withheld};
 pub use phones::{choose_phone, unnamed_phone_questions};
 pub(crate) use timing::{no_show_time, time_outside_quiet_hours};

@@ -1,6 +1,8 @@
 //! A composed message: what a provider's adapter needs to send it.
 
+use countries::TextLimits;
 use jiff::Timestamp;
+use stranger::StrangerText;
 
 use crate::ids::{BookingId, EventTypeUri};
 use crate::language::Language;
@@ -14,9 +16,9 @@ use crate::settings::{CalendarFile, WordingParts};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MessageContent {
     /// The recipient's name: the invitee's first name if known, or the host's name.
-    pub name: Private<String>,
+    pub name: StrangerText,
     /// The invitee's full name.
-    pub invitee: Private<String>,
+    pub invitee: StrangerText,
     /// The event's name.
     pub event: String,
     /// Start of the meeting.
@@ -32,12 +34,16 @@ pub struct MessageContent {
     pub zone: String,
     /// The host whose zone must still be read from Calendly; the times will be in that zone.
     pub zone_of: Option<String>,
+    /// The host's IANA time zone, if the settings name it and the host is not the recipient.
+    pub host_zone: Option<String>,
     /// The recipient's language.
     pub language: Language,
     /// The link to join.
     pub join_url: Option<String>,
-    /// The address, phone number or text, if there is no link.
+    /// The host's address, phone number or text, if there is no link.
     pub location: Option<Private<String>>,
+    /// The place that the invitee named. Only hosts are told of it.
+    pub invitee_place: Option<StrangerText>,
     /// Whether the link to join does not exist yet, but will.
     pub link_follows: bool,
     /// Whether the host calls the invitee.
@@ -58,8 +64,24 @@ pub struct MessageContent {
     pub notice: Option<Notice>,
     /// The host's name.
     pub host: Option<String>,
+    /// What was left out because of the number's country. An e-mail has everything.
+    pub withheld: Withheld,
+    /// Whether an answer reaches us. If not, a person can't write STOP, and the message says what else they can do.
+    pub can_reply: bool,
     /// The connection's own wording, if any.
     pub wording: WordingParts,
+}
+
+/// What was left out of a text, because the carriers of the number's country do not let it through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Withheld {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Links. Nobody gets them.
+    Links,
+    /// Links. An e-mail has them.
+    LinksToEmail,
 }
 
 /// An SMS to send.
@@ -81,6 +103,10 @@ pub struct SmsOrder {
     pub sender: Option<String>,
     /// Whether diacritics are removed.
     pub transliterate: bool,
+    /// What the text may not have, by the rules of the number's country. A text that has it all the same is not sent.
+    pub limits: TextLimits,
+    /// Whether short links of our own may take the place of its links.
+    pub short_links: bool,
     /// The booking. The provider returns it in receipts.
     pub booking: BookingId,
     /// Its content.
@@ -115,7 +141,7 @@ pub struct EmailOrder {
     /// Its content.
     pub content: MessageContent,
     /// The agent's notes, for VAI's own template.
-    pub notes: Option<Private<String>>,
+    pub notes: Option<StrangerText>,
     /// The kind of agent.
     pub agent_type: Option<String>,
 }
@@ -148,7 +174,12 @@ impl SmsOrder {
     /// Returns the detail for the timeline, without personal data: the provider, the language, and the source of the
     /// number.
     pub fn detail(&self) -> String {
-        format!("{}, number from {}", detail(self.provider, &self.content), self.source.name())
+        let without = match self.content.withheld {
+            Withheld::Nothing => "",
+            Withheld::Links => ", without links (country_links)",
+            Withheld::LinksToEmail => ", without links, which an e-mail has (country_links)",
+        };
+        format!("{}, number from {}{without}", detail(self.provider, &self.content), self.source.name())
     }
 }
 

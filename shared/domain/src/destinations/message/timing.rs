@@ -4,12 +4,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::action::MessageAction;
-use crate::booking::BookingState;
+use super::country_rules::CountryRules;
+use super::phones::choose_phone;
+use crate::booking::{Booking, BookingState};
 use crate::destinations::base::Context;
 use crate::leg::Leg;
 use crate::message::{Message, Notice};
 use crate::provider::Channel;
-use crate::quiet::Leeway;
+use crate::quiet::{Leeway, QuietTimes};
 use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::time;
@@ -55,13 +57,12 @@ pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Ch
         _ if now >= details.start => Err(Reason::PastStart),
         Message::Reminder { minutes_before } => {
             // Two reminders that are brought forward out of the same quiet hours would be sent at the same time.
-            let hour = |minutes: u32| {
-                let hour = time::minutes_before(details.start, minutes);
-                match channel {
-                    Channel::Sms => earliest_time(hour, leg, settings),
-                    Channel::Email => hour,
-                }
+            let quiet = match channel {
+                Channel::Sms => quiet_times(booking, leg, message, false, settings),
+                Channel::Email => QuietTimes::new(None, &[]),
             };
+            let tz = recipient_zone(leg, settings);
+            let hour = |minutes: u32| quiet.earliest_time(time::minutes_before(details.start, minutes), &tz);
             let is_later_one_due = |other: &u32| *other < minutes_before && hour(*other) <= now;
             if settings.reminders_of(leg).iter().any(is_later_one_due) { Err(Reason::Superseded) } else { Ok(()) }
         }
@@ -82,14 +83,14 @@ pub(crate) fn no_show_time(leg: &Leg, settings: &Settings) -> Option<Timestamp> 
     Some(time::minutes_after(mark.at.max(leg.details.end), settings.no_show_minutes))
 }
 
-/// Returns a reminder's time, or the time to which it may have been brought forward.
-fn earliest_time(hour: Timestamp, leg: &Leg, settings: &Settings) -> Timestamp {
-    let quiet = &settings.quiet_hours;
-    if quiet.are_off() {
-        return hour;
-    }
-    let tz = recipient_zone(leg, settings);
-    if quiet.contain(hour, &tz) { quiet.evening_before(hour, &tz) } else { hour }
+/// Returns the times without a message by SMS: the quiet hours of the settings, if they apply, and those of the
+/// number's country.
+fn quiet_times(booking: &Booking, leg: &Leg, message: Message, is_delayed: bool, settings: &Settings) -> QuietTimes {
+    let own = Some(settings.quiet_hours).filter(|it| (message.is_timed() || is_delayed) && !it.are_off());
+    // Without a number there will be no SMS.
+    let phone = choose_phone(booking, leg, settings).ok();
+    let country = phone.map_or(&[][..], |(phone, _)| CountryRules::of(&phone, settings).quiet_spans(message));
+    QuietTimes::new(own, country)
 }
 
 /// Returns the time zone of the invitee's quiet hours.
@@ -97,13 +98,14 @@ fn recipient_zone(leg: &Leg, settings: &Settings) -> TimeZone {
     TimeZone::get(&settings.zone_of(leg)).unwrap_or(TimeZone::UTC)
 }
 
-/// Returns the time for a message that is planned for `at`: another time if `at` is in the recipient's quiet hours. An
-/// answer to what the person has just done is not moved, unless it `is_delayed`.
+/// Returns the time for a message that is planned for `at`: another time if `at` is in the recipient's quiet hours, or
+/// in those of the number's country. By the settings, an answer to what the person has just done is not moved, unless
+/// it `is_delayed`.
 ///
 /// # Errors
 /// No useful time is left.
 pub(crate) fn time_outside_quiet_hours(
-    leg: &Leg,
+    (booking, leg): (&Booking, &Leg),
     action: &MessageAction,
     at: Timestamp,
     is_delayed: bool,
@@ -111,13 +113,21 @@ pub(crate) fn time_outside_quiet_hours(
     now: Timestamp,
 ) -> Result<Timestamp, Reason> {
     let MessageAction::Sms(message) = action else { return Ok(at) };
-    if !message.is_timed() && !is_delayed || settings.quiet_hours.are_off() {
+    let quiet = quiet_times(booking, leg, *message, is_delayed, settings);
+    if quiet.are_off() {
         return Ok(at);
     }
-    let leeway = match message {
-        Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked => Leeway::Later,
-        _ => Leeway::EarlierOrUntil(time::minutes_before(leg.details.start, settings.quiet_hours.useful_minutes)),
-    };
+    let leeway = leeway_of(*message, leg.details.start, settings);
     let tz = recipient_zone(leg, settings);
-    settings.quiet_hours.allowed_time(at, &tz, leeway, now).ok_or(Reason::QuietHours)
+    let is_own = || (message.is_timed() || is_delayed) && settings.quiet_hours.contain(at, &tz);
+    let reason = || if is_own() { Reason::QuietHours } else { Reason::CountryHours };
+    quiet.allowed_time(at, &tz, leeway, now).ok_or_else(reason)
+}
+
+/// Returns how a message may be moved out of quiet hours.
+pub(super) fn leeway_of(message: Message, start: Timestamp, settings: &Settings) -> Leeway {
+    match message {
+        Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked => Leeway::Later,
+        _ => Leeway::EarlierOrUntil(time::minutes_before(start, settings.quiet_hours.useful_minutes)),
+    }
 }

@@ -1,12 +1,12 @@
 //! Names that strangers wrote, made fit for a message: a name may not carry a link, an address or a phone number to
 //! somebody in our name.
 
-use domain::is_invisible;
+use crate::hidden::{is_mark, visible};
 
-/// The longest name in a message, in characters.
+/// The longest name, in characters.
 const LONGEST_NAME: usize = 40;
 
-/// A word with this many digits is a number, not a name.
+/// More digits than these are a number, not a name.
 const MOST_DIGITS: usize = 3;
 
 /// Words before names that end with a dot.
@@ -15,24 +15,24 @@ const TITLES: [&str; 14] = ["dr", "prof", "mr", "mrs", "ms", "mx", "st", "ing", 
 /// Returns a name in one line: without words that are links, domains, e-mail addresses or numbers, without emoji and
 /// invisible characters, and of at most 40 characters. `None` if nothing is left.
 pub(crate) fn safe_name(text: &str) -> Option<String> {
-    let text = text.chars().filter(|c| c.is_control() || !is_invisible(*c));
-    let text: String = text.map(|c| if is_of_name(c) { c } else { ' ' }).collect();
-    let words = text.split_whitespace().filter_map(safe_word).collect::<Vec<_>>().join(" ");
-    let name = cut(&words);
-    name.chars().any(char::is_alphabetic).then_some(name)
+    let text: String = visible(text, false).chars().map(|c| if is_of_name(c) { c } else { ' ' }).collect();
+    let mut words: Vec<_> = text.split_whitespace().filter_map(safe_word).collect();
+    // A phone number may be written in groups.
+    if words.iter().map(|it| count_digits(it)).sum::<usize>() > MOST_DIGITS {
+        words.retain(|it| count_digits(it) == 0);
+    }
+    Some(cut(&words.join(" "))).filter(|it| it.chars().any(char::is_alphabetic))
 }
 
 /// Returns whether a character occurs in names: letters of any script with their marks, digits and some punctuation.
 fn is_of_name(c: char) -> bool {
-    let is_mark = matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{e31}'..='\u{e4e}' | '\u{1037}'..='\u{103a}' | '\u{17b6}'..='\u{17d3}');
-    c.is_alphanumeric() || is_mark || " .,'’‘`-‐‑–·・&()/:@_#+?=%".contains(c)
+    c.is_alphanumeric() || is_mark(c) || " .,'’‘`-‐‑–·・&()/:@_#+?=%".contains(c)
 }
 
 /// Returns a word of a name; `None` if it is a link, a domain, an address or a number.
 fn safe_word(word: &str) -> Option<String> {
-    let digits = word.chars().filter(|c| c.is_numeric()).count();
     let is_address = word.contains(['@', '/', ':', '_', '#', '?', '=', '%']) || word.to_lowercase().starts_with("www.");
-    if digits > MOST_DIGITS || is_address || is_domain(word) {
+    if count_digits(word) > MOST_DIGITS || is_address || is_domain(word) {
         return None;
     }
     // "Dr.Popescu" would be a link on a phone.
@@ -45,6 +45,10 @@ fn safe_word(word: &str) -> Option<String> {
         }
     }
     Some(plain.trim_matches(['+', '&', '(', ')', ',']).to_owned()).filter(|it| !it.is_empty())
+}
+
+fn count_digits(word: &str) -> usize {
+    word.chars().filter(|c| c.is_numeric()).count()
 }
 
 /// Returns whether a word can be followed as a domain: letters on both sides of a dot, at least two at the end. Titles
@@ -118,6 +122,7 @@ mod tests {
             ("J.R.R.Tolkien", Some("J. R. R. Tolkien")),
             ("An\u{200b}a", Some("Ana")),
             ("Ana <b>", Some("Ana b")),
+            ("call 071 234 567 89", Some("call")),
             ("", None),
             ("  ", None),
         ] {

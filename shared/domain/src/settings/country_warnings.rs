@@ -1,0 +1,228 @@
+//! What the rules of countries hold against settings. Which countries people are from is not known when settings are
+//! saved, so most of it is a warning; the rules count again for each message.
+
+use std::collections::BTreeSet;
+
+use countries::{Country, LinkRule, Purpose, Registration, SenderKind};
+use jiff::civil::Date;
+
+use super::errors::{Errors, SettingsError};
+use super::{Provider, Settings};
+use crate::phone::country_of;
+
+impl Settings {
+    /// Returns what the rules of countries hold against these settings, each with its source. It looks at the countries
+    /// that the settings name: by `default_region`, `sms_link_domains`, and the numbers of hosts.
+    pub fn find_country_warnings(&self) -> Vec<SettingsError> {
+        let mut warnings = Errors::default();
+        let named = self.named_countries();
+        for code in &named {
+            let country = countries::country(Some(code));
+            self.warn_of_sender(country, &mut warnings);
+            self.warn_of_links(code, country, &mut warnings);
+        }
+        for code in named.iter().filter(|code| countries::country(Some(code)).code.is_none()) {
+            let problem = format!(
+                "{code} has no rules of its own: links only of the domains named here, no follow-ups by SMS, and wider \
+                 quiet hours"
+            );
+            warnings.add("sms_link_domains", problem);
+        }
+        warnings.0
+    }
+
+    /// Refuses a sender with which no SMS would go out to the country that the settings are for.
+    pub(super) fn check_region(&self, errors: &mut Errors) {
+        let Some(code) = &self.default_region else { return };
+        let country = countries::country(Some(code));
+        let senders = &country.sms.senders;
+        let exceptions = self.providers.messages.values().filter_map(|it| it.sms.as_ref());
+        let is_twilio_alone =
+            exceptions.chain([&self.providers.sms]).flatten().all(|provider| *provider == Provider::Twilio);
+        if let Some(kind) = self.senders.twilio_kind().filter(|kind| is_twilio_alone && !senders.kinds.contains(kind)) {
+            let problem = format!(
+                "is {}, which carriers of {} (default_region) do not take: it must be {}, or a messaging service with \
+                 one{}",
+                kind.title(),
+                country.name,
+                list(&senders.kinds),
+                cite(&senders.source, senders.checked)
+            );
+            errors.add("senders.twilio", problem);
+        }
+    }
+
+    /// Returns the countries that the settings name.
+    fn named_countries(&self) -> BTreeSet<String> {
+        let phones = self.hosts.values().filter_map(|it| it.phone.as_ref()).chain(&self.host_phone);
+        let regions = self.default_region.iter().chain(self.sms_link_domains.keys()).cloned();
+        phones.filter_map(country_of).chain(regions).collect()
+    }
+
+    fn uses_twilio(&self) -> bool {
+        let exceptions = self.providers.messages.values().filter_map(|it| it.sms.as_ref());
+        exceptions.chain([&self.providers.sms]).flatten().any(|provider| *provider == Provider::Twilio)
+    }
+
+    fn warn_of_sender(&self, country: &Country, warnings: &mut Errors) {
+        if !self.uses_twilio() {
+            return;
+        }
+        let (name, senders, replies) = (&country.name, &country.sms.senders, &country.sms.replies);
+        let kind = self.senders.twilio_kind();
+        let source = cite(&senders.source, senders.checked);
+        match kind {
+            Some(kind) if !senders.kinds.contains(&kind) => {
+                let problem = format!(
+                    "is {}, which carriers of {name} do not take: e-mails replace the SMS by Twilio there{source}",
+                    kind.title()
+                );
+                warnings.add("senders.twilio", problem);
+            }
+            Some(SenderKind::Number) => {}
+            _ if senders.registration == Registration::Required => {
+                warnings.add("senders.twilio", format!("must be registered for {name}{source}"));
+            }
+            _ => {}
+        }
+        if kind == Some(SenderKind::Name) || !replies.twilio {
+            let problem = format!(
+                "do not come back by Twilio from {name}: messages without another way out say where people can stop \
+                 them{}",
+                cite(&replies.source, replies.checked)
+            );
+            warnings.add("stop_words", problem);
+        }
+    }
+
+    fn warn_of_links(&self, code: &str, country: &Country, warnings: &mut Errors) {
+        let (name, links) = (&country.name, &country.sms.links);
+        let source = cite(&links.source, links.checked);
+        let domains = self.sms_link_domains.get(code);
+        let path = format!("sms_link_domains.{code}");
+        match (links.answer, domains) {
+            (LinkRule::Registered, None) => warnings.add(
+                &path,
+                format!(
+                    "is missing: carriers of {name} filter links whose domains were not registered with them. Until it \
+                     names them, every link counts as registered{source}"
+                ),
+            ),
+            (LinkRule::AllowListed, None) => warnings
+                .add(&path, format!("is missing: SMS to {name} have no links, and e-mails have them instead{source}")),
+            (LinkRule::No, Some(_)) => {
+                warnings.add(&path, format!("has no effect: SMS to {name} may have no links{source}"));
+            }
+            (LinkRule::Yes, Some(_)) => {
+                warnings.add(&path, format!("has no effect: carriers of {name} take any link{source}"));
+            }
+            _ => {}
+        }
+        for purpose in Purpose::ALL {
+            let limits = links.limits(purpose, domains.map(Vec::as_slice));
+            let texts = self.wording.iter().enumerate().filter_map(|(index, wording)| {
+                let is_of_purpose = purpose_of(&wording.filter.message) == purpose;
+                Some((index, wording.parts.sms.as_ref().filter(|_| is_of_purpose)?))
+            });
+            for (index, _) in texts.filter(|(_, text)| !limits.allow_text(text)) {
+                let problem = format!(
+                    "has a link or a number that carriers of {name} do not let through: e-mails replace this SMS \
+                     there{source}"
+                );
+                warnings.add(&format!("wording[{index}].sms"), problem);
+            }
+            if purpose == Purpose::FollowUp && self.survey_url.as_ref().is_some_and(|it| !limits.allow_link(it)) {
+                warnings.add("survey_url", format!("is left out of SMS to {name}{source}"));
+            }
+        }
+    }
+}
+
+/// Returns what the messages of a name are for.
+fn purpose_of(message: &str) -> Purpose {
+    match message {
+        "reminder" | "reconfirmation" => Purpose::Reminder,
+        "follow_up" | "no_show" => Purpose::FollowUp,
+        _ => Purpose::Answer,
+    }
+}
+
+fn list(kinds: &[SenderKind]) -> String {
+    kinds.iter().map(|kind| kind.title()).collect::<Vec<_>>().join(" or ")
+}
+
+fn cite(source: &str, checked: Date) -> String {
+    format!(". Source: {source} (checked {checked})")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::message::Message;
+
+    fn warnings(document: &Value) -> String {
+        let settings = Settings::check(document).expect("settings");
+        settings.find_country_warnings().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn without_a_country_there_is_no_warning() {
+        assert_eq!(Settings::default().find_country_warnings(), []);
+    }
+
+    #[test]
+    fn each_warning_names_the_rule_and_its_source() {
+        insta::assert_snapshot!(warnings(&json!({
+            "default_region": "RO",
+            "providers": {"sms": ["engagelab", "twilio"]},
+            "senders": {"twilio": "VAI Portal"},
+            "survey_url": "https://bit.ly/survey",
+            "sms_link_domains": {"TW": ["vai.example"], "US": ["vai.example"]},
+            "hosts": {"lin@example.com": {"phone": "+8613800138000"}},
+            "wording": [
+                {"message": "reminder", "sms": "Join https://vai.example/j"},
+                {"message": "no_show", "sms": "Call 0912-345-678"},
+            ],
+        })), @"");
+    }
+
+    #[test]
+    fn domains_that_are_named_for_the_country_are_no_warning() {
+        assert_eq!(warnings(&json!({"sms_link_domains": {"RO": ["calendly.com"], "TW": ["calendly.com"]}})), "");
+    }
+
+    #[test]
+    fn a_sender_that_the_region_does_not_take_is_refused() {
+        let check = |region: &str, sms: &[&str], sender: &str| {
+            let document = json!({"default_region": region, "providers": {"sms": sms}, "senders": {"twilio": sender}});
+            Settings::check(&document).map(drop).map_err(|errors| errors[0].to_string())
+        };
+        let error = check("US", &["twilio"], "VAI").expect_err("a name");
+        assert!(error.starts_with("senders.twilio: is a name, which carriers of the United States"), "{error}");
+        assert!(error.contains("Source: Twilio"), "{error}");
+        for (region, sms, sender) in [
+            ("US", &["twilio"][..], "+14045551234"),
+            ("US", &["twilio"], "MG0123456789abcdef0123456789abcdef"),
+            ("US", &["engagelab", "twilio"], "VAI"),
+            ("RO", &["twilio"], "VAI"),
+        ] {
+            assert_eq!(check(region, sms, sender), Ok(()), "{region} {sender}");
+        }
+    }
+
+    #[test]
+    fn a_shortener_is_no_domain_of_ones_own() {
+        let errors = Settings::check(&json!({"sms_link_domains": {"RO": ["calendly.com", "Bit.ly", "x"], "ro": []}}));
+        let errors: Vec<_> = errors.expect_err("errors").iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(errors.join("\n"), @"");
+    }
+
+    #[test]
+    fn the_purpose_of_a_name_is_that_of_its_message() {
+        for message in Message::SAMPLES {
+            assert_eq!(purpose_of(message.name()), message.purpose(), "{message:?}");
+        }
+    }
+}
