@@ -34,6 +34,8 @@ mod request;
 pub mod scheduling;
 mod scope;
 pub mod settings;
+mod sms_budget;
+mod sms_cost;
 pub mod time;
 mod timeline;
 mod words;
@@ -51,7 +53,7 @@ pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
     ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, HelpOccasion,
     MessageAction, MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder,
-    VaiAction, VaiCall, VaiOrder, choose_phone, unnamed_phone_questions,
+    VaiAction, VaiCall, VaiOrder, choose_phone, phone_to_text, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;
@@ -81,4 +83,6 @@ pub use request::{
 };
 pub use scope::Scope;
 pub use settings::Settings;
+pub use sms_budget::check_booking_limits;
+pub use sms_cost::{SmsCost, SmsTotal};
 pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};

@@ -25,6 +25,7 @@ mod row;
 mod sealed;
 mod settings;
 mod settings_cache;
+mod sms_budget;
 mod support;
 mod table;
 
