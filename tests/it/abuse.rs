@@ -1,5 +1,5 @@
-//! An attack: somebody books on the public page with numbers that cost or belong to others, and moves each meeting again
-//! and again. What is sent, to whom and what it costs is printed, and is within the budgets.
+//! An attack: somebody books on the public page with numbers that cost or belong to others, and moves each meeting
+//! again and again. What is sent, to whom and what it costs is printed, and is within the budgets.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! How many calls a fact costs: two reads and one transaction; claim, call and settle for each effect; one read of the
-//! recipient's contact for each message, and for an SMS one reservation of its segments, which also writes who got it. A
-//! duplicate costs two calls.
+//! recipient's contact for each message, and for an SMS one reservation of its segments, which also writes who got it.
+//! A duplicate costs two calls.
 
 use fakes::Call;
 

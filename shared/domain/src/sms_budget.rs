@@ -1,7 +1,7 @@
 //! The limits of one booking: how many SMS it may cause, and of how many moves people are told in an hour.
 //!
 //! The booking's own commands are the count. Each is a row of the table that is written before its call, so a function
-//! that is killed can only make the count too high. The limits of numbers and of the connection are counted by the store.
+//! that is killed can only make the count too high. The store counts for numbers and for the connection.
 
 use std::collections::BTreeSet;
 

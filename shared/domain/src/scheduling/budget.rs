@@ -152,8 +152,8 @@ pub fn cap(spent: &BTreeMap<Bucket, u32>, span: Span, limit: u32, now: Timestamp
     (present, limit.saturating_sub(before))
 }
 
-/// Returns the present buckets, each with the most bookings that it may have: see [`cap`]. A booking may have to wait up
-/// to a bucket's length longer than necessary.
+/// Returns the present buckets, each with the most bookings that it may have: see [`cap`]. A booking may have to wait
+/// up to a bucket's length longer than necessary.
 ///
 /// # Errors
 /// No other booking fits.

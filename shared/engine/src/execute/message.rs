@@ -117,8 +117,8 @@ impl<W: World> Run<'_, W> {
         Ok(AddressedMessage { order, contact, sms })
     }
 
-    /// Makes an SMS short enough, and takes its segments out of the budgets before it is sent: a function that is killed
-    /// in between can only have counted too much. `known` is what was read of the number.
+    /// Makes an SMS short enough, and takes its segments out of the budgets before it is sent: a function that is
+    /// killed in between can only have counted too much. `known` is what was read of the number.
     async fn reserve_sms(
         &self,
         messaging: &W::Messaging,
@@ -151,8 +151,8 @@ impl<W: World> Run<'_, W> {
                     if bucket(reservation.at) == bucket(self.now()) {
                         return Ok(ReservedSms { fitted, cost, reservation });
                     }
-                    // The bucket has ended meanwhile, and others may have read it before this was counted in it. It stays
-                    // counted there, and is counted once more in the next one.
+                    // The bucket has ended meanwhile, and others may have read it before this was counted in it. It
+                    // stays counted there, and is counted once more in the next one.
                     known = store.load_contact(connection, to).await.map_err(stop)?;
                 }
                 SmsReserved::NumberSpent => return Err(NotSent::Skip(Reason::SmsBudget)),
