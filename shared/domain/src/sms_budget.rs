@@ -31,8 +31,8 @@ pub fn check_booking_limits(
     let Some(is_sms) = is_sms(command).filter(|is_sms| *is_sms || command.is_fallback()) else { return Ok(()) };
     let others = commands.iter().filter(|other| other.id != command.id && self::is_sms(other) == Some(is_sms));
     let sent: Vec<_> = others.filter_map(|other| Some((other, sent_at(other, &command.id, now)?))).collect();
-    let at_most = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|count| count < limit);
-    if is_sms && !at_most(sent.len(), limits.messages_per_booking) {
+    let is_below = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|count| count < limit);
+    if is_sms && !is_below(sent.len(), limits.messages_per_booking) {
         return Err(Reason::SmsBudget);
     }
     if tells_of_move(command) {
@@ -40,7 +40,7 @@ pub fn check_booking_limits(
         let moves =
             sent.iter().filter(|(other, at)| tells_of_move(other) && is_recent(*at)).map(|(other, _)| &other.leg);
         let others: BTreeSet<&InviteeUri> = moves.filter(|leg| **leg != command.leg).collect();
-        if !at_most(others.len(), limits.moves_per_hour) {
+        if !is_below(others.len(), limits.moves_per_hour) {
             return Err(Reason::SmsBudget);
         }
     }
