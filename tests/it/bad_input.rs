@@ -164,6 +164,9 @@ fn a_missing_or_invalid_phone_is_stored_as_the_reason() {
         ("+40 712 345", "phone_invalid"),
         ("call me", "phone_invalid"),
         ("+40 21 312 3456", "landline"),
+        ("+44 9012 345678", "number_not_texted"),
+        ("+881 612 345 678", "number_not_texted"),
+        ("+86 138 0013 8000", "country_not_allowed"),
     ] {
         let bad_phone = Meeting { phone: Some(phone), ..first() }.created();
         assert_eq!(confirmation(&bad_phone), [format!("sms-confirmation of invitee-1: skipped ({reason})")], "{phone}");
@@ -173,7 +176,7 @@ fn a_missing_or_invalid_phone_is_stored_as_the_reason() {
 #[test]
 fn a_missing_template_is_stored_as_the_reason() {
     let world = world();
-    world.change_settings(|settings| *settings = domain::Settings::default());
+    world.change_settings(|settings| settings.templates = domain::Settings::default().templates);
     world.receive_webhook(&first().created());
     assert!(world.command_lines().contains(&"sms-confirmation of invitee-1: skipped (no_template)".to_owned()));
 }

@@ -1,6 +1,6 @@
 //! How many calls a fact costs: two reads and one transaction; claim, call and settle for each effect; one read of the
-//! recipient's contact for each message, and for an SMS one write of who got it, which a reply is matched with. A
-//! duplicate costs two calls.
+//! recipient's contact for each message, and for an SMS one reservation of its segments, which also writes who got it.
+//! A duplicate costs two calls.
 
 use fakes::Call;
 
@@ -22,7 +22,7 @@ fn a_new_fact_costs_two_reads_one_transaction_and_three_calls_per_effect() {
     // SMS, e-mail, VAI's news, analytics: claimed, called, settled. Three timers, idempotent by name: set and settled.
     let timers = world.count_calls(Call::SetTimer);
     assert_eq!((effects, timers), (4, 3));
-    let (reads, writes) = (world.count_calls(Call::LoadContact), world.count_calls(Call::RecordReached));
+    let (reads, writes) = (world.count_calls(Call::LoadContact), world.count_calls(Call::ReserveSms));
     assert_eq!((reads, writes), (2, 1));
     assert_eq!(calls.len(), 3 + 3 * effects + 2 * timers + reads + writes, "{calls:?}");
 }
@@ -48,7 +48,7 @@ fn a_reminder_costs_two_reads_a_look_and_four_calls() {
             Call::LoadBooking,
             Call::FetchInvitee,
             Call::LoadContact,
-            Call::RecordReached,
+            Call::ReserveSms,
             Call::Claim,
             Call::SendSms,
             Call::Settle

@@ -18,7 +18,7 @@ fn largest_settings() -> Settings {
     let document = |more: usize| {
         json!({
             "reminder_minutes": hours(6 + u32::try_from(more).unwrap_or(0)), "follow_up_minutes": hours(6),
-            "reconfirm_minutes": hours(2), "no_show_minutes": 30,
+            "reconfirm_minutes": hours(2), "no_show_minutes": 30, "sms_for": "all",
             "templates": templates, "channels": Value::from_iter(channels), "hosts": Value::from_iter(hosts.clone()),
         })
     };

@@ -1,5 +1,6 @@
 //! Stories over a fake world, and the rules that the workspace keeps.
 
+mod abuse;
 mod api;
 mod bad_input;
 mod calendar;

@@ -2,12 +2,12 @@
 //! receipts, hosts, and the messages that are off by default.
 
 use domain::settings::{
-    Channel, ChannelOverride, HostContact, MailFor, MessageFilter, MessageProviders, Provider, QuietHours, Settings,
-    Template,
+    Audience, Channel, ChannelOverride, HostContact, MessageFilter, MessageProviders, Price, Provider, QuietHours,
+    Settings, Template,
 };
 use domain::{
     BookingSource, CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback,
-    Language, Objection, Outcome, Phone, Reason, Receipt, Reply, State,
+    Language, Objection, Outcome, Phone, Reason, Receipt, Reply, SmsTotal, State,
 };
 use fakes::{Call, Fault};
 use jiff::civil::time;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use wire::due::Due;
 use wire::intake::{Envelope, Source};
 
-use crate::payload::{EMAIL, Meeting, PHONE, at};
+use crate::payload::{EMAIL, Meeting, PHONE, TOKEN, at};
 use crate::stories::{shown, timeline};
 use crate::world::{Queue, TestWorld, no_answer, refused, unreachable};
 
@@ -32,7 +32,7 @@ fn world(change: impl FnOnce(&mut Settings)) -> TestWorld {
 pub(crate) fn world_at(now: &str, change: impl FnOnce(&mut Settings)) -> TestWorld {
     let world = TestWorld::new(now);
     world.change_settings(|settings| {
-        settings.mail_for = MailFor::All;
+        settings.mail_for = Audience::All;
         settings.providers.email = vec![Provider::Ses];
         settings.channels.insert("confirmation".to_owned(), vec![Channel::Sms]);
         change(settings);
@@ -915,4 +915,212 @@ fn while_a_connection_is_switched_off_its_meetings_are_recorded_and_nobody_is_wr
     world.change_settings(|settings| settings.is_disabled = true);
     world.wait_until("2026-11-25T12:00:00Z");
     assert_eq!(world.effects(), before);
+}
+
+#[test]
+fn a_strangers_booking_gets_no_sms_unless_the_owner_wants_it() {
+    let only_vais = |settings: &mut Settings| (settings.sms_for, settings.mail_for) = (Audience::Vai, Audience::Vai);
+    let stranger = booked_world(only_vais);
+    stranger.wait_until("2026-11-26T00:00:00Z");
+    assert_eq!(messages(&stranger), [""; 0]);
+    assert_eq!(state_of(&stranger, "sms-confirmation"), State::Skipped { reason: Reason::NotVais });
+
+    let vais = world(only_vais);
+    vais.store_metadata();
+    vais.receive_webhook(&Meeting { token: Some(TOKEN), ..meeting() }.created());
+    assert_eq!(kinds(&vais), ["SMS confirmation"]);
+
+    // Where e-mails are for all, they take the place of the SMS.
+    let by_mail = booked_world(|settings| settings.sms_for = Audience::Vai);
+    assert_eq!(kinds(&by_mail), ["e-mail confirmation"]);
+    // An owner who changes the settings reaches those who have booked, with what is still ahead.
+    by_mail.change_settings(|settings| settings.sms_for = Audience::All);
+    resume(&by_mail);
+    by_mail.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(kinds(&by_mail), ["e-mail confirmation", "SMS reminder", "SMS reminder"]);
+}
+
+#[test]
+fn hosts_are_told_of_strangers_bookings_unless_the_owner_wants_no_such_notices() {
+    let notices = |audience| {
+        let world = booked_world(|settings| {
+            settings.host_notices_for = audience;
+            let contact = HostContact { phone: Phone::parse("+4520123456"), email: true, ..HostContact::default() };
+            settings.hosts.insert("maria@example.com".to_owned(), contact);
+        });
+        world.effects().iter().filter(|it| it.contains("to the host")).count()
+    };
+    assert_eq!((notices(Audience::All), notices(Audience::Vai)), (1, 0));
+}
+
+/// The owners who text the invitees of public pages in any country.
+#[test]
+fn with_two_settings_the_invitees_of_public_pages_get_sms_in_any_country() {
+    let book = |phone: &'static str, change: fn(&mut Settings)| {
+        let world = world(change);
+        world.receive_webhook(&Meeting { phone: Some(phone), ..meeting() }.created());
+        world
+    };
+    for (phone, written) in [
+        // China.
+        ("+86 138 0013 8000", "+8613800138000"),
+        // The Gulf.
+        ("+971 50 123 4567", "+971501234567"),
+        ("+966 51 234 5678", "+966512345678"),
+        ("+974 3312 3456", "+97433123456"),
+        ("+965 500 12345", "+96550012345"),
+        // South-East Asia.
+        ("+65 8123 4567", "+6581234567"),
+        ("+60 12-345 6789", "+60123456789"),
+        ("+62 812-345-678", "+62812345678"),
+        ("+66 81 234 5678", "+66812345678"),
+        ("+84 912 345 678", "+84912345678"),
+        ("+63 905 123 4567", "+639051234567"),
+    ] {
+        let world = book(phone, |settings| settings.countries = vec!["*".to_owned()]);
+        assert_eq!(kinds(&world), ["SMS confirmation"], "{phone}");
+        let texts = messages(&world).join("\n");
+        assert!(texts.contains(&format!("to {written}: ")), "{phone}: {texts}");
+
+        let by_default = book(phone, |_| {});
+        let state = state_of(&by_default, "sms-confirmation");
+        assert_eq!(state, State::Skipped { reason: Reason::CountryNotAllowed }, "{phone}");
+        assert_eq!(kinds(&by_default), ["e-mail confirmation"], "{phone}");
+    }
+}
+
+#[test]
+fn numbers_that_cost_their_senders_are_never_texted() {
+    for phone in [
+        // Premium and personal numbers.
+        "+44 9012 345678",
+        "+44 7012 345678",
+        "+49 900 1234567",
+        "+33 891 123 456",
+        // Satellites and other numbers of no country.
+        "+870 301 234 567",
+        "+881 612 345 678",
+        "+883 510 012 345",
+        "+878 10 1234567890",
+    ] {
+        let world = world(|settings| settings.countries = vec!["*".to_owned()]);
+        world.receive_webhook(&Meeting { phone: Some(phone), ..meeting() }.created());
+        let state = state_of(&world, "sms-confirmation");
+        assert_eq!(state, State::Skipped { reason: Reason::NumberNotTexted }, "{phone}");
+        assert_eq!(world.count("SMS"), 0, "{phone}");
+    }
+    // A number that the settings themselves name is no exception.
+    let world = booked_world(|settings| settings.host_phone = Phone::parse("+449012345678"));
+    assert_eq!(state_of(&world, "sms-host-booked"), State::Skipped { reason: Reason::NumberNotTexted });
+}
+
+/// Returns how many segments are counted for the invitee's number.
+fn segments_counted(world: &TestWorld) -> u32 {
+    world.state.borrow().contacts[&phone_key()].spent.values().sum()
+}
+
+/// Returns what the SMS of a world cost, by what is stored with the commands.
+fn sms_cost(world: &TestWorld) -> String {
+    let state = world.state.borrow();
+    let total: SmsTotal = state.commands.values().flat_map(|(_, command)| &command.costs).collect();
+    total.to_string()
+}
+
+#[test]
+fn what_is_over_the_budget_of_a_number_goes_by_e_mail() {
+    let world = booked_world(|settings| settings.sms_budget.per_number_and_day = 1);
+    world.wait_until("2026-11-25T08:00:00Z");
+    // The confirmation was days before; the second reminder is within a day of the first.
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "e-mail reminder"]);
+    assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason: Reason::SmsBudget });
+    assert!(timeline(&world).contains("(sms_budget)"), "{}", timeline(&world));
+}
+
+#[test]
+fn an_alarm_comes_before_the_budget_of_the_connection_is_spent() {
+    // The reminder is due on the day of the booking.
+    let world = world(|settings| (settings.sms_budget.per_day, settings.reminder_minutes) = (5, vec![7_000]));
+    world.state.borrow_mut().sms_segments = 4;
+    world.receive_webhook(&meeting().created());
+    assert_eq!((kinds(&world).len(), world.state.borrow().low_sms_budgets), (1, 1));
+    world.wait_until("2026-11-20T12:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "e-mail reminder"]);
+    assert_eq!(world.state.borrow().low_sms_budgets, 2);
+}
+
+#[test]
+fn a_booking_causes_no_more_sms_than_its_limit() {
+    let world = booked_world(|settings| settings.sms_budget.messages_per_booking = 2);
+    world.wait_until("2026-11-25T08:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS reminder", "e-mail reminder"]);
+}
+
+#[test]
+fn of_many_moves_within_an_hour_some_are_told_by_sms_and_as_many_by_e_mail() {
+    let world = booked_world(|settings| settings.sms_budget.moves_per_hour = 2);
+    let mut last = meeting();
+    let mut move_at = |number: u32, when: &str| {
+        let next = last.moved(number, when, &format!("2026-11-25T{:02}:00:00Z", 9 + number));
+        world.wait_until(when);
+        world.receive_webhook(&last.moved_away(&next));
+        world.receive_webhook(&next.created());
+        last = next;
+    };
+    for number in 2..=7 {
+        move_at(number, &format!("2026-11-20T09:{:02}:00Z", 5 * number));
+    }
+    assert_eq!(kinds(&world), ["SMS confirmation", "SMS move", "SMS move", "e-mail move", "e-mail move"]);
+    move_at(8, "2026-11-20T10:15:00Z");
+    assert_eq!(kinds(&world).last().map(String::as_str), Some("SMS move"), "the first two are an hour ago");
+    // Whatever was not told, the reminder has the last time.
+    world.wait_until("2026-11-25T16:30:00Z");
+    assert!(messages(&world).last().is_some_and(|it| it.contains("Wed 25 Nov 19:00")), "{:?}", messages(&world));
+}
+
+#[test]
+fn segments_are_given_back_if_the_sms_was_certainly_not_sent() {
+    let world = world(|settings| settings.sms_budget.per_number_and_day = 1);
+    world.faults.providers_answer([unreachable("")]);
+    world.receive_webhook(&meeting().created());
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (0, "0 sent, 0 segments"));
+    world.wait_until("2026-11-20T09:10:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (1, "1 sent, 1 segment"));
+}
+
+#[test]
+fn an_sms_that_may_have_been_sent_stays_counted_and_so_does_its_repetition() {
+    let world = world(|_| {});
+    world.faults.providers_answer([no_answer()]);
+    world.receive_webhook(&meeting().created());
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (1, "1 sent, 1 segment"));
+    world.wait_until("2026-11-20T09:10:00Z");
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (2, "2 sent, 2 segments"));
+}
+
+#[test]
+fn a_function_that_is_killed_after_the_reservation_counts_too_much_and_sends_once() {
+    let calm = booked_world(|_| {});
+    let reservation = calm.calls_from(0).iter().position(|it| *it == Call::ReserveSms).expect("a reservation");
+    let world = world(|_| {});
+    world.faults.at_call(reservation, Fault::Killed { has_effect: true });
+    world.receive_webhook(&meeting().created());
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
+    assert_eq!((segments_counted(&calm), segments_counted(&world)), (1, 2));
+}
+
+#[test]
+fn the_timeline_says_what_each_sms_costs() {
+    let world = world(|settings| {
+        settings.sms_price = Price::parse("0.045 EUR");
+        settings.sms_budget.most_segments = 4;
+    });
+    world.state.borrow_mut().sms_segments = 3;
+    world.receive_webhook(&meeting().created());
+    assert!(timeline(&world).contains("; 3 segments, 0.135 EUR]"), "{}", timeline(&world));
+    // One that was too long says so.
+    world.state.borrow_mut().sms_segments = 9;
+    world.wait_until("2026-11-24T08:30:00Z");
+    assert!(timeline(&world).contains("; 4 segments, 0.18 EUR, shortened]"), "{}", timeline(&world));
+    assert_eq!(sms_cost(&world), "2 sent, 7 segments, 0.315 EUR");
 }

@@ -48,6 +48,8 @@ impl History {
     fn play(&self, order: &[usize]) -> TestWorld {
         let world = TestWorld::new("2026-11-20T12:00:00Z");
         publish(&world);
+        // Which of many moves within an hour is told depends on what arrives first.
+        world.change_settings(|settings| settings.sms_budget.moves_per_hour = 100);
         world.store_metadata();
         for (index, meeting) in self.meetings.iter().enumerate() {
             world.add_to_calendly(meeting.looked_up(self.meetings.get(index + 1)));

@@ -409,9 +409,9 @@ fn a_reminder_with_an_endpoint_costs_one_more_decision() {
     world.receive_webhook(&first().created());
     let before = world.call_count();
     world.wait_until("2026-11-24T09:00:00Z");
-    use Call::{Claim, CommitDecision, FetchInvitee, LoadBooking, LoadContact, Publish, RecordReached, ReplaceCommand};
+    use Call::{Claim, CommitDecision, FetchInvitee, LoadBooking, LoadContact, Publish, ReplaceCommand, ReserveSms};
     let told = [LoadBooking, CommitDecision, Publish, ReplaceCommand];
-    let reminder = [LoadBooking, FetchInvitee, LoadContact, RecordReached, Claim, Call::SendSms, Call::Settle];
+    let reminder = [LoadBooking, FetchInvitee, LoadContact, ReserveSms, Claim, Call::SendSms, Call::Settle];
     assert_eq!(world.calls_from(before), [&reminder[..], &told].concat());
 }
 

@@ -1,7 +1,7 @@
 //! Stories: what happens to a booking, and the world that it leaves. Each is also played with every message delivered
 //! twice, which must leave the same world.
 
-use domain::settings::{Channel, MailFor};
+use domain::settings::{Audience, Channel};
 use domain::{BookingState, Line, Outcome, uri_uuid};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -521,7 +521,7 @@ fn a_change_of_settings_sends_nothing_for_old_bookings() {
     // Days later somebody switches confirmations on, for everybody.
     world.change_settings(|it| {
         *it = settings();
-        it.mail_for = MailFor::All;
+        it.mail_for = Audience::All;
     });
     world.receive_webhook(&without_vai().created());
     world.store_metadata();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use batch::RecordQueue;
-use domain::settings::{MessageFilter, Provider, Template};
+use domain::settings::{Audience, MessageFilter, Provider, Template};
 use domain::{
     Booking, BookingId, CalendlyBinding, Command, Connection, ConnectionName, Delivery, Fact, Feedback, LoginKind,
     Message, Metadata, Outcome, Reason, Receipt, Settings, Token,
@@ -407,9 +407,10 @@ fn command_line(command: &Command) -> String {
     format!("{} of {leg}: {}{reason}", command.action.slug(), command.state.name())
 }
 
-/// Returns the stories' settings: an EngageLab template for each message, whatever the language.
+/// Returns the stories' settings: an EngageLab template for each message, whatever the language. The invitees of public
+/// pages get SMS, too.
 pub(crate) fn settings() -> Settings {
-    let mut settings = Settings::default();
+    let mut settings = Settings { sms_for: Audience::All, ..Settings::default() };
     for message in Message::NAMES {
         settings.templates.push(Template {
             filter: MessageFilter::of(message),

@@ -23,6 +23,7 @@ SETTINGS = {
     "reminder_minutes": BEFORE, "follow_up_minutes": [], "quiet_hours": {"from": "00:00", "until": "00:00"},
     "channels": {"confirmation": [], "host_notice": [], "reminder": ["sms"]}, "phone_questions": ["Phone number"],
     "providers": {"sms": ["twilio"]}, "senders": {"twilio": "VAI"}, "sms_price": "0.045 EUR",
+    "sms_for": "all", "sms_budget": {"per_day": 100_000},
 }  # fmt: skip
 
 

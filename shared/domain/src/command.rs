@@ -11,6 +11,7 @@ use crate::message::Message;
 use crate::provider::Provider;
 use crate::reason::Reason;
 use crate::settings::CalendarFile;
+use crate::sms_cost::SmsCost;
 
 /// The outcome of a try, as reported by an adapter.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -217,6 +218,8 @@ pub struct Attempt {
     pub to: Option<ContactKey>,
     /// The attached calendar file.
     pub calendar: Option<CalendarFile>,
+    /// What an SMS costs.
+    pub cost: Option<SmsCost>,
 }
 
 /// One thing to do: a row of the outbox.
@@ -255,6 +258,9 @@ pub struct Command {
     /// The calendar file of the latest try that had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<CalendarFile>,
+    /// What each try of an SMS costs that was sent or may have been sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<SmsCost>,
     /// The delivery state since the provider accepted the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
@@ -318,6 +324,7 @@ impl Command {
             turn: 0,
             to: None,
             calendar: None,
+            costs: Vec::new(),
             delivery: None,
             history: Vec::new(),
             revision: 0,
@@ -359,18 +366,23 @@ impl Command {
         let ended = match self.state {
             State::Skipped { reason } => {
                 use Reason::{
-                    CountryChannel, CountryHours, Landline, NoPhone, NoTemplate, OptedOut, PhoneInvalid, QuietHours,
+                    CountryChannel, CountryHours, CountryNotAllowed, Landline, NoPhone, NoTemplate, NotVais,
+                    NumberNotTexted, OptedOut, PhoneInvalid, QuietHours, SmsBudget,
                 };
                 let is_about_sms = matches!(
                     reason,
                     NoPhone
                         | PhoneInvalid
                         | Landline
+                        | NumberNotTexted
+                        | CountryNotAllowed
+                        | NotVais
                         | NoTemplate
                         | OptedOut
                         | QuietHours
                         | CountryHours
                         | CountryChannel
+                        | SmsBudget
                 );
                 is_about_sms.then_some(reason)
             }
@@ -415,8 +427,9 @@ impl Command {
     /// agent; or it was skipped when it was planned, and its time has not come yet.
     pub(crate) fn may_be_reopened(&self, now: Timestamp) -> bool {
         use Reason::{
-            CameAfterAll, CancelRequested, ConnectionDisabled, CountryChannel, CountryHours, EventTypeIgnored, NoPhone,
-            NoTemplate, NotVais, OptedOut, PhoneInvalid, QuietHours, SettingsChanged, Suppressed, TriedAgain,
+            CameAfterAll, CancelRequested, ConnectionDisabled, CountryChannel, CountryHours, CountryNotAllowed,
+            EventTypeIgnored, NoPhone, NoTemplate, NotVais, OptedOut, PhoneInvalid, QuietHours, SettingsChanged,
+            Suppressed, TriedAgain,
         };
         match self.state {
             State::Withdrawn { reason } | State::Withdrawing { reason } => matches!(
@@ -430,6 +443,7 @@ impl Command {
                         | ConnectionDisabled
                         | CountryChannel
                         | CountryHours
+                        | CountryNotAllowed
                         | NoPhone
                         | NoTemplate
                         | NotVais
@@ -496,6 +510,9 @@ impl Command {
         next: Option<Provider>,
         now: Timestamp,
     ) -> Self {
+        if matches!(outcome, Outcome::Refused { .. } | Outcome::Unsent { .. }) {
+            self.costs.pop();
+        }
         // A message that may have reached the person is not sent again by another provider.
         let next = next.filter(|_| !self.was_unknown_before());
         let (reason, detail, next) = match (outcome, next) {
@@ -599,11 +616,19 @@ impl Command {
 
     /// Claims the command for a try until `until`.
     pub fn claim(mut self, now: Timestamp, until: Timestamp, attempt: Attempt) -> Self {
-        let Attempt { detail, to, calendar } = attempt;
+        let Attempt { detail, to, calendar, cost } = attempt;
         self.attempts += 1;
+        self.costs.extend(cost);
         self.to = to.or(self.to);
         self.calendar = calendar.or(self.calendar);
         self.with_state(State::Claimed { until }, now, None, detail)
+    }
+
+    /// Gives a claim up before the call was made.
+    #[must_use]
+    pub fn unclaim(mut self, now: Timestamp) -> Self {
+        self.costs.pop();
+        self.with_state(State::Open, now, None, None)
     }
 
     /// Returns the calendar file that the recipient has or may have.
@@ -700,7 +725,8 @@ impl Command {
         self.note(now, Change::RetryPlanned, Some(Reason::NeedsReconnect), Some(detail))
     }
 
-    fn was_unknown_before(&self) -> bool {
+    /// Returns whether the outcome of an earlier try is unknown.
+    pub(crate) fn was_unknown_before(&self) -> bool {
         self.history.iter().any(|note| note.reason == Some(Reason::Unknown))
     }
 

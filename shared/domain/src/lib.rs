@@ -36,6 +36,8 @@ pub mod scheduling;
 mod scope;
 pub mod settings;
 mod short_link;
+mod sms_budget;
+mod sms_cost;
 pub mod time;
 mod timeline;
 mod words;
@@ -54,7 +56,7 @@ pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
     ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, HelpOccasion,
     MessageAction, MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder,
-    VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, unnamed_phone_questions,
+    VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, phone_to_text, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;
@@ -86,5 +88,7 @@ pub use request::{
 pub use scope::Scope;
 pub use settings::Settings;
 pub use short_link::{LinkPurpose, Opening, ShortLink};
+pub use sms_budget::check_booking_limits;
+pub use sms_cost::{SmsCost, SmsTotal};
 pub use stranger::{StrangerText, Unchanged};
 pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};

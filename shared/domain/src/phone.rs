@@ -32,10 +32,29 @@ pub fn read_phone(text: &str, region: Option<&str>) -> Result<Phone, Reason> {
 /// country code.
 ///
 /// # Errors
-/// [`Reason::PhoneInvalid`], [`Reason::PhoneWithoutCountry`], or [`Reason::Landline`] when none can get SMS.
+/// [`Reason::PhoneInvalid`], [`Reason::PhoneWithoutCountry`]; or, when none can get SMS, why the first can't:
+/// [`Reason::Landline`] or [`Reason::NumberNotTexted`].
 pub fn read_mobile(text: &str, region: Option<&str>) -> Result<Phone, Reason> {
     let numbers = find_numbers(text, region)?;
-    numbers.iter().filter(|it| can_be_texted(it)).find_map(to_phone).ok_or(Reason::Landline)
+    let mobile = numbers.iter().filter(|it| check_kind(it).is_ok()).find_map(to_phone);
+    let refused = || numbers.iter().find_map(|it| check_kind(it).err()).unwrap_or(Reason::Landline);
+    mobile.ok_or_else(refused)
+}
+
+/// Checks whether a number is of a kind that can get SMS.
+///
+/// # Errors
+/// [`Reason::Landline`] or [`Reason::NumberNotTexted`].
+pub(crate) fn check_mobile(phone: &Phone) -> Result<(), Reason> {
+    let number = PHONE_NUMBER_UTIL.parse(phone.expose(), None).map_err(|_| Reason::PhoneInvalid)?;
+    check_kind(&number)
+}
+
+/// Returns whether a text names a country (two capital letters) that has phone numbers.
+pub(crate) fn is_country(text: &str) -> bool {
+    let is_code = text.len() == 2 && text.bytes().all(|it| it.is_ascii_uppercase());
+    let region: Option<Region> = text.parse().ok();
+    is_code && region.is_some_and(|it| PHONE_NUMBER_UTIL.get_country_code_for_region(it).is_some())
 }
 
 /// Returns the country of a number (two capital letters); `None` if it belongs to none.
@@ -48,11 +67,25 @@ fn to_phone(number: &PhoneNumber) -> Option<Phone> {
     Phone::parse(&number.format_as(PhoneNumberFormat::E164))
 }
 
-/// Returns whether a number can get SMS. A number with an extension is a switchboard. North America does not tell
-/// mobiles from landlines. Personal and internet numbers often can; if not, the provider refuses them.
-fn can_be_texted(number: &PhoneNumber) -> bool {
-    use PhoneNumberType::{FixedLineOrMobile, Mobile, PersonalNumber, VoIP};
-    number.extension.is_none() && matches!(number.get_type(), Mobile | FixedLineOrMobile | PersonalNumber | VoIP)
+/// The calling codes that belong to no country: free phone, shared cost, satellites, personal and international
+/// numbers, and premium rate. Whoever owns such a number may earn by each SMS to it.
+/// Source: ITU-T E.164, the list of assigned country codes.
+const NO_COUNTRY: [i32; 9] = [800, 808, 870, 878, 881, 882, 883, 888, 979];
+
+/// Checks the kind of a number: whether it can be a mobile. A number with an extension is a switchboard. North America
+/// and Denmark do not tell mobiles from landlines.
+fn check_kind(number: &PhoneNumber) -> Result<(), Reason> {
+    use PhoneNumberType::{
+        FixedLineOrMobile, Mobile, Pager, PersonalNumber, PremiumRate, SharedCost, TollFree, UAN, VoiceMail,
+    };
+    if NO_COUNTRY.contains(&number.country_code) {
+        return Err(Reason::NumberNotTexted);
+    }
+    match number.get_type() {
+        PremiumRate | SharedCost | PersonalNumber | Pager | UAN | VoiceMail | TollFree => Err(Reason::NumberNotTexted),
+        Mobile | FixedLineOrMobile if number.extension.is_none() => Ok(()),
+        _ => Err(Reason::Landline),
+    }
 }
 
 /// Returns the numbers in a text; at least one.
@@ -182,7 +215,7 @@ fn split_country_code(digits: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use Reason::{Landline, PhoneInvalid, PhoneWithoutCountry};
+    use Reason::{Landline, NumberNotTexted, PhoneInvalid, PhoneWithoutCountry};
     use proptest::prelude::*;
 
     use super::*;
@@ -244,7 +277,7 @@ mod tests {
             ("+40 21 312 3456", None, Err(Landline)),
             ("021 312 3456", Some("RO"), Err(Landline)),
             ("+886 2 2345 6789", None, Err(Landline)),
-            ("+800 1234 5678", None, Err(Landline)),
+            ("+800 1234 5678", None, Err(NumberNotTexted)),
             ("+1 404 555 1234 ext. 5", None, Err(Landline)),
             ("+40 712 345 67", None, Err(PhoneInvalid)),
             ("+40 712 345 678 9", Some("RO"), Err(PhoneInvalid)),
@@ -310,6 +343,41 @@ mod tests {
         assert!(countries > 200, "{countries}");
     }
 
+    /// Google publishes examples of the other kinds, too, and of the networks that belong to no country.
+    #[test]
+    fn the_examples_of_costly_kinds_are_never_texted() {
+        use PhoneNumberType::{Pager, PersonalNumber, PremiumRate, SharedCost, UAN, VoiceMail};
+        let (mut seen, mut wrong) = (0, Vec::new());
+        for region in PHONE_NUMBER_UTIL.get_supported_regions() {
+            for kind in [PremiumRate, SharedCost, PersonalNumber, Pager, UAN, VoiceMail] {
+                let example = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, kind);
+                // Some countries use one range for several kinds.
+                let Some(example) = example.ok().filter(|it| it.get_type() == kind) else { continue };
+                seen += 1;
+                if read_mobile(&example.format_as(PhoneNumberFormat::E164), None).is_ok() {
+                    wrong.push(format!("{region}: {kind:?}"));
+                }
+            }
+        }
+        for code in PHONE_NUMBER_UTIL.get_supported_global_network_calling_codes() {
+            let Ok(example) = PHONE_NUMBER_UTIL.get_example_number_for_non_geo_entity(code) else { continue };
+            seen += 1;
+            if read_mobile(&example.format_as(PhoneNumberFormat::E164), None).is_ok() {
+                wrong.push(format!("+{code}"));
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new());
+        assert!(seen > 200, "{seen}");
+    }
+
+    #[test]
+    fn a_country_has_phone_numbers() {
+        for (text, expected) in [("RO", true), ("TW", true), ("XK", true), ("UK", false), ("ro", false), ("001", false)]
+        {
+            assert_eq!(is_country(text), expected, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_parsed_or_refused(
@@ -318,7 +386,10 @@ mod tests {
         ) {
             match read_mobile(&text, region.as_deref()) {
                 Ok(phone) => prop_assert_eq!(read_mobile(phone.expose(), None), Ok(phone)),
-                Err(reason) => prop_assert!(matches!(reason, PhoneInvalid | PhoneWithoutCountry | Landline)),
+                Err(reason) => {
+                    let is_known = matches!(reason, PhoneInvalid | PhoneWithoutCountry | Landline | NumberNotTexted);
+                    prop_assert!(is_known, "{reason:?}");
+                }
             }
         }
     }

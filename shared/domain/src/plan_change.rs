@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::command::{Command, State};
 use crate::decide::{Snapshot, decide};
-use crate::destinations::{Action, MessageAction};
+use crate::destinations::Action;
 use crate::ids::CommandId;
 use crate::reason::Reason;
 use crate::settings::Settings;
@@ -60,10 +60,5 @@ fn planned_message(command: &Command) -> Option<PlannedMessage> {
         State::Withdrawing { .. } | State::Withdrawn { .. } => PlanChange::Dropped,
         _ => return None,
     };
-    Some(PlannedMessage {
-        title: command.action.title(),
-        is_sms: matches!(action, MessageAction::Sms(_) | MessageAction::SmsHost(..)),
-        change,
-        at: command.not_before?,
-    })
+    Some(PlannedMessage { title: command.action.title(), is_sms: action.is_sms(), change, at: command.not_before? })
 }

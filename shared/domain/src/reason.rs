@@ -38,6 +38,12 @@ reasons! {
     PhoneQuestionUnknown = "phone_question_unknown": "A phone number answers a question that phone_questions in the settings does not list.";
     /// The number is a landline or a service number, which cannot receive SMS.
     Landline = "landline": "The phone number is a landline or a service number, which is not texted.";
+    /// The number is of a kind whose owner may earn by each SMS, or that is no person's.
+    NumberNotTexted = "number_not_texted": "The phone number is of a kind that is never texted: premium, shared-cost, free, personal, pager, voicemail, a company's or a satellite's.";
+    /// The settings do not list the number's country.
+    CountryNotAllowed = "country_not_allowed": "The phone number is of a country that countries in the settings does not list.";
+    /// A limit of SMS was reached.
+    SmsBudget = "sms_budget": "A limit of sms_budget in the settings was reached.";
     /// No provider sends to the address.
     EmailInvalid = "email_invalid": "No e-mail can be sent to the address: it is malformed, or has letters other than a to z before the @.";
     /// The person has opted out.
@@ -66,8 +72,8 @@ reasons! {
     TriedAgain = "tried_again": "VAI's agent is trying again.";
     /// The settings name no approved template for this message, provider and language.
     NoTemplate = "no_template": "The settings name no template for this message in this language.";
-    /// The settings send e-mails only to invitees of VAI's bookings.
-    NotVais = "not_vais": "The settings send e-mails only for bookings that VAI made; VAI did not make this one.";
+    /// The settings send it only for VAI's bookings.
+    NotVais = "not_vais": "The settings send this only for bookings that VAI made; VAI did not make this one.";
     /// The planned time had already passed.
     PastOffset = "past_offset": "Its hour had already passed when the booking became known.";
     /// The meeting had already begun.

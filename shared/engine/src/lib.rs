@@ -21,8 +21,8 @@ pub use invocation::{CallLimiter, EngineError, Invocation, LEASE, Progress, Rece
 pub use ports::{
     Aliases, ApiStore, Appointment, AvailabilityRule, AvailabilitySchedule, BookOutcome, BookingCounts, BookingList,
     BookingLists, BookingPage, BookingQuery, BookingRecord, BusyTime, Calendly, CalendlyAccount, CalendlyError,
-    CalendlyUser, Clock, CommitError, Connections, Contact, Crm, Email, Import, ImportStore, InviteePage, InviteeQuery,
-    KnownInvitee, ListedBookings, MOST_UPCOMING, Messaging, NoMessaging, OriginalForm, PortError, Publisher, Replan,
-    RequestSnapshot, ReserveError, SettingsStore, SettingsVersion, Sms, Store, StoredFact, Subscription, TimerKind,
-    Timers, UnhandledEvent, Vai, World,
+    CalendlyUser, Clock, CommitError, Connections, Contact, Crm, Email, FittedSms, Import, ImportStore, InviteePage,
+    InviteeQuery, KnownInvitee, ListedBookings, MOST_UPCOMING, Messaging, NoMessaging, OriginalForm, PortError,
+    Publisher, Replan, RequestSnapshot, ReserveError, SettingsStore, SettingsVersion, Sms, SmsReservation, SmsReserved,
+    Store, StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
 };

@@ -8,6 +8,7 @@ pub mod calendar;
 mod email_router;
 mod engagelab;
 mod envelope;
+mod fit;
 mod header_text;
 mod limits;
 mod links;

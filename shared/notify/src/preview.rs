@@ -6,8 +6,9 @@ use domain::settings::{Channel, MessageFilter, Price, Provider, Settings, Settin
 use domain::{BookingSource, Language, Message, MessageContent};
 use serde::{Deserialize, Serialize};
 
+use crate::fit::shorten;
 use crate::sms::{Encoding, measure, transliterate};
-use crate::wording::{self, Broken, Offers, Piece, check_wording, messages_named, offers, params, parse_pieces};
+use crate::wording::{self, Broken, Offers, check_wording, fill_template, messages_named, offers};
 use crate::{phrases, samples};
 
 /// The messages to show. An empty list means all, or those that `wording` is for.
@@ -251,12 +252,15 @@ impl Sample<'_> {
 
     fn render_wording(&self, channel: Channel, providers: Vec<Provider>) -> Shown {
         let empty = Shown { providers, ..self.empty(channel) };
-        let content = self.content();
+        let mut content = self.content();
         let shown = match channel {
             Channel::Sms => {
                 let plain = self.settings.transliterate.contains(&self.language);
-                wording::render_sms(self.message, &content, self.unsubscribe(), plain)
-                    .map(|text| self.sms(text, &empty))
+                let render =
+                    |content: &MessageContent| wording::render_sms(self.message, content, self.unsubscribe(), plain);
+                // As it would be sent. What can't be rendered is shown as a problem.
+                shorten(&mut content, self.settings.sms_budget.most_segments, |content| render(content).ok());
+                render(&content).map(|text| self.sms(text, &empty))
             }
             Channel::Email => wording::render_email(self.message, &content, self.unsubscribe()).map(|mail| Shown {
                 subject: Some(mail.subject),
@@ -273,9 +277,14 @@ impl Sample<'_> {
         let template = self.settings.template_for(&self.filter(), provider)?;
         let (id, text) = (&template.id, template.text.as_deref());
         let empty = Shown { providers: vec![provider], template: Some(id.to_owned()), ..self.empty(channel) };
-        let content = self.content();
+        let mut content = self.content();
         Some(match (text, channel) {
-            (Some(text), Channel::Sms) => self.sms(self.fill(text, &content), &empty),
+            (Some(text), Channel::Sms) => {
+                let fill = |content: &MessageContent| fill_template(text, self.message, content, self.unsubscribe());
+                let most = self.settings.sms_budget.most_segments;
+                shorten(&mut content, most, |content| Some(fill(content)));
+                self.sms(fill(&content), &empty)
+            }
             (_, Channel::Email) => {
                 let subject = phrases::subject(self.message, self.language, &content.event);
                 let problem = format!("{} knows what the template says", provider.title());
@@ -286,16 +295,6 @@ impl Sample<'_> {
                 Shown { problem: Some(problem), ..empty }
             }
         })
-    }
-
-    /// Fills in the variables of a provider's text. An unknown variable stays, as it would at the provider.
-    fn fill(&self, text: &str, content: &MessageContent) -> String {
-        let params = params(self.message, content, self.unsubscribe());
-        let piece = |piece| match piece {
-            Piece::Words(words) => words.to_owned(),
-            Piece::Variable(name, written) => params.get(name).cloned().unwrap_or_else(|| written.to_owned()),
-        };
-        parse_pieces(text).into_iter().map(piece).collect()
     }
 
     fn sms(&self, text: String, empty: &Shown) -> Shown {

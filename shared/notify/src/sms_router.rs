@@ -2,7 +2,9 @@
 
 use domain::settings::Provider;
 use domain::{CommandId, ConnectionName, Outcome, PlainSms, SmsOrder};
+use engine::FittedSms;
 
+use crate::fit::fit;
 use crate::{Engagelab, Twilio};
 
 /// Sends by the provider that an order names.
@@ -20,6 +22,12 @@ impl SmsRouter {
 }
 
 impl engine::Sms for SmsRouter {
+    fn fit(&self, connection: &ConnectionName, key: &CommandId, order: &mut SmsOrder) -> FittedSms {
+        let links = self.twilio.links();
+        let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        fit(order, unsubscribe.as_deref())
+    }
+
     async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         match order.provider {
             Provider::Engagelab => self.engagelab.send(connection, key, order).await,

@@ -39,6 +39,11 @@ impl Twilio {
         Self { client, base_url: base_url.into(), secrets, links }
     }
 
+    /// Returns our own links in messages.
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
     /// Sends one message; see [`engine::Sms::send`].
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         match self.form(connection, key, order) {

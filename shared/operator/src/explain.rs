@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use domain::{
     Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, DeliveryRecord, Leg, Objection,
-    Reason, Settings, choose_phone, timeline, unnamed_phone_questions, uri_uuid,
+    Reason, Settings, SmsTotal, choose_phone, phone_to_text, timeline, unnamed_phone_questions, uri_uuid,
 };
 use engine::{BookingRecord, Store};
 use jiff::Timestamp;
@@ -119,6 +119,10 @@ fn describe(
     if let Some(objection) = objections.sms {
         line("SMS", &describe_objection(objection));
     }
+    let sms: SmsTotal = commands.iter().flat_map(|command| &command.costs).collect();
+    if sms.messages > 0 {
+        line("SMS cost", &sms.to_string());
+    }
     if let Some(objection) = objections.email {
         line("e-mail", &describe_objection(objection));
     }
@@ -166,7 +170,7 @@ fn describe_state(state: Option<BookingState<'_>>, zone: &TimeZone) -> String {
 
 /// Says where the number for SMS comes from, or why there is none. It does not show the number.
 fn describe_phone(booking: &Booking, leg: &Leg, settings: &Settings) -> String {
-    match choose_phone(booking, leg, settings) {
+    match phone_to_text(booking, leg, settings) {
         Ok((_, source)) => format!("from {}", source.name()),
         Err(Reason::PhoneQuestionUnknown) => {
             let questions: Vec<_> =

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::{
-    BookingId, Command, CommandId, ConnectionName, ConnectionStatus, ConsentSource, ContactKey, CrmContact, Decision,
-    FactId, InviteeUri, Objection, Settings, ShortLink, Snapshot, Token,
+    BookingId, Command, ConnectionName, ConnectionStatus, ConsentSource, ContactKey, CrmContact, Decision, FactId,
+    InviteeUri, Objection, Settings, ShortLink, Snapshot, Token,
 };
-use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
+use engine::{
+    Aliases, CommitError, Contact, PortError, SmsReservation, SmsReserved, Store, StoredFact, UnhandledEvent,
+};
 use jiff::Timestamp;
 
 use crate::attributes::{self, number, string};
@@ -205,15 +207,17 @@ impl Store for Table {
         self.put_latest(row::objection(connection, key, objection, source, at), at).await
     }
 
-    async fn record_reached(
+    async fn reserve_sms(
         &self,
         connection: &ConnectionName,
-        key: &ContactKey,
-        booking: &BookingId,
-        command: &CommandId,
-        at: Timestamp,
-    ) -> Result<(), PortError> {
-        self.put_latest(row::reached(connection, key, booking, command, at), at).await
+        sms: &SmsReservation,
+        contact: &Contact,
+    ) -> Result<SmsReserved, PortError> {
+        self.reserve_segments(connection, sms, contact).await
+    }
+
+    async fn return_sms(&self, connection: &ConnectionName, sms: &SmsReservation) -> Result<(), PortError> {
+        self.return_segments(connection, sms).await
     }
 
     async fn write_short_links(&self, links: &[ShortLink]) -> Result<Vec<Option<String>>, PortError> {

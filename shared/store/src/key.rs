@@ -191,6 +191,11 @@ pub(crate) fn budget_partition(connection: &ConnectionName, owner: &str) -> Stri
     format!("{connection}#budget#{}", uri_uuid(owner))
 }
 
+/// Returns the partition of a connection's budget of SMS.
+pub(crate) fn sms_budget_partition(connection: &ConnectionName) -> String {
+    format!("{connection}#sms-budget")
+}
+
 /// Returns the sort key of a bucket.
 pub(crate) fn bucket_sort_key(bucket: &Bucket) -> String {
     bucket.name()

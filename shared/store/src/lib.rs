@@ -26,6 +26,7 @@ mod row;
 mod sealed;
 mod settings;
 mod settings_cache;
+mod sms_budget;
 mod support;
 mod table;
 

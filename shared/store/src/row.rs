@@ -4,6 +4,9 @@
 //! written conditionally have a revision, `rev`. Rows that expire have `expires_at`, in epoch seconds, for the table's
 //! time to live. A row that only says when something was, or ends, has `instant`; a row that only counts has `used`.
 
+use std::collections::BTreeMap;
+
+use domain::scheduling::budget::Bucket;
 use domain::{
     Booking, BookingId, BookingState, Command, CommandId, Connection, ConnectionName, ConsentSource, ContactKey,
     CrmContact, Decision, EventLog, FactId, FactKind, FactRecord, InviteeUri, Leg, Metadata, Objection, Opening,
@@ -632,11 +635,18 @@ pub(crate) fn read_contact(rows: &[Row]) -> Result<Contact, PortError> {
             kind::REACHED => {
                 let document: ReachedDocument = read(row)?;
                 contact.last = Some((document.booking, document.command));
+                contact.spent = read_spent(row);
             }
             _ => return Err(unknown_kind(row)),
         }
     }
     Ok(contact)
+}
+
+/// Reads the buckets of a number's budget: attributes with their names.
+fn read_spent(row: &Row) -> BTreeMap<Bucket, u32> {
+    let buckets = row.iter().filter_map(|(name, value)| Some((Bucket::parse(name)?, value.as_n().ok()?.parse().ok()?)));
+    buckets.collect()
 }
 
 /// Reads a connection's row.
@@ -656,9 +666,8 @@ pub(crate) fn read_unhandled_event(connection: &ConnectionName, row: &Row) -> Re
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use aws_sdk_dynamodb::types::AttributeValue;
+    use domain::scheduling::budget::Span;
     use domain::settings::{Channel, EventTypeSettings, HostContact, MessageFilter, Provider, Template};
     use domain::{BookingId, CanceledBy, Cancellation, Command, Language, Message, Phone, decide};
 
@@ -942,7 +951,7 @@ mod tests {
         assert_eq!(read_settings(&row).expect("settings"), written);
         assert_eq!(revision(&row).expect("a version"), 7);
         insta::assert_snapshot!(show(row.clone()), @r#"
-        doc: {"enabled":true,"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"sms_link_domains":{},"time_words":["busy"],"help_after_minutes":1440,"channels":{"cancellation":["sms"],"confirmation":["sms","email"],"follow_up":["sms"],"host_notice":["sms"],"move":["sms"],"no_show":["sms"],"not_booked":["sms"],"reconfirmation":["sms"],"reminder":["sms","email"]},"channel_overrides":[],"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","language":"da","event_type":null,"host":null,"source":null,"minutes":null,"provider":"engagelab","id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"crm":null,"logging":{"level":null,"level_until":null,"webhooks_until":null}}
+        doc: {"enabled":true,"default_language":"en","fallback_zone":"UTC","default_region":null,"act_on":["Sales Demo"],"phone_questions":["Phone"],"reminder_minutes":[1440,60],"follow_up_minutes":[30],"reconfirm_minutes":[],"no_show_minutes":30,"survey_url":null,"booking_links":true,"calendar_file":"off","mail_for":"vai","sms_for":"vai","host_notices_for":"all","countries":["DE","DK","ES","FR","GB","HU","IT","MD","PL","RO","TW","US"],"email_instead_of_sms":true,"quiet_hours":{"from":"21:00","until":"08:00","useful_minutes":60},"sms_budget":{"most_segments":6,"per_number_and_day":40,"per_host_and_day":200,"per_day":2000,"messages_per_booking":40,"moves_per_hour":3},"stop_words":["STOP","STOPALL","UNSUBSCRIBE","END","QUIT","OPTOUT","REVOKE","OPRESTE","OPREȘTE","DEZABONARE","AFMELD","FRAMELD","停止","退訂"],"start_words":["START","UNSTOP","ABONARE","TILMELD","開始","訂閱"],"transliterate":[],"sms_price":null,"sms_link_domains":{},"time_words":["busy"],"help_after_minutes":1440,"channels":{"cancellation":["sms"],"confirmation":["sms","email"],"follow_up":["sms"],"host_notice":["sms"],"move":["sms"],"no_show":["sms"],"not_booked":["sms"],"reconfirmation":["sms"],"reminder":["sms","email"]},"channel_overrides":[],"providers":{"sms":["engagelab"],"email":["vai"],"messages":{}},"senders":{"twilio":null,"email":null,"email_name":null,"reply_to":null,"ses_configuration_set":null},"templates":[{"message":"reminder","language":"da","event_type":null,"host":null,"source":null,"minutes":null,"provider":"engagelab","id":"t-1","text":null}],"wording":[],"event_types":{"Sales Demo":{"language":null,"reminder_minutes":[15],"follow_up_minutes":null,"reconfirm_minutes":null,"survey_url":null,"channels":{}}},"hosts":{"host@example.com":{"phone":"+4520123456","email":false,"language":null,"zone":null}},"host_phone":null,"booking":{"per_minute":10,"per_hour":50,"per_day":100,"requests_per_minute":120,"hold_minutes":10,"never_guests":[]},"topics":[],"crm":null,"logging":{"level":null,"level_until":null,"webhooks_until":null}}
         kind: settings.v1
         pk: default#settings
         rev: N 7
@@ -1021,11 +1030,17 @@ mod tests {
         let objection_row = objection(&connection, &contact, Some(Objection::FollowUps), ConsentSource::Link, now);
         let reached_row =
             reached(&connection, &contact, &BookingId::new("bk-1"), &CommandId::new("sms-reminder-60m-0"), now);
-        let known = Contact {
+        let mut known = Contact {
             objection: Some((Objection::FollowUps, ConsentSource::Link)),
             last: Some((BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"))),
+            spent: BTreeMap::new(),
         };
         assert_eq!(read_contact(&[objection_row.clone(), reached_row.clone()]).expect("a contact"), known);
+        let bucket = Bucket::containing(Span::Day, now);
+        let mut spent_row = reached_row.clone();
+        spent_row.insert(bucket.name(), number(3));
+        known.spent.insert(bucket, 3);
+        assert_eq!(read_contact(&[objection_row.clone(), spent_row]).expect("a contact"), known);
         insta::assert_snapshot!(show(objection_row), @r#"
         doc: {"objection":"follow_ups","source":"link"}
         instant: 2026-11-20T10:00:00.500000000Z

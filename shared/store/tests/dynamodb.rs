@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, WriteRequest};
 use domain::scheduling::budget::{Bucket, Span, buckets};
-use domain::settings::{MessageFilter, Provider, Template};
+use domain::settings::{Audience, MessageFilter, Provider, Template};
 use domain::{
     Attempt, BookingId, Cancellation, Command, CommandId, CommandWrite, Connection, ConnectionName, ConnectionStatus,
     ConsentSource, ContactKey, CrmContact, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State,
@@ -23,7 +23,8 @@ use domain::{
 };
 use engine::{
     Aliases, ApiStore, BookingCounts, BookingList, BookingLists, CommitError, Connections, Contact, Import,
-    ImportStore, Replan, RequestSnapshot, ReserveError, SettingsStore, Store, StoredFact, UnhandledEvent,
+    ImportStore, Replan, RequestSnapshot, ReserveError, SettingsStore, SmsReservation, SmsReserved, Store, StoredFact,
+    UnhandledEvent,
 };
 use futures_util::future::join_all;
 use store::{Table, UnhandledEventEntry};
@@ -73,7 +74,7 @@ fn settings() -> Settings {
         id: "t-1".to_owned(),
         text: None,
     };
-    Settings { templates: vec![template], ..Settings::default() }
+    Settings { templates: vec![template], sms_for: Audience::All, ..Settings::default() }
 }
 
 /// Returns the buckets of an instant, from the shortest span to the longest, with their caps.
@@ -742,7 +743,9 @@ async fn an_objection_is_stored_and_the_latest_one_counts() {
     assert_eq!(contact().await, Contact::default());
 
     let (booking, command) = (BookingId::new("bk-1"), CommandId::new("sms-reminder-60m-0"));
-    table.record_reached(connection, &key, &booking, &command, at(NOW)).await.expect("written");
+    let reached = sms(&key, 1, NOW);
+    let reserved = table.reserve_sms(connection, &reached, &Contact::default()).await.expect("an answer");
+    assert_eq!(reserved, SmsReserved::Reserved(1));
     let write = async |objection, source, when: &str| {
         table.write_objection(connection, &key, objection, source, at(when)).await.expect("written");
     };
@@ -760,6 +763,60 @@ async fn an_objection_is_stored_and_the_latest_one_counts() {
     assert_eq!(contact().await.objection, None);
     let other = ConnectionName::parse("acme").expect("a name");
     assert_eq!(table.load_contact(&other, &key).await.expect("an answer"), Contact::default());
+}
+
+/// Returns the reservation of an SMS; at most 10 segments go to a number, and 15 to all, in any 24 hours.
+fn sms(to: &ContactKey, segments: u32, when: &str) -> SmsReservation {
+    SmsReservation {
+        to: to.clone(),
+        booking: BookingId::new("bk-1"),
+        command: CommandId::new("sms-reminder-60m-0"),
+        segments,
+        per_number: 10,
+        per_connection: 15,
+        at: at(when),
+    }
+}
+
+#[tokio::test]
+async fn segments_of_sms_are_reserved_over_any_day_and_given_back() {
+    use SmsReserved::{ConnectionSpent, NumberSpent, Reserved};
+    let Some(world) = World::new("sms-budget").await else { return };
+    let (table, connection) = (&world.table, &world.connection);
+    let [ana, ion] = ["+40712345678", "+40712345679"]
+        .map(|number| ContactKey::for_phone(connection, &domain::Phone::parse(number).expect("E.164")));
+    let reserve = async |to: &ContactKey, segments, when: &str| {
+        let contact = table.load_contact(connection, to).await.expect("an answer");
+        table.reserve_sms(connection, &sms(to, segments, when), &contact).await.expect("an answer")
+    };
+    assert_eq!(reserve(&ana, 4, "2026-11-20T08:00:00Z").await, Reserved(4));
+    assert_eq!(reserve(&ana, 6, "2026-11-20T15:00:00Z").await, Reserved(10));
+    assert_eq!(reserve(&ana, 1, "2026-11-20T15:00:00Z").await, NumberSpent);
+    assert_eq!(reserve(&ion, 6, "2026-11-20T15:00:00Z").await, ConnectionSpent);
+    assert_eq!(reserve(&ion, 5, "2026-11-20T15:00:00Z").await, Reserved(15));
+    // What was certainly not sent is given back.
+    table.return_sms(connection, &sms(&ana, 6, "2026-11-20T15:00:00Z")).await.expect("written");
+    assert_eq!(reserve(&ana, 6, "2026-11-20T15:00:00Z").await, Reserved(15));
+    // A day later the first does not count any more, and its bucket is removed from the number's row.
+    assert_eq!(reserve(&ana, 4, "2026-11-21T07:59:59Z").await, NumberSpent);
+    assert_eq!(reserve(&ana, 4, "2026-11-21T12:00:00Z").await, Reserved(15));
+    let pk = format!("default#contact#{}", ana.as_str());
+    assert_eq!(world.attribute(&pk, "reached", "day#2026-11-20T08:00:00Z").await, None);
+    // A number that nobody has read again: the write itself holds the limit.
+    let unread = Contact::default();
+    let first = table.reserve_sms(connection, &sms(&ion, 9, "2026-11-23T10:00:00Z"), &unread).await.expect("an answer");
+    let second =
+        table.reserve_sms(connection, &sms(&ion, 2, "2026-11-23T10:00:01Z"), &unread).await.expect("an answer");
+    assert_eq!((first, second), (Reserved(9), NumberSpent));
+    assert_eq!(reserve(&ana, 6, "2026-11-23T10:00:02Z").await, Reserved(15), "the refused one was given back");
+
+    // Of many at the same time, as many as fit are sent.
+    let many = join_all((0..20).map(|number| {
+        let to = ContactKey::for_email(connection, &format!("{number}"));
+        async move { table.reserve_sms(connection, &sms(&to, 1, "2026-12-01T10:00:00Z"), &Contact::default()).await }
+    }));
+    let reserved = many.await.into_iter().filter(|it| matches!(it, Ok(Reserved(_)))).count();
+    assert_eq!(reserved, 15);
 }
 
 #[tokio::test]

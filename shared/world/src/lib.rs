@@ -9,7 +9,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use domain::{Command, Reason, State};
+use domain::{Command, ConnectionName, Reason, State};
 use engine::{Clock as _, NoMessaging, World};
 use runtime::aws::{self, Timeouts};
 use runtime::config::{MessagingConfig, WorldConfig};
@@ -144,5 +144,10 @@ impl<M: engine::Messaging> World for AwsWorld<M> {
     fn observe_failed_look(&self, reason: Reason) {
         let dimensions = [("State", "not_looked_up"), ("Reason", reason.code())];
         telemetry::count(self.clock.now(), "Trouble", &dimensions);
+    }
+
+    /// Counts it as `SmsBudgetLow`, which has an alarm.
+    fn observe_low_sms_budget(&self, connection: &ConnectionName) {
+        telemetry::count(self.clock.now(), "SmsBudgetLow", &[("Connection", connection.as_str())]);
     }
 }

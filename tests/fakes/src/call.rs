@@ -16,7 +16,8 @@ pub enum Call {
     MarkEventTypesChanged,
     LoadContact,
     WriteObjection,
-    RecordReached,
+    ReserveSms,
+    ReturnSms,
     WriteShortLinks,
     LoadSettingsVersion,
     WriteSettings,
@@ -87,6 +88,6 @@ impl Call {
 
     /// Whether this is one of the calls that performing a command takes, one after the other.
     pub(crate) fn is_of_performing(self) -> bool {
-        self.is_provider() || matches!(self, Self::LoadContact | Self::Claim | Self::Settle | Self::RecordReached)
+        self.is_provider() || matches!(self, Self::LoadContact | Self::Claim | Self::Settle | Self::ReserveSms)
     }
 }

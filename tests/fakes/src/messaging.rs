@@ -4,7 +4,7 @@ use domain::{
     Analytics, CommandId, ConnectionName, EmailOrder, HelpOccasion, Message, News, Outcome, PlainEmail, PlainSms,
     PublishCall, SmsOrder, VaiOrder,
 };
-use engine::{Email, Publisher, Sms, Vai};
+use engine::{Email, FittedSms, Publisher, Sms, Vai};
 use jiff::Timestamp;
 
 use crate::call::Call;
@@ -23,6 +23,11 @@ fn local(at: Timestamp, zone: &str) -> String {
 }
 
 impl<P: FaultPolicy> Sms for Fake<P> {
+    fn fit(&self, _: &ConnectionName, _: &CommandId, order: &mut SmsOrder) -> FittedSms {
+        let segments = self.state.borrow().sms_segments.max(1);
+        FittedSms { segments: segments.min(order.most_segments), is_shortened: segments > order.most_segments }
+    }
+
     async fn send(&self, _: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome {
         let content = &order.content;
         let text = || {

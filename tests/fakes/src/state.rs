@@ -65,6 +65,12 @@ pub struct State {
     pub nonces: BTreeMap<String, (String, Timestamp)>,
     /// How many bookings were taken out of the buckets of owners' budgets.
     pub spent: BTreeMap<(String, Bucket), u32>,
+    /// How many segments of SMS the connection has sent, in buckets of a day.
+    pub sms_spent: BTreeMap<Bucket, u32>,
+    /// How many segments each SMS has, if more than one.
+    pub sms_segments: u32,
+    /// How often the connection's budget of SMS was nearly spent, or spent.
+    pub low_sms_budgets: usize,
     /// Until when Calendly takes no bookings of an owner.
     pub closed_until: BTreeMap<String, Timestamp>,
     /// The short links, by their codes.

@@ -1,10 +1,13 @@
 //! The table.
 
+use domain::scheduling::budget::{Bucket, Span, cap, spent_in};
 use domain::{
     Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId,
     InviteeUri, Objection, Settings, ShortLink, Snapshot, State, Token, digest,
 };
-use engine::{Aliases, CommitError, Contact, PortError, Store, StoredFact, UnhandledEvent};
+use engine::{
+    Aliases, CommitError, Contact, PortError, SmsReservation, SmsReserved, Store, StoredFact, UnhandledEvent,
+};
 use jiff::Timestamp;
 
 use crate::call::Call;
@@ -114,18 +117,42 @@ impl<P: FaultPolicy> Store for Fake<P> {
         Ok(written.await?)
     }
 
-    async fn record_reached(
+    async fn reserve_sms(
         &self,
         _: &ConnectionName,
-        key: &ContactKey,
-        booking: &BookingId,
-        command: &CommandId,
-        _: Timestamp,
-    ) -> Result<(), PortError> {
-        let recorded = self.call(Call::RecordReached, |state| {
-            state.contacts.entry(key.clone()).or_default().last = Some((booking.clone(), command.clone()));
+        sms: &SmsReservation,
+        contact: &Contact,
+    ) -> Result<SmsReserved, PortError> {
+        let reserved = self.call(Call::ReserveSms, |state| {
+            let present = Bucket::containing(Span::Day, sms.at);
+            let fits = |used: Option<&u32>, cap: u32| used.copied().unwrap_or(0) + sms.segments <= cap;
+            // As in the table: what is in earlier buckets of the number was read before.
+            let (_, cap_of_number) = cap(&contact.spent, Span::Day, sms.per_number, sms.at);
+            if !fits(state.contacts.get(&sms.to).and_then(|it| it.spent.get(&present)), cap_of_number) {
+                return SmsReserved::NumberSpent;
+            }
+            let (_, cap_of_connection) = cap(&state.sms_spent, Span::Day, sms.per_connection, sms.at);
+            if !fits(state.sms_spent.get(&present), cap_of_connection) {
+                return SmsReserved::ConnectionSpent;
+            }
+            *state.sms_spent.entry(present).or_default() += sms.segments;
+            let number = state.contacts.entry(sms.to.clone()).or_default();
+            *number.spent.entry(present).or_default() += sms.segments;
+            number.last = Some((sms.booking.clone(), sms.command.clone()));
+            SmsReserved::Reserved(spent_in(&state.sms_spent, Span::Day, sms.at))
         });
-        Ok(recorded.await?)
+        Ok(reserved.await?)
+    }
+
+    async fn return_sms(&self, _: &ConnectionName, sms: &SmsReservation) -> Result<(), PortError> {
+        let returned = self.call(Call::ReturnSms, |state| {
+            let present = Bucket::containing(Span::Day, sms.at);
+            let of_number = state.contacts.get_mut(&sms.to).and_then(|it| it.spent.get_mut(&present));
+            for spent in of_number.into_iter().chain(state.sms_spent.get_mut(&present)) {
+                *spent = spent.saturating_sub(sms.segments);
+            }
+        });
+        Ok(returned.await?)
     }
 
     async fn write_short_links(&self, links: &[ShortLink]) -> Result<Vec<Option<String>>, PortError> {

@@ -1,6 +1,6 @@
 //! The ports, put together: all of them fake, or some.
 
-use domain::{Command, Reason};
+use domain::{Command, ConnectionName, Reason};
 use engine::{Calendly, Clock, Messaging, NoMessaging, World};
 
 use crate::fake::Fake;
@@ -32,6 +32,10 @@ impl<P: FaultPolicy> World for Fake<P> {
 
     fn observe_failed_look(&self, reason: Reason) {
         self.state.borrow_mut().failed_looks.push(reason);
+    }
+
+    fn observe_low_sms_budget(&self, _: &ConnectionName) {
+        self.state.borrow_mut().low_sms_budgets += 1;
     }
 }
 
@@ -111,5 +115,9 @@ impl<P: FaultPolicy, C: Calendly, K: Clock, M: Messaging> World for Mixed<'_, P,
 
     fn observe_failed_look(&self, reason: Reason) {
         self.fake.observe_failed_look(reason);
+    }
+
+    fn observe_low_sms_budget(&self, connection: &ConnectionName) {
+        self.fake.observe_low_sms_budget(connection);
     }
 }

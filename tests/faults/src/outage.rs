@@ -97,7 +97,8 @@ fn outside_of(call: Call) -> Option<Outside> {
         | Call::Settle
         | Call::ReplaceCommand
         | Call::LoadContact
-        | Call::RecordReached
+        | Call::ReserveSms
+        | Call::ReturnSms
         | Call::WriteShortLinks
         | Call::LoadSettingsVersion => Outside::Table,
         Call::SetTimer | Call::RemoveTimer => Outside::Timers,

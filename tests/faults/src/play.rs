@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::LazyLock;
 
-use domain::settings::{MessageFilter, Provider, Template};
+use domain::settings::{Audience, MessageFilter, Provider, SmsBudget, Template};
 use domain::{
     Action, BookingId, CommandId, ConnectionName, DeliveryGuarantee, Fact, InviteeUri, Metadata, Reason, Settings,
     State, VaiAction, uri_uuid,
@@ -31,6 +31,18 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     let mut settings = Settings { time_words: vec!["time".to_owned()], ..Settings::default() };
     settings.quiet_hours.until = settings.quiet_hours.from;
     settings.email_instead_of_sms = false;
+    // Everybody gets everything: the budgets have tests of their own.
+    settings.sms_for = Audience::All;
+    settings.countries = vec!["*".to_owned()];
+    let many = 1_000_000;
+    settings.sms_budget = SmsBudget {
+        per_number_and_day: many,
+        per_host_and_day: many,
+        per_day: many,
+        messages_per_booking: many,
+        moves_per_hour: many,
+        ..settings.sms_budget
+    };
     for message in ["confirmation", "move", "cancellation", "reminder", "follow_up"] {
         settings.templates.push(Template {
             filter: MessageFilter::of(message),

@@ -55,9 +55,9 @@ fn snapshot() -> Snapshot {
 }
 
 fn templates(settings: Settings) -> Settings {
-    let document = json!({"providers": {"sms": ["twilio"]}, "senders": {"twilio": "VAI"}});
-    let Settings { providers, senders, .. } = Settings::check(&document).expect("settings");
-    Settings { providers, senders, ..settings }
+    let document = json!({"providers": {"sms": ["twilio"]}, "senders": {"twilio": "VAI"}, "sms_for": "all"});
+    let Settings { providers, senders, sms_for, .. } = Settings::check(&document).expect("settings");
+    Settings { providers, senders, sms_for, ..settings }
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_dry_run_says_what_would_change_and_writes_nothing() {
     instance.outside.snapshots.borrow_mut().push(snapshot());
     let document = json!({
         "reminder_minutes": [60, 30, 20_160], "sms_price": "0.05 EUR", "providers": {"sms": ["twilio"]},
-        "senders": {"twilio": "VAI"},
+        "senders": {"twilio": "VAI"}, "sms_for": "all",
     });
     let answer = call(&instance, "PUT", "", &json!({"settings": document, "dryRun": true})).ok();
     assert_eq!((&answer["version"], &answer["dryRun"]), (&json!(0), &json!(true)));

@@ -1,4 +1,5 @@
-//! The budget of bookings: Calendly limits a host's bookings in any minute, hour and day.
+//! Budgets that hold over any span. Calendly limits a host's bookings in any minute, hour and day; the settings limit
+//! the segments of SMS in any day.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ pub enum Span {
     Day,
 }
 
-/// A sixth of a span. Bookings are counted in buckets.
+/// A sixth of a span. What is spent is counted in buckets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Bucket {
     /// The span.
@@ -104,6 +105,13 @@ impl Bucket {
         format!("{}#{}", self.span.name(), self.start)
     }
 
+    /// Returns the bucket with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (span, start) = name.split_once('#')?;
+        let span = Span::ALL.into_iter().find(|it| it.name() == span)?;
+        Some(Self { span, start: start.parse().ok()? })
+    }
+
     /// Returns when it is no longer needed.
     pub fn expires(&self) -> Timestamp {
         time::add(self.start, self.span.length() + self.span.bucket_length() + SLACK)
@@ -123,22 +131,35 @@ impl Bucket {
 
 /// Returns the buckets that determine a budget: for each span, the present one and the six before it.
 pub fn buckets(now: Timestamp) -> Vec<Bucket> {
-    Span::ALL.into_iter().flat_map(|span| Bucket::containing(span, now).reach()).collect()
+    Span::ALL.into_iter().flat_map(|span| buckets_of(span, now)).collect()
 }
 
-/// Returns the present buckets, each with the most bookings that it may have: the limit minus the bookings in the six
-/// buckets before it. So no span exceeds its limit, wherever it begins. In return, a booking may have to wait up to a
-/// bucket's length longer than necessary.
+/// Returns the buckets that determine the budget of one span: the present one, then the six before it.
+pub fn buckets_of(span: Span, now: Timestamp) -> impl Iterator<Item = Bucket> {
+    Bucket::containing(span, now).reach()
+}
+
+/// Returns what was spent in the buckets of a span.
+pub fn spent_in(spent: &BTreeMap<Bucket, u32>, span: Span, now: Timestamp) -> u32 {
+    buckets_of(span, now).filter_map(|it| spent.get(&it)).fold(0, |sum, it| sum.saturating_add(*it))
+}
+
+/// Returns a span's present bucket, with the most that it may hold: the limit minus what is in the six buckets before
+/// it. So no span exceeds its limit, wherever it begins.
+pub fn cap(spent: &BTreeMap<Bucket, u32>, span: Span, limit: u32, now: Timestamp) -> (Bucket, u32) {
+    let present = Bucket::containing(span, now);
+    let before = spent_in(spent, span, now).saturating_sub(spent.get(&present).copied().unwrap_or(0));
+    (present, limit.saturating_sub(before))
+}
+
+/// Returns the present buckets, each with the most bookings that it may have: see [`cap`]. A booking may have to wait
+/// up to a bucket's length longer than necessary.
 ///
 /// # Errors
 /// No other booking fits.
 pub fn allowance(spent: &BTreeMap<Bucket, u32>, limits: Limits, now: Timestamp) -> Result<[(Bucket, u32); 3], Spent> {
     let count = |bucket: &Bucket| spent.get(bucket).copied().unwrap_or(0);
-    let caps = Span::ALL.map(|span| {
-        let present = Bucket::containing(span, now);
-        let before = present.reach().skip(1).fold(0, |sum: u32, it| sum.saturating_add(count(&it)));
-        (present, limits.limit(span).saturating_sub(before))
-    });
+    let caps = Span::ALL.map(|span| cap(spent, span, limits.limit(span), now));
     if caps.iter().all(|(bucket, cap)| count(bucket) < *cap) {
         return Ok(caps);
     }
@@ -185,6 +206,8 @@ mod tests {
         assert_eq!(names, ["minute#2026-11-21T11:17:20Z", "hour#2026-11-21T11:10:00Z", "day#2026-11-21T08:00:00Z"]);
         assert_eq!(buckets[6].name(), "minute#2026-11-21T11:16:20Z");
         assert_eq!(buckets[20].name(), "day#2026-11-20T08:00:00Z");
+        assert!(buckets.iter().all(|it| Bucket::parse(&it.name()) == Some(*it)));
+        assert_eq!(["instant", "week#2026-11-20T08:00:00Z", "day#today"].map(Bucket::parse), [None; 3]);
         assert!(buckets.iter().all(|it| it.expires() > now));
         assert_eq!(Bucket::containing(Span::Day, now).expires(), at("2026-11-22T12:10:00Z"));
     }

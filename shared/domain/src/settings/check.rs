@@ -183,6 +183,9 @@ mod tests {
             "transliterate": ["da"],
             "sms_price": "4 cents",
             "default_region": "Romania",
+            "countries": ["RO", "UK", "RO"],
+            "sms_for": "everybody",
+            "sms_budget": {"per_day": 0},
             "calendar_file": true,
             "providers": {"sms": ["twilio", "twilio"], "email": ["engagelab"], "messages": {"hello": {"sms": []}}},
             "senders": {"twilio": "07", "email": "nobody"},
@@ -212,11 +215,15 @@ mod tests {
         reconfirm_minutes: has more than 2
         survey_url: must be an address that begins with https://
         calendar_file: must be one of off, publish, request
+        sms_for: must be one of vai, all
+        countries: names the same country twice
+        countries[1]: must be a country of two capital letters, such as RO, or * for all
         transliterate: can only have ro: the other languages need no transliteration, or have none
         sms_price: must be an amount and a currency, such as "0.045 EUR"
         host_phone: must be a phone number with + and country code
         quiet_hours.useful_minutes: must be a whole number of minutes from 1 to 527040
         quiet_hours: are longer than 16 hours
+        sms_budget.per_day: must be a whole number from 1 to 1000000
         providers.sms: names the same provider twice
         providers.email[0]: must be one of vai, ses, brevo
         providers.messages.hello: is not a message: it must be one of confirmation, move, cancellation, reminder, follow_up, no_show, host_notice, reconfirmation, not_booked
@@ -240,7 +247,7 @@ mod tests {
         topics[1].words[1]: must be a non-empty text
         topics[1].hosts: is not a setting; the settings here are: name, words, event_type, host
         logging.level_until: is missing: it must say when the level expires
-        colour: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, sms_link_domains, time_words, help_after_minutes, host_phone, quiet_hours, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
+        colour: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, sms_for, host_notices_for, countries, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, sms_link_domains, time_words, help_after_minutes, host_phone, quiet_hours, sms_budget, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
         "#);
     }
 

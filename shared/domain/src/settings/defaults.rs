@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::description::SETTINGS;
 use super::kind::fill_table;
-use super::{BookingSettings, CrmSettings, Providers, QuietHours, Settings};
+use super::{BookingSettings, CrmSettings, Providers, QuietHours, Settings, SmsBudget};
 
 static DEFAULT: LazyLock<Settings> = LazyLock::new(|| read_default(&json!({}), |document| document));
 
@@ -44,6 +44,12 @@ impl Default for Providers {
 impl Default for QuietHours {
     fn default() -> Self {
         DEFAULT.quiet_hours
+    }
+}
+
+impl Default for SmsBudget {
+    fn default() -> Self {
+        DEFAULT.sms_budget.clone()
     }
 }
 

@@ -7,8 +7,11 @@ use serde_json::Value;
 
 use super::errors::Errors;
 use super::kind::{Form, Key, Kind, List};
-use super::{AttributeSource, CalendarFile, Channel, MailFor, Price, Provider, Senders, compile_pattern};
+use super::{
+    AttributeSource, Audience, CalendarFile, Channel, EVERY_COUNTRY, Price, Provider, Senders, compile_pattern,
+};
 use crate::crm_contact::MeetingStatus;
+use crate::phone::is_country;
 use crate::{BookingSource, Language, Message, parse_email, read_phone};
 
 /// A year: by default Calendly does not allow bookings further ahead.
@@ -22,6 +25,9 @@ const MOST_RECONFIRMATIONS: usize = 2;
 
 /// A larger number is certainly a mistake.
 const MOST_BOOKINGS: u64 = 100_000;
+
+/// A larger budget of SMS is certainly a mistake.
+const MOST_SEGMENTS: u64 = 1_000_000;
 
 /// In minutes. A hold does not reserve the slot, so a long hold would promise too much.
 const LONGEST_HOLD: u64 = 60;
@@ -116,10 +122,31 @@ pub(super) const SETTINGS: &[Key] = &[
     ),
     Key::new(
         "mail_for",
-        Kind::Choice(|| MailFor::ALL.map(MailFor::name).to_vec()),
+        AUDIENCE,
         r#""vai""#,
         "Who gets our e-mails: the invitees of bookings by VAI's agents (`vai`), or all invitees. Calendly sends its own \
          e-mails.",
+    ),
+    Key::new(
+        "sms_for",
+        AUDIENCE,
+        r#""vai""#,
+        "Who gets our SMS: the invitees of bookings by VAI's agents (`vai`), or all invitees. Anybody can book on a public \
+         page, with any number. For invitees of public pages in any country: `sms_for = \"all\"` and \
+         `countries = [\"*\"]`, under the same limits (`sms_budget`).",
+    ),
+    Key::new(
+        "host_notices_for",
+        AUDIENCE,
+        r#""all""#,
+        "Which bookings hosts are told of: those by VAI's agents (`vai`), or all.",
+    ),
+    Key::new(
+        "countries",
+        Kind::List(List { is_unique: true, ..List::of(&COUNTRY, "country") }),
+        r#"["DE", "DK", "ES", "FR", "GB", "HU", "IT", "MD", "PL", "RO", "TW", "US"]"#,
+        "The countries whose numbers get SMS, besides `default_region` and the countries of hosts' numbers. `*` means all. \
+         Numbers that can't be a mobile's, and premium, shared-cost, free, personal and satellite numbers, never get any.",
     ),
     Key::new(
         "email_instead_of_sms",
@@ -151,7 +178,8 @@ pub(super) const SETTINGS: &[Key] = &[
         "sms_price",
         PRICE,
         r#""0.045 EUR""#,
-        "The price of an SMS segment, for the estimates of `make preview` and of dry runs.",
+        "The price of an SMS segment: for the costs in the timeline, and for the estimates of `make preview` and of dry \
+         runs.",
     ),
     Key {
         example: r#"{"RO": ["calendly.com", "zoom.us"]}"#,
@@ -192,6 +220,13 @@ pub(super) const SETTINGS: &[Key] = &[
         "The hours of a person's own day without reminders and follow-ups by SMS. A reminder is sent in the evening \
          before; or in the morning, if the booking was made later; or else only by e-mail. Answers to what the person has \
          just done are not delayed. If both times are equal, there are no quiet hours.",
+    ),
+    Key::new(
+        "sms_budget",
+        Kind::Table(SMS_BUDGET),
+        "{}",
+        "The limits of SMS. They hold over any span, not only over days of the calendar. What is over is not sent by SMS \
+         (`sms_budget`), and goes by e-mail where e-mails are allowed.",
     ),
     Key::new("channels", Kind::Table(CHANNELS), "{}", "The channels of each message: `sms`, `email`, both or none."),
     Key::new(
@@ -276,6 +311,27 @@ const QUIET_HOURS: &[Key] = &[
         MINUTES,
         "60",
         "A reminder may be moved to the morning if it is then sent at least so many minutes before the start.",
+    ),
+];
+
+const SMS_BUDGET: &[Key] = &[
+    Key::new(
+        "most_segments",
+        COUNT,
+        "6",
+        "The segments of one message. A longer one loses what it can do without, until it fits: first the links to cancel \
+         and to move, at last the place and the link to join; never the time. A template of EngageLab's is measured if its \
+         `text` is in the settings.",
+    ),
+    Key::new("per_number_and_day", COUNT, "40", "The segments to an invitee's number in any 24 hours."),
+    Key::new("per_host_and_day", COUNT, "200", "The segments to a host's number in any 24 hours."),
+    Key::new("per_day", COUNT, "2000", "The segments to all numbers in any 24 hours. An alarm goes on at 80 % of it."),
+    Key::new("messages_per_booking", COUNT, "40", "The SMS about one booking, with all its moves."),
+    Key::new(
+        "moves_per_hour",
+        COUNT,
+        "3",
+        "The moves of one booking that people are told of by SMS in any hour. As many more are told by e-mail.",
     ),
 ];
 
@@ -644,6 +700,10 @@ const ATTRIBUTE_WORD: Kind = Kind::Choice(|| AttributeSource::WORDS.iter().map(A
 
 const MINUTES: Kind = Kind::Number { unit: " of minutes", most: LONGEST_MINUTES };
 
+const COUNT: Kind = Kind::Number { unit: "", most: MOST_SEGMENTS };
+
+const AUDIENCE: Kind = Kind::Choice(|| Audience::ALL.map(Audience::name).to_vec());
+
 const BOOKINGS: Kind = Kind::Number { unit: "", most: MOST_BOOKINGS };
 
 /// The largest number that JSON's readers and DynamoDB keep exactly.
@@ -673,6 +733,12 @@ const DOMAIN: Kind = Kind::Text(Form {
     requirement: "a domain such as calendly.com",
     pattern: r"^\s*[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}\s*$",
     parse: countries::parse_domain,
+});
+
+const COUNTRY: Kind = Kind::Text(Form {
+    requirement: "a country of two capital letters, such as RO, or * for all",
+    pattern: r"^([A-Z]{2}|\*)$",
+    parse: |text| (text == EVERY_COUNTRY || is_country(text)).then(|| text.to_owned()),
 });
 
 const URL: Kind = Kind::Text(Form {

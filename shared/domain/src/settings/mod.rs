@@ -29,6 +29,7 @@ pub use self::errors::SettingsError;
 use self::filter::names;
 pub use self::filter::{MessageFilter, Occasion};
 pub use self::schema::schema;
+use crate::phone::country_of;
 pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
 use crate::words::is_same;
@@ -284,17 +285,17 @@ pub struct HostContact {
     pub zone: Option<String>,
 }
 
-/// Who gets our e-mails.
+/// For which bookings messages are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MailFor {
-    /// Invitees of bookings that VAI's agents made.
+pub enum Audience {
+    /// For those that VAI's agents made.
     Vai,
-    /// Every invitee.
+    /// For all, also those that a stranger made on a public page.
     All,
 }
 
-impl MailFor {
+impl Audience {
     /// Every choice, in the order in which they are documented.
     pub const ALL: [Self; 2] = [Self::Vai, Self::All];
 
@@ -304,6 +305,31 @@ impl MailFor {
             Self::Vai => "vai",
             Self::All => "all",
         }
+    }
+}
+
+/// In `countries`: every country.
+pub(crate) const EVERY_COUNTRY: &str = "*";
+
+/// The limits of SMS. Those of a day hold over any 24 hours, and count segments.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "description.rs documents each setting")]
+pub struct SmsBudget {
+    pub most_segments: u32,
+    pub per_number_and_day: u32,
+    pub per_host_and_day: u32,
+    pub per_day: u32,
+    pub messages_per_booking: u32,
+    pub moves_per_hour: u32,
+}
+
+impl SmsBudget {
+    /// The part of the connection's budget, in percent, from which on there is an alarm.
+    const ALARM_PERCENT: u64 = 80;
+
+    /// Returns whether so much of the connection's budget is spent that somebody should know.
+    pub fn is_low(&self, spent: u32) -> bool {
+        u64::from(spent) * 100 >= u64::from(self.per_day) * Self::ALARM_PERCENT
     }
 }
 
@@ -378,9 +404,13 @@ pub struct Settings {
     pub survey_url: Option<String>,
     pub booking_links: bool,
     pub calendar_file: CalendarFile,
-    pub mail_for: MailFor,
+    pub mail_for: Audience,
+    pub sms_for: Audience,
+    pub host_notices_for: Audience,
+    pub countries: Vec<String>,
     pub email_instead_of_sms: bool,
     pub quiet_hours: QuietHours,
+    pub sms_budget: SmsBudget,
     pub stop_words: Vec<String>,
     pub start_words: Vec<String>,
     pub transliterate: Vec<Language>,
@@ -464,6 +494,23 @@ impl Settings {
             Channel::Sms => own.and_then(|it| it.sms.as_ref()).unwrap_or(&self.providers.sms),
             Channel::Email => own.and_then(|it| it.email.as_ref()).unwrap_or(&self.providers.email),
         }
+    }
+
+    /// Returns whether SMS may go to the country of an invitee's number: the settings list it, or it is at home there.
+    pub fn allows_country_of(&self, phone: &Phone) -> bool {
+        if self.countries.iter().any(|it| it == EVERY_COUNTRY) {
+            return true;
+        }
+        let Some(country) = country_of(phone) else { return false };
+        let of_hosts = self.hosts.values().filter_map(|it| it.phone.as_ref()).chain(&self.host_phone);
+        self.countries.contains(&country)
+            || self.default_region.as_ref() == Some(&country)
+            || of_hosts.filter_map(country_of).any(|it| it == country)
+    }
+
+    /// Returns the price of an SMS segment to a number. It is one price for every country.
+    pub fn segment_price(&self, _to: &Phone) -> Option<&Price> {
+        self.sms_price.as_ref()
     }
 
     /// Returns the contact of a host, by the e-mail address at Calendly. Upper and lower case do not matter.
@@ -564,6 +611,36 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sms_go_to_the_countries_of_the_list_of_the_hosts_and_of_the_region() {
+        let mut settings = Settings { countries: vec!["DK".to_owned()], ..Settings::default() };
+        settings.default_region = Some("RO".to_owned());
+        settings.host_phone = Phone::parse("+886912345678");
+        let contact = HostContact { phone: Phone::parse("+4915123456789"), ..HostContact::default() };
+        settings.hosts.insert("host@example.com".to_owned(), contact);
+        let allows =
+            |settings: &Settings, number: &str| settings.allows_country_of(&Phone::parse(number).expect("E.164"));
+        for (number, expected) in [
+            ("+4520123456", true),
+            ("+40712345678", true),
+            ("+886987654321", true),
+            ("+4915112345678", true),
+            ("+447400123456", false),
+            // Countries that share +1 are told apart.
+            ("+18765551234", false),
+        ] {
+            assert_eq!(allows(&settings, number), expected, "{number}");
+        }
+        settings.countries = vec![EVERY_COUNTRY.to_owned()];
+        assert!(allows(&settings, "+447400123456"));
+    }
+
+    #[test]
+    fn the_alarm_comes_before_the_budget_is_spent() {
+        let budget = SmsBudget { per_day: 10, ..Settings::default().sms_budget };
+        assert_eq!([7, 8, 10].map(|spent| budget.is_low(spent)), [false, true, true]);
+    }
 
     #[test]
     fn reasons_about_time_are_recognized_in_each_language() {

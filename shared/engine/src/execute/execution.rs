@@ -237,7 +237,7 @@ impl<W: World> Run<'_, W> {
         let prepared = match (order, self.world().messaging()) {
             (Order::Calendly(call), _) => Prepared::Calendly(call),
             (Order::Vai(call), Some(messaging)) => Prepared::Vai(messaging, call),
-            (Order::Message(order), Some(messaging)) => match self.address_message(command, *order).await {
+            (Order::Message(order), Some(messaging)) => match self.address_message(messaging, command, *order).await {
                 Ok(message) => Prepared::Message(messaging, Box::new(message)),
                 Err(NotSent::Skip(reason)) => {
                     return self.replace_command(command, command.clone().skip(reason, self.now())).await;
@@ -267,14 +267,22 @@ impl<W: World> Run<'_, W> {
             }
         };
         if !self.invocation.has_time_for_call() {
+            self.give_back_unsent(command, &prepared).await;
             return Err(Stop::Open);
         }
         let now = self.now();
-        let claimed = self.replace_command(command, command.clone().claim(now, now + LEASE, attempt)).await?;
+        let claimed = match self.replace_command(command, command.clone().claim(now, now + LEASE, attempt)).await {
+            Ok(claimed) => claimed,
+            Err(stop) => {
+                self.give_back_unsent(command, &prepared).await;
+                return Err(stop);
+            }
+        };
         if !self.invocation.has_time_for_call() {
             // Claiming took too long. Nothing was sent.
-            let open = claimed.clone().with_state(State::Open, self.now(), None, None);
+            let open = claimed.clone().unclaim(self.now());
             self.replace_command(&claimed, open).await?;
+            self.give_back_unsent(command, &prepared).await;
             return Err(Stop::Open);
         }
         let outcome = match &prepared {
@@ -302,7 +310,17 @@ impl<W: World> Run<'_, W> {
         if let Prepared::Message(_, message) = &prepared {
             self.store_refused_opt_out(&settled, &message.contact, &outcome, now).await;
         }
+        if matches!(outcome, Outcome::Refused { .. } | Outcome::Unsent { .. }) {
+            self.give_back_unsent(&settled, &prepared).await;
+        }
         Ok(settled)
+    }
+
+    /// Gives back what a prepared message took out of the budgets.
+    async fn give_back_unsent(&self, command: &Command, prepared: &Prepared<'_, W::Messaging>) {
+        if let Prepared::Message(_, message) = prepared {
+            self.give_back(command, message).await;
+        }
     }
 
     /// Moves a command that is due in quiet hours to another time, or skips it. This happens for a retry, a booking

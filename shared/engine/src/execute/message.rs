@@ -1,19 +1,31 @@
 //! People as a destination.
 
+use domain::scheduling::budget::{Bucket, Span};
 use domain::settings::Provider;
 use domain::{
     Attempt, BookingState, Command, ConsentSource, ContactKey, LinkPurpose, Message, MessageContent, MessageOrder,
-    Notice, Objection, Outcome, Reason, ShortLink, SmsOrder, error_chain, time,
+    Notice, Objection, Outcome, Reason, ShortLink, SmsCost, SmsOrder, check_booking_limits, error_chain, time,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::run::{Run, Stop};
-use crate::ports::{Calendly, Email, Messaging, PortError, Sms, Store, World};
+use crate::ports::{
+    Calendly, Contact, Email, FittedSms, Messaging, PortError, Sms, SmsReservation, SmsReserved, Store, World,
+};
 
 /// A message with its recipient's address, hashed.
 pub(super) struct AddressedMessage {
     order: MessageOrder,
     pub(super) contact: ContactKey,
+    /// What an SMS has reserved.
+    sms: Option<ReservedSms>,
+}
+
+/// The length and the cost of an SMS, and what it took out of the budgets.
+struct ReservedSms {
+    fitted: FittedSms,
+    cost: SmsCost,
+    reservation: SmsReservation,
 }
 
 impl AddressedMessage {
@@ -23,11 +35,19 @@ impl AddressedMessage {
             MessageOrder::Sms(order) => (order.detail(), None),
             MessageOrder::Email(order) => (order.detail(), order.calendar.as_ref().map(|it| it.kind)),
         };
+        if let Some(sms) = &self.sms {
+            detail.push_str("; ");
+            detail.push_str(&sms.cost.to_string());
+            if sms.fitted.is_shortened {
+                detail.push_str(", shortened");
+            }
+        }
         if let Some(reason) = failed_look {
             detail.push_str("; Calendly could not be asked first: ");
             detail.push_str(reason.code());
         }
-        Attempt { detail: Some(detail), to: Some(self.contact.clone()), calendar }
+        let cost = self.sms.as_ref().map(|it| it.cost.clone());
+        Attempt { detail: Some(detail), to: Some(self.contact.clone()), calendar, cost }
     }
 
     /// Returns the provider that sends it, and the next one.
@@ -37,12 +57,12 @@ impl AddressedMessage {
             MessageOrder::Email(order) => (order.provider, order.next),
         }
     }
+}
 
-    fn content_mut(&mut self) -> &mut MessageContent {
-        match &mut self.order {
-            MessageOrder::Sms(order) => &mut order.content,
-            MessageOrder::Email(order) => &mut order.content,
-        }
+fn content_of(order: &mut MessageOrder) -> &mut MessageContent {
+    match order {
+        MessageOrder::Sms(order) => &mut order.content,
+        MessageOrder::Email(order) => &mut order.content,
     }
 }
 
@@ -78,34 +98,32 @@ const SHORT_PATH: usize = 11;
 
 impl<W: World> Run<'_, W> {
     /// Checks for an opt-out, and completes the message with the host's time zone, a new link and short links. If one
-    /// of these cannot be had, the message is sent without it.
+    /// of these cannot be had, the message is sent without it. An SMS is made short enough and takes its segments out
+    /// of the budgets.
     pub(super) async fn address_message(
         &self,
+        messaging: &W::Messaging,
         command: &Command,
-        order: MessageOrder,
+        mut order: MessageOrder,
     ) -> Result<AddressedMessage, NotSent> {
         let connection = self.invocation.connection;
         let contact = match &order {
             MessageOrder::Sms(order) => ContactKey::for_phone(connection, &order.to),
             MessageOrder::Email(order) => ContactKey::for_email(connection, order.to.expose()),
         };
-        let mut addressed = AddressedMessage { order, contact };
+        let limits = &self.settings.sms_budget;
+        check_booking_limits(command, &self.snapshot.commands, limits, self.now()).map_err(NotSent::Skip)?;
         let store = self.world().store();
         let stop = |error| NotSent::Stop(self.leave_open(command, "its recipient could not be read", &error));
         if command.action.message() == Some(Message::NotBooked) && self.has_other_meeting().await.map_err(stop)? {
             return Err(NotSent::Skip(Reason::BookedAfterAll));
         }
-        let contact = store.load_contact(connection, &addressed.contact).await.map_err(stop)?;
-        let objection = contact.objection.zip(command.action.message());
+        let known = store.load_contact(connection, &contact).await.map_err(stop)?;
+        let objection = known.objection.zip(command.action.message());
         if let Some(reason) = objection.and_then(|((objection, source), message)| objection.forbids(source, message)) {
             return Err(NotSent::Skip(reason));
         }
-        if let AddressedMessage { order: MessageOrder::Sms(_), contact } = &addressed {
-            // This is written before the SMS is sent, because people may reply to one whose outcome is unknown.
-            let (booking, now) = (&self.snapshot.booking.id, self.now());
-            store.record_reached(connection, contact, booking, &command.id, now).await.map_err(stop)?;
-        }
-        let (calendly, content) = (self.world().calendly(), addressed.content_mut());
+        let (calendly, content) = (self.world().calendly(), content_of(&mut order));
         if let Some(host) = &content.zone_of
             && let Ok(Some(zone)) = calendly.fetch_host_zone(connection, host).await
         {
@@ -114,10 +132,72 @@ impl<W: World> Run<'_, W> {
         if let Some(event_type) = &content.link_for {
             content.booking_url = calendly.create_single_use_link(connection, event_type).await.ok();
         }
-        if let MessageOrder::Sms(order) = &mut addressed.order {
-            self.shorten_links(command, order).await;
+        let sms = match &mut order {
+            MessageOrder::Sms(order) => {
+                self.shorten_links(command, order).await;
+                Some(self.reserve_sms(messaging, command, order, &contact, known).await?)
+            }
+            MessageOrder::Email(_) => None,
+        };
+        Ok(AddressedMessage { order, contact, sms })
+    }
+
+    /// Makes an SMS short enough, and takes its segments out of the budgets before it is sent: a function that is
+    /// killed in between can only have counted too much. `known` is what was read of the number.
+    async fn reserve_sms(
+        &self,
+        messaging: &W::Messaging,
+        command: &Command,
+        order: &mut SmsOrder,
+        to: &ContactKey,
+        mut known: Contact,
+    ) -> Result<ReservedSms, NotSent> {
+        let (connection, store, limits) = (self.invocation.connection, self.world().store(), &self.settings.sms_budget);
+        let stop = |error| NotSent::Stop(self.leave_open(command, "its budget could not be read or written", &error));
+        let fitted = messaging.sms().fit(connection, &command.id, order);
+        let is_to_host = matches!(order.message, Message::HostNotice(_));
+        let cost = SmsCost::new(fitted.segments, order.segment_price.as_ref());
+        loop {
+            let reservation = SmsReservation {
+                to: to.clone(),
+                booking: self.snapshot.booking.id.clone(),
+                command: command.id.clone(),
+                segments: fitted.segments,
+                per_number: if is_to_host { limits.per_host_and_day } else { limits.per_number_and_day },
+                per_connection: limits.per_day,
+                at: self.now(),
+            };
+            match store.reserve_sms(connection, &reservation, &known).await.map_err(stop)? {
+                SmsReserved::Reserved(spent) => {
+                    if limits.is_low(spent) {
+                        self.world().observe_low_sms_budget(connection);
+                    }
+                    let bucket = |at| Bucket::containing(Span::Day, at);
+                    if bucket(reservation.at) == bucket(self.now()) {
+                        return Ok(ReservedSms { fitted, cost, reservation });
+                    }
+                    // The bucket has ended meanwhile, and others may have read it before this was counted in it. It
+                    // stays counted there, and is counted once more in the next one.
+                    known = store.load_contact(connection, to).await.map_err(stop)?;
+                }
+                SmsReserved::NumberSpent => return Err(NotSent::Skip(Reason::SmsBudget)),
+                SmsReserved::ConnectionSpent => {
+                    self.world().observe_low_sms_budget(connection);
+                    return Err(NotSent::Skip(Reason::SmsBudget));
+                }
+            }
         }
-        Ok(addressed)
+    }
+
+    /// Gives back what an SMS took out of the budgets, because it was certainly not sent. If that fails, it stays
+    /// counted.
+    pub(super) async fn give_back(&self, command: &Command, message: &AddressedMessage) {
+        let Some(sms) = &message.sms else { return };
+        let connection = self.invocation.connection;
+        if let Err(error) = self.world().store().return_sms(connection, &sms.reservation).await {
+            let (booking, error) = (&self.snapshot.booking.id, error_chain(&error));
+            tracing::warn!(booking.id = %booking, command.id = %command.id, error, "segments of an SMS not given back");
+        }
     }
 
     /// Puts short links of our own in the place of the links about a coming meeting, where that is shorter.

@@ -3,8 +3,22 @@
 
 use domain::{CommandId, ConnectionName, EmailOrder, Outcome, PlainEmail, PlainSms, SmsOrder};
 
+/// How long an SMS is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FittedSms {
+    /// The segments that are sent and paid for.
+    pub segments: u32,
+    /// Whether it lost optional parts.
+    pub is_shortened: bool,
+}
+
 /// SMS.
 pub trait Sms {
+    /// Takes optional parts out of a message until it has no more segments than its order permits, the links to cancel
+    /// and to move first, and measures it. Where only the provider knows the text, the length is an estimate. It makes
+    /// no call.
+    fn fit(&self, connection: &ConnectionName, key: &CommandId, order: &mut SmsOrder) -> FittedSms;
+
     /// Sends one message by the order's provider, with `key` as our own id of the message.
     async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome;
 

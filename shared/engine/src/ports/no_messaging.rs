@@ -10,7 +10,7 @@ use domain::{
 use jiff::Timestamp;
 
 use super::crm::Crm;
-use super::message::{Email, Sms};
+use super::message::{Email, FittedSms, Sms};
 use super::publisher::Publisher;
 use super::vai::Vai;
 use super::world::Messaging;
@@ -73,6 +73,10 @@ impl Publisher for NoMessaging {
 }
 
 impl Sms for NoMessaging {
+    fn fit(&self, _: &ConnectionName, _: &CommandId, _: &mut SmsOrder) -> FittedSms {
+        match *self {}
+    }
+
     async fn send(&self, _: &ConnectionName, _: &CommandId, _: &SmsOrder) -> Outcome {
         match *self {}
     }

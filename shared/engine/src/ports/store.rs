@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::scheduling::budget::Bucket;
 use domain::{
     BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId, FactKind,
     InviteeUri, Objection, Settings, ShortLink, Snapshot, Token,
@@ -57,6 +58,38 @@ pub struct Contact {
     pub objection: Option<(Objection, ConsentSource)>,
     /// The booking and the command of the last message to it.
     pub last: Option<(BookingId, CommandId)>,
+    /// The segments of SMS to it, in buckets of a day.
+    pub spent: BTreeMap<Bucket, u32>,
+}
+
+/// What an SMS takes out of the budgets of its number and of the connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SmsReservation {
+    /// The number.
+    pub to: ContactKey,
+    /// The booking that the SMS is about.
+    pub booking: BookingId,
+    /// The command that sends it.
+    pub command: CommandId,
+    /// Its segments.
+    pub segments: u32,
+    /// The most segments to the number in any 24 hours.
+    pub per_number: u32,
+    /// The most segments of the connection in any 24 hours.
+    pub per_connection: u32,
+    /// When it is reserved.
+    pub at: Timestamp,
+}
+
+/// The answer to a reservation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SmsReserved {
+    /// It is reserved. The connection has spent so many segments in 24 hours, with these.
+    Reserved(u32),
+    /// The number has got too many already. Nothing is reserved.
+    NumberSpent,
+    /// The connection has sent too many already. Nothing is reserved.
+    ConnectionSpent,
 }
 
 /// The table.
@@ -121,15 +154,18 @@ pub trait Store {
         at: Timestamp,
     ) -> Result<(), PortError>;
 
-    /// Writes which command sent the last message to an address. A reply refers to that message. One write.
-    async fn record_reached(
+    /// Takes the segments of an SMS out of the budgets of its number and of the connection, and writes that its command
+    /// sent the last message to the number: a reply refers to that message. `contact` is what was read of the number.
+    /// One read and two writes.
+    async fn reserve_sms(
         &self,
         connection: &ConnectionName,
-        key: &ContactKey,
-        booking: &BookingId,
-        command: &CommandId,
-        at: Timestamp,
-    ) -> Result<(), PortError>;
+        sms: &SmsReservation,
+        contact: &Contact,
+    ) -> Result<SmsReserved, PortError>;
+
+    /// Gives the segments back of an SMS that was certainly not sent. Two writes.
+    async fn return_sms(&self, connection: &ConnectionName, sms: &SmsReservation) -> Result<(), PortError>;
 
     /// Stores short links. Returns the code of each, in their order: `None` if another link has it. The same link has
     /// the same code. One write each.

@@ -1,6 +1,6 @@
 //! The world: the ports of a function. A function implements only those that it uses.
 
-use domain::{Command, Reason};
+use domain::{Command, ConnectionName, Reason};
 
 use super::calendly::Calendly;
 use super::clock::Clock;
@@ -40,6 +40,9 @@ pub trait World {
 
     /// Counts a message that went out without a look at Calendly, and why.
     fn observe_failed_look(&self, reason: Reason);
+
+    /// Counts an SMS at which the connection's budget is nearly spent, or is spent.
+    fn observe_low_sms_budget(&self, connection: &ConnectionName);
 }
 
 /// The ports for messages, calls to VAI, the deliveries queue and the CRM.

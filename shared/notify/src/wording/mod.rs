@@ -13,9 +13,11 @@ mod check;
 mod fill;
 mod part;
 mod render;
+mod template_text;
 mod variables;
 
-pub(crate) use check::{Piece, messages_named, parse_pieces};
+pub(crate) use check::messages_named;
 pub use check::{check, check_wording};
 pub use render::{Broken, Rendered, render_email, render_sms};
+pub(crate) use template_text::fill_template;
 pub use variables::{Offers, offers, params};

@@ -33,6 +33,11 @@ impl MessageAction {
         }
     }
 
+    /// Returns whether it is an SMS.
+    pub fn is_sms(&self) -> bool {
+        matches!(self, Self::Sms(_) | Self::SmsHost(..))
+    }
+
     /// Returns whether it is sent to the invitee.
     pub fn is_to_invitee(&self) -> bool {
         matches!(self, Self::Sms(_) | Self::Email(_))

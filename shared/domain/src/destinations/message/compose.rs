@@ -9,7 +9,7 @@ use super::action::MessageAction;
 use super::content::{compose_content, compose_host_content, find_host};
 use super::country_rules::{CountryRules, withhold};
 use super::order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder, Withheld};
-use super::phones::choose_phone;
+use super::phones::{host_phone_to_text, phone_to_text};
 use super::timing::check_applies;
 use crate::destinations::base::Context;
 use crate::email_address::parse_email;
@@ -19,7 +19,7 @@ use crate::message::Message;
 use crate::personal::{Phone, Private};
 use crate::provider::{Channel, Provider};
 use crate::reason::Reason;
-use crate::settings::{CalendarFile, MailFor};
+use crate::settings::{Audience, CalendarFile};
 
 /// The recipient of a message.
 enum Recipient<'a> {
@@ -31,6 +31,8 @@ enum Recipient<'a> {
 struct Sender {
     provider: Provider,
     template: Option<String>,
+    /// The template's text, if the settings have it.
+    text: Option<String>,
     next: Option<Provider>,
 }
 
@@ -112,28 +114,36 @@ fn find_recipient<'a>(context: &Context<'a>, action: &MessageAction) -> Result<R
     };
     match action {
         MessageAction::Sms(_) => {
+            check_audience(context, settings.sms_for)?;
             check_applies(context, message, Channel::Sms)?;
-            let (to, source) = choose_phone(booking, leg, settings)?;
+            let (to, source) = phone_to_text(booking, leg, settings)?;
             by_phone(to, source)
         }
         MessageAction::Email(_) => {
-            if booking.metadata.is_none() && settings.mail_for == MailFor::Vai {
-                return Err(Reason::NotVais);
-            }
+            check_audience(context, settings.mail_for)?;
             check_applies(context, message, Channel::Email)?;
             let address = parse_email(leg.details.email.expose()).ok_or(Reason::EmailInvalid)?;
             Ok(Recipient::Address(address))
         }
         MessageAction::SmsHost(_, address) => {
+            check_audience(context, settings.host_notices_for)?;
             check_applies(context, message, Channel::Sms)?;
             let (_, contact) = find_host(leg, address.expose(), settings);
-            by_phone(contact.phone.ok_or(Reason::NoPhone)?, PhoneSource::Settings)
+            let (to, source) = host_phone_to_text(contact.phone)?;
+            by_phone(to, source)
         }
         MessageAction::EmailHost(_, address) => {
+            check_audience(context, settings.host_notices_for)?;
             check_applies(context, message, Channel::Email)?;
             Ok(Recipient::Address(address.clone()))
         }
     }
+}
+
+/// Checks whether the settings want a message for this booking: whoever can open the public page can make one.
+fn check_audience(context: &Context<'_>, audience: Audience) -> Result<(), Reason> {
+    let is_stranger = context.booking.metadata.is_none();
+    if is_stranger && audience == Audience::Vai { Err(Reason::NotVais) } else { Ok(()) }
 }
 
 fn language_of(context: &Context<'_>, action: &MessageAction) -> Language {
@@ -161,7 +171,7 @@ fn find_sender(
     };
     let occasion = context.occasion(message);
     let able = settings.providers_of(message, channel).iter().copied().filter_map(|provider| {
-        let template = settings.template_of(occasion, provider, language).map(|it| it.id.clone());
+        let template = settings.template_of(occasion, provider, language).map(|it| (it.id.clone(), it.text.clone()));
         let can = !passed_over.contains(&provider) && (template.is_some() || !provider.has_templates());
         can.then_some((provider, template))
     });
@@ -182,7 +192,8 @@ fn find_sender(
     let at = |turn: u32| able.get(usize::try_from(turn).unwrap_or(0) % able.len().max(1));
     let (provider, template) = at(*turn).cloned().ok_or(Reason::NoTemplate)?;
     let next = at(turn.saturating_add(1)).map(|(next, _)| *next).filter(|next| *next != provider);
-    Ok(Sender { provider, template, next })
+    let (template, text) = template.map_or((None, None), |(id, text)| (Some(id), text));
+    Ok(Sender { provider, template, text, next })
 }
 
 /// Returns whether an SMS to this number may have short links of our own. A country whose rules forbid them belongs
@@ -199,15 +210,18 @@ fn compose_sms(
     content: MessageContent,
 ) -> SmsOrder {
     let settings = context.settings;
-    let Sender { provider, template, next } = sender;
+    let Sender { provider, template, text, next } = sender;
     SmsOrder {
         short_links: may_have_short_links(&to),
+        most_segments: settings.sms_budget.most_segments,
+        segment_price: settings.segment_price(&to).cloned(),
         to,
         source,
         message,
         provider,
         next,
         template,
+        template_text: text,
         sender: settings.senders.twilio.clone().filter(|_| provider == Provider::Twilio),
         transliterate: settings.transliterate.contains(&content.language),
         limits,
@@ -225,7 +239,7 @@ fn compose_email(
 ) -> EmailOrder {
     let metadata = context.booking.metadata.as_ref();
     let senders = &context.settings.senders;
-    let Sender { provider, template, next } = sender;
+    let Sender { provider, template, next, .. } = sender;
     EmailOrder {
         to,
         message,

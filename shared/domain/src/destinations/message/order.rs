@@ -10,7 +10,7 @@ use crate::leg::PhoneSource;
 use crate::message::{Message, Notice};
 use crate::personal::{Phone, Private};
 use crate::provider::Provider;
-use crate::settings::{CalendarFile, WordingParts};
+use crate::settings::{CalendarFile, Price, WordingParts};
 
 /// The content of a message. Instants are UTC; the adapter formats them in `zone` and `language`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,6 +99,12 @@ pub struct SmsOrder {
     pub next: Option<Provider>,
     /// The provider's approved template, if it sends only templates.
     pub template: Option<String>,
+    /// The template's text, if the settings have it.
+    pub template_text: Option<String>,
+    /// The most segments. A longer message loses optional parts.
+    pub most_segments: u32,
+    /// The price of a segment to this number, if it is known.
+    pub segment_price: Option<Price>,
     /// The sender, if the provider needs it.
     pub sender: Option<String>,
     /// Whether diacritics are removed.

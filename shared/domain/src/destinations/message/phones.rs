@@ -3,7 +3,7 @@
 use crate::booking::Booking;
 use crate::leg::{Leg, PhoneSource};
 use crate::personal::{Phone, Private};
-use crate::phone::read_mobile;
+use crate::phone::{check_mobile, read_mobile};
 use crate::reason::Reason;
 use crate::settings::Settings;
 
@@ -24,6 +24,26 @@ pub fn choose_phone(booking: &Booking, leg: &Leg, settings: &Settings) -> Result
         return Err(if in_another_answer { Reason::PhoneQuestionUnknown } else { Reason::NoPhone });
     };
     first.or_else(|reason| parsed.find_map(Result::ok).ok_or(reason))
+}
+
+/// Returns the number that an invitee's SMS go to, and where it was found.
+///
+/// # Errors
+/// Why [`choose_phone`] finds none, or [`Reason::CountryNotAllowed`].
+pub fn phone_to_text(booking: &Booking, leg: &Leg, settings: &Settings) -> Result<(Phone, PhoneSource), Reason> {
+    let (phone, source) = choose_phone(booking, leg, settings)?;
+    if settings.allows_country_of(&phone) { Ok((phone, source)) } else { Err(Reason::CountryNotAllowed) }
+}
+
+/// Returns a host's number, if it may be texted.
+///
+/// # Errors
+/// Why it may not.
+pub(super) fn host_phone_to_text(phone: Option<Phone>) -> Result<(Phone, PhoneSource), Reason> {
+    let phone = phone.ok_or(Reason::NoPhone)?;
+    // Its country is allowed: the settings name it.
+    check_mobile(&phone)?;
+    Ok((phone, PhoneSource::Settings))
 }
 
 /// Returns the questions that the settings do not list as phone questions, and whose answer is a phone number.
