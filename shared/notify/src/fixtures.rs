@@ -110,7 +110,6 @@ pub(crate) fn text(message: Message) -> SmsOrder {
         sender: None,
         transliterate: false,
         limits: TextLimits::default(),
-        short_links: true,
         booking: BookingId::new("bk-0123"),
         content: content(),
     }

@@ -202,8 +202,9 @@ impl<W: World> Run<'_, W> {
 
     /// Puts short links of our own in the place of the links about a coming meeting, where that is shorter.
     async fn shorten_links(&self, command: &Command, order: &mut SmsOrder) {
-        let base = self.world().messaging().and_then(Messaging::short_links).filter(|_| order.short_links);
-        let Some(base) = base.filter(|_| has_links(order.message)) else { return };
+        let base = self.world().messaging().and_then(Messaging::short_links).filter(|_| has_links(order.message));
+        // Carriers let through only what is registered with them.
+        let Some(base) = base.filter(|base| order.limits.allow_link(base)) else { return };
         let content = &mut order.content;
         let until = time::add(content.end, LINKS_OUTLIVE_MEETING);
         let is_longer = |url: &String| {

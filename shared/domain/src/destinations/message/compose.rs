@@ -196,12 +196,6 @@ fn find_sender(
     Ok(Sender { provider, template, text, next })
 }
 
-/// Returns whether an SMS to this number may have short links of our own. A country whose rules forbid them belongs
-/// here.
-fn may_have_short_links(_to: &Phone) -> bool {
-    true
-}
-
 fn compose_sms(
     context: &Context<'_>,
     message: Message,
@@ -212,7 +206,6 @@ fn compose_sms(
     let settings = context.settings;
     let Sender { provider, template, text, next } = sender;
     SmsOrder {
-        short_links: may_have_short_links(&to),
         most_segments: settings.sms_budget.most_segments,
         segment_price: settings.segment_price(&to).cloned(),
         to,

@@ -111,8 +111,6 @@ pub struct SmsOrder {
     pub transliterate: bool,
     /// What the text may not have, by the rules of the number's country. A text that has it all the same is not sent.
     pub limits: TextLimits,
-    /// Whether short links of our own may take the place of its links.
-    pub short_links: bool,
     /// The booking. The provider returns it in receipts.
     pub booking: BookingId,
     /// Its content.
