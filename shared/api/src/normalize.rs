@@ -133,7 +133,7 @@ fn normalize_object(schema: &Map<String, Value>, value: &mut Value) {
     let further = schema.get("additionalProperties").and_then(Value::as_object);
     object.retain(|key, value| match properties.and_then(|it| it.get(key)) {
         Some(_) if required.contains(&key.as_str()) => true,
-        Some(property) => !value.is_null() && (may_be_empty(property) || !is_empty(value)),
+        Some(property) => !value.is_null() && (may_be_empty(property) || !is_empty(property, value)),
         None => !(further.is_some() && value.is_null()),
     });
     for (key, value) in object.iter_mut() {
@@ -166,13 +166,12 @@ pub(crate) fn strings(value: Option<&Value>) -> Vec<&str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Returns whether a value says nothing.
-fn is_empty(value: &Value) -> bool {
+/// Returns whether a value says nothing. An object does only where one with certain keys is expected.
+fn is_empty(schema: &Value, value: &Value) -> bool {
+    let is_blank = |value: &Value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
     match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Object(object) => object.is_empty() || object.values().all(is_empty),
-        Value::Array(_) | Value::Bool(_) | Value::Number(_) => false,
+        Value::Object(object) => schema.get("properties").is_some() && object.values().all(is_blank),
+        other => is_blank(other),
     }
 }
 

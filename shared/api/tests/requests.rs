@@ -124,6 +124,11 @@ fn what_a_model_sends_is_taken_as_it_is_meant() {
     assert_eq!(faults(&with(json!({ "maxShift": "half an hour" }))), ["maxShift: must be an integer"]);
     assert_eq!(faults(&with(json!({ "maxShift": 30.5 }))), ["maxShift: must be an integer"]);
     assert_eq!(faults(&with(json!({ "inviteeName": 7 }))), ["inviteeName: must be a string"]);
+    // An object without values is left out only where one with certain keys is expected.
+    assert_eq!(faults(&with(json!({ "userId": {} }))), ["userId: must be a string"]);
+    assert_eq!(faults(&with(json!({ "maxShift": { "minutes": "" } }))), ["maxShift: must be an integer"]);
+    let long = json!({ "customAnswers": { "?".repeat(1_001): "" } });
+    assert_eq!(faults(&with(long)), ["customAnswers.*: must have a key of at most 1000 characters"]);
 }
 
 #[test]
