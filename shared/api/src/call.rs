@@ -240,6 +240,11 @@ macro_rules! operations {
                 match self { $($(Self::$name => schema::inline_schema::<$request>(),)*)* }
             }
 
+            /// Returns whether language models write its input: see [`Request::IS_FROM_MODELS`].
+            pub(crate) fn is_from_models(self) -> bool {
+                match self { $($(Self::$name => <$request as Request>::IS_FROM_MODELS,)*)* }
+            }
+
             /// Returns a reference to the schema of its input.
             pub(crate) fn request_schema(self, generator: &mut SchemaGenerator) -> Schema {
                 match self { $($(Self::$name => generator.subschema_for::<$request>(),)*)* }

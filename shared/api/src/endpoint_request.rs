@@ -378,12 +378,15 @@ pub struct PostEventsRequest {
     pub events: Option<Private<Value>>,
 }
 
+/// The pattern of the id of a booking or conversation in events: visible ASCII without `#` and `/`.
+const STREAM_ID: &str = r#"^[!"$-.0-~]+$"#;
+
 /// What to catch up of a booking.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BookingEventsRequest {
     /// The booking's id.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(min = 1, max = 128), extend("pattern" = STREAM_ID))]
     pub booking: String,
     /// The number of the last event that you have. Default: 0.
     #[schemars(range(min = 0, max = 99_999_998))]
@@ -398,7 +401,7 @@ pub struct BookingEventsRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConversationEventsRequest {
     /// The conversation's `sessionId`.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(min = 1, max = 128), extend("pattern" = STREAM_ID))]
     pub conversation: String,
     /// The number of the last event that you have. Default: 0.
     #[schemars(range(min = 0, max = 99_999_998))]

@@ -17,7 +17,8 @@ const ABOUT: &str = "\
 Books, moves and cancels meetings at Calendly for the people that VAI's agents talk to, and sends events to customers' webhook \
 endpoints.\n\n\
 Every call needs a bearer key, unless `security` of its operation says otherwise. Instants in answers are UTC; a `localTime` is a text for the person, to be used unchanged. \
-Ids come from earlier answers. An optional key may also be `null`; an unknown key is refused.\n\n\
+Ids come from earlier answers. An optional key may also be `null`; an unknown key is refused. Below `/api/calendly/`, where models write, an optional text may be \
+empty: it counts as left out.\n\n\
 A refusal has a `code` for programs, a `message` that an agent can read out, and `retryable`: whether the same call may be made \
 again. `POST /api/calendly/schedule` and `GET /api/calendly/upcoming/{userEmail}` answer with `success` in every body, and \
 with status 200 if the agent can act on a refusal.\n\n\
@@ -50,15 +51,19 @@ const TAGS: [(&str, &str, &[&str]); 7] = [
 
 /// Returns the document: `OpenAPI` 3.1.
 pub fn document() -> Value {
-    let mut requests = schema::request_generator();
+    // Requests that models write are declared as they are read: an empty text is left out.
+    let (mut requests, mut requests_of_models) = (schema::request_generator(), schema::request_generator());
     let mut answers = schema::answer_generator();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for route in ROUTES {
         let body = takes_body(route).then(|| match route.path_parameter() {
             Some(parameter) => {
                 let mut body = without_property(route.operation.input(), parameter);
-                schema::declare_null(&mut body);
+                declare_optional(&mut body, route.operation.is_from_models());
                 body
+            }
+            None if route.operation.is_from_models() => {
+                route.operation.request_schema(&mut requests_of_models).to_value()
             }
             None => route.operation.request_schema(&mut requests).to_value(),
         });
@@ -70,15 +75,21 @@ pub fn document() -> Value {
         let operation = operation(route, body, &answer, &refusal);
         paths.entry(route.path).or_default().insert(route.method.name().to_lowercase(), operation);
     }
-    let mut schemas = requests.take_definitions(true);
-    for schema in schemas.values_mut() {
-        schema::tidy(schema);
-        schema::declare_null(schema);
+    let mut schemas = Map::new();
+    let mut define = |name: String, schema: Value| {
+        let other = schemas.insert(name.clone(), schema);
+        debug_assert!(other.is_none(), "{name} is defined in two ways");
+    };
+    for (mut generator, is_from_models) in [(requests, false), (requests_of_models, true)] {
+        for (name, mut schema) in generator.take_definitions(true) {
+            schema::tidy(&mut schema);
+            declare_optional(&mut schema, is_from_models);
+            define(name, schema);
+        }
     }
     for (name, mut schema) in answers.take_definitions(true) {
         schema::tidy(&mut schema);
-        let other = schemas.insert(name.clone(), schema);
-        debug_assert!(other.is_none(), "{name} is a request and an answer");
+        define(name, schema);
     }
     let tags: Vec<_> = TAGS.iter().map(|(name, about, _)| json!({ "name": name, "description": about })).collect();
     let license = env!("CARGO_PKG_LICENSE");
@@ -107,6 +118,14 @@ pub fn document() -> Value {
             "schemas": schemas,
         },
     })
+}
+
+/// Declares what an optional key of a body may have instead of a value.
+fn declare_optional(schema: &mut Value, is_from_models: bool) {
+    if is_from_models {
+        schema::declare_empty(schema);
+    }
+    schema::declare_null(schema);
 }
 
 /// Returns whether an operation has a body: with `POST` and `PATCH` always, with `PUT` if it has more input than the
@@ -153,7 +172,10 @@ fn operation(route: &Route, body: Option<Value>, answer: &Value, refusal: &Value
 
 /// Returns the parameters in the path, the query and the headers.
 fn parameters(route: &Route) -> Vec<Value> {
-    let input = route.operation.input();
+    let mut input = Value::Object(route.operation.input());
+    if route.operation.is_from_models() {
+        schema::declare_empty(&mut input);
+    }
     let required = |name: &String| {
         input.get("required").and_then(Value::as_array).is_some_and(|it| it.iter().any(|it| it.as_str() == Some(name)))
     };

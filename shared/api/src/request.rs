@@ -258,7 +258,7 @@ pub struct CancelRequest {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("allOf" = json!([{ "anyOf": [
-    { "required": ["preferredTime"], "properties": { "preferredTime": { "type": "string" } } },
+    { "required": ["preferredTime"], "properties": { "preferredTime": { "type": "string", "pattern": "\\S" } } },
     { "required": ["by"], "properties": { "by": { "const": "link" } } },
 ] }])))]
 pub struct MoveRequest {

@@ -52,20 +52,21 @@ impl<const MOST: u32> JsonSchema for Text<MOST> {
     }
 }
 
-/// Returns a rule across keys: at least one of them is given, and is not `null`. It belongs under `allOf`: client
+/// Returns a rule across keys: at least one of them is given, and is neither `null` nor blank. It belongs under `allOf`: client
 /// generators take an `anyOf` beside `properties` for a choice of types. The reader does not read it:
 /// [`Request::check`](crate::Request::check) checks the same, and says it in better words.
 pub(crate) fn at_least_one(keys: &[&str]) -> Value {
-    json!([{ "anyOf": forms(keys) }])
+    json!([{ "anyOf": forms(keys, &json!({ "type": "string", "pattern": "\\S" })) }])
 }
 
-/// Returns a rule across keys, like [`at_least_one`]: exactly one of them is given.
+/// Returns a rule across keys, like [`at_least_one`]: exactly one of them is given. It is not for requests that models
+/// write, where an empty text is left out.
 pub(crate) fn exactly_one(keys: &[&str]) -> Value {
-    json!([{ "oneOf": forms(keys) }])
+    json!([{ "oneOf": forms(keys, &json!({ "type": "string" })) }])
 }
 
-fn forms(keys: &[&str]) -> Vec<Value> {
-    let form = |key: &&str| json!({ "required": [key], "properties": { (*key): { "type": "string" } } });
+fn forms(keys: &[&str], given: &Value) -> Vec<Value> {
+    let form = |key: &&str| json!({ "required": [key], "properties": { (*key): given } });
     keys.iter().map(form).collect()
 }
 
@@ -94,6 +95,21 @@ pub(crate) fn declare_null(schema: &mut Value) {
             // Rules across keys say themselves where they mean null.
             schema.iter_mut().filter(|(key, _)| *key != "allOf").for_each(|(_, inner)| declare_null(inner));
             change_optional_keys(schema, or_null);
+        }
+        _ => {}
+    }
+}
+
+/// Declares that an optional text of a request that models write may be empty: the reader takes it for left out. What
+/// else is taken as it is meant, such as a number as text, is not declared: client generators would make a choice of
+/// types of it.
+pub(crate) fn declare_empty(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(declare_empty),
+        Value::Object(schema) => {
+            // A rule across keys says itself that one must not be empty.
+            schema.iter_mut().filter(|(key, _)| *key != "allOf").for_each(|(_, inner)| declare_empty(inner));
+            change_optional_keys(schema, or_empty);
         }
         _ => {}
     }
@@ -145,6 +161,20 @@ fn or_null(schema: &mut Map<String, Value>) {
     } else if let Some(reference) = schema.remove("$ref") {
         schema.insert("anyOf".to_owned(), json!([{ "$ref": reference }, { "type": "null" }]));
     }
+}
+
+/// Lets a text be empty. A pattern says the rest of what `minLength` said.
+fn or_empty(schema: &mut Map<String, Value>) {
+    if schema.get("type").is_none_or(|it| it != "string") || schema.contains_key("enum") {
+        return;
+    }
+    let shortest = schema.remove("minLength").and_then(|it| it.as_u64()).unwrap_or_default();
+    let pattern = match schema.get("pattern").and_then(Value::as_str) {
+        Some(pattern) => Some(format!("^$|{pattern}")),
+        None if shortest > 1 => Some(format!("^$|[\\s\\S]{{{shortest}}}")),
+        None => None,
+    };
+    schema.extend(pattern.map(|it| ("pattern".to_owned(), it.into())));
 }
 
 fn constants_to_enum(schema: &mut Map<String, Value>) {
@@ -225,6 +255,31 @@ mod tests {
             "word": { "anyOf": [{ "type": "string", "enum": ["a"] }, { "type": "null" }] },
             "other": { "anyOf": [{ "$ref": "#/o" }, { "type": "null" }] },
             "any": { "description": "Any." },
+        });
+        assert_eq!(schema["properties"], expected);
+    }
+
+    #[test]
+    fn an_optional_text_may_be_empty_where_models_write() {
+        let mut schema = json!({
+            "properties": {
+                "required": { "type": "string", "minLength": 1 },
+                "text": { "type": "string", "minLength": 1, "maxLength": 9 },
+                "tag": { "type": "string", "minLength": 2 },
+                "time": { "type": "string", "minLength": 1, "pattern": "^[0-9]$" },
+                "word": { "type": "string", "enum": ["a"] },
+                "list": { "type": "array", "items": { "type": "string", "minLength": 1 } },
+            },
+            "required": ["required"],
+        });
+        declare_empty(&mut schema);
+        let expected = json!({
+            "required": { "type": "string", "minLength": 1 },
+            "text": { "type": "string", "maxLength": 9 },
+            "tag": { "type": "string", "pattern": "^$|[\\s\\S]{2}" },
+            "time": { "type": "string", "pattern": "^$|^[0-9]$" },
+            "word": { "type": "string", "enum": ["a"] },
+            "list": { "type": "array", "items": { "type": "string", "minLength": 1 } },
         });
         assert_eq!(schema["properties"], expected);
     }
