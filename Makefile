@@ -24,13 +24,14 @@ run: ## Starts the whole stack on this machine and plays a story on it; Ctrl-C s
 	@exec $(PYTHON) tests/stack/run.py $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
 
 .PHONY: test
-test: ## Every test, then the story end to end on a stack of its own
+test: ## Every test, the story end to end on a stack of its own, then made-up calls of the API
 	@$(TOOLS)
 	@$(MAKE) --no-print-directory verify-signatures verify-contracts
 	@$(TOOLS) emulator
 	.tools/emulator/bin/python -m unittest discover -s tests/stack
 	$(CARGO) test --workspace
 	$(PYTHON) tests/stack/run.py --check
+	@$(MAKE) --no-print-directory fuzz-api
 
 .PHONY: verify-signatures
 verify-signatures: ## Our webhooks' signatures, checked by the official libraries of npm and PyPI

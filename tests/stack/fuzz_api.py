@@ -28,12 +28,13 @@ MANY = 100_000  # calls and bookings; the most that the settings take
 # is well formed and that nothing has.
 ACCEPTED = ["2xx", "401", "403", "404", "409", "410", "422"]
 # Operations with rules that JSON Schema cannot say: the order of two instants, a zone for a local time, queries with one
-# of two keys, wording, conditions and settings with a grammar of their own, cursors, public URLs, names that are taken by
-# paths. Their valid requests may get 400 too.
+# of two keys, wording, conditions and settings with a grammar of their own, cursors, public URLs, types of events,
+# versions that are stored, names that are taken by paths. Their valid requests may get 400 too.
 MORE_RULES = [
     "alternatives", "available_times", "book", "bookings_report", "busy_times", "create_connection", "create_endpoint",
     "hold", "list_bookings", "list_endpoints", "attempts", "post_events", "preview_templates", "put_settings", "recover",
-    "replay", "rotate_secret", "setup", "setup_token", "update_connection", "update_endpoint",
+    "replay", "restore_settings", "rotate_secret", "setup", "setup_token", "test_endpoint", "update_connection",
+    "update_endpoint",
 ]  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def main():
         if given.url:
             fuzz(given, given.url, os.environ["API_KEY"])
             return
-        with Stack("fuzz") as stack:
+        with Stack("fuzz", log_wait=10) as stack:
             raise_limits(stack)
             fuzz(given, stack.env["API_URL"], stack.env["API_KEY"])
         shutil.rmtree(stack.folder)  # after a failure it is kept, for its logs
