@@ -42,12 +42,12 @@ impl<P: Ports> Schedule<P> {
         let (zone, _) = resolve::resolve_zone(context, hints)?;
         let context = &context.in_zone(&zone);
         let catalog = self.catalog(context).await?;
-        let words = Words {
+        let wanted = Words {
             event_type: request.event_type.as_deref(),
             topic: request.topic.as_deref(),
             host: exposed(&request.host),
         };
-        let event_type = resolve::event_type(&catalog, words, context)?;
+        let event_type = resolve::event_type(&catalog, wanted, context)?;
         let token = Token::from_key(&context.connection, &self.new_name("link", context)?);
         let metadata = Metadata {
             conversation_id: conversation.to_owned(),

@@ -93,7 +93,12 @@ mod tests {
             for message in Message::SAMPLES {
                 let mut shortest = order(message, language, 1);
                 let fitted = fit(&mut shortest, None);
-                let time = local_time::format_short(shortest.content.start, &shortest.content.zone, language);
+                let time = local_time::format_short(
+                    shortest.content.start,
+                    &shortest.content.zone,
+                    shortest.content.host_zone.as_deref(),
+                    language,
+                );
                 let before = text(&order(message, language, 100));
                 let after = text(&shortest);
                 assert_eq!(before.contains(&time), after.contains(&time), "{after}");

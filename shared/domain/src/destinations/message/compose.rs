@@ -72,7 +72,7 @@ pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<M
 pub(crate) fn withholds_links(context: &Context<'_>, action: &MessageAction) -> bool {
     let Context { booking, leg, settings, .. } = *context;
     let phone = match action {
-        MessageAction::Sms(_) => choose_phone(booking, leg, settings).ok().map(|(phone, _)| phone),
+        MessageAction::Sms(_) => phone_to_text(booking, leg, settings).ok().map(|(phone, _)| phone),
         MessageAction::SmsHost(_, address) => find_host(leg, address.expose(), settings).1.phone,
         MessageAction::Email(_) | MessageAction::EmailHost(..) => None,
     };
