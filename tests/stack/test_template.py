@@ -6,6 +6,7 @@
 import re
 import tomllib
 import unittest
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -117,6 +118,43 @@ class Parameters(unittest.TestCase):
         self.assertLessEqual(sum(PARAMETERS[name]["Default"] for name in names), QUOTA_OF_A_NEW_ACCOUNT - CALLED)
         # Of ten, none can be reserved.
         self.assertNotIn("ReservedConcurrentExecutions", (ROOT / "template.yaml").read_text())
+
+
+# What a million refused calls cost in us-east-1: API Gateway, Lambda's requests, 10 ms with 512 MB, 1.5 KB of log.
+PRICE_OF_A_MILLION = 1.00 + 0.20 + 10_000 * 0.5 * 0.0000133334 + 1.5 * 0.50
+
+
+class Routes(unittest.TestCase):
+    def setUp(self):
+        self.stage = RESOURCES["ApiStage"]
+        self.limits = self.stage["Properties"]["RouteSettings"]
+
+    def test_every_public_route_has_limits_of_its_own(self):
+        routes = of_type("AWS::ApiGatewayV2::Route")
+        self.assertEqual(sorted(self.limits), sorted(it["Properties"]["RouteKey"] for it in routes.values()))
+        # Settings of a route that does not exist yet fail the deployment.
+        self.assertEqual(sorted(self.stage["DependsOn"]), sorted(routes))
+        for key, limit in self.limits.items():
+            # What a route leaves out is not taken from the default: it would have no limit.
+            self.assertEqual(set(limit), {"ThrottlingRateLimit", "ThrottlingBurstLimit"}, key)
+            # The text of a parameter might not be taken for a number there.
+            self.assertTrue(all(isinstance(it, int) and it > 0 for it in limit.values()), key)
+
+    def test_a_webhooks_limit_is_above_any_genuine_rate(self):
+        for key in [it for it in self.limits if "/webhooks/" in it]:
+            self.assertGreaterEqual(self.limits[key]["ThrottlingRateLimit"], 50, key)
+            self.assertGreaterEqual(self.limits[key]["ThrottlingBurstLimit"], 200, key)
+
+    def test_what_a_flood_costs_is_documented(self):
+        text = (ROOT / "docs/security.md").read_text()
+        groups = Counter((it["ThrottlingRateLimit"], it["ThrottlingBurstLimit"]) for it in self.limits.values())
+        for (rate, burst), number in groups.items():
+            millions = rate * 86_400 / 1e6
+            row = f"| {number} | {rate} | {burst} | {millions:.2f} million | ${millions * PRICE_OF_A_MILLION:.2f} |"
+            self.assertIn(row, text)
+        all_millions = sum(rate * number for (rate, _), number in groups.items()) * 86_400 / 1e6
+        self.assertIn(f"for a whole day: ${all_millions * PRICE_OF_A_MILLION:.2f}.", text)
+        self.assertIn(f"A million refused calls costs ${PRICE_OF_A_MILLION:.2f}", text)
 
 
 class WhatOutlivesTheStack(unittest.TestCase):
