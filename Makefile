@@ -88,9 +88,9 @@ deploy: package ## Deploys to AWS; ENV=prod for prod. The first time: make deplo
 	  $(if $(VAI_API_URL),"VaiApiUrl=$(VAI_API_URL)") $(PARAMETERS)
 
 .PHONY: connect
-connect: ## Connects Calendly; credentials on standard input (STACK=vai-calendly-dev for a stack on AWS, CONNECTION=… ROTATE=1)
+connect: ## Connects Calendly; credentials on standard input (STACK=vai-calendly-dev for a stack on AWS, CONNECTION=… ROTATE=1, or ROTATE=now for a key that leaked)
 	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(PROGRAM) \
-	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate) \
+	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate$(if $(filter now,$(ROTATE)),=now)) \
 	  $(if $(CALENDLY_API_URL),--calendly-api-url $(CALENDLY_API_URL))'
 
 .PHONY: settings

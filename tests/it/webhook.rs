@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use lambda_http::http::{HeaderMap, Method, Request as HttpRequest};
 use lambda_http::{Body, RequestExt};
-use runtime::{EngagelabCallback, QueueError, SecretError, Signing};
+use runtime::{EngagelabCallback, QueueError, SecretError, Signing, SigningKey};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use webhook::{Ports, handle};
@@ -32,6 +32,7 @@ struct FakePorts {
     no_public_url: bool,
     authorization: Option<&'static str>,
     rotated: Option<&'static str>,
+    old_key_until: Option<i64>,
 }
 
 impl FakePorts {
@@ -39,9 +40,10 @@ impl FakePorts {
     fn keys(&self, key: &str) -> Signing {
         let private = |text: &str| Private::from(text);
         let authorization = self.authorization.map(private);
+        let until = self.old_key_until.map(|it| Timestamp::from_second(it).expect("an instant"));
         let engagelab = EngagelabCallback { username: private("vai"), secret: private(key), authorization };
         Signing {
-            calendly: vec![private("the next key"), private(key)],
+            calendly: vec![private("the next key").into(), SigningKey { key: private(key), until }],
             engagelab: Some(engagelab),
             twilio: Some(private(key)),
             brevo: Some(private(key)),
@@ -286,7 +288,7 @@ async fn each_provider_has_a_path_of_its_own() {
         assert_eq!(ports.last_count(), "Refused missing");
         assert_eq!(ports.queued().len(), 2);
 
-        for wrong in ["/nobody", "/No!", "/a/b", "x"] {
+        for wrong in ["/No!", "/a/b", "x"] {
             let target = format!("{}{wrong}", caller.path());
             assert_eq!(caller.call(&ports, KEY, &target, body).await.0, 404, "{target}");
         }
@@ -368,7 +370,7 @@ async fn engagelab_can_probe_its_address_before_there_is_a_key() {
     }
     let known = FakePorts::default();
     let answer = send(&known, Method::POST, "/webhooks/engagelab/nobody", &[], Body::Text("{}".to_owned())).await;
-    assert_eq!(answer.0, 404);
+    assert_eq!(answer, (200, String::new()), "as for a connection that exists");
     assert!(ports.queued().is_empty() && known.queued().is_empty());
 }
 
@@ -526,6 +528,40 @@ async fn every_refusal_is_401_and_the_metric_has_the_reason() {
 }
 
 #[tokio::test]
+async fn an_unknown_connection_is_answered_like_a_wrong_signature() {
+    let nobody = "0".repeat(64);
+    for caller in Caller::ALL {
+        for (key, body) in [(KEY, "a=1"), ("another key", "a=1"), (nobody.as_str(), "a=1"), (nobody.as_str(), "{}")] {
+            let ports = FakePorts { rotated: Some(KEY), ..FakePorts::default() };
+            let unknown = format!("{}/nobody", caller.path());
+            let (name, value) = caller.header(key, &unknown, body.as_bytes());
+            let call = async |ports: &FakePorts, headers: &[(&str, &str)], target: &str| {
+                exchange(ports, Method::POST, target, headers, Body::Text(body.to_owned())).await
+            };
+            let answer = call(&ports, &[(name, &value)], &unknown).await;
+            let wrong = caller.header("no key of ours", caller.path(), body.as_bytes()).1;
+            let expected = call(&FakePorts::default(), &[(name, &wrong)], caller.path()).await;
+            assert_eq!(answer, expected, "{caller:?} {body}");
+            let is_probe = caller == Caller::Engagelab && body == "{}";
+            assert_eq!(answer.0, if is_probe { 200 } else { 401 });
+            assert_eq!(ports.last_count(), if is_probe { "Accepted probe" } else { "Refused unknown_connection" });
+            assert!(ports.queued().is_empty());
+            // Without a signature, too.
+            assert_eq!(call(&ports, &[], &unknown).await, call(&ports, &[], caller.path()).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_signing_key_is_good_until_its_end() {
+    for (until, status) in [(Some(NOW + 1), 200), (Some(NOW), 401), (None, 200)] {
+        let ports = FakePorts { old_key_until: until, ..FakePorts::default() };
+        assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, b"{}"), b"{}").await, status, "{until:?}");
+        assert_eq!(post(&ports, "/webhooks/calendly", &signature("the next key", NOW, b"{}"), b"{}").await, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_rotated_key_is_accepted_at_once() {
     let ports = FakePorts { rotated: Some("the newest key"), ..FakePorts::default() };
     assert_eq!(post(&ports, "/webhooks/calendly", &signature("the newest key", NOW, b"{}"), b"{}").await, 200);
@@ -536,14 +572,7 @@ async fn a_rotated_key_is_accepted_at_once() {
 async fn other_paths_methods_and_sizes_are_refused() {
     let ports = FakePorts::default();
     let header = signature(KEY, NOW, b"{}");
-    for path in [
-        "/",
-        "/webhooks",
-        "/webhooks/calendlyx",
-        "/webhooks/calendly/nobody",
-        "/webhooks/calendly/No!",
-        "/webhooks/calendly/a/b",
-    ] {
+    for path in ["/", "/webhooks", "/webhooks/calendlyx", "/webhooks/calendly/No!", "/webhooks/calendly/a/b"] {
         assert_eq!(post(&ports, path, &header, b"{}").await, 404, "{path}");
     }
     assert_eq!(send_calendly(&ports, Method::GET, "/webhooks/calendly", None, Body::Empty).await.0, 405);

@@ -16,7 +16,7 @@ use serde_json::json;
 use wire::intake::{Envelope, LARGEST_WHOLE_BODY, Source};
 use wire::signature::SignatureError;
 
-use crate::provider::{InboundCall, Provider, VerifiedCall};
+use crate::provider::{InboundCall, Provider, VerifiedCall, keys_of_nobody};
 use crate::rejection::Rejection;
 use crate::unsubscribe::{Page, UnsubscribeLink, language, page};
 
@@ -92,22 +92,27 @@ async fn receive_call(
             ports.count("Refused", "too_large");
             refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 720 KiB.")
         }
-        Err(Rejection::UnknownConnection) => {
-            ports.count("Refused", "unknown_connection");
-            not_found()
-        }
-        Err(Rejection::BadSignature(error)) => {
-            let (source, reason) = (provider.source().name(), error.name());
-            tracing::info!(connection = %connection, source, reason, "webhook refused");
-            ports.count("Refused", reason);
-            refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
-        }
+        Err(Rejection::UnknownConnection) => refuse_caller(ports, provider, &connection, "unknown_connection"),
+        Err(Rejection::BadSignature(error)) => refuse_caller(ports, provider, &connection, error.name()),
         // Calendly sends the call again. Brevo does not: the receipt is lost, and 503 shows that in its log and ours.
         Err(Rejection::Unavailable(reason)) => {
             ports.count("Unavailable", reason);
             unavailable()
         }
     }
+}
+
+/// Refuses a caller. Whether the connection exists is not said.
+fn refuse_caller(
+    ports: &impl Ports,
+    provider: Provider,
+    connection: &ConnectionName,
+    reason: &'static str,
+) -> Response<Body> {
+    let source = provider.source().name();
+    tracing::info!(connection = %connection, source, reason, "webhook refused");
+    ports.count("Refused", reason);
+    refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
 }
 
 async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &Request) -> Response<Body> {
@@ -151,15 +156,25 @@ async fn accept_call(
     call: &InboundCall<'_>,
 ) -> Result<&'static str, Rejection> {
     let connection = call.connection;
-    let keys = ports.signing(connection).await.map_err(|error| match error {
-        SecretError::Unknown(_) => Rejection::UnknownConnection,
-        SecretError::Malformed { .. } | SecretError::Unavailable { .. } => {
+    // Calendly would send it for a day, and then switch the subscription off. What is cut is asked for at Calendly.
+    let is_large = call.body.len() > LARGEST_WHOLE_BODY;
+    if is_large && provider.source() != Source::Calendly {
+        return Err(Rejection::TooLarge);
+    }
+    let (keys, is_known) = match ports.signing(connection).await {
+        Ok(keys) => (keys, true),
+        Err(SecretError::Unknown(_)) => (keys_of_nobody(), false),
+        Err(error @ (SecretError::Malformed { .. } | SecretError::Unavailable { .. })) => {
             tracing::error!(connection = %connection, error = %error, "signing keys not available");
-            Rejection::Unavailable("signing_keys")
+            return Err(Rejection::Unavailable("signing_keys"));
         }
-    })?;
+    };
     let mut verified = provider.verify_signature(call, &keys);
+    if !is_known && verified.is_ok() {
+        verified = Err(Rejection::BadSignature(SignatureError::Wrong));
+    }
     if let Err(Rejection::BadSignature(SignatureError::Wrong | SignatureError::NoKey)) = verified
+        && is_known
         && let Some(keys) = ports.reread_signing(connection).await
     {
         verified = provider.verify_signature(call, &keys);
@@ -168,13 +183,9 @@ async fn accept_call(
         // EngageLab tests the address before it knows a secret. A signed test call is queued like any other, so that
         // its nonce cannot be used again.
         Err(Rejection::BadSignature(_)) if provider.is_probe(call.body) => return Ok("probe"),
+        Err(Rejection::BadSignature(_)) if !is_known => return Err(Rejection::UnknownConnection),
         verified => verified?,
     };
-    // Calendly would send it for a day, and then switch the subscription off. What is cut is asked for at Calendly.
-    let is_large = call.body.len() > LARGEST_WHOLE_BODY;
-    if is_large && provider.source() != Source::Calendly {
-        return Err(Rejection::TooLarge);
-    }
     let bare = Envelope::new(provider.source(), connection.clone(), call.now, call.body.to_vec()).fitted();
     enqueue(ports, &Envelope { nonce, query, ..bare }).await?;
     Ok(if is_large { "cut" } else { "accepted" })

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use domain::Private;
-use runtime::{Providers, Signing};
-use serde_json::{Map, Value};
+use runtime::{Providers, Signing, SigningKey};
+use serde_json::{Map, Value, json};
 
 /// A connection's two secrets.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -57,7 +56,7 @@ impl Documents {
     ///
     /// # Errors
     /// They are malformed.
-    pub fn signing_keys(&self) -> Result<Vec<Private<String>>, Malformed> {
+    pub fn signing_keys(&self) -> Result<Vec<SigningKey>, Malformed> {
         read_signing_keys(&self.signing)
     }
 
@@ -92,19 +91,20 @@ const ENGAGELAB: &str = "engagelab";
 ///
 /// # Errors
 /// They are malformed.
-pub fn read_signing_keys(signing: &Map<String, Value>) -> Result<Vec<Private<String>>, Malformed> {
+pub fn read_signing_keys(signing: &Map<String, Value>) -> Result<Vec<SigningKey>, Malformed> {
     match signing.get("calendly") {
         None => Ok(Vec::new()),
-        Some(Value::Array(keys)) if keys.iter().all(Value::is_string) => {
-            Ok(keys.iter().filter_map(Value::as_str).map(Private::from).collect())
-        }
-        Some(_) => Err(Malformed("signing")),
+        Some(keys) => serde_json::from_value(keys.clone()).map_err(|_| Malformed("signing")),
     }
 }
 
-/// Puts the keys of Calendly's webhooks into the secret `…/signing`.
-pub fn write_signing_keys(signing: &mut Map<String, Value>, keys: &[Private<String>]) {
-    signing.insert("calendly".to_owned(), keys.iter().map(|key| key.expose().as_str()).collect());
+/// Puts the keys of Calendly's webhooks into the secret `…/signing`: the current one as a text, old ones with their end.
+pub fn write_signing_keys(signing: &mut Map<String, Value>, keys: &[SigningKey]) {
+    let written = keys.iter().map(|SigningKey { key, until }| match until {
+        None => Value::from(key.expose().as_str()),
+        Some(until) => json!({"key": key, "until": until}),
+    });
+    signing.insert("calendly".to_owned(), written.collect());
 }
 
 /// Returns what is wrong with credentials, without their values.
@@ -168,7 +168,7 @@ fn is_key(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use domain::Private;
 
     use super::*;
 
@@ -204,6 +204,21 @@ mod tests {
         let (providers, signing) = documents.parse().expect("secrets");
         assert_eq!(providers.twilio.map(|it| it.auth_token), signing.twilio);
         assert!(providers.brevo_api_key.is_some() && signing.brevo.is_some());
+    }
+
+    #[test]
+    fn signing_keys_are_read_as_they_were_written() {
+        let until = "2026-11-28T12:00:00Z".parse().expect("an instant");
+        let keys = [SigningKey::from(Private::from("new")), SigningKey { key: "old".into(), until: Some(until) }];
+        let mut signing = map(json!({"brevo": "w"}));
+        write_signing_keys(&mut signing, &keys);
+        let written = json!({"brevo": "w", "calendly": ["new", {"key": "old", "until": "2026-11-28T12:00:00Z"}]});
+        assert_eq!(signing, map(written));
+        assert_eq!(read_signing_keys(&signing), Ok(keys.to_vec()));
+        assert_eq!(read_signing_keys(&Map::new()), Ok(Vec::new()));
+        for malformed in [json!("one"), json!([1]), json!([{"key": "old"}])] {
+            assert_eq!(read_signing_keys(&map(json!({ "calendly": malformed }))), Err(Malformed("signing")));
+        }
     }
 
     #[test]

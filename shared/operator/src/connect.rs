@@ -7,14 +7,14 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, anyhow, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use connecting::{
-    Documents, EnsureError, RecordError, SecretKind, SecretStore, SigningKeys, Wanted, check_credentials,
+    Documents, EnsureError, OLD_KEY, RecordError, SecretKind, SecretStore, SigningKeys, Wanted, check_credentials,
     ensure_subscription, read_signing_keys, record_connection, write_signing_keys,
 };
 use domain::{CalendlyBinding, ConnectionName, LoginKind, Private};
 use engine::PortError;
-use runtime::SystemClock;
+use runtime::{SigningKey, SystemClock};
 use serde_json::{Map, Value};
 
 use crate::options::{CalendlyOptions, SecretOptions, TableOptions};
@@ -43,9 +43,19 @@ pub(crate) struct Options {
     secrets: SecretOptions,
     #[command(flatten)]
     table: TableOptions,
-    /// Replace an existing subscription and its signing key; the previous key stays valid for webhooks on their way
-    #[arg(long)]
-    rotate: bool,
+    /// Replace an existing subscription and its signing key. The old key is good for 26 more hours, for webhooks on their
+    /// way; with `now`, for a key that has leaked, it is good for nothing
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "in-time")]
+    rotate: Option<Rotation>,
+}
+
+/// When an old signing key ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Rotation {
+    /// When Calendly has repeated what it signed with it.
+    InTime,
+    /// At once.
+    Now,
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
@@ -82,7 +92,8 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         url: &url,
         owner: &checked.owner,
         for_organization: checked.is_admin(),
-        rotate: options.rotate,
+        rotate: options.rotate.is_some(),
+        old_keys_until: (options.rotate != Some(Rotation::Now)).then(|| SystemClock.now() + OLD_KEY),
         key: &new_key()?,
         key_is_fixed: false,
     };
@@ -116,6 +127,11 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         terminal.print(
             "      Running functions read the new key within five minutes. Calendly repeats webhooks that they refuse.",
         );
+        terminal.print(if options.rotate == Some(Rotation::Now) {
+            "      The old key is good for nothing: within five minutes no function accepts it."
+        } else {
+            "      The old key is good for 26 more hours."
+        });
     }
     terminal.print_findings(&account::check_keys(&providers, &signing, &account::providers_with_keys(&providers)));
     let public_url = callbacks::public_url(options.public_url.as_deref(), &url);
@@ -137,11 +153,11 @@ impl StoredKeys<'_> {
 }
 
 impl SigningKeys for StoredKeys<'_> {
-    async fn load_keys(&self) -> Result<Vec<Private<String>>, PortError> {
+    async fn load_keys(&self) -> Result<Vec<SigningKey>, PortError> {
         read_signing_keys(&self.document()).map_err(|error| PortError::unreadable(error.to_string()))
     }
 
-    async fn write_keys(&self, keys: &[Private<String>]) -> Result<(), PortError> {
+    async fn write_keys(&self, keys: &[SigningKey]) -> Result<(), PortError> {
         let mut document = self.document();
         write_signing_keys(&mut document, keys);
         let written = self.secrets.write(SecretKind::Signing, &document).await;

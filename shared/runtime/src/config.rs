@@ -179,7 +179,7 @@ pub struct WebhookConfig {
     pub intake_queue_url: String,
     /// `SECRET_PREFIX`.
     pub secret_prefix: String,
-    /// `SIGNATURE_TOLERANCE_SECONDS`: how old a signature may be. 300, at most 26 hours.
+    /// `SIGNATURE_TOLERANCE_SECONDS`: how old a signature of Calendly's may be. 26 hours, which is also the most.
     pub signature_tolerance_seconds: u32,
     /// `PUBLIC_URL`: the base URL of the function. Twilio signs it, so without it Twilio's calls can't be verified.
     pub public_url: Option<String>,
@@ -198,7 +198,7 @@ impl WebhookConfig {
         let config = Self {
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             secret_prefix: env.required("SECRET_PREFIX"),
-            signature_tolerance_seconds: env.number("SIGNATURE_TOLERANCE_SECONDS", 300, 1..=93_600),
+            signature_tolerance_seconds: env.number("SIGNATURE_TOLERANCE_SECONDS", 93_600, 1..=93_600),
             public_url: env.optional_url("PUBLIC_URL"),
             log_level: env.log_level(),
             function_name: env.function_name(),
