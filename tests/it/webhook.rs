@@ -25,6 +25,8 @@ const PUBLIC_URL: &str = "https://hooks.example.com";
 struct FakePorts {
     queue: Mutex<Vec<String>>,
     counted: Mutex<Vec<String>>,
+    /// What the alarm of wrong signatures compares.
+    watched: Mutex<Vec<String>>,
     queue_is_down: bool,
     queue_hangs: bool,
     secrets_are_down: bool,
@@ -97,8 +99,19 @@ impl Ports for FakePorts {
         Timestamp::from_second(NOW).expect("an instant")
     }
 
-    fn count(&self, metric: &str, reason: &str) {
-        self.counted.lock().expect("the counts").push(format!("{metric} {reason}"));
+    fn count(&self, metric: &str, details: &[(&str, &str)]) {
+        let detail = |wanted: &str| details.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        match (detail("Reason"), detail("Source")) {
+            (Some(reason), source) => {
+                self.counted.lock().expect("the counts").push(format!("{metric} {reason}"));
+                if metric == "Accepted" {
+                    self.watched.lock().expect("the counts").extend(source.map(|it| format!("accepted from {it}")));
+                }
+            }
+            (None, source) => {
+                self.watched.lock().expect("the counts").push(format!("{metric} {}", source.unwrap_or_default()));
+            }
+        }
     }
 }
 
@@ -550,6 +563,24 @@ async fn an_unknown_connection_is_answered_like_a_wrong_signature() {
             assert_eq!(call(&ports, &[], &unknown).await, call(&ports, &[], caller.path()).await);
         }
     }
+}
+
+#[tokio::test]
+async fn wrong_signatures_are_compared_with_what_is_accepted_of_the_same_provider() {
+    for caller in Caller::ALL {
+        let ports = FakePorts::default();
+        let name = caller.source().name();
+        caller.call(&ports, "another key", caller.path(), b"a=1").await;
+        caller.call(&ports, KEY, caller.path(), b"a=1").await;
+        send(&ports, Method::POST, caller.path(), &[], Body::Text("a=1".to_owned())).await;
+        caller.call(&ports, "another key", &format!("{}/nobody", caller.path()), b"a=1").await;
+        let watched = ports.watched.lock().expect("the counts").clone();
+        // What a stranger sends without a signature, or for no connection, is no sign of a wrong key.
+        assert_eq!(watched, [format!("WrongSignature {name}"), format!("accepted from {name}")]);
+    }
+    let ports = FakePorts { no_keys: true, ..FakePorts::default() };
+    send(&ports, Method::POST, "/webhooks/engagelab", &[], Body::Text("{}".to_owned())).await;
+    assert_eq!(ports.watched.lock().expect("the counts").len(), 0, "a probe needs no key");
 }
 
 #[tokio::test]

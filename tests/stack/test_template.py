@@ -26,6 +26,7 @@ LONGEST = {
     ("AWS::ApiGatewayV2::Api", "Name"): 128,
     ("AWS::Logs::LogGroup", "LogGroupName"): 512,
 }
+PROVIDERS = ["calendly", "engagelab", "twilio", "brevo"]
 NUMBERS = {15: "Fifteen", 16: "Sixteen", 17: "Seventeen", 18: "Eighteen", 19: "Nineteen", 20: "Twenty"}
 
 
@@ -266,10 +267,24 @@ class Documents(unittest.TestCase):
             for it in [properties, *stats]:
                 if it.get("Namespace") == "VaiCalendly":
                     watched |= {(it["MetricName"], more["Name"]) for more in it["Dimensions"] if more["Name"] != "Function"}
-        values = [it["Name"] for it in TEMPLATE["Mappings"]["SignatureAlarms"].values()]
-        self.assertEqual(watched, {("Refused", "Reason")})
-        listed = ", ".join(f'"{it}"' for it in values)
-        self.assert_says("shared/runtime/src/telemetry.rs", f'[("Refused", "Reason", &[{listed}])]')
+        self.assertEqual(watched, {("Refused", "Reason"), ("WrongSignature", "Source"), ("Accepted", "Source")})
+        listed = ", ".join(f'"{it}"' for it in PROVIDERS)
+        lines = ('("Refused", "Reason", &["stale"])', f"const PROVIDERS: [&str; 4] = [{listed}];")
+        self.assert_says("shared/runtime/src/telemetry.rs", *lines)
+
+    def test_a_stranger_cannot_keep_the_alarm_of_wrong_signatures_on(self):
+        alarm = RESOURCES["WrongSignatureAlarm"]["Properties"]
+        [expression] = [it["Expression"] for it in alarm["Metrics"] if "Expression" in it]
+        # Each provider's wrong calls count only while none of its own is accepted.
+        wanted = " OR ".join(f"(FILL({it}Wrong, 0) > 0 AND FILL({it}Accepted, 0) == 0)" for it in PROVIDERS)
+        self.assertEqual(" ".join(expression.split()), wanted)
+        told = {it["Id"]: it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it}
+        for provider in PROVIDERS:
+            for kind, metric in (("Wrong", "WrongSignature"), ("Accepted", "Accepted")):
+                one = told.pop(provider + kind)
+                self.assertEqual(one["MetricName"], metric)
+                self.assertIn({"Name": "Source", "Value": provider}, one["Dimensions"])
+        self.assertEqual(told, {})
 
 
 if __name__ == "__main__":

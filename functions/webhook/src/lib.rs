@@ -36,8 +36,8 @@ pub trait Ports: Sync {
     fn public_url(&self) -> Option<&str>;
     /// Returns the time now.
     fn now(&self) -> Timestamp;
-    /// Adds one to a metric.
-    fn count(&self, metric: &str, reason: &str);
+    /// Adds one to a metric, with the details of this occurrence.
+    fn count(&self, metric: &str, details: &[(&str, &str)]);
 }
 
 /// Answers one request.
@@ -84,19 +84,24 @@ async fn receive_call(
         tolerance_seconds: i64::from(tolerance_seconds),
     };
     match within_budget(accept_call(ports, provider, &call)).await {
+        // A test of the address needs no key, so it is no sign that the provider's calls are accepted.
+        Ok("probe") => {
+            ports.count("Accepted", &[("Reason", "probe")]);
+            answer(StatusCode::OK, Body::Empty)
+        }
         Ok(reason) => {
-            ports.count("Accepted", reason);
+            ports.count("Accepted", &[("Reason", reason), ("Source", provider.source().name())]);
             answer(StatusCode::OK, Body::Empty)
         }
         Err(Rejection::TooLarge) => {
-            ports.count("Refused", "too_large");
+            ports.count("Refused", &[("Reason", "too_large")]);
             refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 720 KiB.")
         }
         Err(Rejection::UnknownConnection) => refuse_caller(ports, provider, &connection, "unknown_connection"),
         Err(Rejection::BadSignature(error)) => refuse_caller(ports, provider, &connection, error.name()),
         // Calendly sends the call again. Brevo does not: the receipt is lost, and 503 shows that in its log and ours.
         Err(Rejection::Unavailable(reason)) => {
-            ports.count("Unavailable", reason);
+            ports.count("Unavailable", &[("Reason", reason)]);
             unavailable()
         }
     }
@@ -111,7 +116,11 @@ fn refuse_caller(
 ) -> Response<Body> {
     let source = provider.source().name();
     tracing::info!(connection = %connection, source, reason, "webhook refused");
-    ports.count("Refused", reason);
+    ports.count("Refused", &[("Reason", reason), ("Source", source)]);
+    if reason == SignatureError::Wrong.name() {
+        // The alarm compares it with what was accepted of the same provider.
+        ports.count("WrongSignature", &[("Source", source)]);
+    }
     refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
 }
 
@@ -123,22 +132,22 @@ async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &
         _ => return method_not_allowed("GET, HEAD, POST"),
     };
     if !link.is_whole(request.uri().query()) {
-        ports.count("Refused", "damaged_link");
+        ports.count("Refused", &[("Reason", "damaged_link")]);
         return page(Page::Damaged, language);
     }
     match within_budget(follow_link(ports, link, is_confirmed)).await {
         Ok(next) => {
             if next == Page::Done {
-                ports.count("Accepted", "unsubscribe");
+                ports.count("Accepted", &[("Reason", "unsubscribe")]);
             }
             page(next, language)
         }
         Err(Rejection::Unavailable(reason)) => {
-            ports.count("Unavailable", reason);
+            ports.count("Unavailable", &[("Reason", reason)]);
             page(Page::Failed, language)
         }
         Err(_) => {
-            ports.count("Refused", "unknown_connection");
+            ports.count("Refused", &[("Reason", "unknown_connection")]);
             not_found()
         }
     }

@@ -37,8 +37,8 @@ impl Ports for Aws {
         SystemClock.now()
     }
 
-    fn count(&self, metric: &str, reason: &str) {
-        telemetry::count(self.now(), metric, &[("Reason", reason)]);
+    fn count(&self, metric: &str, details: &[(&str, &str)]) {
+        telemetry::count(self.now(), metric, details);
     }
 }
 
