@@ -160,7 +160,7 @@ class Routes(unittest.TestCase):
 
 class WhatOutlivesTheStack(unittest.TestCase):
     def test_the_table_and_the_key_stay_unless_their_first_deployment_fails(self):
-        for name in ("Table", "SecretsKey"):
+        for name in ("Table", "SecretsKey", "Pepper"):
             kept = RESOURCES[name]
             self.assertEqual((kept["DeletionPolicy"], kept["UpdateReplacePolicy"]), ("RetainExceptOnCreate", "Retain"))
         self.assertEqual(PARAMETERS["TableDeletionProtection"]["Default"], "false")
@@ -168,7 +168,7 @@ class WhatOutlivesTheStack(unittest.TestCase):
         self.assertEqual(protection, {"Fn::If": ["ProtectsTable", True, False]})
 
     def test_a_stack_that_adopts_a_table_refers_to_none_of_its_own(self):
-        for resource, condition in (("Table", "MakesTable"), ("SecretsKey", "MakesSecretsKey")):
+        for resource, condition in (("Table", "MakesTable"), ("SecretsKey", "MakesSecretsKey"), ("Pepper", "MakesPepper")):
             self.assertEqual(RESOURCES[resource]["Condition"], condition)
             others = {name: it for name, it in RESOURCES.items() if name != resource}
             self.assertEqual(list(unconditional([others, OUTPUTS], resource, condition)), [])
@@ -254,7 +254,8 @@ class Documents(unittest.TestCase):
         self.assert_says("README.md", f"{number.lower()} alarms")
 
     def test_each_parameter_of_the_first_day_is_documented(self):
-        for name in ("TableDeletionProtection", "TableKeyArn", "ExistingTableName", "ExistingSecretsKeyArn", "PublicUrl",
+        for name in ("TableDeletionProtection", "TableKeyArn", "ExistingTableName", "ExistingSecretsKeyArn",
+                     "ExistingPepperName", "PublicUrl",
                      "ProcessorConcurrency", "ReminderConcurrency", "DispatcherConcurrency", "AlarmEmail"):  # fmt: skip
             self.assertIn(name, PARAMETERS)
             self.assert_says("docs/deploying.md", name)

@@ -7,13 +7,14 @@ mod unsubscribe;
 
 use std::time::Duration;
 
-use domain::ConnectionName;
+use domain::{ConnectionName, ContactKey, Pepper};
 use jiff::Timestamp;
 use lambda_http::http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
 use runtime::{QueueError, SecretError, Signing};
 use serde_json::json;
 use wire::intake::{Envelope, LARGEST_WHOLE_BODY, Source};
+use wire::receipts::unsubscribe::{Unsubscribe, is_genuine, read_form};
 use wire::signature::SignatureError;
 
 use crate::provider::{InboundCall, Provider, VerifiedCall, keys_of_nobody};
@@ -30,6 +31,8 @@ pub trait Ports: Sync {
     fn signing(&self, connection: &ConnectionName) -> impl Future<Output = Result<Signing, SecretError>> + Send;
     /// Reads the keys again, in case they have just changed; `None` when they were read a moment ago.
     fn reread_signing(&self, connection: &ConnectionName) -> impl Future<Output = Option<Signing>> + Send;
+    /// Returns the secret that signs links to the opt-out page.
+    fn pepper(&self) -> impl Future<Output = Result<&Pepper, SecretError>> + Send;
     /// Puts a message on the intake queue.
     fn enqueue(&self, message: String, tenant: &str) -> impl Future<Output = Result<(), QueueError>> + Send;
     /// Returns our URL for callers, without a slash at its end.
@@ -125,30 +128,27 @@ fn refuse_caller(
 }
 
 async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &Request) -> Response<Body> {
-    let language = language(request.uri().query());
-    let is_confirmed = match *request.method() {
-        Method::GET | Method::HEAD => false,
-        Method::POST => true,
+    let query = request.uri().query();
+    let language = language(query);
+    let sent = match *request.method() {
+        Method::GET | Method::HEAD => None,
+        Method::POST => Some(body_bytes(request)),
         _ => return method_not_allowed("GET, HEAD, POST"),
     };
-    if !link.is_whole(request.uri().query()) {
-        ports.count("Refused", &[("Reason", "damaged_link")]);
-        return page(Page::Damaged, language);
-    }
-    match within_budget(follow_link(ports, link, is_confirmed)).await {
+    match within_budget(follow_link(ports, link, query, sent)).await {
         Ok(next) => {
-            if next == Page::Done {
-                ports.count("Accepted", &[("Reason", "unsubscribe")]);
+            match next {
+                Page::Done => ports.count("Accepted", &[("Reason", "unsubscribe")]),
+                Page::Noted => ports.count("Accepted", &[("Reason", "address")]),
+                Page::AskAddress => ports.count("Refused", &[("Reason", "unsigned_link")]),
+                Page::Ask | Page::Failed => {}
             }
             page(next, language)
         }
-        Err(Rejection::Unavailable(reason)) => {
+        Err(rejection) => {
+            let reason = if let Rejection::Unavailable(reason) = rejection { reason } else { "unknown" };
             ports.count("Unavailable", &[("Reason", reason)]);
             page(Page::Failed, language)
-        }
-        Err(_) => {
-            ports.count("Refused", &[("Reason", "unknown_connection")]);
-            not_found()
         }
     }
 }
@@ -200,18 +200,44 @@ async fn accept_call(
     Ok(if is_large { "cut" } else { "accepted" })
 }
 
-/// Checks that the link's connection exists, and queues the opt-out when the person has confirmed it.
-async fn follow_link(ports: &impl Ports, link: &UnsubscribeLink, is_confirmed: bool) -> Result<Page, Rejection> {
-    // No key is needed, so an opt-out works when Secrets Manager does not.
-    if let Err(SecretError::Unknown(_)) = ports.signing(&link.connection).await {
-        return Err(Rejection::UnknownConnection);
-    }
-    if !is_confirmed {
-        return Ok(Page::Ask);
-    }
-    let body = link.target.to_json().into_bytes();
+/// Queues the opt-out of a link that we signed, when the person has confirmed it. Of another link, the person writes the
+/// address first; the processor looks whether we wrote to it, and the answer does not say.
+async fn follow_link(
+    ports: &impl Ports,
+    link: &UnsubscribeLink,
+    query: Option<&str>,
+    sent: Option<&[u8]>,
+) -> Result<Page, Rejection> {
+    let (opt_out, next) = if let Some(contact) = signed_contact(ports, link, query).await? {
+        if sent.is_none() {
+            return Ok(Page::Ask);
+        }
+        (Unsubscribe::by_link(link.booking.clone(), contact), Page::Done)
+    } else {
+        let Some(address) = sent.and_then(read_form) else { return Ok(Page::AskAddress) };
+        // Without a key there is nothing to read, so this works when Secrets Manager does not.
+        if let Err(SecretError::Unknown(_)) = ports.signing(&link.connection).await {
+            return Ok(Page::Noted);
+        }
+        (Unsubscribe::by_address(link.booking.clone(), address), Page::Noted)
+    };
+    let body = opt_out.to_json().into_bytes();
     enqueue(ports, &Envelope::new(Source::Unsubscribe, link.connection.clone(), ports.now(), body)).await?;
-    Ok(Page::Done)
+    Ok(next)
+}
+
+/// Returns the contact of a link if we signed it.
+async fn signed_contact(
+    ports: &impl Ports,
+    link: &UnsubscribeLink,
+    query: Option<&str>,
+) -> Result<Option<ContactKey>, Rejection> {
+    let Some((contact, signature)) = link.contact_and_signature(query) else { return Ok(None) };
+    let pepper = ports.pepper().await.map_err(|error| {
+        tracing::error!(error = %error, "pepper not available");
+        Rejection::Unavailable("pepper")
+    })?;
+    Ok(is_genuine(pepper, &link.connection, &link.booking, &contact, signature).then_some(contact))
 }
 
 async fn enqueue(ports: &impl Ports, envelope: &Envelope) -> Result<(), Rejection> {

@@ -41,7 +41,7 @@ impl Engagelab {
         let Some(template) = &order.template else {
             return outcome::misconfigured("the settings name no template of EngageLab's");
         };
-        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let unsubscribe = self.links.unsubscribe(connection, order.message, &order.booking, &order.content);
         let template = Template { id: template, params: params(order.message, &order.content, unsubscribe.as_deref()) };
         let custom_args = CustomArgs { command_id: key, booking_id: &order.booking, connection };
         let body = Body { to: [order.to.expose()], template, plan_name: PLAN, custom_args };

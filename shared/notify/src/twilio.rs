@@ -67,7 +67,7 @@ impl Twilio {
     fn form(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Result<String, Outcome> {
         let sender =
             order.sender.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no Twilio sender"))?;
-        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let unsubscribe = self.links.unsubscribe(connection, order.message, &order.booking, &order.content);
         let body = wording::render_sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
             .map_err(|broken| broken.outcome())?;
         let mut form = form_urlencoded::Serializer::new(String::new());

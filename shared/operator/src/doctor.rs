@@ -104,13 +104,17 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let settings = table.load_settings(connection).await;
     let current = settings.as_ref().ok().cloned().unwrap_or_default();
 
-    let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);
+    let secrets = options.secrets.reader().await;
     let (findings, providers) = check_secrets(&secrets, connection, login, &current).await;
     print(&findings);
     print(&check_ses(&current));
     if senders(&current).contains(&Provider::Ses) && options.ses_api_url.is_none() {
         print(&ses::check(&aws_sdk_sesv2::Client::new(&aws), &current.senders).await);
     }
+    print(&[match secrets.pepper().await {
+        Ok(_) => ok("pepper", "people's objections are kept under it"),
+        Err(error) => fail("pepper", error.to_string()),
+    }]);
     print(&[check_api_keys(secrets.api_keys().await, connection)]);
     let token = match (providers.and_then(|it| it.calendly_token), &options.tokens_function_arn) {
         (Some(personal), _) => Some(personal),

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use domain::{ConnectionName, Private, Scope};
+use domain::{ConnectionName, Pepper, Private, Scope};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -237,6 +237,7 @@ fn make_target(name: &str) -> &'static str {
     match name {
         _ if name.ends_with(API_KEYS) => "api-key",
         _ if name.ends_with(CALENDLY_APP) => "oauth-app",
+        _ if name.contains("pepper") => "deploy",
         _ => "connect",
     }
 }
@@ -273,6 +274,10 @@ pub struct Secrets {
     source: Source,
     prefix: String,
     cache: Mutex<BTreeMap<String, Cached>>,
+    /// Its name, or its ARN.
+    pepper_secret: String,
+    /// It never changes: what is kept under it would be lost.
+    pepper: OnceLock<Pepper>,
 }
 
 impl fmt::Debug for Secrets {
@@ -284,7 +289,7 @@ impl fmt::Debug for Secrets {
 impl Secrets {
     /// Reads `${prefix}<connection>/…` from Secrets Manager.
     pub fn new(client: aws_sdk_secretsmanager::Client, prefix: impl Into<String>) -> Self {
-        Self { source: Source::SecretsManager(client), prefix: prefix.into(), cache: Mutex::default() }
+        Self::with_source(Source::SecretsManager(client), prefix.into())
     }
 
     /// Reads from AWS Secrets Manager, with a client of its own.
@@ -294,7 +299,34 @@ impl Secrets {
 
     /// Uses the given secrets, by full name; for tests.
     pub fn fixed(prefix: impl Into<String>, secrets: BTreeMap<String, String>) -> Self {
-        Self { source: Source::Fixed(secrets), prefix: prefix.into(), cache: Mutex::default() }
+        Self::with_source(Source::Fixed(secrets), prefix.into())
+    }
+
+    fn with_source(source: Source, prefix: String) -> Self {
+        let pepper_secret = format!("{prefix}pepper");
+        Self { source, prefix, cache: Mutex::default(), pepper_secret, pepper: OnceLock::new() }
+    }
+
+    /// Takes another secret for the pepper: CloudFormation has made it, and says its name.
+    #[must_use]
+    pub fn with_pepper(self, secret: impl Into<String>) -> Self {
+        Self { pepper_secret: secret.into(), ..self }
+    }
+
+    /// Reads the secret under which contacts are kept, once.
+    ///
+    /// # Errors
+    /// See [`SecretError`].
+    pub async fn pepper(&self) -> Result<&Pepper, SecretError> {
+        if let Some(pepper) = self.pepper.get() {
+            return Ok(pepper);
+        }
+        let name = &self.pepper_secret;
+        let text = self.read_text(name).await?.ok_or_else(|| SecretError::Unknown(name.clone()))?;
+        let too_short =
+            || SecretError::Malformed { name: name.clone(), problem: "it is shorter than 32 characters".to_owned() };
+        let pepper = Pepper::new(&*text).ok_or_else(too_short)?;
+        Ok(self.pepper.get_or_init(|| pepper))
     }
 
     /// Reads the keys that sign the calls of a connection.
@@ -518,6 +550,21 @@ mod tests {
         );
         let error = signing(r#"{"twilio":["hush"]}"#).await.expect_err("malformed").to_string();
         assert!(error.contains("stack/default/signing") && !error.contains("hush"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pepper_is_read_once() {
+        let given = |text: &str| Secrets::fixed("stack/", [("stack/pepper".to_owned(), text.to_owned())].into());
+        let mut secrets = given(&"p".repeat(64));
+        let first = secrets.pepper().await.expect("a pepper").clone();
+        assert_eq!(Pepper::new("p".repeat(64)), Some(first.clone()));
+        secrets.source = Source::Down;
+        tokio::time::advance(LONGEST_STALE).await;
+        assert_eq!(secrets.pepper().await.expect("a pepper"), &first);
+        assert!(matches!(given("short").pepper().await, Err(SecretError::Malformed { .. })));
+        let missing = Secrets::fixed("stack/", BTreeMap::new());
+        let error = missing.pepper().await.expect_err("unknown").to_string();
+        assert_eq!(error, "there is no secret stack/pepper; `make deploy` writes it");
     }
 
     #[tokio::test]

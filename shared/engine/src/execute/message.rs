@@ -3,9 +3,10 @@
 use domain::settings::Provider;
 use domain::{
     Attempt, BookingState, Command, ConsentSource, ContactKey, Message, MessageContent, MessageOrder, Objection,
-    Outcome, Reason, error_chain,
+    OptOut, Outcome, Reason, error_chain,
 };
 use jiff::Timestamp;
+use wire::receipts::unsubscribe::sign;
 
 use super::run::{Run, Stop};
 use crate::ports::{Calendly, Email, Messaging, PortError, Sms, Store, World};
@@ -63,13 +64,13 @@ impl<W: World> Run<'_, W> {
         order: MessageOrder,
     ) -> Result<AddressedMessage, NotSent> {
         let connection = self.invocation.connection;
-        let contact = match &order {
-            MessageOrder::Sms(order) => ContactKey::for_phone(connection, &order.to),
-            MessageOrder::Email(order) => ContactKey::for_email(connection, order.to.expose()),
-        };
-        let mut addressed = AddressedMessage { order, contact };
         let store = self.world().store();
         let stop = |error| NotSent::Stop(self.leave_open(command, "its recipient could not be read", &error));
+        let contact = match &order {
+            MessageOrder::Sms(order) => self.invocation.key_of_phone(&order.to).await,
+            MessageOrder::Email(order) => self.invocation.key_of_email(order.to.expose()).await,
+        };
+        let mut addressed = AddressedMessage { order, contact: contact.map_err(stop)? };
         if command.action.message() == Some(Message::NotBooked) && self.has_other_meeting().await.map_err(stop)? {
             return Err(NotSent::Skip(Reason::BookedAfterAll));
         }
@@ -83,7 +84,13 @@ impl<W: World> Run<'_, W> {
             let (booking, now) = (&self.snapshot.booking.id, self.now());
             store.record_reached(connection, contact, booking, &command.id, now).await.map_err(stop)?;
         }
+        let pepper = self.world().pepper().await.map_err(stop)?;
+        let opt_out = OptOut {
+            contact: addressed.contact.clone(),
+            signature: sign(pepper, connection, &self.snapshot.booking.id, &addressed.contact),
+        };
         let (calendly, content) = (self.world().calendly(), addressed.content_mut());
+        content.opt_out = Some(opt_out);
         if let Some(host) = &content.zone_of
             && let Ok(Some(zone)) = calendly.fetch_host_zone(connection, host).await
         {

@@ -10,6 +10,6 @@ mod timing;
 
 pub use action::MessageAction;
 pub(crate) use compose::compose;
-pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder};
+pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, OptOut, SmsOrder};
 pub use phones::{choose_phone, unnamed_phone_questions};
 pub(crate) use timing::{no_show_time, time_outside_quiet_hours};

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::feedback::ContactKey;
 use crate::ids::{BookingId, EventTypeUri};
 use crate::language::Language;
 use crate::leg::PhoneSource;
@@ -52,6 +53,8 @@ pub struct MessageContent {
     pub booking_url: Option<String>,
     /// The event type for which such a link must be created.
     pub link_for: Option<EventTypeUri>,
+    /// What the link that ends follow-ups carries. It is added before the message is sent.
+    pub opt_out: Option<OptOut>,
     /// Whether the invitee canceled or moved the meeting.
     pub by_invitee: bool,
     /// The kind of notice to a host.
@@ -60,6 +63,15 @@ pub struct MessageContent {
     pub host: Option<String>,
     /// The connection's own wording, if any.
     pub wording: WordingParts,
+}
+
+/// What the link that ends follow-ups carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OptOut {
+    /// Who gets the message.
+    pub contact: ContactKey,
+    /// Our signature, without which the link asks for the address.
+    pub signature: String,
 }
 
 /// An SMS to send.
