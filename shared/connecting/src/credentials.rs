@@ -38,9 +38,14 @@ impl Documents {
                     add_engagelab(providers, calls);
                     add_engagelab(signing, callbacks);
                 }
-                ("twilio", account) => {
+                ("twilio", Value::Object(mut account)) => {
                     signing.insert(key, account.get("auth_token").cloned().unwrap_or_default());
-                    providers.insert("twilio".to_owned(), account);
+                    // The token may do anything with the account. Where an API key sends, only the function that checks
+                    // signatures gets the token.
+                    if account.contains_key("api_key") {
+                        account.remove("auth_token");
+                    }
+                    providers.insert("twilio".to_owned(), account.into());
                 }
                 ("brevo_webhook_token", token) => {
                     signing.insert("brevo".to_owned(), token);
@@ -122,7 +127,11 @@ fn find_problem(key: &str, value: &Value) -> Option<String> {
             "{\"dev_key\", \"dev_secret\"}, for its callback {\"username\", \"secret\"} and, if it has one, \
              \"authorization\", or all of these",
         ),
-        "twilio" => (is_twilio(value), "{\"account_sid\", \"auth_token\"}, the first AC and 32 hex digits"),
+        "twilio" => (
+            is_twilio(value),
+            "{\"account_sid\", \"auth_token\"}, the first AC and 32 hex digits, and for sending by an API key \
+             {\"api_key\", \"api_secret\"}, the first SK and 32 hex digits",
+        ),
         _ => {
             return Some(format!(
                 "{key} is not known; known are calendly_token, engagelab, twilio, brevo_api_key, brevo_webhook_token, \
@@ -154,11 +163,16 @@ fn is_header(text: &str) -> bool {
     !text.trim().is_empty() && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
 }
 
+/// Whether this is an account with its token, and perhaps an API key with its secret.
 fn is_twilio(value: &Value) -> bool {
-    let Some(parts) = value.as_object().filter(|parts| parts.len() == 2) else { return false };
-    let digits = parts.get("account_sid").and_then(Value::as_str).and_then(|sid| sid.strip_prefix("AC"));
-    digits.is_some_and(|it| it.len() == 32 && it.bytes().all(|b| b.is_ascii_hexdigit()))
-        && parts.get("auth_token").is_some_and(is_key)
+    let Some(parts) = value.as_object() else { return false };
+    let is_sid = |part: &str, prefix: &str| {
+        let digits = parts.get(part).and_then(Value::as_str).and_then(|sid| sid.strip_prefix(prefix));
+        digits.is_some_and(|it| it.len() == 32 && it.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let is_account = is_sid("account_sid", "AC") && parts.get("auth_token").is_some_and(is_key);
+    let has_key = parts.len() == 4 && is_sid("api_key", "SK") && parts.get("api_secret").is_some_and(is_key);
+    is_account && (parts.len() == 2 || has_key)
 }
 
 /// Whether this can be a key. Keys are sent in headers, which must not contain spaces or control characters.
@@ -202,8 +216,30 @@ mod tests {
             map(json!({"calendly": ["one"], "engagelab": callback, "twilio": "a", "brevo": "w"}))
         );
         let (providers, signing) = documents.parse().expect("secrets");
-        assert_eq!(providers.twilio.map(|it| it.auth_token), signing.twilio);
+        assert_eq!(providers.twilio.and_then(|it| it.auth_token), signing.twilio);
         assert!(providers.brevo_api_key.is_some() && signing.brevo.is_some());
+    }
+
+    #[test]
+    fn where_an_api_key_sends_only_the_check_of_signatures_has_twilios_token() {
+        let (account, key) = (format!("AC{}", "0a".repeat(16)), format!("SK{}", "0b".repeat(16)));
+        let mut documents = Documents::default();
+        let with_key = json!({"account_sid": account, "auth_token": "a", "api_key": key, "api_secret": "s"});
+        documents.add(parse(&json!({ "twilio": with_key }).to_string()));
+        assert_eq!(documents.signing, map(json!({"twilio": "a"})));
+        let sends = json!({"account_sid": account, "api_key": key, "api_secret": "s"});
+        assert_eq!(documents.providers, map(json!({ "twilio": sends })));
+        let (providers, _) = documents.parse().expect("secrets");
+        let twilio = providers.twilio.expect("an account");
+        assert_eq!(twilio.login().map(|(user, secret)| (user, secret.expose().as_str())), Some((key.as_str(), "s")));
+        for wrong in [
+            json!({"account_sid": account, "auth_token": "a", "api_key": key}),
+            json!({"account_sid": account, "auth_token": "a", "api_key": "SK1", "api_secret": "s"}),
+            json!({"account_sid": account, "api_key": key, "api_secret": "s"}),
+            json!({"account_sid": account, "auth_token": "a", "more": 1}),
+        ] {
+            assert_eq!(check_credentials(&map(json!({ "twilio": wrong }))).len(), 1);
+        }
     }
 
     #[test]

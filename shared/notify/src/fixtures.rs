@@ -42,7 +42,14 @@ pub(crate) fn secrets() -> Arc<Secrets> {
     let providers = r#"{"engagelab":{"dev_key":"key","dev_secret":"secret"},"vai_api_key":"vai-key",
         "twilio":{"account_sid":"AC0123456789abcdef0123456789abcdef","auth_token":"token"},
         "brevo_api_key":"xkeysib-key"}"#;
-    let named = [("t/default/providers", providers), ("t/empty/providers", "{}"), ("t/broken/providers", "?")];
+    let with_key = r#"{"twilio":{"account_sid":"AC0123456789abcdef0123456789abcdef","api_key":"SK1",
+        "api_secret":"key-secret"}}"#;
+    let named = [
+        ("t/default/providers", providers),
+        ("t/with-key/providers", with_key),
+        ("t/empty/providers", "{}"),
+        ("t/broken/providers", "?"),
+    ];
     let secrets: BTreeMap<_, _> = named.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     Arc::new(Secrets::fixed("t/", secrets))
 }

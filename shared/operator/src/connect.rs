@@ -28,9 +28,11 @@ use crate::{account, callbacks};
 /// Standard input is a personal access token, or a JSON object with any of
 /// `{"calendly_token": "…", "vai_api_key": "…",
 /// "engagelab": {"dev_key": "…", "dev_secret": "…", "username": "…", "secret": "…", "authorization": "…"},
-/// "twilio": {"account_sid": "AC…", "auth_token": "…"}, "brevo_api_key": "…", "brevo_webhook_token": "…"}`.
+/// "twilio": {"account_sid": "AC…", "auth_token": "…", "api_key": "SK…", "api_secret": "…"}, "brevo_api_key": "…",
+/// "brevo_webhook_token": "…"}`.
 /// EngageLab's last three belong to its callback: user name, secret and, if one is set, the complete `Authorization`
-/// header. `brevo_webhook_token` is the bearer token that Brevo's webhook sends.
+/// header. Twilio's API key may be left out; with it, the account's token is kept only where signatures are checked.
+/// `brevo_webhook_token` is the bearer token that Brevo's webhook sends.
 /// What is left out stays as it is stored; empty input changes no key. `"authorization": null` removes that header.
 #[derive(Args)]
 pub(crate) struct Options {

@@ -143,13 +143,30 @@ pub struct EngagelabKeys {
     pub dev_secret: Private<String>,
 }
 
-/// Twilio's account and its token, for HTTP Basic.
+/// Twilio's account, and what sends for it, for HTTP Basic: an API key, or the account's own token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TwilioKeys {
     /// `AC` and 32 hex digits. It is not secret: it is part of the path of every call.
     pub account_sid: String,
-    /// The token.
-    pub auth_token: Private<String>,
+    /// The account's token, which may do anything. It is not here if there is an API key.
+    #[serde(default)]
+    pub auth_token: Option<Private<String>>,
+    /// The SID of an API key: `SK` and 32 hex digits.
+    #[serde(default)]
+    pub api_key: Option<String>,
+    /// Its secret.
+    #[serde(default)]
+    pub api_secret: Option<Private<String>>,
+}
+
+impl TwilioKeys {
+    /// Returns user name and password of a call: of the API key if there is one.
+    pub fn login(&self) -> Option<(&str, &Private<String>)> {
+        match (&self.api_key, &self.api_secret) {
+            (Some(key), Some(secret)) => Some((key, secret)),
+            _ => Some((&self.account_sid, self.auth_token.as_ref()?)),
+        }
+    }
 }
 
 /// `calendly-oauth`: our OAuth app at Calendly.
