@@ -1,6 +1,7 @@
 """Starts ministack, and adds what it ignores in our template. Runs in .tools/emulator."""
 
 import iam
+import local_only
 from ministack import app
 from ministack.services import dynamodb, scheduler
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
@@ -44,5 +45,7 @@ adjust("AWS::Lambda::EventSourceMapping", before=iam.check_event_source)
 adjust("AWS::Lambda::Function", after=iam.check_logging)
 adjust("AWS::IAM::Role", after=iam.write_permissions)
 iam.start()
+# Whoever reaches the emulator reads the secrets and runs code.
+app.app = local_only.guard(app.app)
 
 app.main()
