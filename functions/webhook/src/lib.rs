@@ -200,8 +200,8 @@ async fn accept_call(
     Ok(if is_large { "cut" } else { "accepted" })
 }
 
-/// Queues the opt-out of a link that we signed, when the person has confirmed it. Of another link, the person writes the
-/// address first; the processor looks whether we wrote to it, and the answer does not say.
+/// Queues the opt-out of a link that we signed, when the person has confirmed it. Of another link, the person writes
+/// the address first; the processor looks whether we wrote to it, and the answer does not say.
 async fn follow_link(
     ports: &impl Ports,
     link: &UnsubscribeLink,

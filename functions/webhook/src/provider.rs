@@ -92,8 +92,8 @@ impl Provider {
     }
 }
 
-/// Returns keys of a connection that does not exist. A call for it is verified like any other, so that the time does not
-/// tell who our customers are. Whoever finds out these keys is refused all the same.
+/// Returns keys of a connection that does not exist. A call for it is verified like any other, so that the time does
+/// not tell who our customers are. Whoever finds out these keys is refused all the same.
 pub(crate) fn keys_of_nobody() -> Signing {
     let key = || Private::from("0000000000000000000000000000000000000000000000000000000000000000");
     Signing {
@@ -115,8 +115,8 @@ fn verify_calendly(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCal
     Ok(VerifiedCall::default())
 }
 
-/// The age of a call of EngageLab's, in seconds. It does not sign the body, so a captured header must expire soon, whatever
-/// Calendly's retries need.
+/// The age of a call of EngageLab's, in seconds. It does not sign the body, so a captured header must expire soon,
+/// whatever Calendly's retries need.
 const LONGEST_FOR_ENGAGELAB: i64 = 300;
 
 fn verify_engagelab(call: &InboundCall<'_>, keys: &Signing) -> Result<VerifiedCall, SignatureError> {

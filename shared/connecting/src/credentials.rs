@@ -103,7 +103,8 @@ pub fn read_signing_keys(signing: &Map<String, Value>) -> Result<Vec<SigningKey>
     }
 }
 
-/// Puts the keys of Calendly's webhooks into the secret `…/signing`: the current one as a text, old ones with their end.
+/// Puts the keys of Calendly's webhooks into the secret `…/signing`: the current one as a text, old ones with their
+/// end.
 pub fn write_signing_keys(signing: &mut Map<String, Value>, keys: &[SigningKey]) {
     let written = keys.iter().map(|SigningKey { key, until }| match until {
         None => Value::from(key.expose().as_str()),

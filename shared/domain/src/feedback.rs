@@ -154,8 +154,8 @@ pub enum Feedback {
     Other(String),
 }
 
-/// A phone number or an e-mail address, as an HMAC under the stack's pepper. Consent is stored under it, and whoever holds
-/// one can't find out whose it is.
+/// A phone number or an e-mail address, as an HMAC under the stack's pepper. Consent is stored under it, and whoever
+/// holds one can't find out whose it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContactKey(String);

@@ -8,8 +8,8 @@ use crate::personal::Private;
 /// The shortest pepper. A secret of this length can't be guessed.
 const SHORTEST: usize = 32;
 
-/// The stack's secret under which phone numbers and e-mail addresses are kept. There are so few phone numbers that whoever
-/// has a bare hash finds its number by trying all; without the pepper, nobody can try.
+/// The stack's secret under which phone numbers and e-mail addresses are kept. There are so few phone numbers that
+/// whoever has a bare hash finds its number by trying all; without the pepper, nobody can try.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pepper(Private<String>);
 

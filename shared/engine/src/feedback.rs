@@ -163,8 +163,8 @@ impl<W: World> Invocation<'_, W> {
         Ok(())
     }
 
-    /// Stores an opt-out from follow-ups for the contact of a signed link, and for the booking's other addresses as long as
-    /// its rows are there. The link works for as long as people hold it.
+    /// Stores an opt-out from follow-ups for the contact of a signed link, and for the booking's other addresses as
+    /// long as its rows are there. The link works for as long as people hold it.
     async fn unsubscribe(&self, booking: &BookingId, contact: &ContactKey) -> Result<&'static str, EngineError> {
         let mut contacts = self.contacts_of(booking).await?;
         contacts.insert(contact.clone());
@@ -172,8 +172,8 @@ impl<W: World> Invocation<'_, W> {
         Ok("unsubscribed")
     }
 
-    /// Stores an opt-out from follow-ups for an address that a person wrote. It counts only if we wrote to it: about this
-    /// booking, or by SMS at any time. Otherwise anybody could silence anybody.
+    /// Stores an opt-out from follow-ups for an address that a person wrote. It counts only if we wrote to it: about
+    /// this booking, or by SMS at any time. Otherwise anybody could silence anybody.
     async fn stop_address(&self, booking: &BookingId, address: &str) -> Result<&'static str, EngineError> {
         let Some(contact) = ContactKey::for_address(self.world.pepper().await?, self.connection, address) else {
             return Ok("no_address");

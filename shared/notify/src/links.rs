@@ -19,8 +19,8 @@ impl Links {
     }
 
     /// Returns the link that ends follow-ups. Only follow-ups have it: messages about a coming meeting end with the
-    /// meeting. It carries who gets the message, as a key that says nothing without our pepper, and our signature. So it
-    /// works for as long as people hold it, and for nobody else.
+    /// meeting. It carries who gets the message, as a key that says nothing without our pepper, and our signature. So
+    /// it works for as long as people hold it, and for nobody else.
     pub(crate) fn unsubscribe(
         &self,
         connection: &ConnectionName,

@@ -45,8 +45,8 @@ pub(crate) struct Options {
     secrets: SecretOptions,
     #[command(flatten)]
     table: TableOptions,
-    /// Replace an existing subscription and its signing key. The old key is good for 26 more hours, for webhooks on their
-    /// way; with `now`, for a key that has leaked, it is good for nothing
+    /// Replace an existing subscription and its signing key. The old key is good for 26 more hours, for webhooks on
+    /// their way; with `now`, for a key that has leaked, it is good for nothing
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "in-time")]
     rotate: Option<Rotation>,
 }

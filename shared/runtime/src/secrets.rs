@@ -1,8 +1,8 @@
 //! Secrets from AWS Secrets Manager: those of each connection, and the keys to our own API.
 //!
 //! A secret is cached for five minutes, the keys to our API for one, and served stale for an hour while Secrets Manager
-//! fails. A missing secret is remembered for a minute. Whoever guesses names of connections causes at most 30 look-ups a
-//! minute in each instance, and displaces no secret that was found.
+//! fails. A missing secret is remembered for a minute. Whoever guesses names of connections causes at most 30 look-ups
+//! a minute in each instance, and displaces no secret that was found.
 
 use std::collections::BTreeMap;
 use std::fmt;

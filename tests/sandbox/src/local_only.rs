@@ -1,5 +1,5 @@
-//! Who may call the sandbox: programs and pages of this machine. A website that a browser here shows can call addresses of
-//! this machine, and can have its own name lead to one; so the name in `Host` counts.
+//! Who may call the sandbox: programs and pages of this machine. A website that a browser here shows can call addresses
+//! of this machine, and can have its own name lead to one; so the name in `Host` counts.
 
 use axum::{
     extract::Request,

@@ -45,7 +45,8 @@ pub fn verify(
     check_age(seconds, now, tolerance_seconds)
 }
 
-/// Parses the header. Returns the timestamp as text, since the text is signed, and the first `v1` that can be signatures.
+/// Parses the header. Returns the timestamp as text, since the text is signed, and the first `v1` that can be
+/// signatures.
 fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
     let mut stamp = None;
     let mut signatures = Vec::new();
