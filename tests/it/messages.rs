@@ -6,10 +6,10 @@ use domain::settings::{
     Settings, Template,
 };
 use domain::{
-    BookingSource, CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery, Feedback,
-    Language, Objection, Outcome, Phone, Reason, Receipt, Reply, SmsTotal, State,
+    BookingId, BookingSource, CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery,
+    Feedback, Language, Objection, Outcome, Phone, Reason, Receipt, Reply, SmsTotal, State,
 };
-use fakes::{Call, Fault};
+use fakes::{Call, Fault, PEPPER};
 use jiff::civil::time;
 use serde_json::{Value, json};
 use wire::due::Due;
@@ -68,11 +68,11 @@ fn phone() -> Phone {
 }
 
 fn phone_key() -> ContactKey {
-    ContactKey::for_phone(&ConnectionName::default(), &phone())
+    ContactKey::for_phone(&PEPPER, &ConnectionName::default(), &phone())
 }
 
 fn email_key() -> ContactKey {
-    ContactKey::for_email(&ConnectionName::default(), EMAIL)
+    ContactKey::for_email(&PEPPER, &ConnectionName::default(), EMAIL)
 }
 
 fn objection(world: &TestWorld, key: &ContactKey) -> Option<(Objection, ConsentSource)> {
@@ -82,7 +82,9 @@ fn objection(world: &TestWorld, key: &ContactKey) -> Option<(Objection, ConsentS
 /// A click on the link in a message.
 fn unsubscribed(world: &TestWorld, slug: &str) -> Feedback {
     let receipt = world.receipt(slug, Delivery::Delivered);
-    Feedback::Unsubscribed { booking: receipt.booking, command: receipt.command }
+    let state = world.state.borrow();
+    let (_, command) = state.commands.values().find(|(_, it)| it.id == receipt.command).expect("a command");
+    Feedback::Unsubscribed { booking: receipt.booking, contact: command.to.clone().expect("it was sent") }
 }
 
 #[test]
@@ -437,6 +439,41 @@ fn after_a_click_on_the_link_follow_ups_end_and_reminders_go_on() {
 }
 
 #[test]
+fn a_link_works_when_the_rows_of_its_booking_have_expired() {
+    let world = world(|_| {});
+    let booking = BookingId::new("bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f");
+    let feedback = Feedback::Unsubscribed { booking, contact: phone_key() };
+    assert_eq!(world.process_feedback(&feedback), "unsubscribed");
+    assert_eq!(objection(&world, &phone_key()), Some((Objection::FollowUps, ConsentSource::Link)));
+}
+
+#[test]
+fn an_address_that_a_person_writes_counts_only_if_we_wrote_to_it() {
+    let asked = |world: &TestWorld, address: &str| {
+        let booking = world.receipt("sms-confirmation", Delivery::Delivered).booking;
+        world.process_feedback(&Feedback::AskedToStop { booking, address: address.into() })
+    };
+    // Each of the booking's addresses ends follow-ups for all of them.
+    for address in [EMAIL.to_uppercase(), format!("00{}", &PHONE[1..])] {
+        let world = booked_world(|_| {});
+        assert_eq!(asked(&world, &address), "unsubscribed", "{address}");
+        for key in [email_key(), phone_key()] {
+            assert_eq!(objection(&world, &key), Some((Objection::FollowUps, ConsentSource::Link)));
+        }
+    }
+    let world = booked_world(|_| {});
+    for (address, effect) in [("ion@example.com", "stranger"), ("+40799999999", "stranger"), ("Ana", "no_address")] {
+        assert_eq!(asked(&world, address), effect);
+    }
+    assert!(world.state.borrow().contacts.values().all(|it| it.objection.is_none()));
+    // A number that once got an SMS counts without the booking.
+    let elsewhere = BookingId::new("bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f");
+    let feedback = Feedback::AskedToStop { booking: elsewhere, address: PHONE.into() };
+    assert_eq!(world.process_feedback(&feedback), "unsubscribed");
+    assert_eq!(objection(&world, &phone_key()), Some((Objection::FollowUps, ConsentSource::Link)));
+}
+
+#[test]
 fn an_objection_to_follow_ups_holds_for_every_channel() {
     // After STOP the reminders go by e-mail, and there is no follow-up.
     let stopped = booked_world(|_| {});
@@ -631,12 +668,12 @@ fn an_objection_always_counts_and_is_in_the_timeline() {
     unknown.objection = Some((Objection::Everything, ConsentSource::Complaint));
     unknown.email = Some(EMAIL.to_uppercase().into());
     assert_eq!(world.process_feedback(&Feedback::Receipt(unknown)), "objection");
-    let email = ContactKey::for_email(&ConnectionName::default(), EMAIL);
+    let email = ContactKey::for_email(&PEPPER, &ConnectionName::default(), EMAIL);
     assert_eq!(objection(&world, &email), Some((Objection::Everything, ConsentSource::Complaint)));
     let (objected, source) = (Objection::FollowUps, ConsentSource::Link);
     let feedback = Feedback::Objected { email: "ion@example.com".into(), objection: objected, source };
     assert_eq!(world.process_feedback(&feedback), "objection");
-    let email = ContactKey::for_email(&ConnectionName::default(), "ion@example.com");
+    let email = ContactKey::for_email(&PEPPER, &ConnectionName::default(), "ion@example.com");
     assert_eq!(objection(&world, &email), Some((objected, source)));
 }
 

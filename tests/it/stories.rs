@@ -350,6 +350,33 @@ fn every_story_with_each_message_delivered_twice_leaves_the_same_world() {
 }
 
 #[test]
+fn a_replay_of_every_webhook_within_its_window_changes_nothing() {
+    let world = world();
+    let (moved, canceled) = (second(), second().canceled("2026-11-22T08:59:58Z", "invitee", "Nu mai am timp"));
+    let webhooks = [
+        ("2026-11-20T09:00:02Z", first().created()),
+        ("2026-11-21T10:00:01Z", first().moved_away(&moved)),
+        ("2026-11-21T10:00:02Z", moved.created()),
+        ("2026-11-22T09:00:00Z", canceled),
+    ];
+    for (at, webhook) in &webhooks {
+        world.wait_until(at);
+        world.receive_webhook(webhook);
+    }
+    world.wait_until("2026-11-22T11:00:00Z");
+    let before = (shown(&world), world.booking());
+    // Whoever captured them sends them again as often as they like, in any order, as late as the window allows.
+    for hour in ["2026-11-22T11:00:01Z", "2026-11-23T10:59:59Z"] {
+        world.wait_until(hour);
+        for (_, webhook) in webhooks.iter().rev().chain(&webhooks) {
+            world.receive_webhook(webhook);
+        }
+    }
+    world.wait_until("2026-11-28T00:00:00Z");
+    assert_eq!((shown(&world), world.booking()), before);
+}
+
+#[test]
 fn a_message_is_in_the_language_and_time_zone_of_the_invitee() {
     let confirmations = ["America/New_York", "Asia/Taipei", "Europe/Copenhagen", "Mars/Olympus"].map(|zone| {
         let world = world();

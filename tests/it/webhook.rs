@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::{ConnectionName, Language, Private};
+use domain::{BookingId, ConnectionName, ContactKey, Feedback, Language, Pepper, Private};
+use fakes::PEPPER;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use lambda_http::http::{HeaderMap, Method, Request as HttpRequest};
 use lambda_http::{Body, RequestExt};
-use runtime::{EngagelabCallback, QueueError, SecretError, Signing};
+use runtime::{EngagelabCallback, QueueError, SecretError, Signing, SigningKey};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use webhook::{Ports, handle};
@@ -25,6 +26,8 @@ const PUBLIC_URL: &str = "https://hooks.example.com";
 struct FakePorts {
     queue: Mutex<Vec<String>>,
     counted: Mutex<Vec<String>>,
+    /// What the alarm of wrong signatures compares.
+    watched: Mutex<Vec<String>>,
     queue_is_down: bool,
     queue_hangs: bool,
     secrets_are_down: bool,
@@ -32,6 +35,7 @@ struct FakePorts {
     no_public_url: bool,
     authorization: Option<&'static str>,
     rotated: Option<&'static str>,
+    old_key_until: Option<i64>,
 }
 
 impl FakePorts {
@@ -39,9 +43,10 @@ impl FakePorts {
     fn keys(&self, key: &str) -> Signing {
         let private = |text: &str| Private::from(text);
         let authorization = self.authorization.map(private);
+        let until = self.old_key_until.map(|it| Timestamp::from_second(it).expect("an instant"));
         let engagelab = EngagelabCallback { username: private("vai"), secret: private(key), authorization };
         Signing {
-            calendly: vec![private("the next key"), private(key)],
+            calendly: vec![private("the next key").into(), SigningKey { key: private(key), until }],
             engagelab: Some(engagelab),
             twilio: Some(private(key)),
             brevo: Some(private(key)),
@@ -74,6 +79,13 @@ impl Ports for FakePorts {
         self.rotated.map(|key| self.keys(key))
     }
 
+    async fn pepper(&self) -> Result<&Pepper, SecretError> {
+        if self.secrets_are_down {
+            return Err(SecretError::Unavailable { name: "x".to_owned(), problem: "down".to_owned() });
+        }
+        Ok(&PEPPER)
+    }
+
     async fn enqueue(&self, message: String, tenant: &str) -> Result<(), QueueError> {
         if self.queue_hangs {
             tokio::time::sleep(Duration::from_secs(60)).await;
@@ -95,8 +107,19 @@ impl Ports for FakePorts {
         Timestamp::from_second(NOW).expect("an instant")
     }
 
-    fn count(&self, metric: &str, reason: &str) {
-        self.counted.lock().expect("the counts").push(format!("{metric} {reason}"));
+    fn count(&self, metric: &str, details: &[(&str, &str)]) {
+        let detail = |wanted: &str| details.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        match (detail("Reason"), detail("Source")) {
+            (Some(reason), source) => {
+                self.counted.lock().expect("the counts").push(format!("{metric} {reason}"));
+                if metric == "Accepted" {
+                    self.watched.lock().expect("the counts").extend(source.map(|it| format!("accepted from {it}")));
+                }
+            }
+            (None, source) => {
+                self.watched.lock().expect("the counts").push(format!("{metric} {}", source.unwrap_or_default()));
+            }
+        }
     }
 }
 
@@ -286,7 +309,7 @@ async fn each_provider_has_a_path_of_its_own() {
         assert_eq!(ports.last_count(), "Refused missing");
         assert_eq!(ports.queued().len(), 2);
 
-        for wrong in ["/nobody", "/No!", "/a/b", "x"] {
+        for wrong in ["/No!", "/a/b", "x"] {
             let target = format!("{}{wrong}", caller.path());
             assert_eq!(caller.call(&ports, KEY, &target, body).await.0, 404, "{target}");
         }
@@ -368,7 +391,7 @@ async fn engagelab_can_probe_its_address_before_there_is_a_key() {
     }
     let known = FakePorts::default();
     let answer = send(&known, Method::POST, "/webhooks/engagelab/nobody", &[], Body::Text("{}".to_owned())).await;
-    assert_eq!(answer.0, 404);
+    assert_eq!(answer, (200, String::new()), "as for a connection that exists");
     assert!(ports.queued().is_empty() && known.queued().is_empty());
 }
 
@@ -405,14 +428,27 @@ async fn twilio_signs_our_public_url_and_its_query_is_queued() {
     assert_eq!(without_url.last_count(), "Unavailable public_url");
 }
 
-const LINK: &str =
-    "/unsubscribe/acme/bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f/mail-follow-up-60m-1a2b3c4d5e6f708192a3b4c5d6e7f809";
+const BOOKING: &str = "bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f";
+const CONTACT: &str = "1a2b3c4d5e6f708192a3b4c5d6e7f809";
+
+/// Returns a link without a signature.
+fn unsigned_link() -> String {
+    format!("/unsubscribe/acme/{BOOKING}/{CONTACT}")
+}
+
+/// Returns a link as a message has it.
+fn signed_link(language: &str) -> String {
+    let (acme, booking) = (ConnectionName::parse("acme").expect("a name"), BookingId::new(BOOKING));
+    let contact = ContactKey::parse(CONTACT).expect("a key");
+    let signature = wire::receipts::unsubscribe::sign(&PEPPER, &acme, &booking, &contact);
+    format!("{}?l={language}&s={signature}", unsigned_link())
+}
 
 #[tokio::test]
 async fn following_the_link_shows_a_form_and_changes_nothing() {
     let ports = FakePorts::default();
     for language in Language::ALL {
-        let target = format!("{LINK}?l={}", language.tag());
+        let target = signed_link(language.tag());
         let (status, headers, page) = exchange(&ports, Method::GET, &target, &[], Body::Empty).await;
         assert_eq!((status, headers["content-type"].as_bytes()), (200, &b"text/html; charset=utf-8"[..]));
         assert_eq!(
@@ -420,8 +456,8 @@ async fn following_the_link_shows_a_form_and_changes_nothing() {
             (&b"noindex, nofollow"[..], &b"no-store"[..])
         );
         assert!(page.contains(&format!(r#"<html lang="{}">"#, language.tag())), "{page}");
-        assert!(page.contains(r#"<form method="post">"#) && !page.contains("<script"), "{page}");
-        assert!(!page.contains("bk-0f9d"), "the page does not repeat the link");
+        assert!(page.contains(r#"<form method="post"><button>"#) && !page.contains("<script"), "{page}");
+        assert!(!page.contains("bk-0f9d") && !page.contains("1a2b3c"), "the page does not repeat the link");
         let (status, _, _) = exchange(&ports, Method::HEAD, &target, &[], Body::Empty).await;
         assert_eq!(status, 200, "programs that look at links ask for the head only");
     }
@@ -429,38 +465,63 @@ async fn following_the_link_shows_a_form_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_damaged_link_says_so_and_records_nothing() {
+async fn a_link_without_our_signature_asks_for_the_address_and_records_nothing() {
     let ports = FakePorts::default();
-    let cut = &LINK[..LINK.len() - 1];
-    for target in [format!("{LINK}?l=ro&c=0123"), format!("{cut}?l=ro"), format!("{cut}?l=ro&c=01234567")] {
-        for method in [Method::GET, Method::POST] {
-            let (status, page) = send(&ports, method, &target, &[], Body::Empty).await;
-            assert_eq!(status, 404, "{target}");
-            assert!(page.contains("Linkul nu este complet") && !page.contains("<form"), "{page}");
+    let (unsigned, whole) = (unsigned_link(), signed_link("ro"));
+    let of_another_person = whole.replace("1a2b3c", "1a2b3d");
+    for target in [
+        unsigned.as_str(),
+        &whole[..whole.len() - 1],
+        of_another_person.as_str(),
+        "/unsubscribe/acme/bk-1/mail-follow-up-60m-1",
+    ] {
+        for (method, body) in [(Method::GET, ""), (Method::POST, ""), (Method::POST, "List-Unsubscribe=One-Click")] {
+            let (status, page) = send(&ports, method, target, &[], Body::Text(body.to_owned())).await;
+            assert_eq!(status, 200, "{target}");
+            assert!(page.contains(r#"<input name="address""#), "{page}");
+            assert_eq!(ports.last_count(), "Refused unsigned_link");
         }
     }
     assert!(ports.queued().is_empty());
-    assert_eq!(ports.last_count(), "Refused damaged_link");
+}
+
+#[tokio::test]
+async fn an_address_is_queued_and_the_answer_does_not_say_whether_we_wrote_to_it() {
+    let ports = FakePorts::default();
+    let form = || Body::Text("address=ana%40example.com".to_owned());
+    let known = send(&ports, Method::POST, &unsigned_link(), &[], form()).await;
+    assert_eq!((known.0, ports.last_count()), (200, "Accepted address".to_owned()));
+    assert!(!known.1.contains("<form") && !known.1.contains("ana@example.com"), "{}", known.1);
+    let [envelope] = &ports.queued()[..] else { panic!("one") };
+    assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Unsubscribe, "acme"));
+    let feedback = wire::receipts::parse(envelope).expect("feedback");
+    let asked = Feedback::AskedToStop { booking: BookingId::new(BOOKING), address: "ana@example.com".into() };
+    assert_eq!(feedback, [asked]);
+    // A connection that does not exist gets the same answer, and nothing is queued.
+    let nobody = unsigned_link().replace("acme", "nobody");
+    assert_eq!(send(&ports, Method::POST, &nobody, &[], form()).await, known);
+    assert_eq!(ports.queued().len(), 1);
+    let without_keys = FakePorts { secrets_are_down: true, ..FakePorts::default() };
+    assert_eq!(send(&without_keys, Method::POST, &unsigned_link(), &[], form()).await, known, "no key is needed");
+    assert_eq!(without_keys.queued().len(), 1);
 }
 
 #[tokio::test]
 async fn the_button_and_one_click_unsubscribe_are_queued() {
     let ports = FakePorts::default();
     let one_click = [("content-type", "application/x-www-form-urlencoded")];
-    for (target, body, language) in [
-        (format!("{LINK}?l=ro"), Body::Empty, "ro"),
-        (LINK.to_owned(), Body::Text("List-Unsubscribe=One-Click".to_owned()), "en"),
-    ] {
-        let (status, page) = send(&ports, Method::POST, &target, &one_click, body).await;
+    for (language, body) in [("ro", Body::Empty), ("en", Body::Text("List-Unsubscribe=One-Click".to_owned()))] {
+        let (status, page) = send(&ports, Method::POST, &signed_link(language), &one_click, body).await;
         assert_eq!(status, 200);
         assert!(page.contains(&format!(r#"<html lang="{language}">"#)) && !page.contains("<form"), "{page}");
         assert_eq!(ports.last_count(), "Accepted unsubscribe");
     }
     for envelope in ports.queued() {
         assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Unsubscribe, "acme"));
-        assert_eq!(envelope.body, br#"{"booking":"bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f","command":"mail-follow-up-60m-1a2b3c4d5e6f708192a3b4c5d6e7f809"}"#);
+        let body = format!(r#"{{"booking":"{BOOKING}","contact":"{CONTACT}"}}"#);
+        assert_eq!(envelope.body, body.as_bytes());
         let feedback = wire::receipts::parse(&envelope).expect("feedback");
-        assert!(matches!(feedback.as_slice(), [domain::Feedback::Unsubscribed { .. }]), "{feedback:?}");
+        assert!(matches!(feedback.as_slice(), [Feedback::Unsubscribed { .. }]), "{feedback:?}");
     }
     assert_eq!(ports.queued().len(), 2);
 }
@@ -475,26 +536,23 @@ async fn foreign_links_are_404_and_a_click_that_cannot_be_queued_is_503() {
         "/unsubscribe/acme/bk_1/mail-1",
         "/unsubscribe/acme/bk%231/mail-1",
         "/unsubscribe/Acme/bk-1/mail-1",
-        "/unsubscribe/nobody/bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f/mail-1a2b3c4d5e6f708192a3b4c5d6e7f809",
     ] {
         for method in [Method::GET, Method::POST] {
             assert_eq!(send(&ports, method, link, &[], Body::Empty).await.0, 404, "{link}");
         }
     }
-    assert_eq!(send(&ports, Method::DELETE, LINK, &[], Body::Empty).await.0, 405);
+    assert_eq!(send(&ports, Method::DELETE, &signed_link("en"), &[], Body::Empty).await.0, 405);
     assert!(ports.queued().is_empty());
 
     for (ports, why) in [
         (FakePorts { queue_is_down: true, ..FakePorts::default() }, "intake_queue"),
         (FakePorts { queue_hangs: true, ..FakePorts::default() }, "out_of_time"),
+        (FakePorts { secrets_are_down: true, ..FakePorts::default() }, "pepper"),
     ] {
-        let (status, page) = send(&ports, Method::POST, &format!("{LINK}?l=da"), &[], Body::Empty).await;
+        let (status, page) = send(&ports, Method::POST, &signed_link("da"), &[], Body::Empty).await;
         assert_eq!((status, ports.last_count()), (503, format!("Unavailable {why}")));
         assert!(page.contains(r#"<html lang="da">"#) && page.contains("<form"), "{page}");
     }
-    let without_keys = FakePorts { secrets_are_down: true, ..FakePorts::default() };
-    assert_eq!(send(&without_keys, Method::POST, LINK, &[], Body::Empty).await.0, 200, "no key is needed");
-    assert_eq!(without_keys.queued().len(), 1);
 }
 
 #[tokio::test]
@@ -526,6 +584,58 @@ async fn every_refusal_is_401_and_the_metric_has_the_reason() {
 }
 
 #[tokio::test]
+async fn an_unknown_connection_is_answered_like_a_wrong_signature() {
+    let nobody = "0".repeat(64);
+    for caller in Caller::ALL {
+        for (key, body) in [(KEY, "a=1"), ("another key", "a=1"), (nobody.as_str(), "a=1"), (nobody.as_str(), "{}")] {
+            let ports = FakePorts { rotated: Some(KEY), ..FakePorts::default() };
+            let unknown = format!("{}/nobody", caller.path());
+            let (name, value) = caller.header(key, &unknown, body.as_bytes());
+            let call = async |ports: &FakePorts, headers: &[(&str, &str)], target: &str| {
+                exchange(ports, Method::POST, target, headers, Body::Text(body.to_owned())).await
+            };
+            let answer = call(&ports, &[(name, &value)], &unknown).await;
+            let wrong = caller.header("no key of ours", caller.path(), body.as_bytes()).1;
+            let expected = call(&FakePorts::default(), &[(name, &wrong)], caller.path()).await;
+            assert_eq!(answer, expected, "{caller:?} {body}");
+            let is_probe = caller == Caller::Engagelab && body == "{}";
+            assert_eq!(answer.0, if is_probe { 200 } else { 401 });
+            assert_eq!(ports.last_count(), if is_probe { "Accepted probe" } else { "Refused unknown_connection" });
+            assert!(ports.queued().is_empty());
+            // Without a signature, too.
+            assert_eq!(call(&ports, &[], &unknown).await, call(&ports, &[], caller.path()).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_signatures_are_compared_with_what_is_accepted_of_the_same_provider() {
+    for caller in Caller::ALL {
+        let ports = FakePorts::default();
+        let name = caller.source().name();
+        caller.call(&ports, "another key", caller.path(), b"a=1").await;
+        caller.call(&ports, KEY, caller.path(), b"a=1").await;
+        send(&ports, Method::POST, caller.path(), &[], Body::Text("a=1".to_owned())).await;
+        caller.call(&ports, "another key", &format!("{}/nobody", caller.path()), b"a=1").await;
+        let watched = ports.watched.lock().expect("the counts").clone();
+        // What a stranger sends without a signature, or for no connection, is no sign of a wrong key.
+        assert_eq!(watched, [format!("WrongSignature {name}"), format!("accepted from {name}")]);
+    }
+    let ports = FakePorts { no_keys: true, ..FakePorts::default() };
+    send(&ports, Method::POST, "/webhooks/engagelab", &[], Body::Text("{}".to_owned())).await;
+    assert_eq!(ports.watched.lock().expect("the counts").len(), 0, "a probe needs no key");
+}
+
+#[tokio::test]
+async fn an_old_signing_key_is_good_until_its_end() {
+    for (until, status) in [(Some(NOW + 1), 200), (Some(NOW), 401), (None, 200)] {
+        let ports = FakePorts { old_key_until: until, ..FakePorts::default() };
+        assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, b"{}"), b"{}").await, status, "{until:?}");
+        assert_eq!(post(&ports, "/webhooks/calendly", &signature("the next key", NOW, b"{}"), b"{}").await, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_rotated_key_is_accepted_at_once() {
     let ports = FakePorts { rotated: Some("the newest key"), ..FakePorts::default() };
     assert_eq!(post(&ports, "/webhooks/calendly", &signature("the newest key", NOW, b"{}"), b"{}").await, 200);
@@ -536,14 +646,7 @@ async fn a_rotated_key_is_accepted_at_once() {
 async fn other_paths_methods_and_sizes_are_refused() {
     let ports = FakePorts::default();
     let header = signature(KEY, NOW, b"{}");
-    for path in [
-        "/",
-        "/webhooks",
-        "/webhooks/calendlyx",
-        "/webhooks/calendly/nobody",
-        "/webhooks/calendly/No!",
-        "/webhooks/calendly/a/b",
-    ] {
+    for path in ["/", "/webhooks", "/webhooks/calendlyx", "/webhooks/calendly/No!", "/webhooks/calendly/a/b"] {
         assert_eq!(post(&ports, path, &header, b"{}").await, 404, "{path}");
     }
     assert_eq!(send_calendly(&ports, Method::GET, "/webhooks/calendly", None, Body::Empty).await.0, 405);

@@ -4,6 +4,7 @@ import os
 import socketserver
 
 import iam
+import local_only
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, scheduler
@@ -55,5 +56,7 @@ adjust("AWS::Lambda::EventSourceMapping", before=iam.check_event_source)
 adjust("AWS::Lambda::Function", after=iam.check_logging)
 adjust("AWS::IAM::Role", after=iam.write_permissions)
 iam.start()
+# Whoever reaches the emulator reads the secrets and runs code.
+app.app = local_only.guard(app.app)
 
 app.main()

@@ -23,7 +23,7 @@ def build():
     if subprocess.run(["rustup", "target", "add", "aarch64-unknown-linux-gnu"], cwd=tools.ROOT).returncode:
         sys.exit("rustup could not add the target aarch64-unknown-linux-gnu")
     packages = [word for name in FUNCTIONS for word in ("-p", name)]
-    command = [bin / "cargo-lambda", "lambda", "build", "--release", "--arm64", "--compiler", "cargo-zigbuild"]
+    command = [bin / "cargo-lambda", "lambda", "build", "--release", "--locked", "--arm64", "--compiler", "cargo-zigbuild"]
     env = os.environ | {"PATH": f"{bin}:{os.environ['PATH']}"}
     if subprocess.run([*command, *packages, "--lambda-dir", PACKAGE], cwd=tools.ROOT, env=env).returncode:
         sys.exit("the arm64 build failed")

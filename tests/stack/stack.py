@@ -40,7 +40,12 @@ CREDENTIALS = {
         "secret": "sandbox-callback-secret",
         "authorization": "Bearer sandbox-callback-auth",
     },
-    "twilio": {"account_sid": "AC00000000000000000000000000000001", "auth_token": "sandbox-twilio-token"},
+    "twilio": {
+        "account_sid": "AC00000000000000000000000000000001",
+        "auth_token": "sandbox-twilio-token",
+        "api_key": "SK00000000000000000000000000000001",
+        "api_secret": "sandbox-twilio-secret",
+    },
     "brevo_api_key": "sandbox-brevo-key",
     "brevo_webhook_token": "sandbox-brevo-bearer",
     "vai_api_key": "sandbox-vai-key",

@@ -6,6 +6,7 @@
 import re
 import tomllib
 import unittest
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -25,6 +26,7 @@ LONGEST = {
     ("AWS::ApiGatewayV2::Api", "Name"): 128,
     ("AWS::Logs::LogGroup", "LogGroupName"): 512,
 }
+PROVIDERS = ["calendly", "engagelab", "twilio", "brevo"]
 NUMBERS = {15: "Fifteen", 16: "Sixteen", 17: "Seventeen", 18: "Eighteen", 19: "Nineteen", 20: "Twenty"}
 
 
@@ -119,9 +121,46 @@ class Parameters(unittest.TestCase):
         self.assertNotIn("ReservedConcurrentExecutions", (ROOT / "template.yaml").read_text())
 
 
+# What a million refused calls cost in us-east-1: API Gateway, Lambda's requests, 10 ms with 512 MB, 1.5 KB of log.
+PRICE_OF_A_MILLION = 1.00 + 0.20 + 10_000 * 0.5 * 0.0000133334 + 1.5 * 0.50
+
+
+class Routes(unittest.TestCase):
+    def setUp(self):
+        self.stage = RESOURCES["ApiStage"]
+        self.limits = self.stage["Properties"]["RouteSettings"]
+
+    def test_every_public_route_has_limits_of_its_own(self):
+        routes = of_type("AWS::ApiGatewayV2::Route")
+        self.assertEqual(sorted(self.limits), sorted(it["Properties"]["RouteKey"] for it in routes.values()))
+        # Settings of a route that does not exist yet fail the deployment.
+        self.assertEqual(sorted(self.stage["DependsOn"]), sorted(routes))
+        for key, limit in self.limits.items():
+            # What a route leaves out is not taken from the default: it would have no limit.
+            self.assertEqual(set(limit), {"ThrottlingRateLimit", "ThrottlingBurstLimit"}, key)
+            # The text of a parameter might not be taken for a number there.
+            self.assertTrue(all(isinstance(it, int) and it > 0 for it in limit.values()), key)
+
+    def test_a_webhooks_limit_is_above_any_genuine_rate(self):
+        for key in [it for it in self.limits if "/webhooks/" in it]:
+            self.assertGreaterEqual(self.limits[key]["ThrottlingRateLimit"], 50, key)
+            self.assertGreaterEqual(self.limits[key]["ThrottlingBurstLimit"], 200, key)
+
+    def test_what_a_flood_costs_is_documented(self):
+        text = (ROOT / "docs/security.md").read_text()
+        groups = Counter((it["ThrottlingRateLimit"], it["ThrottlingBurstLimit"]) for it in self.limits.values())
+        for (rate, burst), number in groups.items():
+            millions = rate * 86_400 / 1e6
+            row = f"| {number} | {rate} | {burst} | {millions:.2f} million | ${millions * PRICE_OF_A_MILLION:.2f} |"
+            self.assertIn(row, text)
+        all_millions = sum(rate * number for (rate, _), number in groups.items()) * 86_400 / 1e6
+        self.assertIn(f"for a whole day: ${all_millions * PRICE_OF_A_MILLION:.2f}.", text)
+        self.assertIn(f"A million refused calls costs ${PRICE_OF_A_MILLION:.2f}", text)
+
+
 class WhatOutlivesTheStack(unittest.TestCase):
     def test_the_table_and_the_key_stay_unless_their_first_deployment_fails(self):
-        for name in ("Table", "SecretsKey"):
+        for name in ("Table", "SecretsKey", "Pepper"):
             kept = RESOURCES[name]
             self.assertEqual((kept["DeletionPolicy"], kept["UpdateReplacePolicy"]), ("RetainExceptOnCreate", "Retain"))
         self.assertEqual(PARAMETERS["TableDeletionProtection"]["Default"], "false")
@@ -129,7 +168,7 @@ class WhatOutlivesTheStack(unittest.TestCase):
         self.assertEqual(protection, {"Fn::If": ["ProtectsTable", True, False]})
 
     def test_a_stack_that_adopts_a_table_refers_to_none_of_its_own(self):
-        for resource, condition in (("Table", "MakesTable"), ("SecretsKey", "MakesSecretsKey")):
+        for resource, condition in (("Table", "MakesTable"), ("SecretsKey", "MakesSecretsKey"), ("Pepper", "MakesPepper")):
             self.assertEqual(RESOURCES[resource]["Condition"], condition)
             others = {name: it for name, it in RESOURCES.items() if name != resource}
             self.assertEqual(list(unconditional([others, OUTPUTS], resource, condition)), [])
@@ -215,7 +254,8 @@ class Documents(unittest.TestCase):
         self.assert_says("README.md", f"{number.lower()} alarms")
 
     def test_each_parameter_of_the_first_day_is_documented(self):
-        for name in ("TableDeletionProtection", "TableKeyArn", "ExistingTableName", "ExistingSecretsKeyArn", "PublicUrl",
+        for name in ("TableDeletionProtection", "TableKeyArn", "ExistingTableName", "ExistingSecretsKeyArn",
+                     "ExistingPepperName", "PublicUrl",
                      "ProcessorConcurrency", "ReminderConcurrency", "DispatcherConcurrency", "AlarmEmail"):  # fmt: skip
             self.assertIn(name, PARAMETERS)
             self.assert_says("docs/deploying.md", name)
@@ -228,10 +268,24 @@ class Documents(unittest.TestCase):
             for it in [properties, *stats]:
                 if it.get("Namespace") == "VaiCalendly":
                     watched |= {(it["MetricName"], more["Name"]) for more in it["Dimensions"] if more["Name"] != "Function"}
-        values = [it["Name"] for it in TEMPLATE["Mappings"]["SignatureAlarms"].values()]
-        self.assertEqual(watched, {("Refused", "Reason")})
-        listed = ", ".join(f'"{it}"' for it in values)
-        self.assert_says("shared/runtime/src/telemetry.rs", f'[("Refused", "Reason", &[{listed}])]')
+        self.assertEqual(watched, {("Refused", "Reason"), ("WrongSignature", "Source"), ("Accepted", "Source")})
+        listed = ", ".join(f'"{it}"' for it in PROVIDERS)
+        lines = ('("Refused", "Reason", &["stale"])', f"const PROVIDERS: [&str; 4] = [{listed}];")
+        self.assert_says("shared/runtime/src/telemetry.rs", *lines)
+
+    def test_a_stranger_cannot_keep_the_alarm_of_wrong_signatures_on(self):
+        alarm = RESOURCES["WrongSignatureAlarm"]["Properties"]
+        [expression] = [it["Expression"] for it in alarm["Metrics"] if "Expression" in it]
+        # Each provider's wrong calls count only while none of its own is accepted.
+        wanted = " OR ".join(f"(FILL({it}Wrong, 0) > 0 AND FILL({it}Accepted, 0) == 0)" for it in PROVIDERS)
+        self.assertEqual(" ".join(expression.split()), wanted)
+        told = {it["Id"]: it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it}
+        for provider in PROVIDERS:
+            for kind, metric in (("Wrong", "WrongSignature"), ("Accepted", "Accepted")):
+                one = told.pop(provider + kind)
+                self.assertEqual(one["MetricName"], metric)
+                self.assertIn({"Name": "Source", "Value": provider}, one["Dimensions"])
+        self.assertEqual(told, {})
 
 
 if __name__ == "__main__":

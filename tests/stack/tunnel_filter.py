@@ -11,12 +11,14 @@ import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-API = os.environ["API_URL"]
 LARGEST = 256 * 1024 + 1
 
 
 class TunnelFilter(BaseHTTPRequestHandler):
     def do_POST(self):
+        # The Host is the tunnel's. Only browsers send an Origin, and no webhook comes from a page.
+        if self.headers.get("Origin") is not None:
+            return self.send_error(403)
         if not re.fullmatch(r"/webhooks/calendly(/[a-z0-9-]{1,40})?(\?[\w=&]*)?", self.path):
             return self.send_error(404)
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), LARGEST))
@@ -24,7 +26,8 @@ class TunnelFilter(BaseHTTPRequestHandler):
         if signature := self.headers.get("Calendly-Webhook-Signature"):
             headers["Calendly-Webhook-Signature"] = signature
         try:
-            with urllib.request.urlopen(urllib.request.Request(API + self.path, body, headers), timeout=5) as answer:
+            request = urllib.request.Request(self.server.api + self.path, body, headers)
+            with urllib.request.urlopen(request, timeout=5) as answer:
                 self.send_response(answer.status)
         except urllib.error.HTTPError as error:
             self.send_response(error.code)
@@ -34,9 +37,16 @@ class TunnelFilter(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-port = int(sys.argv[1]) if len(sys.argv) > 1 else 4580
-print(f"POST /webhooks/calendly[/…] on http://127.0.0.1:{port} goes to {API}; Ctrl-C stops it", flush=True)
-try:
-    ThreadingHTTPServer(("127.0.0.1", port), TunnelFilter).serve_forever()
-except KeyboardInterrupt:
-    pass
+def main():
+    api, port = os.environ["API_URL"], int(sys.argv[1]) if len(sys.argv) > 1 else 4580
+    print(f"POST /webhooks/calendly[/…] on http://127.0.0.1:{port} goes to {api}; Ctrl-C stops it", flush=True)
+    server = ThreadingHTTPServer(("127.0.0.1", port), TunnelFilter)
+    server.api = api
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -4,11 +4,12 @@ use api::{Refusal, Why};
 use calendly::{Account, Error};
 use connecting::SecretKind;
 use connecting::{
-    CheckedAccount, EnsureError, RecordError, SigningKeys, Wanted, ensure_subscription, read_signing_keys,
+    CheckedAccount, EnsureError, OLD_KEY, RecordError, SigningKeys, Wanted, ensure_subscription, read_signing_keys,
     record_connection, remove_subscriptions, write_signing_keys,
 };
 use domain::{CalendlyBinding, Connection, ConnectionName, LoginKind, Private, error_chain};
 use engine::{Connections, PortError};
+use runtime::SigningKey;
 use serde_json::Value;
 
 use crate::admin::{Admin, unavailable};
@@ -44,12 +45,12 @@ struct StoredKeys<'a, D> {
 }
 
 impl<D: Documents> SigningKeys for StoredKeys<'_, D> {
-    async fn load_keys(&self) -> Result<Vec<Private<String>>, PortError> {
+    async fn load_keys(&self) -> Result<Vec<SigningKey>, PortError> {
         let signing = self.documents.read(SecretKind::Signing).await?;
         read_signing_keys(&signing).map_err(|error| PortError::unreadable(error.to_string()))
     }
 
-    async fn write_keys(&self, keys: &[Private<String>]) -> Result<(), PortError> {
+    async fn write_keys(&self, keys: &[SigningKey]) -> Result<(), PortError> {
         let mut signing = self.documents.read(SecretKind::Signing).await?;
         write_signing_keys(&mut signing, keys);
         self.documents.write(SecretKind::Signing, &signing).await
@@ -103,6 +104,7 @@ impl<P: Ports> Admin<P> {
             owner: &checked.owner,
             for_organization: checked.is_admin(),
             rotate,
+            old_keys_until: Some(self.now() + OLD_KEY),
             key: &key,
             key_is_fixed,
         };

@@ -7,16 +7,17 @@ mod unsubscribe;
 
 use std::time::Duration;
 
-use domain::ConnectionName;
+use domain::{ConnectionName, ContactKey, Pepper};
 use jiff::Timestamp;
 use lambda_http::http::{Method, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response};
 use runtime::{QueueError, SecretError, Signing};
 use serde_json::json;
 use wire::intake::{Envelope, LARGEST_WHOLE_BODY, Source};
+use wire::receipts::unsubscribe::{Unsubscribe, is_genuine, read_form};
 use wire::signature::SignatureError;
 
-use crate::provider::{InboundCall, Provider, VerifiedCall};
+use crate::provider::{InboundCall, Provider, VerifiedCall, keys_of_nobody};
 use crate::rejection::Rejection;
 use crate::unsubscribe::{Page, UnsubscribeLink, language, page};
 
@@ -30,14 +31,16 @@ pub trait Ports: Sync {
     fn signing(&self, connection: &ConnectionName) -> impl Future<Output = Result<Signing, SecretError>> + Send;
     /// Reads the keys again, in case they have just changed; `None` when they were read a moment ago.
     fn reread_signing(&self, connection: &ConnectionName) -> impl Future<Output = Option<Signing>> + Send;
+    /// Returns the secret that signs links to the opt-out page.
+    fn pepper(&self) -> impl Future<Output = Result<&Pepper, SecretError>> + Send;
     /// Puts a message on the intake queue.
     fn enqueue(&self, message: String, tenant: &str) -> impl Future<Output = Result<(), QueueError>> + Send;
     /// Returns our URL for callers, without a slash at its end.
     fn public_url(&self) -> Option<&str>;
     /// Returns the time now.
     fn now(&self) -> Timestamp;
-    /// Adds one to a metric.
-    fn count(&self, metric: &str, reason: &str);
+    /// Adds one to a metric, with the details of this occurrence.
+    fn count(&self, metric: &str, details: &[(&str, &str)]);
 }
 
 /// Answers one request.
@@ -84,57 +87,68 @@ async fn receive_call(
         tolerance_seconds: i64::from(tolerance_seconds),
     };
     match within_budget(accept_call(ports, provider, &call)).await {
+        // A test of the address needs no key, so it is no sign that the provider's calls are accepted.
+        Ok("probe") => {
+            ports.count("Accepted", &[("Reason", "probe")]);
+            answer(StatusCode::OK, Body::Empty)
+        }
         Ok(reason) => {
-            ports.count("Accepted", reason);
+            ports.count("Accepted", &[("Reason", reason), ("Source", provider.source().name())]);
             answer(StatusCode::OK, Body::Empty)
         }
         Err(Rejection::TooLarge) => {
-            ports.count("Refused", "too_large");
+            ports.count("Refused", &[("Reason", "too_large")]);
             refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 720 KiB.")
         }
-        Err(Rejection::UnknownConnection) => {
-            ports.count("Refused", "unknown_connection");
-            not_found()
-        }
-        Err(Rejection::BadSignature(error)) => {
-            let (source, reason) = (provider.source().name(), error.name());
-            tracing::info!(connection = %connection, source, reason, "webhook refused");
-            ports.count("Refused", reason);
-            refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
-        }
+        Err(Rejection::UnknownConnection) => refuse_caller(ports, provider, &connection, "unknown_connection"),
+        Err(Rejection::BadSignature(error)) => refuse_caller(ports, provider, &connection, error.name()),
         // Calendly sends the call again. Brevo does not: the receipt is lost, and 503 shows that in its log and ours.
         Err(Rejection::Unavailable(reason)) => {
-            ports.count("Unavailable", reason);
+            ports.count("Unavailable", &[("Reason", reason)]);
             unavailable()
         }
     }
 }
 
+/// Refuses a caller. Whether the connection exists is not said.
+fn refuse_caller(
+    ports: &impl Ports,
+    provider: Provider,
+    connection: &ConnectionName,
+    reason: &'static str,
+) -> Response<Body> {
+    let source = provider.source().name();
+    tracing::info!(connection = %connection, source, reason, "webhook refused");
+    ports.count("Refused", &[("Reason", reason), ("Source", source)]);
+    if reason == SignatureError::Wrong.name() {
+        // The alarm compares it with what was accepted of the same provider.
+        ports.count("WrongSignature", &[("Source", source)]);
+    }
+    refuse(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is missing or not valid.")
+}
+
 async fn show_unsubscribe(ports: &impl Ports, link: &UnsubscribeLink, request: &Request) -> Response<Body> {
-    let language = language(request.uri().query());
-    let is_confirmed = match *request.method() {
-        Method::GET | Method::HEAD => false,
-        Method::POST => true,
+    let query = request.uri().query();
+    let language = language(query);
+    let sent = match *request.method() {
+        Method::GET | Method::HEAD => None,
+        Method::POST => Some(body_bytes(request)),
         _ => return method_not_allowed("GET, HEAD, POST"),
     };
-    if !link.is_whole(request.uri().query()) {
-        ports.count("Refused", "damaged_link");
-        return page(Page::Damaged, language);
-    }
-    match within_budget(follow_link(ports, link, is_confirmed)).await {
+    match within_budget(follow_link(ports, link, query, sent)).await {
         Ok(next) => {
-            if next == Page::Done {
-                ports.count("Accepted", "unsubscribe");
+            match next {
+                Page::Done => ports.count("Accepted", &[("Reason", "unsubscribe")]),
+                Page::Noted => ports.count("Accepted", &[("Reason", "address")]),
+                Page::AskAddress => ports.count("Refused", &[("Reason", "unsigned_link")]),
+                Page::Ask | Page::Failed => {}
             }
             page(next, language)
         }
-        Err(Rejection::Unavailable(reason)) => {
-            ports.count("Unavailable", reason);
+        Err(rejection) => {
+            let reason = if let Rejection::Unavailable(reason) = rejection { reason } else { "unknown" };
+            ports.count("Unavailable", &[("Reason", reason)]);
             page(Page::Failed, language)
-        }
-        Err(_) => {
-            ports.count("Refused", "unknown_connection");
-            not_found()
         }
     }
 }
@@ -151,15 +165,25 @@ async fn accept_call(
     call: &InboundCall<'_>,
 ) -> Result<&'static str, Rejection> {
     let connection = call.connection;
-    let keys = ports.signing(connection).await.map_err(|error| match error {
-        SecretError::Unknown(_) => Rejection::UnknownConnection,
-        SecretError::Malformed { .. } | SecretError::Unavailable { .. } => {
+    // Calendly would send it for a day, and then switch the subscription off. What is cut is asked for at Calendly.
+    let is_large = call.body.len() > LARGEST_WHOLE_BODY;
+    if is_large && provider.source() != Source::Calendly {
+        return Err(Rejection::TooLarge);
+    }
+    let (keys, is_known) = match ports.signing(connection).await {
+        Ok(keys) => (keys, true),
+        Err(SecretError::Unknown(_)) => (keys_of_nobody(), false),
+        Err(error @ (SecretError::Malformed { .. } | SecretError::Unavailable { .. })) => {
             tracing::error!(connection = %connection, error = %error, "signing keys not available");
-            Rejection::Unavailable("signing_keys")
+            return Err(Rejection::Unavailable("signing_keys"));
         }
-    })?;
+    };
     let mut verified = provider.verify_signature(call, &keys);
+    if !is_known && verified.is_ok() {
+        verified = Err(Rejection::BadSignature(SignatureError::Wrong));
+    }
     if let Err(Rejection::BadSignature(SignatureError::Wrong | SignatureError::NoKey)) = verified
+        && is_known
         && let Some(keys) = ports.reread_signing(connection).await
     {
         verified = provider.verify_signature(call, &keys);
@@ -168,30 +192,52 @@ async fn accept_call(
         // EngageLab tests the address before it knows a secret. A signed test call is queued like any other, so that
         // its nonce cannot be used again.
         Err(Rejection::BadSignature(_)) if provider.is_probe(call.body) => return Ok("probe"),
+        Err(Rejection::BadSignature(_)) if !is_known => return Err(Rejection::UnknownConnection),
         verified => verified?,
     };
-    // Calendly would send it for a day, and then switch the subscription off. What is cut is asked for at Calendly.
-    let is_large = call.body.len() > LARGEST_WHOLE_BODY;
-    if is_large && provider.source() != Source::Calendly {
-        return Err(Rejection::TooLarge);
-    }
     let bare = Envelope::new(provider.source(), connection.clone(), call.now, call.body.to_vec()).fitted();
     enqueue(ports, &Envelope { nonce, query, ..bare }).await?;
     Ok(if is_large { "cut" } else { "accepted" })
 }
 
-/// Checks that the link's connection exists, and queues the opt-out when the person has confirmed it.
-async fn follow_link(ports: &impl Ports, link: &UnsubscribeLink, is_confirmed: bool) -> Result<Page, Rejection> {
-    // No key is needed, so an opt-out works when Secrets Manager does not.
-    if let Err(SecretError::Unknown(_)) = ports.signing(&link.connection).await {
-        return Err(Rejection::UnknownConnection);
-    }
-    if !is_confirmed {
-        return Ok(Page::Ask);
-    }
-    let body = link.target.to_json().into_bytes();
+/// Queues the opt-out of a link that we signed, when the person has confirmed it. Of another link, the person writes
+/// the address first; the processor looks whether we wrote to it, and the answer does not say.
+async fn follow_link(
+    ports: &impl Ports,
+    link: &UnsubscribeLink,
+    query: Option<&str>,
+    sent: Option<&[u8]>,
+) -> Result<Page, Rejection> {
+    let (opt_out, next) = if let Some(contact) = signed_contact(ports, link, query).await? {
+        if sent.is_none() {
+            return Ok(Page::Ask);
+        }
+        (Unsubscribe::by_link(link.booking.clone(), contact), Page::Done)
+    } else {
+        let Some(address) = sent.and_then(read_form) else { return Ok(Page::AskAddress) };
+        // Without a key there is nothing to read, so this works when Secrets Manager does not.
+        if let Err(SecretError::Unknown(_)) = ports.signing(&link.connection).await {
+            return Ok(Page::Noted);
+        }
+        (Unsubscribe::by_address(link.booking.clone(), address), Page::Noted)
+    };
+    let body = opt_out.to_json().into_bytes();
     enqueue(ports, &Envelope::new(Source::Unsubscribe, link.connection.clone(), ports.now(), body)).await?;
-    Ok(Page::Done)
+    Ok(next)
+}
+
+/// Returns the contact of a link if we signed it.
+async fn signed_contact(
+    ports: &impl Ports,
+    link: &UnsubscribeLink,
+    query: Option<&str>,
+) -> Result<Option<ContactKey>, Rejection> {
+    let Some((contact, signature)) = link.contact_and_signature(query) else { return Ok(None) };
+    let pepper = ports.pepper().await.map_err(|error| {
+        tracing::error!(error = %error, "pepper not available");
+        Rejection::Unavailable("pepper")
+    })?;
+    Ok(is_genuine(pepper, &link.connection, &link.booking, &contact, signature).then_some(contact))
 }
 
 async fn enqueue(ports: &impl Ports, envelope: &Envelope) -> Result<(), Rejection> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::ConnectionName;
+use domain::{ConnectionName, Pepper};
 use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
 use runtime::aws::{self, Timeouts};
@@ -25,6 +25,10 @@ impl Ports for Aws {
         self.secrets.reread_signing(connection).await
     }
 
+    async fn pepper(&self) -> Result<&Pepper, SecretError> {
+        self.secrets.pepper().await
+    }
+
     async fn enqueue(&self, message: String, tenant: &str) -> Result<(), QueueError> {
         self.intake.send(message, tenant, Duration::ZERO).await
     }
@@ -37,8 +41,8 @@ impl Ports for Aws {
         SystemClock.now()
     }
 
-    fn count(&self, metric: &str, reason: &str) {
-        telemetry::count(self.now(), metric, &[("Reason", reason)]);
+    fn count(&self, metric: &str, details: &[(&str, &str)]) {
+        telemetry::count(self.now(), metric, details);
     }
 }
 
@@ -49,7 +53,8 @@ async fn main() -> Result<(), Error> {
     let sdk = aws::config(Timeouts::QUICK).await;
     let ports = Aws {
         intake: Queue::new(aws_sdk_sqs::Client::new(&sdk), config.intake_queue_url),
-        secrets: Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix),
+        secrets: Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix)
+            .with_pepper(config.pepper_secret),
         public_url: config.public_url,
     };
     // Lambda gives init a full CPU, so the TLS handshakes and the default connection's keys are done before the first

@@ -5,7 +5,7 @@ use wire::signature::SignatureError;
 /// Why a call is rejected.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Rejection {
-    /// No connection has this name.
+    /// No connection has this name. It is answered like a wrong signature.
     UnknownConnection,
     /// The body is too large, and its sender has no other way to tell us.
     TooLarge,

@@ -1,42 +1,42 @@
-//! The opt-out page: `/unsubscribe/{connection}/{booking}/{command}`, linked in each message that needs an opt-out.
+//! The opt-out page: `/unsubscribe/{connection}/{booking}/{contact}`, linked in each message that needs an opt-out.
 //!
 //! Mail scanners follow links, so GET only shows a page with a button. The button sends POST, and so does the
-//! unsubscribe button of mail programs (RFC 8058, one-click).
+//! unsubscribe button of mail programs (RFC 8058, one-click). A link without our signature asks for the address first.
 
-use domain::{ConnectionName, Language};
+use domain::{BookingId, ConnectionName, ContactKey, Language};
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
-use wire::receipts::unsubscribe::Unsubscribe;
+use wire::receipts::unsubscribe::parse_booking;
 
 use Language::{Danish, English, Romanian, TraditionalChinese};
 
-/// A parsed link. It has no signature: its ids cannot be guessed.
+/// A parsed link.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct UnsubscribeLink {
     pub(crate) connection: ConnectionName,
-    pub(crate) target: Unsubscribe,
+    pub(crate) booking: BookingId,
+    /// The contact, unless a mail program cut the link.
+    contact: Option<ContactKey>,
 }
 
 impl UnsubscribeLink {
     /// Parses the path. `None` for another path.
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let mut parts = path.strip_prefix("/unsubscribe/")?.split('/');
-        let (connection, booking, command) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() {
+        let (connection, booking, contact) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || contact.is_empty() {
             return None;
         }
-        let connection = ConnectionName::parse(connection)?;
-        Some(Self { connection, target: Unsubscribe::from_link(booking, command)? })
+        Some(Self {
+            connection: ConnectionName::parse(connection)?,
+            booking: parse_booking(booking)?,
+            contact: ContactKey::parse(contact),
+        })
     }
 
-    /// Returns whether the link is as we wrote it. `query` has its checksum (`c=`), unless it is from before there was
-    /// one.
-    pub(crate) fn is_whole(&self, query: Option<&str>) -> bool {
-        let Unsubscribe { booking, command } = &self.target;
-        match parameter(query, "c") {
-            Some(given) => given == Unsubscribe::checksum(&self.connection, booking.as_str(), command.as_str()),
-            None => self.target.has_whole_ids(),
-        }
+    /// Returns the contact, and the signature in the query (`s=`).
+    pub(crate) fn contact_and_signature<'a>(&self, query: Option<&'a str>) -> Option<(ContactKey, &'a str)> {
+        Some((self.contact.clone()?, parameter(query, "s")?))
     }
 }
 
@@ -49,8 +49,10 @@ pub(crate) enum Page {
     Done,
     /// The opt-out failed. The person can try again.
     Failed,
-    /// The link is not as we wrote it.
-    Damaged,
+    /// The link is not as we wrote it: asks for the address that got the message.
+    AskAddress,
+    /// The address is queued. Whether we wrote to it is not said.
+    Noted,
 }
 
 /// Returns the language of the message, which its link has in the query (`?l=ro`).
@@ -65,11 +67,18 @@ fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
 /// Returns a page. It has no input of the caller's and no script, and must not be cached.
 pub(crate) fn page(page: Page, language: Language) -> Response<Body> {
     let [title, text, button] = words(page, language);
+    let input = match page {
+        Page::AskAddress => {
+            let label = address_label(language);
+            format!(r#"<label>{label}<br><input name="address" maxlength="254" required></label> "#)
+        }
+        _ => String::new(),
+    };
     // A form without an action posts to the URL of its page, so the language stays in the query.
     let form = if button.is_empty() {
         String::new()
     } else {
-        format!(r#"<form method="post"><button>{button}</button></form>"#)
+        format!(r#"<form method="post">{input}<button>{button}</button></form>"#)
     };
     let html = format!(
         r#"<!doctype html>
@@ -82,6 +91,7 @@ pub(crate) fn page(page: Page, language: Language) -> Response<Body> {
 <style>
 body {{ margin: 15vh auto; max-width: 32rem; padding: 0 1.5rem; font: 1.1rem/1.6 system-ui, sans-serif; color: #222 }}
 .who {{ margin-top: 3rem; font-size: .9rem; color: #595959 }}
+input {{ font: inherit; margin: .4rem 0 1rem; padding: .5rem; width: 100%; box-sizing: border-box; border: 1px solid #595959; border-radius: .4rem }}
 button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem; background: #222; color: #fff; cursor: pointer }}
 </style>
 </head>
@@ -100,9 +110,8 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
     );
     let mut response = Response::new(html.into());
     *response.status_mut() = match page {
-        Page::Ask | Page::Done => StatusCode::OK,
+        Page::Ask | Page::AskAddress | Page::Done | Page::Noted => StatusCode::OK,
         Page::Failed => StatusCode::SERVICE_UNAVAILABLE,
-        Page::Damaged => StatusCode::NOT_FOUND,
     };
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -130,6 +139,16 @@ fn who(language: Language) -> &'static str {
             "VAI sender disse beskeder for den person eller virksomhed, som du har booket et møde med i Calendly."
         }
         TraditionalChinese => "這些訊息由 VAI 代您在 Calendly 預約會議的對象發送。",
+    }
+}
+
+/// Returns the label of the field for the address.
+fn address_label(language: Language) -> &'static str {
+    match language {
+        English => "E-mail address or phone number",
+        Romanian => "Adresa de e-mail sau numărul de telefon",
+        Danish => "E-mailadresse eller telefonnummer",
+        TraditionalChinese => "電子郵件地址或電話號碼",
     }
 }
 
@@ -180,26 +199,48 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
         (Page::Done, TraditionalChinese) => {
             ["設定完成", "謝謝您告訴我們。除了您自行預約的會議以外，我們不會再傳訊息給您。祝您一切順心。", ""]
         }
-        (Page::Damaged, English) => [
-            "This link is not complete",
-            "A part of it is missing or has changed, so nothing has been saved yet. Please open the link in the \
-             message again, or copy the whole of it.",
+        (Page::AskAddress, English) => [
+            "Where shall we stop writing?",
+            "A part of this link is missing, so we can’t tell whom it was for. Please write the e-mail address or the \
+             phone number, with its country code, that got the message.",
+            "Stop writing there",
+        ],
+        (Page::AskAddress, Romanian) => [
+            "Unde să nu-ți mai scriem?",
+            "Din acest link lipsește o parte, așa că nu știm cui i-a fost trimis. Scrie adresa de e-mail sau numărul de \
+             telefon, cu prefixul țării, la care a venit mesajul.",
+            "Nu mai scrieți acolo",
+        ],
+        (Page::AskAddress, Danish) => [
+            "Hvor skal vi holde op med at skrive?",
+            "En del af linket mangler, så vi kan ikke se, hvem det var til. Skriv den e-mailadresse eller det \
+             telefonnummer med landekode, som fik beskeden.",
+            "Stop med at skrive dertil",
+        ],
+        (Page::AskAddress, TraditionalChinese) => [
+            "您不想再從哪裡收到訊息？",
+            "這個連結有缺漏，我們無法得知它是寄給誰的。請輸入收到訊息的電子郵件地址，或包含國碼的電話號碼。",
+            "停止傳送",
+        ],
+        (Page::Noted, English) => [
+            "Thank you",
+            "If we wrote to this address about that meeting, we will not do so any more, except about meetings that you \
+             book yourself.",
             "",
         ],
-        (Page::Damaged, Romanian) => [
-            "Linkul nu este complet",
-            "O parte din el lipsește sau s-a schimbat, așa că încă nu am înregistrat nimic. Deschide din nou linkul \
-             din mesaj sau copiază-l în întregime.",
+        (Page::Noted, Romanian) => [
+            "Mulțumim",
+            "Dacă ți-am scris acolo despre acea întâlnire, nu o mai facem, în afară de întâlnirile pe care le programezi \
+             chiar tu.",
             "",
         ],
-        (Page::Damaged, Danish) => [
-            "Linket er ufuldstændigt",
-            "En del af det mangler eller er ændret, så intet er gemt endnu. Åbn linket i beskeden igen, eller kopiér \
-             hele linket.",
+        (Page::Noted, Danish) => [
+            "Tak",
+            "Hvis vi har skrevet dertil om det møde, gør vi det ikke mere, undtagen om møder, som du selv booker.",
             "",
         ],
-        (Page::Damaged, TraditionalChinese) => {
-            ["連結不完整", "連結有缺漏或已被更改，因此尚未記錄任何內容。請重新開啟訊息中的連結，或複製完整的連結。", ""]
+        (Page::Noted, TraditionalChinese) => {
+            ["謝謝您", "如果我們曾為那次會議傳訊息到這裡，今後除了您自己預約的會議以外，不會再傳送。", ""]
         }
         (Page::Failed, English) => [
             "That did not work",
@@ -227,11 +268,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_has_three_valid_parts() {
-        let link = UnsubscribeLink::parse("/unsubscribe/acme/bk-1/mail-follow-up-60m-2").expect("a link");
-        assert_eq!((link.connection.as_str(), link.target.booking.as_str()), ("acme", "bk-1"));
-        assert_eq!(link.target.command.as_str(), "mail-follow-up-60m-2");
-        let long = format!("/unsubscribe/acme/bk-1/{}", "x".repeat(65));
+    fn a_link_has_three_parts_and_a_signature() {
+        let contact = "0a".repeat(16);
+        let path = format!("/unsubscribe/acme/bk-1/{contact}");
+        let link = UnsubscribeLink::parse(&path).expect("a link");
+        assert_eq!((link.connection.as_str(), link.booking.as_str()), ("acme", "bk-1"));
+        let (found, signature) = link.contact_and_signature(Some("l=ro&s=01ab")).expect("both");
+        assert_eq!((found.as_str(), signature), (contact.as_str(), "01ab"));
+        assert_eq!(link.contact_and_signature(Some("l=ro")), None);
+        // A cut link still leads to a page.
+        for cut in [&path[..path.len() - 1], "/unsubscribe/acme/bk-1/mail-follow-up-60m-2"] {
+            let link = UnsubscribeLink::parse(cut).expect("a link");
+            assert_eq!(link.contact_and_signature(Some("s=01ab")), None, "{cut}");
+        }
         for other in [
             "/unsubscribe",
             "/unsubscribe/acme",
@@ -241,32 +290,9 @@ mod tests {
             "/unsubscribe/Acme/bk-1/mail-1",
             "/unsubscribe/acme/bk%2F1/mail-1",
             "/unsubscribe/acme/bk#1/mail-1",
-            &long,
         ] {
             assert_eq!(UnsubscribeLink::parse(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_link_that_was_cut_or_changed_is_recognized() {
-        let (booking, command) = (format!("bk-{}", "1a".repeat(16)), format!("mail-follow-up-60m-{}", "2b".repeat(16)));
-        let acme = ConnectionName::parse("acme").expect("a name");
-        let checksum = Unsubscribe::checksum(&acme, &booking, &command);
-        let is_whole = |path: &str, query: &str| {
-            UnsubscribeLink::parse(path).expect("a link").is_whole(Some(query).filter(|it| !it.is_empty()))
-        };
-        let path = format!("/unsubscribe/acme/{booking}/{command}");
-        assert!(is_whole(&path, &format!("l=ro&c={checksum}")) && is_whole(&path, "l=ro") && is_whole(&path, ""));
-        for length in 1..command.len() {
-            let cut = format!("/unsubscribe/acme/{booking}/{}", &command[..length]);
-            assert!(!is_whole(&cut, ""), "{cut}");
-            assert!(!is_whole(&cut, &format!("c={checksum}")), "{cut}");
-        }
-        for length in 0..checksum.len() {
-            assert!(!is_whole(&path, &format!("l=ro&c={}", &checksum[..length])), "{length}");
-        }
-        let other = format!("/unsubscribe/acme/{booking}/{}", command.replace('b', "c"));
-        assert!(!is_whole(&other, &format!("c={checksum}")));
     }
 
     #[test]
@@ -286,17 +312,17 @@ mod tests {
     #[test]
     fn every_page_is_complete_and_has_no_script() {
         for language in Language::ALL {
-            for kind in [Page::Ask, Page::Done, Page::Failed, Page::Damaged] {
+            for kind in [Page::Ask, Page::AskAddress, Page::Done, Page::Noted, Page::Failed] {
                 let response = page(kind, language);
                 let html = String::from_utf8(response.body().to_vec()).expect("text");
                 assert!(html.contains(&format!(r#"<html lang="{}">"#, language.tag())), "{html}");
                 assert!(html.contains("noindex") && !html.contains("<script"), "{html}");
                 let (has_form, status) = match kind {
-                    Page::Ask => (true, 200),
-                    Page::Done => (false, 200),
+                    Page::Ask | Page::AskAddress => (true, 200),
+                    Page::Done | Page::Noted => (false, 200),
                     Page::Failed => (true, 503),
-                    Page::Damaged => (false, 404),
                 };
+                assert_eq!(html.contains("<input name=\"address\""), kind == Page::AskAddress, "{html}");
                 assert_eq!(html.contains(r#"<form method="post">"#), has_form, "{html}");
                 assert_eq!(response.status(), status);
                 assert_eq!(html.matches("<main>").count(), 1, "{html}");

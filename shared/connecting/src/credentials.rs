@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use domain::Private;
-use runtime::{Providers, Signing};
-use serde_json::{Map, Value};
+use runtime::{Providers, Signing, SigningKey};
+use serde_json::{Map, Value, json};
 
 /// A connection's two secrets.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -39,9 +38,14 @@ impl Documents {
                     add_engagelab(providers, calls);
                     add_engagelab(signing, callbacks);
                 }
-                ("twilio", account) => {
+                ("twilio", Value::Object(mut account)) => {
                     signing.insert(key, account.get("auth_token").cloned().unwrap_or_default());
-                    providers.insert("twilio".to_owned(), account);
+                    // The token may do anything with the account. Where an API key sends, only the function that checks
+                    // signatures gets the token.
+                    if account.contains_key("api_key") {
+                        account.remove("auth_token");
+                    }
+                    providers.insert("twilio".to_owned(), account.into());
                 }
                 ("brevo_webhook_token", token) => {
                     signing.insert("brevo".to_owned(), token);
@@ -57,7 +61,7 @@ impl Documents {
     ///
     /// # Errors
     /// They are malformed.
-    pub fn signing_keys(&self) -> Result<Vec<Private<String>>, Malformed> {
+    pub fn signing_keys(&self) -> Result<Vec<SigningKey>, Malformed> {
         read_signing_keys(&self.signing)
     }
 
@@ -92,19 +96,21 @@ const ENGAGELAB: &str = "engagelab";
 ///
 /// # Errors
 /// They are malformed.
-pub fn read_signing_keys(signing: &Map<String, Value>) -> Result<Vec<Private<String>>, Malformed> {
+pub fn read_signing_keys(signing: &Map<String, Value>) -> Result<Vec<SigningKey>, Malformed> {
     match signing.get("calendly") {
         None => Ok(Vec::new()),
-        Some(Value::Array(keys)) if keys.iter().all(Value::is_string) => {
-            Ok(keys.iter().filter_map(Value::as_str).map(Private::from).collect())
-        }
-        Some(_) => Err(Malformed("signing")),
+        Some(keys) => serde_json::from_value(keys.clone()).map_err(|_| Malformed("signing")),
     }
 }
 
-/// Puts the keys of Calendly's webhooks into the secret `…/signing`.
-pub fn write_signing_keys(signing: &mut Map<String, Value>, keys: &[Private<String>]) {
-    signing.insert("calendly".to_owned(), keys.iter().map(|key| key.expose().as_str()).collect());
+/// Puts the keys of Calendly's webhooks into the secret `…/signing`: the current one as a text, old ones with their
+/// end.
+pub fn write_signing_keys(signing: &mut Map<String, Value>, keys: &[SigningKey]) {
+    let written = keys.iter().map(|SigningKey { key, until }| match until {
+        None => Value::from(key.expose().as_str()),
+        Some(until) => json!({"key": key, "until": until}),
+    });
+    signing.insert("calendly".to_owned(), written.collect());
 }
 
 /// Returns what is wrong with credentials, without their values.
@@ -122,7 +128,11 @@ fn find_problem(key: &str, value: &Value) -> Option<String> {
             "{\"dev_key\", \"dev_secret\"}, for its callback {\"username\", \"secret\"} and, if it has one, \
              \"authorization\", or all of these",
         ),
-        "twilio" => (is_twilio(value), "{\"account_sid\", \"auth_token\"}, the first AC and 32 hex digits"),
+        "twilio" => (
+            is_twilio(value),
+            "{\"account_sid\", \"auth_token\"}, the first AC and 32 hex digits, and for sending by an API key \
+             {\"api_key\", \"api_secret\"}, the first SK and 32 hex digits",
+        ),
         _ => {
             return Some(format!(
                 "{key} is not known; known are calendly_token, engagelab, twilio, brevo_api_key, brevo_webhook_token, \
@@ -154,11 +164,16 @@ fn is_header(text: &str) -> bool {
     !text.trim().is_empty() && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
 }
 
+/// Whether this is an account with its token, and perhaps an API key with its secret.
 fn is_twilio(value: &Value) -> bool {
-    let Some(parts) = value.as_object().filter(|parts| parts.len() == 2) else { return false };
-    let digits = parts.get("account_sid").and_then(Value::as_str).and_then(|sid| sid.strip_prefix("AC"));
-    digits.is_some_and(|it| it.len() == 32 && it.bytes().all(|b| b.is_ascii_hexdigit()))
-        && parts.get("auth_token").is_some_and(is_key)
+    let Some(parts) = value.as_object() else { return false };
+    let is_sid = |part: &str, prefix: &str| {
+        let digits = parts.get(part).and_then(Value::as_str).and_then(|sid| sid.strip_prefix(prefix));
+        digits.is_some_and(|it| it.len() == 32 && it.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let is_account = is_sid("account_sid", "AC") && parts.get("auth_token").is_some_and(is_key);
+    let has_key = parts.len() == 4 && is_sid("api_key", "SK") && parts.get("api_secret").is_some_and(is_key);
+    is_account && (parts.len() == 2 || has_key)
 }
 
 /// Whether this can be a key. Keys are sent in headers, which must not contain spaces or control characters.
@@ -168,7 +183,7 @@ fn is_key(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use domain::Private;
 
     use super::*;
 
@@ -202,8 +217,45 @@ mod tests {
             map(json!({"calendly": ["one"], "engagelab": callback, "twilio": "a", "brevo": "w"}))
         );
         let (providers, signing) = documents.parse().expect("secrets");
-        assert_eq!(providers.twilio.map(|it| it.auth_token), signing.twilio);
+        assert_eq!(providers.twilio.and_then(|it| it.auth_token), signing.twilio);
         assert!(providers.brevo_api_key.is_some() && signing.brevo.is_some());
+    }
+
+    #[test]
+    fn where_an_api_key_sends_only_the_check_of_signatures_has_twilios_token() {
+        let (account, key) = (format!("AC{}", "0a".repeat(16)), format!("SK{}", "0b".repeat(16)));
+        let mut documents = Documents::default();
+        let with_key = json!({"account_sid": account, "auth_token": "a", "api_key": key, "api_secret": "s"});
+        documents.add(parse(&json!({ "twilio": with_key }).to_string()));
+        assert_eq!(documents.signing, map(json!({"twilio": "a"})));
+        let sends = json!({"account_sid": account, "api_key": key, "api_secret": "s"});
+        assert_eq!(documents.providers, map(json!({ "twilio": sends })));
+        let (providers, _) = documents.parse().expect("secrets");
+        let twilio = providers.twilio.expect("an account");
+        assert_eq!(twilio.login().map(|(user, secret)| (user, secret.expose().as_str())), Some((key.as_str(), "s")));
+        for wrong in [
+            json!({"account_sid": account, "auth_token": "a", "api_key": key}),
+            json!({"account_sid": account, "auth_token": "a", "api_key": "SK1", "api_secret": "s"}),
+            json!({"account_sid": account, "api_key": key, "api_secret": "s"}),
+            json!({"account_sid": account, "auth_token": "a", "more": 1}),
+        ] {
+            assert_eq!(check_credentials(&map(json!({ "twilio": wrong }))).len(), 1);
+        }
+    }
+
+    #[test]
+    fn signing_keys_are_read_as_they_were_written() {
+        let until = "2026-11-28T12:00:00Z".parse().expect("an instant");
+        let keys = [SigningKey::from(Private::from("new")), SigningKey { key: "old".into(), until: Some(until) }];
+        let mut signing = map(json!({"brevo": "w"}));
+        write_signing_keys(&mut signing, &keys);
+        let written = json!({"brevo": "w", "calendly": ["new", {"key": "old", "until": "2026-11-28T12:00:00Z"}]});
+        assert_eq!(signing, map(written));
+        assert_eq!(read_signing_keys(&signing), Ok(keys.to_vec()));
+        assert_eq!(read_signing_keys(&Map::new()), Ok(Vec::new()));
+        for malformed in [json!("one"), json!([1]), json!([{"key": "old"}])] {
+            assert_eq!(read_signing_keys(&map(json!({ "calendly": malformed }))), Err(Malformed("signing")));
+        }
     }
 
     #[test]

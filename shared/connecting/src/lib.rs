@@ -23,5 +23,5 @@ pub use record::{RecordError, record_connection};
 pub use secret_store::{SecretKind, SecretStore, SecretStoreError};
 pub use settings::{AppliedSettings, SettingChange, apply_settings, compare_settings};
 pub use subscription::{
-    EnsureError, Ensured, SigningKeys, Wanted, ensure_subscription, find_own, remove_subscriptions,
+    EnsureError, Ensured, OLD_KEY, SigningKeys, Wanted, ensure_subscription, find_own, remove_subscriptions,
 };

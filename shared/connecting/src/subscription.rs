@@ -4,14 +4,19 @@
 use calendly::{Account, Error, Order, Subscription, User};
 use domain::Private;
 use engine::PortError;
+use jiff::{SignedDuration, Timestamp};
+use runtime::SigningKey;
+
+/// How long an old key is good after its rotation: Calendly repeats a webhook for a day.
+pub const OLD_KEY: SignedDuration = SignedDuration::from_hours(26);
 
 /// The stored keys that verify Calendly's webhooks, the current one first.
 pub trait SigningKeys {
     /// Reads them.
-    async fn load_keys(&self) -> Result<Vec<Private<String>>, PortError>;
+    async fn load_keys(&self) -> Result<Vec<SigningKey>, PortError>;
 
     /// Writes them.
-    async fn write_keys(&self, keys: &[Private<String>]) -> Result<(), PortError>;
+    async fn write_keys(&self, keys: &[SigningKey]) -> Result<(), PortError>;
 }
 
 /// The subscription that is wanted.
@@ -25,6 +30,8 @@ pub struct Wanted<'a> {
     pub for_organization: bool,
     /// Whether an existing subscription and its key are replaced.
     pub rotate: bool,
+    /// Until when an old key is good that a new one replaces. `None` if it is good for nothing: it has leaked.
+    pub old_keys_until: Option<Timestamp>,
     /// The key that signs the webhooks: a new one, one that the customer chose, or the key of our OAuth app.
     pub key: &'a Private<String>,
     /// Whether the key must be this one: Calendly signs with the app's key, whatever it is told.
@@ -211,14 +218,14 @@ enum SubscriptionChange {
     /// It exists, and its key is stored.
     Keep(Subscription),
     /// One is made. Webhooks are signed with the first key.
-    Create { keys: Vec<Private<String>> },
+    Create { keys: Vec<SigningKey> },
     /// Another is made at the other form of our URL, then the old one is deleted.
-    Replace { keys: Vec<Private<String>>, old: Subscription },
+    Replace { keys: Vec<SigningKey>, old: Subscription },
 }
 
 impl SubscriptionChange {
     /// Returns the keys to store; `None` if they do not change.
-    fn new_keys(&self) -> Option<&Vec<Private<String>>> {
+    fn new_keys(&self) -> Option<&Vec<SigningKey>> {
         match self {
             Self::Create { keys } | Self::Replace { keys, .. } => Some(keys),
             Self::Keep(_) => None,
@@ -226,22 +233,26 @@ impl SubscriptionChange {
     }
 
     fn signing_key(&self) -> Option<&Private<String>> {
-        self.new_keys()?.first()
+        self.new_keys()?.first().map(|it| &it.key)
     }
 }
 
 fn choose_change(
-    stored: &[Private<String>],
+    stored: &[SigningKey],
     existing: Option<Subscription>,
     wanted: Wanted<'_>,
 ) -> Result<SubscriptionChange, EnsureError> {
     // Webhooks on their way are signed with a previous key. It is the second stored one after an attempt without an
     // answer, because then no subscription uses the first. Older keys are not needed.
     let rotated = || {
-        let previous = stored.iter().filter(|it| *it != wanted.key).take(2).cloned();
-        [wanted.key.clone()].into_iter().chain(previous).collect()
+        let previous = stored.iter().filter(|it| it.key != *wanted.key).take(2).filter_map(|it| {
+            let until = wanted.old_keys_until?;
+            // A later rotation does not lengthen it.
+            Some(SigningKey { key: it.key.clone(), until: Some(it.until.map_or(until, |own| own.min(until))) })
+        });
+        [wanted.key.clone().into()].into_iter().chain(previous).collect()
     };
-    let has_other_key = wanted.key_is_fixed && stored.first() != Some(wanted.key);
+    let has_other_key = wanted.key_is_fixed && stored.first().map(|it| &it.key) != Some(wanted.key);
     Ok(match existing {
         // A disabled subscription delivers nothing, and cannot be enabled again.
         Some(old) if wanted.rotate || has_other_key || !old.is_active() => {
@@ -285,12 +296,46 @@ mod tests {
         (rotate, key_is_fixed): (bool, bool),
     ) -> Result<SubscriptionChange, EnsureError> {
         let (owner, key) = (owner(), "new".into());
-        let wanted = Wanted { url: URL, owner: &owner, for_organization: true, rotate, key: &key, key_is_fixed };
+        let old_keys_until = Some(end(0));
+        let wanted =
+            Wanted { url: URL, owner: &owner, for_organization: true, rotate, old_keys_until, key: &key, key_is_fixed };
         choose_change(&keys(stored), existing, wanted)
     }
 
-    fn keys(keys: &[&str]) -> Vec<Private<String>> {
-        keys.iter().map(|key| Private::from(*key)).collect()
+    fn end(earlier: i64) -> Timestamp {
+        Timestamp::from_second(1_764_000_000 - earlier).expect("an instant")
+    }
+
+    fn keys(keys: &[&str]) -> Vec<SigningKey> {
+        keys.iter().map(|key| Private::from(*key).into()).collect()
+    }
+
+    /// Returns a new key, and old ones that have an end.
+    fn rotated(new: &str, old: &[&str]) -> Vec<SigningKey> {
+        let old = old.iter().map(|key| SigningKey { key: (*key).into(), until: Some(end(0)) });
+        keys(&[new]).into_iter().chain(old).collect()
+    }
+
+    #[test]
+    fn an_old_key_ends_at_once_or_when_it_was_to_end() {
+        let owner = owner();
+        let (key, stored) = ("new".into(), [keys(&["a"]), vec![SigningKey { key: "b".into(), until: Some(end(60)) }]]);
+        let kept = |old_keys_until| {
+            let wanted = Wanted {
+                url: URL,
+                owner: &owner,
+                for_organization: true,
+                rotate: true,
+                old_keys_until,
+                key: &key,
+                key_is_fixed: false,
+            };
+            choose_change(&stored.concat(), Some(existing()), wanted).expect("a change").new_keys().cloned()
+        };
+        let old = |key: &str, until| SigningKey { key: key.into(), until: Some(until) };
+        let ended = [keys(&["new"]), vec![old("a", end(0)), old("b", end(60))]].concat();
+        assert_eq!(kept(Some(end(0))), Some(ended));
+        assert_eq!(kept(None), Some(keys(&["new"])));
     }
 
     #[test]
@@ -310,15 +355,15 @@ mod tests {
     #[test]
     fn rotation_keeps_the_two_previous_keys_and_no_older_one() {
         let replaced = change(&["a", "b", "c"], Some(existing()), (true, false)).expect("a change");
-        assert_eq!(replaced, SubscriptionChange::Replace { keys: keys(&["new", "a", "b"]), old: existing() });
+        assert_eq!(replaced, SubscriptionChange::Replace { keys: rotated("new", &["a", "b"]), old: existing() });
         let made = change(&["a"], None, (true, false)).expect("a change");
-        assert_eq!(made, SubscriptionChange::Create { keys: keys(&["new", "a"]) });
+        assert_eq!(made, SubscriptionChange::Create { keys: rotated("new", &["a"]) });
     }
 
     #[test]
     fn the_key_of_an_app_replaces_another_one_and_is_kept() {
         let replaced = change(&["a"], Some(existing()), (false, true)).expect("a change");
-        assert_eq!(replaced, SubscriptionChange::Replace { keys: keys(&["new", "a"]), old: existing() });
+        assert_eq!(replaced, SubscriptionChange::Replace { keys: rotated("new", &["a"]), old: existing() });
         let kept = change(&["new", "a"], Some(existing()), (false, true)).expect("a change");
         assert_eq!(kept, SubscriptionChange::Keep(existing()));
     }
@@ -331,7 +376,7 @@ mod tests {
         assert_eq!(replaced, SubscriptionChange::Replace { keys: keys(&["new"]), old: existing() });
         let disabled = Subscription { state: "disabled".to_owned(), ..existing() };
         let replaced = change(&["a"], Some(disabled.clone()), (false, false)).expect("a change");
-        assert_eq!(replaced, SubscriptionChange::Replace { keys: keys(&["new", "a"]), old: disabled });
+        assert_eq!(replaced, SubscriptionChange::Replace { keys: rotated("new", &["a"]), old: disabled });
     }
 
     #[test]

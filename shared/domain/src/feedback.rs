@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use stranger::StrangerText;
 
 use crate::email_address::parse_email;
-use crate::ids::{BookingId, CommandId, ConnectionName, digest};
+use crate::ids::{BookingId, CommandId, ConnectionName};
 use crate::message::Message;
+use crate::pepper::Pepper;
 use crate::personal::{Phone, Private};
 use crate::reason::Reason;
 
@@ -136,36 +137,60 @@ pub enum Feedback {
         /// How it became known.
         source: ConsentSource,
     },
-    /// A person followed the link that ends messages, in the message of this command.
+    /// A person followed the link that ends messages.
     Unsubscribed {
+        /// The booking that the message was about. Its rows may have expired.
+        booking: BookingId,
+        /// Who got the message.
+        contact: ContactKey,
+    },
+    /// A person whose link was not whole wrote an address that shall get no more messages. It counts if we wrote to it.
+    AskedToStop {
         /// The booking that the message was about.
         booking: BookingId,
-        /// The command that sent it.
-        command: CommandId,
+        /// A phone number or an e-mail address, as the person wrote it.
+        address: Private<String>,
     },
     /// Feedback without an effect. It is counted under this name.
     Other(String),
 }
 
-/// A phone number or an e-mail address, hashed. Consent is stored under it.
+/// A phone number or an e-mail address, as an HMAC under the stack's pepper. Consent is stored under it, and whoever
+/// holds one can't find out whose it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContactKey(String);
 
 impl ContactKey {
     /// Returns the key of a phone number.
-    pub fn for_phone(connection: &ConnectionName, phone: &Phone) -> Self {
-        Self(digest(&["contact-by-sms", connection.as_str(), phone.expose()]))
+    pub fn for_phone(pepper: &Pepper, connection: &ConnectionName, phone: &Phone) -> Self {
+        Self(pepper.digest(&["contact-by-sms", connection.as_str(), phone.expose()]))
     }
 
     /// Returns the key of an e-mail address. Upper and lower case, and the form of an internationalized domain, do not
     /// matter.
-    pub fn for_email(connection: &ConnectionName, email: &str) -> Self {
+    pub fn for_email(pepper: &Pepper, connection: &ConnectionName, email: &str) -> Self {
         let email = parse_email(email).map_or_else(|| email.trim().to_owned(), |it| it.expose().clone());
-        Self(digest(&["contact-by-email", connection.as_str(), &email.to_lowercase()]))
+        Self(pepper.digest(&["contact-by-email", connection.as_str(), &email.to_lowercase()]))
     }
 
-    /// Returns the hash, in hex.
+    /// Returns the key of an address as a person writes it: an e-mail address, or a phone number with its country code.
+    pub fn for_address(pepper: &Pepper, connection: &ConnectionName, address: &str) -> Option<Self> {
+        if address.contains('@') {
+            return Some(Self::for_email(pepper, connection, address));
+        }
+        let bare: String = address.chars().filter(|it| !it.is_whitespace() && !"-.()/".contains(*it)).collect();
+        let number = bare.strip_prefix("00").map_or_else(|| bare.clone(), |rest| format!("+{rest}"));
+        Some(Self::for_phone(pepper, connection, &Phone::parse(&number)?))
+    }
+
+    /// Parses a key from a link: 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_key = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_key.then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the HMAC, in hex.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -179,9 +204,30 @@ mod tests {
     fn the_key_of_a_contact_does_not_reveal_the_contact() {
         let phone = Phone::parse("+40712345678").expect("a phone number");
         let (one, other) = (ConnectionName::default(), ConnectionName::parse("acme").expect("a name"));
-        let key = ContactKey::for_phone(&one, &phone);
-        assert_eq!(key.as_str().len(), 32);
-        assert_ne!(key, ContactKey::for_phone(&other, &phone), "each connection has its own");
-        assert_eq!(ContactKey::for_email(&one, " Ana@Example.com"), ContactKey::for_email(&one, "ana@example.com"));
+        let [pepper, another] = ["a", "b"].map(|it| Pepper::new(it.repeat(32)).expect("a pepper"));
+        let key = ContactKey::for_phone(&pepper, &one, &phone);
+        assert_eq!(ContactKey::parse(key.as_str()), Some(key.clone()));
+        assert_ne!(key, ContactKey::for_phone(&pepper, &other, &phone), "each connection has its own");
+        assert_ne!(key, ContactKey::for_phone(&another, &one, &phone), "who lacks the pepper can't try all numbers");
+        let email = |text| ContactKey::for_email(&pepper, &one, text);
+        assert_eq!(email(" Ana@Example.com"), email("ana@example.com"));
+        for wrong in ["", "0123", "0123456789ABCDEF0123456789ABCDEF", "g123456789abcdef0123456789abcdef"] {
+            assert_eq!(ContactKey::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_read_as_a_person_writes_it() {
+        let (connection, pepper) = (ConnectionName::default(), Pepper::new("a".repeat(32)).expect("a pepper"));
+        let read = |text| ContactKey::for_address(&pepper, &connection, text);
+        let phone = Phone::parse("+40712345678").expect("a phone number");
+        for written in ["+40712345678", " +40 712-345-678", "0040 (712) 345.678"] {
+            assert_eq!(read(written), Some(ContactKey::for_phone(&pepper, &connection, &phone)), "{written}");
+        }
+        let email = ContactKey::for_email(&pepper, &connection, "ana@example.com");
+        assert_eq!(read(" Ana@example.com "), Some(email));
+        for unreadable in ["", "0712345678", "Ana", "+4071234567x"] {
+            assert_eq!(read(unreadable), None, "{unreadable}");
+        }
     }
 }

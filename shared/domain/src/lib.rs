@@ -19,6 +19,7 @@ mod ids;
 mod language;
 mod leg;
 mod message;
+mod pepper;
 mod personal;
 mod phone;
 mod plain_email;
@@ -55,8 +56,8 @@ pub use decide::{
 pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
     ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, HelpOccasion,
-    MessageAction, MessageContent, MessageOrder, News, Order, PublishAction, PublishCall, RetrySchedule, SmsOrder,
-    VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, phone_to_text, unnamed_phone_questions,
+    MessageAction, MessageContent, MessageOrder, News, OptOut, Order, PublishAction, PublishCall, RetrySchedule,
+    SmsOrder, VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, phone_to_text, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;
@@ -71,6 +72,7 @@ pub use leg::{
     Tracking,
 };
 pub use message::{Message, Notice};
+pub use pepper::Pepper;
 pub use personal::{Phone, Private};
 pub use phone::{read_mobile, read_phone};
 pub use plain_email::PlainEmail;

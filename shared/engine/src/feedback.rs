@@ -40,11 +40,12 @@ impl<W: World> Invocation<'_, W> {
             Feedback::Receipt(receipt) => self.process_receipt(receipt).await,
             Feedback::Reply(reply) => self.process_reply(reply).await,
             Feedback::Objected { email, objection, source } => {
-                let contact = ContactKey::for_email(self.connection, email.expose());
+                let contact = self.key_of_email(email.expose()).await?;
                 self.store_objection(&contact, *objection, *source).await?;
                 Ok("objection")
             }
-            Feedback::Unsubscribed { booking, command } => self.unsubscribe(booking, command).await,
+            Feedback::Unsubscribed { booking, contact } => self.unsubscribe(booking, contact).await,
+            Feedback::AskedToStop { booking, address } => self.stop_address(booking, address.expose()).await,
             Feedback::Other(_) => Ok("other"),
         }
     }
@@ -65,8 +66,8 @@ impl<W: World> Invocation<'_, W> {
                 let Some(((objection, source), email)) = receipt.objection.zip(receipt.email.as_ref()) else {
                     return Ok(reason);
                 };
-                self.store_objection(&ContactKey::for_email(self.connection, email.expose()), objection, source)
-                    .await?;
+                let contact = self.key_of_email(email.expose()).await?;
+                self.store_objection(&contact, objection, source).await?;
                 return Ok("objection");
             }
             ReceiptEffect::Known { contact, delivery } => (contact, delivery, false),
@@ -99,7 +100,7 @@ impl<W: World> Invocation<'_, W> {
 
     async fn process_reply(&self, reply: &Reply) -> Result<&'static str, EngineError> {
         let (store, connection) = (self.world.store(), self.connection);
-        let contact = ContactKey::for_phone(connection, &reply.from);
+        let contact = self.key_of_phone(&reply.from).await?;
         // A number that never got a message cannot reply. Otherwise a forged call could opt out any number.
         let stored = store.load_contact(connection, &contact).await?;
         if stored.last.is_none() {
@@ -163,22 +164,49 @@ impl<W: World> Invocation<'_, W> {
         Ok(())
     }
 
-    /// Stores an opt-out from follow-ups for each address that got a message about this booking, and for the person's
-    /// e-mail address.
-    async fn unsubscribe(&self, booking: &BookingId, command: &CommandId) -> Result<&'static str, EngineError> {
-        let snapshot = self.world.store().load_booking(self.connection, booking).await?;
-        let Some(command) = snapshot.command(command) else { return Ok("unknown_message") };
-        if command.to.is_none() {
-            return Ok("never_sent");
-        }
-        let is_to_invitee = |it: &&Command| matches!(&it.action, Action::Message(action) if action.is_to_invitee());
-        let reached = snapshot.commands.iter().filter(is_to_invitee).filter_map(|it| it.to.clone());
-        let leg = snapshot.booking.leg_for_command(&command.leg);
-        let email = leg.map(|leg| ContactKey::for_email(self.connection, leg.details.email.expose()));
-        for contact in reached.chain(email).collect::<BTreeSet<_>>() {
-            self.store_objection(&contact, Objection::FollowUps, ConsentSource::Link).await?;
+    /// Stores an opt-out from follow-ups for the contact of a signed link, and for the booking's other addresses as
+    /// long as its rows are there. The link works for as long as people hold it.
+    async fn unsubscribe(&self, booking: &BookingId, contact: &ContactKey) -> Result<&'static str, EngineError> {
+        let mut contacts = self.contacts_of(booking).await?;
+        contacts.insert(contact.clone());
+        self.end_follow_ups(&contacts).await?;
+        Ok("unsubscribed")
+    }
+
+    /// Stores an opt-out from follow-ups for an address that a person wrote. It counts only if we wrote to it: about
+    /// this booking, or by SMS at any time. Otherwise anybody could silence anybody.
+    async fn stop_address(&self, booking: &BookingId, address: &str) -> Result<&'static str, EngineError> {
+        let Some(contact) = ContactKey::for_address(self.world.pepper().await?, self.connection, address) else {
+            return Ok("no_address");
+        };
+        let contacts = self.contacts_of(booking).await?;
+        if contacts.contains(&contact) {
+            self.end_follow_ups(&contacts).await?;
+        } else if self.world.store().load_contact(self.connection, &contact).await?.last.is_some() {
+            self.end_follow_ups(&BTreeSet::from([contact])).await?;
+        } else {
+            return Ok("stranger");
         }
         Ok("unsubscribed")
+    }
+
+    /// Returns each address that got a message about a booking, and the invitee's e-mail addresses.
+    async fn contacts_of(&self, booking: &BookingId) -> Result<BTreeSet<ContactKey>, EngineError> {
+        let snapshot = self.world.store().load_booking(self.connection, booking).await?;
+        let is_to_invitee = |it: &&Command| matches!(&it.action, Action::Message(action) if action.is_to_invitee());
+        let reached = snapshot.commands.iter().filter(is_to_invitee).filter_map(|it| it.to.clone());
+        let mut contacts: BTreeSet<_> = reached.collect();
+        for leg in snapshot.booking.legs() {
+            contacts.insert(self.key_of_email(leg.details.email.expose()).await?);
+        }
+        Ok(contacts)
+    }
+
+    async fn end_follow_ups(&self, contacts: &BTreeSet<ContactKey>) -> Result<(), EngineError> {
+        for contact in contacts {
+            self.store_objection(contact, Objection::FollowUps, ConsentSource::Link).await?;
+        }
+        Ok(())
     }
 
     async fn store_objection(

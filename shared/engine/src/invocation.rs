@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use domain::{BookingId, ConnectionName, Fact, Verdict};
+use domain::{BookingId, ConnectionName, ContactKey, Fact, Phone, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use wire::due::Due;
@@ -68,6 +68,16 @@ impl<W: World> Invocation<'_, W> {
     /// Returns whether a call that begins now ends before the function is stopped.
     pub(crate) fn has_time_for_call(&self) -> bool {
         self.now() + LONGEST_CALL <= self.deadline
+    }
+
+    /// Returns the key of a phone number.
+    pub(crate) async fn key_of_phone(&self, phone: &Phone) -> Result<ContactKey, PortError> {
+        Ok(ContactKey::for_phone(self.world.pepper().await?, self.connection, phone))
+    }
+
+    /// Returns the key of an e-mail address.
+    pub(crate) async fn key_of_email(&self, email: &str) -> Result<ContactKey, PortError> {
+        Ok(ContactKey::for_email(self.world.pepper().await?, self.connection, email))
     }
 
     /// Schedules a recheck of a booking at an instant within 15 minutes. It is called before actions that no queue

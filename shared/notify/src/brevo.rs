@@ -41,7 +41,7 @@ impl Brevo {
 
     /// Sends one message; see [`engine::Email::send`].
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
-        let envelope = match Envelope::new(connection, key, order, &self.links) {
+        let envelope = match Envelope::new(connection, order, &self.links) {
             Ok(envelope) => envelope,
             Err(outcome) => return outcome,
         };
@@ -277,8 +277,8 @@ mod tests {
         for message in Message::SAMPLES {
             let (_, request) = send_to_stand_in(created(), &order(message)).await;
             let headers = &request.json()["headers"];
-            let link = "<https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro&c=60b00675>";
-            let expected = if message.is_follow_up() { json!(link) } else { Value::Null };
+            let link = fixtures::UNSUBSCRIBE;
+            let expected = if message.is_follow_up() { json!(format!("<{link}>")) } else { Value::Null };
             assert_eq!(headers["List-Unsubscribe"], expected);
             assert_eq!(headers["List-Unsubscribe-Post"].is_string(), message.is_follow_up());
         }

@@ -42,7 +42,7 @@ impl Engagelab {
         let Some(template) = &order.template else {
             return outcome::misconfigured("the settings name no template of EngageLab's");
         };
-        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let unsubscribe = self.links.unsubscribe(connection, order.message, &order.booking, &order.content);
         let unsubscribe = unsubscribe.filter(|link| order.limits.allow_link(link));
         let params = params(order.message, &order.content, unsubscribe.as_deref());
         if let Err(outcome) = params.values().try_for_each(|text| check_limits(order, text)) {

@@ -1,6 +1,6 @@
 //! An e-mail in our own wording, with all that its provider needs.
 
-use domain::{CommandId, ConnectionName, EmailOrder, Message, Outcome, PlainEmail, Reason};
+use domain::{ConnectionName, EmailOrder, Message, Outcome, PlainEmail, Reason};
 
 use crate::calendar;
 use crate::header_text::{is_address, one_line};
@@ -39,12 +39,7 @@ impl Envelope {
     ///
     /// # Errors
     /// The outcome of an order that no provider can send.
-    pub(crate) fn new(
-        connection: &ConnectionName,
-        key: &CommandId,
-        order: &EmailOrder,
-        links: &Links,
-    ) -> Result<Self, Outcome> {
+    pub(crate) fn new(connection: &ConnectionName, order: &EmailOrder, links: &Links) -> Result<Self, Outcome> {
         let content = &order.content;
         let from =
             order.from.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no sender address"))?;
@@ -53,7 +48,7 @@ impl Envelope {
             Message::HostNotice(_) => &content.name,
             _ => &content.invitee,
         };
-        let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, content);
+        let unsubscribe = links.unsubscribe(connection, order.message, &order.booking, content);
         let mut rendered =
             wording::render_email(order.message, content, unsubscribe.as_deref()).map_err(|broken| broken.outcome())?;
         rendered.subject = one_line(&rendered.subject);
@@ -122,7 +117,7 @@ mod tests {
     use crate::fixtures;
 
     fn envelope(order: &EmailOrder) -> Result<Envelope, Outcome> {
-        Envelope::new(&fixtures::connection("default"), &fixtures::key(), order, &fixtures::links())
+        Envelope::new(&fixtures::connection("default"), order, &fixtures::links())
     }
 
     #[test]

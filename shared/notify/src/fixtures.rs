@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws_sdk_sesv2::config::{Credentials, SharedCredentialsProvider};
 use domain::settings::{CalendarFile, Provider, WordingParts};
 use domain::{
-    BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, Details, EmailOrder, EventUri,
-    InviteeUri, Language, Leg, Message, MessageContent, Outcome, Phone, PhoneCandidate, PhoneSource, PlainEmail,
-    Reason, SmsOrder, TextLimits, Tracking, VaiOrder, Withheld,
+    BookingId, Calendar, CanceledBy, Cancellation, CommandId, ConnectionName, ContactKey, Details, EmailOrder,
+    EventUri, InviteeUri, Language, Leg, Message, MessageContent, OptOut, Outcome, Phone, PhoneCandidate, PhoneSource,
+    PlainEmail, Reason, SmsOrder, TextLimits, Tracking, VaiOrder, Withheld,
 };
 use jiff::Timestamp;
 use runtime::Secrets;
@@ -20,6 +20,9 @@ use crate::links::Links;
 pub(crate) const NAME: &str = "Ana Pop";
 pub(crate) const EMAIL: &str = "ana@example.com";
 pub(crate) const PHONE: &str = "+40712345678";
+/// The link that ends follow-ups, in a message of these fixtures.
+pub(crate) const UNSUBSCRIBE: &str =
+    "https://api.example.com/unsubscribe/default/bk-0123/00112233445566778899aabbccddeeff?l=ro&s=0123456789abcdef";
 
 /// A client with a short time-out.
 pub(crate) fn client() -> reqwest::Client {
@@ -39,7 +42,14 @@ pub(crate) fn secrets() -> Arc<Secrets> {
     let providers = r#"{"engagelab":{"dev_key":"key","dev_secret":"secret"},"vai_api_key":"vai-key",
         "twilio":{"account_sid":"AC0123456789abcdef0123456789abcdef","auth_token":"token"},
         "brevo_api_key":"xkeysib-key"}"#;
-    let named = [("t/default/providers", providers), ("t/empty/providers", "{}"), ("t/broken/providers", "?")];
+    let with_key = r#"{"twilio":{"account_sid":"AC0123456789abcdef0123456789abcdef","api_key":"SK1",
+        "api_secret":"key-secret"}}"#;
+    let named = [
+        ("t/default/providers", providers),
+        ("t/with-key/providers", with_key),
+        ("t/empty/providers", "{}"),
+        ("t/broken/providers", "?"),
+    ];
     let secrets: BTreeMap<_, _> = named.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     Arc::new(Secrets::fixed("t/", secrets))
 }
@@ -84,6 +94,10 @@ pub(crate) fn content() -> MessageContent {
         reschedule_url: Some("https://calendly.com/reschedulings/IN2".to_owned()),
         survey_url: None,
         booking_url: None,
+        opt_out: Some(OptOut {
+            contact: ContactKey::parse("00112233445566778899aabbccddeeff").expect("a key"),
+            signature: "0123456789abcdef".to_owned(),
+        }),
         link_for: None,
         by_invitee: false,
         link_follows: false,

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use domain::{BookingId, CommandId, ConnectionName, Message, MessageContent};
-use wire::receipts::unsubscribe::Unsubscribe;
+use domain::{BookingId, CommandId, ConnectionName, Message, MessageContent, OptOut};
 
 /// Builds the links.
 #[derive(Clone, Debug, Default)]
@@ -20,18 +19,19 @@ impl Links {
     }
 
     /// Returns the link that ends follow-ups. Only follow-ups have it: messages about a coming meeting end with the
-    /// meeting.
+    /// meeting. It carries who gets the message, as a key that says nothing without our pepper, and our signature. So
+    /// it works for as long as people hold it, and for nobody else.
     pub(crate) fn unsubscribe(
         &self,
         connection: &ConnectionName,
-        key: &CommandId,
         message: Message,
         booking: &BookingId,
         content: &MessageContent,
     ) -> Option<String> {
         let url = self.public_url.as_ref().filter(|_| message.is_follow_up())?;
-        let checksum = Unsubscribe::checksum(connection, booking.as_str(), key.as_str());
-        Some(format!("{url}/unsubscribe/{connection}/{booking}/{key}?l={}&c={checksum}", content.language.tag()))
+        let OptOut { contact, signature } = content.opt_out.as_ref()?;
+        let (contact, language) = (contact.as_str(), content.language.tag());
+        Some(format!("{url}/unsubscribe/{connection}/{booking}/{contact}?l={language}&s={signature}"))
     }
 
     /// Returns the base of short links, without a slash at its end. API Gateway's own name is so long that they would
@@ -72,17 +72,15 @@ mod tests {
 
     #[test]
     fn only_follow_ups_have_an_unsubscribe_link_and_only_with_a_public_url() {
-        let (connection, key, booking) = (fixtures::connection("default"), fixtures::key(), BookingId::new("bk-0123"));
-        let link =
-            |links: &Links, message| links.unsubscribe(&connection, &key, message, &booking, &fixtures::content());
+        let (connection, booking) = (fixtures::connection("default"), BookingId::new("bk-0123"));
+        let link = |links: &Links, message| links.unsubscribe(&connection, message, &booking, &fixtures::content());
         let links = fixtures::links();
         for message in Message::SAMPLES {
             assert_eq!(link(&links, message).is_some(), message.is_follow_up(), "{message:?}");
             assert_eq!(link(&Links::default(), message), None);
         }
-        assert_eq!(
-            link(&links, Message::NoShow).as_deref(),
-            Some("https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro&c=60b00675")
-        );
+        assert_eq!(link(&links, Message::NoShow).as_deref(), Some(fixtures::UNSUBSCRIBE));
+        let unsigned = MessageContent { opt_out: None, ..fixtures::content() };
+        assert_eq!(links.unsubscribe(&connection, Message::NoShow, &booking, &unsigned), None);
     }
 }

@@ -79,7 +79,7 @@ mod tests {
     use crate::wording::Rendered;
 
     fn envelope(order: &EmailOrder) -> Envelope {
-        let envelope = Envelope::new(&fixtures::connection("default"), &fixtures::key(), order, &fixtures::links());
+        let envelope = Envelope::new(&fixtures::connection("default"), order, &fixtures::links());
         envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))
     }
 
@@ -175,7 +175,7 @@ mod tests {
         for message in Message::SAMPLES {
             let head = head(&text(&fixtures::own_mail(Provider::Ses, message)));
             let has = |line: &str| head.iter().any(|it| it == line);
-            let link = "https://api.example.com/unsubscribe/default/bk-0123/sms-confirmation-0123?l=ro&c=60b00675";
+            let link = fixtures::UNSUBSCRIBE;
             assert_eq!(has(&format!("List-Unsubscribe: <{link}>")), message.is_follow_up(), "{head:?}");
             assert_eq!(has("List-Unsubscribe-Post: List-Unsubscribe=One-Click"), message.is_follow_up(), "{head:?}");
             assert!(has("Auto-Submitted: auto-generated"), "{head:?}");

@@ -122,6 +122,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         reschedule_url: None,
         survey_url: None,
         booking_url: None,
+        opt_out: None,
         link_for: None,
         by_invitee: false,
         // Without a link to join, the message says that one follows.

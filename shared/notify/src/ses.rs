@@ -64,7 +64,7 @@ impl Ses {
 
     /// Sends one message; see [`engine::Email::send`].
     pub async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &EmailOrder) -> Outcome {
-        let envelope = match Envelope::new(connection, key, order, &self.links) {
+        let envelope = match Envelope::new(connection, order, &self.links) {
             Ok(envelope) => envelope,
             Err(outcome) => return outcome,
         };
@@ -238,7 +238,7 @@ mod tests {
         let raw = body["Content"]["Raw"]["Data"].take();
         let raw = BASE64_STANDARD.decode(raw.as_str().expect("a message")).expect("base64");
         let links = fixtures::links();
-        let envelope = Envelope::new(&fixtures::connection("default"), &fixtures::key(), &order, &links);
+        let envelope = Envelope::new(&fixtures::connection("default"), &order, &links);
         assert_eq!(raw, mime::build_message(&envelope.unwrap_or_else(|outcome| panic!("{outcome:?}"))));
         assert_eq!(
             body,

@@ -81,14 +81,16 @@ impl Twilio {
     async fn post(&self, connection: &ConnectionName, form: String) -> Result<Response, Outcome> {
         let keys = self.keys(connection).await?;
         let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", self.base_url, keys.account_sid);
-        let request = self.client.post(url).basic_auth(&keys.account_sid, Some(keys.auth_token.expose()));
+        let (user, password) =
+            keys.login().ok_or_else(|| outcome::misconfigured("the connection's secret has no key of Twilio's"))?;
+        let request = self.client.post(url).basic_auth(user, Some(password.expose()));
         outcome::send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)).await
     }
 
     fn form(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Result<String, Outcome> {
         let sender =
             order.sender.as_deref().ok_or_else(|| outcome::misconfigured("the settings name no Twilio sender"))?;
-        let unsubscribe = self.links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let unsubscribe = self.links.unsubscribe(connection, order.message, &order.booking, &order.content);
         let unsubscribe = unsubscribe.filter(|link| order.limits.allow_link(link));
         let body = wording::render_sms(order.message, &order.content, unsubscribe.as_deref(), order.transliterate)
             .map_err(|broken| broken.outcome())?;
@@ -268,6 +270,18 @@ mod tests {
                     "https://api.example.com/webhooks/twilio/default?booking=bk-0123&command=sms-confirmation-0123",
             })
         );
+    }
+
+    #[tokio::test]
+    async fn an_api_key_sends_in_place_of_the_accounts_token() {
+        let provider = StandIn::with_answer(created());
+        let twilio = twilio(provider.url(), fixtures::links());
+        assert!(matches!(send(&twilio, "with-key", &order(Message::Confirmation)).await, Outcome::Done { .. }));
+        let request = provider.only_request();
+        let path = "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json";
+        assert_eq!(request.method_and_target(), format!("POST {path}"));
+        // base64 of SK1:key-secret.
+        assert_eq!(request.header("authorization"), Some("Basic U0sxOmtleS1zZWNyZXQ="));
     }
 
     #[tokio::test]

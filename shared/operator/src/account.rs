@@ -165,12 +165,20 @@ fn check_engagelab(providers: &Providers, signing: &Signing) -> [Finding; 2] {
 
 fn check_twilio(providers: &Providers, signing: &Signing) -> Vec<Finding> {
     const TOPIC: &str = "twilio";
-    let add_account = add_command(r#""twilio":{"account_sid":"AC…","auth_token":"…"}"#);
+    let add_account =
+        add_command(r#""twilio":{"account_sid":"AC…","auth_token":"…","api_key":"SK…","api_secret":"…"}"#);
     let Some(keys) = &providers.twilio else {
         return vec![warn(TOPIC, format!("no account, so it sends no SMS; {add_account}"))];
     };
-    let mut findings = vec![ok(TOPIC, "the account is stored")];
-    if signing.twilio.as_ref() != Some(&keys.auth_token) {
+    let mut findings = vec![ok(
+        TOPIC,
+        match keys.api_key {
+            Some(_) => "the account is stored, and an API key that sends",
+            None => "the account is stored; an API key for sending would keep its token out of the other functions",
+        },
+    )];
+    let is_another = keys.auth_token.is_some() && signing.twilio != keys.auth_token;
+    if is_another || signing.twilio.is_none() {
         let problem = "its callbacks are verified with another token than the account's, so they are refused";
         findings.push(warn(TOPIC, format!("{problem}: give the account once more; {add_account}")));
     }

@@ -40,7 +40,7 @@ enum Action {
     },
     /// List the keys' names, each with its connection, its scopes, and whose bookings it opens
     List,
-    /// Remove a key: functions refuse it within five minutes
+    /// Remove a key: functions refuse it within a minute
     Remove {
         /// The key's name
         #[arg(long)]
@@ -91,7 +91,7 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         Action::Remove { name } => {
             remove(&mut document, &name)?;
             secrets.write(SecretKind::ApiKeys, &document).await?;
-            terminal.print(format_args!("The key {name} is removed. Running functions refuse it within five minutes."));
+            terminal.print(format_args!("The key {name} is removed. Running functions refuse it within a minute."));
         }
     }
     Ok(true)

@@ -7,14 +7,14 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, anyhow, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use connecting::{
-    Documents, EnsureError, RecordError, SecretKind, SecretStore, SigningKeys, Wanted, check_credentials,
+    Documents, EnsureError, OLD_KEY, RecordError, SecretKind, SecretStore, SigningKeys, Wanted, check_credentials,
     ensure_subscription, read_signing_keys, record_connection, write_signing_keys,
 };
 use domain::{CalendlyBinding, ConnectionName, LoginKind, Private};
 use engine::PortError;
-use runtime::SystemClock;
+use runtime::{SigningKey, SystemClock};
 use serde_json::{Map, Value};
 
 use crate::options::{CalendlyOptions, SecretOptions, TableOptions};
@@ -28,9 +28,11 @@ use crate::{account, callbacks};
 /// Standard input is a personal access token, or a JSON object with any of
 /// `{"calendly_token": "…", "vai_api_key": "…",
 /// "engagelab": {"dev_key": "…", "dev_secret": "…", "username": "…", "secret": "…", "authorization": "…"},
-/// "twilio": {"account_sid": "AC…", "auth_token": "…"}, "brevo_api_key": "…", "brevo_webhook_token": "…"}`.
+/// "twilio": {"account_sid": "AC…", "auth_token": "…", "api_key": "SK…", "api_secret": "…"}, "brevo_api_key": "…",
+/// "brevo_webhook_token": "…"}`.
 /// EngageLab's last three belong to its callback: user name, secret and, if one is set, the complete `Authorization`
-/// header. `brevo_webhook_token` is the bearer token that Brevo's webhook sends.
+/// header. Twilio's API key may be left out; with it, the account's token is kept only where signatures are checked.
+/// `brevo_webhook_token` is the bearer token that Brevo's webhook sends.
 /// What is left out stays as it is stored; empty input changes no key. `"authorization": null` removes that header.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -43,9 +45,19 @@ pub(crate) struct Options {
     secrets: SecretOptions,
     #[command(flatten)]
     table: TableOptions,
-    /// Replace an existing subscription and its signing key; the previous key stays valid for webhooks on their way
-    #[arg(long)]
-    rotate: bool,
+    /// Replace an existing subscription and its signing key. The old key is good for 26 more hours, for webhooks on
+    /// their way; with `now`, for a key that has leaked, it is good for nothing
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "in-time")]
+    rotate: Option<Rotation>,
+}
+
+/// When an old signing key ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Rotation {
+    /// When Calendly has repeated what it signed with it.
+    InTime,
+    /// At once.
+    Now,
 }
 
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
@@ -82,7 +94,8 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         url: &url,
         owner: &checked.owner,
         for_organization: checked.is_admin(),
-        rotate: options.rotate,
+        rotate: options.rotate.is_some(),
+        old_keys_until: (options.rotate != Some(Rotation::Now)).then(|| SystemClock.now() + OLD_KEY),
         key: &new_key()?,
         key_is_fixed: false,
     };
@@ -116,6 +129,11 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         terminal.print(
             "      Running functions read the new key within five minutes. Calendly repeats webhooks that they refuse.",
         );
+        terminal.print(if options.rotate == Some(Rotation::Now) {
+            "      The old key is good for nothing: within five minutes no function accepts it."
+        } else {
+            "      The old key is good for 26 more hours."
+        });
     }
     terminal.print_findings(&account::check_keys(&providers, &signing, &account::providers_with_keys(&providers)));
     let public_url = callbacks::public_url(options.public_url.as_deref(), &url);
@@ -137,11 +155,11 @@ impl StoredKeys<'_> {
 }
 
 impl SigningKeys for StoredKeys<'_> {
-    async fn load_keys(&self) -> Result<Vec<Private<String>>, PortError> {
+    async fn load_keys(&self) -> Result<Vec<SigningKey>, PortError> {
         read_signing_keys(&self.document()).map_err(|error| PortError::unreadable(error.to_string()))
     }
 
-    async fn write_keys(&self, keys: &[Private<String>]) -> Result<(), PortError> {
+    async fn write_keys(&self, keys: &[SigningKey]) -> Result<(), PortError> {
         let mut document = self.document();
         write_signing_keys(&mut document, keys);
         let written = self.secrets.write(SecretKind::Signing, &document).await;

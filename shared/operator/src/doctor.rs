@@ -6,6 +6,7 @@ use clap::Args;
 use domain::settings::{Channel, MessageFilter, Provider};
 use domain::{ConnectionName, Language, LoginKind, Message, Settings, error_chain};
 use engine::{Connections, Store};
+use jiff::Timestamp;
 use runtime::aws::{Timeouts, config};
 use runtime::{ApiKeys, Providers, SecretError, Secrets, Signing, SystemClock};
 use store::Table;
@@ -103,13 +104,17 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
     let settings = table.load_settings(connection).await;
     let current = settings.as_ref().ok().cloned().unwrap_or_default();
 
-    let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&aws), &options.secrets.prefix);
+    let secrets = options.secrets.reader().await;
     let (findings, providers) = check_secrets(&secrets, connection, login, &current).await;
     print(&findings);
     print(&check_ses(&current));
     if senders(&current).contains(&Provider::Ses) && options.ses_api_url.is_none() {
         print(&ses::check(&aws_sdk_sesv2::Client::new(&aws), &current.senders).await);
     }
+    print(&[match secrets.pepper().await {
+        Ok(_) => ok("pepper", "people's objections are kept under it"),
+        Err(error) => fail("pepper", error.to_string()),
+    }]);
     print(&[check_api_keys(secrets.api_keys().await, connection)]);
     let token = match (providers.and_then(|it| it.calendly_token), &options.tokens_function_arn) {
         (Some(personal), _) => Some(personal),
@@ -188,7 +193,7 @@ async fn check_secrets(
     settings: &Settings,
 ) -> (Vec<Finding>, Option<Providers>) {
     let (mut findings, signing) = match secrets.signing(connection).await {
-        Ok(signing) => (vec![check_signing(&signing)], signing),
+        Ok(signing) => (vec![check_signing(&signing, SystemClock.now())], signing),
         Err(error) => (vec![fail("signing", error.to_string())], Signing::default()),
     };
     match secrets.providers(connection).await {
@@ -243,14 +248,18 @@ fn check_api_keys(keys: Result<ApiKeys, SecretError>, connection: &ConnectionNam
     }
 }
 
-fn check_signing(signing: &Signing) -> Finding {
-    match signing.calendly.len() {
+fn check_signing(signing: &Signing, now: Timestamp) -> Finding {
+    match signing.calendly.iter().filter(|it| it.is_valid(now)).count() {
         0 => fail(
             "signing",
             "no signing key, so every webhook is refused: `make connect`, with ROTATE=1 if it asks for that",
         ),
         1 => ok("signing", "one key"),
-        _ => ok("signing", "the current key and earlier ones, for webhooks on their way"),
+        _ if signing.calendly.iter().skip(1).any(|it| it.until.is_none()) => warn(
+            "signing",
+            "an earlier key has no end: replace the keys with `make connect ROTATE=1`, so that it ends in 26 hours",
+        ),
+        _ => ok("signing", "the current key and earlier ones, for 26 hours after their rotation"),
     }
 }
 
@@ -592,9 +601,19 @@ mod tests {
 
     #[test]
     fn a_connection_without_a_signing_key_fails() {
-        let signing =
-            |keys: &[&str]| Signing { calendly: keys.iter().map(|key| (*key).into()).collect(), ..Signing::default() };
-        let levels = [signing(&[]), signing(&["a"]), signing(&["a", "b"])].map(|it| check_signing(&it).level);
-        assert_eq!(levels, [Level::Fail, Level::Ok, Level::Ok]);
+        let now = Timestamp::UNIX_EPOCH;
+        let key = |key: &str, until: Option<i64>| runtime::SigningKey {
+            key: key.into(),
+            until: until.map(|it| Timestamp::from_second(it).expect("an instant")),
+        };
+        let level = |calendly: Vec<runtime::SigningKey>| {
+            let signing = Signing { calendly, ..Signing::default() };
+            check_signing(&signing, now).level
+        };
+        assert_eq!(level(Vec::new()), Level::Fail);
+        assert_eq!(level(vec![key("a", None)]), Level::Ok);
+        assert_eq!(level(vec![key("a", None), key("b", Some(1))]), Level::Ok);
+        assert_eq!(level(vec![key("a", None), key("b", Some(0))]), Level::Ok);
+        assert_eq!(level(vec![key("a", None), key("b", None)]), Level::Warn);
     }
 }

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use clap::Args;
 use domain::{
     Booking, BookingState, CanceledBy, ConnectionName, ConsentSource, ContactKey, DeliveryRecord, Leg, Objection,
-    Reason, Settings, SmsTotal, choose_phone, phone_to_text, timeline, unnamed_phone_questions, uri_uuid,
+    Pepper, Reason, Settings, SmsTotal, choose_phone, phone_to_text, timeline, unnamed_phone_questions, uri_uuid,
 };
 use engine::{BookingRecord, Store};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::options::TableOptions;
+use crate::options::{SecretOptions, TableOptions};
 use crate::report::{Terminal, print_text};
 
 /// Shows everything that is known of a booking, in the invitee's time zone and without names and contacts.
@@ -19,6 +19,8 @@ use crate::report::{Terminal, print_text};
 pub(crate) struct Options {
     #[command(flatten)]
     table: TableOptions,
+    #[command(flatten)]
+    secrets: SecretOptions,
     /// Our booking id, the UUID or URI of an invitee or event at Calendly, or VAI's conversation id
     id: String,
 }
@@ -26,10 +28,12 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal: &Terminal) -> anyhow::Result<bool> {
     let table = options.table.open().await;
     let settings = table.load_settings(connection).await?;
+    let secrets = options.secrets.reader().await;
+    let pepper = secrets.pepper().await?;
     let mut texts = Vec::new();
     for booking in table.find_bookings(connection, &options.id).await? {
         let Some(record) = table.booking_record(connection, &booking).await? else { continue };
-        let objections = load_objections(&table, connection, &record.booking, &settings).await?;
+        let objections = load_objections(&table, pepper, connection, &record.booking, &settings).await?;
         let deliveries = table.delivery_records(connection, &booking).await?;
         texts.push(describe(&record, &deliveries, &objections, &settings));
     }
@@ -58,6 +62,7 @@ type KnownObjection = Option<(Objection, ConsentSource)>;
 
 async fn load_objections(
     store: &impl Store,
+    pepper: &Pepper,
     connection: &ConnectionName,
     booking: &Booking,
     settings: &Settings,
@@ -65,11 +70,11 @@ async fn load_objections(
     let Some(leg) = booking.current_leg() else { return Ok(Objections::default()) };
     let sms = match choose_phone(booking, leg, settings) {
         Ok((phone, _)) => {
-            Some(store.load_contact(connection, &ContactKey::for_phone(connection, &phone)).await?.objection)
+            Some(store.load_contact(connection, &ContactKey::for_phone(pepper, connection, &phone)).await?.objection)
         }
         Err(_) => None,
     };
-    let email = ContactKey::for_email(connection, leg.details.email.expose());
+    let email = ContactKey::for_email(pepper, connection, leg.details.email.expose());
     Ok(Objections { sms, email: Some(store.load_contact(connection, &email).await?.objection) })
 }
 

@@ -5,6 +5,7 @@ use aws_sdk_secretsmanager::Client as SecretsManager;
 use clap::Args;
 use connecting::SecretStore;
 use domain::{ConnectionName, Private};
+use runtime::Secrets;
 use runtime::aws::{Timeouts, config};
 use store::Table;
 
@@ -43,9 +44,21 @@ pub(crate) struct SecretOptions {
     /// The prefix of the secrets' names
     #[arg(long = "secret-prefix", env = "SECRET_PREFIX")]
     pub(crate) prefix: String,
+    /// The name or ARN of the secret under which contacts are kept
+    #[arg(long = "pepper-secret", env = "PEPPER_SECRET")]
+    pub(crate) pepper: Option<String>,
 }
 
 impl SecretOptions {
+    /// Returns a reader of all secrets.
+    pub(crate) async fn reader(&self) -> Secrets {
+        let secrets = Secrets::connect(&config(Timeouts::STEADY).await, self.prefix.clone());
+        match &self.pepper {
+            Some(pepper) => secrets.with_pepper(pepper),
+            None => secrets,
+        }
+    }
+
     pub(crate) async fn open(&self, connection: &ConnectionName) -> SecretStore {
         SecretStore::new(SecretsManager::new(&config(Timeouts::STEADY).await), self.prefix.clone(), connection)
     }

@@ -181,7 +181,9 @@ pub struct WebhookConfig {
     pub intake_queue_url: String,
     /// `SECRET_PREFIX`.
     pub secret_prefix: String,
-    /// `SIGNATURE_TOLERANCE_SECONDS`: how old a signature may be. 300, at most 26 hours.
+    /// `PEPPER_SECRET`: the name or ARN of the secret that signs links.
+    pub pepper_secret: String,
+    /// `SIGNATURE_TOLERANCE_SECONDS`: how old a signature of Calendly's may be. 26 hours, which is also the most.
     pub signature_tolerance_seconds: u32,
     /// `PUBLIC_URL`: the base URL of the function. Twilio signs it, so without it Twilio's calls can't be verified.
     pub public_url: Option<String>,
@@ -200,7 +202,8 @@ impl WebhookConfig {
         let config = Self {
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             secret_prefix: env.required("SECRET_PREFIX"),
-            signature_tolerance_seconds: env.number("SIGNATURE_TOLERANCE_SECONDS", 300, 1..=93_600),
+            pepper_secret: env.required("PEPPER_SECRET"),
+            signature_tolerance_seconds: env.number("SIGNATURE_TOLERANCE_SECONDS", 93_600, 1..=93_600),
             public_url: env.optional_url("PUBLIC_URL"),
             log_level: env.log_level(),
             function_name: env.function_name(),
@@ -274,6 +277,8 @@ pub struct MessagingConfig {
     pub public_url: Option<String>,
     /// `DELIVERIES_QUEUE_URL`: told of new events for customers' systems.
     pub deliveries_queue_url: String,
+    /// `PEPPER_SECRET`: the name or ARN of the secret under which contacts are kept.
+    pub pepper_secret: String,
 }
 
 impl MessagingConfig {
@@ -287,6 +292,7 @@ impl MessagingConfig {
             vai_api_url: env.url("VAI_API_URL", None),
             public_url: env.optional_url("PUBLIC_URL"),
             deliveries_queue_url: env.required("DELIVERIES_QUEUE_URL"),
+            pepper_secret: env.required("PEPPER_SECRET"),
         }
     }
 }
@@ -541,7 +547,7 @@ mod tests {
         assert_eq!(
             error,
             "the environment is invalid: INTAKE_QUEUE_URL is missing; SECRET_PREFIX is missing; \
-             SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 93600; \
+             PEPPER_SECRET is missing; SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 93600; \
              LOG_LEVEL must be one of error, warn, info, debug, trace"
         );
     }

@@ -12,5 +12,5 @@ pub use clock::SystemClock;
 pub use queue::{Depth, Queue, QueueError};
 pub use secrets::{
     ApiKey, ApiKeys, CalendlyApp, EngagelabCallback, EngagelabKeys, Providers, SecretError, Secrets, Signing,
-    TwilioKeys,
+    SigningKey, TwilioKeys,
 };

@@ -1,14 +1,16 @@
 //! Secrets from AWS Secrets Manager: those of each connection, and the keys to our own API.
 //!
-//! A secret is cached for five minutes, and served stale while Secrets Manager fails. A missing secret is remembered
-//! for 60 seconds, so that a caller who guesses names of connections costs one call a minute for each name.
+//! A secret is cached for five minutes, the keys to our API for one, and served stale for an hour while Secrets Manager
+//! fails. A missing secret is remembered for a minute. Whoever guesses names of connections causes at most 30 look-ups
+//! a minute in each instance, and displaces no secret that was found.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use domain::{ConnectionName, Private, Scope};
+use domain::{ConnectionName, Pepper, Private, Scope};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -17,8 +19,12 @@ use tokio::time::Instant;
 
 /// How long a secret is fresh.
 const FRESH: Duration = Duration::from_secs(300);
+/// How long the keys to our API are fresh: so long does a key work that was revoked in an emergency.
+const FRESH_API_KEYS: Duration = Duration::from_secs(60);
 /// How long a missing secret is remembered.
 const UNKNOWN: Duration = Duration::from_secs(60);
+/// How long a secret is used that can't be read again. After it, a key that was replaced or revoked works nowhere.
+const LONGEST_STALE: Duration = Duration::from_secs(3_600);
 
 /// The time-out of a refresh when a stale secret is at hand: the webhook function has 1.5 seconds in all.
 const REFRESH_TIMEOUT: Duration = Duration::from_millis(300);
@@ -35,15 +41,16 @@ const API_KEYS: &str = "api-keys";
 /// The name of the secret that holds our OAuth app.
 const CALENDLY_APP: &str = "calendly-oauth";
 
-/// The most cached secrets. Beyond it, missing ones are forgotten: their names were guessed, and cost memory.
-const MAX_CACHED: usize = 1_000;
+/// The most missing secrets that are remembered. While there are so many, a name that is not in the cache counts as
+/// missing: most such names are guessed, and each would cost a call.
+const MOST_UNKNOWN: usize = 30;
 
 /// `…/signing`: the only secret that the webhook function may read.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Signing {
-    /// Calendly's signing keys: the current one, and the old one during a rotation.
+    /// Calendly's signing keys: the current one, and old ones after a rotation.
     #[serde(default)]
-    pub calendly: Vec<Private<String>>,
+    pub calendly: Vec<SigningKey>,
     /// The values that sign EngageLab's callbacks.
     #[serde(default)]
     pub engagelab: Option<EngagelabCallback>,
@@ -53,6 +60,45 @@ pub struct Signing {
     /// The bearer token of Brevo's webhooks.
     #[serde(default)]
     pub brevo: Option<Private<String>>,
+}
+
+/// A key that signs Calendly's webhooks. The secret has a current one as a text, and an old one with its end.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(from = "StoredKey")]
+pub struct SigningKey {
+    /// The key.
+    pub key: Private<String>,
+    /// Until when it is accepted after it was replaced.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredKey {
+    Current(Private<String>),
+    Old { key: Private<String>, until: Timestamp },
+}
+
+impl SigningKey {
+    /// Returns whether webhooks that it signed are accepted.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl From<StoredKey> for SigningKey {
+    fn from(stored: StoredKey) -> Self {
+        match stored {
+            StoredKey::Current(key) => key.into(),
+            StoredKey::Old { key, until } => Self { key, until: Some(until) },
+        }
+    }
+}
+
+impl From<Private<String>> for SigningKey {
+    fn from(key: Private<String>) -> Self {
+        Self { key, until: None }
+    }
 }
 
 /// The values of a callback in EngageLab's console.
@@ -97,13 +143,30 @@ pub struct EngagelabKeys {
     pub dev_secret: Private<String>,
 }
 
-/// Twilio's account and its token, for HTTP Basic.
+/// Twilio's account, and what sends for it, for HTTP Basic: an API key, or the account's own token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TwilioKeys {
     /// `AC` and 32 hex digits. It is not secret: it is part of the path of every call.
     pub account_sid: String,
-    /// The token.
-    pub auth_token: Private<String>,
+    /// The account's token, which may do anything. It is not here if there is an API key.
+    #[serde(default)]
+    pub auth_token: Option<Private<String>>,
+    /// The SID of an API key: `SK` and 32 hex digits.
+    #[serde(default)]
+    pub api_key: Option<String>,
+    /// Its secret.
+    #[serde(default)]
+    pub api_secret: Option<Private<String>>,
+}
+
+impl TwilioKeys {
+    /// Returns user name and password of a call: of the API key if there is one.
+    pub fn login(&self) -> Option<(&str, &Private<String>)> {
+        match (&self.api_key, &self.api_secret) {
+            (Some(key), Some(secret)) => Some((key, secret)),
+            _ => Some((&self.account_sid, self.auth_token.as_ref()?)),
+        }
+    }
 }
 
 /// `calendly-oauth`: our OAuth app at Calendly.
@@ -199,6 +262,7 @@ fn make_target(name: &str) -> &'static str {
     match name {
         _ if name.ends_with(API_KEYS) => "api-key",
         _ if name.ends_with(CALENDLY_APP) => "oauth-app",
+        _ if name.contains("pepper") => "deploy",
         _ => "connect",
     }
 }
@@ -206,12 +270,28 @@ fn make_target(name: &str) -> &'static str {
 enum Source {
     SecretsManager(aws_sdk_secretsmanager::Client),
     Fixed(BTreeMap<String, String>),
+    #[cfg(test)]
+    Down,
 }
 
 struct Cached {
+    /// The last try to read it.
     at: Instant,
     fresh_for: Duration,
+    /// The last time that it was read.
+    read_at: Instant,
     found: Option<Arc<str>>,
+}
+
+impl Cached {
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < self.fresh_for
+    }
+
+    /// Returns the secret while it may be used without being read again.
+    fn usable(&self) -> Option<&Arc<str>> {
+        self.found.as_ref().filter(|_| self.read_at.elapsed() < LONGEST_STALE)
+    }
 }
 
 /// The secrets of every connection, read on first use.
@@ -219,6 +299,10 @@ pub struct Secrets {
     source: Source,
     prefix: String,
     cache: Mutex<BTreeMap<String, Cached>>,
+    /// Its name, or its ARN.
+    pepper_secret: String,
+    /// It never changes: what is kept under it would be lost.
+    pepper: OnceLock<Pepper>,
 }
 
 impl fmt::Debug for Secrets {
@@ -230,7 +314,7 @@ impl fmt::Debug for Secrets {
 impl Secrets {
     /// Reads `${prefix}<connection>/…` from Secrets Manager.
     pub fn new(client: aws_sdk_secretsmanager::Client, prefix: impl Into<String>) -> Self {
-        Self { source: Source::SecretsManager(client), prefix: prefix.into(), cache: Mutex::default() }
+        Self::with_source(Source::SecretsManager(client), prefix.into())
     }
 
     /// Reads from AWS Secrets Manager, with a client of its own.
@@ -240,7 +324,34 @@ impl Secrets {
 
     /// Uses the given secrets, by full name; for tests.
     pub fn fixed(prefix: impl Into<String>, secrets: BTreeMap<String, String>) -> Self {
-        Self { source: Source::Fixed(secrets), prefix: prefix.into(), cache: Mutex::default() }
+        Self::with_source(Source::Fixed(secrets), prefix.into())
+    }
+
+    fn with_source(source: Source, prefix: String) -> Self {
+        let pepper_secret = format!("{prefix}pepper");
+        Self { source, prefix, cache: Mutex::default(), pepper_secret, pepper: OnceLock::new() }
+    }
+
+    /// Takes another secret for the pepper: CloudFormation has made it, and says its name.
+    #[must_use]
+    pub fn with_pepper(self, secret: impl Into<String>) -> Self {
+        Self { pepper_secret: secret.into(), ..self }
+    }
+
+    /// Reads the secret under which contacts are kept, once.
+    ///
+    /// # Errors
+    /// See [`SecretError`].
+    pub async fn pepper(&self) -> Result<&Pepper, SecretError> {
+        if let Some(pepper) = self.pepper.get() {
+            return Ok(pepper);
+        }
+        let name = &self.pepper_secret;
+        let text = self.read_text(name).await?.ok_or_else(|| SecretError::Unknown(name.clone()))?;
+        let too_short =
+            || SecretError::Malformed { name: name.clone(), problem: "it is shorter than 32 characters".to_owned() };
+        let pepper = Pepper::new(&*text).ok_or_else(too_short)?;
+        Ok(self.pepper.get_or_init(|| pepper))
     }
 
     /// Reads the keys that sign the calls of a connection.
@@ -310,15 +421,19 @@ impl Secrets {
     }
 
     async fn read_text(&self, name: &str) -> Result<Option<Arc<str>>, SecretError> {
-        let cached = {
+        let stale = {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.get(name).map(|it| (it.at.elapsed() < it.fresh_for, it.found.clone()))
+            let cached = cache.get(name);
+            if let Some(fresh) = cached.filter(|it| it.is_fresh()) {
+                return Ok(fresh.found.clone());
+            }
+            let unknown = cache.values().filter(|it| it.found.is_none() && it.is_fresh()).count();
+            if cached.is_none_or(|it| it.found.is_none()) && unknown >= MOST_UNKNOWN {
+                return Ok(None);
+            }
+            cached.and_then(Cached::usable).cloned()
         };
-        if let Some((true, found)) = &cached {
-            return Ok(found.clone());
-        }
-        let has_stale = matches!(cached, Some((_, Some(_))));
-        let fetched = if has_stale {
+        let fetched = if stale.is_some() {
             tokio::time::timeout(REFRESH_TIMEOUT, self.fetch(name))
                 .await
                 .unwrap_or_else(|_| Err("no answer in time".to_owned()))
@@ -329,15 +444,18 @@ impl Secrets {
             Ok(found) => {
                 let found: Option<Arc<str>> = found.map(Into::into);
                 let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-                if cache.len() >= MAX_CACHED {
-                    cache.retain(|_, it| it.found.is_some());
-                }
-                let fresh_for = if found.is_some() { FRESH } else { UNKNOWN };
-                cache.insert(name.to_owned(), Cached { at: Instant::now(), fresh_for, found: found.clone() });
+                cache.retain(|_, it| it.found.is_some() || it.is_fresh());
+                let fresh_for = match found {
+                    None => UNKNOWN,
+                    Some(_) if name.ends_with(API_KEYS) => FRESH_API_KEYS,
+                    Some(_) => FRESH,
+                };
+                let now = Instant::now();
+                cache.insert(name.to_owned(), Cached { at: now, fresh_for, read_at: now, found: found.clone() });
                 Ok(found)
             }
-            Err(problem) => match cached {
-                Some((_, Some(stale))) => {
+            Err(problem) => match stale {
+                Some(stale) => {
                     let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(entry) = cache.get_mut(name) {
                         entry.fresh_for = RETRY_INTERVAL;
@@ -350,7 +468,7 @@ impl Secrets {
                     );
                     Ok(Some(stale))
                 }
-                _ => Err(SecretError::Unavailable { name: name.to_owned(), problem }),
+                None => Err(SecretError::Unavailable { name: name.to_owned(), problem }),
             },
         }
     }
@@ -358,6 +476,8 @@ impl Secrets {
     async fn fetch(&self, name: &str) -> Result<Option<String>, String> {
         match &self.source {
             Source::Fixed(secrets) => Ok(secrets.get(name).cloned()),
+            #[cfg(test)]
+            Source::Down => Err("down".to_owned()),
             Source::SecretsManager(client) => match client.get_secret_value().secret_id(name).send().await {
                 Ok(answer) => Ok(answer.secret_string),
                 Err(error) => {
@@ -370,11 +490,9 @@ impl Secrets {
                             "the secret does not exist, or this function may not read it"
                         );
                     }
-                    if is_denied || error.is_resource_not_found_exception() {
-                        Ok(None)
-                    } else {
-                        Err(domain::error_chain(&error))
-                    }
+                    // A deleted secret is an invalid request.
+                    let is_missing = error.is_resource_not_found_exception() || error.is_invalid_request_exception();
+                    if is_denied || is_missing { Ok(None) } else { Err(domain::error_chain(&error)) }
                 }
             },
         }
@@ -457,6 +575,80 @@ mod tests {
         );
         let error = signing(r#"{"twilio":["hush"]}"#).await.expect_err("malformed").to_string();
         assert!(error.contains("stack/default/signing") && !error.contains("hush"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pepper_is_read_once() {
+        let given = |text: &str| Secrets::fixed("stack/", [("stack/pepper".to_owned(), text.to_owned())].into());
+        let mut secrets = given(&"p".repeat(64));
+        let first = secrets.pepper().await.expect("a pepper").clone();
+        assert_eq!(Pepper::new("p".repeat(64)), Some(first.clone()));
+        secrets.source = Source::Down;
+        tokio::time::advance(LONGEST_STALE).await;
+        assert_eq!(secrets.pepper().await.expect("a pepper"), &first);
+        assert!(matches!(given("short").pepper().await, Err(SecretError::Malformed { .. })));
+        let missing = Secrets::fixed("stack/", BTreeMap::new());
+        let error = missing.pepper().await.expect_err("unknown").to_string();
+        assert_eq!(error, "there is no secret stack/pepper; `make deploy` writes it");
+    }
+
+    #[tokio::test]
+    async fn an_old_signing_key_has_an_end() {
+        let text = r#"{"calendly":["new",{"key":"old","until":"2026-11-28T12:00:00Z"}]}"#;
+        let secrets = Secrets::fixed("stack/", [("stack/default/signing".to_owned(), text.to_owned())].into());
+        let keys = secrets.signing(&ConnectionName::default()).await.expect("keys").calendly;
+        let valid = |now: &str| -> Vec<_> {
+            let now = now.parse().expect("an instant");
+            keys.iter().filter(|it| it.is_valid(now)).map(|it| it.key.expose().as_str()).collect()
+        };
+        assert_eq!(valid("2026-11-28T11:59:59Z"), ["new", "old"]);
+        assert_eq!(valid("2026-11-28T12:00:00Z"), ["new"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stale_secret_is_used_for_an_hour_and_no_longer() {
+        let mut secrets = stored(r#"{"keys":[]}"#);
+        secrets.api_keys().await.expect("keys");
+        secrets.source = Source::Down;
+        for _ in 0..59 {
+            tokio::time::advance(Duration::from_secs(60)).await;
+            secrets.api_keys().await.expect("the stale keys");
+        }
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let error = secrets.api_keys().await.expect_err("too old");
+        assert!(matches!(error, SecretError::Unavailable { .. }), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_revoked_api_key_works_for_a_minute_at_most() {
+        let entry = format!(r#"{{"name":"vai-1","connection":"default","sha256":"{ONE}"}}"#);
+        let mut secrets = stored(&format!(r#"{{"keys":[{entry}]}}"#));
+        assert!(secrets.api_keys().await.expect("keys").find_key("one").is_some());
+        secrets.source = Source::Fixed([("stack/api-keys".to_owned(), r#"{"keys":[]}"#.to_owned())].into());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(secrets.api_keys().await.expect("keys").find_key("one").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn guessed_names_cost_thirty_look_ups_a_minute_and_displace_nothing() {
+        let name = |text: &str| ConnectionName::parse(text).expect("a name");
+        let signing = |name: &str| (format!("stack/{name}/signing"), r#"{"calendly":["a"]}"#.to_owned());
+        let mut secrets = Secrets::fixed("stack/", [signing("first"), signing("second")].into());
+        secrets.signing(&name("first")).await.expect("keys");
+        for number in 0..1_000 {
+            let guessed = secrets.signing(&name(&format!("guess-{number}"))).await;
+            assert!(matches!(guessed, Err(SecretError::Unknown(_))));
+        }
+        assert_eq!(secrets.cache.lock().expect("the cache").len(), 1 + MOST_UNKNOWN);
+        secrets.signing(&name("first")).await.expect("what was found stays");
+        assert!(secrets.signing(&name("second")).await.is_err(), "a name that is not cached waits");
+        tokio::time::advance(UNKNOWN).await;
+        secrets.signing(&name("second")).await.expect("keys");
+        assert_eq!(secrets.cache.lock().expect("the cache").len(), 2, "guesses are forgotten");
+        // Also while Secrets Manager fails, a guess changes nothing for others.
+        secrets.source = Source::Down;
+        assert!(secrets.signing(&name("guess")).await.is_err());
+        secrets.signing(&name("first")).await.expect("keys");
     }
 
     #[tokio::test(start_paused = true)]

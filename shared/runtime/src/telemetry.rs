@@ -14,7 +14,11 @@ use tracing_subscriber::{Layer, Registry};
 pub const NAMESPACE: &str = "VaiCalendly";
 
 /// What alarms watch by a value, beside the metric of the function: a metric, a detail, and its values.
-const WATCHED: [(&str, &str, &[&str]); 1] = [("Refused", "Reason", &["wrong", "stale"])];
+const WATCHED: [(&str, &str, &[&str]); 3] =
+    [("Refused", "Reason", &["stale"]), ("WrongSignature", "Source", &PROVIDERS), ("Accepted", "Source", &PROVIDERS)];
+
+/// The providers that call us, as metrics name them.
+const PROVIDERS: [&str; 4] = ["calendly", "engagelab", "twilio", "brevo"];
 
 static LEVEL: OnceLock<(reload::Handle<Targets, Registry>, tracing::Level)> = OnceLock::new();
 static FUNCTION: OnceLock<String> = OnceLock::new();
@@ -156,11 +160,14 @@ mod tests {
         for (metric, details) in [
             ("Command", [("State", "failed"), ("Reason", "wrong")].as_slice()),
             ("Refused", &[("Reason", "missing")]),
-            ("Accepted", &[("Reason", "wrong")]),
+            ("Refused", &[("Reason", "wrong"), ("Source", "calendly")]),
+            ("Accepted", &[("Reason", "unsubscribe")]),
             ("Buried", &[]),
         ] {
             assert_eq!(sets(metric, details), json!([["Function"]]), "{metric}");
         }
-        assert_eq!(sets("Refused", &[("Reason", "wrong")]), json!([["Function"], ["Function", "Reason"]]));
+        let with_source = json!([["Function"], ["Function", "Source"]]);
+        assert_eq!(sets("WrongSignature", &[("Source", "twilio")]), with_source);
+        assert_eq!(sets("Accepted", &[("Reason", "cut"), ("Source", "calendly")]), with_source);
     }
 }

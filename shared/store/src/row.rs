@@ -1025,7 +1025,7 @@ mod tests {
     #[test]
     fn a_contact() {
         let connection = ConnectionName::default();
-        let contact = ContactKey::for_email(&connection, "ana@example.com");
+        let contact = ContactKey::parse("00112233445566778899aabbccddeeff").expect("a key");
         let now = at("2026-11-20T10:00:00.5Z");
         let objection_row = objection(&connection, &contact, Some(Objection::FollowUps), ConsentSource::Link, now);
         let reached_row =
@@ -1045,7 +1045,7 @@ mod tests {
         doc: {"objection":"follow_ups","source":"link"}
         instant: 2026-11-20T10:00:00.500000000Z
         kind: objection.v1
-        pk: default#contact#ef4d434eeccb07c6cb2c7d15c78cc9f3
+        pk: default#contact#00112233445566778899aabbccddeeff
         sk: objection
         "#);
         insta::assert_snapshot!(show(reached_row), @r#"
@@ -1053,7 +1053,7 @@ mod tests {
         expires_at: N 1829728800
         instant: 2026-11-20T10:00:00.500000000Z
         kind: reached.v1
-        pk: default#contact#ef4d434eeccb07c6cb2c7d15c78cc9f3
+        pk: default#contact#00112233445566778899aabbccddeeff
         sk: reached
         "#);
         insta::assert_snapshot!(show(nonce(&connection, "n-1", "digest", now)), @"

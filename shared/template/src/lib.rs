@@ -14,6 +14,12 @@ pub use bounded::Bounded;
 pub use check::{Content, Path, read};
 use minijinja::{Environment, Error, ErrorKind, Template, Value, tests};
 
+/// The largest source that a customer writes, in bytes: of a transformation in all, or of a part of a message.
+pub const LARGEST: usize = 16 * 1024;
+
+/// The longest text that is made of it, in bytes.
+pub const LONGEST: usize = 64 * 1024;
+
 /// The most steps of one rendering. There are no loops, so that a template needs far fewer.
 const FUEL: u64 = 10_000;
 

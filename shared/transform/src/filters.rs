@@ -3,9 +3,8 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
+pub(crate) use template::LONGEST;
 
-/// The longest output of a transformation, in bytes.
-pub(crate) const LONGEST: usize = 64 * 1024;
 /// The most decimal places of `round`.
 const MOST_PLACES: u32 = 9;
 

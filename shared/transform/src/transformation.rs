@@ -6,13 +6,11 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use template::{Bounded, Path};
+use template::{Bounded, LARGEST, Path};
 
 use crate::filters::{LONGEST, NAMES, environment};
 use crate::problem::{Problem, join, suggest};
 
-/// The largest transformation, in bytes of JSON.
-const LARGEST: usize = 16 * 1024;
 /// The most levels of a transformation.
 const DEEPEST: usize = 16;
 /// The most leaves: texts, numbers, and everything else that has nothing inside.

@@ -362,6 +362,7 @@ mod tests {
                 reschedule_url: None,
                 survey_url: None,
                 booking_url: None,
+                opt_out: None,
                 link_for: None,
                 by_invitee: false,
                 link_follows: false,

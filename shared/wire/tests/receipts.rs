@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use domain::{ConnectionName, Feedback, Unchanged};
+use domain::{BookingId, ConnectionName, ContactKey, Feedback, Pepper, Unchanged};
 use events::ReplyMeaning;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -85,6 +85,7 @@ fn print(feedback: &Feedback) -> String {
         }
         Feedback::Reply(_) => "a reply".to_owned(),
         Feedback::Unsubscribed { .. } => "unsubscribed".to_owned(),
+        Feedback::AskedToStop { .. } => "asked to stop".to_owned(),
         Feedback::Objected { objection, source, .. } => format!("an address objects ({objection:?}, {source:?})"),
         Feedback::Other(name) => format!("other {name}"),
     }
@@ -311,20 +312,74 @@ fn a_body_that_is_not_as_documented_is_malformed() {
     {
         assert_eq!(problem(twilio::parse(body, None, now())), format!("the body: {expected}"));
     }
-    assert_eq!(problem(unsubscribe::parse(b"{\"booking\":\"bk-1\"}")), "the body: missing field `command`");
-    assert_eq!(
-        problem(unsubscribe::parse(b"{\"booking\":\"#\",\"command\":\"c\"}")),
-        "the body: is not of the expected form"
-    );
+    assert_eq!(problem(unsubscribe::parse(b"{\"contact\":\"c\"}")), "the body: missing field `booking`");
+    for body in [
+        r##"{"booking":"#","contact":"c"}"##,
+        r##"{"booking":"bk-1","contact":"#"}"##,
+        r#"{"booking":"bk-1"}"#,
+        r#"{"booking":"bk-1","contact":"c","address":"a@example.com"}"#,
+    ] {
+        assert_eq!(problem(unsubscribe::parse(body.as_bytes())), "the body: is not of the expected form", "{body}");
+    }
 }
 
 #[test]
 fn the_serialized_form_of_an_unsubscribe_link_is_fixed() {
-    let link = unsubscribe::Unsubscribe::from_link("bk-1", "mail-follow-up-60m-2").expect("ids");
-    let json = link.to_json();
-    assert_eq!(json, r#"{"booking":"bk-1","command":"mail-follow-up-60m-2"}"#);
-    assert_eq!(print_only(&unsubscribe::parse(json.as_bytes()).expect("feedback")), "unsubscribed");
-    for (booking, command) in [("", "c"), ("b", ""), ("b#", "c"), ("b", "%63")] {
-        assert_eq!(unsubscribe::Unsubscribe::from_link(booking, command), None);
+    let booking = unsubscribe::parse_booking("bk-1").expect("an id");
+    let contact = ContactKey::parse(&"0a".repeat(16)).expect("a key");
+    for (used, json, feedback) in [
+        (
+            unsubscribe::Unsubscribe::by_link(booking.clone(), contact),
+            r#"{"booking":"bk-1","contact":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"}"#,
+            "unsubscribed",
+        ),
+        (
+            unsubscribe::Unsubscribe::by_address(booking, "a@example.com".into()),
+            r#"{"booking":"bk-1","address":"a@example.com"}"#,
+            "asked to stop",
+        ),
+    ] {
+        assert_eq!(used.to_json(), json);
+        assert_eq!(print_only(&unsubscribe::parse(json.as_bytes()).expect("feedback")), feedback);
+    }
+    for wrong in ["", "b#", "%63"] {
+        assert_eq!(unsubscribe::parse_booking(wrong), None);
+    }
+}
+
+#[test]
+fn a_link_is_signed_for_one_person_of_one_booking_of_one_connection() {
+    let pepper = |letter: &str| Pepper::new(letter.repeat(32)).expect("a pepper");
+    let connection = |name: &str| ConnectionName::parse(name).expect("a name");
+    let contact = |digit: &str| ContactKey::parse(&digit.repeat(32)).expect("a key");
+    let sign = |letter: &str, name: &str, booking: &str, digit: &str| {
+        unsubscribe::sign(&pepper(letter), &connection(name), &BookingId::new(booking), &contact(digit))
+    };
+    let signature = sign("p", "acme", "bk-1", "a");
+    assert_eq!(signature.len(), 16);
+    for other in [
+        sign("q", "acme", "bk-1", "a"),
+        sign("p", "default", "bk-1", "a"),
+        sign("p", "acme", "bk-2", "a"),
+        sign("p", "acme", "bk-1", "b"),
+    ] {
+        assert_ne!(signature, other);
+    }
+    let is_genuine = |text: &str| {
+        unsubscribe::is_genuine(&pepper("p"), &connection("acme"), &BookingId::new("bk-1"), &contact("a"), text)
+    };
+    assert!(is_genuine(&signature));
+    assert!((0..16).all(|length| !is_genuine(&signature[..length])));
+    assert!(!is_genuine(&format!("{signature}0")) && !is_genuine(&signature.to_uppercase()));
+}
+
+#[test]
+fn an_address_is_read_from_the_form_of_a_link() {
+    let read = |body: &str| unsubscribe::read_form(body.as_bytes()).map(|it| it.expose().clone());
+    assert_eq!(read("a=1&address=+ana%40example.com+").as_deref(), Some("ana@example.com"));
+    assert_eq!(read("address=%2B40+712+345+678").as_deref(), Some("+40 712 345 678"));
+    let long = format!("address={}", "x".repeat(255));
+    for nothing in ["", "List-Unsubscribe=One-Click", "address=", "address=+", "address=a%0Ab", &long] {
+        assert_eq!(read(nothing), None, "{nothing}");
     }
 }

@@ -9,8 +9,8 @@ use std::error::Error;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use domain::{Command, ConnectionName, Reason, State};
-use engine::{Clock as _, NoMessaging, World};
+use domain::{Command, ConnectionName, Pepper, Reason, State};
+use engine::{Clock as _, NoMessaging, PortError, World};
 use runtime::aws::{self, Timeouts};
 use runtime::config::{MessagingConfig, WorldConfig};
 use runtime::{Queue, Secrets, telemetry};
@@ -40,9 +40,13 @@ struct Clients {
 }
 
 impl Clients {
-    async fn connect(config: &WorldConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    async fn connect(config: &WorldConfig, pepper: Option<&str>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let sdk = aws::config(Timeouts::STEADY).await;
         let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix.clone());
+        let secrets = match pepper {
+            Some(pepper) => secrets.with_pepper(pepper),
+            None => secrets,
+        };
         Ok(Self { sdk, http: http_client::client()?, secrets: Arc::new(secrets) })
     }
 }
@@ -56,7 +60,7 @@ impl AwsWorld<AwsMessaging> {
         config: &WorldConfig,
         messaging: &MessagingConfig,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let clients = Clients::connect(config).await?;
+        let clients = Clients::connect(config, Some(&messaging.pepper_secret)).await?;
         let messaging = AwsMessaging::new(&clients.http, &clients.sdk, &clients.secrets, messaging);
         Ok(Self::new(config, clients, Some(messaging)))
     }
@@ -68,7 +72,7 @@ impl AwsWorld<NoMessaging> {
     /// # Errors
     /// The HTTP client cannot be built: the machine has no root certificates.
     pub async fn connect_without_messaging(config: &WorldConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self::new(config, Clients::connect(config).await?, None))
+        Ok(Self::new(config, Clients::connect(config, None).await?, None))
     }
 }
 
@@ -124,6 +128,11 @@ impl<M: engine::Messaging> World for AwsWorld<M> {
     }
     fn messaging(&self) -> Option<&M> {
         self.messaging.as_ref()
+    }
+
+    async fn pepper(&self) -> Result<&Pepper, PortError> {
+        let read = self.secrets.pepper().await;
+        read.map_err(|error| PortError::unavailable_because("the pepper could not be read", error))
     }
 
     /// Counts outcomes. Outcomes with an alarm also count as `Trouble`: a message that did not reach its recipient, and

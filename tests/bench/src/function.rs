@@ -67,6 +67,7 @@ impl Function {
                 ("SCHEDULE_GROUP", "vai-calendly"),
                 ("SECRETS_KEY_ARN", "arn:aws:kms:eu-west-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
                 ("SECRET_PREFIX", "vai-calendly/"),
+                ("PEPPER_SECRET", "vai-calendly/pepper"),
                 ("SIGNATURE_TOLERANCE_SECONDS", "300"),
                 ("TABLE_NAME", "vai-calendly"),
             ])

@@ -28,4 +28,4 @@ pub use fault::{Fault, FaultPolicy};
 pub use random::Random;
 pub use script::Script;
 pub use state::{CalendlyState, Effect, FakeCrmContact, State};
-pub use world::{Mixed, WithoutMessaging};
+pub use world::{Mixed, PEPPER, WithoutMessaging};

@@ -1,10 +1,16 @@
 //! The ports, put together: all of them fake, or some.
 
-use domain::{Command, ConnectionName, Reason};
-use engine::{Calendly, Clock, Messaging, NoMessaging, World};
+use std::sync::LazyLock;
+
+use domain::{Command, ConnectionName, Pepper, Reason};
+use engine::{Calendly, Clock, Messaging, NoMessaging, PortError, World};
 
 use crate::fake::Fake;
 use crate::fault::FaultPolicy;
+
+/// The secret under which the fake world keeps contacts.
+pub static PEPPER: LazyLock<Pepper> =
+    LazyLock::new(|| Pepper::new("a pepper for the fake world, 32 letters").expect("it is long enough"));
 
 impl<P: FaultPolicy> World for Fake<P> {
     type Store = Self;
@@ -27,6 +33,9 @@ impl<P: FaultPolicy> World for Fake<P> {
     }
     fn messaging(&self) -> Option<&Self> {
         Some(self)
+    }
+    async fn pepper(&self) -> Result<&Pepper, PortError> {
+        Ok(&PEPPER)
     }
     fn observe(&self, _: &Command) {}
 
@@ -110,6 +119,9 @@ impl<P: FaultPolicy, C: Calendly, K: Clock, M: Messaging> World for Mixed<'_, P,
     }
     fn messaging(&self) -> Option<&M> {
         self.messaging
+    }
+    async fn pepper(&self) -> Result<&Pepper, PortError> {
+        Ok(&PEPPER)
     }
     fn observe(&self, _: &Command) {}
 

@@ -17,6 +17,10 @@ pub const ENGAGELAB_CALLBACK: &str = "sandbox-callback-user:sandbox-callback-sec
 pub const ENGAGELAB_CALLBACK_AUTHORIZATION: &str = "Bearer sandbox-callback-auth";
 /// Twilio's account: the user name of its Basic authentication.
 pub const TWILIO_ACCOUNT: &str = "AC00000000000000000000000000000001";
+/// An API key of the account: the user name of its Basic authentication.
+pub const TWILIO_API_KEY: &str = "SK00000000000000000000000000000001";
+/// The API key's secret.
+pub const TWILIO_API_SECRET: &str = "sandbox-twilio-secret";
 /// Twilio's auth token: the password of its Basic authentication, and the key of its webhook signatures.
 pub const TWILIO_TOKEN: &str = "sandbox-twilio-token";
 /// Brevo's `api-key`.

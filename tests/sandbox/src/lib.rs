@@ -32,6 +32,7 @@ mod engagelab;
 mod faults;
 mod inbox;
 pub mod keys;
+mod local_only;
 mod mail;
 mod mailboxes;
 mod misbehave;
@@ -54,7 +55,7 @@ mod world;
 
 use std::{io, net::Ipv4Addr};
 
-use axum::Router;
+use axum::{Router, middleware};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{faults::Target, world::World};
@@ -107,4 +108,5 @@ fn routes(world: World) -> Router {
         .merge(control::routes())
         .merge(inbox::routes())
         .with_state(world)
+        .layer(middleware::from_fn(local_only::refuse_foreign))
 }

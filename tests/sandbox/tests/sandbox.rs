@@ -619,3 +619,27 @@ async fn a_visit_needs_an_address() {
     let (status, answer) = client.calendly("/invitees", &body).await;
     assert_eq!(status, 201, "{answer}");
 }
+
+#[tokio::test]
+async fn only_programs_and_pages_of_this_machine_may_call() {
+    let client = Client::start().await;
+    let status = async |headers: &[(&str, &str)]| {
+        let request = headers
+            .iter()
+            .fold(client.http.get(client.url("/inbox.json")), |it, (name, value)| it.header(*name, *value));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status(&[]).await, 200);
+    assert_eq!(status(&[("host", "localhost:4570"), ("origin", "http://127.0.0.1:4566")]).await, 200);
+    assert_eq!(status(&[("origin", "null"), ("sec-fetch-site", "same-origin")]).await, 200);
+    for headers in [
+        [("host", "evil.example")].as_slice(),
+        &[("host", "127.0.0.1.evil.example:4570")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "http://127.0.0.1@evil.example")],
+        &[("origin", "null")],
+        &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(status(headers).await, 403, "{headers:?}");
+    }
+}

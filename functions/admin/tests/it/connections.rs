@@ -50,7 +50,8 @@ impl Place {
         let name = ConnectionName::parse(name).expect("a name");
         let documents = self.instance.outside.documents.borrow();
         let keys = documents.get(&(name, "signing")).and_then(|it| it.get("calendly")?.as_array().cloned());
-        let text = |it: &Value| it.as_str().expect("a key").to_owned();
+        // An old key has its end beside it.
+        let text = |it: &Value| it.as_str().or(it["key"].as_str()).expect("a key").to_owned();
         keys.unwrap_or_default().iter().map(text).collect()
     }
 

@@ -47,7 +47,7 @@ impl<W: World> Run<'_, W> {
         order: &ContactOrder,
     ) -> Result<Outcome, PortError> {
         let (connection, store) = (self.invocation.connection, self.world().store());
-        let key = ContactKey::for_email(connection, order.email.expose());
+        let key = self.invocation.key_of_email(order.email.expose()).await?;
         let contact = store.load_crm_contact(connection, &key).await?;
         let (booking, revision, now) = (&self.snapshot.booking.id, self.snapshot.revision, self.now());
         let turn = contact.begin_sync(booking, revision, order.meeting.clone(), &command.id, now, now + LEASE);
@@ -86,8 +86,11 @@ impl<W: World> Run<'_, W> {
             return Ok(None);
         }
         let connection = self.invocation.connection;
-        let key = ContactKey::for_email(connection, order.email.expose());
-        match self.world().store().load_crm_contact(connection, &key).await {
+        let found = match self.invocation.key_of_email(order.email.expose()).await {
+            Ok(key) => self.world().store().load_crm_contact(connection, &key).await,
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(contact) if contact.is_created() => Ok(None),
             Ok(_) => Ok(Some(busy("the contact is not in the CRM yet"))),
             Err(error) => Err(self.leave_open(command, "the contact's row could not be read", &error)),
@@ -108,11 +111,14 @@ impl<W: World> Run<'_, W> {
     /// taken back if the person was certainly not asked: another try must not find it done.
     pub(super) async fn ask_consent(&self, messaging: &W::Messaging, order: &ConsentOrder) -> Outcome {
         let (connection, store) = (self.invocation.connection, self.world().store());
-        let key = ContactKey::for_email(connection, order.email.expose());
         let unsent = |error: &PortError| Outcome::Unsent {
             reason: Reason::Unreachable,
             after_seconds: None,
             detail: error_chain(error),
+        };
+        let key = match self.invocation.key_of_email(order.email.expose()).await {
+            Ok(key) => key,
+            Err(error) => return unsent(&error),
         };
         for (mail, lists) in &order.lists {
             let mut contact = match store.load_crm_contact(connection, &key).await {

@@ -4,9 +4,10 @@ use domain::scheduling::budget::{Bucket, Span};
 use domain::settings::Provider;
 use domain::{
     Attempt, BookingState, Command, ConsentSource, ContactKey, LinkPurpose, Message, MessageContent, MessageOrder,
-    Notice, Objection, Outcome, Reason, ShortLink, SmsCost, SmsOrder, check_booking_limits, error_chain, time,
+    Notice, Objection, OptOut, Outcome, Reason, ShortLink, SmsCost, SmsOrder, check_booking_limits, error_chain, time,
 };
 use jiff::{SignedDuration, Timestamp};
+use wire::receipts::unsubscribe::sign;
 
 use super::run::{Run, Stop};
 use crate::ports::{
@@ -107,14 +108,15 @@ impl<W: World> Run<'_, W> {
         mut order: MessageOrder,
     ) -> Result<AddressedMessage, NotSent> {
         let connection = self.invocation.connection;
-        let contact = match &order {
-            MessageOrder::Sms(order) => ContactKey::for_phone(connection, &order.to),
-            MessageOrder::Email(order) => ContactKey::for_email(connection, order.to.expose()),
-        };
         let limits = &self.settings.sms_budget;
         check_booking_limits(command, &self.snapshot.commands, limits, self.now()).map_err(NotSent::Skip)?;
         let store = self.world().store();
         let stop = |error| NotSent::Stop(self.leave_open(command, "its recipient could not be read", &error));
+        let contact = match &order {
+            MessageOrder::Sms(order) => self.invocation.key_of_phone(&order.to).await,
+            MessageOrder::Email(order) => self.invocation.key_of_email(order.to.expose()).await,
+        };
+        let contact = contact.map_err(stop)?;
         if command.action.message() == Some(Message::NotBooked) && self.has_other_meeting().await.map_err(stop)? {
             return Err(NotSent::Skip(Reason::BookedAfterAll));
         }
@@ -123,7 +125,13 @@ impl<W: World> Run<'_, W> {
         if let Some(reason) = objection.and_then(|((objection, source), message)| objection.forbids(source, message)) {
             return Err(NotSent::Skip(reason));
         }
+        let pepper = self.world().pepper().await.map_err(stop)?;
+        let opt_out = OptOut {
+            contact: contact.clone(),
+            signature: sign(pepper, connection, &self.snapshot.booking.id, &contact),
+        };
         let (calendly, content) = (self.world().calendly(), content_of(&mut order));
+        content.opt_out = Some(opt_out);
         if let Some(host) = &content.zone_of
             && let Ok(Some(zone)) = calendly.fetch_host_zone(connection, host).await
         {

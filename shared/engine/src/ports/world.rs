@@ -1,10 +1,12 @@
 //! The world: the ports of a function. A function implements only those that it uses.
+#![expect(async_fn_in_trait, reason = "one thread, generic callers: no Send bound and no boxing are wanted")]
 
-use domain::{Command, ConnectionName, Reason};
+use domain::{Command, ConnectionName, Pepper, Reason};
 
 use super::calendly::Calendly;
 use super::clock::Clock;
 use super::crm::Crm;
+use super::error::PortError;
 use super::message::{Email, Sms};
 use super::publisher::Publisher;
 use super::store::Store;
@@ -34,6 +36,9 @@ pub trait World {
     fn clock(&self) -> &Self::Clock;
     /// Returns the ports for messages and calls to VAI. A function without them leaves such commands to the due queue.
     fn messaging(&self) -> Option<&Self::Messaging>;
+
+    /// Returns the secret under which contacts are kept. It is read once.
+    async fn pepper(&self) -> Result<&Pepper, PortError>;
 
     /// Counts outcomes that need a person's attention. It is called after each change of a command.
     fn observe(&self, command: &Command);

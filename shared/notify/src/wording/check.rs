@@ -352,8 +352,10 @@ mod tests {
         }
         let long = problem("reminder", Part::Sms, &"ab ".repeat(600)).expect("a problem");
         assert!(long.contains("too long for an SMS: 12 segments, 1799 characters"), "{long}");
-        let bomb = problem("reminder", Part::Sms, &"{% if name %}a{% endif %}".repeat(9000)).expect("a problem");
+        let bomb = problem("reminder", Part::Sms, &"{% if name %}a{% endif %}".repeat(600)).expect("a problem");
         assert!(bomb.contains("more than 200 tags"), "{bomb}");
+        let large = problem("reminder", Part::Html, &"a".repeat(template::LARGEST + 1)).expect("a problem");
+        assert!(large.contains("it is longer than 16384 bytes"), "{large}");
     }
 
     #[test]

@@ -4,12 +4,10 @@ use std::fmt::Write;
 
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Template, UndefinedBehavior, Value};
+use template::{LARGEST, LONGEST};
 
 use super::part::Part;
 use super::variables::Values;
-
-/// The longest text of a part, in bytes. Gmail shows 102 KB of an e-mail.
-const LONGEST: usize = 128 * 1024;
 
 /// Renders the source of a part.
 pub(super) fn fill(part: Part, source: &str, values: &Values) -> Result<String, Error> {
@@ -30,12 +28,16 @@ pub(super) fn environment<'source>() -> Environment<'source> {
     environment
 }
 
-/// Parses wording. It has no filters.
+/// Parses wording, when it is saved and each time that it is rendered. It has no filters, and the bounds of customers'
+/// transformations.
 pub(super) fn parse<'env, 'source>(
     environment: &'env Environment<'source>,
     part: Part,
     source: &'source str,
 ) -> Result<Template<'env, 'source>, Error> {
+    if source.len() > LARGEST {
+        return Err(Error::new(ErrorKind::SyntaxError, format!("it is longer than {LARGEST} bytes")));
+    }
     template::parse(environment, part.name(), source, &[])
 }
 
@@ -145,16 +147,21 @@ mod unit {
             }
         }
         assert_eq!(fill_sample(Part::Sms, "{{ 'a * b ~ c' }}"), Ok("a * b ~ c".to_owned()));
-        let long = "{{ name }}".repeat(4_000);
+        let long = "{{ name }}".repeat(1_600);
         let values = Values::from([("name", "a".repeat(100_000).into())]);
         let error = fill(Part::Sms, &long, &values).expect_err("too long").to_string();
-        assert!(error.contains("the text is longer than 131072 bytes"), "{error}");
+        assert!(error.contains("the text is longer than 65536 bytes"), "{error}");
+        let largest = "a".repeat(LARGEST);
+        assert_eq!(fill_sample(Part::Html, &largest), Ok(largest.clone()));
+        let error = fill_sample(Part::Html, &format!("{largest}a")).expect_err("too large");
+        assert!(error.contains("it is longer than 16384 bytes"), "{error}");
     }
 
     #[test]
     fn fuel_is_limited() {
-        let endless = "{{ by_invitee }}".repeat(10_000);
-        assert_eq!(fill_sample(Part::Sms, &endless), Err("engine ran out of fuel (in sms:1)".to_owned()));
+        let endless = format!("{{{{n{}}}}}", "-1".repeat(70)).repeat(100);
+        let error = fill(Part::Sms, &endless, &Values::from([("n", 7.into())])).expect_err("too many steps");
+        assert_eq!(error.to_string(), "engine ran out of fuel (in sms:1)");
     }
 
     #[test]

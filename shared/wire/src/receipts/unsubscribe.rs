@@ -1,47 +1,76 @@
 //! The use of an unsubscribe link: our own form, from the webhook function to the intake queue.
 
-use domain::{BookingId, CommandId, ConnectionName, Feedback, digest};
+use domain::{BookingId, ConnectionName, ContactKey, Feedback, Pepper, Private};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 
 use super::fields::unexpected;
 use super::ids::is_id;
 use crate::malformed::{self, Malformed};
 
-/// The message whose link was used.
+/// The hexadecimal digits of a signature. 64 bits can't be guessed over the network, and a link has to be short.
+const SIGNATURE_DIGITS: usize = 16;
+
+/// The longest e-mail address.
+const LONGEST_ADDRESS: usize = 254;
+
+/// Who wants no more messages: the contact of a signed link, or an address that a person wrote.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Unsubscribe {
-    /// The booking of the message.
-    pub booking: BookingId,
-    /// The command that sent it.
-    pub command: CommandId,
+    booking: BookingId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contact: Option<ContactKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<Private<String>>,
 }
 
 impl Unsubscribe {
-    /// Makes it of the ids in a link. `None` when they can't be ours.
-    pub fn from_link(booking: &str, command: &str) -> Option<Self> {
-        let are_ids = is_id(booking) && is_id(command);
-        are_ids.then(|| Self { booking: BookingId::new(booking), command: CommandId::new(command) })
+    /// Makes it of a signed link.
+    pub fn by_link(booking: BookingId, contact: ContactKey) -> Self {
+        Self { booking, contact: Some(contact), address: None }
     }
 
-    /// Returns the checksum of a link, eight hexadecimal digits: a link that a mail program cut or changed has another.
-    /// It is no signature; the ids can't be guessed.
-    pub fn checksum(connection: &ConnectionName, booking: &str, command: &str) -> String {
-        digest(&["unsubscribe", connection.as_str(), booking, command]).chars().take(8).collect()
-    }
-
-    /// Returns whether the ids have the full length of ours. Links from before there was a checksum have only this.
-    pub fn has_whole_ids(&self) -> bool {
-        let ends_whole = |id: &str| {
-            let end = id.rsplit('-').next().unwrap_or_default();
-            end.len() == 32 && end.bytes().all(|b| b.is_ascii_hexdigit())
-        };
-        ends_whole(self.booking.as_str()) && ends_whole(self.command.as_str())
+    /// Makes it of an address that a person wrote.
+    pub fn by_address(booking: BookingId, address: Private<String>) -> Self {
+        Self { booking, contact: None, address: Some(address) }
     }
 
     /// Serializes it.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|never| unreachable!("ids are always JSON: {never}"))
+        serde_json::to_string(self).unwrap_or_else(|never| unreachable!("ids and texts are always JSON: {never}"))
     }
+}
+
+/// Parses the booking's id in a link. `None` when it can't be ours.
+pub fn parse_booking(text: &str) -> Option<BookingId> {
+    is_id(text).then(|| BookingId::new(text))
+}
+
+/// Signs a link. Whoever has not got the link can't make it, so nobody ends another person's messages.
+pub fn sign(pepper: &Pepper, connection: &ConnectionName, booking: &BookingId, contact: &ContactKey) -> String {
+    let parts = ["unsubscribe", connection.as_str(), booking.as_str(), contact.as_str()];
+    let mut signature = pepper.digest(&parts);
+    signature.truncate(SIGNATURE_DIGITS);
+    signature
+}
+
+/// Returns whether we signed a link, in constant time.
+pub fn is_genuine(
+    pepper: &Pepper,
+    connection: &ConnectionName,
+    booking: &BookingId,
+    contact: &ContactKey,
+    signature: &str,
+) -> bool {
+    sign(pepper, connection, booking, contact).as_bytes().ct_eq(signature.as_bytes()).into()
+}
+
+/// Returns the address in the form of a link that is not whole; `None` when there is none.
+pub fn read_form(body: &[u8]) -> Option<Private<String>> {
+    let (_, address) = form_urlencoded::parse(body).find(|(name, _)| name == "address")?;
+    let address = address.trim();
+    let is_address = (1..=LONGEST_ADDRESS).contains(&address.len()) && !address.chars().any(char::is_control);
+    is_address.then(|| address.into())
 }
 
 /// Parses the body.
@@ -49,9 +78,13 @@ impl Unsubscribe {
 /// # Errors
 /// The body is not as we wrote it.
 pub fn parse(body: &[u8]) -> Result<Vec<Feedback>, Malformed> {
-    let Unsubscribe { booking, command } = malformed::parse_json(malformed::decode_text(body)?)?;
-    if !is_id(booking.as_str()) || !is_id(command.as_str()) {
+    let Unsubscribe { booking, contact, address } = malformed::parse_json(malformed::decode_text(body)?)?;
+    if !is_id(booking.as_str()) {
         return Err(unexpected("the body"));
     }
-    Ok(vec![Feedback::Unsubscribed { booking, command }])
+    Ok(vec![match (contact, address) {
+        (Some(contact), None) if is_id(contact.as_str()) => Feedback::Unsubscribed { booking, contact },
+        (None, Some(address)) => Feedback::AskedToStop { booking, address },
+        _ => return Err(unexpected("the body")),
+    }])
 }

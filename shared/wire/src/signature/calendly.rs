@@ -6,6 +6,7 @@ use domain::Private;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
 
 use super::check::{check_age, require_header};
 use super::error::SignatureError;
@@ -13,35 +14,46 @@ use super::error::SignatureError;
 /// The header's name.
 pub const HEADER: &str = "Calendly-Webhook-Signature";
 
+/// The most keys that are tried: the current one, and those that rotations have left.
+const MOST_KEYS: usize = 4;
+
+/// The most `v1` that are read. Calendly writes one; a rotation of its own would need two.
+const MOST_SIGNATURES: usize = 2;
+
 /// Verifies a signature of the bytes as they were received, in constant time, with any of the keys.
 ///
-/// Lenient about the header (order, spaces, unknown fields, several `v1`), strict about everything else.
+/// Lenient about the header (order, spaces, unknown fields, several `v1`), strict about everything else. The work does
+/// not depend on what the caller sends beside the body: one HMAC for each key, and at most eight comparisons.
 ///
 /// # Errors
 /// The reason to refuse the call.
 pub fn verify(
     header: Option<&str>,
     body: &[u8],
-    keys: &[Private<String>],
+    keys: &[&Private<String>],
     now: Timestamp,
     tolerance_seconds: i64,
 ) -> Result<(), SignatureError> {
     let (stamp, signatures) = parse(require_header(header)?)?;
     let seconds: i64 = stamp.parse().map_err(|_| SignatureError::Malformed)?;
-    if !keys.iter().any(|key| signatures.iter().any(|signature| matches(key, stamp, body, signature))) {
+    // None ends the search: the time tells nobody which key or signature was right.
+    let is_genuine =
+        keys.iter().take(MOST_KEYS).fold(Choice::from(0), |found, key| found | matches(key, stamp, body, &signatures));
+    if !bool::from(is_genuine) {
         return Err(SignatureError::Wrong);
     }
     check_age(seconds, now, tolerance_seconds)
 }
 
-/// Parses the header. Returns the timestamp as text, since the text is signed, and every `v1` that can be a signature.
+/// Parses the header. Returns the timestamp as text, since the text is signed, and the first `v1` that can be
+/// signatures.
 fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
     let mut stamp = None;
     let mut signatures = Vec::new();
     for field in header.split(',') {
         match field.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
             Some(("t", value)) if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => stamp = Some(value),
-            Some(("v1", value)) => {
+            Some(("v1", value)) if signatures.len() < MOST_SIGNATURES => {
                 let mut signature = [0; 32];
                 if hex::decode_to_slice(value, &mut signature).is_ok() {
                     signatures.push(signature);
@@ -56,16 +68,18 @@ fn parse(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
     }
 }
 
-fn matches(key: &Private<String>, stamp: &str, body: &[u8], signature: &[u8]) -> bool {
+/// Returns whether a key made any of the signatures.
+fn matches(key: &Private<String>, stamp: &str, body: &[u8], signatures: &[[u8; 32]]) -> Choice {
     // An empty key is no secret.
     if key.expose().is_empty() {
-        return false;
+        return Choice::from(0);
     }
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else { return false };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else { return Choice::from(0) };
     mac.update(stamp.as_bytes());
     mac.update(b".");
     mac.update(body);
-    mac.verify_slice(signature).is_ok()
+    let made: [u8; 32] = mac.finalize().into_bytes().into();
+    signatures.iter().fold(Choice::from(0), |found, signature| found | made.ct_eq(signature))
 }
 
 #[cfg(test)]
@@ -92,8 +106,8 @@ mod tests {
     }
 
     fn check(vector: &Vector, header: &str, body: &[u8], later: i64) -> Result<(), SignatureError> {
-        let keys = [Private::from("an older key"), Private::new(vector.signing_key.clone())];
-        verify(Some(header), body, &keys, at(&vector.t, later), 300)
+        let (older, current) = (Private::from("an older key"), Private::new(vector.signing_key.clone()));
+        verify(Some(header), body, &[&older, &current], at(&vector.t, later), 300)
     }
 
     #[test]
@@ -160,11 +174,29 @@ mod tests {
     }
 
     #[test]
+    fn at_most_four_keys_and_two_signatures_are_tried() {
+        let vector = &vectors()[1];
+        let (body, t, other) = (vector.raw_body.as_bytes(), &vector.t, "00".repeat(32));
+        let (_, signature) = vector.header.split_once("v1=").expect("v1");
+        assert_eq!(check(vector, &format!("t={t},v1={other},v1={signature}"), body, 0), Ok(()));
+        let third = format!("t={t},v1={other},v1={other},v1={signature}");
+        assert_eq!(check(vector, &third, body, 0), Err(SignatureError::Wrong));
+
+        let (others, right) = (["a", "b", "c", "d"].map(Private::from), Private::new(vector.signing_key.clone()));
+        let with = |others: &[Private<String>]| {
+            let keys: Vec<_> = others.iter().chain([&right]).collect();
+            verify(Some(&vector.header), body, &keys, at(t, 0), 300)
+        };
+        assert_eq!(with(&others[..3]), Ok(()));
+        assert_eq!(with(&others), Err(SignatureError::Wrong));
+    }
+
+    #[test]
     fn an_empty_key_signs_nothing() {
         let mut mac = Hmac::<Sha256>::new_from_slice(b"").expect("any length");
         mac.update(b"1700000000.{}");
         let header = format!("t=1700000000,v1={}", hex::encode(mac.finalize().into_bytes()));
-        let keys = [Private::from("")];
-        assert_eq!(verify(Some(&header), b"{}", &keys, at("1700000000", 0), 300), Err(SignatureError::Wrong));
+        let key = Private::from("");
+        assert_eq!(verify(Some(&header), b"{}", &[&key], at("1700000000", 0), 300), Err(SignatureError::Wrong));
     }
 }

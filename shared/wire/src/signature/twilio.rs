@@ -32,7 +32,8 @@ pub fn verify(header: Option<&str>, url: &str, body: &[u8], token: &Private<Stri
         return Err(SignatureError::Malformed);
     }
     let rest = signed_suffix(url, body).ok_or(SignatureError::Wrong)?;
-    let is_genuine = url_variants(url).iter().any(|url| matches(token, url, &rest, &signature));
+    // Both are always tried: the time tells nobody which was right.
+    let is_genuine = url_variants(url).iter().fold(false, |found, url| found | matches(token, url, &rest, &signature));
     if is_genuine { Ok(()) } else { Err(SignatureError::Wrong) }
 }
 

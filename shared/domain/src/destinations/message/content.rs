@@ -48,6 +48,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         reschedule_url: details.reschedule_url.clone(),
         survey_url: survey.map(str::to_owned),
         booking_url: None,
+        opt_out: None,
         link_for: details.event_type.clone().filter(|_| offers_link && settings.booking_links),
         by_invitee: is_by_invitee(booking, leg),
         notice: None,

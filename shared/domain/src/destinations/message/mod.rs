@@ -11,6 +11,6 @@ mod timing;
 
 pub use action::MessageAction;
 pub(crate) use compose::{compose, withholds_links};
-pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, SmsOrder, Withheld};
+pub use order::{Calendar, EmailOrder, MessageContent, MessageOrder, OptOut, SmsOrder, Withheld};
 pub use phones::{choose_phone, phone_to_text, unnamed_phone_questions};
 pub(crate) use timing::{no_show_time, time_outside_quiet_hours};

@@ -4,6 +4,7 @@ use countries::TextLimits;
 use jiff::Timestamp;
 use stranger::StrangerText;
 
+use crate::feedback::ContactKey;
 use crate::ids::{BookingId, EventTypeUri};
 use crate::language::Language;
 use crate::leg::PhoneSource;
@@ -58,6 +59,8 @@ pub struct MessageContent {
     pub booking_url: Option<String>,
     /// The event type for which such a link must be created.
     pub link_for: Option<EventTypeUri>,
+    /// What the link that ends follow-ups carries. It is added before the message is sent.
+    pub opt_out: Option<OptOut>,
     /// Whether the invitee canceled or moved the meeting.
     pub by_invitee: bool,
     /// The kind of notice to a host.
@@ -82,6 +85,15 @@ pub enum Withheld {
     Links,
     /// Links. An e-mail has them.
     LinksToEmail,
+}
+
+/// What the link that ends follow-ups carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OptOut {
+    /// Who gets the message.
+    pub contact: ContactKey,
+    /// Our signature, without which the link asks for the address.
+    pub signature: String,
 }
 
 /// An SMS to send.
