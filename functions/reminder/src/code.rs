@@ -6,15 +6,18 @@
 use batch::Failure;
 use domain::{
     Booking, CommandId, ConnectionName, ContactKey, Language, Leg, Objection, Outcome, Phone, PlainEmail, PlainSms,
-    Private, Settings, choose_phone, parse_email,
+    Private, Settings, parse_email, phone_to_text,
 };
-use engine::{ApiStore, Clock, Email, Messaging, Sms, Store, World};
+use engine::{ApiStore, Clock, Email, Messaging, Sms, SmsReservation, SmsReserved, Store, World};
 use jiff::{SignedDuration, Timestamp};
 use wire::code::StoredCode;
 
 /// The most codes in an hour about a booking, and the most to an address or number: whoever asks for codes must not
 /// make us write to people all day.
 const CODES_PER_HOUR: u32 = 3;
+
+/// No code's SMS has more segments, in any language.
+const MOST_SEGMENTS: u32 = 2;
 
 /// A code's message.
 enum Order {
@@ -60,6 +63,23 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
             let counted = format!("codes of {connection} {what}");
             if store.reserve_permits(&counted, 1, CODES_PER_HOUR, hour).await? == 0 {
                 drop_code("the budget of codes is spent");
+                return Ok(());
+            }
+        }
+        // A code by SMS costs as much as any other SMS, and is asked for by a stranger.
+        if let Order::Sms(_) = &order {
+            let known = store.load_contact(connection, &contact).await?;
+            let reservation = SmsReservation {
+                to: contact.clone(),
+                booking: booking.id.clone(),
+                command: CommandId::new(id),
+                segments: MOST_SEGMENTS,
+                per_number: settings.sms_budget.per_number_and_day,
+                per_connection: settings.sms_budget.per_day,
+                at: now,
+            };
+            if !matches!(store.reserve_sms(connection, &reservation, &known).await?, SmsReserved::Reserved(_)) {
+                drop_code("the budget of SMS is spent");
                 return Ok(());
             }
         }
@@ -131,15 +151,16 @@ async fn compose<W: World<Store: ApiStore>>(
     (booking, leg): (&Booking, &Leg),
     digits: &Private<String>,
 ) -> Result<Option<(Order, ContactKey)>, Failure> {
+    let pepper = world.pepper().await?;
     let by_email = || {
         let address = parse_email(leg.details.email.expose())?;
-        let contact = ContactKey::for_email(connection, address.expose());
+        let contact = ContactKey::for_email(pepper, connection, address.expose());
         let (subject, text) = words(code.language, digits);
         Some((Order::Email(PlainEmail::new(settings, address, subject, text)?), contact))
     };
     let by_sms = || {
-        let (phone, _): (Phone, _) = choose_phone(booking, leg, settings).ok()?;
-        let contact = ContactKey::for_phone(connection, &phone);
+        let (phone, _): (Phone, _) = phone_to_text(booking, leg, settings).ok()?;
+        let contact = ContactKey::for_phone(pepper, connection, &phone);
         let (_, text) = words(code.language, digits);
         Some((Order::Sms(PlainSms::new(settings, phone, text)?), contact))
     };

@@ -5,8 +5,8 @@
 //! What is read for it, and in which order, depends on these bookings only, and not on whether another one exists.
 
 use api::{Refusal, Why};
-use domain::{Booking, BookingId, ContactKey, Private, choose_phone, uri_uuid};
-use engine::{ApiStore, BookingRecord, KnownInvitee, MOST_UPCOMING, Store};
+use domain::{Booking, BookingId, ContactKey, Pepper, Private, choose_phone, uri_uuid};
+use engine::{ApiStore, BookingRecord, KnownInvitee, MOST_UPCOMING, Store, World};
 use front::{Context, Locale, Speaker, invalid};
 
 use crate::schedule::{Ports, Schedule};
@@ -50,7 +50,10 @@ impl<P: Ports> Schedule<P> {
             return Ok(record);
         }
         let contact = self.confirmed_contact(context).await?;
-        if let Some(record) = named.filter(|it| contact.as_ref().is_some_and(|to| reaches(context, &it.booking, to))) {
+        let pepper = self.world().pepper().await.map_err(unavailable)?;
+        let is_confirmed =
+            |it: &BookingRecord| contact.as_ref().is_some_and(|to| reaches(pepper, context, &it.booking, to));
+        if let Some(record) = named.filter(is_confirmed) {
             return Ok(record);
         }
         // It may be another of its ids, or the conversation's.
@@ -88,7 +91,8 @@ impl<P: Ports> Schedule<P> {
             return Ok(true);
         }
         let contact = self.confirmed_contact(context).await?;
-        Ok(contact == Some(ContactKey::for_email(&context.connection, email.expose())))
+        let pepper = self.world().pepper().await.map_err(|error| context.locale.unavailable(&error))?;
+        Ok(contact == Some(ContactKey::for_email(pepper, &context.connection, email.expose())))
     }
 
     /// Reads what is known of an invitee, as far as the caller may see it.
@@ -120,12 +124,13 @@ fn is_of_speaker(booking: &Booking, speaker: &Speaker) -> bool {
 
 /// Returns whether a number or address is the one on a booking. A code by SMS opens the bookings with that number, and
 /// not those of the same address: whoever books may give any address with their own number.
-fn reaches(context: &Context, booking: &Booking, contact: &ContactKey) -> bool {
+fn reaches(pepper: &Pepper, context: &Context, booking: &Booking, contact: &ContactKey) -> bool {
     let Some(leg) = booking.current_leg() else { return false };
     let connection = &context.connection;
-    let by_email = ContactKey::for_email(connection, leg.details.email.expose());
+    let by_email = ContactKey::for_email(pepper, connection, leg.details.email.expose());
     let by_phone = choose_phone(booking, leg, &context.settings).ok();
-    by_email == *contact || by_phone.is_some_and(|(phone, _)| ContactKey::for_phone(connection, &phone) == *contact)
+    by_email == *contact
+        || by_phone.is_some_and(|(phone, _)| ContactKey::for_phone(pepper, connection, &phone) == *contact)
 }
 
 /// Returns whether an id has the form of our own.

@@ -22,9 +22,9 @@ impl SmsRouter {
 }
 
 impl engine::Sms for SmsRouter {
-    fn fit(&self, connection: &ConnectionName, key: &CommandId, order: &mut SmsOrder) -> FittedSms {
+    fn fit(&self, connection: &ConnectionName, order: &mut SmsOrder) -> FittedSms {
         let links = self.twilio.links();
-        let unsubscribe = links.unsubscribe(connection, key, order.message, &order.booking, &order.content);
+        let unsubscribe = links.unsubscribe(connection, order.message, &order.booking, &order.content);
         fit(order, unsubscribe.as_deref())
     }
 

@@ -229,6 +229,8 @@ pub struct WorldConfig {
     pub scheduler_dlq_arn: String,
     /// `SECRET_PREFIX`.
     pub secret_prefix: String,
+    /// `PEPPER_SECRET`: the name or ARN of the secret under which contacts are kept.
+    pub pepper_secret: String,
     /// `CALENDLY_API_URL`.
     pub calendly_api_url: String,
     /// `TOKENS_FUNCTION_ARN`: the admin function's alias that gives tokens of logins. Without it, only personal tokens
@@ -250,6 +252,7 @@ impl WorldConfig {
             scheduler_role_arn: env.required("SCHEDULER_ROLE_ARN"),
             scheduler_dlq_arn: env.required("SCHEDULER_DLQ_ARN"),
             secret_prefix: env.required("SECRET_PREFIX"),
+            pepper_secret: env.required("PEPPER_SECRET"),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
             tokens_function_arn: env.optional("TOKENS_FUNCTION_ARN"),
             log_level: env.log_level(),
@@ -277,8 +280,6 @@ pub struct MessagingConfig {
     pub public_url: Option<String>,
     /// `DELIVERIES_QUEUE_URL`: told of new events for customers' systems.
     pub deliveries_queue_url: String,
-    /// `PEPPER_SECRET`: the name or ARN of the secret under which contacts are kept.
-    pub pepper_secret: String,
 }
 
 impl MessagingConfig {
@@ -292,7 +293,6 @@ impl MessagingConfig {
             vai_api_url: env.url("VAI_API_URL", None),
             public_url: env.optional_url("PUBLIC_URL"),
             deliveries_queue_url: env.required("DELIVERIES_QUEUE_URL"),
-            pepper_secret: env.required("PEPPER_SECRET"),
         }
     }
 }

@@ -11,6 +11,7 @@ mod links;
 mod table;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, WriteRequest};
@@ -18,8 +19,8 @@ use domain::scheduling::budget::{Bucket, Span, buckets};
 use domain::settings::{Audience, MessageFilter, Provider, Template};
 use domain::{
     Attempt, BookingId, Cancellation, Command, CommandId, CommandWrite, Connection, ConnectionName, ConnectionStatus,
-    ConsentSource, ContactKey, CrmContact, Decision, Fact, FactId, InviteeUri, Objection, Settings, Snapshot, State,
-    Token, VaiAction, Verdict, decide,
+    ConsentSource, ContactKey, CrmContact, Decision, Fact, FactId, InviteeUri, Objection, Pepper, Settings, Snapshot,
+    State, Token, VaiAction, Verdict, decide,
 };
 use engine::{
     Aliases, ApiStore, BookingCounts, BookingList, BookingLists, CommitError, Connections, Contact, Import,
@@ -36,6 +37,10 @@ use fixtures::{
 
 const START: &str = "2026-11-20T10:00:00Z";
 const NOW: &str = "2026-11-20T08:00:27Z";
+/// The pepper of the keys of contacts.
+static PEPPER: LazyLock<Pepper> =
+    LazyLock::new(|| Pepper::new("a pepper for these tests, 32 letters or more").expect("it is long enough"));
+
 const OWNER: &str = "https://api.calendly.com/users/U1";
 
 impl World {
@@ -784,7 +789,7 @@ async fn segments_of_sms_are_reserved_over_any_day_and_given_back() {
     let Some(world) = World::new("sms-budget").await else { return };
     let (table, connection) = (&world.table, &world.connection);
     let [ana, ion] = ["+40712345678", "+40712345679"]
-        .map(|number| ContactKey::for_phone(connection, &domain::Phone::parse(number).expect("E.164")));
+        .map(|number| ContactKey::for_phone(&PEPPER, connection, &domain::Phone::parse(number).expect("E.164")));
     let reserve = async |to: &ContactKey, segments, when: &str| {
         let contact = table.load_contact(connection, to).await.expect("an answer");
         table.reserve_sms(connection, &sms(to, segments, when), &contact).await.expect("an answer")
@@ -812,7 +817,7 @@ async fn segments_of_sms_are_reserved_over_any_day_and_given_back() {
 
     // Of many at the same time, as many as fit are sent.
     let many = join_all((0..20).map(|number| {
-        let to = ContactKey::for_email(connection, &format!("{number}"));
+        let to = ContactKey::for_email(&PEPPER, connection, &format!("{number}"));
         async move { table.reserve_sms(connection, &sms(&to, 1, "2026-12-01T10:00:00Z"), &Contact::default()).await }
     }));
     let reserved = many.await.into_iter().filter(|it| matches!(it, Ok(Reserved(_)))).count();

@@ -40,13 +40,10 @@ struct Clients {
 }
 
 impl Clients {
-    async fn connect(config: &WorldConfig, pepper: Option<&str>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    async fn connect(config: &WorldConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let sdk = aws::config(Timeouts::STEADY).await;
         let secrets = Secrets::new(aws_sdk_secretsmanager::Client::new(&sdk), config.secret_prefix.clone());
-        let secrets = match pepper {
-            Some(pepper) => secrets.with_pepper(pepper),
-            None => secrets,
-        };
+        let secrets = secrets.with_pepper(&config.pepper_secret);
         Ok(Self { sdk, http: http_client::client()?, secrets: Arc::new(secrets) })
     }
 }
@@ -60,7 +57,7 @@ impl AwsWorld<AwsMessaging> {
         config: &WorldConfig,
         messaging: &MessagingConfig,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let clients = Clients::connect(config, Some(&messaging.pepper_secret)).await?;
+        let clients = Clients::connect(config).await?;
         let messaging = AwsMessaging::new(&clients.http, &clients.sdk, &clients.secrets, messaging);
         Ok(Self::new(config, clients, Some(messaging)))
     }
@@ -72,7 +69,7 @@ impl AwsWorld<NoMessaging> {
     /// # Errors
     /// The HTTP client cannot be built: the machine has no root certificates.
     pub async fn connect_without_messaging(config: &WorldConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self::new(config, Clients::connect(config, None).await?, None))
+        Ok(Self::new(config, Clients::connect(config).await?, None))
     }
 }
 

@@ -23,7 +23,7 @@ fn local(at: Timestamp, zone: &str) -> String {
 }
 
 impl<P: FaultPolicy> Sms for Fake<P> {
-    fn fit(&self, _: &ConnectionName, _: &CommandId, order: &mut SmsOrder) -> FittedSms {
+    fn fit(&self, _: &ConnectionName, order: &mut SmsOrder) -> FittedSms {
         let segments = self.state.borrow().sms_segments.max(1);
         FittedSms { segments: segments.min(order.most_segments), is_shortened: segments > order.most_segments }
     }

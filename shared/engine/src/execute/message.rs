@@ -162,7 +162,7 @@ impl<W: World> Run<'_, W> {
     ) -> Result<ReservedSms, NotSent> {
         let (connection, store, limits) = (self.invocation.connection, self.world().store(), &self.settings.sms_budget);
         let stop = |error| NotSent::Stop(self.leave_open(command, "its budget could not be read or written", &error));
-        let fitted = messaging.sms().fit(connection, &command.id, order);
+        let fitted = messaging.sms().fit(connection, order);
         let is_to_host = matches!(order.message, Message::HostNotice(_));
         let cost = SmsCost::new(fitted.segments, order.segment_price.as_ref());
         loop {

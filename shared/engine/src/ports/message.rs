@@ -17,7 +17,7 @@ pub trait Sms {
     /// Takes optional parts out of a message until it has no more segments than its order permits, the links to cancel
     /// and to move first, and measures it. Where only the provider knows the text, the length is an estimate. It makes
     /// no call.
-    fn fit(&self, connection: &ConnectionName, key: &CommandId, order: &mut SmsOrder) -> FittedSms;
+    fn fit(&self, connection: &ConnectionName, order: &mut SmsOrder) -> FittedSms;
 
     /// Sends one message by the order's provider, with `key` as our own id of the message.
     async fn send(&self, connection: &ConnectionName, key: &CommandId, order: &SmsOrder) -> Outcome;

@@ -73,7 +73,7 @@ impl Publisher for NoMessaging {
 }
 
 impl Sms for NoMessaging {
-    fn fit(&self, _: &ConnectionName, _: &CommandId, _: &mut SmsOrder) -> FittedSms {
+    fn fit(&self, _: &ConnectionName, _: &mut SmsOrder) -> FittedSms {
         match *self {}
     }
 
