@@ -88,8 +88,9 @@ pub fn document() -> Value {
     }
     let mut schemas = Map::new();
     let mut define = |name: String, schema: Value| {
-        let other = schemas.insert(name.clone(), schema);
-        debug_assert!(other.is_none(), "{name} is defined in two ways");
+        let is_other = schemas.get(&name).is_some_and(|it| *it != schema);
+        debug_assert!(!is_other, "{name} is defined in two ways");
+        schemas.insert(name, schema);
     };
     for (mut generator, is_from_models) in [(requests, false), (requests_of_models, true)] {
         for (name, mut schema) in generator.take_definitions(true) {
