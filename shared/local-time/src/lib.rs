@@ -148,7 +148,7 @@ mod tests {
     fn an_sms_has_the_shorter_format() {
         for (zone, language, expected) in [
             ("America/New_York", English, "Sun, Mar 29, 8:15 AM (Eastern Time)"),
-            ("Europe/London", English, "Sun, 29 Mar, 13:15 (UK Time, UTC+1)"),
+            ("Europe/London", English, "Sun 29 Mar, 13:15 (UK Time, UTC+1)"),
             ("Europe/Copenhagen", Danish, "søn. 29. mar., 14.15 (dansk tid, UTC+2)"),
             ("Europe/Bucharest", Romanian, "dum., 29 mar., 15:15 (ora României, UTC+3)"),
             ("Asia/Taipei", TraditionalChinese, "3月29日 週日 晚上8:15 (台北時間)"),

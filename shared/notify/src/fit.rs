@@ -116,7 +116,7 @@ mod tests {
         let sms = format!("{} {link}", "a".repeat(80));
         own.content.wording = WordingParts { sms: Some(sms), ..WordingParts::default() };
         assert_eq!(fit(&mut own, None), FittedSms { segments: 1, is_shortened: true });
-        assert!(!text(&own).contains("https://") && text(&own).contains("2026"), "{}", text(&own));
+        assert!(!text(&own).contains("https://") && text(&own).contains("15 Oct"), "{}", text(&own));
 
         let mut template = SmsOrder { provider: Provider::Engagelab, ..order(message, Language::English, 1) };
         template.template_text = Some(format!("{} {{{{short_time}}}} {{{{reschedule_link}}}}", "a".repeat(80)));

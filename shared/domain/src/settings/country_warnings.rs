@@ -185,7 +185,25 @@ mod tests {
                 {"message": "reminder", "sms": "Join https://vai.example/j"},
                 {"message": "no_show", "sms": "Call 0912-345-678"},
             ],
-        })), @"");
+        })), @"
+        stop_words: do not come back by Twilio from a country without rules of its own: messages without another way out say where people can stop them. Source: Nothing was read: in some of the countries that were read no answer comes back (checked 2026-11-25)
+        sms_link_domains.CN: is missing: SMS to a country without rules of its own have no links, and e-mails have them instead. Source: Nothing was read: several of the countries that were read filter links that nobody has registered (checked 2026-11-25)
+        wording[0].sms: has a link or a number that carriers of a country without rules of its own do not let through: e-mails replace this SMS there. Source: Nothing was read: several of the countries that were read filter links that nobody has registered (checked 2026-11-25)
+        survey_url: is left out of SMS to a country without rules of its own. Source: Nothing was read: several of the countries that were read filter links that nobody has registered (checked 2026-11-25)
+        senders.twilio: must be registered for Romania. Source: Twilio, SMS guidelines for Romania (twilio.com/en/guidelines/ro/sms), copy of 2026-05-09; suresms.com, Romania, without a date (checked 2026-11-25)
+        stop_words: do not come back by Twilio from Romania: messages without another way out say where people can stop them. Source: Twilio, SMS guidelines for Romania (twilio.com/en/guidelines/ro/sms), copy of 2026-05-09; Infobip, SMS in Romania, copy of 2026-05-09; Amazon, countries and regions for SMS (docs.aws.amazon.com, channels-sms-countries), 2023-04-28 (checked 2026-11-25)
+        sms_link_domains.RO: is missing: carriers of Romania filter links whose domains were not registered with them. Until it names them, every link counts as registered. Source: Twilio, SMS guidelines for Romania (twilio.com/en/guidelines/ro/sms), copy of 2026-05-09; help.clicksend.com, Romania, without a date (checked 2026-11-25)
+        survey_url: is left out of SMS to Romania. Source: Twilio, SMS guidelines for Romania (twilio.com/en/guidelines/ro/sms), copy of 2026-05-09; help.clicksend.com, Romania, without a date (checked 2026-11-25)
+        senders.twilio: must be registered for Taiwan. Source: Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09; teamplus.tech, without a date (checked 2026-11-25)
+        stop_words: do not come back by Twilio from Taiwan: messages without another way out say where people can stop them. Source: Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09; Amazon, countries and regions for SMS (docs.aws.amazon.com, channels-sms-countries), 2023-04-28 (checked 2026-11-25)
+        wording[1].sms: has a link or a number that carriers of Taiwan do not let through: e-mails replace this SMS there. Source: Taipei Times, 2024-11-14, on the rules of the National Communications Commission (NCC) from 2024-11-18; Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09 (checked 2026-11-25)
+        survey_url: is left out of SMS to Taiwan. Source: Taipei Times, 2024-11-14, on the rules of the National Communications Commission (NCC) from 2024-11-18; Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09 (checked 2026-11-25)
+        senders.twilio: is a name, which carriers of the United States do not take: e-mails replace the SMS by Twilio there. Source: Twilio, SMS guidelines for the United States (twilio.com/en/guidelines/us/sms), copy of 2026-05-09 (checked 2026-11-25)
+        stop_words: do not come back by Twilio from the United States: messages without another way out say where people can stop them. Source: Infobip, SMS in the United States, copy of 2026-05-09 (checked 2026-11-25)
+        sms_link_domains.US: has no effect: carriers of the United States take any link. Source: Twilio, SMS guidelines for the United States (twilio.com/en/guidelines/us/sms), copy of 2026-05-09 (checked 2026-11-25)
+        survey_url: is left out of SMS to the United States. Source: Twilio, SMS guidelines for the United States (twilio.com/en/guidelines/us/sms), copy of 2026-05-09 (checked 2026-11-25)
+        sms_link_domains: CN has no rules of its own: links only of the domains named here, no follow-ups by SMS, and wider quiet hours
+        ");
     }
 
     #[test]
@@ -216,7 +234,11 @@ mod tests {
     fn a_shortener_is_no_domain_of_ones_own() {
         let errors = Settings::check(&json!({"sms_link_domains": {"RO": ["calendly.com", "Bit.ly", "x"], "ro": []}}));
         let errors: Vec<_> = errors.expect_err("errors").iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(errors.join("\n"), @"");
+        insta::assert_snapshot!(errors.join("\n"), @"
+        sms_link_domains.RO[2]: must be a domain such as calendly.com
+        sms_link_domains.ro: is not a country: it must be a country of two capital letters, such as RO
+        sms_link_domains.RO[1]: is a public shortener of links: carriers block those, so it can't be registered
+        ");
     }
 
     #[test]
