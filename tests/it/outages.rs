@@ -2,7 +2,7 @@
 //! is not told.
 
 use domain::settings::{Provider, Settings};
-use domain::{Outcome, Reason, State};
+use domain::{BookingId, Command, InviteeUri, Message, MessageAction, Outcome, Reason, State};
 use fakes::{Call, Fault};
 use jiff::SignedDuration;
 
@@ -174,4 +174,34 @@ fn what_may_have_reached_a_person_is_not_sent_again_by_another_way() {
         assert_eq!(kinds(&world), [""; 0], "{later:?}: neither by Twilio nor by e-mail");
         assert_eq!(state_of(&world, "sms-confirmation"), State::Unknown, "{later:?}");
     }
+}
+
+#[test]
+fn at_a_higher_speed_retries_follow_sooner_but_not_at_once() {
+    let (now, start) = (at("2026-11-23T09:00:00Z"), at("2026-11-27T08:30:00Z"));
+    let waits = |speed: u32, after: Option<u32>| -> Vec<i64> {
+        let action = MessageAction::Sms(Message::Confirmation);
+        let mut command = Command::new(&BookingId::new("bk-1"), action, InviteeUri::new("invitee-1"), start, None);
+        let tries = (0..5).map(|_| {
+            let claimed = command.clone().claim(now, now, None, None);
+            command = claimed.settle(unavailable(after), now).hurry_retry(speed, now);
+            command.not_before.expect("another try").duration_since(now).as_secs()
+        });
+        tries.collect()
+    };
+    let (written, fast) = (waits(1, None), waits(60, None));
+    assert!(written.is_sorted() && written[0] < 40 && written[4] > 2_800, "{written:?}");
+    for (written, fast) in written.iter().zip(&fast) {
+        assert_eq!(*fast, (written / 60).max(10), "{written}");
+    }
+    assert_eq!(waits(60, Some(7_200)), [120; 5], "what a provider asks for is shortened, too");
+    // A planned time is no retry.
+    let planned = Command::new(
+        &BookingId::new("bk-1"),
+        MessageAction::Sms(Message::Reminder { minutes_before: 60 }),
+        InviteeUri::new("invitee-1"),
+        start,
+        Some(start),
+    );
+    assert_eq!(planned.hurry_retry(60, now).not_before, Some(start));
 }

@@ -595,6 +595,21 @@ impl Command {
         self
     }
 
+    /// Brings the next try forward as if time passed faster, but to no less than ten seconds from now: a timer may fire
+    /// some seconds early, and would otherwise find it due at once. At speed 1 nothing changes.
+    #[must_use]
+    pub fn hurry_retry(mut self, speed: u32, now: Timestamp) -> Self {
+        let is_retry = self.history.last().is_some_and(|note| note.what == Change::RetryPlanned);
+        if speed > 1
+            && is_retry
+            && let Some(at) = self.not_before
+        {
+            let wait = at.duration_since(now).as_secs();
+            self.not_before = Some(at.min(now + SignedDuration::from_secs((wait / i64::from(speed)).max(10))));
+        }
+        self
+    }
+
     /// Returns a wait that is up to a fifth longer or shorter, so that commands that failed together are not all
     /// retried at the same time. It is derived from the command's id, because this crate has no randomness.
     fn jittered(&self, seconds: u32) -> u32 {

@@ -30,6 +30,7 @@ pub struct AwsWorld<M> {
     messaging: Option<M>,
     sqs: aws_sdk_sqs::Client,
     secrets: Arc<Secrets>,
+    retry_speed: u32,
 }
 
 /// The clients that adapters share.
@@ -89,6 +90,7 @@ impl<M> AwsWorld<M> {
             messaging,
             sqs,
             secrets,
+            retry_speed: config.retry_speed,
         }
     }
 
@@ -124,6 +126,10 @@ impl<M: engine::Messaging> World for AwsWorld<M> {
     }
     fn messaging(&self) -> Option<&M> {
         self.messaging.as_ref()
+    }
+
+    fn retry_speed(&self) -> u32 {
+        self.retry_speed
     }
 
     /// Counts outcomes. Outcomes with an alarm also count as `Trouble`: a message that did not reach its recipient, and

@@ -53,6 +53,7 @@ impl<'a, W: World> Run<'a, W> {
     pub(super) async fn replace_command(&self, current: &Command, next: Command) -> Result<Command, Stop> {
         let booking = &self.snapshot.booking.id;
         let Invocation { world, connection, .. } = self.invocation;
+        let next = next.hurry_retry(world.retry_speed(), self.now());
         match world.store().replace_command(connection, booking, &next, current.revision).await {
             Ok(true) => {
                 let reason = next.history.last().and_then(|it| it.reason).map_or("", Reason::code);

@@ -35,6 +35,11 @@ pub trait World {
     /// Returns the ports for messages and calls to VAI. A function without them leaves such commands to the due queue.
     fn messaging(&self) -> Option<&Self::Messaging>;
 
+    /// Returns how much faster than written time passes for retries: 1, or more on a developer's machine.
+    fn retry_speed(&self) -> u32 {
+        1
+    }
+
     /// Counts outcomes that need a person's attention. It is called after each change of a command.
     fn observe(&self, command: &Command);
 }
