@@ -503,6 +503,12 @@ impl Command {
         (!is_known).then(|| self.clone().note(at, Change::Replied, None, Some(meaning.to_owned())))
     }
 
+    /// Returns whether its last try failed because its contact was not in the CRM yet, or was being written.
+    pub fn waits_for_contact(&self) -> bool {
+        let last = self.history.iter().rfind(|note| note.what == Change::RetryPlanned);
+        last.is_some_and(|note| note.reason == Some(Reason::ContactBusy))
+    }
+
     /// Returns whether it is due.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|at| at <= now)

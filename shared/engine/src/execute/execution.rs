@@ -1,6 +1,7 @@
 //! The state machine of a command, and the execution of all commands of a booking.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use domain::{
     Action, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder, Fact,
@@ -58,7 +59,8 @@ pub(crate) async fn execute<W: World>(
     settings: &Settings,
     received: Option<&ReceivedFact>,
 ) -> Result<Execution, EngineError> {
-    let run = Run { invocation, snapshot, settings, received, looked: Mutex::default() };
+    let (looked, wrote_contact) = (Mutex::default(), Cell::default());
+    let run = Run { invocation, snapshot, settings, received, looked, wrote_contact };
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
     let (removals, others): (Vec<_>, Vec<_>) =
         snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
@@ -108,16 +110,18 @@ impl<W: World> Run<'_, W> {
     async fn execute_command(&self, mut command: Command) -> CommandEnd {
         // The meeting as read from Calendly before a timed message.
         let mut update = None;
+        let mut is_due_now = self.wrote_contact.get() && command.waits_for_contact();
         loop {
             let now = self.now();
+            let is_early = !std::mem::take(&mut is_due_now) && !command.is_due(now + CLOCK_SKEW);
             let next = match &command.state {
                 State::Done { .. }
                 | State::Skipped { .. }
                 | State::Withdrawn { .. }
                 | State::Failed { .. }
                 | State::Unknown => return self.finish(&command, update).await,
-                State::Waiting if !command.is_due(now + CLOCK_SKEW) => return CommandEnd::Finished,
-                State::Open if !command.is_due(now + CLOCK_SKEW) => self.set_timer(&command).await,
+                State::Waiting if is_early => return CommandEnd::Finished,
+                State::Open if is_early => self.set_timer(&command).await,
                 State::Claimed { until } if *until > now => return CommandEnd::Stopped(Stop::Held),
                 State::Claimed { .. } => {
                     // The function that claimed it was killed before it settled it. The provider may have acted.

@@ -1,5 +1,7 @@
 //! One run over a booking's commands, with the parts that all destinations use.
 
+use std::cell::Cell;
+
 use domain::{Command, Fact, InviteeUri, Reason, Settings, Snapshot, State, error_chain};
 use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
@@ -36,6 +38,8 @@ pub(super) struct Run<'a, W> {
     /// The leg that was read from Calendly in this run, and what has changed. Several messages about a leg need one
     /// look: the others wait for it.
     pub(super) looked: Mutex<Option<(InviteeUri, Option<Box<Fact>>)>>,
+    /// Whether the contact in the CRM was written in this run. What has waited for it need not wait longer.
+    pub(super) wrote_contact: Cell<bool>,
 }
 
 impl<'a, W: World> Run<'a, W> {
