@@ -2,7 +2,9 @@
 //! is not told.
 
 use domain::settings::{Provider, Settings};
-use domain::{BookingId, Command, InviteeUri, Message, MessageAction, Outcome, Reason, State};
+use domain::{
+    BookingId, CanceledBy, Cancellation, Command, InviteeUri, Message, MessageAction, Outcome, Reason, State,
+};
 use fakes::{Call, Fault};
 use jiff::SignedDuration;
 
@@ -62,6 +64,32 @@ fn a_reminder_whose_outage_ends_after_the_start_is_not_sent() {
     assert_eq!(kinds(&world), ["SMS confirmation"]);
     assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason: Reason::PastStart });
     assert!(world.state.borrow().dead_letters.is_empty());
+}
+
+#[test]
+fn after_an_outage_a_meeting_that_has_ended_meanwhile_is_not_confirmed() {
+    let canceled_at = at("2026-11-23T09:05:00Z");
+    for (is_moved, asked) in [(false, true), (true, true), (false, false)] {
+        let world = TestWorld::new("2026-11-23T10:00:00Z");
+        world.change_settings(|settings| settings.reminder_minutes = vec![]);
+        let new = meeting().moved(2, "2026-11-23T09:05:00Z", "2026-11-27T12:00:00Z");
+        let mut ended = meeting().looked_up(is_moved.then_some(&new));
+        ended.leg.details.as_of = canceled_at;
+        ended.leg.canceled =
+            Some(Cancellation { at: canceled_at, by: CanceledBy::Invitee, reason: None, rescheduled: is_moved });
+        world.add_to_calendly(ended);
+        if !asked {
+            world.faults.always(Call::FetchInvitee, Fault::Fails);
+        }
+        // The webhook of the booking is processed before the one of its end.
+        world.receive_webhook(&meeting().created());
+        let told = match (is_moved, asked) {
+            (_, false) => &["SMS confirmation"][..],
+            (false, true) => &["SMS cancellation"],
+            (true, true) => &[],
+        };
+        assert_eq!(kinds(&world), told, "moved: {is_moved}");
+    }
 }
 
 #[test]

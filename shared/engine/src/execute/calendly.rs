@@ -37,9 +37,9 @@ impl<W: World> Run<'_, W> {
         self.world().calendly().fetch_invitee(self.invocation.connection, invitee).await.ok().flatten()
     }
 
-    /// Reads a meeting from Calendly before a timed message is sent: the link is often created after the booking, and
-    /// webhooks can be late. One read for all messages about a leg in this run. `None` if nothing has changed or the
-    /// read fails: then the message says what is known.
+    /// Reads a meeting from Calendly before a message is sent at a planned time, or late: the link is often created
+    /// after the booking, and webhooks can be late. One read for all messages about a leg in this run. `None` if
+    /// nothing has changed or the read fails: then the message says what is known.
     pub(super) async fn fetch_update(&self, invitee: &InviteeUri) -> Option<Box<Fact>> {
         let mut looked = self.looked.lock().await;
         if let Some((_, update)) = looked.as_ref().filter(|(leg, _)| leg == invitee) {

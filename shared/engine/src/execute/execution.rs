@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use domain::{
     Action, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder, Fact,
-    Message, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, has_event,
+    Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, has_event,
 };
 use futures_util::future::join_all;
 use futures_util::lock::Mutex;
@@ -15,6 +15,9 @@ use super::message::{AddressedMessage, NotSent};
 use super::run::{CLOCK_SKEW, Run, Stop};
 use crate::invocation::{EngineError, Invocation, LEASE, ReceivedFact};
 use crate::ports::{Timers, World};
+
+/// A message about a booking or a move that is sent so long after it is checked first. A webhook takes some seconds.
+const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// What must be decided after commands were executed.
 #[derive(Default)]
@@ -197,6 +200,15 @@ impl<W: World> Run<'_, W> {
         settled.map_or_else(CommandEnd::Stopped, |_| CommandEnd::Finished)
     }
 
+    /// Returns whether Calendly must be asked before a message is sent: it is sent at a planned time, or so late that
+    /// what it tells of may have changed. After an outage, webhooks are processed in any order.
+    fn is_doubtful(&self, command: &Command, now: Timestamp) -> bool {
+        let Some(message) = command.action.message() else { return false };
+        let active = self.snapshot.booking.leg(&command.leg).filter(|leg| leg.canceled.is_none());
+        let begun = active.map(|leg| leg.booked_at.unwrap_or(leg.details.as_of));
+        message.is_timed() || begun.is_some_and(|at| now.duration_since(at) >= STALE_AFTER)
+    }
+
     /// Claims a command, performs it and settles it. Skips it if it should no longer be done, or moves it out of quiet
     /// hours. `update` is the meeting as read from Calendly, if it was read.
     async fn perform(
@@ -208,9 +220,8 @@ impl<W: World> Run<'_, W> {
         if let Some(changed) = self.leave_quiet_hours(command, now) {
             return self.replace_command(command, changed).await;
         }
-        // What is said at a planned time must hold then, although webhooks are late or lost.
-        let is_timed = command.action.message().is_some_and(Message::is_timed);
-        if is_timed && update.is_none() && self.world().messaging().is_some() {
+        // What is said must hold, although webhooks are late or lost.
+        if self.is_doubtful(command, now) && update.is_none() && self.world().messaging().is_some() {
             *update = self.fetch_update(&command.leg).await;
         }
         let order = match self.compose(command, update.as_deref(), now) {
