@@ -176,6 +176,12 @@ chaos: ## 50 bookings on a local stack while its functions are killed at random;
 	@$(TOOLS)
 	$(PYTHON) tests/stack/chaos.py $(if $(SEED),--seed $(SEED))
 
+.PHONY: outages
+outages: ## Takes each service outside down for a while on a local stack; three quarters of an hour (SERVICE=sqs DOWN=80 SEED=…)
+	@$(TOOLS)
+	$(PYTHON) tests/stack/outages.py $(if $(SERVICE),--service $(SERVICE)) $(if $(DOWN),--down $(DOWN)) \
+	  $(if $(SEED),--seed $(SEED))
+
 .PHONY: deliveries
 deliveries: ## Webhooks to 50 endpoints on a local stack, some of them bad; half an hour (KILLS=1 STREAMS=10 SEED=…)
 	@$(TOOLS)

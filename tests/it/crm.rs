@@ -6,10 +6,11 @@ use domain::settings::{AttributeSource, ConsentAnswer, CrmList, CrmSettings, Dou
 use domain::{MeetingStatus, Reason};
 use fakes::{Call, FakeCrmContact, Fault};
 use insta::assert_snapshot;
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::payload::{EMAIL, Meeting};
+use crate::payload::{EMAIL, Meeting, at};
 use crate::stories::{ALL, Story};
 use crate::world::{Queue, TestWorld, no_answer, refused, unreachable};
 
@@ -316,6 +317,21 @@ fn an_event_waits_until_the_crm_has_the_contact() {
     world.faults.restore();
     world.wait_until("2026-11-20T10:00:00Z");
     assert_eq!(contact(&world).events, ["booking_created"]);
+}
+
+#[test]
+fn after_a_day_without_the_crm_a_contact_and_its_event_wait_an_hour_at_most() {
+    let world = world();
+    world.faults.always(Call::UpdateContact, Fault::Answers(unreachable("down")));
+    world.receive_webhook(&first().created());
+    world.wait_until("2026-11-21T09:00:00Z");
+    assert!(world.state.borrow().crm.is_empty());
+    world.faults.restore();
+    // An hour, with the jitter.
+    while world.now.get() < at("2026-11-21T10:12:00Z") && world.state.borrow().crm.is_empty() {
+        world.wait(SignedDuration::from_mins(1));
+    }
+    assert_eq!(contact(&world).events, ["booking_created"], "it does not wait for a time of its own");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! is not told.
 
 use domain::settings::{Provider, Settings};
-use domain::{Outcome, Reason, State};
+use domain::{
+    Attempt, BookingId, CanceledBy, Cancellation, Command, InviteeUri, Message, MessageAction, Outcome, Reason, State,
+};
 use fakes::{Call, Fault};
 use jiff::SignedDuration;
 
@@ -66,6 +68,32 @@ fn a_reminder_whose_outage_ends_after_the_start_is_not_sent() {
     assert_eq!(kinds(&world), ["SMS confirmation"]);
     assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason: Reason::PastStart });
     assert!(world.state.borrow().dead_letters.is_empty());
+}
+
+#[test]
+fn after_an_outage_a_meeting_that_has_ended_meanwhile_is_not_confirmed() {
+    let canceled_at = at("2026-11-23T09:05:00Z");
+    for (is_moved, asked) in [(false, true), (true, true), (false, false)] {
+        let world = TestWorld::new("2026-11-23T10:00:00Z");
+        world.change_settings(|settings| settings.reminder_minutes = vec![]);
+        let new = meeting().moved(2, "2026-11-23T09:05:00Z", "2026-11-27T12:00:00Z");
+        let mut ended = meeting().looked_up(is_moved.then_some(&new));
+        ended.leg.details.as_of = canceled_at;
+        ended.leg.canceled =
+            Some(Cancellation { at: canceled_at, by: CanceledBy::Invitee, reason: None, rescheduled: is_moved });
+        world.add_to_calendly(ended);
+        if !asked {
+            world.faults.always(Call::FetchInvitee, Fault::Fails);
+        }
+        // The webhook of the booking is processed before the one of its end.
+        world.receive_webhook(&meeting().created());
+        let told = match (is_moved, asked) {
+            (_, false) => &["SMS confirmation"][..],
+            (false, true) => &["SMS cancellation"],
+            (true, true) => &[],
+        };
+        assert_eq!(kinds(&world), told, "moved: {is_moved}");
+    }
 }
 
 #[test]
@@ -192,4 +220,34 @@ fn a_message_whose_outcome_is_unknown_waits_as_long_as_the_provider_asks() {
         world.wait(SignedDuration::from_secs(after - before));
         assert_eq!(kinds(&world), ["SMS confirmation"], "{asked:?}");
     }
+}
+
+#[test]
+fn at_a_higher_speed_retries_follow_sooner_but_not_at_once() {
+    let (now, start) = (at("2026-11-23T09:00:00Z"), at("2026-11-27T08:30:00Z"));
+    let waits = |speed: u32, after: Option<u32>| -> Vec<i64> {
+        let action = MessageAction::Sms(Message::Confirmation);
+        let mut command = Command::new(&BookingId::new("bk-1"), action, InviteeUri::new("invitee-1"), start, None);
+        let tries = (0..5).map(|_| {
+            let claimed = command.clone().claim(now, now, Attempt::default());
+            command = claimed.settle(unavailable(after), now).hurry_retry(speed, now);
+            command.not_before.expect("another try").duration_since(now).as_secs()
+        });
+        tries.collect()
+    };
+    let (written, fast) = (waits(1, None), waits(60, None));
+    assert!(written.is_sorted() && written[0] < 40 && written[4] > 2_800, "{written:?}");
+    for (written, fast) in written.iter().zip(&fast) {
+        assert_eq!(*fast, (written / 60).max(10), "{written}");
+    }
+    assert_eq!(waits(60, Some(7_200)), [120; 5], "what a provider asks for is shortened, too");
+    // A planned time is no retry.
+    let planned = Command::new(
+        &BookingId::new("bk-1"),
+        MessageAction::Sms(Message::Reminder { minutes_before: 60 }),
+        InviteeUri::new("invitee-1"),
+        start,
+        Some(start),
+    );
+    assert_eq!(planned.hurry_retry(60, now).not_before, Some(start));
 }

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(config.log_level, &config.function_name);
     let ports = &AwsDeliveries::connect(&config).await?;
     let queue = ports.records().clone();
-    let records = &SqsRecords { dead_letters: queue.with_url(deliveries_dlq_url), queue };
+    let records = &SqsRecords { dead_letters: queue.with_url(deliveries_dlq_url), queue, speed: config.retry_speed };
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = batch::deadline(event.context.deadline);
         Ok::<SqsBatchResponse, Error>(

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(config.world.log_level, &config.world.function_name);
     let world = &AwsWorld::connect(&config.world, &config.messaging).await?;
     let (queue, dead_letters) = (world.queue(config.intake_queue_url), world.queue(config.intake_dlq_url));
-    let records = &SqsRecords { queue, dead_letters };
+    let records = &SqsRecords { queue, dead_letters, speed: config.world.retry_speed };
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = batch::deadline(event.context.deadline);
         Ok::<SqsBatchResponse, Error>(processor::handle(world, records, &event.payload, deadline).await)

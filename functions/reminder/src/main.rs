@@ -65,7 +65,7 @@ async fn main() -> Result<(), Error> {
         public_url: config.messaging.public_url.clone(),
     };
     let (queue, dead_letters) = (world.queue(config.world.due_queue_url), world.queue(config.due_dlq_url));
-    let records = &SqsRecords { queue, dead_letters };
+    let records = &SqsRecords { queue, dead_letters, speed: config.world.retry_speed };
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = batch::deadline(event.context.deadline);
         Ok::<SqsBatchResponse, Error>(reminder::handle(world, endpoints, records, &event.payload, deadline).await)

@@ -32,11 +32,13 @@ pub struct SqsRecords {
     pub queue: runtime::Queue,
     /// Its dead-letter queue.
     pub dead_letters: runtime::Queue,
+    /// How much faster than written time passes for the waits of records: 1, or more on a developer's machine.
+    pub speed: u32,
 }
 
 impl RecordQueue for SqsRecords {
     async fn put_off(&self, receipt_handle: &str, wait: Duration) -> Result<(), String> {
-        self.queue.put_off(receipt_handle, wait).await.map_err(|error| error.to_string())
+        self.queue.put_off(receipt_handle, at_speed(wait, self.speed)).await.map_err(|error| error.to_string())
     }
 
     async fn bury(&self, message: &str, tenant: &str, reason: &str) -> Result<(), String> {
@@ -82,6 +84,12 @@ const LONGEST_WAIT: u64 = 900;
 pub fn wait_after(receives: u64) -> u64 {
     let doublings = receives.saturating_sub(1).min(3);
     (FIRST_WAIT << doublings).min(LONGEST_WAIT)
+}
+
+/// Returns a wait at a speed. It is no less than a second: SQS takes whole seconds, and 0 would deliver a record at
+/// once.
+fn at_speed(wait: Duration, speed: u32) -> Duration {
+    (wait / speed.max(1)).max(Duration::from_secs(1))
 }
 
 /// Calls `process` for each record's body, concurrently. Returns the ids of the records that must come again.
@@ -223,6 +231,12 @@ mod tests {
         let waits: Vec<_> = queue.put_off.borrow().iter().map(|(handle, wait)| (handle.clone(), *wait)).collect();
         assert_eq!(waits, [180, 360, 720, 900, 900, 900, 900].map(|wait| ("handle-outside".to_owned(), wait)));
         assert!(queue.buried.borrow().iter().all(|(message, ..)| message != "outside"));
+    }
+
+    #[test]
+    fn at_a_higher_speed_waits_are_shorter_but_never_nothing() {
+        let waits = [0, 1, 30, 10_000].map(|speed| at_speed(Duration::from_secs(180), speed).as_secs());
+        assert_eq!(waits, [180, 180, 6, 1]);
     }
 
     #[test]

@@ -584,6 +584,12 @@ impl Command {
         (!is_known).then(|| self.clone().note(at, Change::Replied, None, Some(meaning.to_owned())))
     }
 
+    /// Returns whether its last try failed because its contact was not in the CRM yet, or was being written.
+    pub fn waits_for_contact(&self) -> bool {
+        let last = self.history.iter().rfind(|note| note.what == Change::RetryPlanned);
+        last.is_some_and(|note| note.reason == Some(Reason::ContactBusy))
+    }
+
     /// Returns whether it is due.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|at| at <= now)
@@ -692,6 +698,21 @@ impl Command {
             let half = leg.details.start.duration_since(now).as_secs() / 2;
             let soonest = now + SignedDuration::from_secs(half.max(60));
             self.not_before = self.not_before.map(|at| at.min(soonest));
+        }
+        self
+    }
+
+    /// Brings the next try forward as if time passed faster, but to no less than ten seconds from now: a timer may fire
+    /// some seconds early, and would otherwise find it due at once. At speed 1 nothing changes.
+    #[must_use]
+    pub fn hurry_retry(mut self, speed: u32, now: Timestamp) -> Self {
+        let is_retry = self.history.last().is_some_and(|note| note.what == Change::RetryPlanned);
+        if speed > 1
+            && is_retry
+            && let Some(at) = self.not_before
+        {
+            let wait = at.duration_since(now).as_secs();
+            self.not_before = Some(at.min(now + SignedDuration::from_secs((wait / i64::from(speed)).max(10))));
         }
         self
     }

@@ -236,6 +236,8 @@ pub struct WorldConfig {
     /// `TOKENS_FUNCTION_ARN`: the admin function's alias that gives tokens of logins. Without it, only personal tokens
     /// work.
     pub tokens_function_arn: Option<String>,
+    /// `RETRY_SPEED`: how much faster than written time passes for retries. 1 on AWS.
+    pub retry_speed: u32,
     /// `LOG_LEVEL`.
     pub log_level: tracing::Level,
     /// The function's name, for its metrics.
@@ -255,6 +257,7 @@ impl WorldConfig {
             pepper_secret: env.required("PEPPER_SECRET"),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
             tokens_function_arn: env.optional("TOKENS_FUNCTION_ARN"),
+            retry_speed: env.speed("RETRY_SPEED"),
             log_level: env.log_level(),
             function_name: env.function_name(),
         }

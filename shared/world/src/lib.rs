@@ -30,6 +30,7 @@ pub struct AwsWorld<M> {
     messaging: Option<M>,
     sqs: aws_sdk_sqs::Client,
     secrets: Arc<Secrets>,
+    retry_speed: u32,
 }
 
 /// The clients that adapters share.
@@ -90,6 +91,7 @@ impl<M> AwsWorld<M> {
             messaging,
             sqs,
             secrets,
+            retry_speed: config.retry_speed,
         }
     }
 
@@ -130,6 +132,10 @@ impl<M: engine::Messaging> World for AwsWorld<M> {
     async fn pepper(&self) -> Result<&Pepper, PortError> {
         let read = self.secrets.pepper().await;
         read.map_err(|error| PortError::unavailable_because("the pepper could not be read", error))
+    }
+
+    fn retry_speed(&self) -> u32 {
+        self.retry_speed
     }
 
     /// Counts outcomes. Outcomes with an alarm also count as `Trouble`: a message that did not reach its recipient, and

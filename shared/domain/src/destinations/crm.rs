@@ -211,10 +211,11 @@ impl Destination for CrmAction {
         }
     }
 
-    /// Returns the schedule: nine tries within about two days. The first wait is short, since another booking of the
-    /// same person may be written at the same time.
+    /// Returns the schedule: tries for two days, the last ones an hour apart, so that after an outage nothing waits
+    /// longer. The first wait is short, since another booking of the same person may be written at the same time. It
+    /// is longer than a timer may fire too early.
     fn retry_schedule(&self) -> RetrySchedule {
-        RetrySchedule { waits: &[5, 30, 120, 600, 3_600, 14_400], repeats: Some(11) }
+        RetrySchedule { waits: &[10, 30, 120, 600, 3_600], repeats: Some(48) }
     }
 
     fn check(&self, context: &Context<'_>) -> Result<(), Reason> {

@@ -36,8 +36,8 @@ impl<W: World> Run<'_, W> {
         self.world().calendly().fetch_invitee(self.invocation.connection, invitee).await.ok().flatten()
     }
 
-    /// Looks at a meeting at Calendly before a timed message is sent: the link is often created after the booking, and
-    /// webhooks can be late. One look for all messages about a leg in this run.
+    /// Looks at a meeting at Calendly before a message is sent at a planned time, or late: the link is often created
+    /// after the booking, and webhooks can be late. One look for all messages about a leg in this run.
     pub(super) async fn look_at_meeting(&self, invitee: &InviteeUri) -> Look {
         let mut looked = self.looked.lock().await;
         if let Some((_, look)) = looked.as_ref().filter(|(leg, _)| leg == invitee) {

@@ -37,7 +37,10 @@ impl<W: World> Run<'_, W> {
             Ok(outcome) => outcome,
             Err(error) => return Err(self.leave_open(command, "the contact's row could not be used", &error)),
         };
-        self.replace_command(command, command.clone().settle_question(outcome, self.now())).await
+        let is_done = matches!(outcome, Outcome::Done { .. });
+        let settled = self.replace_command(command, command.clone().settle_question(outcome, self.now())).await?;
+        self.wrote_contact.set(self.wrote_contact.get() || is_done);
+        Ok(settled)
     }
 
     async fn try_sync_contact(

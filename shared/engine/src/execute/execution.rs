@@ -1,11 +1,11 @@
 //! The state machine of a command, and the execution of all commands of a booking.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use domain::{
     Action, Attempt, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder,
-    Fact, Message, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, find_sent_calendar,
-    has_event,
+    Fact, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, find_sent_calendar, has_event,
 };
 use futures_util::future::join_all;
 use futures_util::lock::Mutex;
@@ -15,6 +15,9 @@ use super::message::{AddressedMessage, NotSent};
 use super::run::{CLOCK_SKEW, Look, Run, Stop};
 use crate::invocation::{EngineError, Invocation, LEASE, ReceivedFact};
 use crate::ports::{Timers, World};
+
+/// A message about a booking or a move that is sent so long after it is checked first. A webhook takes some seconds.
+const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// What must be decided after commands were executed.
 #[derive(Default)]
@@ -59,7 +62,8 @@ pub(crate) async fn execute<W: World>(
     settings: &Settings,
     received: Option<&ReceivedFact>,
 ) -> Result<Execution, EngineError> {
-    let run = Run { invocation, snapshot, settings, received, looked: Mutex::default() };
+    let (looked, wrote_contact) = (Mutex::default(), Cell::default());
+    let run = Run { invocation, snapshot, settings, received, looked, wrote_contact };
     let is_removal = |it: &&Command| matches!(it.state, State::Withdrawing { .. });
     let (removals, others): (Vec<_>, Vec<_>) =
         snapshot.commands.iter().filter(|it| !it.state.is_final()).partition(is_removal);
@@ -109,16 +113,18 @@ impl<W: World> Run<'_, W> {
     async fn execute_command(&self, mut command: Command) -> CommandEnd {
         // What was seen at Calendly before a timed message.
         let mut look = None;
+        let mut is_due_now = self.wrote_contact.get() && command.waits_for_contact();
         loop {
             let now = self.now();
+            let is_early = !std::mem::take(&mut is_due_now) && !command.is_due(now + CLOCK_SKEW);
             let next = match &command.state {
                 State::Done { .. }
                 | State::Skipped { .. }
                 | State::Withdrawn { .. }
                 | State::Failed { .. }
                 | State::Unknown => return self.finish(&command, look).await,
-                State::Waiting if !command.is_due(now + CLOCK_SKEW) => return CommandEnd::Finished,
-                State::Open if !command.is_due(now + CLOCK_SKEW) => self.set_timer(&command).await,
+                State::Waiting if is_early => return CommandEnd::Finished,
+                State::Open if is_early => self.set_timer(&command).await,
                 State::Claimed { until } if *until > now => return CommandEnd::Stopped(Stop::Held),
                 State::Claimed { .. } => {
                     // The function that claimed it was killed before it settled it. The provider may have acted.
@@ -195,15 +201,23 @@ impl<W: World> Run<'_, W> {
         settled.map_or_else(CommandEnd::Stopped, |_| CommandEnd::Finished)
     }
 
+    /// Returns whether Calendly must be asked before a message is sent: it is sent at a planned time, or so late that
+    /// what it tells of may have changed. After an outage, webhooks are processed in any order.
+    fn is_doubtful(&self, command: &Command, now: Timestamp) -> bool {
+        let Some(message) = command.action.message() else { return false };
+        let active = self.snapshot.booking.leg(&command.leg).filter(|leg| leg.canceled.is_none());
+        let begun = active.map(|leg| leg.booked_at.unwrap_or(leg.details.as_of));
+        message.is_timed() || begun.is_some_and(|at| now.duration_since(at) >= STALE_AFTER)
+    }
+
     /// Claims a command, performs it and settles it. Skips it if it should no longer be done, or moves it out of quiet
     /// hours. `look` is what was seen at Calendly, if a look was needed.
     async fn perform(&self, command: &Command, look: &mut Option<Look>, now: Timestamp) -> Result<Command, Stop> {
         if let Some(changed) = self.leave_quiet_hours(command, now) {
             return self.replace_command(command, changed).await;
         }
-        // What is said at a planned time must hold then, although webhooks are late or lost.
-        let is_timed = command.action.message().is_some_and(Message::is_timed);
-        if is_timed && look.is_none() && self.world().messaging().is_some() {
+        // What is said must hold, although webhooks are late or lost.
+        if self.is_doubtful(command, now) && look.is_none() && self.world().messaging().is_some() {
             let seen = self.look_at_meeting(&command.leg).await;
             if let Look::Failed(Reason::RateLimited, wait) = seen
                 && let Some(waiting) = command.clone().wait_for_look(wait, now)

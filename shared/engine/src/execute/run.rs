@@ -1,5 +1,7 @@
 //! One run over a booking's commands, with the parts that all destinations use.
 
+use std::cell::Cell;
+
 use domain::{Command, Fact, InviteeUri, Reason, Settings, Snapshot, State, error_chain};
 use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +49,8 @@ pub(super) struct Run<'a, W> {
     /// The leg that was read from Calendly in this run, and what that has shown. Several messages about a leg need one
     /// look: the others wait for it.
     pub(super) looked: Mutex<Option<(InviteeUri, Look)>>,
+    /// Whether the contact in the CRM was written in this run. What has waited for it need not wait longer.
+    pub(super) wrote_contact: Cell<bool>,
 }
 
 impl<'a, W: World> Run<'a, W> {
@@ -64,6 +68,7 @@ impl<'a, W: World> Run<'a, W> {
     pub(super) async fn replace_command(&self, current: &Command, next: Command) -> Result<Command, Stop> {
         let booking = &self.snapshot.booking.id;
         let Invocation { world, connection, .. } = self.invocation;
+        let next = next.hurry_retry(world.retry_speed(), self.now());
         match world.store().replace_command(connection, booking, &next, current.revision).await {
             Ok(true) => {
                 let reason = next.history.last().and_then(|it| it.reason).map_or("", Reason::code);

@@ -40,6 +40,11 @@ pub trait World {
     /// Returns the secret under which contacts are kept. It is read once.
     async fn pepper(&self) -> Result<&Pepper, PortError>;
 
+    /// Returns how much faster than written time passes for retries: 1, or more on a developer's machine.
+    fn retry_speed(&self) -> u32 {
+        1
+    }
+
     /// Counts outcomes that need a person's attention. It is called after each change of a command.
     fn observe(&self, command: &Command);
 
