@@ -123,7 +123,7 @@ fn a_country_that_takes_no_name_as_a_sender_gets_e_mails() {
 
 #[test]
 fn a_country_without_rules_of_its_own_gets_follow_ups_and_links_by_e_mail() {
-    let world = world(|_| {});
+    let world = world(|settings| settings.countries = vec!["*".to_owned()]);
     world.receive_webhook(&meeting("+8613800138000", "Asia/Shanghai", "2026-11-25T03:30:00Z").created());
     assert_eq!(state_of(&world, "sms-follow-up-30m"), State::Skipped { reason: Reason::CountryChannel });
     world.wait_until("2026-11-26T00:00:00Z");

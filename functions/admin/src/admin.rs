@@ -14,7 +14,9 @@ use wire::deliveries::Delivery;
 use crate::csv_file::{REPORT_PATH, as_file};
 use crate::page::{CALLBACK_PATH, PageRequest, START_PATH};
 use crate::ports::Ports;
-use crate::short_links::SHORT_PATH;
+
+/// What the paths of short links begin with.
+pub(crate) const SHORT_PATH: &str = "/m/";
 
 /// The most endpoints of a connection.
 pub const MOST_ENDPOINTS: u32 = 50;

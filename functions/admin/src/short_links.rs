@@ -5,12 +5,9 @@
 use domain::error_chain;
 use serde_json::{Value, json};
 
-use crate::admin::Admin;
+use crate::admin::{Admin, SHORT_PATH};
 use crate::page::{Page, page};
 use crate::ports::Ports;
-
-/// What the paths of short links begin with.
-pub(crate) const SHORT_PATH: &str = "/m/";
 
 impl<P: Ports> Admin<P> {
     /// Answers a request for a short link.

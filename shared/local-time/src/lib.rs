@@ -151,7 +151,7 @@ mod tests {
             ("Europe/London", English, "Sun 29 Mar, 13:15 (UK Time, UTC+1)"),
             ("Europe/Copenhagen", Danish, "søn. 29. mar., 14.15 (dansk tid, UTC+2)"),
             ("Europe/Bucharest", Romanian, "dum., 29 mar., 15:15 (ora României, UTC+3)"),
-            ("Asia/Taipei", TraditionalChinese, "3月29日 週日 晚上8:15 (台北時間)"),
+            ("Asia/Taipei", TraditionalChinese, "3月29日週日 晚上8:15 (台北時間)"),
         ] {
             let at = "2026-03-29T12:15:00Z".parse().expect("an instant");
             assert_eq!(format_short(at, zone, None, language), expected);

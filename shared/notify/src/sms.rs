@@ -224,7 +224,11 @@ mod tests {
         #[test]
         fn a_measure_agrees_with_the_encoded_text(text in "[a-zA-Zæøå€^{}\\[\\]|~\u{c}\n @£]{0,500}|[ a€ăș😀王\u{1b}]{0,300}|\\PC{0,200}") {
             let measure = measure(&text);
-            prop_assert_eq!((measure.units, measure.segments), count_encoded(&text));
+            let (units, segments) = count_encoded(&text);
+            prop_assert_eq!(measure.units, units);
+            // A letter with marks is not divided either, so that a segment may end some units earlier.
+            let is_simple = text.graphemes(true).all(|it| it.chars().count() == 1);
+            prop_assert!(measure.segments == segments || !is_simple && measure.segments > segments);
             prop_assert!(measure.breaks.iter().all(|at| text.is_char_boundary(*at)));
             prop_assert_eq!(measure.culprits.is_empty(), measure.encoding == Encoding::Gsm7);
         }

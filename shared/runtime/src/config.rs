@@ -561,7 +561,7 @@ mod tests {
             "VAI_API_URL" => Some("http://example.com".to_owned()),
             "CALENDLY_API_URL" => Some("http://127.0.0.1:4570/calendly/".to_owned()),
             name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") && !name.ends_with("DLQ_URL") => None,
-            "LOG_LEVEL" | "STAGE" => None,
+            "LOG_LEVEL" | "STAGE" | "RETRY_SPEED" => None,
             _ => Some("x".to_owned()),
         });
         let error = ReminderConfig::read(env).expect_err("http").to_string();
@@ -574,7 +574,7 @@ mod tests {
             "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
             "SES_API_URL" => Some("http://127.0.0.1:4570/ses/".to_owned()),
             name if name.ends_with("_URL") && !name.ends_with("QUEUE_URL") && !name.ends_with("DLQ_URL") => None,
-            "LOG_LEVEL" | "STAGE" => None,
+            "LOG_LEVEL" | "STAGE" | "RETRY_SPEED" => None,
             _ => Some("x".to_owned()),
         };
         let config = ReminderConfig::read(Environment::from(given)).expect("a configuration");
@@ -595,7 +595,7 @@ mod tests {
                 "VAI_API_URL" => Some("https://vai.example.com".to_owned()),
                 // Our own URL is not the API of a provider.
                 "PUBLIC_URL" => Some("http://127.0.0.1:4566".to_owned()),
-                name if name.ends_with("_API_URL") || name == "LOG_LEVEL" => None,
+                name if name.ends_with("_API_URL") || ["LOG_LEVEL", "RETRY_SPEED"].contains(&name) => None,
                 "STAGE" => Some("prod".to_owned()),
                 _ => Some("x".to_owned()),
             }
@@ -637,7 +637,7 @@ mod tests {
     #[test]
     fn the_schedule_function_needs_four_more_queues() {
         let given = |name: &str| match name {
-            "LOG_LEVEL" | "STAGE" => None,
+            "LOG_LEVEL" | "STAGE" | "RETRY_SPEED" => None,
             "PUBLIC_URL" => Some("https://api.example.com/".to_owned()),
             name if name.ends_with("_API_URL") => Some(format!("https://{name}.example.com")),
             name => Some(format!("the {name}")),

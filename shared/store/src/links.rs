@@ -3,8 +3,6 @@
 //! A code is an HMAC of what its link is, so it cannot be guessed, and the same link always has the same code. The key
 //! is a row of the table: whoever can read it can read the links as well.
 
-use std::sync::OnceLock;
-
 use domain::{Opening, Private, ShortLink};
 use engine::PortError;
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,17 +12,11 @@ use sha2::Sha256;
 use crate::attributes;
 use crate::condition::{Condition, is_refused};
 use crate::key;
-use crate::row::{self, kind};
+use crate::row::{self, KEY_LENGTH, kind};
 use crate::table::{Table, unavailable};
-
-/// A key, in bytes.
-pub(crate) const KEY_LENGTH: usize = 32;
 
 /// The characters of a code.
 const CODE_LENGTH: usize = 8;
-
-/// The table's key, once it was read.
-pub(crate) type LinkKey = OnceLock<Private<[u8; KEY_LENGTH]>>;
 
 impl Table {
     /// Reads the short link of a code; `None` if there is none, or it is not the one that the code was made for. A link

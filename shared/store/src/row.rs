@@ -24,7 +24,6 @@ use crate::attributes::{
     unknown_kind,
 };
 use crate::key;
-use crate::links::KEY_LENGTH;
 
 /// Long enough to mark a no-show or to answer a question. A later version may have a use for an unhandled event.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -53,6 +52,9 @@ const LOG_HEAD_RETENTION: SignedDuration = SignedDuration::from_hours(800 * 24);
 
 /// Longer than the age at which a signature is refused.
 const NONCE_RETENTION: SignedDuration = SignedDuration::from_hours(48);
+
+/// The length of the key of short links, in bytes.
+pub(crate) const KEY_LENGTH: usize = 32;
 
 /// The kinds of row. If a form changes, it gets the next version, and a reader for the old one stays.
 pub(crate) mod kind {

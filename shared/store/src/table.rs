@@ -1,20 +1,22 @@
 //! The table and its basic calls.
 
 use std::error::Error;
+use std::sync::OnceLock;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, KeysAndAttributes, Put, Select, TransactWriteItem};
+use domain::Private;
 use engine::{CommitError, PortError};
 use jiff::Timestamp;
 
 use crate::attributes::{Row, check_kind};
 use crate::condition::{Condition, is_refused};
 use crate::endpoint_counts::EndpointCounts;
-use crate::links::LinkKey;
 use crate::pulse::PulseLimiter;
+use crate::row::KEY_LENGTH;
 use crate::settings_cache::SettingsCache;
 
 /// `BatchGetItem` reads at most 100 rows.
@@ -31,7 +33,7 @@ pub struct Table {
     pub(crate) settings: SettingsCache,
     pub(crate) endpoint_counts: EndpointCounts,
     pub(crate) pulses: PulseLimiter,
-    pub(crate) link_key: LinkKey,
+    pub(crate) link_key: OnceLock<Private<[u8; KEY_LENGTH]>>,
 }
 
 impl Table {
@@ -43,7 +45,7 @@ impl Table {
             settings: SettingsCache::default(),
             endpoint_counts: EndpointCounts::default(),
             pulses: PulseLimiter::default(),
-            link_key: LinkKey::default(),
+            link_key: OnceLock::new(),
         }
     }
 
