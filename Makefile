@@ -177,7 +177,7 @@ chaos: ## 50 bookings on a local stack while its functions are killed at random;
 	$(PYTHON) tests/stack/chaos.py $(if $(SEED),--seed $(SEED))
 
 .PHONY: outages
-outages: ## Takes each service outside down for a while on a local stack; three quarters of an hour (SERVICE=sqs DOWN=80 SEED=…)
+outages: ## Takes each service outside down for a while on a local stack; 40 minutes (SERVICE=sqs DOWN=80 SEED=…)
 	@$(TOOLS)
 	$(PYTHON) tests/stack/outages.py $(if $(SERVICE),--service $(SERVICE)) $(if $(DOWN),--down $(DOWN)) \
 	  $(if $(SEED),--seed $(SEED))

@@ -27,7 +27,7 @@ from datetime import datetime, timedelta
 import tools
 from chaos import QUICK, ZONES, Killer
 from faulty_proxy import FAULTS, FaultyProxy
-from outage_truth import OUTCOMES, Meeting, Person, Records, compare, slug
+from outage_truth import OUTCOMES, Meeting, Person, Records, compare
 from stack import Failed, Stack
 from times import now, stamp
 
@@ -70,6 +70,7 @@ CACHED = ["secretsmanager", "kms"]
 SPEED = 30
 BEFORE, DOWN, AFTER = 20, 80, 15  # seconds: how long people act before, during and after an outage
 SETTLED_WITHIN = 300  # seconds after the outage
+REMINDED_WITHIN = 150  # seconds after the outage: longer than a queue holds a message of a stopped function
 # A queue delivers a message again whose function was stopped. Longer than the lease of a command (60 s).
 VISIBILITY = 70
 QUEUES = ["INTAKE", "DUE", "DELIVERIES"]
@@ -239,10 +240,9 @@ class Actor(threading.Thread):
         raise Failed(f"the last answer to {path} is {status}: {answer}")
 
     def wait_for_reminder(self):
-        until = time.monotonic() + 60
+        until = time.monotonic() + REMINDED_WITHIN
         while time.monotonic() < until and not any(
-            slug(it["custom_args"]["command_id"]).startswith("sms-reminder")
-            for it in self.stack.get("/inbox.json")["sms"] if it["custom_args"] and it["to"] == self.phone
+            command_of(it).startswith("sms-reminder") for it in self.stack.get("/inbox.json")["sms"] if it["to"] == self.phone
         ):  # fmt: skip
             self.over.wait(3)
 
@@ -443,11 +443,7 @@ class Outages:
         """Returns what people and VAI got: times by the command's id."""
         got = {}
         for sms in inbox["sms"]:
-            if sms["provider"] == "twilio":
-                command = re.search(r"command=([\w-]+)", sms["status_callback"])[1]
-            else:
-                command = sms["custom_args"]["command_id"]
-            got.setdefault(command, []).append(sms["at"])
+            got.setdefault(command_of(sms), []).append(sms["at"])
         for mail in inbox["emails"]:
             if mail["provider"] == "brevo":
                 got.setdefault(mail["headers"]["X-Mailin-custom"].rsplit("/", 1)[-1], []).append(mail["at"])
@@ -532,6 +528,12 @@ def is_unsettled(command, soon):
     if state in ("open", "claimed", "withdrawing"):
         return True
     return state == "waiting" and (command.get("attempts", 0) > 0 or (due and at(due) < soon))
+
+
+def command_of(sms):
+    if sms["provider"] == "twilio":
+        return re.search(r"command=([\w-]+)", sms["status_callback"])[1]
+    return sms["custom_args"]["command_id"]
 
 
 def ses_tag(tags, name):

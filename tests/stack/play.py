@@ -398,6 +398,7 @@ class Story:
         """Posts a recorded payload for a future meeting twice, signed by openssl and sent by curl."""
         start = datetime.fromisoformat(full_minute(minutes=50 * 60))
         body = self.recorded("invitee_created_text_reminder", start, 30)
+        self.unknown.append(body["payload"]["scheduled_event"]["uri"].rsplit("/", 1)[1])
         before = set(self.schedules())
         body = json.dumps(body, ensure_ascii=False).encode()
         self.post(body, 200)

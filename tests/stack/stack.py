@@ -152,7 +152,7 @@ class Stack:
             "ProcessorConcurrency": "5",
             "ReminderConcurrency": "5",
             "DispatcherConcurrency": "60",
-            # So that a failed delivery is tried again while somebody watches.
+            # So that what has failed is tried again while somebody watches.
             "RetrySpeed": "20",
             # The samples in events/ are invoked directly, for every connection.
             "DirectConnections": "*",
