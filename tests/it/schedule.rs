@@ -683,7 +683,7 @@ fn a_hold_books_exactly_what_it_says_once() {
         "timezoneSource": "request"
       },
       "expiresAt": "2026-11-23T08:10:00Z",
-      "hold": "hold-00000000000000000000000000000004",
+      "hold": "hold-00000000000000000000000000000005",
       "message": "Întâlnirea „Sales Demo” poate avea loc miercuri, 25 noiembrie 2026 la 10:30 (ora României). O programez?"
     }
     "#);
@@ -1439,7 +1439,8 @@ fn a_move_in_doubt_that_did_not_happen_is_told_to_vai_unless_the_agent_goes_on()
 
     let (world, _) = lost_move();
     world.wait_until("2026-11-23T08:05:00Z");
-    call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    let canceled = call_until_final(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    assert_eq!(canceled["booking"]["status"], "canceled", "{canceled}");
     assert_eq!(told(&world), [""; 0]);
 }
 
