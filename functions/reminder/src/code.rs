@@ -167,7 +167,7 @@ async fn compose<W: World<Store: ApiStore>>(
     let orders = if code.prefers_sms { [by_sms(), by_email()] } else { [by_email(), by_sms()] };
     for (order, contact) in orders.into_iter().flatten() {
         let known = world.store().load_contact(connection, &contact).await?;
-        if !known.objection.is_some_and(|(objection, _)| objection == Objection::Everything) {
+        if known.objection.is_none_or(|(objection, _)| objection != Objection::Everything) {
             return Ok(Some((order, contact)));
         }
     }

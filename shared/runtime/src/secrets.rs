@@ -332,7 +332,7 @@ impl Secrets {
         Self { source, prefix, cache: Mutex::default(), pepper_secret, pepper: OnceLock::new() }
     }
 
-    /// Takes another secret for the pepper: CloudFormation has made it, and says its name.
+    /// Takes another secret for the pepper: the template makes it, and gives its name.
     #[must_use]
     pub fn with_pepper(self, secret: impl Into<String>) -> Self {
         Self { pepper_secret: secret.into(), ..self }

@@ -2,8 +2,8 @@
 
 use domain::scheduling::budget::{Bucket, Span, cap, spent_in};
 use domain::{
-    Booking, BookingId, Command, CommandId, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId,
-    InviteeUri, Objection, Settings, ShortLink, Snapshot, State, Token, digest,
+    Booking, BookingId, Command, ConnectionName, ConsentSource, ContactKey, CrmContact, Decision, FactId, InviteeUri,
+    Objection, Settings, ShortLink, Snapshot, State, Token, digest,
 };
 use engine::{
     Aliases, CommitError, Contact, PortError, SmsReservation, SmsReserved, Store, StoredFact, UnhandledEvent,

@@ -508,11 +508,6 @@ impl Settings {
             || of_hosts.filter_map(country_of).any(|it| it == country)
     }
 
-    /// Returns the price of an SMS segment to a number. It is one price for every country.
-    pub fn segment_price(&self, _to: &Phone) -> Option<&Price> {
-        self.sms_price.as_ref()
-    }
-
     /// Returns the contact of a host, by the e-mail address at Calendly. Upper and lower case do not matter.
     pub fn host(&self, email: &str) -> Option<&HostContact> {
         self.hosts.iter().find(|(key, _)| key.eq_ignore_ascii_case(email)).map(|(_, contact)| contact)

@@ -3,8 +3,6 @@
 //! A message is checked when it is planned, and composed when it is sent, so that a reminder has the booking's present
 //! data.
 
-use countries::TextLimits;
-
 use super::action::MessageAction;
 use super::content::{compose_content, compose_host_content, find_host};
 use super::country_rules::{CountryRules, withhold};
@@ -61,7 +59,7 @@ pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<M
                 content.withheld = if is_emailed(context, action) { Withheld::LinksToEmail } else { Withheld::Links };
             }
             content.can_reply = rules.let_replies_back(sender.provider);
-            MessageOrder::Sms(compose_sms(context, message, (to, source, limits), sender, content))
+            MessageOrder::Sms(compose_sms(context, message, (to, source, rules), sender, content))
         }
         Recipient::Address(to) => MessageOrder::Email(compose_email(context, message, to, sender, content)),
     })
@@ -199,7 +197,7 @@ fn find_sender(
 fn compose_sms(
     context: &Context<'_>,
     message: Message,
-    (to, source, limits): (Phone, PhoneSource, TextLimits),
+    (to, source, rules): (Phone, PhoneSource, CountryRules<'_>),
     sender: Sender,
     content: MessageContent,
 ) -> SmsOrder {
@@ -207,7 +205,7 @@ fn compose_sms(
     let Sender { provider, template, text, next } = sender;
     SmsOrder {
         most_segments: settings.sms_budget.most_segments,
-        segment_price: settings.segment_price(&to).cloned(),
+        segment_price: rules.segment_price(),
         to,
         source,
         message,
@@ -217,7 +215,7 @@ fn compose_sms(
         template_text: text,
         sender: settings.senders.twilio.clone().filter(|_| provider == Provider::Twilio),
         transliterate: settings.transliterate.contains(&content.language),
-        limits,
+        limits: rules.limits(message),
         booking: context.booking.id.clone(),
         content,
     }

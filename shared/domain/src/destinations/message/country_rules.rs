@@ -9,7 +9,7 @@ use crate::personal::Phone;
 use crate::phone::country_of;
 use crate::provider::Provider;
 use crate::reason::Reason;
-use crate::settings::Settings;
+use crate::settings::{Price, Settings};
 
 /// An address of Calendly's pages, where a link for a new booking will lead.
 const BOOKING_PAGE: &str = "https://calendly.com/";
@@ -51,6 +51,12 @@ impl<'a> CountryRules<'a> {
         let replies = &self.country.sms.replies;
         let is_two_way = if provider == Provider::Twilio { replies.twilio } else { replies.others };
         is_two_way && self.sender_of(provider) != Some(SenderKind::Name)
+    }
+
+    /// Returns the price of a segment: the settings', else the highest list price in the country, if it is known.
+    pub(crate) fn segment_price(self) -> Option<Price> {
+        let list_price = || self.country.sms.price.segment.as_deref().and_then(Price::parse);
+        self.settings.sms_price.clone().or_else(list_price)
     }
 
     /// Returns what the text of a message may not have.
