@@ -1123,7 +1123,7 @@ fn segments_are_given_back_if_the_sms_was_certainly_not_sent() {
     assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (0, "0 sent, 0 segments"));
     world.wait_until("2026-11-20T09:10:00Z");
     assert_eq!(kinds(&world), ["SMS confirmation"]);
-    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (1, "1 sent, 1 segment"));
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (1, "1 sent, 1 segment, 0.0781 USD"));
 }
 
 #[test]
@@ -1131,7 +1131,7 @@ fn an_sms_that_may_have_been_sent_stays_counted_and_so_does_its_repetition() {
     let world = world(|_| {});
     world.faults.providers_answer([no_answer()]);
     world.receive_webhook(&meeting().created());
-    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (1, "1 sent, 1 segment"));
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (1, "1 sent, 1 segment, 0.0781 USD"));
     world.wait_until("2026-11-20T09:10:00Z");
     assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (2, "2 sent, 2 segments"));
 }

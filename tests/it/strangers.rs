@@ -500,7 +500,9 @@ fn hosts_are_told_of_the_place_that_an_invitee_named_as_text() {
     assert!(text.contains("Cafe Zqxw, evil. example,"), "{text}");
     let order = compose_email(&world, MessageAction::Email(Message::Confirmation));
     let text = told(Message::Confirmation, &order);
-    assert!(!text.contains("Cafe") && text.contains("locul ales de tine"), "{text}");
+    let place = text.lines().find(|it| it.starts_with("Unde")).expect("a place");
+    assert_eq!(place, "Unde: locul ales de tine");
+    assert!(!text.contains("evil"), "{text}");
 }
 
 /// The files that take a stranger's text as it was written. Each gives it back to Calendly, or only compares it.

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 HERE = Path(__file__).resolve().parent
 NPM_LOCK = HERE / "package-lock.json"
+PIP = HERE / "requirements-pip.txt"
 CARGO_DENY = "0.20.2"
 
 
@@ -56,14 +57,16 @@ def install(name):
 
 def _venv(name):
     folder, pins = TOOLS / name, HERE / f"requirements-{name}.txt"
-    pinned = pins.read_bytes() + (NPM_LOCK.read_bytes() if name == "verify" else b"")
+    pinned = PIP.read_bytes() + pins.read_bytes() + (NPM_LOCK.read_bytes() if name == "verify" else b"")
     stamp, want = folder / ".stamp", hashlib.sha256(pinned + sys.version.encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != want:
         say(f"installing the {name} tools into .tools/{name} (once)")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         # A package that is built while it is installed would bring tools without hashes.
-        subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", pins], check=True)
+        # The pip of an older Python refuses the hash of a package that another one wants with extras.
+        for pins in (PIP, pins):
+            subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", pins], check=True)
         if name == "verify":
             _node(folder)
         stamp.write_text(want)
