@@ -1133,7 +1133,7 @@ fn an_sms_that_may_have_been_sent_stays_counted_and_so_does_its_repetition() {
     world.receive_webhook(&meeting().created());
     assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (1, "1 sent, 1 segment, 0.0781 USD"));
     world.wait_until("2026-11-20T09:10:00Z");
-    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (2, "2 sent, 2 segments"));
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (2, "2 sent, 2 segments, 0.1562 USD"));
 }
 
 #[test]
