@@ -78,11 +78,13 @@ def play(stack):
     story.cancel(moved)
     story.expect("sms", "the cancellation by SMS",
                  lambda it: it["message"] == "cancellation" and it["to"] == ANA["phone"])  # fmt: skip
+    story.expect("emails", "and by e-mail, whose file takes the meeting out of her calendar",
+                 lambda it: "anulat" in it["subject"] and it["to"] == ANA["inviteeEmail"] and it["attachments"])  # fmt: skip
     story.expect("followups", "VAI asked to offer help", lambda it: it["user_email"] == ANA["inviteeEmail"])
     story.news("VAI told of the cancellation", "canceled", booked["id"])
     customer.recover("booking.canceled", booked["id"])
     story.settle()
-    expected = {"sms": 9, "notices": 8, "emails": 7, "followups": 1, "analytics": 9, "notified": 3}
+    expected = {"sms": 9, "notices": 8, "emails": 8, "followups": 1, "analytics": 9, "notified": 3}
     story.must_be(**expected)
     story.replay()
     story.must_be(**expected)
