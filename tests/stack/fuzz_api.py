@@ -31,9 +31,9 @@ ACCEPTED = ["2xx", "401", "403", "404", "409", "410", "422"]
 # of two keys, wording, conditions and settings with a grammar of their own, cursors, public URLs, types of events,
 # versions that are stored, names that are taken by paths. Their valid requests may get 400 too.
 MORE_RULES = [
-    "alternatives", "available_times", "book", "bookings_report", "busy_times", "create_connection", "create_endpoint",
-    "hold", "list_bookings", "list_endpoints", "attempts", "post_events", "preview_templates", "put_settings", "recover",
-    "replay", "restore_settings", "rotate_secret", "setup", "setup_token", "test_endpoint", "update_connection",
+    "alternatives", "available_times", "book", "bookings_report", "busy_times", "confirm_code", "create_connection", "create_endpoint",
+    "hold", "link", "list_bookings", "list_endpoints", "attempts", "post_events", "preview_templates", "put_settings", "recover",
+    "replay", "restore_settings", "rotate_secret", "send_code", "setup", "setup_token", "test_endpoint", "update_connection",
     "update_endpoint",
 ]  # fmt: skip
 
