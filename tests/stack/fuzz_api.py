@@ -29,7 +29,8 @@ MANY = 100_000  # calls and bookings; the most that the settings take
 ACCEPTED = ["2xx", "401", "403", "404", "409", "410", "422"]
 # Operations with rules that JSON Schema cannot say: the order of two instants, a zone for a local time, queries with one
 # of two keys, wording, conditions and settings with a grammar of their own, cursors, public URLs, types of events,
-# versions that are stored, names that are taken by paths, conversations that a header or the body names. Their valid requests may get 400 too.
+# versions that are stored, names that are taken by paths, conversations that a header or the body names. Their valid
+# requests may get 400 too.
 MORE_RULES = [
     "alternatives", "available_times", "book", "bookings_report", "busy_times", "confirm_code", "create_connection",
     "create_endpoint", "hold", "link", "list_bookings", "list_endpoints", "attempts", "post_events",
