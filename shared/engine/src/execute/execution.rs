@@ -111,7 +111,7 @@ enum Prepared<'a, M> {
 impl<W: World> Run<'_, W> {
     /// Advances a command from state to state until it is final, waits for a timer, or stops in this invocation.
     async fn execute_command(&self, mut command: Command) -> CommandEnd {
-        // What was seen at Calendly before a timed message.
+        // What was seen at Calendly before a message that is timed or late.
         let mut look = None;
         let mut is_due_now = self.wrote_contact.get() && command.waits_for_contact();
         loop {
