@@ -479,8 +479,8 @@ impl Command {
     }
 
     /// Moves a message to the time when Calendly can be asked again, so that it says what holds then. `seconds` is the
-    /// time until Calendly's rate limit resets. Returns `None` if the message has waited long enough: for ten minutes, or
-    /// for a quarter of the time that it comes ahead of the meeting.
+    /// time until Calendly's rate limit resets. Returns `None` if the message has waited long enough: for ten minutes,
+    /// or for a quarter of the time that it comes ahead of the meeting.
     pub fn wait_for_look(mut self, seconds: Option<u32>, now: Timestamp) -> Option<Self> {
         let is_wait = |note: &&Note| note.what == Change::Postponed && note.reason == Some(Reason::RateLimited);
         let since = self.history.iter().find(is_wait).map_or(now, |note| note.at);
