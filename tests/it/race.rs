@@ -205,7 +205,7 @@ impl RaceWorld {
     async fn process_webhooks(&self, mut deliveries: UnboundedReceiver<Exchange>) {
         while let Some(delivery) = deliveries.recv().await {
             self.fake.now.set(self.clock.now());
-            let event = sqs_event(&[&self.fake.envelope(delivery.request.body.as_bytes())], 1);
+            let event = sqs_event(&[&self.fake.envelope(delivery.request.body.as_bytes())], 1, 0, self.clock.now());
             let world = self.world();
             let handled: LocalBoxFuture<'_, SqsBatchResponse> =
                 Box::pin(processor::handle(&world, &NoQueue, &event, self.clock.now() + TIME_OUT));
@@ -224,7 +224,7 @@ impl RaceWorld {
             };
             let Some((due, message)) = next else { return };
             self.leap(due.duration_since(self.clock.now()).max(SignedDuration::ZERO));
-            let (event, world) = (sqs_event(&[&message.to_json()], 1), self.world());
+            let (event, world) = (sqs_event(&[&message.to_json()], 1, 0, self.clock.now()), self.world());
             let endpoints = FakeEndpoints::default();
             let handled: LocalBoxFuture<'_, SqsBatchResponse> =
                 Box::pin(reminder::handle(&world, &endpoints, &NoQueue, &event, self.clock.now() + TIME_OUT));

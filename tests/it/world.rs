@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
 use batch::RecordQueue;
 use domain::settings::{Audience, MessageFilter, Provider, Template};
 use domain::{
@@ -81,6 +81,8 @@ pub(crate) struct TestWorld {
     pub(crate) delivers_twice: bool,
     /// The wait of the record that was put off last.
     put_off: Cell<Option<Duration>>,
+    /// How often the record that is being delivered has failed so that nobody foresaw it.
+    failures: Cell<u64>,
     /// When what a test has taken down works again.
     outage_ends: Cell<Option<Timestamp>>,
 }
@@ -101,6 +103,10 @@ impl RecordQueue for NoQueue {
         Ok(())
     }
 
+    async fn send_again(&self, _: &str, _: &str, _: u64) -> Result<(), String> {
+        Err("the test delivers it again".to_owned())
+    }
+
     async fn bury(&self, _: &str, _: &str, reason: &str) -> Result<(), String> {
         Err(format!("there is no dead-letter queue: {reason}"))
     }
@@ -110,6 +116,11 @@ impl RecordQueue for TestWorld {
     async fn put_off(&self, _: &str, wait: Duration) -> Result<(), String> {
         self.put_off.set(Some(wait));
         Ok(())
+    }
+
+    async fn send_again(&self, _: &str, _: &str, failures: u64) -> Result<(), String> {
+        self.failures.set(failures);
+        Err("it is delivered again".to_owned())
     }
 
     async fn bury(&self, message: &str, _: &str, reason: &str) -> Result<(), String> {
@@ -131,7 +142,13 @@ impl TestWorld {
         let connection =
             Connection::new(ConnectionName::default(), at(now)).connected(LoginKind::PersonalToken, binding);
         fake.state.borrow_mut().connections.insert(ConnectionName::default(), connection);
-        Self { fake, delivers_twice: false, put_off: Cell::default(), outage_ends: Cell::default() }
+        Self {
+            fake,
+            delivers_twice: false,
+            put_off: Cell::default(),
+            failures: Cell::default(),
+            outage_ends: Cell::default(),
+        }
     }
 
     /// Changes the connection's settings.
@@ -206,6 +223,7 @@ impl TestWorld {
 
     /// Delivers a message until it is processed, as often as the template says. Then it is a dead letter.
     fn deliver(&self, queue: Queue, body: &str) {
+        self.failures.set(0);
         for receives in 1..=MOST_RECEIVES {
             if self.outage_ends.get().is_some_and(|end| self.now.get() >= end) {
                 self.outage_ends.set(None);
@@ -214,10 +232,15 @@ impl TestWorld {
             if self.invocation(queue, &[body], receives).now_or_never() == Some(vec![]) {
                 return;
             }
-            let wait = self.put_off.take().and_then(|it| SignedDuration::try_from(it).ok());
-            self.now.set(self.now.get() + wait.unwrap_or(VISIBILITY));
+            self.wait_for_record();
         }
         self.state.borrow_mut().dead_letters.push((body.to_owned(), "maxReceiveCount".to_owned()));
+    }
+
+    /// Waits until a record is delivered again that came back.
+    fn wait_for_record(&self) {
+        let wait = self.put_off.take().and_then(|it| SignedDuration::try_from(it).ok());
+        self.now.set(self.now.get() + wait.unwrap_or(VISIBILITY));
     }
 
     /// Ends what a test has taken down at an instant, also while a message is delivered again and again.
@@ -227,7 +250,22 @@ impl TestWorld {
 
     /// Delivers an e-mail's message to the reminder once. Returns whether it must come back.
     pub(crate) fn send_email(&self, endpoints: &FakeEndpoints, due: &Due) -> bool {
-        let (event, deadline) = (sqs_event(&[&due.to_json()], 1), self.now.get() + TIME_OUT);
+        self.send_email_of(self.now.get(), endpoints, due)
+    }
+
+    /// Delivers an e-mail's message to the reminder until it has been processed or buried. Returns how often.
+    pub(crate) fn deliver_email(&self, endpoints: &FakeEndpoints, due: &Due) -> usize {
+        let sent = self.now.get();
+        let mut times = 1;
+        while self.send_email_of(sent, endpoints, due) {
+            times += 1;
+            self.wait_for_record();
+        }
+        times
+    }
+
+    fn send_email_of(&self, sent: Timestamp, endpoints: &FakeEndpoints, due: &Due) -> bool {
+        let (event, deadline) = (sqs_event(&[&due.to_json()], 1, 0, sent), self.now.get() + TIME_OUT);
         let response = reminder::handle(&self.fake, endpoints, self, &event, deadline).now_or_never();
         !response.expect("it was not killed").batch_item_failures.is_empty()
     }
@@ -239,7 +277,7 @@ impl TestWorld {
     }
 
     async fn invocation(&self, queue: Queue, bodies: &[&str], receives: u32) -> Vec<usize> {
-        let event = sqs_event(bodies, receives);
+        let event = sqs_event(bodies, receives, self.failures.get(), self.now.get());
         let deadline = self.now.get() + TIME_OUT;
         let response = match queue {
             Queue::Intake => processor::handle(&self.fake, self, &event, deadline).await,
@@ -386,14 +424,19 @@ impl TestWorld {
     }
 }
 
-/// Returns the event that Lambda makes of a batch. The records' ids are their indexes.
-pub(crate) fn sqs_event(bodies: &[&str], receives: u32) -> SqsEvent {
+/// Returns the event that Lambda makes of a batch whose messages were sent at an instant, and were received and failed a
+/// number of times. The records' ids are their indexes.
+pub(crate) fn sqs_event(bodies: &[&str], receives: u32, failures: u64, sent: Timestamp) -> SqsEvent {
     let mut event = SqsEvent::default();
     for (index, body) in bodies.iter().enumerate() {
         let mut record = SqsMessage::default();
         record.message_id = Some(index.to_string());
         record.receipt_handle = Some(index.to_string());
         record.attributes.insert("ApproximateReceiveCount".to_owned(), receives.to_string());
+        record.attributes.insert("SentTimestamp".to_owned(), sent.as_millisecond().to_string());
+        let mut counted = SqsMessageAttribute::default();
+        counted.string_value = Some(failures.to_string());
+        record.message_attributes.insert("failures".to_owned(), counted);
         record.body = Some((*body).to_owned());
         event.records.push(record);
     }

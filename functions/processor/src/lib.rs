@@ -19,7 +19,7 @@ pub async fn handle<W: World>(
     deadline: Timestamp,
 ) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
-    batch::process_records(event, queue, async |message: &str| {
+    batch::process_records(event, queue, world.clock().now(), async |message: &str| {
         let processed = process_message(world, &limiter, message, deadline).await;
         if let Err(Failure::Permanent(_)) = &processed {
             telemetry::count(world.clock().now(), "Buried", &[]);

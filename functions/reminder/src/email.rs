@@ -102,8 +102,7 @@ pub(crate) async fn send<W: World>(
             Ok(())
         }
         Outcome::Unsent { detail, .. } => Err(Failure::Temporary(detail)),
-        // It may have been sent, so it is not repeated for days.
-        Outcome::Unknown { detail, .. } => Err(Failure::Unforeseen(detail)),
+        Outcome::Unknown { detail, .. } => Err(Failure::Doubtful(detail)),
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn handle<W: World<Store: SettingsStore + ImportStore + ApiStore>>(
     deadline: Timestamp,
 ) -> SqsBatchResponse {
     let limiter = CallLimiter::default();
-    batch::process_records(event, queue, async |message: &str| {
+    batch::process_records(event, queue, world.clock().now(), async |message: &str| {
         // Only our own timers write to this queue. A message that cannot be read ends in the dead-letter queue, with an
         // alarm.
         match Due::parse(message).map_err(Failure::Permanent)? {

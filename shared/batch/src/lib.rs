@@ -2,7 +2,8 @@
 //! response).
 //!
 //! A record whose trouble lies outside is put off, at first for minutes, then for a quarter of an hour at a time, for
-//! days. A record whose failure nobody foresaw is buried in the dead-letter queue after five tries.
+//! days. What may have been done is done again ever less often, for a day and a half. A record whose failure nobody
+//! foresaw is buried in the dead-letter queue when it has failed so five times: an outage before counts for nothing.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -20,6 +21,10 @@ pub trait RecordQueue {
     /// Delivers a record again after a wait, at most 12 hours. Without it, it comes again after the queue's visibility
     /// timeout.
     async fn put_off(&self, receipt_handle: &str, wait: Duration) -> Result<(), String>;
+
+    /// Sends a message of a tenant once more, to be delivered after 180 seconds. It names how often it has failed so
+    /// that nobody foresaw it: SQS counts all deliveries, also those during an outage.
+    async fn send_again(&self, message: &str, tenant: &str, failures: u64) -> Result<(), String>;
 
     /// Puts a message of a tenant into the dead-letter queue, with the reason as an attribute.
     async fn bury(&self, message: &str, tenant: &str, reason: &str) -> Result<(), String>;
@@ -41,8 +46,14 @@ impl RecordQueue for SqsRecords {
         self.queue.put_off(receipt_handle, at_speed(wait, self.speed)).await.map_err(|error| error.to_string())
     }
 
+    async fn send_again(&self, message: &str, tenant: &str, failures: u64) -> Result<(), String> {
+        let (failures, wait) = (failures.to_string(), at_speed(Duration::from_secs(FIRST_WAIT), self.speed));
+        let sent = self.queue.send_with(message, tenant, (FAILURES, &failures), wait).await;
+        sent.map_err(|error| error.to_string())
+    }
+
     async fn bury(&self, message: &str, tenant: &str, reason: &str) -> Result<(), String> {
-        let sent = self.dead_letters.send_with(message, tenant, ("reason", reason)).await;
+        let sent = self.dead_letters.send_with(message, tenant, ("reason", reason), Duration::ZERO).await;
         sent.map_err(|error| error.to_string())
     }
 }
@@ -52,6 +63,8 @@ impl RecordQueue for SqsRecords {
 pub enum Failure {
     /// Something outside does not answer, or others are at work on the same: a later try may work.
     Temporary(String),
+    /// Something outside may have done it, and a later try would do it again. It may also not have been done.
+    Doubtful(String),
     /// No later try will work.
     Permanent(String),
     /// Nobody knows whether a later try may work.
@@ -71,8 +84,17 @@ impl From<PortError> for Failure {
     }
 }
 
-/// The tries of a record whose failure nobody foresaw.
-const MOST_UNFORESEEN: u64 = 5;
+/// The attribute of a message with the number of its failures that nobody foresaw.
+const FAILURES: &str = "failures";
+
+/// How often a record may fail so that nobody foresaw it.
+const MOST_FAILURES: u64 = 5;
+
+/// How long something that may have been done is tried, in seconds: longer than an outage of a day.
+const LONGEST_DOUBT: u64 = 36 * 3_600;
+
+/// The longest wait of something that may have been done, in seconds: SQS hides a message no longer.
+const LONGEST_DOUBTFUL_WAIT: u64 = 12 * 3_600;
 
 /// The first wait, in seconds: the visibility timeout of our queues.
 const FIRST_WAIT: u64 = 180;
@@ -86,47 +108,45 @@ pub fn wait_after(receives: u64) -> u64 {
     (FIRST_WAIT << doublings).min(LONGEST_WAIT)
 }
 
+/// Returns how long a record of an age waits before something is done again that may have been done, in seconds: its
+/// age, so that ten tries are enough for a day. Returns `None` when it has been tried for long enough.
+fn wait_in_doubt(age: u64) -> Option<u64> {
+    (age < LONGEST_DOUBT).then(|| age.clamp(FIRST_WAIT, LONGEST_DOUBTFUL_WAIT))
+}
+
 /// Returns a wait at a speed. It is no less than a second: SQS takes whole seconds, and 0 would deliver a record at
 /// once.
 fn at_speed(wait: Duration, speed: u32) -> Duration {
     (wait / speed.max(1)).max(Duration::from_secs(1))
 }
 
-/// Calls `process` for each record's body, concurrently. Returns the ids of the records that must come again.
+/// Calls `process` for each record's body, concurrently. Returns the ids of the records that must come again. `now` is
+/// the time of the invocation.
 pub async fn process_records(
     event: &SqsEvent,
     queue: &impl RecordQueue,
+    now: Timestamp,
     process: impl AsyncFn(&str) -> Result<(), Failure>,
 ) -> SqsBatchResponse {
     let records = event.records.iter().map(async |record| {
         let body = record.body.as_deref().unwrap_or_default();
-        let receives = attribute(record, "ApproximateReceiveCount").and_then(|it| it.parse().ok()).unwrap_or(1);
-        let buried = match AssertUnwindSafe(process(body)).catch_unwind().await {
+        let finished = match AssertUnwindSafe(process(body)).catch_unwind().await {
             Ok(Ok(())) => return None,
             Ok(Err(Failure::Temporary(error))) => {
-                let wait = Duration::from_secs(wait_after(receives));
-                tracing::warn!(
-                    message.id = record.message_id,
-                    receives,
-                    wait_s = wait.as_secs(),
-                    error,
-                    "record put off"
-                );
-                if let Some(handle) = &record.receipt_handle
-                    && let Err(error) = queue.put_off(handle, wait).await
-                {
-                    // It comes again after the visibility timeout.
-                    tracing::warn!(error, "the wait of a record could not be set");
-                }
-                return record.message_id.clone();
+                put_off(queue, record, wait_after(count_receives(record)), error).await
             }
+            Ok(Err(Failure::Doubtful(error))) => match wait_in_doubt(age(record, now)) {
+                Some(wait) => put_off(queue, record, wait, error).await,
+                None => bury(queue, record, body, &error).await,
+            },
             Ok(Err(Failure::Permanent(reason))) => bury(queue, record, body, &reason).await,
-            Ok(Err(Failure::Unforeseen(reason))) => bury_at_last(queue, record, body, receives, reason).await,
+            Ok(Err(Failure::Unforeseen(reason))) => try_again_or_bury(queue, record, body, &reason).await,
             // A panic is a bug. It may not come again.
-            Err(_) => bury_at_last(queue, record, body, receives, "the function panicked".to_owned()).await,
+            Err(_) => try_again_or_bury(queue, record, body, "the function panicked").await,
         };
-        let error = buried.err()?;
-        tracing::warn!(message.id = record.message_id, receives, error, "record not finished");
+        let error = finished.err()?;
+        let receives = count_receives(record);
+        tracing::warn!(message.id = record.message_id, receives, error, "record not finished, it comes again");
         record.message_id.clone()
     });
     let mut response = SqsBatchResponse::default();
@@ -136,21 +156,58 @@ pub async fn process_records(
     response
 }
 
-/// Buries a record that was received too often.
-async fn bury_at_last(
+/// Sets how long a record waits, in seconds. Returns why it comes again.
+async fn put_off(queue: &impl RecordQueue, record: &SqsMessage, wait: u64, error: String) -> Result<(), String> {
+    if let Some(handle) = &record.receipt_handle
+        && let Err(error) = queue.put_off(handle, Duration::from_secs(wait)).await
+    {
+        // It comes again after the visibility timeout.
+        tracing::warn!(error, "the wait of a record could not be set");
+    }
+    Err(format!("{error} (in {wait} s)"))
+}
+
+/// Sends a record once more that failed so that nobody foresaw it, or buries it.
+async fn try_again_or_bury(
     queue: &impl RecordQueue,
     record: &SqsMessage,
     body: &str,
-    receives: u64,
-    reason: String,
+    reason: &str,
 ) -> Result<(), String> {
-    if receives < MOST_UNFORESEEN { Err(reason) } else { bury(queue, record, body, &reason).await }
+    let failures = count_failures(record) + 1;
+    if failures >= MOST_FAILURES {
+        return bury(queue, record, body, reason).await;
+    }
+    tracing::warn!(message.id = record.message_id, failures, error = reason, "record failed, it is sent once more");
+    queue.send_again(body, tenant(record), failures).await
 }
 
 async fn bury(queue: &impl RecordQueue, record: &SqsMessage, body: &str, reason: &str) -> Result<(), String> {
     tracing::error!(message.id = record.message_id, reason, "record put into the dead-letter queue");
-    // Every message that we send names its tenant. What came from elsewhere belongs to nobody.
-    queue.bury(body, attribute(record, "MessageGroupId").unwrap_or("unknown"), reason).await
+    queue.bury(body, tenant(record), reason).await
+}
+
+/// Returns whose record it is. Every message that we send names its tenant. What came from elsewhere belongs to nobody.
+fn tenant(record: &SqsMessage) -> &str {
+    attribute(record, "MessageGroupId").unwrap_or("unknown")
+}
+
+/// Returns how often a record has been received, this time included.
+fn count_receives(record: &SqsMessage) -> u64 {
+    attribute(record, "ApproximateReceiveCount").and_then(|it| it.parse().ok()).unwrap_or(1)
+}
+
+/// Returns how often a record has failed before so that nobody foresaw it.
+fn count_failures(record: &SqsMessage) -> u64 {
+    let failures = record.message_attributes.get(FAILURES).and_then(|it| it.string_value.as_deref());
+    failures.and_then(|it| it.parse().ok()).unwrap_or(0)
+}
+
+/// Returns how long ago a record was sent, in seconds.
+fn age(record: &SqsMessage, now: Timestamp) -> u64 {
+    let sent = attribute(record, "SentTimestamp").and_then(|it| it.parse().ok());
+    let sent = sent.and_then(|it| Timestamp::from_millisecond(it).ok()).unwrap_or(now);
+    u64::try_from(now.duration_since(sent).as_secs()).unwrap_or(0)
 }
 
 fn attribute<'a>(record: &'a SqsMessage, name: &str) -> Option<&'a str> {
@@ -166,11 +223,14 @@ pub fn deadline(milliseconds: u64) -> Timestamp {
 mod tests {
     use std::cell::RefCell;
 
+    use aws_lambda_events::event::sqs::SqsMessageAttribute;
+
     use super::*;
 
     #[derive(Default)]
     struct FakeQueue {
         put_off: RefCell<Vec<(String, u64)>>,
+        sent_again: RefCell<Vec<(String, String, u64)>>,
         buried: RefCell<Vec<(String, String, String)>>,
         is_down: bool,
     }
@@ -184,6 +244,14 @@ mod tests {
             Ok(())
         }
 
+        async fn send_again(&self, message: &str, tenant: &str, failures: u64) -> Result<(), String> {
+            if self.is_down {
+                return Err("SQS is down".to_owned());
+            }
+            self.sent_again.borrow_mut().push((message.to_owned(), tenant.to_owned(), failures));
+            Ok(())
+        }
+
         async fn bury(&self, message: &str, tenant: &str, reason: &str) -> Result<(), String> {
             if self.is_down {
                 return Err("SQS is down".to_owned());
@@ -193,11 +261,23 @@ mod tests {
         }
     }
 
-    fn event(bodies: &[&str], receives: u64) -> SqsEvent {
+    const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
+
+    /// Makes a batch of messages that were received and failed a number of times, and were sent some seconds ago.
+    fn event(bodies: &[&str], receives: u64, failures: u64, age: i64) -> SqsEvent {
         let mut event = SqsEvent::default();
         for body in bodies {
-            let attributes = [("ApproximateReceiveCount", receives.to_string()), ("MessageGroupId", "acme".to_owned())];
+            let attributes = [
+                ("ApproximateReceiveCount", receives.to_string()),
+                ("SentTimestamp", (NOW.as_millisecond() - age * 1_000).to_string()),
+                ("MessageGroupId", "acme".to_owned()),
+            ];
             let mut record = SqsMessage::default();
+            if failures > 0 {
+                let mut counted = SqsMessageAttribute::default();
+                counted.string_value = Some(failures.to_string());
+                record.message_attributes = [(FAILURES.to_owned(), counted)].into();
+            }
             record.message_id = Some(format!("id-{body}"));
             record.receipt_handle = Some(format!("handle-{body}"));
             record.body = Some((*body).to_owned());
@@ -211,14 +291,16 @@ mod tests {
         match body {
             "good" => Ok(()),
             "outside" => Err(Failure::Temporary("no answer".to_owned())),
+            "doubt" => Err(Failure::Doubtful("no answer".to_owned())),
             "wrong" => Err(Failure::Permanent("not JSON".to_owned())),
             _ => panic!("a bug"),
         }
     }
 
-    fn handle(queue: &FakeQueue, receives: u64) -> Vec<String> {
-        let event = event(&["good", "outside", "wrong", "bug"], receives);
-        let response = process_records(&event, queue, process).now_or_never().expect("nothing waits");
+    const BODIES: [&str; 5] = ["good", "outside", "doubt", "wrong", "bug"];
+
+    fn handle(queue: &FakeQueue, event: &SqsEvent) -> Vec<String> {
+        let response = process_records(event, queue, NOW, process).now_or_never().expect("nothing waits");
         response.batch_item_failures.into_iter().map(|it| it.item_identifier).collect()
     }
 
@@ -226,11 +308,25 @@ mod tests {
     fn trouble_outside_is_put_off_longer_and_longer_and_never_buried() {
         let queue = FakeQueue::default();
         for receives in [1, 2, 3, 4, 5, 100, 479] {
-            assert!(handle(&queue, receives).contains(&"id-outside".to_owned()), "{receives}");
+            assert_eq!(handle(&queue, &event(&["outside"], receives, 0, 0)), ["id-outside"], "{receives}");
         }
         let waits: Vec<_> = queue.put_off.borrow().iter().map(|(handle, wait)| (handle.clone(), *wait)).collect();
         assert_eq!(waits, [180, 360, 720, 900, 900, 900, 900].map(|wait| ("handle-outside".to_owned(), wait)));
-        assert!(queue.buried.borrow().iter().all(|(message, ..)| message != "outside"));
+        assert!(queue.buried.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_tried_some_ten_times_in_a_day_and_a_half() {
+        let queue = FakeQueue::default();
+        let mut age = 0;
+        while handle(&queue, &event(&["doubt"], 1, 0, age)) == ["id-doubt"] {
+            let (_, wait) = queue.put_off.borrow().last().cloned().expect("a wait");
+            age += i64::try_from(wait).expect("small");
+        }
+        let hours: Vec<_> = queue.put_off.borrow().iter().map(|(_, wait)| wait / 3_600).collect();
+        assert_eq!(hours, [0, 0, 0, 0, 0, 1, 3, 6, 12, 12]);
+        assert!(age > 36 * 3_600, "longer than an outage of a day: {age}");
+        assert_eq!(queue.buried.borrow().len(), 1);
     }
 
     #[test]
@@ -240,21 +336,29 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_foresaw_is_buried_after_five_tries_and_what_is_wrong_at_once() {
+    fn what_nobody_foresaw_is_buried_after_five_failures_and_what_is_wrong_at_once() {
         let queue = FakeQueue::default();
-        for receives in 1..=4 {
-            assert_eq!(handle(&queue, receives), ["id-outside", "id-bug"], "{receives}");
+        // What was received often during an outage has not failed so yet.
+        for receives in [1, 100] {
+            for failures in 0..4 {
+                assert_eq!(handle(&queue, &event(&BODIES, receives, failures, 0)), ["id-outside", "id-doubt"]);
+            }
         }
+        let again = [1, 2, 3, 4, 1, 2, 3, 4].map(|failures| ("bug".to_owned(), "acme".to_owned(), failures));
+        assert_eq!(*queue.sent_again.borrow(), again);
         let wrong = ("wrong".to_owned(), "acme".to_owned(), "not JSON".to_owned());
-        assert_eq!(*queue.buried.borrow(), vec![wrong.clone(); 4]);
-        assert_eq!(handle(&queue, 5), ["id-outside"]);
+        assert_eq!(*queue.buried.borrow(), vec![wrong.clone(); 8]);
+        assert_eq!(handle(&queue, &event(&BODIES, 1, 4, 0)), ["id-outside", "id-doubt"]);
         let bug = ("bug".to_owned(), "acme".to_owned(), "the function panicked".to_owned());
-        assert_eq!(queue.buried.borrow()[4..], [wrong, bug]);
+        assert_eq!(queue.buried.borrow()[8..], [wrong, bug]);
     }
 
     #[test]
     fn without_sqs_a_record_comes_again_by_itself() {
         let queue = FakeQueue { is_down: true, ..FakeQueue::default() };
-        assert_eq!(handle(&queue, 5), ["id-outside", "id-wrong", "id-bug"]);
+        for failures in [0, 4] {
+            let failed = handle(&queue, &event(&BODIES, 5, failures, 0));
+            assert_eq!(failed, ["id-outside", "id-doubt", "id-wrong", "id-bug"]);
+        }
     }
 }

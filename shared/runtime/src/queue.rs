@@ -71,7 +71,7 @@ impl Queue {
         send(self.message(body, tenant, delay)).await
     }
 
-    /// Sends a message of a tenant now, with a text attribute.
+    /// Sends a message of a tenant with a text attribute, to be delivered after a delay of at most 15 minutes.
     ///
     /// # Errors
     /// SQS did not accept it within the client's time-outs.
@@ -80,10 +80,11 @@ impl Queue {
         body: impl Into<String>,
         tenant: &str,
         (name, value): (&str, &str),
+        delay: Duration,
     ) -> Result<(), QueueError> {
         let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
         let value = value.map_err(|error| QueueError(error.to_string()))?;
-        send(self.message(body, tenant, Duration::ZERO).message_attributes(name, value)).await
+        send(self.message(body, tenant, delay).message_attributes(name, value)).await
     }
 
     /// Delivers a received message again after a wait, at most 12 hours after it was received.
@@ -191,7 +192,7 @@ mod tests {
         for seconds in [0, 5, 900, 901, u64::MAX] {
             queue.send("a", "acme/ep-1", Duration::from_secs(seconds)).await.expect("sent");
         }
-        queue.send_with("b", "acme", ("reason", "c")).await.expect("sent");
+        queue.send_with("b", "acme", ("reason", "c"), Duration::ZERO).await.expect("sent");
         let url = format!("{}/queue", server.url());
         let grouped = |delay: Option<u32>| {
             let mut body = json!({ "QueueUrl": url, "MessageBody": "a", "MessageGroupId": "acme/ep-1" });
