@@ -252,6 +252,55 @@ fn what_was_skipped_when_it_was_planned_is_planned_again_when_the_reason_has_gon
 }
 
 #[test]
+fn e_mails_replace_an_sms_for_every_reason_that_is_about_the_number_until_it_has_gone() {
+    type Change = fn(&mut Settings);
+    let cases: [(Option<&'static str>, Change, Reason, Change); 7] = [
+        (
+            Some("0712 345 678"),
+            |settings| settings.default_region = None,
+            Reason::PhoneWithoutCountry,
+            |settings| settings.default_region = Some("RO".to_owned()),
+        ),
+        (
+            Some(PHONE),
+            |settings| settings.phone_questions = vec!["WhatsApp".to_owned()],
+            Reason::PhoneQuestionUnknown,
+            |settings| settings.phone_questions = vec!["Phone number".to_owned()],
+        ),
+        (Some("+861380013800"), |settings| settings.countries = vec!["RO".to_owned()], Reason::PhoneInvalid, |_| {}),
+        (
+            Some("+8613800138000"),
+            |settings| settings.countries = vec!["RO".to_owned()],
+            Reason::CountryNotAllowed,
+            |settings| settings.countries = vec!["*".to_owned()],
+        ),
+        (Some("+40 21 312 3456"), |_| {}, Reason::Landline, |_| {}),
+        (Some("+40 900 123 456"), |_| {}, Reason::NumberNotTexted, |_| {}),
+        (None, |_| {}, Reason::NoPhone, |_| {}),
+    ];
+    for (phone, hinder, reason, end) in cases {
+        let world = world(|settings| {
+            (settings.reminder_minutes, settings.follow_up_minutes) = (vec![1440, 60], vec![]);
+            hinder(settings);
+        });
+        world.receive_webhook(&Meeting { phone, ..meeting() }.created());
+        assert_eq!(state_of(&world, "sms-confirmation"), State::Skipped { reason }, "{phone:?}");
+        assert_eq!(state_of(&world, "sms-reminder-60m"), State::Skipped { reason }, "{phone:?}");
+        world.wait_until("2026-11-24T09:00:00Z");
+        assert_eq!(kinds(&world), ["e-mail confirmation", "e-mail reminder"], "{reason:?}");
+        world.change_settings(end);
+        resume(&world);
+        world.wait_until("2026-11-25T08:00:00Z");
+        let has_ended = !matches!(state_of(&world, "sms-reminder-60m"), State::Skipped { .. });
+        let last = if has_ended { "SMS reminder" } else { "e-mail reminder" };
+        assert_eq!(kinds(&world)[2..], [last], "{reason:?}");
+        let can_end =
+            matches!(reason, Reason::PhoneWithoutCountry | Reason::PhoneQuestionUnknown | Reason::CountryNotAllowed);
+        assert_eq!(has_ended, can_end, "{reason:?}");
+    }
+}
+
+#[test]
 fn an_e_mail_in_place_of_an_sms_is_withdrawn_when_the_sms_can_be_sent_after_all() {
     let world = booked_world(|settings| settings.templates.retain(|it| it.filter.message == "confirmation"));
     assert_eq!(state_of(&world, "mail-reminder-60m"), State::Waiting);

@@ -9,7 +9,7 @@ use crate::ids::{BookingId, CommandId, InviteeUri};
 use crate::leg::Leg;
 use crate::message::Message;
 use crate::provider::Provider;
-use crate::reason::Reason;
+use crate::reason::{Hindrance, Reason};
 use crate::settings::CalendarFile;
 use crate::sms_cost::SmsCost;
 
@@ -214,7 +214,7 @@ impl Note {
 pub struct Attempt {
     /// Describes it, without personal data.
     pub detail: Option<String>,
-    /// The hash of the recipient's address.
+    /// The key of the recipient's contact, an HMAC of the address.
     pub to: Option<ContactKey>,
     /// The attached calendar file.
     pub calendar: Option<CalendarFile>,
@@ -252,7 +252,7 @@ pub struct Command {
     /// How often it was another provider's turn, because one did not answer.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub turn: u32,
-    /// The hash of the recipient's address. Receipts and replies refer to that address.
+    /// The key of the recipient's contact, an HMAC of the address. Receipts and replies refer to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<ContactKey>,
     /// The calendar file of the latest try that had one.
@@ -364,28 +364,7 @@ impl Command {
     /// An SMS that may have been sent is not replaced.
     pub(crate) fn email_fallback(&self) -> Option<(Timestamp, Reason)> {
         let ended = match self.state {
-            State::Skipped { reason } => {
-                use Reason::{
-                    CountryChannel, CountryHours, CountryNotAllowed, Landline, NoPhone, NoTemplate, NotVais,
-                    NumberNotTexted, OptedOut, PhoneInvalid, QuietHours, SmsBudget,
-                };
-                let is_about_sms = matches!(
-                    reason,
-                    NoPhone
-                        | PhoneInvalid
-                        | Landline
-                        | NumberNotTexted
-                        | CountryNotAllowed
-                        | NotVais
-                        | NoTemplate
-                        | OptedOut
-                        | QuietHours
-                        | CountryHours
-                        | CountryChannel
-                        | SmsBudget
-                );
-                is_about_sms.then_some(reason)
-            }
+            State::Skipped { reason } => (reason.hindrance() == Hindrance::Sms).then_some(reason),
             State::Failed { reason } => Some(reason),
             // With several tries, the receipt may be about one of them only.
             State::Done { .. } => {
@@ -427,34 +406,16 @@ impl Command {
     /// agent; or it was skipped when it was planned, and its time has not come yet.
     pub(crate) fn may_be_reopened(&self, now: Timestamp) -> bool {
         use Reason::{
-            CameAfterAll, CancelRequested, ConnectionDisabled, CountryChannel, CountryHours, CountryNotAllowed,
-            EventTypeIgnored, NoPhone, NoTemplate, NotVais, OptedOut, PhoneInvalid, QuietHours, SettingsChanged,
-            Suppressed, TriedAgain,
+            CameAfterAll, CancelRequested, ConnectionDisabled, EventTypeIgnored, SettingsChanged, TriedAgain,
         };
         match self.state {
             State::Withdrawn { reason } | State::Withdrawing { reason } => matches!(
                 reason,
                 SettingsChanged | EventTypeIgnored | ConnectionDisabled | CameAfterAll | CancelRequested | TriedAgain
             ),
+            // What people are told at once is told once. Old bookings are told nothing because of settings.
             State::Skipped { reason } => {
-                let can_end = matches!(
-                    reason,
-                    EventTypeIgnored
-                        | ConnectionDisabled
-                        | CountryChannel
-                        | CountryHours
-                        | CountryNotAllowed
-                        | NoPhone
-                        | NoTemplate
-                        | NotVais
-                        | OptedOut
-                        | PhoneInvalid
-                        | QuietHours
-                        | Suppressed
-                        | CancelRequested
-                );
-                // What people are told at once is told once. Old bookings are told nothing because of settings.
-                can_end && self.not_before.is_some_and(|at| at > now)
+                reason.hindrance() != Hindrance::Final && self.not_before.is_some_and(|at| at > now)
             }
             _ => false,
         }

@@ -122,6 +122,71 @@ reasons! {
     Unknown = "unknown": "The provider did not answer: it may or may not have been sent.";
 }
 
+/// What a reason for which something was skipped stands in the way of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hindrance {
+    /// Of the SMS only: an e-mail may say the same. It can end with another number, other settings or another hour.
+    Sms,
+    /// Of the command in each form. It can end with other settings, or because somebody changes their mind.
+    Passing,
+    /// It does not end.
+    Final,
+}
+
+impl Reason {
+    /// Returns what it stands in the way of when something is skipped. Each reason must be named here, so that a new one
+    /// is considered.
+    pub(crate) fn hindrance(self) -> Hindrance {
+        match self {
+            Self::NoPhone
+            | Self::PhoneInvalid
+            | Self::PhoneWithoutCountry
+            | Self::PhoneQuestionUnknown
+            | Self::Landline
+            | Self::NumberNotTexted
+            | Self::CountryNotAllowed
+            | Self::CountryHours
+            | Self::CountryChannel
+            | Self::SmsBudget
+            | Self::OptedOut
+            | Self::QuietHours
+            | Self::NotVais
+            | Self::NoTemplate => Hindrance::Sms,
+            Self::EventTypeIgnored | Self::ConnectionDisabled | Self::Suppressed | Self::CancelRequested => {
+                Hindrance::Passing
+            }
+            Self::EmailInvalid
+            | Self::CountryLinks
+            | Self::Undelivered
+            | Self::Reconfirmed
+            | Self::CameAfterAll
+            | Self::WordingBroken
+            | Self::BookedAfterAll
+            | Self::TriedAgain
+            | Self::PastOffset
+            | Self::PastStart
+            | Self::Superseded
+            | Self::TooLate
+            | Self::CanceledBeforeFire
+            | Self::MovedBeforeFire
+            | Self::NoShow
+            | Self::Arrived
+            | Self::NotFound
+            | Self::SettingsChanged
+            | Self::ProviderRefused
+            | Self::SlotTaken
+            | Self::SharedEvent
+            | Self::Misconfigured
+            | Self::NeedsReconnect
+            | Self::RateLimited
+            | Self::ContactBusy
+            | Self::Unreachable
+            | Self::GaveUp
+            | Self::Unknown => Hindrance::Final,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -117,7 +117,7 @@ pub(crate) fn expiry(decision: &Decision, facts: &[StoredFact]) -> Option<Timest
         let command = &changed.command;
         command.not_before.into_iter().chain(command.history.last().map(|note| note.at))
     });
-    let last = arrivals.chain(command_times).chain(decision.kept_until).chain(decision.booking.last_end()).max();
+    let last = arrivals.chain(command_times).chain(decision.kept_until).max();
     last.map(|last| time::add(last, RETENTION))
 }
 

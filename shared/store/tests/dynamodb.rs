@@ -98,7 +98,7 @@ fn adding(snapshot: &Snapshot, command: Command) -> Decision {
         events: Vec::new(),
         log: None,
         log_changed: false,
-        kept_until: None,
+        kept_until: snapshot.booking.last_end(),
         extends: false,
         is_partial: false,
         verdict: Verdict::Duplicate,
