@@ -14,11 +14,12 @@ pub async fn handle<P: Ports>(
     event: &SqsEvent,
     deadline: Timestamp,
 ) -> SqsBatchResponse {
-    batch::process_records(event, queue, ports.clock().now(), async |message: &str| {
+    let dispatcher = Dispatcher { ports, limits, deadline };
+    batch::process_records(event, queue, dispatcher.now(), async |message: &str| {
         // Only our own functions and schedules write to this queue. A message that cannot be read ends in the
         // dead-letter queue, with an alarm.
         let message = Delivery::parse(message).map_err(Failure::Permanent)?;
-        Ok(Dispatcher { ports, limits, deadline }.process(&message).await?)
+        Ok(dispatcher.process(&message).await?)
     })
     .await
 }

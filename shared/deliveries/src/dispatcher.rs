@@ -96,7 +96,8 @@ impl<P: Ports> Dispatcher<'_, P> {
         }
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// Returns the time.
+    pub fn now(&self) -> Timestamp {
         self.ports.clock().now()
     }
 
