@@ -1,5 +1,7 @@
 //! Commands: things to do outside. Each is a row of the table.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,7 @@ use crate::provider::Provider;
 use crate::reason::{Hindrance, Reason};
 use crate::settings::CalendarFile;
 use crate::sms_cost::SmsCost;
+use crate::time;
 
 /// The outcome of a try, as reported by an adapter.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -252,6 +255,9 @@ pub struct Command {
     /// How often it was another provider's turn, because one did not answer.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub turn: u32,
+    /// Until when providers have asked us to wait before they are tried again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked_to_wait: BTreeMap<Provider, Timestamp>,
     /// The key of the recipient's contact, an HMAC of the address. Receipts and replies refer to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<ContactKey>,
@@ -276,12 +282,12 @@ pub struct Command {
 /// this.
 const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long an SMS about what somebody has just done waits for its providers before an e-mail replaces it.
+const NEWS_WAITS: SignedDuration = SignedDuration::from_mins(30);
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
-
-/// A message that is sent so long after its first try is not expected any more: quiet hours apply to it.
-const DELAYED_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
 /// The tries by one provider that does not answer. Then the providers take turns.
 const TRIES_BEFORE_TURNS: u32 = 2;
@@ -322,6 +328,7 @@ impl Command {
             parked: 0,
             passed_over: Vec::new(),
             turn: 0,
+            asked_to_wait: BTreeMap::new(),
             to: None,
             calendar: None,
             costs: Vec::new(),
@@ -389,11 +396,6 @@ impl Command {
     pub(crate) fn accepts_email(&self, now: Timestamp) -> bool {
         let is_pending = matches!(self.state, State::Open | State::Waiting);
         is_pending && self.attempts == 0 && self.not_before.is_some_and(|at| at > now)
-    }
-
-    /// Returns whether it has been tried for so long that it is no answer any more to what the person has just done.
-    pub fn is_delayed(&self, now: Timestamp) -> bool {
-        self.history.first().is_some_and(|first| now.duration_since(first.at) >= DELAYED_AFTER)
     }
 
     /// Returns whether it is an SMS that an e-mail could replace.
@@ -489,9 +491,17 @@ impl Command {
             (Outcome::Unsent { reason, after_seconds, detail }, Some(next))
                 if self.attempts >= TRIES_BEFORE_TURNS || after_seconds.is_some_and(|it| it > LONGEST_PATIENCE) =>
             {
+                let own = now + SignedDuration::from_secs(i64::from(after_seconds.unwrap_or(0)));
+                self.asked_to_wait.retain(|_, until| *until > now);
+                let others = self.asked_to_wait.get(&next).copied().unwrap_or(now);
+                if others > own {
+                    return self.settle(Outcome::Unsent { reason, after_seconds, detail }, now);
+                }
+                self.asked_to_wait.extend(after_seconds.map(|_| (provider, own)));
                 self.turn += 1;
                 let detail = format!("{detail}; it is the turn of {}", next.title());
-                return self.settle(Outcome::Unsent { reason, after_seconds: None, detail }, now);
+                let after_seconds = u32::try_from(others.duration_since(now).as_secs()).ok().filter(|it| *it > 0);
+                return self.settle(Outcome::Unsent { reason, after_seconds, detail }, now);
             }
             (outcome, _) => return self.settle(outcome, now),
         };
@@ -639,15 +649,21 @@ impl Command {
         }
     }
 
-    /// Fails a command whose next retry would come after the start of its meeting, if an e-mail can still replace it.
-    pub fn fail_if_too_late(self, leg: &Leg, now: Timestamp) -> Self {
+    /// Gives up an SMS that was certainly not sent, so that an e-mail can replace it. Returns `None` if the next try comes
+    /// early enough: before the start of its meeting, and within half an hour of the first try if it tells of what
+    /// somebody has just done.
+    pub fn give_way_to_email(&self, leg: &Leg, now: Timestamp) -> Option<Self> {
         let start = leg.details.start;
-        let is_too_late = self.state == State::Open && now < start && !self.is_due(start);
-        if is_too_late && !self.was_unknown_before() && self.action.by_email().is_some() {
-            let reason = Reason::GaveUp;
-            return self.with_state(State::Failed { reason }, now, Some(reason), None);
+        let is_waiting = self.state == State::Open && !self.is_due(now) && !self.was_unknown_before();
+        if !is_waiting || self.action.by_email().is_none() {
+            return None;
         }
-        self
+        let first_try = self.history.iter().find(|note| note.what == Change::Claimed).map(|note| note.at);
+        let is_news = self.action.message().is_some_and(|message| !message.is_timed());
+        let patience = first_try.filter(|_| is_news).map(|at| time::add(at, NEWS_WAITS));
+        let latest = patience.into_iter().chain((now < start).then_some(start)).min()?;
+        let reason = Reason::GaveUp;
+        (!self.is_due(latest)).then(|| self.clone().with_state(State::Failed { reason }, now, Some(reason), None))
     }
 
     /// Brings the next try of a cancellation at Calendly forward as its meeting comes closer: to half of the time that

@@ -354,6 +354,15 @@ fn decide_change(
     }
 }
 
+/// Returns whether an e-mail would replace an SMS of a booking that failed.
+pub fn email_would_replace(snapshot: &Snapshot, failed: &Command, settings: &Settings, now: Timestamp) -> bool {
+    let others = snapshot.commands.iter().filter(|it| it.id != failed.id);
+    let known: Vec<_> = others.chain([failed]).cloned().collect();
+    let planned = plan_commands(&snapshot.booking, &known, settings, now);
+    let email = failed.action.by_email();
+    planned.iter().any(|it| it.is_fallback() && Some(&it.action) == email.as_ref() && it.leg == failed.leg)
+}
+
 /// Returns the last instant to which something of a booking refers, or for which it is already kept.
 fn last_reference(booking: &Booking, snapshot: &Snapshot, writes: &[CommandWrite]) -> Option<Timestamp> {
     let stored = snapshot.commands.iter().filter_map(|it| it.not_before);

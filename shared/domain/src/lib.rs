@@ -50,8 +50,8 @@ pub use countries::TextLimits;
 pub use country::zone_of_phone;
 pub use crm_contact::{ContactShare, CrmContact, CrmMeeting, MeetingCounts, MeetingStatus, SyncTurn};
 pub use decide::{
-    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, decide_import, hasten_cancellations,
-    record_cancellation, record_feedback, record_request,
+    CommandWrite, Decision, MOST_COMMANDS, Snapshot, Verdict, decide, decide_import, email_would_replace,
+    hasten_cancellations, record_cancellation, record_feedback, record_request,
 };
 pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,

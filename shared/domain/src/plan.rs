@@ -66,7 +66,7 @@ fn calendar_change(booking: &Booking) -> Option<Message> {
 /// Returns the command for an action with its planned time; `None` is now.
 fn plan_command(context: &Context<'_>, action: Action, at: Option<Timestamp>) -> Command {
     let Context { booking, leg, settings, now, .. } = *context;
-    let hour = at.map(|at| action.time_outside_quiet_hours((booking, leg), at, false, settings, now));
+    let hour = at.map(|at| action.time_outside_quiet_hours((booking, leg), at, settings, now));
     let skip = match (at, &hour) {
         _ if action == CalendlyAction::FetchMissingHalf.into() => None,
         _ if !settings.acts_on(leg) => settings.reason_to_ignore(leg),

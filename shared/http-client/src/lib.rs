@@ -104,19 +104,20 @@ pub fn header_number(headers: &HeaderMap, name: impl AsRef<str>) -> Option<u32> 
 /// Returns the seconds in `Retry-After`; see [`parse_retry_after`].
 pub fn retry_after(headers: &HeaderMap) -> Option<u32> {
     let text = |name| headers.get(name)?.to_str().ok();
-    parse_retry_after(text(RETRY_AFTER)?, text(DATE))
+    headers.contains_key(RETRY_AFTER).then(|| parse_retry_after(text(RETRY_AFTER).unwrap_or_default(), text(DATE)))
 }
 
 /// Parses the value of `Retry-After`, which is a number or a date (RFC 9110, 10.2.3), to seconds. A date counts from
-/// the answer's own `Date`, so that it needs no clock. A longer wait than a `u32` holds is the longest one.
-pub fn parse_retry_after(wait: &str, date: Option<&str>) -> Option<u32> {
+/// the answer's own `Date`, so that it needs no clock. A longer wait than a `u32` holds is the longest one. What can't be
+/// read is 0: the server asks to try again, and our own backoff says when.
+pub fn parse_retry_after(wait: &str, date: Option<&str>) -> u32 {
     let wait = wait.trim();
     if !wait.is_empty() && wait.bytes().all(|it| it.is_ascii_digit()) {
-        return Some(wait.parse().unwrap_or(u32::MAX));
+        return wait.parse().unwrap_or(u32::MAX);
     }
-    let (until, now) = (httpdate::parse_http_date(wait).ok()?, httpdate::parse_http_date(date?.trim()).ok()?);
-    let seconds = until.duration_since(now).unwrap_or_default().as_secs();
-    Some(u32::try_from(seconds).unwrap_or(u32::MAX))
+    let instant = |text: &str| httpdate::parse_http_date(text.trim()).ok();
+    let wait = instant(wait).zip(date.and_then(instant)).and_then(|(until, now)| until.duration_since(now).ok());
+    wait.map_or(0, |wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX))
 }
 
 /// Returns the innermost cause, such as "Connection refused". The outer ones repeat the URL.
@@ -165,18 +166,19 @@ mod tests {
             ("Fri Mar 27 10:01:30 2026", Some(now), Some(90)),
             ("Fri, 27 Mar 2026 09:00:00 GMT", Some(now), Some(0)),
             ("Fri, 31 Dec 9999 23:59:59 GMT", Some(now), Some(u32::MAX)),
-            ("Fri, 27 Mar 2026 10:01:30 GMT", None, None),
-            ("Fri, 27 Mar 2026 10:01:30 GMT", Some("now"), None),
-            ("", Some(now), None),
-            ("-1", Some(now), None),
-            ("1.5", Some(now), None),
-            ("soon", Some(now), None),
+            ("Fri, 27 Mar 2026 10:01:30 GMT", None, Some(0)),
+            ("Fri, 27 Mar 2026 10:01:30 GMT", Some("now"), Some(0)),
+            ("", Some(now), Some(0)),
+            ("-1", Some(now), Some(0)),
+            ("1.5", Some(now), Some(0)),
+            ("soon", Some(now), Some(0)),
         ] {
             let value = |it: &str| it.parse::<HeaderValue>().expect("a value");
             let mut headers = HeaderMap::from_iter([(RETRY_AFTER, value(wait))]);
             headers.extend(date.map(|it| (DATE, value(it))));
             assert_eq!(retry_after(&headers), seconds, "{wait} {date:?}");
         }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 
     #[tokio::test]

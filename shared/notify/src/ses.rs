@@ -130,7 +130,7 @@ fn from_error(error: &SdkError<SendEmailError, HttpResponse>) -> Outcome {
         SdkError::DispatchFailure(failure) if failure.is_timeout() => unanswered("no answer in time"),
         SdkError::ServiceError(answer) => {
             let headers = answer.raw().headers();
-            let wait = headers.get("retry-after").and_then(|it| parse_retry_after(it, headers.get("date")));
+            let wait = headers.get("retry-after").map(|it| parse_retry_after(it, headers.get("date")));
             let is_unverified = answer.err().message().is_some_and(|it| it.contains(NOT_VERIFIED));
             from_code(answer.err().code(), is_unverified, answer.raw().status().as_u16(), wait)
         }

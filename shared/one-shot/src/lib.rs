@@ -8,9 +8,10 @@ use aws_sdk_scheduler::types::{
 use engine::PortError;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// How long EventBridge Scheduler retries if SQS does not accept the message. A message may be late by this time.
-const RETRY_SECONDS: i32 = 3_600;
-const RETRIES: i32 = 10;
+/// How long EventBridge Scheduler retries if SQS does not accept the message: the longest that it offers. What a late
+/// message brings back is checked before it is done.
+const RETRY_SECONDS: i32 = 86_400;
+const RETRIES: i32 = 185;
 
 /// The schedules of one group.
 #[derive(Debug)]
@@ -152,7 +153,7 @@ mod tests {
                     "Arn": "arn:queue",
                     "RoleArn": "arn:role",
                     "Input": "{\"a\":1}",
-                    "RetryPolicy": { "MaximumEventAgeInSeconds": 3_600, "MaximumRetryAttempts": 10 },
+                    "RetryPolicy": { "MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185 },
                     "DeadLetterConfig": { "Arn": "arn:dead-letters" },
                 },
             })

@@ -130,7 +130,7 @@ impl Action {
     }
 
     /// Returns the time for an action that is planned for `at`: another time if `at` is in the recipient's quiet hours.
-    /// An answer to what the person has just done is not moved, unless it `is_delayed`.
+    /// An answer to what the person has just done is not moved.
     ///
     /// # Errors
     /// No useful time is left.
@@ -138,12 +138,11 @@ impl Action {
         &self,
         (booking, leg): (&Booking, &Leg),
         at: Timestamp,
-        is_delayed: bool,
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Timestamp, Reason> {
         match self {
-            Self::Message(action) => time_outside_quiet_hours((booking, leg), action, at, is_delayed, settings, now),
+            Self::Message(action) => time_outside_quiet_hours((booking, leg), action, at, settings, now),
             Self::Vai(_) | Self::Calendly(_) | Self::Publish(_) | Self::Crm(_) => Ok(at),
         }
     }

@@ -157,8 +157,10 @@ impl Destination for VaiAction {
 
     fn guarantee(&self) -> DeliveryGuarantee {
         match self {
-            Self::OfferHelp | Self::ReportFailedMove(_) => DeliveryGuarantee::AtMostOnce,
-            Self::SendNews(_) | Self::LogFact(..) => DeliveryGuarantee::AtLeastOnce,
+            // VAI's agent writes to the person: twice at most.
+            Self::OfferHelp => DeliveryGuarantee::OnceMore,
+            // Who is not told of it may come at the wrong time. That is worse than being told again.
+            Self::SendNews(_) | Self::ReportFailedMove(_) | Self::LogFact(..) => DeliveryGuarantee::AtLeastOnce,
         }
     }
 

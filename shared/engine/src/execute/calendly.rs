@@ -1,9 +1,13 @@
 //! Calendly as a destination.
 
-use domain::{CalendlyCall, Command, Fact, InviteeUri, Outcome, Reason};
+use domain::{CalendlyCall, Command, Fact, InviteeUri, NoShow, Outcome, Reason};
+use jiff::SignedDuration;
 
 use super::run::{Look, Run};
 use crate::ports::{Calendly, PortError, World};
+
+/// How far Calendly's clock may be ahead of ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
 impl<W: World> Run<'_, W> {
     /// Makes a claimed call to Calendly.
@@ -53,10 +57,17 @@ impl<W: World> Run<'_, W> {
         if let Some(seconds) = calendly.busy_for(connection) {
             return Look::Failed(Reason::RateLimited, Some(seconds));
         }
+        let asked_at = self.now();
         match self.invocation.limiter.run(calendly.fetch_invitee(connection, invitee)).await {
             Ok(None) => Look::Unchanged,
             Ok(Some(mut fact)) => {
-                fact.leg.details.looked_at = Some(self.now());
+                fact.leg.details.looked_at = Some(asked_at);
+                // The webhook that takes a mark back may be late or lost. Calendly's clock may be ahead of ours.
+                let known = self.snapshot.booking.leg(invitee).and_then(|leg| leg.no_show);
+                let is_taken_back = |mark: &NoShow| mark.marked && mark.at + CLOCKS_DIFFER <= asked_at;
+                if fact.leg.no_show.is_none() && known.is_some_and(|mark| is_taken_back(&mark)) {
+                    fact.leg.no_show = Some(NoShow { at: asked_at, marked: false });
+                }
                 let is_new = self.snapshot.booking.is_changed_by(&fact);
                 if is_new { Look::Changed(Box::new(fact)) } else { Look::Unchanged }
             }

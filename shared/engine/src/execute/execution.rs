@@ -5,7 +5,8 @@ use std::cell::Cell;
 
 use domain::{
     Action, Attempt, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder,
-    Fact, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, find_sent_calendar, has_event,
+    Fact, Leg, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, email_would_replace,
+    find_sent_calendar, has_event,
 };
 use futures_util::future::join_all;
 use futures_util::lock::Mutex;
@@ -317,7 +318,7 @@ impl<W: World> Run<'_, W> {
             }
         };
         let settled = match self.snapshot.booking.leg(&command.leg) {
-            Some(leg) => settled.fail_if_too_late(leg, now).hasten(leg, now),
+            Some(leg) => self.give_way_to_email(&settled, leg, now).unwrap_or(settled).hasten(leg, now),
             None => settled,
         };
         let settled = self.replace_command(&claimed, settled).await?;
@@ -328,6 +329,12 @@ impl<W: World> Run<'_, W> {
             self.give_back_unsent(&settled, &prepared).await;
         }
         Ok(settled)
+    }
+
+    /// Gives up an SMS that waits for its providers for too long, if an e-mail would replace it.
+    fn give_way_to_email(&self, command: &Command, leg: &Leg, now: Timestamp) -> Option<Command> {
+        let failed = command.give_way_to_email(leg, now)?;
+        email_would_replace(self.snapshot, &failed, self.settings, now).then_some(failed)
     }
 
     /// Gives back what a prepared message took out of the budgets.
@@ -342,7 +349,7 @@ impl<W: World> Run<'_, W> {
     fn leave_quiet_hours(&self, command: &Command, now: Timestamp) -> Option<Command> {
         let leg = self.snapshot.booking.leg(&command.leg)?;
         let about = (&self.snapshot.booking, leg);
-        match command.action.time_outside_quiet_hours(about, now, command.is_delayed(now), self.settings, now) {
+        match command.action.time_outside_quiet_hours(about, now, self.settings, now) {
             Ok(time) if time <= now + CLOCK_SKEW => None,
             Ok(time) => Some(command.clone().postpone_to(time, now)),
             Err(reason) => Some(command.clone().skip(reason, now)),

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::action::MessageAction;
+use super::content::find_host;
 use super::country_rules::CountryRules;
 use super::phones::choose_phone;
 use crate::booking::{Booking, BookingState};
@@ -16,8 +17,9 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::time;
 
-/// How late a follow-up may be sent. A later one would confuse people.
-const FOLLOW_UP_LATENESS: SignedDuration = SignedDuration::from_hours(24);
+/// How late a follow-up may be sent: after an outage of a day, and the longest wait between two tries. A later one would
+/// confuse people.
+const FOLLOW_UP_LATENESS: SignedDuration = SignedDuration::from_hours(26);
 
 /// Checks whether a message about a leg still applies: the leg is current, and it is not too late.
 ///
@@ -58,7 +60,7 @@ pub(crate) fn check_applies(context: &Context<'_>, message: Message, channel: Ch
         Message::Reminder { minutes_before } => {
             // Two reminders that are brought forward out of the same quiet hours would be sent at the same time.
             let quiet = match channel {
-                Channel::Sms => quiet_times(booking, leg, message, false, settings),
+                Channel::Sms => quiet_times(booking, leg, message, true, settings),
                 Channel::Email => QuietTimes::new(None, &[]),
             };
             let tz = recipient_zone(leg, settings);
@@ -83,10 +85,10 @@ pub(crate) fn no_show_time(leg: &Leg, settings: &Settings) -> Option<Timestamp> 
     Some(time::minutes_after(mark.at.max(leg.details.end), settings.no_show_minutes))
 }
 
-/// Returns the times without a message by SMS: the quiet hours of the settings, if they apply, and those of the
-/// number's country.
-fn quiet_times(booking: &Booking, leg: &Leg, message: Message, is_delayed: bool, settings: &Settings) -> QuietTimes {
-    let own = Some(settings.quiet_hours).filter(|it| (message.is_timed() || is_delayed) && !it.are_off());
+/// Returns the times without a message to the invitee by SMS: the quiet hours of the settings, if they apply, and those
+/// of the number's country.
+fn quiet_times(booking: &Booking, leg: &Leg, message: Message, respects_own: bool, settings: &Settings) -> QuietTimes {
+    let own = Some(settings.quiet_hours).filter(|it| respects_own && !it.are_off());
     // Without a number there will be no SMS.
     let phone = choose_phone(booking, leg, settings).ok();
     let country = phone.map_or(&[][..], |(phone, _)| CountryRules::of(&phone, settings).quiet_spans(message));
@@ -95,12 +97,39 @@ fn quiet_times(booking: &Booking, leg: &Leg, message: Message, is_delayed: bool,
 
 /// Returns the time zone of the invitee's quiet hours.
 fn recipient_zone(leg: &Leg, settings: &Settings) -> TimeZone {
-    TimeZone::get(&settings.zone_of(leg)).unwrap_or(TimeZone::UTC)
+    time_zone(&settings.zone_of(leg))
+}
+
+fn time_zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+/// How long a message is an answer to what somebody has just done, and may come at any hour.
+const ANSWER_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+
+/// Returns whether a message that is sent at an instant respects quiet hours: one that has its own hour, and one that
+/// comes too late to be an answer to what somebody has just done, whatever has delayed it.
+fn respects_quiet_hours(booking: &Booking, leg: &Leg, message: Message, at: Timestamp) -> bool {
+    let booked_at = leg.booked_at.unwrap_or(leg.details.as_of);
+    let act = match message {
+        Message::Confirmation | Message::Move | Message::HostNotice(Notice::Booked | Notice::Moved) => booked_at,
+        Message::Cancellation | Message::HostNotice(Notice::Canceled) => {
+            let asked = booking.cancel_requests().get(&leg.invitee).map(|it| it.at);
+            let canceled = leg.canceled.as_ref().map(|it| it.at);
+            asked.into_iter().chain(canceled).min().unwrap_or(booked_at)
+        }
+        // Of a request that was not booked, it is the time of the request.
+        Message::NotBooked => leg.details.as_of,
+        Message::Reminder { .. } | Message::Reconfirmation { .. } | Message::FollowUp { .. } | Message::NoShow => {
+            return true;
+        }
+    };
+    at.duration_since(act) >= ANSWER_WITHIN
 }
 
 /// Returns the time for a message that is planned for `at`: another time if `at` is in the recipient's quiet hours, or
-/// in those of the number's country. By the settings, an answer to what the person has just done is not moved, unless
-/// it `is_delayed`.
+/// in those of the number's country. An answer to what somebody has just done does not respect the quiet hours of the
+/// settings. E-mails have no quiet hours.
 ///
 /// # Errors
 /// No useful time is left.
@@ -108,18 +137,27 @@ pub(crate) fn time_outside_quiet_hours(
     (booking, leg): (&Booking, &Leg),
     action: &MessageAction,
     at: Timestamp,
-    is_delayed: bool,
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Timestamp, Reason> {
-    let MessageAction::Sms(message) = action else { return Ok(at) };
-    let quiet = quiet_times(booking, leg, *message, is_delayed, settings);
+    let message = action.message();
+    let respects_own = respects_quiet_hours(booking, leg, message, at);
+    let (quiet, tz) = match action {
+        MessageAction::Sms(message) => {
+            (quiet_times(booking, leg, *message, respects_own, settings), recipient_zone(leg, settings))
+        }
+        MessageAction::SmsHost(_, host) => {
+            let (_, contact) = find_host(leg, host.expose(), settings);
+            let own = Some(settings.quiet_hours).filter(|it| respects_own && !it.are_off());
+            (QuietTimes::new(own, &[]), time_zone(contact.zone.as_deref().unwrap_or(&settings.fallback_zone)))
+        }
+        MessageAction::Email(_) | MessageAction::EmailHost(..) => return Ok(at),
+    };
     if quiet.are_off() {
         return Ok(at);
     }
-    let leeway = leeway_of(*message, leg.details.start, settings);
-    let tz = recipient_zone(leg, settings);
-    let is_own = || (message.is_timed() || is_delayed) && settings.quiet_hours.contain(at, &tz);
+    let leeway = leeway_of(message, leg.details.start, settings);
+    let is_own = || respects_own && settings.quiet_hours.contain(at, &tz);
     let reason = || if is_own() { Reason::QuietHours } else { Reason::CountryHours };
     quiet.allowed_time(at, &tz, leeway, now).ok_or_else(reason)
 }
