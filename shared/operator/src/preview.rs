@@ -254,7 +254,7 @@ mod tests {
         let page = page_of(&document, json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}));
         let expected = [
             "reminder",
-            "  can use name, invitee, event, host, time, short_time, advance",
+            "  can use name, greeting, invitee, event, host, time, short_time, advance",
             "  and, inside an `if`, link, place, cancel_link, reschedule_link, details_by_email",
             "",
             "  reminder, ro, SMS by Twilio",
