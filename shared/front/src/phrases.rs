@@ -427,7 +427,7 @@ mod tests {
     fn each_language_says_everything_its_own_way() {
         let at = "2027-01-11T08:00:00Z".parse().expect("an instant");
         let said = |language: Language| {
-            let locale = Locale { language, zone: "Europe/Bucharest".to_owned() };
+            let locale = Locale { language, zone: "Europe/Bucharest".to_owned(), host_zone: None };
             let mut said: Vec<_> = Code::ALL.iter().map(|code| locale.refusal(*code)).collect();
             said.extend(["inviteeName", "inviteeEmail", "phone"].map(|field| locale.invitee(field)));
             said.push(locale.country_code());
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn romanian_counts_with_de_from_twenty_on() {
-        let locale = Locale { language: Romanian, zone: "UTC".to_owned() };
+        let locale = Locale { language: Romanian, zone: "UTC".to_owned(), host_zone: None };
         let said = [1, 2, 19, 20, 100, 101, 119].map(|count| locale.upcoming(count));
         assert_eq!(
             said,
