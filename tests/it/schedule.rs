@@ -309,7 +309,7 @@ fn alternatives_over_two_weeks_cost_two_calls() {
     assert!(days.iter().all(|day| day["slots"].as_array().is_some_and(|it| it.len() == 3)), "{answer}");
     insta::assert_json_snapshot!(json!([answer["message"], answer["timezone"], days[2]]), @r#"
     [
-      "Întâlnirea „Technical Support” poate avea loc la oricare dintre aceste ore. Care ți se potrivește?",
+      "Întâlnirea „Technical Support” poate avea loc la oricare dintre aceste ore. Care se potrivește cel mai bine?",
       "Europe/Bucharest",
       {
         "date": "2026-11-25",
@@ -870,12 +870,12 @@ fn a_spent_budget_gives_a_link_that_leads_to_the_conversation() {
         "availableAt": "2026-11-23T08:01:10Z",
         "code": "budget_exhausted",
         "link": "…",
-        "message": "Nu pot programa acum „Sales Demo” în locul tău. Cu acest link poți alege chiar tu ora.",
+        "message": "Nu pot programa acum „Sales Demo”. Cu acest link ora se poate alege direct.",
         "retryAfterSeconds": 70,
         "retryable": true,
         "window": "minute"
       },
-      "message": "Nu pot programa acum „Sales Demo” în locul tău. Cu acest link poți alege chiar tu ora.",
+      "message": "Nu pot programa acum „Sales Demo”. Cu acest link ora se poate alege direct.",
       "success": false
     }
     "#);
@@ -992,7 +992,7 @@ fn a_booking_is_found_by_any_of_its_ids() {
           "timezone": "Europe/Bucharest"
         }
       ],
-      "message": "Ai o întâlnire programată.",
+      "message": "Există o întâlnire programată.",
       "success": true
     }
     "#);

@@ -134,8 +134,8 @@ pub(crate) fn page(page: Page) -> Value {
         Page::LinkFailed => (
             503,
             "That did not work",
-            "Please open the link again in a minute. Te rugăm să deschizi din nou linkul peste un minut. Åbn linket igen \
-             om et minut. 請稍候一分鐘再開啟連結。"
+            "Please open the link again in a minute. Vă rugăm să deschideți din nou linkul peste un minut. Åbn linket \
+             igen om et minut. 請稍候一分鐘再開啟連結。"
                 .to_owned(),
             None,
         ),

@@ -179,21 +179,27 @@ fn words(language: Language, digits: &Private<String>) -> (String, String) {
     let digits = digits.expose();
     let (subject, text) = match language {
         Language::English => (
-            "Your code",
-            format!("Your code is {digits}. It is valid for 10 minutes. If you did not ask for it, tell it to nobody."),
+            "The code for your booking",
+            format!(
+                "{digits} is the code for your booking. It is valid for 10 minutes. If you didn't ask for it, don't \
+                 give it to anyone."
+            ),
         ),
         Language::Romanian => (
-            "Codul tău",
-            format!("Codul tău este {digits}. Este valabil 10 minute. Dacă nu l-ai cerut, nu îl spune nimănui."),
+            "Codul pentru programare",
+            format!(
+                "{digits} este codul pentru programare. E valabil 10 minute. Dacă nu l-ați cerut, nu îl spuneți nimănui."
+            ),
         ),
         Language::Danish => (
-            "Din kode",
+            "Koden til din aftale",
             format!(
-                "Din kode er {digits}. Den gælder i 10 minutter. Har du ikke bedt om den, så giv den ikke til nogen."
+                "{digits} er koden til din aftale. Den gælder i 10 minutter. Har du ikke bedt om den, så giv den ikke \
+                 til nogen."
             ),
         ),
         Language::TraditionalChinese => {
-            ("您的驗證碼", format!("您的驗證碼是 {digits}，10 分鐘內有效。若非您本人要求，請勿告訴任何人。"))
+            ("您的預約驗證碼", format!("您的預約驗證碼是 {digits}，10 分鐘內有效。若非您本人要求，請勿告訴任何人。"))
         }
     };
     (subject.to_owned(), text)

@@ -100,7 +100,8 @@ impl<P: Ports> Schedule<P> {
         if !caller.is_trusted && caller.speaker.conversation.as_ref() != Some(&metadata.conversation_id) {
             return Err(context.locale.refuse(Why::HoldUnknown));
         }
-        let context = &context.with_locale(Locale { language, zone: form.person.zone.clone() });
+        let context =
+            &context.with_locale(Locale { language, zone: form.person.zone.clone(), ..context.locale.clone() });
         let catalog = self.cached_catalog(context).await?;
         let unknown = |_| context.locale.refuse(Why::EventTypeUnknown { near: Vec::new() });
         let event_type = catalog.find(form.event_type.as_str(), None).map_err(unknown)?;

@@ -5,11 +5,14 @@ use api::request::{ChannelName, PreviewRequest, WordingToTry};
 use domain::Language;
 use domain::settings::{Channel, MessageFilter, Wording, WordingParts};
 use front::Context;
+use notify::Links;
 use notify::preview::{Cost, Shown, preview};
 
-/// Shows messages in the connection's wording, or in the wording of the request. Sends nothing.
-pub(crate) fn preview_templates(context: &Context, request: &PreviewRequest) -> MessagesView {
-    let preview = preview(&convert_request(request), &context.settings);
+/// Shows messages in the connection's wording, or in the wording of the request, with the short links of a public URL.
+/// Sends nothing.
+pub(crate) fn preview_templates(context: &Context, request: &PreviewRequest, public_url: Option<&str>) -> MessagesView {
+    let links = Links::new(public_url.map(str::to_owned));
+    let preview = preview(&convert_request(request), &context.settings, &links);
     let offers = preview.offers.into_iter().map(|(message, offers)| OffersView {
         message: message.to_owned(),
         always: offers.always.iter().map(|it| (*it).to_owned()).collect(),

@@ -100,7 +100,10 @@ impl<P: Ports> Schedule<P> {
             ScheduleCall::BusyTimes(request) => to_json(self.busy_times(context, request).await?),
             ScheduleCall::Me(_) => to_json(self.me(context).await?),
             ScheduleCall::Status(_) => to_json(self.status(context).await?),
-            ScheduleCall::PreviewTemplates(request) => to_json(preview_templates(context, request)),
+            ScheduleCall::PreviewTemplates(request) => {
+                let public_url = front::Ports::public_url(self.ports());
+                to_json(preview_templates(context, request, public_url))
+            }
             // The front answers these.
             ScheduleCall::Tools(_) | ScheduleCall::OpenApi(_) => {
                 Err(Refusal::new(Why::NotFound, "There is nothing here."))

@@ -133,7 +133,7 @@ fn who(language: Language) -> &'static str {
     match language {
         English => "VAI writes these messages for the person or company with whom you booked a meeting at Calendly.",
         Romanian => {
-            "VAI trimite aceste mesaje în numele persoanei sau firmei la care ai programat o întâlnire prin Calendly."
+            "VAI trimite aceste mesaje în numele persoanei sau firmei la care ați programat o întâlnire prin Calendly."
         }
         Danish => {
             "VAI sender disse beskeder for den person eller virksomhed, som du har booket et møde med i Calendly."
@@ -162,9 +162,9 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
             "Yes, please stop",
         ],
         (Page::Ask, Romanian) => [
-            "Nu-ți mai scriem?",
-            "Apeși o dată și nu te mai deranjăm. Îți mai scriem doar despre întâlnirile pe care le programezi chiar \
-             tu: când sunt confirmate, când se schimbă ceva și cu puțin înainte să înceapă.",
+            "Nu mai doriți mesaje?",
+            "Apăsați o dată și nu vă mai deranjăm. Vă mai scriem doar despre întâlnirile pe care le programați \
+             dumneavoastră: când sunt confirmate, când se schimbă ceva și cu puțin înainte să înceapă.",
             "Da, nu-mi mai scrieți",
         ],
         (Page::Ask, Danish) => [
@@ -186,8 +186,8 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
         ],
         (Page::Done, Romanian) => [
             "S-a făcut",
-            "Mulțumim că ne-ai spus. Nu îți mai scriem decât despre întâlnirile pe care le programezi chiar tu. Îți \
-             dorim numai bine.",
+            "Mulțumim că ne-ați spus. Nu vă mai scriem decât despre întâlnirile pe care le programați dumneavoastră. \
+             Vă dorim numai bine.",
             "",
         ],
         (Page::Done, Danish) => [
@@ -206,9 +206,9 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
             "Stop writing there",
         ],
         (Page::AskAddress, Romanian) => [
-            "Unde să nu-ți mai scriem?",
-            "Din acest link lipsește o parte, așa că nu știm cui i-a fost trimis. Scrie adresa de e-mail sau numărul de \
-             telefon, cu prefixul țării, la care a venit mesajul.",
+            "Unde să nu vă mai scriem?",
+            "Din acest link lipsește o parte, așa că nu știm cui i-a fost trimis. Scrieți adresa de e-mail sau numărul \
+             de telefon, cu prefixul țării, la care a venit mesajul.",
             "Nu mai scrieți acolo",
         ],
         (Page::AskAddress, Danish) => [
@@ -218,7 +218,7 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
             "Stop med at skrive dertil",
         ],
         (Page::AskAddress, TraditionalChinese) => [
-            "您不想再從哪裡收到訊息？",
+            "請問要停止傳訊息到哪裡？",
             "這個連結有缺漏，我們無法得知它是寄給誰的。請輸入收到訊息的電子郵件地址，或包含國碼的電話號碼。",
             "停止傳送",
         ],
@@ -230,8 +230,8 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
         ],
         (Page::Noted, Romanian) => [
             "Mulțumim",
-            "Dacă ți-am scris acolo despre acea întâlnire, nu o mai facem, în afară de întâlnirile pe care le programezi \
-             chiar tu.",
+            "Dacă v-am scris acolo despre acea întâlnire, nu o mai facem, în afară de întâlnirile pe care le programați \
+             dumneavoastră.",
             "",
         ],
         (Page::Noted, Danish) => [
@@ -240,7 +240,7 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
             "",
         ],
         (Page::Noted, TraditionalChinese) => {
-            ["謝謝您", "如果我們曾為那次會議傳訊息到這裡，今後除了您自己預約的會議以外，不會再傳送。", ""]
+            ["謝謝您", "如果我們曾為那場會議傳訊息到這裡，今後除了您自行預約的會議以外，不會再傳送。", ""]
         }
         (Page::Failed, English) => [
             "That did not work",
@@ -249,8 +249,8 @@ fn words(page: Page, language: Language) -> [&'static str; 3] {
         ],
         (Page::Failed, Romanian) => [
             "Nu a mers",
-            "E vina noastră: cererea ta nu a fost încă înregistrată. Te rugăm să mai încerci o dată peste un minut.",
-            "Încearcă din nou",
+            "E vina noastră: cererea nu a fost încă înregistrată. Vă rugăm să mai încercați o dată peste un minut.",
+            "Încercați din nou",
         ],
         (Page::Failed, Danish) => [
             "Det lykkedes ikke",

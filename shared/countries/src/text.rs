@@ -165,8 +165,8 @@ mod tests {
     fn links_and_numbers_are_found_in_texts() {
         let nothing = only(&[]);
         for text in [
-            "王小明 您好，您與 林美玲 的「產品展示」已預約成功：10月15日 週四 15:30 (Asia/Taipei, UTC+8)。詳情請見電子郵件。",
-            "Bună, Ana! Îți reamintim: Demo cu Maria, joi, 15 oct. 2026, 10:30 (Europe/Bucharest, UTC+3). Str.Lungă nr.12",
+            "王小明 您好，您與林美玲的「產品展示」已預約成功：10月15日週四 下午3:30（台北時間）。詳情請見電子郵件。",
+            "Bună ziua! Reamintire: Demo cu Maria, joi, 15 oct., 10:30 (ora României, UTC+3). Str.Lungă nr.12",
             "Dr.Popescu, e.g. at 10.30, 2026-10-15, 12 Baker Street, room 4/5",
             "",
         ] {

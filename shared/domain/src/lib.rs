@@ -57,7 +57,8 @@ pub use destinations::{
     Action, Analytics, AttributeValue, Calendar, CalendlyAction, CalendlyCall, ConsentOrder, ContactOrder,
     ContactUpdate, Context, CrmAction, CrmCall, CrmEvent, CrmEventOrder, DeliveryGuarantee, EmailOrder, HelpOccasion,
     MessageAction, MessageContent, MessageOrder, News, OptOut, Order, PublishAction, PublishCall, RetrySchedule,
-    SmsOrder, VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, phone_to_text, unnamed_phone_questions,
+    SmsOrder, SmsTerms, VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, links_to_shorten, phone_to_text,
+    sms_terms, unnamed_phone_questions,
 };
 pub use email_address::parse_email;
 pub use error::error_chain;

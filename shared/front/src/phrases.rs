@@ -68,7 +68,7 @@ impl Locale {
         self.choose([
             format!("“{event}” on {when} is being canceled. The calendar has not confirmed it yet; I'll keep trying."),
             format!(
-                "Întâlnirea „{event}” de {when} este în curs de anulare. Calendarul nu a confirmat încă; încerc până reușesc."
+                "Întâlnirea „{event}” de {when} este în curs de anulare. Calendarul nu a confirmat încă; voi încerca în continuare."
             ),
             format!(
                 "”{event}” {when} er ved at blive aflyst. Kalenderen har ikke bekræftet det endnu; jeg prøver igen."
@@ -91,7 +91,9 @@ impl Locale {
     pub fn choices(&self, event: &str) -> String {
         self.choose([
             format!("“{event}” is possible at any of these times. Which suits you best?"),
-            format!("Întâlnirea „{event}” poate avea loc la oricare dintre aceste ore. Care ți se potrivește?"),
+            format!(
+                "Întâlnirea „{event}” poate avea loc la oricare dintre aceste ore. Care se potrivește cel mai bine?"
+            ),
             format!("”{event}” kan holdes på et af disse tidspunkter. Hvilket passer dig bedst?"),
             format!("「{event}」可選擇以下任一時段，請問哪個時段方便？"),
         ])
@@ -106,11 +108,11 @@ impl Locale {
                 _ => format!("There are {count} upcoming meetings."),
             },
             match count {
-                0 => "Nu ai nicio întâlnire programată.".to_owned(),
-                1 => "Ai o întâlnire programată.".to_owned(),
+                0 => "Nu există întâlniri programate.".to_owned(),
+                1 => "Există o întâlnire programată.".to_owned(),
                 // From twenty on, Romanian needs "de" after the number.
-                _ if matches!(count % 100, 0 | 20..) => format!("Ai {count} de întâlniri programate."),
-                _ => format!("Ai {count} întâlniri programate."),
+                _ if matches!(count % 100, 0 | 20..) => format!("Există {count} de întâlniri programate."),
+                _ => format!("Există {count} întâlniri programate."),
             },
             match count {
                 0 => "Der er ingen kommende møder.".to_owned(),
@@ -136,7 +138,7 @@ impl Locale {
         let others = self.choose([
             " These are the nearest free times.".to_owned(),
             " Acestea sunt cele mai apropiate ore libere.".to_owned(),
-            " Disse ledige tidspunkter ligger nærmest.".to_owned(),
+            " Her er de nærmeste ledige tidspunkter.".to_owned(),
             "以下是最接近的可預約時段。".to_owned(),
         ]);
         if has_others { taken + &others } else { taken }
@@ -147,7 +149,7 @@ impl Locale {
         let when = self.when(start);
         self.choose([
             format!("You already have “{event}” on {when}."),
-            format!("Ai deja programată întâlnirea „{event}”: {when}."),
+            format!("Întâlnirea „{event}” este deja programată: {when}."),
             format!("Du har allerede booket ”{event}”: {when}."),
             format!("您已預約「{event}」，時間為{when}。"),
         ])
@@ -156,9 +158,9 @@ impl Locale {
     /// Says that a code may be on its way.
     pub fn code_sent(&self) -> String {
         let told = [
-            "If there is a booking with these details, a code of six digits is on its way. Could you read it to me?",
-            "Dacă există o programare cu aceste date, un cod de șase cifre este pe drum. Mi-l spui, te rog?",
-            "Hvis der er en booking med de oplysninger, er en kode på seks cifre på vej. Vil du læse den op for mig?",
+            "If there is a booking with these details, a code of six digits is on its way. What is the code?",
+            "Dacă există o programare cu aceste date, un cod de șase cifre este pe drum. Care este codul?",
+            "Hvis der er en aftale med de oplysninger, er en kode på seks cifre på vej. Hvad er koden?",
             "如果有符合資料的預約，六位數驗證碼已經寄出。請告訴我驗證碼，好嗎？",
         ];
         self.choose(told.map(str::to_owned))
@@ -168,8 +170,8 @@ impl Locale {
     pub fn code_confirmed(&self) -> String {
         let told = [
             "Thank you. I can now look after your bookings.",
-            "Mulțumesc. Acum mă pot ocupa de programările tale.",
-            "Tak. Nu kan jeg tage mig af dine bookinger.",
+            "Mulțumesc. Acum mă pot ocupa de aceste programări.",
+            "Tak. Nu kan jeg tage mig af dine aftaler.",
             "謝謝您，現在可以為您處理預約了。",
         ];
         self.choose(told.map(str::to_owned))
@@ -180,7 +182,7 @@ impl Locale {
         let when = self.when(requested);
         self.choose([
             format!("{when} is in the past. What later time would suit you?"),
-            format!("Ora aleasă a trecut deja: {when}. Ce altă oră ți se potrivește?"),
+            format!("Ora aleasă a trecut deja: {when}. Ce altă oră se potrivește?"),
             format!("Tidspunktet {when} er allerede passeret. Hvilket senere tidspunkt passer dig?"),
             format!("{when}已經過了。請問之後什麼時間方便？"),
         ])
@@ -212,7 +214,7 @@ impl Locale {
         if has_link {
             return self.choose([
                 format!("I can't book “{event}” for you right now. With this link you can choose a time yourself."),
-                format!("Nu pot programa acum „{event}” în locul tău. Cu acest link poți alege chiar tu ora."),
+                format!("Nu pot programa acum „{event}”. Cu acest link ora se poate alege direct."),
                 format!("Jeg kan ikke booke ”{event}” for dig lige nu. Med dette link kan du selv vælge et tidspunkt."),
                 format!("目前無法為您預約「{event}」。您可以用這個連結自行選擇時間。"),
             ]);
@@ -234,7 +236,7 @@ impl Locale {
         };
         self.choose([
             format!("That {english} doesn't look right. Could you check it?"),
-            format!("{romanian} nu pare să fie în regulă. Verifici, te rog?"),
+            format!("{romanian} nu pare să fie în regulă. Putem verifica?"),
             format!("{danish} ser ikke rigtigt ud. Vil du tjekke det?"),
             format!("{chinese}似乎有誤，請再確認一次。"),
         ])
@@ -244,7 +246,7 @@ impl Locale {
     pub fn country_code(&self) -> String {
         let told = [
             "Could you give me the phone number with its country code, such as +40?",
-            "Îmi dai, te rog, numărul de telefon cu prefixul țării, de exemplu +40?",
+            "Care este numărul de telefon, cu prefixul țării, de exemplu +40?",
             "Vil du give mig telefonnummeret med landekode, for eksempel +45?",
             "請提供含國碼的電話號碼，例如 +886。",
         ];
@@ -256,19 +258,19 @@ impl Locale {
         let told = match needs {
             Some("phone") => [
                 "For this meeting I need your phone number.",
-                "Pentru această întâlnire am nevoie de numărul tău de telefon.",
+                "Pentru această întâlnire am nevoie de un număr de telefon.",
                 "Til dette møde skal jeg bruge dit telefonnummer.",
                 "這場會議需要您的電話號碼。",
             ],
             Some(_) => [
                 "Where would you like to meet?",
-                "Unde vrei să ne întâlnim?",
+                "Care ar fi locul potrivit pentru întâlnire?",
                 "Hvor vil du mødes?",
                 "請問您希望在哪裡見面？",
             ],
             None => [
                 "This meeting can't be held in that way. Which of these would suit you?",
-                "Întâlnirea nu poate avea loc astfel. Care dintre aceste variante ți se potrivește?",
+                "Întâlnirea nu poate avea loc astfel. Care dintre aceste variante se potrivește?",
                 "Mødet kan ikke holdes på den måde. Hvilken af disse passer dig?",
                 "這場會議無法以該方式進行，請問哪一種合適？",
             ],
@@ -283,7 +285,7 @@ impl Locale {
                 "There are no free times for this meeting around that date.",
                 "Nu am găsit intervale orare disponibile pentru această întâlnire în jurul acelei date.",
                 "Der er ingen ledige tidspunkter til dette møde omkring den dato.",
-                "在該日期前後，這場會議沒有可預約的時段。",
+                "這場會議在該日期前後沒有可預約的時段。",
             ],
             Code::EventTypeUnknown => [
                 "I can't find that type of meeting.",
@@ -299,7 +301,7 @@ impl Locale {
             ],
             Code::TopicAmbiguous => [
                 "Several kinds of meeting would fit. Which would you like?",
-                "Se potrivesc mai multe tipuri de întâlnire. Pe care îl preferi?",
+                "Se potrivesc mai multe tipuri de întâlnire. Care este cel dorit?",
                 "Flere mødetyper passer. Hvilken skal det være?",
                 "有多種會議符合，請問是哪一種？",
             ],
@@ -311,14 +313,14 @@ impl Locale {
             ],
             Code::TimezoneUnknown => [
                 "I don't know that time zone. Which city are you in?",
-                "Nu cunosc acest fus orar. În ce oraș te afli?",
+                "Nu cunosc acest fus orar. Despre ce oraș este vorba?",
                 "Den tidszone kender jeg ikke. Hvilken by er du i?",
                 "無法辨識這個時區，請問您在哪個城市？",
             ],
             Code::BookingUnknown => [
                 "I can't find that booking.",
                 "Nu găsesc această programare.",
-                "Jeg kan ikke finde den booking.",
+                "Jeg kan ikke finde den aftale.",
                 "找不到這筆預約。",
             ],
             Code::NotYours => [
@@ -326,12 +328,13 @@ impl Locale {
                  Shall I send a code to the address or phone on the booking?",
                 "Pot vedea doar programările făcute în această conversație. \
                  Trimit un cod la adresa sau telefonul din programare?",
-                "Jeg kan kun se bookinger fra denne samtale. Skal jeg sende en kode til adressen eller telefonen på bookingen?",
+                "Jeg kan kun se aftaler fra denne samtale. \
+                 Skal jeg sende en kode til den adresse eller telefon, der står på aftalen?",
                 "我只能查看在這個對話中建立的預約。要將驗證碼傳送到預約所留的電子郵件或電話嗎？",
             ],
             Code::CodeInvalid => [
                 "That code is wrong or has expired. Could you check it, or shall I send a new one?",
-                "Codul este greșit sau a expirat. Îl verifici sau trimit unul nou?",
+                "Codul este greșit sau a expirat. Îl verificăm sau trimit unul nou?",
                 "Koden er forkert eller udløbet. Vil du tjekke den, eller skal jeg sende en ny?",
                 "驗證碼錯誤或已失效。請再確認一次，或由我重新傳送？",
             ],
@@ -343,7 +346,7 @@ impl Locale {
             ],
             Code::SharedEvent => [
                 "Others take part in this meeting. With these links you can change your own place in it.",
-                "La această întâlnire participă și alții. Cu aceste linkuri îți poți schimba propria participare.",
+                "La această întâlnire participă și alții. Cu aceste linkuri se poate schimba propria participare.",
                 "Der er flere deltagere i mødet. Med disse links kan du ændre din egen plads.",
                 "這場會議還有其他參加者。您可以用這些連結更改自己的預約。",
             ],
@@ -362,7 +365,7 @@ impl Locale {
             Code::KeyReused => [
                 "This conversation has another booking for that very time.",
                 "Această conversație are deja altă programare exact la acea oră.",
-                "Samtalen har allerede en anden booking på netop det tidspunkt.",
+                "Samtalen har allerede en anden aftale på netop det tidspunkt.",
                 "這個對話在該時間已有另一筆預約。",
             ],
             Code::CalendlyUnavailable | Code::Unavailable => [
@@ -375,7 +378,7 @@ impl Locale {
                 "Too many requests at once. Let's wait a moment.",
                 "Prea multe cereri deodată. Așteptăm puțin.",
                 "For mange forespørgsler på én gang. Lad os vente et øjeblik.",
-                "目前請求過多，請稍候。",
+                "目前操作過於頻繁，請稍候。",
             ],
             Code::CalendlyRefused => [
                 "The calendar doesn't allow this.",
@@ -409,7 +412,7 @@ impl Locale {
                 "Something is missing or wrong in what was asked.",
                 "Lipsește ceva sau ceva nu este corect în cerere.",
                 "Noget mangler eller er forkert i forespørgslen.",
-                "請求內容有缺漏或錯誤。",
+                "提供的內容有缺漏或錯誤。",
             ],
         };
         self.choose(told.map(str::to_owned))
@@ -424,7 +427,7 @@ mod tests {
     fn each_language_says_everything_its_own_way() {
         let at = "2027-01-11T08:00:00Z".parse().expect("an instant");
         let said = |language: Language| {
-            let locale = Locale { language, zone: "Europe/Bucharest".to_owned() };
+            let locale = Locale { language, zone: "Europe/Bucharest".to_owned(), host_zone: None };
             let mut said: Vec<_> = Code::ALL.iter().map(|code| locale.refusal(*code)).collect();
             said.extend(["inviteeName", "inviteeEmail", "phone"].map(|field| locale.invitee(field)));
             said.push(locale.country_code());
@@ -454,18 +457,18 @@ mod tests {
 
     #[test]
     fn romanian_counts_with_de_from_twenty_on() {
-        let locale = Locale { language: Romanian, zone: "UTC".to_owned() };
+        let locale = Locale { language: Romanian, zone: "UTC".to_owned(), host_zone: None };
         let said = [1, 2, 19, 20, 100, 101, 119].map(|count| locale.upcoming(count));
         assert_eq!(
             said,
             [
-                "Ai o întâlnire programată.",
-                "Ai 2 întâlniri programate.",
-                "Ai 19 întâlniri programate.",
-                "Ai 20 de întâlniri programate.",
-                "Ai 100 de întâlniri programate.",
-                "Ai 101 întâlniri programate.",
-                "Ai 119 întâlniri programate.",
+                "Există o întâlnire programată.",
+                "Există 2 întâlniri programate.",
+                "Există 19 întâlniri programate.",
+                "Există 20 de întâlniri programate.",
+                "Există 100 de întâlniri programate.",
+                "Există 101 întâlniri programate.",
+                "Există 119 întâlniri programate.",
             ]
         );
     }

@@ -44,12 +44,17 @@ impl Style {
         let time =
             format_by_cldr(&local, &locale, self).unwrap_or_else(|| local.strftime("%Y-%m-%d %H:%M").to_string());
         let offset = format_offset(local.offset());
+        // Chinese has marks of its own, as wide as its characters and without a space.
+        let [open, comma, close] = match language {
+            Language::TraditionalChinese => ["（", "，", "）"],
+            Language::English | Language::Romanian | Language::Danish => [" (", ", ", ")"],
+        };
         let zone = match name_zone(&local, &locale, language, self) {
-            Some(name) if is_offset_needed(&local, host_zone) => format!("{name}, {offset}"),
+            Some(name) if is_offset_needed(&local, host_zone) => format!("{name}{comma}{offset}"),
             Some(name) => name,
             None => offset,
         };
-        format!("{time} ({zone})")
+        format!("{time}{open}{zone}{close}")
     }
 }
 
@@ -138,7 +143,7 @@ mod tests {
             ("Europe/London", English, "Sunday, 31 May 2026 at 13:15 (UK Time)"),
             ("Europe/Copenhagen", Danish, "søndag 31. maj 2026 kl. 14.15 (dansk tid)"),
             ("Europe/Bucharest", Romanian, "duminică, 31 mai 2026 la 15:15 (ora României)"),
-            ("Asia/Taipei", TraditionalChinese, "2026年5月31日星期日 晚上8:15 (台北時間)"),
+            ("Asia/Taipei", TraditionalChinese, "2026年5月31日星期日 晚上8:15（台北時間）"),
         ] {
             assert_eq!(long("2026-05-31T12:15:00Z", zone, language), expected);
         }
@@ -151,7 +156,7 @@ mod tests {
             ("Europe/London", English, "Sun 29 Mar, 13:15 (UK Time, UTC+1)"),
             ("Europe/Copenhagen", Danish, "søn. 29. mar., 14.15 (dansk tid, UTC+2)"),
             ("Europe/Bucharest", Romanian, "dum., 29 mar., 15:15 (ora României, UTC+3)"),
-            ("Asia/Taipei", TraditionalChinese, "3月29日週日 晚上8:15 (台北時間)"),
+            ("Asia/Taipei", TraditionalChinese, "3月29日週日 晚上8:15（台北時間）"),
         ] {
             let at = "2026-03-29T12:15:00Z".parse().expect("an instant");
             assert_eq!(format_short(at, zone, None, language), expected);
@@ -215,18 +220,18 @@ mod tests {
                 "Sunday, November 1, 2026 at 1:30 AM (Eastern Time, UTC-5)",
             ),
             // Taipei has no summer time; a reader abroad does.
-            ("2026-07-01T00:05:00Z", "Asia/Taipei", TraditionalChinese, "2026年7月1日星期三 上午8:05 (台北時間)"),
+            ("2026-07-01T00:05:00Z", "Asia/Taipei", TraditionalChinese, "2026年7月1日星期三 上午8:05（台北時間）"),
             (
                 "2026-03-08T09:59:00Z",
                 "America/Los_Angeles",
                 TraditionalChinese,
-                "2026年3月8日星期日 凌晨1:59 (洛杉磯時間, UTC-8)",
+                "2026年3月8日星期日 凌晨1:59（洛杉磯時間，UTC-8）",
             ),
             (
                 "2026-03-08T10:00:00Z",
                 "America/Los_Angeles",
                 TraditionalChinese,
-                "2026年3月8日星期日 凌晨3:00 (洛杉磯時間, UTC-7)",
+                "2026年3月8日星期日 凌晨3:00（洛杉磯時間，UTC-7）",
             ),
         ] {
             assert_eq!(long(at, zone, language), expected, "{at} {zone}");
@@ -235,7 +240,8 @@ mod tests {
 
     fn zone_of(at: &str, zone: &str, host_zone: Option<&str>, language: Language) -> String {
         let text = format_long(at.parse().expect("an instant"), zone, host_zone, language);
-        text.split_once(" (").expect("a zone").1.trim_end_matches(')').to_owned()
+        let (_, zone) = text.split_once(" (").or_else(|| text.split_once('（')).expect("a zone");
+        zone.trim_end_matches([')', '）']).to_owned()
     }
 
     #[test]

@@ -104,8 +104,8 @@ fn utc(at: Timestamp) -> String {
 fn labels(language: Language) -> [&'static str; 3] {
     match language {
         Language::English => ["Join", "Change time", "Cancel"],
-        Language::Romanian => ["Intră", "Schimbă ora", "Anulează"],
-        Language::Danish => ["Deltag", "Skift tidspunkt", "Aflys"],
+        Language::Romanian => ["Link", "Mutare", "Anulare"],
+        Language::Danish => ["Deltag", "Skift tid", "Meld afbud"],
         Language::TraditionalChinese => ["加入會議", "更改時間", "取消預約"],
     }
 }
@@ -152,8 +152,8 @@ mod tests {
         CALSCALE:GREGORIAN
         METHOD:REQUEST
         BEGIN:VEVENT
-        DESCRIPTION:Intră: https://zoom.example/j/1\nSchimbă ora: https://calendl
-         y.com/reschedulings/IN2\nAnulează: https://calendly.com/cancellations/IN2
+        DESCRIPTION:Link: https://zoom.example/j/1\nMutare: https://calendly.com/re
+         schedulings/IN2\nAnulare: https://calendly.com/cancellations/IN2
         DTEND:20260329T124500Z
         DTSTAMP:20260327T090000Z
         DTSTART:20260329T121500Z

@@ -210,6 +210,7 @@ mod tests {
             "params": {
               "cancel_link": "https://calendly.com/cancellations/IN2",
               "event": "Demonstrație",
+              "greeting": "Bună ziua, Ana",
               "host": "Maria",
               "invitee": "Ana Pop",
               "link": "https://zoom.example/j/1",

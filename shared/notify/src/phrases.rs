@@ -34,22 +34,22 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
     let what = match (message, language) {
         (Message::Confirmation, English) => "Booking confirmed",
         (Message::Confirmation, Romanian) => "Confirmare programare",
-        (Message::Confirmation, Danish) => "Booking bekræftet",
+        (Message::Confirmation, Danish) => "Aftale bekræftet",
         (Message::Confirmation, TraditionalChinese) => "預約確認",
         (Message::Move, English) => "Booking moved",
         (Message::Move, Romanian) => "Programare mutată",
-        (Message::Move, Danish) => "Booking flyttet",
+        (Message::Move, Danish) => "Aftale flyttet",
         (Message::Move, TraditionalChinese) => "預約改期",
         (Message::Cancellation, English) => "Booking canceled",
         (Message::Cancellation, Romanian) => "Programare anulată",
-        (Message::Cancellation, Danish) => "Booking aflyst",
+        (Message::Cancellation, Danish) => "Aftale aflyst",
         (Message::Cancellation, TraditionalChinese) => "預約取消",
         (Message::Reminder { .. }, English) => "Reminder",
         (Message::Reminder { .. }, Romanian) => "Reamintire programare",
         (Message::Reminder { .. }, Danish) => "Påmindelse",
         (Message::Reminder { .. }, TraditionalChinese) => "預約提醒",
         (Message::FollowUp { .. }, English) => "Thank you for your time",
-        (Message::FollowUp { .. }, Romanian) => "Îți mulțumim pentru timpul acordat",
+        (Message::FollowUp { .. }, Romanian) => "Vă mulțumim pentru timpul acordat",
         (Message::FollowUp { .. }, Danish) => "Tak for din tid",
         (Message::FollowUp { .. }, TraditionalChinese) => "感謝您的參與",
         (Message::NoShow, English) => "Sorry we missed each other",
@@ -57,7 +57,7 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
         (Message::NoShow, Danish) => "Vi gik desværre galt af hinanden",
         (Message::NoShow, TraditionalChinese) => "很可惜沒能碰面",
         (Message::Reconfirmation { .. }, English) => "Still coming?",
-        (Message::Reconfirmation { .. }, Romanian) => "Mai ajungi la întâlnire?",
+        (Message::Reconfirmation { .. }, Romanian) => "Mai participați la întâlnire?",
         (Message::Reconfirmation { .. }, Danish) => "Kommer du stadig?",
         (Message::Reconfirmation { .. }, TraditionalChinese) => "請確認是否參加",
         (Message::NotBooked, English) => "Not booked",
@@ -85,7 +85,8 @@ pub(crate) fn subject(message: Message, language: Language, event: &str) -> Stri
     format!("{what}{colon}{event}")
 }
 
-/// Returns the offer of VAI's agent to help to find another time. VAI wrote the Romanian text for a cancellation.
+/// Returns the offer of VAI's agent to help to find another time. VAI wrote the Romanian text for a cancellation, as
+/// its agent speaks: it is the only one that says "tu".
 pub(crate) fn help_offer(occasion: HelpOccasion, language: Language) -> &'static str {
     match (occasion, language) {
         (HelpOccasion::Canceled, English) => {
@@ -95,21 +96,21 @@ pub(crate) fn help_offer(occasion: HelpOccasion, language: Language) -> &'static
             "Am observat că ai anulat programarea. Pot să te ajut să găsim un moment mai convenabil?"
         }
         (HelpOccasion::Canceled, Danish) => {
-            "Jeg kan se, at du har aflyst din booking. Skal jeg hjælpe dig med at finde et bedre tidspunkt?"
+            "Jeg kan se, at du har aflyst din aftale. Skal jeg hjælpe dig med at finde et bedre tidspunkt?"
         }
         (HelpOccasion::Canceled, TraditionalChinese) => "我注意到您取消了預約。需要我協助您找一個更方便的時間嗎？",
         (HelpOccasion::NotMoved, English) => {
             "I could not move your booking after all: it is still at its old time. Shall I look for another time?"
         }
         (HelpOccasion::NotMoved, Romanian) => {
-            "Până la urmă nu am reușit să mut programarea: rămâne la ora stabilită. Vrei să caut altă oră?"
+            "Până la urmă nu am reușit să mut programarea: rămâne la ora stabilită. Caut altă oră?"
         }
         (HelpOccasion::NotMoved, Danish) => {
-            "Det lykkedes desværre ikke at flytte din booking: den ligger stadig på det gamle tidspunkt. Skal jeg \
-             finde et andet tidspunkt?"
+            "Det lykkedes desværre ikke at flytte din aftale: den ligger stadig på det gamle tidspunkt. Skal jeg finde \
+             et andet tidspunkt?"
         }
         (HelpOccasion::NotMoved, TraditionalChinese) => {
-            "很抱歉，未能更改您的預約：仍維持原來的時間。需要我為您另找時間嗎？"
+            "很抱歉，未能更改您的預約，仍維持原來的時間。需要我為您另找時間嗎？"
         }
     }
 }
@@ -118,17 +119,17 @@ pub(crate) fn help_offer(occasion: HelpOccasion, language: Language) -> &'static
 pub(crate) fn by_phone(language: Language) -> &'static str {
     match language {
         English => "by phone, we will call you",
-        Romanian => "la telefon, te sunăm noi",
+        Romanian => "la telefon, vă sunăm noi",
         Danish => "pr. telefon, vi ringer til dig",
-        TraditionalChinese => "電話會議，我們會致電給您",
+        TraditionalChinese => "以電話進行，我們會致電給您",
     }
 }
 
 /// Returns the place of a meeting whose invitee was asked for it.
 pub(crate) fn own_place(language: Language) -> &'static str {
     match language {
-        English => "the place that you named",
-        Romanian => "locul ales de tine",
+        English => "the place you chose",
+        Romanian => "locul ales la programare",
         Danish => "det sted, du har valgt",
         TraditionalChinese => "您指定的地點",
     }
@@ -138,8 +139,8 @@ pub(crate) fn own_place(language: Language) -> &'static str {
 pub(crate) fn way_out(language: Language) -> &'static str {
     match language {
         English => "Replies don't reach us. To stop these messages, tell your host.",
-        Romanian => "Răspunsurile nu ajung la noi. Nu mai vrei mesaje? Spune-i gazdei.",
-        Danish => "Vi kan ikke modtage svar. Vil du ikke have flere beskeder, så sig det til din vært.",
+        Romanian => "Răspunsurile nu ajung la noi. Nu mai doriți mesaje? Anunțați organizatorul.",
+        Danish => "Vi kan ikke modtage svar. Vil du ikke have flere beskeder, så sig det til arrangøren.",
         TraditionalChinese => "我們無法收到回覆；若不想再收到訊息，請告知主辦人。",
     }
 }
@@ -162,10 +163,24 @@ pub(crate) fn notice_word(notice: Notice, language: Language) -> &'static str {
     }
 }
 
+/// Greets a person. Without a name the greeting has no noun in its place: nobody is called "guest".
+pub(crate) fn greeting(name: Option<&str>, language: Language) -> String {
+    match (name, language) {
+        (Some(name), English) => format!("Hi {name}"),
+        (Some(name), Romanian) => format!("Bună ziua, {name}"),
+        (Some(name), Danish) => format!("Hej {name}"),
+        (Some(name), TraditionalChinese) => format!("{name} 您好"),
+        (None, English) => "Hello".to_owned(),
+        (None, Romanian) => "Bună ziua".to_owned(),
+        (None, Danish) => "Hej".to_owned(),
+        (None, TraditionalChinese) => "您好".to_owned(),
+    }
+}
+
 /// A value that wording prints and a booking may lack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Missing {
-    /// The name of the invitee who is written to.
+    /// The name of the invitee who is written to. Our own wording greets without it.
     Name,
     /// The name of the host who is written to.
     NameOfHost,
@@ -195,13 +210,13 @@ pub(crate) fn fallback_text(missing: Missing, language: Language) -> &'static st
         (Missing::Name, Danish) => "gæst",
         (Missing::Name, TraditionalChinese) => "貴賓",
         (Missing::NameOfHost, English) => "host",
-        (Missing::NameOfHost, Romanian) => "gazdă",
-        (Missing::NameOfHost, Danish) => "vært",
+        (Missing::NameOfHost, Romanian) => "organizator",
+        (Missing::NameOfHost, Danish) => "arrangør",
         (Missing::NameOfHost, TraditionalChinese) => "主辦人",
         (Missing::Invitee, English) => "your guest",
-        (Missing::Invitee, Romanian) => "invitatul tău",
+        (Missing::Invitee, Romanian) => "un participant",
         (Missing::Invitee, Danish) => "din gæst",
-        (Missing::Invitee, TraditionalChinese) => "您的來賓",
+        (Missing::Invitee, TraditionalChinese) => "對方",
         (Missing::Event, English) => "meeting",
         (Missing::Event, Romanian) => "întâlnire",
         (Missing::Event, Danish) => "møde",
@@ -215,20 +230,20 @@ pub(crate) fn fallback_text(missing: Missing, language: Language) -> &'static st
         (Missing::Link, Danish) => "link følger",
         (Missing::Link, TraditionalChinese) => "連結稍後提供",
         (Missing::SelfService, English) => "please ask your host",
-        (Missing::SelfService, Romanian) => "întreabă gazda",
-        (Missing::SelfService, Danish) => "spørg din vært",
+        (Missing::SelfService, Romanian) => "întrebați organizatorul",
+        (Missing::SelfService, Danish) => "spørg arrangøren",
         (Missing::SelfService, TraditionalChinese) => "請洽主辦人",
         (Missing::Contact, English) => "please tell your host",
-        (Missing::Contact, Romanian) => "spune-i gazdei",
-        (Missing::Contact, Danish) => "skriv til din vært",
+        (Missing::Contact, Romanian) => "anunțați organizatorul",
+        (Missing::Contact, Danish) => "skriv til arrangøren",
         (Missing::Contact, TraditionalChinese) => "請告知主辦人",
         (Missing::ByEmail, English) => "see our e-mail",
-        (Missing::ByEmail, Romanian) => "vezi e-mailul nostru",
+        (Missing::ByEmail, Romanian) => "vedeți e-mailul nostru",
         (Missing::ByEmail, Danish) => "se vores e-mail",
-        (Missing::ByEmail, TraditionalChinese) => "請見我們的電子郵件",
+        (Missing::ByEmail, TraditionalChinese) => "請見電子郵件",
         (Missing::Host, English) => "your host",
-        (Missing::Host, Romanian) => "gazda ta",
-        (Missing::Host, Danish) => "din vært",
+        (Missing::Host, Romanian) => "organizatorul",
+        (Missing::Host, Danish) => "arrangøren",
         (Missing::Host, TraditionalChinese) => "主辦人",
     }
 }
@@ -257,7 +272,7 @@ mod tests {
     fn subjects_name_the_event() {
         assert_eq!(subject(Message::Confirmation, Romanian, "Demo"), "Confirmare programare: Demo");
         assert_eq!(subject(Message::Reminder { minutes_before: 60 }, English, "Demo"), "Reminder: Demo");
-        assert_eq!(subject(Message::Cancellation, Danish, "Demo"), "Booking aflyst: Demo");
+        assert_eq!(subject(Message::Cancellation, Danish, "Demo"), "Aftale aflyst: Demo");
         assert_eq!(subject(Message::Move, TraditionalChinese, "Demo"), "預約改期：Demo");
         assert_eq!(subject(Message::Reconfirmation { minutes_before: 60 }, English, "Demo"), "Still coming? Demo");
     }

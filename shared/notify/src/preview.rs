@@ -1,12 +1,17 @@
 //! Every message as people would get it, without sending any: sample messages in the wording of the settings.
+//!
+//! An SMS in English is shown as to a number in the United Kingdom, in Romanian as to one in Romania, in Danish as to
+//! one in Denmark, in Chinese as to one in Taiwan: by the country go the price, and whether links are short ones of our
+//! own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::settings::{Channel, MessageFilter, Price, Provider, Settings, SettingsError, Wording, WordingParts};
-use domain::{BookingSource, Language, Message, MessageContent};
+use domain::{BookingSource, Language, Message, MessageContent, SmsTerms, links_to_shorten, sms_terms};
 use serde::{Deserialize, Serialize};
 
 use crate::fit::shorten;
+use crate::links::Links;
 use crate::sms::{Encoding, measure, transliterate};
 use crate::wording::{self, Broken, Offers, check_wording, fill_template, messages_named, offers};
 use crate::{phrases, samples};
@@ -128,7 +133,7 @@ pub struct Cost {
     /// The characters outside GSM-7, because of which a segment holds 70 characters and not 160: `ă, ș`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub culprits: String,
-    /// The price, when the settings name one.
+    /// The price: the settings', else the highest list price in the country, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
 }
@@ -142,8 +147,9 @@ pub struct Transliterated {
     pub cost: Cost,
 }
 
-/// Renders the messages of a request. Makes no call: equal requests and settings give equal previews.
-pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
+/// Renders the messages of a request, with short links in SMS where `links` has them. Makes no call: equal requests and
+/// settings give equal previews.
+pub fn preview(request: &PreviewRequest, settings: &Settings, links: &Links) -> Preview {
     let (messages, mut problems) = messages(request);
     let languages = languages(request);
     let channels = some_or(&request.channels, &Channel::ALL);
@@ -154,8 +160,8 @@ pub fn preview(request: &PreviewRequest, settings: &Settings) -> Preview {
                 for channel in &channels {
                     for variant in [Variant::Full, Variant::Bare] {
                         let case = &case;
-                        let sample =
-                            Sample { request, settings, case, message: *message, language: *language, variant };
+                        let (message, language) = (*message, *language);
+                        let sample = Sample { request, settings, links, case, message, language, variant };
                         // A case is shown only where it differs from the general one.
                         let is_new = |it: &Shown| {
                             it.only_for.is_none() || !shown.contains(&Shown { only_for: None, ..it.clone() })
@@ -234,6 +240,7 @@ fn cases(message: Message, request: &PreviewRequest, settings: &Settings) -> Vec
 struct Sample<'a> {
     request: &'a PreviewRequest,
     settings: &'a Settings,
+    links: &'a Links,
     message: Message,
     case: &'a Case,
     language: Language,
@@ -252,7 +259,7 @@ impl Sample<'_> {
 
     fn render_wording(&self, channel: Channel, providers: Vec<Provider>) -> Shown {
         let empty = Shown { providers, ..self.empty(channel) };
-        let mut content = self.content();
+        let mut content = self.content(channel);
         let shown = match channel {
             Channel::Sms => {
                 let plain = self.settings.transliterate.contains(&self.language);
@@ -277,7 +284,7 @@ impl Sample<'_> {
         let template = self.settings.template_for(&self.filter(), provider)?;
         let (id, text) = (&template.id, template.text.as_deref());
         let empty = Shown { providers: vec![provider], template: Some(id.to_owned()), ..self.empty(channel) };
-        let mut content = self.content();
+        let mut content = self.content(channel);
         Some(match (text, channel) {
             (Some(text), Channel::Sms) => {
                 let fill = |content: &MessageContent| fill_template(text, self.message, content, self.unsubscribe());
@@ -298,10 +305,10 @@ impl Sample<'_> {
     }
 
     fn sms(&self, text: String, empty: &Shown) -> Shown {
-        let price = self.settings.sms_price.as_ref();
-        let own = cost(&text, price);
+        let price = self.terms().segment_price;
+        let own = cost(&text, price.as_ref());
         let plain = transliterate(&text);
-        let cheaper = Transliterated { cost: cost(&plain, price), text: plain };
+        let cheaper = Transliterated { cost: cost(&plain, price.as_ref()), text: plain };
         let transliterated = (cheaper.cost.segments < own.segments).then_some(cheaper);
         Shown { text: Some(text), cost: Some(own), transliterated, ..empty.clone() }
     }
@@ -329,12 +336,23 @@ impl Sample<'_> {
         }
     }
 
-    fn content(&self) -> MessageContent {
+    fn content(&self, channel: Channel) -> MessageContent {
         let sample = match self.variant {
             Variant::Full => samples::full(self.message, self.language),
             Variant::Bare => samples::bare(self.message, self.language),
         };
-        MessageContent { wording: self.wording(), ..sample }
+        let mut content = MessageContent { wording: self.wording(), ..sample };
+        if let (Channel::Sms, Some(base)) = (channel, self.links.base_of_short_links()) {
+            for (purpose, url) in links_to_shorten(base, self.message, &self.terms().limits, &mut content) {
+                *url = samples::short_link(base, purpose);
+            }
+        }
+        content
+    }
+
+    /// Returns what an SMS to the sample's number may not have, and what it costs.
+    fn terms(&self) -> SmsTerms {
+        sms_terms(samples::country(self.language), self.message, self.settings)
     }
 
     fn unsubscribe(&self) -> Option<&'static str> {
@@ -383,7 +401,12 @@ mod tests {
     use super::*;
 
     fn shown(request: Value, settings: &Settings) -> Preview {
-        preview(&serde_json::from_value(request).expect("a request"), settings)
+        shown_with(request, settings, None)
+    }
+
+    fn shown_with(request: Value, settings: &Settings, public_url: Option<&str>) -> Preview {
+        let links = Links::new(public_url.map(str::to_owned));
+        preview(&serde_json::from_value(request).expect("a request"), settings, &links)
     }
 
     fn settings(document: Value) -> Settings {
@@ -408,7 +431,7 @@ mod tests {
         let (cost, cheaper) =
             (full.cost.as_ref().expect("a cost"), full.transliterated.as_ref().expect("a cheaper one"));
         assert_eq!(cost.encoding, Encoding::Ucs2);
-        assert!(cost.culprits.starts_with("ă, Î"), "{cost:?}");
+        assert!(cost.culprits.starts_with("ă, ț"), "{cost:?}");
         assert!(cheaper.cost.segments < cost.segments);
         assert_eq!(cheaper.cost.encoding, Encoding::Gsm7);
         assert_eq!(cost.price, Some(settings.sms_price.as_ref().expect("a price").times(cost.segments)));
@@ -479,10 +502,50 @@ mod tests {
         });
         assert_eq!(texts[0], texts[1]);
         insta::assert_snapshot!(texts[0], @"
-        您好 王小明,您的會議已確認,時間:2026年10月15日星期四 下午3:30 (台北時間),期待與您相見。
+        您好 王小明,您的會議已確認,時間:2026年10月15日星期四 下午3:30（台北時間）,期待與您相見。
         您好 王小明,您的會議預約已取消,如需改期請與我們聯絡。
-        您好 王小明,您有一場會議將在 1 小時 後開始,時間:2026年10月15日星期四 下午3:30 (台北時間),請提前準備。
+        您好 王小明,您有一場會議將在 1 小時 後開始,時間:2026年10月15日星期四 下午3:30（台北時間）,請提前準備。
         ");
+    }
+
+    #[test]
+    fn an_sms_has_short_links_where_they_would_be_sent() {
+        let request = json!({"messages": ["confirmation"]});
+        let has_short_links = |settings: &Settings, public_url: &str, language: Language, channel: Channel| {
+            let preview = shown_with(request.clone(), settings, Some(public_url));
+            let is_meant = |it: &&Shown| (it.language, it.channel, it.variant) == (language, channel, Variant::Full);
+            let text = preview.shown.iter().find(is_meant).and_then(|it| it.text.clone()).expect("a text");
+            assert_eq!(text.contains("/m/Qk1sV2pJ"), text.contains("/m/7c41Ad0b"), "{text}");
+            assert_ne!(text.contains("/m/9a6e5cQ1"), text.contains("https://calendly.com/"), "{text}");
+            text.contains("https://m.test/m/9a6e5cQ1")
+        };
+        let own = "https://m.test";
+        let default = Settings::default();
+        for language in [Language::English, Language::Romanian, Language::Danish] {
+            assert!(has_short_links(&default, own, language, Channel::Sms), "{language:?}");
+            assert!(!has_short_links(&default, own, language, Channel::Email), "{language:?}");
+        }
+        let long = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com";
+        assert!(!has_short_links(&default, long, Language::Danish, Channel::Sms));
+        // Carriers in Taiwan let no link through that is not registered.
+        assert!(!has_short_links(&default, own, Language::TraditionalChinese, Channel::Sms));
+        let registered = settings(json!({"sms_link_domains": {"TW": ["m.test"], "RO": ["calendly.com"]}}));
+        assert!(has_short_links(&registered, own, Language::TraditionalChinese, Channel::Sms));
+        assert!(!has_short_links(&registered, own, Language::Romanian, Channel::Sms));
+    }
+
+    #[test]
+    fn without_a_price_in_the_settings_an_sms_costs_the_list_price_of_its_country() {
+        let price = |language: &str, settings: &Settings| {
+            let preview =
+                shown(json!({"messages": ["cancellation"], "languages": [language], "channels": ["sms"]}), settings);
+            let bare = preview.shown.into_iter().find(|it| it.variant == Variant::Bare).and_then(|it| it.cost);
+            let Cost { segments, price, .. } = bare.expect("a cost");
+            (segments, price.expect("a price"))
+        };
+        assert_eq!(price("en", &Settings::default()), (1, "0.056 USD".to_owned()));
+        assert_eq!(price("ro", &Settings::default()), (2, "0.1562 USD".to_owned()));
+        assert_eq!(price("ro", &settings(json!({"sms_price": "0.045 EUR"}))), (2, "0.09 EUR".to_owned()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sample messages for previews and for the check of wording. Their values are made up and always the same.
 
 use domain::settings::WordingParts;
-use domain::{Language, Message, MessageContent, Withheld};
+use domain::{Language, LinkPurpose, Message, MessageContent, Withheld};
 use jiff::Timestamp;
 
 /// Thursday, 15 October 2026, 07:30 UTC, when Europe has summer time.
@@ -80,13 +80,33 @@ pub(crate) fn full(message: Message, language: Language) -> MessageContent {
 
 /// Returns a sample of an online meeting with every optional value, and with short links of our own.
 pub(crate) fn with_short_links(message: Message, language: Language) -> MessageContent {
-    let link = |code: &str| Some(format!("https://m.test/m/{code}"));
+    let link = |purpose| Some(short_link("https://m.test", purpose));
     MessageContent {
-        join_url: link("Qk1sV2pJ"),
+        join_url: link(LinkPurpose::Join),
         location: None,
-        cancel_url: link("7c41Ad0b"),
-        reschedule_url: link("9a6e5cQ1"),
+        cancel_url: link(LinkPurpose::Cancel),
+        reschedule_url: link(LinkPurpose::Reschedule),
         ..full(message, language)
+    }
+}
+
+/// Returns a short link of our own. `base` is what all of them begin with.
+pub(crate) fn short_link(base: &str, purpose: LinkPurpose) -> String {
+    let code = match purpose {
+        LinkPurpose::Join => "Qk1sV2pJ",
+        LinkPurpose::Reschedule => "9a6e5cQ1",
+        LinkPurpose::Cancel => "7c41Ad0b",
+    };
+    format!("{base}/m/{code}")
+}
+
+/// Returns the country of a sample's phone number, whose rules and prices hold for an SMS.
+pub(crate) fn country(language: Language) -> &'static str {
+    match language {
+        Language::English => "GB",
+        Language::Romanian => "RO",
+        Language::Danish => "DK",
+        Language::TraditionalChinese => "TW",
     }
 }
 

@@ -10,7 +10,7 @@ use domain::settings::{Channel, Provider, SettingsError};
 use domain::{ConnectionName, Language, Message, Settings};
 use engine::Store;
 use notify::preview::{Cost, Preview, PreviewRequest, Shown, Transliterated, Variant, preview};
-use notify::{segment_table, wording};
+use notify::{Links, segment_table, wording};
 use settings_document::DocumentError;
 
 use crate::options::TableOptions;
@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// The table's name
     #[arg(long, env = "TABLE_NAME")]
     table_name: Option<String>,
+    /// The base URL of the API, with which short links in SMS begin
+    #[arg(long, env = "PUBLIC_URL")]
+    public_url: Option<String>,
     /// Write each e-mail's HTML into this folder, for a browser
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
@@ -89,7 +92,8 @@ pub(crate) async fn run(options: Options, connection: &ConnectionName, terminal:
         event_type: options.event_type,
         wording: None,
     };
-    let preview = preview(&request, &settings);
+    let links = Links::new(options.public_url.filter(|it| !it.is_empty()));
+    let preview = preview(&request, &settings, &links);
     print_text(&format!("Messages with {origin}\n\n{}", format_page(&preview, &settings)));
     if has_table {
         print_text(&format!("\n{}", segment_table(&settings)));
@@ -132,7 +136,10 @@ fn format_page(preview: &Preview, settings: &Settings) -> String {
         ));
     }
     if settings.sms_price.is_none() && preview.shown.iter().any(|it| it.cost.is_some()) {
-        notes.push("Prices are shown if the settings have `sms_price`.".to_owned());
+        notes.push(
+            "The prices are the highest list prices in the country. The settings' `sms_price` replaces them."
+                .to_owned(),
+        );
     }
     page.push_str(&notes.join("\n"));
     page.trim_end().to_owned() + "\n"
@@ -236,7 +243,7 @@ mod tests {
 
     fn preview_of(document: &Value, request: Value) -> (Preview, Settings) {
         let settings = Settings::check(document).expect("settings");
-        (preview(&serde_json::from_value(request).expect("a request"), &settings), settings)
+        (preview(&serde_json::from_value(request).expect("a request"), &settings, &Links::default()), settings)
     }
 
     fn page_of(document: &Value, request: Value) -> String {
@@ -254,7 +261,7 @@ mod tests {
         let page = page_of(&document, json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}));
         let expected = [
             "reminder",
-            "  can use name, invitee, event, host, time, short_time, advance",
+            "  can use name, greeting, invitee, event, host, time, short_time, advance",
             "  and, inside an `if`, link, place, cancel_link, reschedule_link, details_by_email",
             "",
             "  reminder, ro, SMS by Twilio",
@@ -303,7 +310,7 @@ mod tests {
             "host_notice (moved), en, SMS by EngageLab, template 7\n    EngageLab knows what the template says",
             "host_notice (canceled), en, e-mail by Amazon SES\n    [",
             "Our wording is sent by ",
-            "twilio, ses, brevo only. The settings name none of them for some of these messages.\nPrices are shown if",
+            "twilio, ses, brevo only. The settings name none of them for some of these messages.\nThe prices are the highest list",
         ] {
             assert!(page.contains(part), "{part:?} is not in:\n{page}");
         }

@@ -267,7 +267,7 @@ fn the_errors_of_form_and_wording_are_listed_together() {
     line 1: default_language: must be one of en, ro, da, zh-Hant
     line 15: wording[2].message: must be one of confirmation, move, cancellation, reminder, follow_up, no_show, host_notice, reconfirmation, not_booked
     line 8: wording[1].sms: says `link`, which may be missing: it must stand inside an `if` (line 1)
-    line 13: templates[0].text: speaks of `nobody`, which there is not; there are: name, invitee, event, host, time, short_time, advance, link, place, cancel_link, reschedule_link
+    line 13: templates[0].text: speaks of `nobody`, which there is not; there are: name, greeting, invitee, event, host, time, short_time, advance, link, place, cancel_link, reschedule_link
     ");
     toml("[[wording]]\nmessage = \"reminder\"\nsms = \"{{ event }}\"").expect("settings");
 }

@@ -303,8 +303,9 @@ mod tests {
             "reconfirmation",
             "not_booked",
         ];
-        const KNOWN: [&str; 16] = [
+        const KNOWN: [&str; 17] = [
             "name",
+            "greeting",
             "invitee",
             "event",
             "host",

@@ -339,7 +339,7 @@ async fn engagelab_renders_templates_and_returns_its_own_codes() {
     let client = Client::start().await;
     let good = json!({
         "to": ["+40712345678"],
-        "template": {"id": "cancellation-ro", "params": {"name": "Ana", "event": "Sales Demo", "host": "Maria Popescu"}},
+        "template": {"id": "cancellation-ro", "params": {"greeting": "Bună ziua, Ana", "event": "Sales Demo", "host": "Maria Popescu"}},
         "custom_args": {"id": "c1"},
     });
     let (status, answer) = client.sms(&good).await;
@@ -348,7 +348,7 @@ async fn engagelab_renders_templates_and_returns_its_own_codes() {
     let sms = client.inbox().await["sms"][0].clone();
     assert_eq!(
         sms["text"],
-        "Bună, Ana! Întâlnirea Sales Demo cu Maria Popescu, {{time}}, a fost anulată. Dacă vrei să găsim alt moment, te ajutăm cu drag."
+        "Bună ziua, Ana! Întâlnirea Sales Demo cu Maria Popescu, {{time}}, a fost anulată. Dacă doriți alt moment, vă ajutăm cu drag."
     );
     assert_eq!((&sms["unfilled"], &sms["custom_args"]), (&json!(["time"]), &json!({"id": "c1"})));
 

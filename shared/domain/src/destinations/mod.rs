@@ -16,8 +16,8 @@ pub use crm::{AttributeValue, ConsentOrder, ContactOrder, ContactUpdate, CrmActi
 pub(crate) use crm::{CONTACT_LATENESS, EVENT_LATENESS, compose_consent, meeting_status, wants_event};
 pub(crate) use message::no_show_time;
 pub use message::{
-    Calendar, EmailOrder, MessageAction, MessageContent, MessageOrder, OptOut, SmsOrder, Withheld, choose_phone,
-    phone_to_text, unnamed_phone_questions,
+    Calendar, EmailOrder, MessageAction, MessageContent, MessageOrder, OptOut, SmsOrder, SmsTerms, Withheld,
+    choose_phone, links_to_shorten, phone_to_text, sms_terms, unnamed_phone_questions,
 };
 pub(crate) use publish::completion_time;
 pub use publish::{PublishAction, PublishCall};

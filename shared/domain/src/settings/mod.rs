@@ -513,6 +513,13 @@ impl Settings {
         self.hosts.iter().find(|(key, _)| key.eq_ignore_ascii_case(email)).map(|(_, contact)| contact)
     }
 
+    /// Returns the time zone of the hosts, if the settings name one and no host has another.
+    pub fn zone_of_hosts(&self) -> Option<&str> {
+        let mut zones = self.hosts.values().filter_map(|it| it.zone.as_deref());
+        let first = zones.next()?;
+        zones.all(|it| it == first).then_some(first)
+    }
+
     /// Returns the connection's own wording of a message. Each part is the most specific one.
     pub fn wording_of(&self, occasion: Occasion<'_>, language: Language) -> WordingParts {
         self.find_wording(|filter| filter.matches_in(occasion, language))

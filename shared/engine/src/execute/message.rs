@@ -3,8 +3,8 @@
 use domain::scheduling::budget::{Bucket, Span};
 use domain::settings::Provider;
 use domain::{
-    Attempt, BookingState, Command, ConsentSource, ContactKey, LinkPurpose, Message, MessageContent, MessageOrder,
-    Notice, Objection, OptOut, Outcome, Reason, ShortLink, SmsCost, SmsOrder, check_booking_limits, error_chain, time,
+    Attempt, BookingState, Command, ConsentSource, ContactKey, Message, MessageContent, MessageOrder, Objection,
+    OptOut, Outcome, Reason, ShortLink, SmsCost, SmsOrder, check_booking_limits, error_chain, links_to_shorten, time,
 };
 use jiff::{SignedDuration, Timestamp};
 use wire::receipts::unsubscribe::sign;
@@ -67,22 +67,6 @@ fn content_of(order: &mut MessageOrder) -> &mut MessageContent {
     }
 }
 
-/// Returns whether a message has links about a coming meeting.
-fn has_links(message: Message) -> bool {
-    match message {
-        Message::Confirmation
-        | Message::Move
-        | Message::Reminder { .. }
-        | Message::Reconfirmation { .. }
-        | Message::HostNotice(Notice::Booked | Notice::Moved) => true,
-        Message::Cancellation
-        | Message::FollowUp { .. }
-        | Message::NoShow
-        | Message::NotBooked
-        | Message::HostNotice(Notice::Canceled) => false,
-    }
-}
-
 /// Why a message is not sent now.
 pub(super) enum NotSent {
     /// The recipient does not want it, or cannot receive it.
@@ -93,9 +77,6 @@ pub(super) enum NotSent {
 
 /// Meetings run over, and people join late.
 const LINKS_OUTLIVE_MEETING: SignedDuration = SignedDuration::from_hours(1);
-
-/// What follows the base of a short link: `/m/` and a code of 8 characters.
-const SHORT_PATH: usize = 11;
 
 impl<W: World> Run<'_, W> {
     /// Checks for an opt-out, and completes the message with the host's time zone, a new link and short links. If one
@@ -210,42 +191,25 @@ impl<W: World> Run<'_, W> {
 
     /// Puts short links of our own in the place of the links about a coming meeting, where that is shorter.
     async fn shorten_links(&self, command: &Command, order: &mut SmsOrder) {
-        let base = self.world().messaging().and_then(Messaging::short_links).filter(|_| has_links(order.message));
-        // Carriers let through only what is registered with them.
-        let Some(base) = base.filter(|base| order.limits.allow_link(base)) else { return };
-        let content = &mut order.content;
-        let until = time::add(content.end, LINKS_OUTLIVE_MEETING);
-        let is_longer = |url: &String| {
-            let is_plain = url.starts_with("https://") && url.bytes().all(|it| it.is_ascii_graphic());
-            is_plain && url.len() > base.len() + SHORT_PATH
-        };
-        let places = [
-            (LinkPurpose::Join, &mut content.join_url),
-            (LinkPurpose::Reschedule, &mut content.reschedule_url),
-            (LinkPurpose::Cancel, &mut content.cancel_url),
-        ];
-        let (mut links, mut shortened) = (Vec::new(), Vec::new());
-        for (purpose, place) in places {
-            if let Some(url) = place.as_ref().filter(|url| is_longer(url) && until > self.now()) {
-                links.push(ShortLink {
-                    connection: self.invocation.connection.clone(),
-                    booking: self.snapshot.booking.id.clone(),
-                    command: command.id.clone(),
-                    purpose,
-                    url: url.clone(),
-                    until,
-                });
-                shortened.push(place);
-            }
-        }
-        if links.is_empty() {
+        let Some(base) = self.world().messaging().and_then(Messaging::short_links) else { return };
+        let until = time::add(order.content.end, LINKS_OUTLIVE_MEETING);
+        let places = links_to_shorten(base, order.message, &order.limits, &mut order.content);
+        if places.is_empty() || until <= self.now() {
             return;
         }
-        match self.world().store().write_short_links(&links).await {
+        let links = places.iter().map(|(purpose, url)| ShortLink {
+            connection: self.invocation.connection.clone(),
+            booking: self.snapshot.booking.id.clone(),
+            command: command.id.clone(),
+            purpose: *purpose,
+            url: url.as_str().to_owned(),
+            until,
+        });
+        match self.world().store().write_short_links(&links.collect::<Vec<_>>()).await {
             Ok(codes) => {
-                for (place, code) in shortened.into_iter().zip(codes) {
+                for ((_, url), code) in places.into_iter().zip(codes) {
                     if let Some(code) = code {
-                        *place = Some(format!("{base}/m/{code}"));
+                        *url = format!("{base}/m/{code}");
                     }
                 }
             }

@@ -132,7 +132,7 @@ fn check_text(part: Part, text: &str) -> Result<(), String> {
 /// Replaces the values that people write by scripts: a value at the start of an attribute could be a script.
 fn replace_by_scripts(values: &Values) -> Values {
     let mut values = values.clone();
-    for name in ["name", "invitee", "event", "host", "place"] {
+    for name in ["name", "greeting", "invitee", "event", "host", "place"] {
         if let Some(value) = values.get_mut(name) {
             *value = Value::from(format!("javascript:{name}"));
         }
@@ -299,8 +299,8 @@ mod tests {
                 "not_booked",
                 Part::Sms,
                 "{{ host }}",
-                "wording[2].sms: speaks of `host`, which there is not; there are: name, invitee, event, time, short_time, \
-                 booking_link, details_by_email",
+                "wording[2].sms: speaks of `host`, which there is not; there are: name, greeting, invitee, event, time, \
+                 short_time, booking_link, details_by_email",
             ),
             (
                 "reminder",
@@ -390,10 +390,10 @@ mod tests {
             errors,
             [
                 "wording[0].sms: says `link`, which may be missing: it must stand inside an `if` (line 1)",
-                "templates[2].text: speaks of `x`, which there is not; there are: name, invitee, event, host, time, \
-                 short_time, advance, link, place, cancel_link, reschedule_link",
-                "templates[2].text: speaks of `old_time`, which there is not; there are: name, invitee, event, host, time, \
-                 short_time, advance, link, place, cancel_link, reschedule_link",
+                "templates[2].text: speaks of `x`, which there is not; there are: name, greeting, invitee, event, host, \
+                 time, short_time, advance, link, place, cancel_link, reschedule_link",
+                "templates[2].text: speaks of `old_time`, which there is not; there are: name, greeting, invitee, event, \
+                 host, time, short_time, advance, link, place, cancel_link, reschedule_link",
                 "templates[2].text: has 、 in it, which EngageLab does not allow",
                 "templates[2].text: has [ in it, which EngageLab does not allow",
                 "templates[2].text: has ] in it, which EngageLab does not allow",

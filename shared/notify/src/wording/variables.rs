@@ -24,10 +24,10 @@ impl Offers {
     }
 }
 
-const ALWAYS: &[&str] = &["name", "invitee", "event", "host", "time", "short_time"];
-const AHEAD: &[&str] = &["name", "invitee", "event", "host", "time", "short_time", "advance"];
-const NO_HOST: &[&str] = &["name", "invitee", "event", "time", "short_time"];
-const NOTICE: &[&str] = &["name", "invitee", "event", "host", "time", "short_time", "notice"];
+const ALWAYS: &[&str] = &["name", "greeting", "invitee", "event", "host", "time", "short_time"];
+const AHEAD: &[&str] = &["name", "greeting", "invitee", "event", "host", "time", "short_time", "advance"];
+const NO_HOST: &[&str] = &["name", "greeting", "invitee", "event", "time", "short_time"];
+const NOTICE: &[&str] = &["name", "greeting", "invitee", "event", "host", "time", "short_time", "notice"];
 
 /// Returns the variables of a message. Rendering, checks and previews all use this table.
 pub fn offers(message: Message) -> Offers {
@@ -120,6 +120,7 @@ impl Source<'_> {
         let short = |at| local_time::format_short(at, &content.zone, host_zone, content.language);
         match name {
             "name" => Some(self.name_or(&content.name, if to_host { Missing::NameOfHost } else { Missing::Name })),
+            "greeting" => Some(phrases::greeting(content.name.as_name().as_deref(), content.language)),
             "invitee" => Some(self.name_or(&content.invitee, Missing::Invitee)),
             "event" => Some(self.line_or(&content.event, Missing::Event)),
             "host" => Some(self.line_or(content.host.as_deref().unwrap_or_default(), Missing::Host)),
@@ -277,6 +278,21 @@ mod tests {
     }
 
     #[test]
+    fn a_person_without_a_name_is_greeted_without_one() {
+        for (name, expected) in [
+            ("Ana", ["Hi Ana", "Bună ziua, Ana", "Hej Ana", "Ana 您好"]),
+            ("", ["Hello", "Bună ziua", "Hej", "您好"]),
+            ("https://evil.example", ["Hello", "Bună ziua", "Hej", "您好"]),
+        ] {
+            let greetings = Language::ALL.map(|language| {
+                let content = MessageContent { name: name.into(), ..samples::bare(Message::NoShow, language) };
+                params(Message::NoShow, &content, None)["greeting"].clone()
+            });
+            assert_eq!(greetings, expected, "{name}");
+        }
+    }
+
+    #[test]
     fn a_link_that_was_left_out_is_said_to_be_in_the_e_mail() {
         let mut content = samples::bare(Message::Reminder { minutes_before: 60 }, Language::Danish);
         content.withheld = Withheld::LinksToEmail;
@@ -284,7 +300,7 @@ mod tests {
         assert_eq!((texts["link"].as_str(), texts["cancel_link"].as_str()), ("se vores e-mail", "se vores e-mail"));
         content.withheld = Withheld::Links;
         let texts = params(Message::Reminder { minutes_before: 60 }, &content, None);
-        assert_eq!(texts["link"], "spørg din vært");
+        assert_eq!(texts["link"], "spørg arrangøren");
     }
 
     #[test]
@@ -305,7 +321,7 @@ mod tests {
         };
         let told = "Room 5, evil. example,".to_owned();
         assert_eq!(place(Message::HostNotice(Notice::Booked)), (Some(told.clone()), told));
-        let own = "the place that you named".to_owned();
+        let own = "the place you chose".to_owned();
         for message in [Message::Confirmation, Message::Move, Message::Reminder { minutes_before: 60 }] {
             assert_eq!(place(message), (Some(own.clone()), own.clone()), "{message:?}");
         }

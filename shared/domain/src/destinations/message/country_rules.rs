@@ -26,9 +26,13 @@ pub(crate) struct CountryRules<'a> {
 impl<'a> CountryRules<'a> {
     /// Returns the rules for a number: those of its country, whatever language and time zone the person has.
     pub(crate) fn of(phone: &Phone, settings: &'a Settings) -> Self {
-        let code = country_of(phone);
-        let domains = code.as_ref().and_then(|code| settings.sms_link_domains.get(code)).map(Vec::as_slice);
-        Self { country: countries::country(code.as_deref()), domains, settings }
+        Self::in_country(country_of(phone).as_deref(), settings)
+    }
+
+    /// Returns the rules for a country's numbers.
+    fn in_country(code: Option<&str>, settings: &'a Settings) -> Self {
+        let domains = code.and_then(|code| settings.sms_link_domains.get(code)).map(Vec::as_slice);
+        Self { country: countries::country(code), domains, settings }
     }
 
     /// Checks whether a message may be sent by SMS at all.
@@ -72,6 +76,21 @@ impl<'a> CountryRules<'a> {
     fn sender_of(self, provider: Provider) -> Option<SenderKind> {
         if provider == Provider::Twilio { self.settings.senders.twilio_kind() } else { None }
     }
+}
+
+/// What an SMS to a country may not have, and what it costs there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SmsTerms {
+    /// What the text may not have.
+    pub limits: TextLimits,
+    /// The price of a segment: the settings', else the highest list price in the country, if it is known.
+    pub segment_price: Option<Price>,
+}
+
+/// Returns the terms for SMS to a country (two capital letters), for previews: no number is known there.
+pub fn sms_terms(country: &str, message: Message, settings: &Settings) -> SmsTerms {
+    let rules = CountryRules::in_country(Some(country), settings);
+    SmsTerms { limits: rules.limits(message), segment_price: rules.segment_price() }
 }
 
 /// Removes what the text of a message may not have: links, and a place that is a link or a number. Returns whether the
