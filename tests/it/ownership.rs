@@ -373,6 +373,10 @@ impl front::Ports for ScopePorts {
         None
     }
 
+    async fn write_audit(&self, _: &str) -> Result<(), PortError> {
+        Ok(())
+    }
+
     fn count(&self, _: &str, _: &[(&str, &str)]) {}
 }
 

@@ -120,7 +120,7 @@ fn no_log_line_holds_anything_personal() {
         send_every_kind();
     });
     for line in
-        ["command changed", "webhook received", "call answered", "webhook refused", "e-mail of an endpoint sent"]
+        ["command changed", "webhook received", "audit line written", "webhook refused", "e-mail of an endpoint sent"]
     {
         assert!(log.contains(line), "the log is caught: {line}");
     }

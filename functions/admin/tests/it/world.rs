@@ -77,6 +77,8 @@ pub(crate) struct Outside {
     pub(crate) calendly: CalendlyService,
     pub(crate) has_app: Cell<bool>,
     pub(crate) counted: RefCell<Vec<String>>,
+    /// The lines of the audit.
+    pub(crate) audit: RefCell<Vec<String>>,
     /// The versions of settings of each connection, and its re-planning.
     settings_versions: RefCell<BTreeMap<ConnectionName, Vec<SettingsVersion>>>,
     replans: RefCell<BTreeMap<ConnectionName, Replan>>,
@@ -178,6 +180,7 @@ impl Instance {
             },
             has_app: Cell::new(true),
             counted: RefCell::default(),
+            audit: RefCell::default(),
             settings_versions: RefCell::default(),
             replans: RefCell::default(),
             imports: RefCell::default(),
@@ -371,6 +374,11 @@ impl front::Ports for Ports {
 
     fn public_url(&self) -> Option<&str> {
         Some("https://hooks.example.com")
+    }
+
+    async fn write_audit(&self, line: &str) -> Result<(), PortError> {
+        self.0.audit.borrow_mut().push(line.to_owned());
+        Ok(())
     }
 
     fn count(&self, metric: &str, _: &[(&str, &str)]) {
