@@ -26,6 +26,12 @@ pub(crate) const OWN_KEY: &str = "vai_own";
 /// Such a key of another connection.
 pub(crate) const ELSEWHERE_KEY: &str = "vai_elsewhere";
 
+/// A trusted key of another connection.
+pub(crate) const ELSEWHERE_TRUSTED_KEY: &str = "vai_elsewhere_trusted";
+
+/// A trusted key that does not permit reading.
+pub(crate) const BOOKER_KEY: &str = "vai_booker";
+
 /// The log group of the audit, and the metrics of an instance.
 #[derive(Debug, Default)]
 pub(crate) struct FakeAudit {
@@ -128,6 +134,8 @@ impl<'a, W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> Tes
             {"name": "reader", "connection": "default", "scopes": ["read"], "sha256": digest(READER_KEY)},
             {"name": "own", "connection": "default", "trusted": false, "sha256": digest(OWN_KEY)},
             {"name": "elsewhere", "connection": "acme", "trusted": false, "sha256": digest(ELSEWHERE_KEY)},
+            {"name": "elsewhere-trusted", "connection": "acme", "sha256": digest(ELSEWHERE_TRUSTED_KEY)},
+            {"name": "booker", "connection": "default", "scopes": ["book", "change"], "sha256": digest(BOOKER_KEY)},
         ]});
         let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
         let direct = DirectAccess { connections: "default".to_owned(), is_trusted };

@@ -33,7 +33,7 @@ fn each_call_leaves_a_line_that_says_who_called_what_and_how_it_ended() {
         call(&instance, OWN_KEY, "conv-2", "GET", &path, None),
         call(&instance, OWN_KEY, "conv-2", "GET", &own_path, None),
         call(&instance, READER_KEY, "conv-1", "POST", &format!("{path}/move"), Some(&moved)),
-        call(&instance, ELSEWHERE_KEY, "conv-2", "GET", &path, None),
+        call(&instance, ELSEWHERE_KEY, "conv-1", "GET", &path, None),
         call(&instance, KEY, "conv-1", "GET", "/api/nothing", None),
     ];
     assert_eq!(answers, [401, 200, 403, 403, 403, 403, 404]);

@@ -1,5 +1,19 @@
-//! "I am somebody else", in twelve ways: what an agent is told, and what is read for it, is the same as if there were
-//! no such booking.
+//! "I am somebody else", in twelve ways: what an agent is told, and which calls are made for it in which order (to the
+//! table, to Calendly, to the providers of messages), is the same as if there were no such booking.
+//!
+//! Each way goes through the function's entry, as events of API Gateway:
+//! 1. a key without the header that names the conversation
+//! 2. another conversation, by each of a booking's ids
+//! 3. a conversation in the body, where a model could write it
+//! 4. a wrong code
+//! 5. a code that has expired, and a confirmation that has
+//! 6. a code that was used before
+//! 7. more tries than a code has
+//! 8. a code of another conversation
+//! 9. a key of another connection, in the same conversation
+//! 10. codes for bookings that do not exist, and for an address that is not the booking's
+//! 11. a phone of one's own on a booking with somebody else's address
+//! 12. a direct invocation, which has no key (Lambda's event instead of API Gateway's)
 
 use api::{Access, Function, ROUTES};
 use domain::settings::Provider;
@@ -14,13 +28,21 @@ use runtime::{ApiKeys, SecretError, Secrets};
 use serde_json::{Value, json};
 use sha2::Digest;
 
-use crate::api::{ELSEWHERE_KEY, KEY, OWN_KEY};
+use crate::api::{BOOKER_KEY, ELSEWHERE_KEY, ELSEWHERE_TRUSTED_KEY, KEY, OWN_KEY};
 use crate::payload::{EMAIL, PHONE};
 use crate::schedule::{Instance, call, code, demo, monday, with};
 use crate::world::TestWorld;
 
 /// A booking that does not exist.
 const NOTHING: &str = "bk-00000000000000000000000000000000";
+
+/// The ids of Ana's booking at Calendly and of its conversation, each with one of the same form that does not exist.
+const OTHER_IDS: [[&str; 2]; 4] = [
+    ["I1", "I9"],
+    ["E1", "E9"],
+    ["https:%2F%2Fapi.calendly.com%2Fscheduled_events%2FE1", "https:%2F%2Fapi.calendly.com%2Fscheduled_events%2FE9"],
+    ["conv-1", "conv-9"],
+];
 
 /// The address of nobody.
 const NOBODY: &str = "nobody@example.com";
@@ -36,6 +58,7 @@ fn booked() -> (TestWorld, String) {
         settings.providers.sms = vec![Provider::Twilio];
         settings.senders.email = Some("meetings@vai.example.com".to_owned());
         settings.senders.twilio = Some("+14155552345".to_owned());
+        settings.booking.requests_per_minute = 10_000;
     });
     let answer = call(&world, "book", &demo());
     let id = answer["booking"]["id"].as_str().unwrap_or_else(|| panic!("no booking: {answer}")).to_owned();
@@ -85,7 +108,12 @@ fn all_about(world: &TestWorld, key: &str, conversation: Option<&str>, id: &str)
 fn assert_nothing_given_away(world: &TestWorld, key: &str, conversation: Option<&str>, id: &str) {
     let (of_it, of_nothing) = (all_about(world, key, conversation, id), all_about(world, key, conversation, NOTHING));
     assert_eq!(of_it, of_nothing);
-    for (status, body, calls) in of_it {
+    let mut all = of_it;
+    for [of_it, of_nothing] in OTHER_IDS.map(|ids| ids.map(|id| all_about(world, key, conversation, id))) {
+        assert_eq!(of_it, of_nothing);
+        all.extend(of_it);
+    }
+    for (status, body, calls) in all {
         assert_eq!((status, code(&body)), (403, "not_yours"), "{body}");
         assert!(body["error"]["message"].as_str().is_some_and(|it| it.contains("code")), "{body}");
         assert!(!calls.contains(&Call::FindBookings), "{calls:?}");
@@ -238,8 +266,16 @@ fn way_8_a_code_is_good_in_its_own_conversation_only() {
 
 #[test]
 fn way_9_a_key_of_another_connection_finds_nothing_even_in_the_same_conversation() {
-    // The fake table has one connection. What is asked for is in the calls; the real table's keys begin with its name.
     let (world, id) = booked();
+    assert_nothing_given_away(&world, ELSEWHERE_KEY, Some("conv-1"), &id);
+    // A trusted one is told that there is none.
+    let of_it = all_about(&world, ELSEWHERE_TRUSTED_KEY, Some("conv-1"), &id);
+    assert_eq!(of_it, all_about(&world, ELSEWHERE_TRUSTED_KEY, Some("conv-1"), NOTHING));
+    assert!(of_it.iter().all(|(_, body, _)| code(body) == "booking_unknown"), "{of_it:?}");
+    // And what a code has opened in a conversation, it has opened for one connection.
+    let (challenge, digits) = ask_for_code(&world, "conv-2", &json!({"booking": id}));
+    assert_eq!(confirm(&world, OWN_KEY, "conv-2", &challenge, &digits.expect("a code was sent")).0, 200);
+    world.state.borrow_mut().effects.clear();
     assert_nothing_given_away(&world, ELSEWHERE_KEY, Some("conv-2"), &id);
     let direct =
         json!({"operation": "booking", "connection": "acme", "conversation": "conv-1", "input": {"booking": id}});
@@ -258,6 +294,17 @@ fn way_10_codes_say_nothing_of_unknown_bookings_and_cost_a_person_three_messages
         assert_eq!(digits, None, "{request}: {:?}", world.effects());
         assert_invalid(&world, "conv-2", &challenge, "000000");
     }
+    let asked = |booking: &str| {
+        let request = json!({"booking": booking});
+        let (status, mut body, calls) = seen(&world, OWN_KEY, Some("conv-4"), "POST", "/api/codes", Some(&request));
+        // Which cannot be guessed, and is made of nothing.
+        body["challenge"] = Value::Null;
+        (status, body, calls)
+    };
+    assert_eq!(asked(NOTHING), asked(&id));
+    world.wait_until(&world.now.get().to_string());
+    assert_eq!(world.effects().len(), 1, "the booking's own code, which went out when the caller had its answer");
+    let (world, id) = booked();
     let by_email = (0..4).map(|_| ask_for_code(&world, "conv-2", &json!({"userEmail": EMAIL})).1.is_some());
     assert_eq!(by_email.collect::<Vec<_>>(), [true, true, true, false]);
     // The booking has its own count, so another address or number of it does not help.
@@ -292,18 +339,50 @@ fn way_11_a_phone_of_ones_own_beside_anothers_address_opens_no_bookings_of_that_
 #[test]
 fn way_12_a_direct_invocation_acts_for_the_conversation_that_it_names() {
     let (world, id) = booked();
-    let direct = |conversation: Option<&str>, id: &str| {
+    let direct = |operation: &str, conversation: Option<&str>, id: &str| {
         let before = world.call_count();
-        let event = json!({"operation": "cancel", "conversation": conversation, "input": {"booking": id}});
+        let mut input = json!({"booking": id});
+        if operation == "move" {
+            input["preferredTime"] = json!("2026-11-26T12:00:00+02:00");
+        }
+        let event = json!({"operation": operation, "conversation": conversation, "input": input});
         let answer = Instance::without_trust(&world).try_invoke(event).expect("it was not killed");
         (answer, world.calls_from(before))
     };
-    for conversation in [None, Some("conv-2")] {
-        let of_it = direct(conversation, &id);
-        assert_eq!(code(&of_it.0), "not_yours", "{}", of_it.0);
-        assert_eq!(of_it, direct(conversation, NOTHING));
+    let about_bookings =
+        ["booking", "timeline", "metadata", "no_show", "mark_no_show", "unmark_no_show", "move", "cancel"];
+    for operation in about_bookings {
+        for conversation in [None, Some("conv-2")] {
+            let of_it = direct(operation, conversation, &id);
+            assert_eq!(code(&of_it.0), "not_yours", "{operation}: {}", of_it.0);
+            assert_eq!(of_it, direct(operation, conversation, NOTHING), "{operation}");
+        }
     }
-    assert_eq!(direct(Some("conv-1"), &id).0["booking"]["status"], "canceled");
+    assert!(world.effects().is_empty(), "{:?}", world.effects());
+    assert_eq!(direct("cancel", Some("conv-1"), &id).0["booking"]["status"], "canceled");
+}
+
+#[test]
+fn a_conversations_id_alone_leads_to_its_booking_only_with_a_key_of_its_connection_that_may_read() {
+    let (world, id) = booked();
+    for (key, conversation, expected) in [
+        (KEY, None, (200, "no refusal")),
+        (KEY, Some("conv-2"), (200, "no refusal")),
+        (OWN_KEY, Some("conv-1"), (200, "no refusal")),
+        (OWN_KEY, Some("conv-2"), (403, "not_yours")),
+        (OWN_KEY, None, (403, "not_yours")),
+        (BOOKER_KEY, None, (403, "forbidden")),
+        (ELSEWHERE_TRUSTED_KEY, None, (404, "booking_unknown")),
+        (ELSEWHERE_KEY, Some("conv-1"), (403, "not_yours")),
+        ("vai_unknown", None, (401, "unauthorized")),
+    ] {
+        for path in ["/api/calendly/bookings/conv-1", "/api/calendly/metadata/conv-1"] {
+            let (status, body, _) = seen(&world, key, conversation, "GET", path, None);
+            assert_eq!((status, code(&body)), expected, "{key} {conversation:?} {path}: {body}");
+        }
+        let (_, body, _) = seen(&world, key, conversation, "GET", "/api/calendly/bookings/conv-1", None);
+        assert_eq!(body["id"] == id.as_str(), expected.0 == 200, "{body}");
+    }
 }
 
 #[test]
