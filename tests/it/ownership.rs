@@ -15,6 +15,8 @@
 //! 11. a phone of one's own on a booking with somebody else's address
 //! 12. a direct invocation, which has no key (Lambda's event instead of API Gateway's)
 
+use std::cell::Cell;
+
 use api::{Access, Function, ROUTES};
 use domain::settings::Provider;
 use domain::{ConnectionName, Scope, Settings};
@@ -421,7 +423,12 @@ fn another_conversation_learns_nothing_by_booking() {
 }
 
 /// The ports of a front whose operations all succeed.
-struct ScopePorts(Secrets);
+struct ScopePorts {
+    secrets: Secrets,
+    direct: DirectAccess,
+    /// The calls that are left in this minute.
+    left: Cell<u32>,
+}
 
 impl front::Ports for ScopePorts {
     async fn load_settings(&self, _: &ConnectionName) -> Result<Settings, PortError> {
@@ -429,7 +436,9 @@ impl front::Ports for ScopePorts {
     }
 
     async fn reserve_permits(&self, _: &str, wanted: u32, _: u32, _: Timestamp) -> Result<u32, PortError> {
-        Ok(wanted)
+        let granted = wanted.min(self.left.get());
+        self.left.set(self.left.get() - granted);
+        Ok(granted)
     }
 
     fn now(&self) -> Timestamp {
@@ -437,7 +446,7 @@ impl front::Ports for ScopePorts {
     }
 
     async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
-        self.0.api_keys().await
+        self.secrets.api_keys().await
     }
 
     async fn reread_api_keys(&self) -> Option<ApiKeys> {
@@ -445,7 +454,7 @@ impl front::Ports for ScopePorts {
     }
 
     fn direct_access(&self) -> DirectAccess {
-        DirectAccess::default()
+        self.direct.clone()
     }
 
     fn public_url(&self) -> Option<&str> {
@@ -485,8 +494,12 @@ fn the_table_of_scopes_is_what_the_front_decides() {
         .iter()
         .map(|it| json!({"name": it.name(), "connection": "default", "scopes": [it], "sha256": digest(it.name())}))
         .collect();
-    let secrets = || Secrets::fixed("t/", [("t/api-keys".to_owned(), json!({ "keys": keys }).to_string())].into());
-    let fronts = [Function::Schedule, Function::Admin].map(|it| (it, Front::new(it, ScopePorts(secrets()))));
+    let ports = || ScopePorts {
+        secrets: Secrets::fixed("t/", [("t/api-keys".to_owned(), json!({ "keys": keys }).to_string())].into()),
+        direct: DirectAccess::default(),
+        left: Cell::new(u32::MAX),
+    };
+    let fronts = [Function::Schedule, Function::Admin].map(|it| (it, Front::new(it, ports())));
     let names = Scope::ALL.map(|it| format!("{:<12}", it.name())).concat();
     let mut lines = vec![format!("{:<24}{}", "operation", names.trim_end())];
     for route in ROUTES {
@@ -508,4 +521,44 @@ fn the_table_of_scopes_is_what_the_front_decides() {
         lines.push(format!("{:<24}{}{note}", route.name, marks.concat()).trim_end().to_owned());
     }
     insta::assert_snapshot!("the_scopes", lines.join("\n"));
+}
+
+/// Invokes an operation of the admin function directly. Returns the connection that it reached, or the refusal's code.
+fn reach(front: &Front<ScopePorts>, operation: &str, connection: Option<&str>, input: &Value) -> String {
+    let event = json!({"operation": operation, "connection": connection, "input": input});
+    let perform = async |context: &front::Context, _: &api::Call| Ok(json!({"reached": context.connection.as_str()}));
+    let answer = front.handle(Input::Direct(event), Timestamp::UNIX_EPOCH, perform).now_or_never();
+    let answer = answer.expect("it does not wait");
+    answer["reached"].as_str().unwrap_or_else(|| code(&answer)).to_owned()
+}
+
+#[test]
+fn a_direct_invocation_reaches_the_connections_of_the_setting_and_makes_as_many_calls_as_a_key() {
+    let front = |connections: &str, left: u32| {
+        let direct = DirectAccess { connections: connections.to_owned(), is_trusted: true };
+        let secrets = Secrets::fixed("t/", [].into());
+        Front::new(Function::Admin, ScopePorts { secrets, direct, left: Cell::new(left) })
+    };
+    let (none, acme, other) = (json!({}), json!({"connection": "acme"}), json!({"connection": "other"}));
+    let limited = front("default,acme", u32::MAX);
+    for (operation, connection, input, expected) in [
+        ("list_endpoints", None, &none, "default"),
+        ("list_endpoints", Some("acme"), &none, "acme"),
+        ("list_endpoints", Some("other"), &none, "connection_unknown"),
+        ("connection", None, &acme, "acme"),
+        ("connection", None, &other, "connection_unknown"),
+        ("connection", Some("acme"), &other, "connection_unknown"),
+        // What is no name is not taken for the connection beside it.
+        ("connection", Some("acme"), &json!({"connection": "No Name"}), "connection_unknown"),
+        ("list_connections", None, &none, "forbidden"),
+    ] {
+        assert_eq!(reach(&limited, operation, connection, input), expected, "{operation} {connection:?} {input}");
+    }
+    let unlimited = front("*", u32::MAX);
+    assert_eq!(reach(&unlimited, "list_connections", None, &none), "default");
+    assert_eq!(reach(&unlimited, "connection", None, &other), "other");
+
+    let counted = front("default", 2);
+    let answers = [(); 3].map(|()| reach(&counted, "list_endpoints", None, &none));
+    assert_eq!(answers, ["default", "default", "rate_limited"]);
 }

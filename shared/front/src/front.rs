@@ -228,10 +228,17 @@ impl<P: Ports> Front<P> {
         }
         audit.speaker(&speaker);
         audit.call(&call);
-        let connection = call.connection().and_then(ConnectionName::parse).unwrap_or(connection);
+        let named = call.connection().map(|it| ConnectionName::parse(it).ok_or_else(connection_unknown)).transpose()?;
+        let is_about_all = named.is_none() && call.operation().route().access.scope() == Some(Scope::Connections);
+        let connection = named.unwrap_or(connection);
         audit.connection(&connection);
         if !access.allows(&connection) {
             return Err(connection_unknown());
+        }
+        if is_about_all && !access.allows_all() {
+            let scope = Scope::Connections.name().to_owned();
+            let message = "A direct invocation may do this only if the stack's DirectConnections is *.";
+            return Err(Refusal::new(Why::Forbidden { scope }, message));
         }
         let settings = self.settings(&connection).await?;
         self.keys.use_permit(&self.ports, &format!("{DIRECT} {connection}"), &settings).await?;

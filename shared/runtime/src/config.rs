@@ -379,7 +379,16 @@ impl DirectAccess {
 
     /// Returns whether it may name a connection.
     pub fn allows(&self, connection: &ConnectionName) -> bool {
-        self.connections.split(',').map(str::trim).any(|it| it == "*" || it == connection.as_str())
+        self.allows_all() || self.names().any(|it| it == connection.as_str())
+    }
+
+    /// Returns whether it may name every connection.
+    pub fn allows_all(&self) -> bool {
+        self.names().any(|it| it == "*")
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.connections.split(',').map(str::trim)
     }
 }
 

@@ -121,7 +121,9 @@ fn the_events_of_another_conversation_are_refused_to_a_call_that_names_its_own()
     start(&instance, ADMIN, "s-1", "e-1");
     for (id, is_committed) in [("bk-1", true), ("bk-2", false)] {
         let mut snapshot = Snapshot::empty(BookingId::new(id), ConnectionName::default());
-        let metadata = serde_json::from_value(json!({ "conversation_id": "s-1" })).expect("metadata");
+        let metadata =
+            serde_json::from_value(json!({ "conversation_id": "s-1", "created_at": "2026-11-26T12:00:00Z" }))
+                .expect("metadata");
         // A booking whose webhook has not arrived has its metadata beside it.
         if is_committed {
             snapshot.booking.metadata = Some(metadata);
