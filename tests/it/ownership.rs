@@ -16,6 +16,7 @@
 //! 12. a direct invocation, which has no key (Lambda's event instead of API Gateway's)
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use api::{Access, Function, ROUTES};
 use domain::settings::Provider;
@@ -50,10 +51,10 @@ const OTHER_IDS: [[&str; 2]; 4] = [
 const NOBODY: &str = "nobody@example.com";
 
 /// What a caller is told, and the calls that were made for it.
-type Seen = (u64, Value, Vec<Call>);
+pub(crate) type Seen = (u64, Value, Vec<Call>);
 
 /// Returns a world in which Ana has booked in the conversation `conv-1`, and can be sent codes by e-mail and SMS.
-fn booked() -> (TestWorld, String) {
+pub(crate) fn booked() -> (TestWorld, String) {
     let world = monday();
     world.change_settings(|settings| {
         settings.providers.email = vec![Provider::Ses];
@@ -70,7 +71,7 @@ fn booked() -> (TestWorld, String) {
 }
 
 /// Calls a new instance over HTTP with a key, and as the conversation that the backend names.
-fn seen(
+pub(crate) fn seen(
     world: &TestWorld,
     key: &str,
     conversation: Option<&str>,
@@ -137,9 +138,12 @@ fn ask_for_code(world: &TestWorld, conversation: &str, request: &Value) -> (Stri
     assert_eq!((status, calls), (200, vec![Call::TakePermits, Call::PutHold, Call::SetTimer]), "{body}");
     let challenge = body["challenge"].as_str().expect("a challenge").to_owned();
     world.wait_until(&world.now.get().to_string());
-    let sent = world.effects().split_off(before);
-    let digits = sent.first().and_then(|it| it.split(|it: char| !it.is_ascii_digit()).find(|it| it.len() == 6));
-    (challenge, digits.map(str::to_owned))
+    (challenge, world.effects()[before..].iter().find_map(|it| find_digits(it)))
+}
+
+/// Finds the digits of a code in a message.
+pub(crate) fn find_digits(message: &str) -> Option<String> {
+    message.split(|it: char| !it.is_ascii_digit()).find(|it| it.len() == 6).map(str::to_owned)
 }
 
 fn confirm(world: &TestWorld, key: &str, conversation: &str, challenge: &str, digits: &str) -> Seen {
@@ -536,7 +540,7 @@ fn reach(front: &Front<ScopePorts>, operation: &str, connection: Option<&str>, i
 fn a_direct_invocation_reaches_the_connections_of_the_setting_and_makes_as_many_calls_as_a_key() {
     let front = |connections: &str, left: u32| {
         let direct = DirectAccess { connections: connections.to_owned(), is_trusted: true };
-        let secrets = Secrets::fixed("t/", [].into());
+        let secrets = Secrets::fixed("t/", BTreeMap::new());
         Front::new(Function::Admin, ScopePorts { secrets, direct, left: Cell::new(left) })
     };
     let (none, acme, other) = (json!({}), json!({"connection": "acme"}), json!({"connection": "other"}));
