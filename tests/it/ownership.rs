@@ -408,6 +408,44 @@ fn a_trusted_key_sees_every_booking_as_before() {
 }
 
 #[test]
+fn a_code_goes_by_a_provider_that_can_send_it_and_is_refused_where_none_can() {
+    use Provider::{Engagelab, Ses, Twilio, Vai};
+    let template = Some("code-en");
+    let by_template = format!("plain SMS [engagelab] to {PHONE}: code-en with ");
+    let by_text = format!("plain SMS [twilio] to {PHONE}: Your code is ");
+    let by_email = format!("plain e-mail [ses] to {EMAIL}: Your code\n");
+    for (email, sms, template, by, expected) in [
+        (vec![Ses], vec![Engagelab, Twilio], template, "sms", by_template.as_str()),
+        (vec![Ses], vec![Engagelab, Twilio], None, "sms", by_text.as_str()),
+        (vec![Vai], vec![Engagelab], template, "email", by_template.as_str()),
+        (vec![Ses], vec![Engagelab], None, "sms", by_email.as_str()),
+        (vec![Vai], vec![Engagelab], None, "sms", ""),
+        (vec![Vai], vec![], template, "email", ""),
+    ] {
+        let (world, id) = booked();
+        world.change_settings(|settings| {
+            (settings.providers.email, settings.providers.sms) = (email.clone(), sms.clone());
+            settings.code_templates = template.map(|it| ("en".to_owned(), it.to_owned())).into_iter().collect();
+        });
+        let ask = |booking: &str| {
+            let request = json!({"booking": booking, "by": by, "language": "en"});
+            seen(&world, OWN_KEY, Some("conv-2"), "POST", "/api/codes", Some(&request))
+        };
+        if expected.is_empty() {
+            let refused = ask(&id);
+            assert_eq!((refused.0, code(&refused.1)), (422, "code_impossible"), "{}", refused.1);
+            assert_eq!(refused, ask(NOTHING));
+        } else {
+            assert_eq!(ask(&id).0, 200);
+        }
+        world.wait_until(&world.now.get().to_string());
+        let sent = world.effects();
+        assert_eq!(sent.len(), usize::from(!expected.is_empty()), "{email:?} {sms:?}: {sent:?}");
+        assert!(sent.iter().all(|it| it.starts_with(expected)), "{email:?} {sms:?}: {sent:?}");
+    }
+}
+
+#[test]
 fn another_conversation_learns_nothing_by_booking() {
     let (world, _) = booked();
     // Ana's zone is known from her booking, and she has this meeting: neither may show.
