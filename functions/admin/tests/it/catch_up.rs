@@ -163,6 +163,10 @@ fn the_events_of_another_conversation_are_refused_to_a_call_that_names_its_own()
     // Nor does a key of the API open them, whatever conversation it names.
     let by_key = instance.get_for(Some("s-1"), conversation, ADMIN);
     assert_eq!((by_key.status, by_key.code()), (401, "unauthorized"));
+    let audit = instance.outside.audit.borrow();
+    let [.., read, refused] = audit.as_slice() else { panic!("no lines: {audit:?}") };
+    assert!(read.contains(r#""caller":"catch-up default crm""#) && read.contains(r#""outcome":"ok""#), "{read}");
+    assert!(refused.contains(r#""caller":"""#) && refused.contains(r#""outcome":"unauthorized""#), "{refused}");
 }
 
 #[test]
