@@ -24,6 +24,7 @@ from stack import CREDENTIALS, REGION, STACK, TARGET, Failed, Stack
 RESOURCES = ["Table", "DueQueue", "DueDlq"]
 RELEASE = TARGET / "release"
 PREFIX = f"{STACK}/"
+AUDIT = f"{STACK}-audit"
 
 
 class BookingStack(Stack):
@@ -48,6 +49,7 @@ class BookingStack(Stack):
             time.sleep(0.1)
         else:
             raise Failed(f"the table and its queues were not created: {described}")
+        self.aws("logs", "Logs_20140328.CreateLogGroup", logGroupName=AUDIT)
         [table] = self.aws("dynamodb", "DynamoDB_20120810.ListTables")["TableNames"]
         self.env = {"TABLE_NAME": table, "SECRET_PREFIX": PREFIX, "CALENDLY_API_URL": self.sandbox + "/calendly"}
 
@@ -71,6 +73,7 @@ class BookingStack(Stack):
         queue, arn = f"{self.endpoint}/000000000000/{STACK}-due", f"arn:aws:sqs:{REGION}:000000000000:{STACK}-due"
         unused = ["INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL", "SCHEDULE_GROUP", "SCHEDULER_ROLE_ARN"]
         env = {name: "unused" for name in [*unused, "SCHEDULER_DLQ_ARN", "SCHEDULER_DLQ_URL"]} | self.env | {
+            "AUDIT_LOG_GROUP": AUDIT,
             "AWS_ENDPOINT_URL": self.endpoint,
             "DUE_QUEUE_ARN": arn,
             "DUE_QUEUE_URL": queue,

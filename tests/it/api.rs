@@ -1,6 +1,8 @@
 //! The schedule function over a fake world: its ports, and how it is called.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use domain::{ConnectionName, Settings};
 use engine::{ApiStore, CalendlyAccount, Clock, Connections, PortError, Store, World};
@@ -24,9 +26,27 @@ pub(crate) const OWN_KEY: &str = "vai_own";
 /// Such a key of another connection.
 pub(crate) const ELSEWHERE_KEY: &str = "vai_elsewhere";
 
+/// A trusted key of another connection.
+pub(crate) const ELSEWHERE_TRUSTED_KEY: &str = "vai_elsewhere_trusted";
+
+/// A trusted key that does not permit reading.
+pub(crate) const BOOKER_KEY: &str = "vai_booker";
+
+/// The log group of the audit, and the metrics of an instance.
+#[derive(Debug, Default)]
+pub(crate) struct FakeAudit {
+    /// The lines.
+    pub(crate) lines: RefCell<Vec<String>>,
+    /// Whether it takes no lines.
+    pub(crate) is_down: Cell<bool>,
+    /// The metrics that were counted.
+    pub(crate) counted: RefCell<Vec<String>>,
+}
+
 struct FakePorts<'a, W> {
     world: W,
     direct: DirectAccess,
+    audit: Rc<FakeAudit>,
     secrets: Secrets,
     random: Box<dyn Fn() -> u128 + 'a>,
 }
@@ -60,7 +80,19 @@ impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> front::
         Some("https://hooks.example.com")
     }
 
-    fn count(&self, _: &str, _: &[(&str, &str)]) {}
+    async fn write_audit(&self, line: &str) -> Result<(), PortError> {
+        if self.audit.is_down.get() {
+            return Err(PortError::unavailable("told to fail"));
+        }
+        // Who searches the log for personal data finds the lines of the audit, too.
+        tracing::info!(audit = line, "audit line written");
+        self.audit.lines.borrow_mut().push(line.to_owned());
+        Ok(())
+    }
+
+    fn count(&self, metric: &str, _: &[(&str, &str)]) {
+        self.audit.counted.borrow_mut().push(metric.to_owned());
+    }
 }
 
 impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> Ports for FakePorts<'_, W> {
@@ -83,7 +115,10 @@ impl<W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> Ports f
 }
 
 /// One instance of the schedule function.
-pub(crate) struct TestApi<'a, W>(Schedule<FakePorts<'a, W>>);
+pub(crate) struct TestApi<'a, W> {
+    schedule: Schedule<FakePorts<'a, W>>,
+    pub(crate) audit: Rc<FakeAudit>,
+}
 
 impl<'a, W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> TestApi<'a, W> {
     /// Makes an instance that has no requests behind it.
@@ -99,23 +134,27 @@ impl<'a, W: World<Store: ApiStore + Connections, Calendly: CalendlyAccount>> Tes
             {"name": "reader", "connection": "default", "scopes": ["read"], "sha256": digest(READER_KEY)},
             {"name": "own", "connection": "default", "trusted": false, "sha256": digest(OWN_KEY)},
             {"name": "elsewhere", "connection": "acme", "trusted": false, "sha256": digest(ELSEWHERE_KEY)},
+            {"name": "elsewhere-trusted", "connection": "acme", "sha256": digest(ELSEWHERE_TRUSTED_KEY)},
+            {"name": "booker", "connection": "default", "scopes": ["book", "change"], "sha256": digest(BOOKER_KEY)},
         ]});
         let secrets = BTreeMap::from([("t/api-keys".to_owned(), keys.to_string())]);
         let direct = DirectAccess { connections: "default".to_owned(), is_trusted };
         let secrets = Secrets::fixed("t/", secrets);
-        Self(Schedule::new(FakePorts { world, direct, secrets, random: Box::new(random) }))
+        let audit = Rc::new(FakeAudit::default());
+        let ports = FakePorts { world, direct, audit: Rc::clone(&audit), secrets, random: Box::new(random) };
+        Self { schedule: Schedule::new(ports), audit }
     }
 
     /// Invokes it directly.
     pub(crate) async fn invoke(&self, event: Value, deadline: Timestamp) -> Value {
-        self.0.handle(Input::Direct(event), deadline).await
+        self.schedule.handle(Input::Direct(event), deadline).await
     }
 
     /// Invokes it as API Gateway does. Returns status, body and headers.
     pub(crate) async fn invoke_http(&self, event: Value, deadline: Timestamp) -> (u64, Value, Value) {
         let input: Input = serde_json::from_value(event).expect("an event");
         assert!(matches!(input, Input::Http(_)));
-        let response = self.0.handle(input, deadline).await;
+        let response = self.schedule.handle(input, deadline).await;
         let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
         (response["statusCode"].as_u64().expect("a status"), body, response["headers"].clone())
     }

@@ -238,6 +238,7 @@ fn each_client_library_is_used_by_its_adapters_only() {
     let graph = Graph::read();
     for (library, adapters) in [
         ("reqwest", ["calendly", "crm", "egress", "http-client", "notify", "outcome"].as_slice()),
+        ("aws-sdk-cloudwatchlogs", &["runtime"]),
         ("aws-sdk-dynamodb", &["delivery-world", "store", "world", "operator"]),
         ("aws-sdk-kms", &["delivery-world", "reminder", "sealing"]),
         ("aws-sdk-scheduler", &["one-shot", "operator"]),

@@ -170,7 +170,7 @@ fn module(path: &Path) -> Vec<String> {
 fn every_test_that_the_documents_name_exists() {
     let sources: Vec<_> = rust_files().into_iter().map(|path| (module(&path), read(&path))).collect();
     let mut problems = Vec::new();
-    for name in ["docs/invariants.md", "CONTRIBUTING.md"] {
+    for name in ["docs/invariants.md", "docs/security.md", "CONTRIBUTING.md"] {
         let text = read(&root().join(name));
         for test in prose(&text).flat_map(quoted) {
             let Some((path, function)) = test.rsplit_once("::") else { continue };

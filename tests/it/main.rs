@@ -2,6 +2,7 @@
 
 mod abuse;
 mod api;
+mod audit;
 mod bad_input;
 mod calendar;
 mod concurrency;

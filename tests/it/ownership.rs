@@ -1,5 +1,22 @@
-//! "I am somebody else", in twelve ways: what an agent is told, and what is read for it, is the same as if there were
-//! no such booking.
+//! "I am somebody else", in twelve ways: what an agent is told, and which calls are made for it in which order (to the
+//! table, to Calendly, to the providers of messages), is the same as if there were no such booking.
+//!
+//! Each way goes through the function's entry, as events of API Gateway:
+//! 1. a key without the header that names the conversation
+//! 2. another conversation, by each of a booking's ids
+//! 3. a conversation in the body, where a model could write it
+//! 4. a wrong code
+//! 5. a code that has expired, and a confirmation that has
+//! 6. a code that was used before
+//! 7. more tries than a code has
+//! 8. a code of another conversation
+//! 9. a key of another connection, in the same conversation
+//! 10. codes for bookings that do not exist, and for an address that is not the booking's
+//! 11. a phone of one's own on a booking with somebody else's address
+//! 12. a direct invocation, which has no key (Lambda's event instead of API Gateway's)
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use api::{Access, Function, ROUTES};
 use domain::settings::Provider;
@@ -14,7 +31,7 @@ use runtime::{ApiKeys, SecretError, Secrets};
 use serde_json::{Value, json};
 use sha2::Digest;
 
-use crate::api::{ELSEWHERE_KEY, KEY, OWN_KEY};
+use crate::api::{BOOKER_KEY, ELSEWHERE_KEY, ELSEWHERE_TRUSTED_KEY, KEY, OWN_KEY};
 use crate::payload::{EMAIL, PHONE};
 use crate::schedule::{Instance, call, code, demo, monday, with};
 use crate::world::TestWorld;
@@ -22,20 +39,29 @@ use crate::world::TestWorld;
 /// A booking that does not exist.
 const NOTHING: &str = "bk-00000000000000000000000000000000";
 
+/// The ids of Ana's booking at Calendly and of its conversation, each with one of the same form that does not exist.
+const OTHER_IDS: [[&str; 2]; 4] = [
+    ["I1", "I9"],
+    ["E1", "E9"],
+    ["https:%2F%2Fapi.calendly.com%2Fscheduled_events%2FE1", "https:%2F%2Fapi.calendly.com%2Fscheduled_events%2FE9"],
+    ["conv-1", "conv-9"],
+];
+
 /// The address of nobody.
 const NOBODY: &str = "nobody@example.com";
 
 /// What a caller is told, and the calls that were made for it.
-type Seen = (u64, Value, Vec<Call>);
+pub(crate) type Seen = (u64, Value, Vec<Call>);
 
 /// Returns a world in which Ana has booked in the conversation `conv-1`, and can be sent codes by e-mail and SMS.
-fn booked() -> (TestWorld, String) {
+pub(crate) fn booked() -> (TestWorld, String) {
     let world = monday();
     world.change_settings(|settings| {
         settings.providers.email = vec![Provider::Ses];
         settings.providers.sms = vec![Provider::Twilio];
         settings.senders.email = Some("meetings@vai.example.com".to_owned());
         settings.senders.twilio = Some("+14155552345".to_owned());
+        settings.booking.requests_per_minute = 10_000;
     });
     let answer = call(&world, "book", &demo());
     let id = answer["booking"]["id"].as_str().unwrap_or_else(|| panic!("no booking: {answer}")).to_owned();
@@ -45,7 +71,7 @@ fn booked() -> (TestWorld, String) {
 }
 
 /// Calls a new instance over HTTP with a key, and as the conversation that the backend names.
-fn seen(
+pub(crate) fn seen(
     world: &TestWorld,
     key: &str,
     conversation: Option<&str>,
@@ -85,7 +111,12 @@ fn all_about(world: &TestWorld, key: &str, conversation: Option<&str>, id: &str)
 fn assert_nothing_given_away(world: &TestWorld, key: &str, conversation: Option<&str>, id: &str) {
     let (of_it, of_nothing) = (all_about(world, key, conversation, id), all_about(world, key, conversation, NOTHING));
     assert_eq!(of_it, of_nothing);
-    for (status, body, calls) in of_it {
+    let mut all = of_it;
+    for [of_it, of_nothing] in OTHER_IDS.map(|ids| ids.map(|id| all_about(world, key, conversation, id))) {
+        assert_eq!(of_it, of_nothing);
+        all.extend(of_it);
+    }
+    for (status, body, calls) in all {
         assert_eq!((status, code(&body)), (403, "not_yours"), "{body}");
         assert!(body["error"]["message"].as_str().is_some_and(|it| it.contains("code")), "{body}");
         assert!(!calls.contains(&Call::FindBookings), "{calls:?}");
@@ -107,9 +138,12 @@ fn ask_for_code(world: &TestWorld, conversation: &str, request: &Value) -> (Stri
     assert_eq!((status, calls), (200, vec![Call::TakePermits, Call::PutHold, Call::SetTimer]), "{body}");
     let challenge = body["challenge"].as_str().expect("a challenge").to_owned();
     world.wait_until(&world.now.get().to_string());
-    let sent = world.effects().split_off(before);
-    let digits = sent.first().and_then(|it| it.split(|it: char| !it.is_ascii_digit()).find(|it| it.len() == 6));
-    (challenge, digits.map(str::to_owned))
+    (challenge, world.effects()[before..].iter().find_map(|it| find_digits(it)))
+}
+
+/// Finds the digits of a code in a message.
+pub(crate) fn find_digits(message: &str) -> Option<String> {
+    message.split(|it: char| !it.is_ascii_digit()).find(|it| it.len() == 6).map(str::to_owned)
 }
 
 fn confirm(world: &TestWorld, key: &str, conversation: &str, challenge: &str, digits: &str) -> Seen {
@@ -238,8 +272,16 @@ fn way_8_a_code_is_good_in_its_own_conversation_only() {
 
 #[test]
 fn way_9_a_key_of_another_connection_finds_nothing_even_in_the_same_conversation() {
-    // The fake table has one connection. What is asked for is in the calls; the real table's keys begin with its name.
     let (world, id) = booked();
+    assert_nothing_given_away(&world, ELSEWHERE_KEY, Some("conv-1"), &id);
+    // A trusted one is told that there is none.
+    let of_it = all_about(&world, ELSEWHERE_TRUSTED_KEY, Some("conv-1"), &id);
+    assert_eq!(of_it, all_about(&world, ELSEWHERE_TRUSTED_KEY, Some("conv-1"), NOTHING));
+    assert!(of_it.iter().all(|(_, body, _)| code(body) == "booking_unknown"), "{of_it:?}");
+    // And what a code has opened in a conversation, it has opened for one connection.
+    let (challenge, digits) = ask_for_code(&world, "conv-2", &json!({"booking": id}));
+    assert_eq!(confirm(&world, OWN_KEY, "conv-2", &challenge, &digits.expect("a code was sent")).0, 200);
+    world.state.borrow_mut().effects.clear();
     assert_nothing_given_away(&world, ELSEWHERE_KEY, Some("conv-2"), &id);
     let direct =
         json!({"operation": "booking", "connection": "acme", "conversation": "conv-1", "input": {"booking": id}});
@@ -258,6 +300,17 @@ fn way_10_codes_say_nothing_of_unknown_bookings_and_cost_a_person_three_messages
         assert_eq!(digits, None, "{request}: {:?}", world.effects());
         assert_invalid(&world, "conv-2", &challenge, "000000");
     }
+    let asked = |booking: &str| {
+        let request = json!({"booking": booking});
+        let (status, mut body, calls) = seen(&world, OWN_KEY, Some("conv-4"), "POST", "/api/codes", Some(&request));
+        // Which cannot be guessed, and is made of nothing.
+        body["challenge"] = Value::Null;
+        (status, body, calls)
+    };
+    assert_eq!(asked(NOTHING), asked(&id));
+    world.wait_until(&world.now.get().to_string());
+    assert_eq!(world.effects().len(), 1, "the booking's own code, which went out when the caller had its answer");
+    let (world, id) = booked();
     let by_email = (0..4).map(|_| ask_for_code(&world, "conv-2", &json!({"userEmail": EMAIL})).1.is_some());
     assert_eq!(by_email.collect::<Vec<_>>(), [true, true, true, false]);
     // The booking has its own count, so another address or number of it does not help.
@@ -292,18 +345,50 @@ fn way_11_a_phone_of_ones_own_beside_anothers_address_opens_no_bookings_of_that_
 #[test]
 fn way_12_a_direct_invocation_acts_for_the_conversation_that_it_names() {
     let (world, id) = booked();
-    let direct = |conversation: Option<&str>, id: &str| {
+    let direct = |operation: &str, conversation: Option<&str>, id: &str| {
         let before = world.call_count();
-        let event = json!({"operation": "cancel", "conversation": conversation, "input": {"booking": id}});
+        let mut input = json!({"booking": id});
+        if operation == "move" {
+            input["preferredTime"] = json!("2026-11-26T12:00:00+02:00");
+        }
+        let event = json!({"operation": operation, "conversation": conversation, "input": input});
         let answer = Instance::without_trust(&world).try_invoke(event).expect("it was not killed");
         (answer, world.calls_from(before))
     };
-    for conversation in [None, Some("conv-2")] {
-        let of_it = direct(conversation, &id);
-        assert_eq!(code(&of_it.0), "not_yours", "{}", of_it.0);
-        assert_eq!(of_it, direct(conversation, NOTHING));
+    let about_bookings =
+        ["booking", "timeline", "metadata", "no_show", "mark_no_show", "unmark_no_show", "move", "cancel"];
+    for operation in about_bookings {
+        for conversation in [None, Some("conv-2")] {
+            let of_it = direct(operation, conversation, &id);
+            assert_eq!(code(&of_it.0), "not_yours", "{operation}: {}", of_it.0);
+            assert_eq!(of_it, direct(operation, conversation, NOTHING), "{operation}");
+        }
     }
-    assert_eq!(direct(Some("conv-1"), &id).0["booking"]["status"], "canceled");
+    assert!(world.effects().is_empty(), "{:?}", world.effects());
+    assert_eq!(direct("cancel", Some("conv-1"), &id).0["booking"]["status"], "canceled");
+}
+
+#[test]
+fn a_conversations_id_alone_leads_to_its_booking_only_with_a_key_of_its_connection_that_may_read() {
+    let (world, id) = booked();
+    for (key, conversation, expected) in [
+        (KEY, None, (200, "no refusal")),
+        (KEY, Some("conv-2"), (200, "no refusal")),
+        (OWN_KEY, Some("conv-1"), (200, "no refusal")),
+        (OWN_KEY, Some("conv-2"), (403, "not_yours")),
+        (OWN_KEY, None, (403, "not_yours")),
+        (BOOKER_KEY, None, (403, "forbidden")),
+        (ELSEWHERE_TRUSTED_KEY, None, (404, "booking_unknown")),
+        (ELSEWHERE_KEY, Some("conv-1"), (403, "not_yours")),
+        ("vai_unknown", None, (401, "unauthorized")),
+    ] {
+        for path in ["/api/calendly/bookings/conv-1", "/api/calendly/metadata/conv-1"] {
+            let (status, body, _) = seen(&world, key, conversation, "GET", path, None);
+            assert_eq!((status, code(&body)), expected, "{key} {conversation:?} {path}: {body}");
+        }
+        let (_, body, _) = seen(&world, key, conversation, "GET", "/api/calendly/bookings/conv-1", None);
+        assert_eq!(body["id"] == id.as_str(), expected.0 == 200, "{body}");
+    }
 }
 
 #[test]
@@ -320,6 +405,44 @@ fn a_trusted_key_sees_every_booking_as_before() {
     }
     let unknown = seen(&world, KEY, None, "GET", &format!("/api/calendly/bookings/{NOTHING}"), None);
     assert_eq!((unknown.0, code(&unknown.1)), (404, "booking_unknown"));
+}
+
+#[test]
+fn a_code_goes_by_a_provider_that_can_send_it_and_is_refused_where_none_can() {
+    use Provider::{Engagelab, Ses, Twilio, Vai};
+    let template = Some("code-en");
+    let by_template = format!("plain SMS [engagelab] to {PHONE}: code-en with ");
+    let by_text = format!("plain SMS [twilio] to {PHONE}: Your code is ");
+    let by_email = format!("plain e-mail [ses] to {EMAIL}: Your code\n");
+    for (email, sms, template, by, expected) in [
+        (vec![Ses], vec![Engagelab, Twilio], template, "sms", by_template.as_str()),
+        (vec![Ses], vec![Engagelab, Twilio], None, "sms", by_text.as_str()),
+        (vec![Vai], vec![Engagelab], template, "email", by_template.as_str()),
+        (vec![Ses], vec![Engagelab], None, "sms", by_email.as_str()),
+        (vec![Vai], vec![Engagelab], None, "sms", ""),
+        (vec![Vai], vec![], template, "email", ""),
+    ] {
+        let (world, id) = booked();
+        world.change_settings(|settings| {
+            (settings.providers.email, settings.providers.sms) = (email.clone(), sms.clone());
+            settings.code_templates = template.map(|it| ("en".to_owned(), it.to_owned())).into_iter().collect();
+        });
+        let ask = |booking: &str| {
+            let request = json!({"booking": booking, "by": by, "language": "en"});
+            seen(&world, OWN_KEY, Some("conv-2"), "POST", "/api/codes", Some(&request))
+        };
+        if expected.is_empty() {
+            let refused = ask(&id);
+            assert_eq!((refused.0, code(&refused.1)), (422, "code_impossible"), "{}", refused.1);
+            assert_eq!(refused, ask(NOTHING));
+        } else {
+            assert_eq!(ask(&id).0, 200);
+        }
+        world.wait_until(&world.now.get().to_string());
+        let sent = world.effects();
+        assert_eq!(sent.len(), usize::from(!expected.is_empty()), "{email:?} {sms:?}: {sent:?}");
+        assert!(sent.iter().all(|it| it.starts_with(expected)), "{email:?} {sms:?}: {sent:?}");
+    }
 }
 
 #[test]
@@ -342,7 +465,12 @@ fn another_conversation_learns_nothing_by_booking() {
 }
 
 /// The ports of a front whose operations all succeed.
-struct ScopePorts(Secrets);
+struct ScopePorts {
+    secrets: Secrets,
+    direct: DirectAccess,
+    /// The calls that are left in this minute.
+    left: Cell<u32>,
+}
 
 impl front::Ports for ScopePorts {
     async fn load_settings(&self, _: &ConnectionName) -> Result<Settings, PortError> {
@@ -350,7 +478,9 @@ impl front::Ports for ScopePorts {
     }
 
     async fn reserve_permits(&self, _: &str, wanted: u32, _: u32, _: Timestamp) -> Result<u32, PortError> {
-        Ok(wanted)
+        let granted = wanted.min(self.left.get());
+        self.left.set(self.left.get() - granted);
+        Ok(granted)
     }
 
     fn now(&self) -> Timestamp {
@@ -358,7 +488,7 @@ impl front::Ports for ScopePorts {
     }
 
     async fn api_keys(&self) -> Result<ApiKeys, SecretError> {
-        self.0.api_keys().await
+        self.secrets.api_keys().await
     }
 
     async fn reread_api_keys(&self) -> Option<ApiKeys> {
@@ -366,11 +496,15 @@ impl front::Ports for ScopePorts {
     }
 
     fn direct_access(&self) -> DirectAccess {
-        DirectAccess::default()
+        self.direct.clone()
     }
 
     fn public_url(&self) -> Option<&str> {
         None
+    }
+
+    async fn write_audit(&self, _: &str) -> Result<(), PortError> {
+        Ok(())
     }
 
     fn count(&self, _: &str, _: &[(&str, &str)]) {}
@@ -402,8 +536,12 @@ fn the_table_of_scopes_is_what_the_front_decides() {
         .iter()
         .map(|it| json!({"name": it.name(), "connection": "default", "scopes": [it], "sha256": digest(it.name())}))
         .collect();
-    let secrets = || Secrets::fixed("t/", [("t/api-keys".to_owned(), json!({ "keys": keys }).to_string())].into());
-    let fronts = [Function::Schedule, Function::Admin].map(|it| (it, Front::new(it, ScopePorts(secrets()))));
+    let ports = || ScopePorts {
+        secrets: Secrets::fixed("t/", [("t/api-keys".to_owned(), json!({ "keys": keys }).to_string())].into()),
+        direct: DirectAccess::default(),
+        left: Cell::new(u32::MAX),
+    };
+    let fronts = [Function::Schedule, Function::Admin].map(|it| (it, Front::new(it, ports())));
     let names = Scope::ALL.map(|it| format!("{:<12}", it.name())).concat();
     let mut lines = vec![format!("{:<24}{}", "operation", names.trim_end())];
     for route in ROUTES {
@@ -425,4 +563,44 @@ fn the_table_of_scopes_is_what_the_front_decides() {
         lines.push(format!("{:<24}{}{note}", route.name, marks.concat()).trim_end().to_owned());
     }
     insta::assert_snapshot!("the_scopes", lines.join("\n"));
+}
+
+/// Invokes an operation of the admin function directly. Returns the connection that it reached, or the refusal's code.
+fn reach(front: &Front<ScopePorts>, operation: &str, connection: Option<&str>, input: &Value) -> String {
+    let event = json!({"operation": operation, "connection": connection, "input": input});
+    let perform = async |context: &front::Context, _: &api::Call| Ok(json!({"reached": context.connection.as_str()}));
+    let answer = front.handle(Input::Direct(event), Timestamp::UNIX_EPOCH, perform).now_or_never();
+    let answer = answer.expect("it does not wait");
+    answer["reached"].as_str().unwrap_or_else(|| code(&answer)).to_owned()
+}
+
+#[test]
+fn a_direct_invocation_reaches_the_connections_of_the_setting_and_makes_as_many_calls_as_a_key() {
+    let front = |connections: &str, left: u32| {
+        let direct = DirectAccess { connections: connections.to_owned(), is_trusted: true };
+        let secrets = Secrets::fixed("t/", BTreeMap::new());
+        Front::new(Function::Admin, ScopePorts { secrets, direct, left: Cell::new(left) })
+    };
+    let (none, acme, other) = (json!({}), json!({"connection": "acme"}), json!({"connection": "other"}));
+    let limited = front("default,acme", u32::MAX);
+    for (operation, connection, input, expected) in [
+        ("list_endpoints", None, &none, "default"),
+        ("list_endpoints", Some("acme"), &none, "acme"),
+        ("list_endpoints", Some("other"), &none, "connection_unknown"),
+        ("connection", None, &acme, "acme"),
+        ("connection", None, &other, "connection_unknown"),
+        ("connection", Some("acme"), &other, "connection_unknown"),
+        // What is no name is not taken for the connection beside it.
+        ("connection", Some("acme"), &json!({"connection": "No Name"}), "connection_unknown"),
+        ("list_connections", None, &none, "forbidden"),
+    ] {
+        assert_eq!(reach(&limited, operation, connection, input), expected, "{operation} {connection:?} {input}");
+    }
+    let unlimited = front("*", u32::MAX);
+    assert_eq!(reach(&unlimited, "list_connections", None, &none), "default");
+    assert_eq!(reach(&unlimited, "connection", None, &other), "other");
+
+    let counted = front("default", 2);
+    let answers = [(); 3].map(|()| reach(&counted, "list_endpoints", None, &none));
+    assert_eq!(answers, ["default", "default", "rate_limited"]);
 }

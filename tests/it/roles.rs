@@ -131,7 +131,11 @@ fn operations(sdk: &Package) -> (String, BTreeSet<String>) {
     let folder = sdk.manifest_path.parent().expect("a folder").join("src/operation");
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
     let names = entries.filter_map(|it| it.expect("an entry").file_name().into_string().ok());
-    let service = if name == "sesv2" { "ses" } else { name };
+    let service = match name {
+        "cloudwatchlogs" => "logs",
+        "sesv2" => "ses",
+        same => same,
+    };
     (service.to_owned(), names.filter(|it| !it.contains('.')).collect())
 }
 

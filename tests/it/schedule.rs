@@ -21,7 +21,7 @@ const TIME_OUT: SignedDuration = SignedDuration::from_secs(29);
 /// One instance of the schedule function in a fake world.
 pub(crate) struct Instance<'a> {
     world: &'a TestWorld,
-    api: TestApi<'a, WithoutMessaging<'a, Script>>,
+    pub(crate) api: TestApi<'a, WithoutMessaging<'a, Script>>,
 }
 
 impl<'a> Instance<'a> {

@@ -14,6 +14,8 @@ from ministack.services import lambda_svc, sts
 BATCHES = {f"sqs:{one}Batch": f"sqs:{one}" for one in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 # What Lambda does as the role of a function that reads a queue.
 READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+# What writing to a log group needs, on its streams.
+WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 enforce_as_sent = iam_evaluator.enforce
 resolve_as_sent = iam_evaluator._resolve_condition_key
@@ -66,6 +68,8 @@ def permissions(action, resource):
             # The scheduler sends as this role when the schedule is due.
             for queue in filter(None, (target["Arn"], target.get("DeadLetterConfig", {}).get("Arn"))):
                 check_role(role, "EventBridge Scheduler", "sqs:SendMessage", queue)
+    elif action in WRITE_LOG:
+        yield action, f"{resource}:log-stream:{body.get('logStreamName', '')}", {}
     else:
         yield BATCHES.get(action, action), resource, {}
 
@@ -92,7 +96,7 @@ def check_logging(function, properties):
     """Checks that a function may write its log: Lambda writes it as the function's role."""
     group = properties["LoggingConfig"]["LogGroup"]
     arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:{function}"
-    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+    for action in WRITE_LOG:
         check_role(properties["Role"], "Lambda", action, arn)
 
 

@@ -3,8 +3,9 @@ confirmation and a reminder, moves the meeting and cancels it; Maria, the host, 
 agent books, moves and cancels for Freja in Copenhagen. At the end her phone is off, so an e-mail replaces the SMS. For
 Lin in Taipei, EngageLab refuses the messages and Twilio sends them; she replies STOP and gets no more SMS. Emma does
 not come to her meeting. A customer's system hears of all this by signed webhooks, fails for a while and ends with every
-event in order (customer.py). A second customer connects her Calendly by a login (second.py). Every step waits for what
-the people should see, and fails if they don't."""
+event in order (customer.py). Elena shows an agent by a code that a booking is hers. A second customer connects her
+Calendly by a login (second.py). The audit tells who called what. Every step waits for what the people should see, and
+fails if they don't."""
 
 import hashlib
 import hmac
@@ -31,6 +32,10 @@ FREJA = {"inviteeName": "Freja Holm", "inviteeEmail": "freja.holm@example.com", 
          "phone": "+4520123457", "language": "da"}  # fmt: skip
 LIN = {"inviteeName": "林怡君", "inviteeEmail": "lin.yijun@example.com", "timezone": "Asia/Taipei",
        "phone": "+886912345678", "language": "zh-Hant"}  # fmt: skip
+ELENA = {"inviteeName": "Elena Marin", "inviteeEmail": "elena.marin@example.com", "timezone": "Europe/Bucharest",
+         "phone": "+40733000021", "language": "ro"}  # fmt: skip
+# What each line of the audit says, and no more.
+AUDIT = {"caller", "operation", "outcome", "connection", "conversation", "booking"}
 # A new number for each run: with a kept state, the last one has unsubscribed.
 EMMA = {"first_name": "Emma", "last_name": "Clarke", "name": "Emma Clarke", "email": "emma.clarke@example.com",
         "timezone": "Europe/London", "text_reminder_number": f"+44 7400 {random.randrange(10**6):06}"}  # fmt: skip
@@ -94,12 +99,14 @@ def play(stack):
     story.check_contacts()
     customer.hear_by_email()
     story.use_cases()
+    moved_with_code = story.show_that_it_is_theirs()
     second = SecondConnection(story)
     second.has_a_meeting()
     second.connect()
     second.import_meetings()
     second.book()
     second.reconnect()
+    story.check_audit({"booked": booked["id"], "moved": moved_with_code})
     story.show(ANA["inviteeName"], moved)
     story.show(LIN["inviteeName"], stopped)
 
@@ -163,6 +170,92 @@ class Story:
         if any(rows[agent]["booked"] < 1 for *_, agent, _ in people) or len(listed) != 3:
             raise Failed(f"the report should count the agents' bookings, and the list the three canceled ones: {rows} {listed}")
         self.say("the lead's contact has the budget; the report counts the bookings of each agent")
+
+    def show_that_it_is_theirs(self):
+        """An agent with a key for its own conversations can't see what Elena booked in another one. She has a code sent to
+        the phone on the booking, reads it out, and the agent moves the meeting. Returns the booking's id."""
+        request = ELENA | {"eventType": "Quick Consultation", "preferredTime": full_minute(minutes=73 * 60),
+                           "conversationId": "conv-70", "userId": "user-8", "agentType": "sales"}  # fmt: skip
+        booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
+        if re.search(r"^agent ", self.stack.operator("api-key", "list"), re.MULTILINE):
+            self.stack.operator("api-key", "remove", "--name", "agent")
+        key = self.stack.operator("api-key", "add", "--name", "agent", "--connection", "default").strip()
+
+        def ask(conversation, method, path, body=None):
+            headers = {"Authorization": f"Bearer {key}", "X-VAI-Conversation": conversation}
+            status, answer = self.stack.api(method, path, body, headers)
+            return status, answer.get("error", {}).get("code", "ok"), answer
+
+        def must(expected, *asked):
+            status, code, answer = ask(*asked)
+            if (status, code) != expected:
+                raise Failed(f"{asked} should have got {expected}, and got {status}: {answer}")
+            return answer
+
+        path, start = f"/api/calendly/bookings/{booking}", full_minute(minutes=75 * 60)
+        of_it = must((403, "not_yours"), "conv-71", "POST", path + "/move", {"preferredTime": start})
+        of_nothing = must((403, "not_yours"), "conv-71", "POST", "/api/calendly/bookings/bk-0/move", {"preferredTime": start})
+        if of_it != of_nothing:
+            raise Failed(f"the refusal should not tell whether there is a booking: {of_it} {of_nothing}")
+        self.say(f"an agent of another conversation may not move it: “{of_it['error']['message']}”")
+        asked = must((200, "ok"), "conv-71", "POST", "/api/codes", {"booking": booking, "by": "sms", "language": "ro"})
+        sms = self.expect("sms", "a code by SMS to the phone on the booking",
+                          lambda it: it["to"] == ELENA["phone"] and it["message"] == "code")  # fmt: skip
+        digits = re.search(r"\b\d{6}\b", sms["text"])[0]
+        confirm = {"challenge": asked["challenge"], "code": f"{(int(digits) + 1) % 10**6:06}"}
+        must((422, "code_invalid"), "conv-71", "POST", "/api/codes/confirm", confirm)
+        must((422, "code_invalid"), "conv-72", "POST", "/api/codes/confirm", confirm | {"code": digits})
+        must((200, "ok"), "conv-71", "POST", "/api/codes/confirm", confirm | {"code": digits})
+        must((422, "code_invalid"), "conv-71", "POST", "/api/codes/confirm", confirm | {"code": digits})
+        self.say("she reads it out, and the agent confirms it; a wrong code, another conversation and a second time don't work")
+        moved = must((200, "ok"), "conv-71", "POST", path + "/move", {"preferredTime": start})["booking"]
+        if datetime.fromisoformat(moved["startTime"]) != datetime.fromisoformat(start):
+            raise Failed(f"the agent asked for {start} and got {moved['startTime']}")
+        self.say(f"the agent moves it to {start}")
+        self.expect("sms", "the news of the move by SMS", lambda it: it["message"] == "move" and it["to"] == ELENA["phone"])
+        must((403, "not_yours"), "conv-72", "GET", path)
+        self.settle()
+        return booking
+
+    def check_audit(self, bookings):
+        """Reads the audit back from its log group: who called what, of which booking and conversation, and how it ended.
+        Nothing personal is in it."""
+        lines = self.stack.audit()
+        if wrong := [it for it in lines if set(it) != AUDIT]:
+            raise Failed(f"a line of the audit should have {AUDIT}: {wrong[0]}")
+
+        def find(caller, operation, outcome, booking=None):
+            fields = {"caller": caller, "operation": operation, "outcome": outcome}
+            fields |= {} if booking is None else {"booking": booking}
+            if not (found := [it for it in lines if fields.items() <= it.items()]):
+                raise Failed(f"the audit of {len(lines)} calls lacks {fields}")
+            return found
+
+        find("", "status", "unauthorized")
+        find("local", "connection", "ok")
+        find("agent", "send_code", "ok", bookings["moved"])
+        find("agent", "confirm_code", "code_invalid")
+        # The conversation that was refused is the one that moved it, and not the one that booked it.
+        [booked] = find("local", "book", "ok", bookings["moved"])
+        [refused], [moved] = (find("agent", "move", outcome, bookings["moved"]) for outcome in ("not_yours", "ok"))
+        if moved["conversation"] != refused["conversation"] or booked["conversation"] in ("", moved["conversation"]):
+            raise Failed(f"the audit should tell conversations apart: {booked} {refused} {moved}")
+        # Who asks twice with the same key has two lines.
+        if len(booked_twice := find("local", "book", "ok", bookings["booked"])) < 2:
+            raise Failed(f"Ana's booking was asked for twice: {booked_twice}")
+        text = json.dumps(lines, ensure_ascii=False)
+        people = [it[key] for it in (ANA, FREJA, LIN, ELENA) for key in ("inviteeName", "inviteeEmail", "phone")]
+        secrets = [*people, EMMA["email"], "conv-42", "conv-71", self.stack.env["API_KEY"]]
+        if told := [it for it in secrets if it in text]:
+            raise Failed(f"the audit should have nothing personal, and has {told}")
+        group = self.stack.env["AUDIT_LOG_GROUP"]
+        groups = self.stack.aws("logs", "Logs_20140328.DescribeLogGroups", logGroupNamePrefix=group)["logGroups"]
+        if [(it["logGroupName"], it.get("retentionInDays")) for it in groups] != [(group, 400)]:
+            raise Failed(f"the audit should have a log group of its own, for 400 days: {groups}")
+        for function in ("schedule", "admin"):
+            if lost := [it for it in self.stack.logs(function) if "not in its log group" in it]:
+                raise Failed(f"lines of the audit are not in its log group: {lost[0]}")
+        self.say(f"the audit says who made each of {len(lines)} calls, in a log group of its own, and nothing personal")
 
     def wait(self, what, look, within=30):
         until = time.monotonic() + within

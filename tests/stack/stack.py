@@ -302,6 +302,11 @@ class Stack:
         events = self.aws("logs", "Logs_20140328.FilterLogEvents", logGroupName=group)["events"]
         return [one["message"] for one in events]
 
+    def audit(self):
+        """Returns the lines of the audit, oldest first: who called what of the API."""
+        events = self.aws("logs", "Logs_20140328.FilterLogEvents", logGroupName=self.env["AUDIT_LOG_GROUP"])["events"]
+        return [json.loads(one["message"]) for one in events]
+
     def check_refusals(self, failure=None):
         """Fails if a role did not permit a call. Names the calls after a failure too: they may be its reason."""
         if refused := refusals(self.folder):

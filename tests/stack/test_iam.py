@@ -116,6 +116,15 @@ class TheLocalStack(unittest.TestCase):
         self.assertTrue(allows(plain))
         self.assertFalse(allows(refuse))
 
+    def test_a_line_is_written_to_a_stream_of_a_log_group(self):
+        group = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:stack-audit"
+        self.give(ROLE, allow(list(iam.WRITE_LOG), f"{group}:*"))
+        body = {"logGroupName": "stack-audit", "logStreamName": "stack-schedule/1"}
+        self.assertTrue(self.call("logs:CreateLogStream", group, body))
+        self.assertTrue(self.call("logs:PutLogEvents", group, body))
+        self.assertFalse(self.call("logs:PutLogEvents", group + "-2", body))
+        self.assertFalse(self.call("logs:DeleteLogStream", group, body))
+
     def test_a_function_without_calls_is_silent(self):
         self.give(ROLE, allow("sqs:SendMessage", QUEUE))
         iam.check_logging("stack-reminder", {"Role": f"r/{ROLE}", "LoggingConfig": {"LogGroup": "g"}})

@@ -228,6 +228,29 @@ class Roles(unittest.TestCase):
         self.assertTrue(condition["aws:SourceArn"]["Fn::Sub"].endswith(":schedule-group/${ScheduleGroup}"))
 
 
+class Audit(unittest.TestCase):
+    def test_only_the_functions_of_the_api_write_to_its_log_group_and_nobody_reads_or_deletes_there(self):
+        found = {}
+        for name, role in of_type("AWS::IAM::Role").items():
+            for policy in role["Properties"].get("Policies", []):
+                for it in policy["PolicyDocument"]["Statement"]:
+                    resources = it["Resource"] if isinstance(it["Resource"], list) else [it["Resource"]]
+                    self.assertNotIn("*", resources, name)
+                    if any("AuditLogs" in str(one) for one in resources):
+                        found[name] = it["Action"]
+        writes = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        self.assertEqual(found, {"ScheduleRole": writes, "AdminRole": writes})
+        told = {name for name, it in of_type("AWS::Serverless::Function").items()
+                if "AUDIT_LOG_GROUP" in it["Properties"]["Environment"]["Variables"]}  # fmt: skip
+        self.assertEqual(told, {"Schedule", "Admin"})
+
+    def test_its_lines_are_kept_longer_than_the_functions_logs(self):
+        self.assertEqual(RESOURCES["AuditLogs"]["Properties"]["RetentionInDays"], {"Ref": "AuditRetentionDays"})
+        audit, logs = PARAMETERS["AuditRetentionDays"], PARAMETERS["LogRetentionDays"]
+        self.assertIn(audit["Default"], audit["AllowedValues"])
+        self.assertGreater(audit["Default"], max(logs["AllowedValues"]))
+
+
 class Documents(unittest.TestCase):
     def assert_says(self, document, *texts):
         text = (ROOT / document).read_text()

@@ -16,7 +16,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use oauth::{Grant, GrantStore, Pause};
 use runtime::aws::{self, Timeouts};
 use runtime::config::{AdminConfig, DirectAccess, Environment};
-use runtime::{ApiKeys, CalendlyApp, SecretError, Secrets, SystemClock, telemetry};
+use runtime::{ApiKeys, AuditLog, CalendlyApp, SecretError, Secrets, SystemClock, telemetry};
 use serde_json::{Map, Value};
 use signing::KeyRing;
 use store::SealedDocument;
@@ -33,6 +33,7 @@ struct AwsPorts {
     clock: RealClock,
     public_url: Option<String>,
     direct: DirectAccess,
+    audit: AuditLog,
 }
 
 /// The machine's clock.
@@ -124,6 +125,11 @@ impl front::Ports for AwsPorts {
 
     fn public_url(&self) -> Option<&str> {
         self.public_url.as_deref()
+    }
+
+    async fn write_audit(&self, line: &str) -> Result<(), PortError> {
+        let written = self.audit.write(line, front::Ports::now(self)).await;
+        written.map_err(|error| PortError::unavailable_because("the log group of the audit can't be written", error))
     }
 
     fn count(&self, metric: &str, dimensions: &[(&str, &str)]) {
@@ -262,6 +268,9 @@ async fn main() -> Result<(), Error> {
         api_url: config.calendly_api_url,
         auth_url: config.calendly_auth_url,
     };
+    let audit = AuditLog::connect(config.audit).await;
+    // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
+    audit.warm().await;
     let admin = Admin::new(AwsPorts {
         deliveries,
         crm: crm::Brevo::new(client, config.brevo_api_url, Arc::clone(&secrets)),
@@ -272,8 +281,8 @@ async fn main() -> Result<(), Error> {
         clock: RealClock(SystemClock),
         public_url: config.public_url,
         direct: config.direct,
+        audit,
     });
-    // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
     admin.warm().await;
     let admin = &admin;
     run(service_fn(move |event: LambdaEvent<Value>| async move {

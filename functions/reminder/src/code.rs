@@ -8,7 +8,7 @@ use domain::{
     Booking, CommandId, ConnectionName, ContactKey, Language, Leg, Objection, Outcome, Phone, PlainEmail, PlainSms,
     Private, Settings, parse_email, phone_to_text,
 };
-use engine::{ApiStore, Clock, Email, Messaging, Sms, SmsReservation, SmsReserved, Store, World};
+use engine::{ApiStore, Clock, Contact, Email, Messaging, Sms, SmsReservation, SmsReserved, Store, World};
 use jiff::{SignedDuration, Timestamp};
 use wire::code::StoredCode;
 
@@ -23,6 +23,15 @@ const MOST_SEGMENTS: u32 = 2;
 enum Order {
     Sms(PlainSms),
     Email(PlainEmail),
+}
+
+/// A code's message, and whom it is for.
+struct Addressed {
+    order: Order,
+    /// The number or address, hashed.
+    key: ContactKey,
+    /// What is stored of it.
+    contact: Contact,
 }
 
 /// Sends a code.
@@ -53,13 +62,14 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
         drop_code("there is no such booking");
         return Ok(());
     };
-    let Some((order, contact)) = compose(world, connection, &settings, &code, (&booking, leg), digits).await? else {
+    let composed = compose(world, connection, &settings, &code, (&booking, leg), digits).await?;
+    let Some(Addressed { order, key: sent_to, contact }) = composed else {
         drop_code("the settings have no provider for it, or the person wants no messages there");
         return Ok(());
     };
-    if code.sent_to.as_ref() != Some(&contact) {
+    if code.sent_to.as_ref() != Some(&sent_to) {
         let hour = start_of_hour(now);
-        for what in [format!("booking {}", booking.id), format!("contact {}", contact.as_str())] {
+        for what in [format!("booking {}", booking.id), format!("contact {}", sent_to.as_str())] {
             let counted = format!("codes of {connection} {what}");
             if store.reserve_permits(&counted, 1, CODES_PER_HOUR, hour).await? == 0 {
                 drop_code("the budget of codes is spent");
@@ -68,9 +78,8 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
         }
         // A code by SMS costs as much as any other SMS, and is asked for by a stranger.
         if let Order::Sms(_) = &order {
-            let known = store.load_contact(connection, &contact).await?;
             let reservation = SmsReservation {
-                to: contact.clone(),
+                to: sent_to.clone(),
                 booking: booking.id.clone(),
                 command: CommandId::new(id),
                 segments: MOST_SEGMENTS,
@@ -78,13 +87,13 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
                 per_connection: settings.sms_budget.per_day,
                 at: now,
             };
-            if !matches!(store.reserve_sms(connection, &reservation, &known).await?, SmsReserved::Reserved(_)) {
+            if !matches!(store.reserve_sms(connection, &reservation, &contact).await?, SmsReserved::Reserved(_)) {
                 drop_code("the budget of SMS is spent");
                 return Ok(());
             }
         }
         // It is stored before it is sent: a code that arrives can be confirmed.
-        code.sent_to = Some(contact);
+        code.sent_to = Some(sent_to);
         store.put_hold(connection, id, &code.to_json(), expires_at).await?;
     }
     let messaging = world.messaging();
@@ -141,8 +150,8 @@ async fn find_booking<W: World<Store: ApiStore>>(
     Ok(Some(booking).filter(|_| is_meant))
 }
 
-/// Composes the message, by the channel that the person would rather have if that is possible. Returns whom it is for,
-/// hashed; `None` if it can go by neither.
+/// Composes the message, by the channel that the person would rather have if that is possible; `None` if it can go by
+/// neither.
 async fn compose<W: World<Store: ApiStore>>(
     world: &W,
     connection: &ConnectionName,
@@ -150,7 +159,7 @@ async fn compose<W: World<Store: ApiStore>>(
     code: &StoredCode,
     (booking, leg): (&Booking, &Leg),
     digits: &Private<String>,
-) -> Result<Option<(Order, ContactKey)>, Failure> {
+) -> Result<Option<Addressed>, Failure> {
     let pepper = world.pepper().await?;
     let by_email = || {
         let address = parse_email(leg.details.email.expose())?;
@@ -162,13 +171,13 @@ async fn compose<W: World<Store: ApiStore>>(
         let (phone, _): (Phone, _) = phone_to_text(booking, leg, settings).ok()?;
         let contact = ContactKey::for_phone(pepper, connection, &phone);
         let (_, text) = words(code.language, digits);
-        Some((Order::Sms(PlainSms::new(settings, phone, text)?), contact))
+        Some((Order::Sms(PlainSms::new(settings, phone, code.language, digits, text)?), contact))
     };
     let orders = if code.prefers_sms { [by_sms(), by_email()] } else { [by_email(), by_sms()] };
-    for (order, contact) in orders.into_iter().flatten() {
-        let known = world.store().load_contact(connection, &contact).await?;
-        if known.objection.is_none_or(|(objection, _)| objection != Objection::Everything) {
-            return Ok(Some((order, contact)));
+    for (order, key) in orders.into_iter().flatten() {
+        let contact = world.store().load_contact(connection, &key).await?;
+        if contact.objection.as_ref().is_none_or(|(objection, _)| *objection != Objection::Everything) {
+            return Ok(Some(Addressed { order, key, contact }));
         }
     }
     Ok(None)

@@ -3,7 +3,7 @@
 use api::answer::{CodeConfirmedView, CodeSentView};
 use api::request::{ChannelName, ConfirmCodeRequest, SendCodeRequest};
 use api::{Refusal, Why};
-use domain::Private;
+use domain::{PlainEmail, PlainSms, Private};
 use engine::CodeRequest;
 use front::Context;
 
@@ -22,6 +22,10 @@ impl<P: Ports> Schedule<P> {
     ) -> Result<CodeSentView, Refusal> {
         let locale = &context.locale;
         let conversation = context.conversation()?;
+        // It depends on the settings only, so it does not tell whether there is such a booking.
+        if !PlainEmail::is_possible(&context.settings) && !PlainSms::is_possible(&context.settings, locale.language) {
+            return Err(locale.refuse(Why::CodeImpossible));
+        }
         let email = request.user_email.as_ref();
         let email = email.map(|it| read_invitee("userEmail", it, domain::parse_email, context)).transpose()?;
         let challenge = self.new_name("challenge", context)?;

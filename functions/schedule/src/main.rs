@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runtime::config::{DirectAccess, Environment, ScheduleConfig};
-use runtime::{ApiKeys, Depth, Queue, QueueError, SecretError, telemetry};
+use runtime::{ApiKeys, AuditLog, Depth, Queue, QueueError, SecretError, telemetry};
 use schedule::{Ports, QueueState, Schedule};
 use world::AwsWorld;
 
@@ -18,6 +18,7 @@ struct AwsPorts {
     queues: Vec<(&'static str, Option<Queue>, Queue)>,
     public_url: Option<String>,
     direct: DirectAccess,
+    audit: AuditLog,
 }
 
 impl front::Ports for AwsPorts {
@@ -47,6 +48,11 @@ impl front::Ports for AwsPorts {
 
     fn public_url(&self) -> Option<&str> {
         self.public_url.as_deref()
+    }
+
+    async fn write_audit(&self, line: &str) -> Result<(), PortError> {
+        let written = self.audit.write(line, front::Ports::now(self)).await;
+        written.map_err(|error| PortError::unavailable_because("the log group of the audit can't be written", error))
     }
 
     fn count(&self, metric: &str, dimensions: &[(&str, &str)]) {
@@ -95,8 +101,11 @@ async fn main() -> Result<(), Error> {
         ("due", Some(world.queue(config.world.due_queue_url.clone())), world.queue(config.due_dlq_url)),
         ("scheduler", None, world.queue(config.scheduler_dlq_url)),
     ];
-    let schedule = Schedule::new(AwsPorts { world, queues, public_url: config.public_url, direct: config.direct });
+    let audit = AuditLog::connect(config.audit).await;
     // Lambda gives init a full CPU, so connections are opened and settings are read before the first request.
+    audit.warm().await;
+    let schedule =
+        Schedule::new(AwsPorts { world, queues, public_url: config.public_url, direct: config.direct, audit });
     schedule.warm().await;
     let schedule = &schedule;
     run(service_fn(move |event: LambdaEvent<Input>| async move {

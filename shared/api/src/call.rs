@@ -360,9 +360,10 @@ operations! {
     ///
     /// Use it after `not_yours`, when the person agrees. The code goes to the e-mail address or the phone on the
     /// booking, never to one that the person names otherwise. The answer is the same if there is no such booking. Read
-    /// out `message`, ask for the six digits, and call `confirm_code` with the `challenge` from the answer.
+    /// out `message`, ask for the six digits, and call `confirm_code` with the `challenge` from the answer. On
+    /// `code_impossible` say that the person can use the links in the messages about the booking, or ask the host.
     SendCode(SendCodeRequest) -> CodeSentView =
-        "send_code" Post "/api/codes" needs Read [Tool Person] refuses [InviteeInvalid];
+        "send_code" Post "/api/codes" needs Read [Tool Person] refuses [InviteeInvalid CodeImpossible];
 
     /// Checks the code that the person has read out.
     ///

@@ -181,6 +181,9 @@ refusals! {
     NotYours = "not_yours" 403 Agent;
     /// The code is wrong, used or has expired, or was tried five times: offer to send a new one with `send_code`.
     CodeInvalid = "code_invalid" 422 Agent;
+    /// No code can be sent here: do not offer one again. The person changes the booking by the links in the messages
+    /// about it, or asks the host.
+    CodeImpossible = "code_impossible" 422 Agent;
     /// The booking is already canceled, or in the past: there is nothing to do.
     BookingOver = "booking_over" 409 Agent;
     /// Other people are in the same meeting, so only the person can leave it: give them the links.
@@ -465,6 +468,7 @@ mod tests {
             BookingUnknown,
             NotYours,
             CodeInvalid,
+            CodeImpossible,
             BookingOver,
             SharedEvent { cancel_url: None, reschedule_url: None },
             HoldUnknown,

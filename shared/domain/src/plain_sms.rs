@@ -1,29 +1,53 @@
-//! An SMS in words of its own: not one of the messages about a booking.
+//! A one-time code by SMS: not one of the messages about a booking.
 
+use crate::language::Language;
 use crate::personal::{Phone, Private};
 use crate::provider::Provider;
 use crate::settings::Settings;
 
-/// A plain SMS to send.
+/// A code's SMS to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PlainSms {
     /// The provider that sends it.
     pub provider: Provider,
     /// The sender, if the provider needs it.
     pub sender: Option<String>,
+    /// The provider's id of the code's template, if it sends templates only.
+    pub template: Option<String>,
     /// The recipient.
     pub to: Phone,
-    /// The text.
+    /// The digits, for the template.
+    pub digits: Private<String>,
+    /// The text, for providers that send our own words.
     pub text: Private<String>,
 }
 
 impl PlainSms {
-    /// Returns an SMS from the connection's sender; `None` if the settings have no sender or no provider for it.
-    /// EngageLab sends its own templates only.
-    pub fn new(settings: &Settings, to: Phone, text: String) -> Option<Self> {
-        let provider = settings.providers.sms.iter().copied().find(|it| !it.has_templates())?;
-        let sender = Some(settings.senders.twilio.clone()?);
-        Some(Self { provider, sender, to, text: text.into() })
+    /// Returns a code's SMS by the first provider of the settings that can send it; `None` if none can. Twilio needs a
+    /// sender, and EngageLab a template of the code in that language.
+    pub fn new(
+        settings: &Settings,
+        to: Phone,
+        language: Language,
+        digits: &Private<String>,
+        text: String,
+    ) -> Option<Self> {
+        let (provider, sender, template) = Self::way(settings, language)?;
+        Some(Self { provider, sender, template, to, digits: digits.clone(), text: text.into() })
+    }
+
+    /// Returns whether the settings have a provider that can send a code in a language.
+    pub fn is_possible(settings: &Settings, language: Language) -> bool {
+        Self::way(settings, language).is_some()
+    }
+
+    /// Returns the provider, with its sender or its template.
+    fn way(settings: &Settings, language: Language) -> Option<(Provider, Option<String>, Option<String>)> {
+        settings.providers.sms.iter().find_map(|provider| match provider {
+            Provider::Twilio => Some((*provider, Some(settings.senders.twilio.clone()?), None)),
+            Provider::Engagelab => Some((*provider, None, Some(settings.code_templates.get(language.tag())?.clone()))),
+            Provider::Vai | Provider::Ses | Provider::Brevo => None,
+        })
     }
 }
 
@@ -32,19 +56,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_needs_a_sender_and_a_provider_that_sends_our_own_words() {
+    fn it_needs_a_sender_or_a_template_in_the_language() {
         use Provider::{Engagelab, Twilio};
-        for (providers, sender, expected) in [
-            (vec![Engagelab], Some("+14155552345"), None),
-            (vec![Engagelab, Twilio], Some("+14155552345"), Some(Twilio)),
-            (vec![Twilio], None, None),
-            (vec![], Some("+14155552345"), None),
+        for (providers, sender, language, expected) in [
+            (vec![Engagelab], Some("+14155552345"), Language::English, None),
+            (vec![Engagelab], None, Language::Romanian, Some((Engagelab, Some("code-ro")))),
+            (vec![Engagelab, Twilio], Some("+14155552345"), Language::Romanian, Some((Engagelab, Some("code-ro")))),
+            (vec![Engagelab, Twilio], Some("+14155552345"), Language::English, Some((Twilio, None))),
+            (vec![Twilio, Engagelab], Some("+14155552345"), Language::Romanian, Some((Twilio, None))),
+            (vec![Twilio], None, Language::Romanian, None),
+            (vec![], Some("+14155552345"), Language::Romanian, None),
         ] {
             let mut settings = Settings::default();
             (settings.providers.sms, settings.senders.twilio) = (providers, sender.map(str::to_owned));
+            settings.code_templates.insert("ro".to_owned(), "code-ro".to_owned());
             let to = Phone::parse("+40712345678").expect("a number");
-            let sms = PlainSms::new(&settings, to, "t".to_owned());
-            assert_eq!(sms.map(|it| it.provider), expected);
+            let sms = PlainSms::new(&settings, to, language, &"042137".into(), "t".to_owned());
+            assert_eq!(sms.as_ref().map(|it| (it.provider, it.template.as_deref())), expected);
+            assert_eq!(PlainSms::is_possible(&settings, language), expected.is_some());
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The audit: one line in the log for each call, with the field `audit`. It says who called what, about which booking,
-//! in which conversation (hashed), and how it ended.
+//! The audit: one line for each call, in a log group of its own. It says who called what, about which booking, in which
+//! conversation (hashed), and how it ended.
 
 use api::{Call, Refusal};
 use domain::{ConnectionName, digest};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::context::Speaker;
 
-/// The target of the lines. The function's log has them at every level.
-const TARGET: &str = "audit";
+/// The target of lines that go to the function's own log. It has them at every level.
+pub(crate) const TARGET: &str = "audit";
 
 /// The longest id of a booking that is written. A longer one is no id of ours or of Calendly.
 const LONGEST_ID: usize = 64;
@@ -42,28 +42,22 @@ impl Audit {
         self.booking = call.booking().map(plain).unwrap_or_default();
     }
 
-    /// Writes the line.
-    pub(crate) fn write(&self, answer: Result<&Value, &Refusal>) {
+    /// Returns the line, as JSON.
+    pub(crate) fn line(&self, answer: Result<&Value, &Refusal>) -> String {
         let outcome = answer.err().map_or("ok", |refusal| refusal.code().name());
         // A booking that was made is only known from the answer.
         let made = answer.ok().filter(|_| self.booking.is_empty()).and_then(|it| it.pointer("/booking/id"));
         let booking = made.and_then(Value::as_str).unwrap_or(&self.booking);
         let Self { caller, operation, connection, conversation, .. } = self;
-        tracing::info!(
-            target: TARGET,
-            audit = true,
-            api.caller = caller,
-            api.operation = operation,
-            api.outcome = outcome,
-            connection,
-            conversation,
-            booking.id = booking,
-            "call answered"
-        );
+        let line = json!({
+            "caller": caller, "operation": operation, "outcome": outcome, "connection": connection,
+            "conversation": conversation, "booking": booking,
+        });
+        line.to_string()
     }
 }
 
-/// Returns the hash of a conversation's id, as it stands in the log.
+/// Returns the hash of a conversation's id, as it stands in a line.
 fn hash_conversation(conversation: &str) -> String {
     digest(&["conversation", conversation])
 }

@@ -8,11 +8,11 @@ use api::{
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use domain::{ConnectionName, Scope, Settings, error_chain};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::answer::{decode_body, invalid, invalid_request, respond};
-use crate::audit::Audit;
+use crate::audit::{Audit, TARGET};
 use crate::context::{Caller, Context, Speaker};
 use crate::input::Input;
 use crate::keys::{Keys, check_scope, unauthorized};
@@ -21,6 +21,9 @@ use crate::ports::Ports;
 
 /// The name of the caller of a direct invocation, which has no key.
 const DIRECT: &str = "iam";
+
+/// The time that the line of the audit may take after an operation.
+const AUDIT_TIME: SignedDuration = SignedDuration::from_secs(1);
 
 /// The common part of functions that are called.
 #[derive(Debug)]
@@ -77,6 +80,7 @@ impl<P: Ports> Front<P> {
         deadline: Timestamp,
         perform: impl AsyncFn(&Context, &Call) -> Result<Value, Refusal>,
     ) -> Value {
+        let deadline = deadline - AUDIT_TIME;
         match input {
             Input::Http(request) => {
                 let response = self.handle_http(&request, deadline, perform).await;
@@ -101,7 +105,7 @@ impl<P: Ports> Front<P> {
             }
             Err(refusal) => Err(refusal),
         };
-        self.record(&audit, answer.as_ref().map(|(answer, _)| answer));
+        self.record(&audit, answer.as_ref().map(|(answer, _)| answer)).await;
         match answer {
             Ok((answer, is_cached)) => respond(200, &answer, None, is_cached),
             Err(refusal) if self.function == Function::Schedule && is_vai_path(path) => {
@@ -204,7 +208,7 @@ impl<P: Ports> Front<P> {
             Ok((context, call)) => self.answer(&context, &call, perform).await,
             Err(refusal) => Err(refusal),
         };
-        self.record(&audit, answer.as_ref());
+        self.record(&audit, answer.as_ref()).await;
         answer.unwrap_or_else(|refusal| if is_vai { refusal.vai_body() } else { refusal.body() })
     }
 
@@ -224,10 +228,17 @@ impl<P: Ports> Front<P> {
         }
         audit.speaker(&speaker);
         audit.call(&call);
-        let connection = call.connection().and_then(ConnectionName::parse).unwrap_or(connection);
+        let named = call.connection().map(|it| ConnectionName::parse(it).ok_or_else(connection_unknown)).transpose()?;
+        let is_about_all = named.is_none() && call.operation().route().access.scope() == Some(Scope::Connections);
+        let connection = named.unwrap_or(connection);
         audit.connection(&connection);
         if !access.allows(&connection) {
             return Err(connection_unknown());
+        }
+        if is_about_all && !access.allows_all() {
+            let scope = Scope::Connections.name().to_owned();
+            let message = "A direct invocation may do this only if the stack's DirectConnections is *.";
+            return Err(Refusal::new(Why::Forbidden { scope }, message));
         }
         let settings = self.settings(&connection).await?;
         self.keys.use_permit(&self.ports, &format!("{DIRECT} {connection}"), &settings).await?;
@@ -249,9 +260,14 @@ impl<P: Ports> Front<P> {
         settings.map_err(|error| Locale::english().unavailable(&error))
     }
 
-    /// Writes the line of the audit, and counts a caller that was turned away.
-    fn record(&self, audit: &Audit, answer: Result<&Value, &Refusal>) {
-        audit.write(answer);
+    /// Writes the line of the audit, and counts a caller that was turned away. A line that can't be written goes to the
+    /// function's own log, so that none is lost; the call does not fail because of it.
+    async fn record(&self, audit: &Audit, answer: Result<&Value, &Refusal>) {
+        let line = audit.line(answer);
+        if let Err(error) = self.ports.write_audit(&line).await {
+            tracing::warn!(target: TARGET, audit = line, error = error_chain(&error), "audit line not in its log group");
+            self.ports.count("AuditUnwritten", &[]);
+        }
         if let Err(refusal) = answer
             && let status @ (401 | 403 | 429) = refusal.status()
         {

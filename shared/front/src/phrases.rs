@@ -338,6 +338,12 @@ impl Locale {
                 "Koden er forkert eller udløbet. Vil du tjekke den, eller skal jeg sende en ny?",
                 "驗證碼錯誤或已失效。請再確認一次，或由我重新傳送？",
             ],
+            Code::CodeImpossible => [
+                "I can't send codes here. Please use the link in the messages about your booking, or ask your host.",
+                "Aici nu pot trimite coduri. Folosește linkul din mesajele despre programare sau întreabă gazda.",
+                "Jeg kan ikke sende koder her. Brug linket i beskederne om din booking, eller spørg din vært.",
+                "這裡無法傳送驗證碼。請使用預約訊息中的連結，或洽詢會議主辦人。",
+            ],
             Code::BookingOver => [
                 "This meeting has already begun, or was canceled.",
                 "Această întâlnire a început deja sau a fost anulată.",

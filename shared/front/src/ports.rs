@@ -45,6 +45,10 @@ pub trait Ports {
     /// Returns the URL of the API and the webhook function, if known.
     fn public_url(&self) -> Option<&str>;
 
+    /// Writes a line of the audit to its log group. It takes a second at most, because the caller waits for it: Lambda
+    /// stops the function when it has answered.
+    async fn write_audit(&self, line: &str) -> Result<(), PortError>;
+
     /// Adds one to a metric.
     fn count(&self, metric: &str, dimensions: &[(&str, &str)]);
 }

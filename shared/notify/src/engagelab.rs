@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{BookingId, CommandId, ConnectionName, Outcome, Reason, SmsOrder};
+use domain::{BookingId, CommandId, ConnectionName, Outcome, PlainSms, Reason, SmsOrder};
 use http_client::retry_after;
 use reqwest::{Client, Response, StatusCode};
 use runtime::{EngagelabKeys, Secrets};
@@ -49,9 +49,25 @@ impl Engagelab {
             return outcome;
         }
         let template = Template { id: template, params };
-        let custom_args = CustomArgs { command_id: key, booking_id: &order.booking, connection };
+        let custom_args = Some(CustomArgs { command_id: key, booking_id: &order.booking, connection });
         let body = Body { to: [order.to.expose()], template, plan_name: PLAN, custom_args };
-        match self.post(connection, &body).await {
+        self.post_message(connection, &body).await
+    }
+
+    /// Sends a one-time code; see [`engine::Sms::send_plain`]. Its receipts name no message of ours: nothing waits for
+    /// them.
+    pub async fn send_plain(&self, connection: &ConnectionName, _: &CommandId, sms: &PlainSms) -> Outcome {
+        let Some(template) = &sms.template else {
+            return outcome::misconfigured("the settings name no template of EngageLab's for codes");
+        };
+        let params = BTreeMap::from([("code", sms.digits.expose().to_owned())]);
+        let template = Template { id: template, params };
+        let body = Body { to: [sms.to.expose()], template, plan_name: PLAN, custom_args: None };
+        self.post_message(connection, &body).await
+    }
+
+    async fn post_message(&self, connection: &ConnectionName, body: &Body<'_>) -> Outcome {
+        match self.post(connection, body).await {
             Ok(response) => read_outcome(response).await,
             Err(outcome) => outcome,
         }
@@ -75,7 +91,8 @@ struct Body<'a> {
     to: [&'a str; 1],
     template: Template<'a>,
     plan_name: &'static str,
-    custom_args: CustomArgs<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_args: Option<CustomArgs<'a>>,
 }
 
 #[derive(Serialize)]

@@ -41,9 +41,10 @@ impl engine::Sms for SmsRouter {
 
     async fn send_plain(&self, connection: &ConnectionName, key: &CommandId, sms: &PlainSms) -> Outcome {
         match sms.provider {
+            Provider::Engagelab => self.engagelab.send_plain(connection, key, sms).await,
             Provider::Twilio => self.twilio.send_plain(connection, key, sms).await,
-            Provider::Engagelab | Provider::Vai | Provider::Ses | Provider::Brevo => {
-                outcome::misconfigured(format!("{} sends no plain SMS", sms.provider.title()))
+            Provider::Vai | Provider::Ses | Provider::Brevo => {
+                outcome::misconfigured(format!("{} sends no SMS", sms.provider.title()))
             }
         }
     }
@@ -53,6 +54,7 @@ impl engine::Sms for SmsRouter {
 mod tests {
     use domain::{Message, Reason};
     use engine::Sms;
+    use serde_json::json;
     use stand_in::{Answer, StandIn};
 
     use super::*;
@@ -81,28 +83,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_plain_sms_is_sent_as_it_is_and_by_no_provider_of_templates() {
-        let stand_in = StandIn::with_answer(Answer::json(201, r#"{"sid":"SM1"}"#));
+    async fn a_code_is_sent_as_it_is_or_in_the_providers_template() {
+        let stand_in = StandIn::start(|request| match request.path.as_str() {
+            "/v1/messages" => Answer::json(200, r#"{"message_id":"1"}"#),
+            _ => Answer::json(201, r#"{"sid":"SM1"}"#),
+        });
         let (client, secrets, links) = (fixtures::client(), fixtures::secrets(), fixtures::links());
         let sms_router = SmsRouter::new(
             Engagelab::new(client.clone(), stand_in.url(), secrets.clone(), links.clone()),
             Twilio::new(client, stand_in.url(), secrets, links),
         );
         let to = domain::Phone::parse("+40712345678").expect("a number");
-        let sms = |provider| PlainSms {
+        let sms = |provider, template: Option<&str>| PlainSms {
             provider,
             sender: Some("+14155552345".to_owned()),
+            template: template.map(str::to_owned),
             to: to.clone(),
+            digits: "042137".into(),
             text: "Your code is 042137.".into(),
         };
         let connection = fixtures::connection("default");
-        let outcome = sms_router.send_plain(&connection, &fixtures::key(), &sms(Provider::Engagelab)).await;
-        assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
-        let outcome = sms_router.send_plain(&connection, &fixtures::key(), &sms(Provider::Twilio)).await;
-        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
-        let request = stand_in.only_request();
-        let body = String::from_utf8_lossy(request.body.as_bytes()).into_owned();
-        assert!(body.contains("Body=Your+code+is+042137.") && !body.contains("StatusCallback"), "{body}");
+        for provider in [Provider::Engagelab, Provider::Vai, Provider::Ses, Provider::Brevo] {
+            let outcome = sms_router.send_plain(&connection, &fixtures::key(), &sms(provider, None)).await;
+            assert!(matches!(outcome, Outcome::Unsent { reason: Reason::Misconfigured, .. }), "{outcome:?}");
+        }
+        for (provider, template) in [(Provider::Twilio, None), (Provider::Engagelab, Some("code-en"))] {
+            let outcome = sms_router.send_plain(&connection, &fixtures::key(), &sms(provider, template)).await;
+            assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+        }
+        let [by_twilio, by_engagelab]: [_; 2] = stand_in.requests().try_into().expect("two requests");
+        let form = by_twilio.json();
+        assert_eq!((&form["Body"], form.get("StatusCallback")), (&json!("Your code is 042137."), None));
+        let template = json!({"id": "code-en", "params": {"code": "042137"}});
+        let body = json!({"to": ["+40712345678"], "template": template, "plan_name": "vai-calendly"});
+        assert_eq!(by_engagelab.json(), body);
     }
 
     #[tokio::test]

@@ -22,6 +22,9 @@ impl Timeouts {
     /// that the answer is 503, and Calendly retries.
     pub const QUICK: Self =
         Self { attempt: Duration::from_millis(600), operation: Duration::from_millis(1_500), attempts: 3 };
+    /// For the log of the audit, which a caller waits for.
+    pub const BRIEF: Self =
+        Self { attempt: Duration::from_millis(450), operation: Duration::from_millis(950), attempts: 2 };
     /// For work that a queue repeats when it fails.
     pub const STEADY: Self = Self { attempt: Duration::from_secs(3), operation: Duration::from_secs(8), attempts: 3 };
 }

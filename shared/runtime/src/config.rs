@@ -379,7 +379,34 @@ impl DirectAccess {
 
     /// Returns whether it may name a connection.
     pub fn allows(&self, connection: &ConnectionName) -> bool {
-        self.connections.split(',').map(str::trim).any(|it| it == "*" || it == connection.as_str())
+        self.allows_all() || self.names().any(|it| it == connection.as_str())
+    }
+
+    /// Returns whether it may name every connection.
+    pub fn allows_all(&self) -> bool {
+        self.names().any(|it| it == "*")
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.connections.split(',').map(str::trim)
+    }
+}
+
+/// Where the lines of the audit go.
+#[derive(Clone, Debug)]
+pub struct AuditConfig {
+    /// `AUDIT_LOG_GROUP`: the log group.
+    pub group: String,
+    /// The log stream of this instance: the function's name and `AWS_LAMBDA_LOG_STREAM_NAME`, which Lambda sets.
+    pub stream: String,
+}
+
+impl AuditConfig {
+    fn read(env: &mut Environment) -> Self {
+        let instance = env.optional("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(|| "local".to_owned());
+        // Names of streams have neither.
+        let stream = format!("{}/{instance}", env.function_name()).replace([':', '*'], "-");
+        Self { group: env.required("AUDIT_LOG_GROUP"), stream }
     }
 }
 
@@ -392,6 +419,8 @@ pub struct ScheduleConfig {
     pub public_url: Option<String>,
     /// What a direct invocation may do.
     pub direct: DirectAccess,
+    /// Where the lines of the audit go.
+    pub audit: AuditConfig,
     /// `INTAKE_QUEUE_URL`.
     pub intake_queue_url: String,
     /// `INTAKE_DLQ_URL`.
@@ -412,6 +441,7 @@ impl ScheduleConfig {
             world: WorldConfig::read(&mut env),
             public_url: env.optional_url("PUBLIC_URL"),
             direct: DirectAccess::read(&mut env),
+            audit: AuditConfig::read(&mut env),
             intake_queue_url: env.required("INTAKE_QUEUE_URL"),
             intake_dlq_url: env.required("INTAKE_DLQ_URL"),
             due_dlq_url: env.required("DUE_DLQ_URL"),
@@ -506,6 +536,8 @@ pub struct AdminConfig {
     pub public_url: Option<String>,
     /// What a direct invocation may do.
     pub direct: DirectAccess,
+    /// Where the lines of the audit go.
+    pub audit: AuditConfig,
     /// `CALENDLY_API_URL`.
     pub calendly_api_url: String,
     /// `CALENDLY_AUTH_URL`: where people log in to Calendly, and where tokens are refreshed.
@@ -525,6 +557,7 @@ impl AdminConfig {
             secret_prefix: env.required("SECRET_PREFIX"),
             public_url: env.optional_url("PUBLIC_URL"),
             direct: DirectAccess::read(&mut env),
+            audit: AuditConfig::read(&mut env),
             calendly_api_url: env.url("CALENDLY_API_URL", Some("https://api.calendly.com")),
             calendly_auth_url: env.url("CALENDLY_AUTH_URL", Some("https://auth.calendly.com")),
             brevo_api_url: env.url("BREVO_API_URL", Some("https://api.brevo.com")),
@@ -635,7 +668,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schedule_function_needs_four_more_queues() {
+    fn the_schedule_function_needs_four_more_queues_and_the_log_of_the_audit() {
         let given = |name: &str| match name {
             "LOG_LEVEL" | "STAGE" | "RETRY_SPEED" => None,
             "PUBLIC_URL" => Some("https://api.example.com/".to_owned()),
@@ -648,10 +681,19 @@ mod tests {
             ["the TABLE_NAME", "the INTAKE_QUEUE_URL", "the INTAKE_DLQ_URL", "the DUE_DLQ_URL"]
         );
         assert_eq!(config.public_url.as_deref(), Some("https://api.example.com"));
+        assert_eq!(config.audit.group, "the AUDIT_LOG_GROUP");
+        let instance = "the AWS_LAMBDA_FUNCTION_NAME/the AWS_LAMBDA_LOG_STREAM_NAME";
+        assert_eq!(config.audit.stream, instance, "each instance has a stream of its own");
         let error = ScheduleConfig::read(Environment::from(|_| None)).expect_err("problems").to_string();
-        for name in
-            ["TABLE_NAME", "SCHEDULE_GROUP", "INTAKE_QUEUE_URL", "INTAKE_DLQ_URL", "DUE_DLQ_URL", "SCHEDULER_DLQ_URL"]
-        {
+        for name in [
+            "TABLE_NAME",
+            "SCHEDULE_GROUP",
+            "INTAKE_QUEUE_URL",
+            "INTAKE_DLQ_URL",
+            "DUE_DLQ_URL",
+            "SCHEDULER_DLQ_URL",
+            "AUDIT_LOG_GROUP",
+        ] {
             assert!(error.contains(&format!("{name} is missing")), "{error}");
         }
         // It sends no messages.

@@ -145,7 +145,7 @@ fn errors_in_each_format_have_their_lines() {
     assert_snapshot!(lines(yaml(yaml_document)), @"
     line 1: default_language: must be one of en, ro, da, zh-Hant
     line 3: channels.reminder[0]: must be one of sms, email
-    line 4: remindr_minutes: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, sms_for, host_notices_for, countries, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, sms_link_domains, time_words, help_after_minutes, host_phone, quiet_hours, sms_budget, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
+    line 4: remindr_minutes: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, sms_for, host_notices_for, countries, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, sms_link_domains, code_templates, time_words, help_after_minutes, host_phone, quiet_hours, sms_budget, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
     ");
     let json_document = "{\n  \"default_language\": \"xx\",\n  \"quiet_hours\": {\n    \"from\": \"25:00\"\n  }\n}\n";
     assert_snapshot!(lines(read_text(json_document, Format::Json, now())), @"

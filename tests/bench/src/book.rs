@@ -95,6 +95,7 @@ struct Sample {
     calendly: f64,
     table: f64,
     queue: f64,
+    audit: f64,
     /// Seconds of it with no call under way.
     own: f64,
     /// CPU seconds of the function's main thread.
@@ -114,6 +115,7 @@ impl Sample {
             calendly: seconds_waited(calendly()),
             table: seconds_waited(calls_to("DynamoDB.")),
             queue: seconds_waited(calls_to("SQS.")),
+            audit: seconds_waited(calls_to("Logs.")),
             own: whole - seconds_waited(calls.iter()),
             worked,
             table_calls: calls_to("DynamoDB.").count(),
@@ -158,12 +160,13 @@ impl Row {
     }
 }
 
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 16] = [
     Row::new("answered, p50", 50, Unit::Time, |it| it.whole, Target::None),
     Row::new("answered, p95", 95, Unit::Time, |it| it.whole, Target::None),
     Row::new("  waiting for Calendly, p50", 50, Unit::Time, |it| it.calendly, Target::None),
     Row::new("  waiting for DynamoDB, p50", 50, Unit::Time, |it| it.table, Target::None),
     Row::new("  waiting for SQS, p50", 50, Unit::Time, |it| it.queue, Target::None),
+    Row::new("  waiting for the audit, p50", 50, Unit::Time, |it| it.audit, Target::None),
     Row::new("  our own, p50", 50, Unit::Time, |it| it.own, Target::None),
     Row::new("  our own, p95", 95, Unit::Time, |it| it.own, Target::None),
     Row::new("CPU, p50", 50, Unit::Time, |it| it.worked, Target::None),

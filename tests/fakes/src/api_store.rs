@@ -74,12 +74,13 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
 
     async fn find_invitee(
         &self,
-        _: &ConnectionName,
+        connection: &ConnectionName,
         email: &Private<String>,
         now: Timestamp,
     ) -> Result<KnownInvitee, PortError> {
         let known = self.call(Call::FindInvitee, |state| {
-            let rows = state.bookings.values().filter_map(|(booking, _)| match booking.state() {
+            let own = state.bookings.values().filter(|(booking, _)| booking.connection == *connection);
+            let rows = own.filter_map(|(booking, _)| match booking.state() {
                 Some(BookingState::Active(leg)) if leg.details.email == *email => {
                     Some((leg.details.start, leg.details.zone.clone(), booking.id.clone()))
                 }
@@ -114,17 +115,18 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
 
     async fn put_hold(
         &self,
-        _: &ConnectionName,
+        connection: &ConnectionName,
         id: &str,
         document: &str,
         expires: Timestamp,
     ) -> Result<(), PortError> {
-        let hold = (document.to_owned(), expires);
-        Ok(self.call(Call::PutHold, |state| drop(state.holds.insert(id.to_owned(), hold))).await?)
+        let (key, hold) = ((connection.clone(), id.to_owned()), (document.to_owned(), expires));
+        Ok(self.call(Call::PutHold, |state| drop(state.holds.insert(key, hold))).await?)
     }
 
-    async fn load_hold(&self, _: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, PortError> {
-        Ok(self.call(Call::LoadHold, |state| state.holds.get(id).cloned()).await?)
+    async fn load_hold(&self, connection: &ConnectionName, id: &str) -> Result<Option<(String, Timestamp)>, PortError> {
+        let key = (connection.clone(), id.to_owned());
+        Ok(self.call(Call::LoadHold, |state| state.holds.get(&key).cloned()).await?)
     }
 
     async fn reserve_permits(&self, key: &str, wanted: u32, limit: u32, now: Timestamp) -> Result<u32, PortError> {
@@ -137,13 +139,13 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
         Ok(granted.await?)
     }
 
-    async fn find_bookings(&self, _: &ConnectionName, id: &str) -> Result<Vec<BookingId>, PortError> {
+    async fn find_bookings(&self, connection: &ConnectionName, id: &str) -> Result<Vec<BookingId>, PortError> {
         let found = self.call(Call::FindBookings, |state| {
             let is_named = |booking: &&Booking| {
                 let uris = booking.legs().into_iter().flat_map(|it| [it.invitee.as_str(), it.details.event.as_str()]);
                 let is_conversation = booking.metadata.as_ref().is_some_and(|it| it.conversation_id == id);
                 let has_id = uris.into_iter().any(|uri| uri == id || uri_uuid(uri) == id);
-                booking.id.as_str() == id || has_id || is_conversation
+                booking.connection == *connection && (booking.id.as_str() == id || has_id || is_conversation)
             };
             state.bookings.values().map(|(it, _)| it).filter(is_named).map(|it| it.id.clone()).collect()
         });
@@ -152,10 +154,11 @@ impl<P: FaultPolicy> ApiStore for Fake<P> {
 
     async fn booking_record(
         &self,
-        _: &ConnectionName,
+        connection: &ConnectionName,
         booking: &BookingId,
     ) -> Result<Option<BookingRecord>, PortError> {
-        Ok(self.call(Call::BookingRecord, |state| state.record(booking)).await?)
+        let is_of_it = |it: &BookingRecord| it.booking.connection == *connection;
+        Ok(self.call(Call::BookingRecord, |state| state.record(booking).filter(is_of_it)).await?)
     }
 
     async fn delivery_records(&self, _: &ConnectionName, _: &BookingId) -> Result<Vec<DeliveryRecord>, PortError> {

@@ -50,7 +50,13 @@ impl<P: FaultPolicy> Sms for Fake<P> {
     }
 
     async fn send_plain(&self, _: &ConnectionName, key: &CommandId, sms: &PlainSms) -> Outcome {
-        let text = || format!("plain SMS [{}] to {}: {}", sms.provider.name(), sms.to.expose(), sms.text.expose());
+        let text = || {
+            let (name, to) = (sms.provider.name(), sms.to.expose());
+            match &sms.template {
+                Some(template) => format!("plain SMS [{name}] to {to}: {template} with {}", sms.digits.expose()),
+                None => format!("plain SMS [{name}] to {to}: {}", sms.text.expose()),
+            }
+        };
         self.call_provider(Call::SendSms, key, text).await
     }
 }

@@ -77,8 +77,8 @@ pub struct State {
     pub short_links: BTreeMap<String, ShortLink>,
     /// When short links were opened, with their bookings.
     pub openings: Vec<(BookingId, Opening)>,
-    /// The holds with their ends.
-    pub holds: BTreeMap<String, (String, Timestamp)>,
+    /// The holds of each connection, with their ends.
+    pub holds: BTreeMap<(ConnectionName, String), (String, Timestamp)>,
     /// The permits that keys took, by the minute.
     pub permits: BTreeMap<(String, i64), u32>,
     /// The one-shot schedules, by name.

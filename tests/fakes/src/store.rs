@@ -84,10 +84,15 @@ impl<P: FaultPolicy> Store for Fake<P> {
         Ok(self.call(Call::MarkEventTypesChanged, |state| state.event_types_changed_at = Some(at)).await?)
     }
 
-    async fn find_by_conversation(&self, _: &ConnectionName, conversation: &str) -> Result<Vec<BookingId>, PortError> {
+    async fn find_by_conversation(
+        &self,
+        connection: &ConnectionName,
+        conversation: &str,
+    ) -> Result<Vec<BookingId>, PortError> {
         let found = self.call(Call::FindByConversation, |state| {
             let is_of_it = |booking: &Booking| {
-                booking.state().is_some()
+                booking.connection == *connection
+                    && booking.state().is_some()
                     && booking.metadata.as_ref().is_some_and(|it| it.conversation_id == conversation)
             };
             state.bookings.values().filter(|(it, _)| is_of_it(it)).map(|(it, _)| it.id.clone()).collect()

@@ -2,7 +2,7 @@
 
 use ::endpoints::EndpointId;
 use api::{Access, Function, ROUTES};
-use domain::ConnectionName;
+use domain::{BookingId, ConnectionName, Snapshot};
 use serde_json::{Value, json};
 
 use crate::world::{ADMIN, Instance, OTHER};
@@ -112,6 +112,61 @@ fn a_catch_up_token_opens_nothing_else() {
             assert!(["unauthorized", "invalid_request"].contains(&direct["error"]["code"].as_str().expect("a code")));
         }
     }
+}
+
+#[test]
+fn the_events_of_another_conversation_are_refused_to_a_call_that_names_its_own() {
+    let instance = Instance::new();
+    let token = token(&instance.verified("crm", ADMIN));
+    start(&instance, ADMIN, "s-1", "e-1");
+    for (id, is_committed) in [("bk-1", true), ("bk-2", false)] {
+        let mut snapshot = Snapshot::empty(BookingId::new(id), ConnectionName::default());
+        let metadata =
+            serde_json::from_value(json!({ "conversation_id": "s-1", "created_at": "2026-11-26T12:00:00Z" }))
+                .expect("metadata");
+        // A booking whose webhook has not arrived has its metadata beside it.
+        if is_committed {
+            snapshot.booking.metadata = Some(metadata);
+        } else {
+            snapshot.metadata = Some(metadata);
+        }
+        instance.outside.snapshots.borrow_mut().push(snapshot);
+    }
+    let of_page = Snapshot::empty(BookingId::new("bk-3"), ConnectionName::default());
+    instance.outside.snapshots.borrow_mut().push(of_page);
+    let conversation = "/api/conversations/s-1/events";
+    let booking = |id: &str| format!("/api/bookings/{id}/events");
+    for (target, named, expected) in [
+        (conversation.to_owned(), None, (200, "ok")),
+        (conversation.to_owned(), Some("s-1"), (200, "ok")),
+        (conversation.to_owned(), Some("s-2"), (403, "not_yours")),
+        ("/api/conversations/s-9/events".to_owned(), Some("s-2"), (403, "not_yours")),
+        (booking("bk-1"), None, (200, "ok")),
+        (booking("bk-1"), Some("s-1"), (200, "ok")),
+        (booking("bk-1"), Some("s-2"), (403, "not_yours")),
+        (booking("bk-2"), Some("s-1"), (200, "ok")),
+        (booking("bk-2"), Some("s-2"), (403, "not_yours")),
+        // Somebody booked it on Calendly's page, in no conversation.
+        (booking("bk-3"), None, (200, "ok")),
+        (booking("bk-3"), Some("s-2"), (403, "not_yours")),
+        (booking("bk-9"), Some("s-2"), (403, "not_yours")),
+    ] {
+        let answer = instance.get_for(named, &target, &token);
+        assert_eq!((answer.status, answer.code()), expected, "{target} for {named:?}: {}", answer.body);
+        if expected.0 == 403 {
+            let of_nothing = instance.get_for(named, &booking("bk-9"), &token);
+            assert_eq!(answer.body, of_nothing.body, "{target}");
+        }
+    }
+    let read = |named| instance.get_for(named, conversation, &token).ok()["events"].as_array().map(Vec::len);
+    assert_eq!((read(None), read(Some("s-1"))), (Some(1), Some(1)));
+    // Nor does a key of the API open them, whatever conversation it names.
+    let by_key = instance.get_for(Some("s-1"), conversation, ADMIN);
+    assert_eq!((by_key.status, by_key.code()), (401, "unauthorized"));
+    let audit = instance.outside.audit.borrow();
+    let [.., read, refused] = audit.as_slice() else { panic!("no lines: {audit:?}") };
+    assert!(read.contains(r#""caller":"catch-up default crm""#) && read.contains(r#""outcome":"ok""#), "{read}");
+    assert!(refused.contains(r#""caller":"""#) && refused.contains(r#""outcome":"unauthorized""#), "{refused}");
 }
 
 #[test]

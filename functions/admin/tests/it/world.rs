@@ -77,6 +77,8 @@ pub(crate) struct Outside {
     pub(crate) calendly: CalendlyService,
     pub(crate) has_app: Cell<bool>,
     pub(crate) counted: RefCell<Vec<String>>,
+    /// The lines of the audit.
+    pub(crate) audit: RefCell<Vec<String>>,
     /// The versions of settings of each connection, and its re-planning.
     settings_versions: RefCell<BTreeMap<ConnectionName, Vec<SettingsVersion>>>,
     replans: RefCell<BTreeMap<ConnectionName, Replan>>,
@@ -102,6 +104,14 @@ pub(crate) struct Ports(pub(crate) Rc<Outside>);
 pub(crate) struct Instance {
     admin: Admin<Ports>,
     pub(crate) outside: Rc<Outside>,
+}
+
+/// What only some requests have.
+#[derive(Clone, Copy, Default)]
+struct Extras<'a> {
+    cookie: Option<&'a str>,
+    /// The conversation that the caller's backend names.
+    conversation: Option<&'a str>,
 }
 
 /// An HTTP answer.
@@ -178,6 +188,7 @@ impl Instance {
             },
             has_app: Cell::new(true),
             counted: RefCell::default(),
+            audit: RefCell::default(),
             settings_versions: RefCell::default(),
             replans: RefCell::default(),
             imports: RefCell::default(),
@@ -200,12 +211,13 @@ impl Instance {
         bearer: Option<&str>,
         idempotency_key: Option<&str>,
     ) -> Response {
-        let answer = self.answer(method, target, body, bearer, idempotency_key);
-        Response {
-            status: answer["statusCode"].as_u64().expect("a status"),
-            body: read_body(answer["body"].as_str().expect("a body")),
-            headers: answer["headers"].clone(),
-        }
+        read_response(&self.answer(method, target, body, bearer, idempotency_key))
+    }
+
+    /// Calls the function over HTTP with `GET`, for a conversation if one is given.
+    pub(crate) fn get_for(&self, conversation: Option<&str>, target: &str, bearer: &str) -> Response {
+        let extras = Extras { conversation, ..Extras::default() };
+        read_response(&self.answer_to("GET", target, None, Some(bearer), None, extras))
     }
 
     /// Opens a page. Returns the status and the page.
@@ -215,7 +227,7 @@ impl Instance {
 
     /// Follows a link with a cookie. Returns the whole answer.
     pub(crate) fn open(&self, target: &str, cookie: Option<&str>) -> Value {
-        self.answer_with_cookie("GET", target, None, None, None, cookie)
+        self.answer_to("GET", target, None, None, None, Extras { cookie, ..Extras::default() })
     }
 
     /// Asks for a token, as another function does.
@@ -231,22 +243,23 @@ impl Instance {
         bearer: Option<&str>,
         idempotency_key: Option<&str>,
     ) -> Value {
-        self.answer_with_cookie(method, target, body, bearer, idempotency_key, None)
+        self.answer_to(method, target, body, bearer, idempotency_key, Extras::default())
     }
 
-    fn answer_with_cookie(
+    fn answer_to(
         &self,
         method: &str,
         target: &str,
         body: Option<&Value>,
         bearer: Option<&str>,
         idempotency_key: Option<&str>,
-        cookie: Option<&str>,
+        extras: Extras<'_>,
     ) -> Value {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut headers = BTreeMap::new();
         headers.extend(bearer.map(|it| ("authorization", format!("Bearer {it}"))));
         headers.extend(idempotency_key.map(|it| ("idempotency-key", it.to_owned())));
+        headers.extend(extras.conversation.map(|it| ("x-vai-conversation", it.to_owned())));
         let event = json!({
             "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
             "requestContext": {
@@ -255,7 +268,7 @@ impl Instance {
                     "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "curl",
                 },
             },
-            "cookies": cookie.map(|it| [it]), "body": body.map(Value::to_string), "isBase64Encoded": false,
+            "cookies": extras.cookie.map(|it| [it]), "body": body.map(Value::to_string), "isBase64Encoded": false,
         });
         let input: Input = serde_json::from_value(event).expect("an event");
         run(self.admin.handle(input, self.outside.now.get() + SignedDuration::from_secs(29)))
@@ -324,6 +337,14 @@ impl Outside {
     }
 }
 
+fn read_response(answer: &Value) -> Response {
+    Response {
+        status: answer["statusCode"].as_u64().expect("a status"),
+        body: read_body(answer["body"].as_str().expect("a body")),
+        headers: answer["headers"].clone(),
+    }
+}
+
 /// Returns the status and the text of a page.
 pub(crate) fn read_page(answer: &Value) -> (u64, String) {
     assert_eq!(answer["headers"]["content-type"], "text/html; charset=utf-8");
@@ -371,6 +392,11 @@ impl front::Ports for Ports {
 
     fn public_url(&self) -> Option<&str> {
         Some("https://hooks.example.com")
+    }
+
+    async fn write_audit(&self, line: &str) -> Result<(), PortError> {
+        self.0.audit.borrow_mut().push(line.to_owned());
+        Ok(())
     }
 
     fn count(&self, metric: &str, _: &[(&str, &str)]) {

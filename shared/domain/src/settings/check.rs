@@ -247,7 +247,7 @@ mod tests {
         topics[1].words[1]: must be a non-empty text
         topics[1].hosts: is not a setting; the settings here are: name, words, event_type, host
         logging.level_until: is missing: it must say when the level expires
-        colour: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, sms_for, host_notices_for, countries, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, sms_link_domains, time_words, help_after_minutes, host_phone, quiet_hours, sms_budget, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
+        colour: is not a setting; the settings here are: enabled, default_language, fallback_zone, default_region, act_on, phone_questions, reminder_minutes, follow_up_minutes, reconfirm_minutes, no_show_minutes, survey_url, booking_links, calendar_file, mail_for, sms_for, host_notices_for, countries, email_instead_of_sms, stop_words, start_words, transliterate, sms_price, sms_link_domains, code_templates, time_words, help_after_minutes, host_phone, quiet_hours, sms_budget, channels, channel_overrides, providers, senders, templates, wording, event_types, hosts, booking, topics, crm, logging
         "#);
     }
 

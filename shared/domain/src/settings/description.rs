@@ -194,6 +194,16 @@ pub(super) const SETTINGS: &[Key] = &[
              registered together with the sender. See docs/messages.md.",
         )
     },
+    Key {
+        example: r#"{"ro": "1972488990548348930"}"#,
+        ..Key::new(
+            "code_templates",
+            Kind::Map { noun: "a language", names: &LANGUAGE, values: &TEXT },
+            "{}",
+            "EngageLab's ids of your templates for one-time codes, by language. The template's only variable is \
+             `{{code}}`. Where EngageLab is the only provider of SMS, codes in other languages go by e-mail.",
+        )
+    },
     Key::new(
         "time_words",
         TEXTS,

@@ -416,6 +416,7 @@ pub struct Settings {
     pub transliterate: Vec<Language>,
     pub sms_price: Option<Price>,
     pub sms_link_domains: BTreeMap<String, Vec<String>>,
+    pub code_templates: BTreeMap<String, String>,
     pub time_words: Vec<String>,
     pub help_after_minutes: u32,
     pub channels: BTreeMap<String, Vec<Channel>>,
