@@ -454,6 +454,14 @@ fn a_link_works_when_the_rows_of_its_booking_have_expired() {
 }
 
 #[test]
+fn a_number_that_never_got_a_message_cannot_reply() {
+    let world = world(|_| {});
+    assert_eq!(world.process_feedback(&reply("STOP", "2026-11-21T08:59:59Z")), "stranger");
+    let has_objection = world.state.borrow().contacts.get(&phone_key()).is_some_and(|it| it.objection.is_some());
+    assert!(!has_objection, "a forged call would silence any number");
+}
+
+#[test]
 fn a_link_that_we_did_not_sign_ends_nobodys_messages() {
     let world = booked_world(|_| {});
     let booking = world.receipt("sms-confirmation", Delivery::Delivered).booking;
