@@ -96,6 +96,7 @@ deploy: checked package ## Deploys to AWS what `make check` has passed; ENV=prod
 
 .PHONY: connect
 connect: ## Connects Calendly; credentials on standard input (STACK=vai-calendly-dev for a stack on AWS, CONNECTION=… ROTATE=1, or ROTATE=now for a key that leaked)
+	$(if $(filter-out 1 now,$(ROTATE)),$(error say when the old key ends: ROTATE=1 or ROTATE=now))
 	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(PROGRAM) \
 	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate$(if $(filter now,$(ROTATE)),=now)) \
 	  $(if $(CALENDLY_API_URL),--calendly-api-url $(CALENDLY_API_URL))'

@@ -79,6 +79,20 @@ class Deployment(unittest.TestCase):
         self.assertIn("@$(PYTHON) tests/stack/checked.py advisories", lines)
 
 
+class Rotation(unittest.TestCase):
+    def connect(self, *given):
+        command = ["make", "--dry-run", "connect", "CONNECTION=acme", *given]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    def test_an_old_key_ends_when_the_operator_says(self):
+        self.assertNotIn("--rotate", self.connect().stdout)
+        self.assertRegex(self.connect("ROTATE=1").stdout, r"--rotate\s")
+        self.assertRegex(self.connect("ROTATE=now").stdout, r"--rotate=now\s")
+        # Another word would leave a leaked key good for a day.
+        for mistake in ("NOW", "yes", "now,"):
+            self.assertNotEqual(self.connect(f"ROTATE={mistake}").returncode, 0, mistake)
+
+
 class Checked(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

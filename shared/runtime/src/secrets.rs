@@ -359,7 +359,8 @@ impl Secrets {
         }
         let name = &self.pepper_secret;
         let unavailable = |problem| SecretError::Unavailable { name: name.clone(), problem };
-        let text = self.fetch(name).await.map_err(unavailable)?.ok_or_else(|| SecretError::Unknown(name.clone()))?;
+        let text =
+            self.fetch(name, false).await.map_err(unavailable)?.ok_or_else(|| SecretError::Unknown(name.clone()))?;
         let too_short =
             || SecretError::Malformed { name: name.clone(), problem: "it is shorter than 32 characters".to_owned() };
         let pepper = Pepper::new(text).ok_or_else(too_short)?;
@@ -463,11 +464,11 @@ impl Secrets {
             cached.and_then(Cached::usable).cloned()
         };
         let fetched = if stale.is_some() {
-            tokio::time::timeout(REFRESH_TIMEOUT, self.fetch(name))
+            tokio::time::timeout(REFRESH_TIMEOUT, self.fetch(name, true))
                 .await
                 .unwrap_or_else(|_| Err("no answer in time".to_owned()))
         } else {
-            self.fetch(name).await
+            self.fetch(name, false).await
         };
         match fetched {
             Ok(found) => {
@@ -502,7 +503,8 @@ impl Secrets {
         }
     }
 
-    async fn fetch(&self, name: &str) -> Result<Option<String>, String> {
+    /// Reads a secret; `None` if it is missing. `is_known` says that it was read before.
+    async fn fetch(&self, name: &str, is_known: bool) -> Result<Option<String>, String> {
         match &self.source {
             Source::Fixed(secrets) => Ok(secrets.get(name).cloned()),
             #[cfg(test)]
@@ -516,8 +518,9 @@ impl Secrets {
                 Ok(answer) => Ok(answer.secret_string),
                 Err(error) => {
                     let error = error.into_service_error();
-                    // IAM answers so for a missing secret too, when the role may read existing ones only.
-                    let is_denied = error.meta().code() == Some("AccessDeniedException");
+                    // IAM answers so for a missing secret too, when the role may read existing ones only. Of one that was
+                    // read before, it is a failure like others.
+                    let is_denied = !is_known && error.meta().code() == Some("AccessDeniedException");
                     if is_denied {
                         tracing::warn!(
                             secret.name = name,
@@ -536,6 +539,10 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
+    use serde_json::json;
+    use stand_in::{Answer, StandIn};
 
     use super::*;
 
@@ -653,6 +660,44 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         let error = secrets.api_keys().await.expect_err("too old");
         assert!(matches!(error, SecretError::Unavailable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_by_iam_displaces_no_secret_that_was_read() {
+        let found = json!({"Name": "stack/acme/signing", "SecretString": r#"{"calendly":["a"]}"#});
+        let denied = json!({"__type": "AccessDeniedException", "Message": "no"});
+        let answers = vec![("POST /", Answer::json(200, found).once()), ("POST /", Answer::json(400, denied))];
+        let server = StandIn::with_rules(answers);
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(server.url())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .build();
+        let secrets = Secrets::new(aws_sdk_secretsmanager::Client::from_conf(config), "stack/");
+        let name = |text: &str| ConnectionName::parse(text).expect("a name");
+        secrets.signing(&name("acme")).await.expect("keys");
+        for entry in secrets.cache.lock().expect("the cache").values_mut() {
+            entry.fresh_for = Duration::ZERO;
+        }
+        let keys = secrets.signing(&name("acme")).await.expect("the stale keys").calendly;
+        assert_eq!(keys, [SigningKey::from(Private::from("a"))]);
+        assert!(matches!(secrets.signing(&name("nobody")).await, Err(SecretError::Unknown(_))));
+        assert_eq!(server.requests().len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signing_key_that_was_taken_away_is_accepted_for_five_minutes_at_most() {
+        let keys = |key: &str| -> BTreeMap<String, String> {
+            [("stack/default/signing".to_owned(), format!(r#"{{"calendly":["{key}"]}}"#))].into()
+        };
+        let mut secrets = Secrets::fixed("stack/", keys("leaked"));
+        secrets.signing(&ConnectionName::default()).await.expect("keys");
+        secrets.source = Source::Fixed(keys("new"));
+        // Whoever has the leaked key makes no wrong signature, so only time has it read again.
+        tokio::time::advance(Duration::from_secs(300)).await;
+        let keys = secrets.signing(&ConnectionName::default()).await.expect("keys").calendly;
+        assert_eq!(keys, [SigningKey::from(Private::from("new"))]);
     }
 
     #[tokio::test(start_paused = true)]
