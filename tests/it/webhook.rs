@@ -335,12 +335,22 @@ async fn each_provider_has_a_path_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_provider_without_a_key_is_refused() {
-    for caller in [Caller::Engagelab, Caller::Twilio, Caller::Brevo] {
+async fn a_provider_without_a_key_is_refused_like_a_wrong_signature() {
+    for caller in Caller::ALL {
         let ports = FakePorts { no_keys: true, ..FakePorts::default() };
         let (status, answer) = caller.call(&ports, KEY, caller.path(), b"a=1").await;
         assert_eq!(status, 401, "{caller:?}");
         assert_eq!(answer, r#"{"error":{"code":"unauthorized","message":"The signature is missing or not valid."}}"#);
+        assert_eq!(ports.last_count(), "Refused no_key");
+        // Without one of Calendly's, `make connect` has not ended, or its key was lost.
+        let expected: &[&str] = if caller == Caller::Calendly { &["WrongSignature calendly"] } else { &[] };
+        assert_eq!(ports.watched.lock().expect("the counts").as_slice(), expected);
+        // What nobody's keys sign is refused, too, and an old stamp of theirs is no late call.
+        let nobody = "0".repeat(64);
+        assert_eq!(caller.call(&ports, &nobody, caller.path(), b"a=1").await.0, 401);
+        let late = signature(&nobody, NOW - 301, b"a=1");
+        let headers = [("calendly-webhook-signature", late.as_str())];
+        send(&ports, Method::POST, "/webhooks/calendly", &headers, Body::Text("a=1".to_owned())).await;
         assert_eq!(ports.last_count(), "Refused no_key");
         let entered = FakePorts { no_keys: true, rotated: Some(KEY), ..FakePorts::default() };
         assert_eq!(caller.call(&entered, KEY, caller.path(), b"a=1").await.0, 200, "{caller:?}");
@@ -735,10 +745,6 @@ async fn a_call_that_cannot_be_queued_is_503_within_the_time_limit() {
             assert_eq!(ports.counted.lock().expect("counts")[0], format!("Unavailable {why}"));
         }
     }
-    // Without a key of Calendly's, `make connect` has not ended. Calendly repeats the call until there is one.
-    let ports = FakePorts { no_keys: true, ..FakePorts::default() };
-    assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, b"{}"), b"{}").await, 503);
-    assert_eq!(ports.last_count(), "Unavailable signing_keys");
 }
 
 /// The processors that work at the same time: `ProcessorConcurrency` of a stack with that many customers.
