@@ -167,8 +167,8 @@ impl<W: World> Invocation<'_, W> {
         Ok(())
     }
 
-    /// Stores an opt-out from follow-ups for the contact of a link that we signed, and for the booking's other addresses
-    /// as long as its rows are there. The link works for as long as people hold it.
+    /// Stores an opt-out from follow-ups for the contact of a link that we signed, and for the booking's other
+    /// addresses as long as its rows are there. The link works for as long as people hold it.
     async fn unsubscribe(
         &self,
         booking: &BookingId,

@@ -405,8 +405,8 @@ impl Secrets {
     }
 
     /// Reads the signing keys again after a wrong signature: they may have been rotated. `None` within a minute of the
-    /// last read, and while many names are guessed, so that forged calls cause few calls to Secrets Manager, and as many
-    /// for a connection that does not exist.
+    /// last read, and while many names are guessed, so that forged calls cause few calls to Secrets Manager, and as
+    /// many for a connection that does not exist.
     pub async fn reread_signing(&self, connection: &ConnectionName) -> Option<Signing> {
         if self.has_many_unknown() {
             return None;
@@ -518,8 +518,8 @@ impl Secrets {
                 Ok(answer) => Ok(answer.secret_string),
                 Err(error) => {
                     let error = error.into_service_error();
-                    // IAM answers so for a missing secret too, when the role may read existing ones only. Of one that was
-                    // read before, it is a failure like others.
+                    // IAM answers so for a missing secret too, when the role may read existing ones only. Of one that
+                    // was read before, it is a failure like others.
                     let is_denied = !is_known && error.meta().code() == Some("AccessDeniedException");
                     if is_denied {
                         tracing::warn!(
