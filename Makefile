@@ -12,7 +12,7 @@ CONNECTION ?= default
 ENV ?= default
 TOOLS := $(PYTHON) tests/stack/tools.py
 # On the local stack it is there already: `make run` built it.
-PROGRAM := $(if $(filter local,$(STACK)),$${CARGO_TARGET_DIR:-target}/debug/operator,$(CARGO) run -q -p operator --)
+PROGRAM := $(if $(filter local,$(STACK)),$${CARGO_TARGET_DIR:-target}/debug/operator,$(CARGO) run -q --locked -p operator --)
 OPERATOR := $(PYTHON) tests/stack/env.py $(STACK) $(PROGRAM)
 
 .PHONY: help
@@ -29,7 +29,7 @@ test: ## Every test, the story end to end on a stack of its own, then made-up ca
 	@$(MAKE) --no-print-directory verify-signatures verify-contracts
 	@$(TOOLS) emulator
 	.tools/emulator/bin/python -m unittest discover -s tests/stack
-	$(CARGO) test --workspace
+	$(CARGO) test --locked --workspace
 	$(PYTHON) tests/stack/run.py --check
 	@$(MAKE) --no-print-directory fuzz-api
 
@@ -37,7 +37,7 @@ test: ## Every test, the story end to end on a stack of its own, then made-up ca
 verify-signatures: ## Our webhooks' signatures, checked by the official libraries of npm and PyPI
 	@$(TOOLS) verify
 	@mkdir -p .local
-	$(CARGO) run -q -p signing --example deliveries > .local/deliveries.jsonl
+	$(CARGO) run -q --locked -p signing --example deliveries > .local/deliveries.jsonl
 	.tools/verify/bin/python tests/stack/verify_deliveries.py .local/deliveries.jsonl
 	.tools/verify/bin/node tests/stack/verify_deliveries.mjs .local/deliveries.jsonl
 
@@ -58,9 +58,9 @@ check: ## Format, lints, documentation, dependencies, template, age of the rules
 	@$(TOOLS) deploy cargo-deny
 	@$(PYTHON) tests/stack/checked.py begin
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
-	.tools/cargo-deny/bin/cargo-deny check bans licenses sources
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	.tools/cargo-deny/bin/cargo-deny --locked check bans licenses sources
 	@$(PYTHON) tests/stack/checked.py advisories
 	.tools/deploy/bin/sam validate --lint --language-extensions --region eu-west-1
 	.tools/deploy/bin/cfn-lint template.yaml
@@ -89,12 +89,14 @@ checked:
 deploy: checked package ## Deploys to AWS what `make check` has passed; ENV=prod for prod. The first time: make deploy VAI_API_URL=https://… PARAMETERS="AlarmEmail=…"
 	@$(TOOLS) deploy
 	$(PYTHON) tests/stack/package.py --check
+	@$(PYTHON) tests/stack/checked.py verify
 	SAM_CLI_TELEMETRY=0 .tools/deploy/bin/sam deploy --config-env $(ENV) \
 	  --parameter-overrides Stage=$(if $(filter prod,$(ENV)),prod,dev) \
 	  $(if $(VAI_API_URL),"VaiApiUrl=$(VAI_API_URL)") $(PARAMETERS)
 
 .PHONY: connect
 connect: ## Connects Calendly; credentials on standard input (STACK=vai-calendly-dev for a stack on AWS, CONNECTION=… ROTATE=1, or ROTATE=now for a key that leaked)
+	$(if $(filter-out 1 now,$(ROTATE)),$(error say when the old key ends: ROTATE=1 or ROTATE=now))
 	@$(PYTHON) tests/stack/env.py $(STACK) sh -c 'exec $(PROGRAM) \
 	  connect --connection $(CONNECTION) --webhook-url "$${URL:-$$WEBHOOK_URL}" $(if $(ROTATE),--rotate$(if $(filter now,$(ROTATE)),=now)) \
 	  $(if $(CALENDLY_API_URL),--calendly-api-url $(CALENDLY_API_URL))'
@@ -107,7 +109,7 @@ settings: ## Checks and writes a connection's settings: make settings FILE=… [
 .PHONY: preview
 preview: ## Shows messages as people would get them, with their price (MESSAGE= LANGUAGE= CHANNEL= FILE= EVENT_TYPE= HTML=folder STACK=)
 	@$(TOOLS)
-	@$(if $(filter file,$(origin STACK)),$(CARGO) run -q -p operator -- preview,$(OPERATOR) preview --deployed) \
+	@$(if $(filter file,$(origin STACK)),$(CARGO) run -q --locked -p operator -- preview,$(OPERATOR) preview --deployed) \
 	  --connection $(CONNECTION) $(if $(FILE),--file "$(FILE)") $(if $(MESSAGE),--message "$(MESSAGE)") \
 	  $(if $(LANGUAGE),--language "$(LANGUAGE)") $(if $(CHANNEL),--channel "$(CHANNEL)") \
 	  $(if $(EVENT_TYPE),--event-type "$(EVENT_TYPE)") $(if $(HTML),--html "$(HTML)")
@@ -163,12 +165,12 @@ catch: ## Prints the webhooks that arrive on a port, and checks their signatures
 .PHONY: bench
 bench: ## What the webhook and a delivery cost beside an empty function, and a booking beside Calendly: time, memory, calls
 	@$(MAKE) --no-print-directory build FUNCTIONS="webhook dispatcher empty schedule"
-	@$(CARGO) run -q --release -p bench -- starts
+	@$(CARGO) run -q --release --locked -p bench -- starts
 	@$(PYTHON) tests/bench/book.py
 
 .PHONY: faults
 faults: ## A million bookings, while webhooks are lost and functions die (BOOKINGS=… SEED=… EXPLAIN=number)
-	@$(CARGO) run -q --profile faults -p faults -- $(if $(BOOKINGS),--bookings $(BOOKINGS)) $(if $(SEED),--seed $(SEED)) \
+	@$(CARGO) run -q --locked --profile faults -p faults -- $(if $(BOOKINGS),--bookings $(BOOKINGS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(EXPLAIN),--explain $(EXPLAIN))
 
 .PHONY: chaos

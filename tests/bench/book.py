@@ -83,7 +83,7 @@ class BookingStack(Stack):
 
 
 def build(*arguments):
-    run(["cargo", "build", "-q", *arguments])
+    run(["cargo", "build", "-q", "--locked", *arguments])
 
 
 def run(command):

@@ -166,26 +166,94 @@ fn module(path: &Path) -> Vec<String> {
     path.split('/').filter(|part| !left_out.contains(part)).map(str::to_owned).collect()
 }
 
+/// Every file that can hold a test, in Rust or Python: its module and its text.
+fn sources() -> Vec<(Vec<String>, String)> {
+    let python = files(&root().join("tests/stack")).into_iter().filter(|path| has_extension(path, "py"));
+    rust_files().into_iter().chain(python).map(|path| (module(&path), read(&path))).collect()
+}
+
+/// The path and the name of a function, if that is what a name in backticks means. It is a sentence in small letters; a
+/// command has spaces, a type or variant has capitals.
+fn function_of(name: &str) -> Option<(Vec<String>, &str)> {
+    let (path, function) = name.rsplit_once("::")?;
+    let is_function = function.contains('_') && !name.chars().any(|it| it.is_uppercase() || it.is_whitespace());
+    is_function.then(|| (path.split("::").map(str::to_owned).collect(), function))
+}
+
+/// Whether a text has a test of this name: in Rust a function below an attribute such as `#[tokio::test]`.
+fn has_test(text: &str, function: &str) -> bool {
+    let (rust, python) = (format!("fn {function}("), format!("def {function}("));
+    let mut is_marked = false;
+    text.lines().map(str::trim_start).any(|line| {
+        if (is_marked && line.contains(&rust)) || (function.starts_with("test_") && line.starts_with(&python)) {
+            return true;
+        }
+        let is_mark = line.starts_with("#[") && line.contains("test") && !line.contains("cfg(");
+        is_marked = is_mark || (is_marked && (line.starts_with("#[") || line.starts_with("//")));
+        false
+    })
+}
+
+/// The names of tests on a line that are no test.
+fn missing_tests<'a>(line: &'a str, sources: &[(Vec<String>, String)]) -> Vec<&'a str> {
+    let is_test = |name: &&str| {
+        let Some((path, function)) = function_of(name) else { return true };
+        sources.iter().any(|(module, text)| module.ends_with(&path) && has_test(text, function))
+    };
+    quoted(line).filter(|name| !is_test(name)).collect()
+}
+
 #[test]
 fn every_test_that_the_documents_name_exists() {
-    let sources: Vec<_> = rust_files().into_iter().map(|path| (module(&path), read(&path))).collect();
+    let sources = sources();
+    let decisions = files(&root().join("docs/decisions")).into_iter().map(|path| shown(&path));
     let mut problems = Vec::new();
-    for name in ["docs/invariants.md", "docs/security.md", "CONTRIBUTING.md"] {
-        let text = read(&root().join(name));
-        for test in prose(&text).flat_map(quoted) {
-            let Some((path, function)) = test.rsplit_once("::") else { continue };
-            // The name of a test is a sentence in small letters; a command has spaces, a type or variant has capitals.
-            if !function.contains('_') || test.chars().any(|it| it.is_uppercase() || it.is_whitespace()) {
-                continue;
-            }
-            let path: Vec<_> = path.split("::").map(str::to_owned).collect();
-            let definition = format!("fn {function}(");
-            if !sources.iter().any(|(module, text)| module.ends_with(&path) && text.contains(&definition)) {
-                problems.push(format!("{name}: there is no test {test}"));
-            }
+    for name in ["docs/invariants.md", "docs/security.md"].map(str::to_owned).into_iter().chain(decisions) {
+        let text = read(&root().join(&name));
+        let missing = prose(&text).flat_map(|line| missing_tests(line, &sources));
+        problems.extend(missing.map(|test| format!("{name}: there is no test {test}")));
+    }
+    assert_none(&problems);
+    // A name that is no test is found, whether the function is missing or is none.
+    let [line, other] = ["`documents::nobody_wrote_this_test`", "`documents::rust_files`, `documents::has_test`"];
+    assert_eq!(missing_tests(line, &sources), ["documents::nobody_wrote_this_test"]);
+    assert_eq!(missing_tests(other, &sources), ["documents::rust_files", "documents::has_test"]);
+}
+
+#[test]
+fn every_function_that_the_guide_names_exists() {
+    let sources = sources();
+    let text = read(&root().join("CONTRIBUTING.md"));
+    let mut problems = Vec::new();
+    for (name, (path, function)) in prose(&text).flat_map(quoted).filter_map(|it| Some((it, function_of(it)?))) {
+        let definition = format!("fn {function}(");
+        if !sources.iter().any(|(module, text)| module.ends_with(&path) && text.contains(&definition)) {
+            problems.push(format!("CONTRIBUTING.md: there is no {name}"));
         }
     }
     assert_none(&problems);
+}
+
+#[test]
+fn every_promise_of_security_names_its_test() {
+    let text = read(&root().join("docs/security.md"));
+    let (mut problems, mut promises, mut is_promise) = (Vec::new(), 0, false);
+    for line in prose(&text) {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        match cells.as_slice() {
+            ["promise", "test"] => is_promise = true,
+            [promise, tests] if is_promise && !promise.starts_with("---") => {
+                promises += 1;
+                if !quoted(tests).any(|it| function_of(it).is_some()) {
+                    problems.push(format!("docs/security.md: no test of \"{promise}\""));
+                }
+            }
+            [_, _] => {}
+            _ => is_promise = false,
+        }
+    }
+    assert_none(&problems);
+    assert!(promises >= 40, "{promises} promises are found");
 }
 
 #[test]

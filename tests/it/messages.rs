@@ -14,6 +14,7 @@ use jiff::civil::time;
 use serde_json::{Value, json};
 use wire::due::Due;
 use wire::intake::{Envelope, Source};
+use wire::receipts::unsubscribe::sign;
 
 use crate::payload::{EMAIL, Meeting, PHONE, TOKEN, at};
 use crate::stories::{shown, timeline};
@@ -79,12 +80,18 @@ fn objection(world: &TestWorld, key: &ContactKey) -> Option<(Objection, ConsentS
     world.state.borrow().contacts[key].objection
 }
 
+/// The use of a link that we signed.
+fn followed(booking: BookingId, contact: ContactKey) -> Feedback {
+    let signature = sign(&PEPPER, &ConnectionName::default(), &booking, &contact);
+    Feedback::Unsubscribed { booking, contact, signature }
+}
+
 /// A click on the link in a message.
 fn unsubscribed(world: &TestWorld, slug: &str) -> Feedback {
     let receipt = world.receipt(slug, Delivery::Delivered);
     let state = world.state.borrow();
     let (_, command) = state.commands.values().find(|(_, it)| it.id == receipt.command).expect("a command");
-    Feedback::Unsubscribed { booking: receipt.booking, contact: command.to.clone().expect("it was sent") }
+    followed(receipt.booking, command.to.clone().expect("it was sent"))
 }
 
 #[test]
@@ -491,9 +498,29 @@ fn after_a_click_on_the_link_follow_ups_end_and_reminders_go_on() {
 fn a_link_works_when_the_rows_of_its_booking_have_expired() {
     let world = world(|_| {});
     let booking = BookingId::new("bk-0f9d2c6be1a54c7f8e3d5a6b7c8d9e0f");
-    let feedback = Feedback::Unsubscribed { booking, contact: phone_key() };
-    assert_eq!(world.process_feedback(&feedback), "unsubscribed");
+    assert_eq!(world.process_feedback(&followed(booking, phone_key())), "unsubscribed");
     assert_eq!(objection(&world, &phone_key()), Some((Objection::FollowUps, ConsentSource::Link)));
+}
+
+#[test]
+fn a_number_that_never_got_a_message_cannot_reply() {
+    let world = world(|_| {});
+    assert_eq!(world.process_feedback(&reply("STOP", "2026-11-21T08:59:59Z")), "stranger");
+    let has_objection = world.state.borrow().contacts.get(&phone_key()).is_some_and(|it| it.objection.is_some());
+    assert!(!has_objection, "a forged call would silence any number");
+}
+
+#[test]
+fn a_link_that_we_did_not_sign_ends_nobodys_messages() {
+    let world = booked_world(|_| {});
+    let booking = world.receipt("sms-confirmation", Delivery::Delivered).booking;
+    let of_another_person = followed(booking.clone(), email_key());
+    let Feedback::Unsubscribed { signature, .. } = of_another_person else { unreachable!("it is a link") };
+    for signature in [signature, "0123456789abcdef".to_owned(), String::new()] {
+        let forged = Feedback::Unsubscribed { booking: booking.clone(), contact: phone_key(), signature };
+        assert_eq!(world.process_feedback(&forged), "forged");
+    }
+    assert!(world.state.borrow().contacts.values().all(|it| it.objection.is_none()));
 }
 
 #[test]

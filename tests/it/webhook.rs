@@ -31,6 +31,8 @@ struct FakePorts {
     queue_is_down: bool,
     queue_hangs: bool,
     secrets_are_down: bool,
+    secrets_hang: bool,
+    names_are_guessed: bool,
     no_keys: bool,
     no_public_url: bool,
     authorization: Option<&'static str>,
@@ -65,12 +67,16 @@ impl FakePorts {
 
 impl Ports for FakePorts {
     async fn signing(&self, connection: &ConnectionName) -> Result<Signing, SecretError> {
+        if self.secrets_hang {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
         match connection.as_str() {
             _ if self.secrets_are_down => {
                 Err(SecretError::Unavailable { name: "x".to_owned(), problem: "down".to_owned() })
             }
             _ if self.no_keys => Ok(Signing::default()),
             "default" | "acme" => Ok(self.keys(KEY)),
+            other if self.names_are_guessed => Err(SecretError::NotLookedUp(other.to_owned())),
             other => Err(SecretError::Unknown(other.to_owned())),
         }
     }
@@ -80,6 +86,9 @@ impl Ports for FakePorts {
     }
 
     async fn pepper(&self) -> Result<&Pepper, SecretError> {
+        if self.secrets_hang {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
         if self.secrets_are_down {
             return Err(SecretError::Unavailable { name: "x".to_owned(), problem: "down".to_owned() });
         }
@@ -326,12 +335,22 @@ async fn each_provider_has_a_path_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_provider_without_a_key_is_refused() {
-    for caller in [Caller::Engagelab, Caller::Twilio, Caller::Brevo] {
+async fn a_provider_without_a_key_is_refused_like_a_wrong_signature() {
+    for caller in Caller::ALL {
         let ports = FakePorts { no_keys: true, ..FakePorts::default() };
         let (status, answer) = caller.call(&ports, KEY, caller.path(), b"a=1").await;
         assert_eq!(status, 401, "{caller:?}");
         assert_eq!(answer, r#"{"error":{"code":"unauthorized","message":"The signature is missing or not valid."}}"#);
+        assert_eq!(ports.last_count(), "Refused no_key");
+        // Without one of Calendly's, `make connect` has not ended, or its key was lost.
+        let expected: &[&str] = if caller == Caller::Calendly { &["WrongSignature calendly"] } else { &[] };
+        assert_eq!(ports.watched.lock().expect("the counts").as_slice(), expected);
+        // What nobody's keys sign is refused, too, and an old stamp of theirs is no late call.
+        let nobody = "0".repeat(64);
+        assert_eq!(caller.call(&ports, &nobody, caller.path(), b"a=1").await.0, 401);
+        let late = signature(&nobody, NOW - 301, b"a=1");
+        let headers = [("calendly-webhook-signature", late.as_str())];
+        send(&ports, Method::POST, "/webhooks/calendly", &headers, Body::Text("a=1".to_owned())).await;
         assert_eq!(ports.last_count(), "Refused no_key");
         let entered = FakePorts { no_keys: true, rotated: Some(KEY), ..FakePorts::default() };
         assert_eq!(caller.call(&entered, KEY, caller.path(), b"a=1").await.0, 200, "{caller:?}");
@@ -485,7 +504,7 @@ async fn a_link_without_our_signature_asks_for_the_address_and_records_nothing()
     assert!(ports.queued().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_address_is_queued_and_the_answer_does_not_say_whether_we_wrote_to_it() {
     let ports = FakePorts::default();
     let form = || Body::Text("address=ana%40example.com".to_owned());
@@ -501,9 +520,42 @@ async fn an_address_is_queued_and_the_answer_does_not_say_whether_we_wrote_to_it
     let nobody = unsigned_link().replace("acme", "nobody");
     assert_eq!(send(&ports, Method::POST, &nobody, &[], form()).await, known);
     assert_eq!(ports.queued().len(), 1);
-    let without_keys = FakePorts { secrets_are_down: true, ..FakePorts::default() };
-    assert_eq!(send(&without_keys, Method::POST, &unsigned_link(), &[], form()).await, known, "no key is needed");
-    assert_eq!(without_keys.queued().len(), 1);
+    for (ports, link) in [
+        (FakePorts { secrets_are_down: true, ..FakePorts::default() }, unsigned_link()),
+        (FakePorts { secrets_hang: true, ..FakePorts::default() }, unsigned_link()),
+        // Whether it is a connection is not known.
+        (FakePorts { names_are_guessed: true, ..FakePorts::default() }, nobody),
+    ] {
+        assert_eq!(send(&ports, Method::POST, &link, &[], form()).await, known, "no key is needed");
+        assert_eq!(ports.queued().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opt_out_is_queued_when_the_pepper_cannot_be_read() {
+    for ports in [
+        FakePorts { secrets_are_down: true, ..FakePorts::default() },
+        FakePorts { secrets_hang: true, ..FakePorts::default() },
+    ] {
+        let link = signed_link("ro");
+        let (status, page) = send(&ports, Method::GET, &link, &[], Body::Empty).await;
+        assert_eq!(status, 200);
+        assert!(page.contains(r#"<form method="post"><button>"#), "it asks, as for every link of ours: {page}");
+        assert!(ports.queued().is_empty());
+        let one_click = Body::Text("List-Unsubscribe=One-Click".to_owned());
+        assert_eq!(send(&ports, Method::POST, &link, &[], one_click).await.0, 200);
+        assert_eq!(ports.last_count(), "Accepted unsubscribe");
+        let [envelope] = &ports.queued()[..] else { panic!("one") };
+        let feedback = wire::receipts::parse(envelope).expect("feedback");
+        let [Feedback::Unsubscribed { booking, contact, signature }] = &feedback[..] else { panic!("{feedback:?}") };
+        // The processor checks it.
+        let expected = wire::receipts::unsubscribe::sign(&PEPPER, &envelope.connection, booking, contact);
+        assert_eq!(signature, &expected);
+        // What a mail program has cut needs no pepper to be seen.
+        let (_, page) = send(&ports, Method::POST, &link[..link.len() - 1], &[], Body::Empty).await;
+        assert!(page.contains(r#"<input name="address""#), "{page}");
+        assert_eq!(ports.queued().len(), 1);
+    }
 }
 
 #[tokio::test]
@@ -518,7 +570,8 @@ async fn the_button_and_one_click_unsubscribe_are_queued() {
     }
     for envelope in ports.queued() {
         assert_eq!((envelope.source, envelope.connection.as_str()), (Source::Unsubscribe, "acme"));
-        let body = format!(r#"{{"booking":"{BOOKING}","contact":"{CONTACT}"}}"#);
+        let signature = signed_link("ro").split_once("&s=").expect("a signature").1.to_owned();
+        let body = format!(r#"{{"booking":"{BOOKING}","contact":"{CONTACT}","signature":"{signature}"}}"#);
         assert_eq!(envelope.body, body.as_bytes());
         let feedback = wire::receipts::parse(&envelope).expect("feedback");
         assert!(matches!(feedback.as_slice(), [Feedback::Unsubscribed { .. }]), "{feedback:?}");
@@ -547,7 +600,7 @@ async fn foreign_links_are_404_and_a_click_that_cannot_be_queued_is_503() {
     for (ports, why) in [
         (FakePorts { queue_is_down: true, ..FakePorts::default() }, "intake_queue"),
         (FakePorts { queue_hangs: true, ..FakePorts::default() }, "out_of_time"),
-        (FakePorts { secrets_are_down: true, ..FakePorts::default() }, "pepper"),
+        (FakePorts { queue_is_down: true, secrets_hang: true, ..FakePorts::default() }, "intake_queue"),
     ] {
         let (status, page) = send(&ports, Method::POST, &signed_link("da"), &[], Body::Empty).await;
         assert_eq!((status, ports.last_count()), (503, format!("Unavailable {why}")));
@@ -602,6 +655,10 @@ async fn an_unknown_connection_is_answered_like_a_wrong_signature() {
             assert_eq!(answer.0, if is_probe { 200 } else { 401 });
             assert_eq!(ports.last_count(), if is_probe { "Accepted probe" } else { "Refused unknown_connection" });
             assert!(ports.queued().is_empty());
+            // While names are guessed, the log has another reason, and the answer is the same.
+            let guessed = FakePorts { names_are_guessed: true, ..FakePorts::default() };
+            assert_eq!(call(&guessed, &[(name, &value)], &unknown).await, expected);
+            assert_eq!(guessed.last_count(), if is_probe { "Accepted probe" } else { "Refused not_looked_up" });
             // Without a signature, too.
             assert_eq!(call(&ports, &[], &unknown).await, call(&ports, &[], caller.path()).await);
         }
@@ -688,10 +745,6 @@ async fn a_call_that_cannot_be_queued_is_503_within_the_time_limit() {
             assert_eq!(ports.counted.lock().expect("counts")[0], format!("Unavailable {why}"));
         }
     }
-    // Without a key of Calendly's, `make connect` has not ended. Calendly repeats the call until there is one.
-    let ports = FakePorts { no_keys: true, ..FakePorts::default() };
-    assert_eq!(post(&ports, "/webhooks/calendly", &signature(KEY, NOW, b"{}"), b"{}").await, 503);
-    assert_eq!(ports.last_count(), "Unavailable signing_keys");
 }
 
 /// The processors that work at the same time: `ProcessorConcurrency` of a stack with that many customers.

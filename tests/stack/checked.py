@@ -71,7 +71,7 @@ def advisories():
     here: then it says so, and `verify` refuses to deploy."""
     deny = tools.TOOLS / "cargo-deny/bin/cargo-deny"
     if succeeds(deny, "fetch", "db", within=60):
-        if subprocess.run([deny, "check", "advisories"], cwd=tools.ROOT).returncode:
+        if subprocess.run([deny, "--locked", "check", "advisories"], cwd=tools.ROOT).returncode:
             sys.exit(1)
         write(read() | {"advisories": True})
     elif succeeds("git", "ls-remote", ADVISORIES, "HEAD", within=30):

@@ -1,7 +1,7 @@
 """Runs a command in the environment of a deployed stack: the local one, or one on AWS by its name.
 
     python3 tests/stack/env.py local env
-    python3 tests/stack/env.py vai-calendly-dev cargo run -q -p operator -- doctor
+    python3 tests/stack/env.py vai-calendly-dev cargo run -q --locked -p operator -- doctor
 """
 
 import os

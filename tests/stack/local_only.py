@@ -28,6 +28,9 @@ def refusal(headers):
     is_own = origin == "null" and headers.get("sec-fetch-site") == "same-origin"
     if origin is not None and not is_own and not is_local(origin.partition("://")[2]):
         return "the Origin is not this machine"
+    # A picture or a link of a website calls without an Origin. A browser says that another site has it.
+    if origin is None and headers.get("sec-fetch-site") == "cross-site":
+        return "the page that calls is not of this machine"
     return None
 
 

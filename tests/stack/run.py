@@ -86,7 +86,7 @@ def test_adapters(stack):
     """Runs the tests that need a real DynamoDB or KMS. They create their own table and key, apart from the stack's."""
     tools.say("the tests of store and sealing, on this stack's DynamoDB and KMS")
     env = os.environ | {"DYNAMODB_ENDPOINT_URL": stack.endpoint, "KMS_ENDPOINT_URL": stack.endpoint}
-    command = ["cargo", "test", "-q", "-p", "store", "-p", "sealing", "--test", "dynamodb", "--test", "kms"]
+    command = ["cargo", "test", "-q", "--locked", "-p", "store", "-p", "sealing", "--test", "dynamodb", "--test", "kms"]
     if subprocess.run(command, cwd=tools.ROOT, env=env).returncode:
         raise Failed("the tests of store or sealing failed")
 

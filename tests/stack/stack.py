@@ -107,7 +107,7 @@ class Stack:
     def build(self):
         say("building (the first time takes minutes)")
         packages = [word for name in FUNCTIONS + PROGRAMS for word in ("-p", name)]
-        _run(["cargo", "build", *packages], cwd=ROOT)
+        _run(["cargo", "build", "--locked", *packages], cwd=ROOT)
 
     def start_emulator(self):
         python = install("emulator") / "bin/python"

@@ -18,6 +18,11 @@ class Callers(unittest.TestCase):
         for origin in ("http://127.0.0.1:4570", "http://localhost:4570", "http://[::1]:1"):
             self.assertIsNone(local_only.refusal(HERE | {"origin": origin}), origin)
         self.assertIsNone(local_only.refusal(HERE | {"origin": "null", "sec-fetch-site": "same-origin"}))
+        for site in ("none", "same-origin", "same-site"):
+            self.assertIsNone(local_only.refusal(HERE | {"sec-fetch-site": site}), site)
+        # A page at localhost calls 127.0.0.1.
+        origin = {"origin": "http://localhost:4570", "sec-fetch-site": "cross-site"}
+        self.assertIsNone(local_only.refusal(HERE | origin))
 
     def test_pages_of_websites_may_not(self):
         for host in ("evil.example", "127.0.0.1.evil.example:4566", "localhost.evil.example", "0.0.0.0:4566", "", "[::1"):
@@ -26,6 +31,8 @@ class Callers(unittest.TestCase):
         for origin in ("https://evil.example", "http://127.0.0.1.evil.example", "http://127.0.0.1@evil.example", "null", ""):
             self.assertIsNotNone(local_only.refusal(HERE | {"origin": origin}), origin)
         self.assertIsNotNone(local_only.refusal(HERE | {"origin": "null", "sec-fetch-site": "cross-site"}))
+        # A picture or a link has no Origin.
+        self.assertIsNotNone(local_only.refusal(HERE | {"sec-fetch-site": "cross-site"}))
 
     def test_a_foreign_call_does_not_reach_the_application(self):
         reached, sent = [], []

@@ -68,6 +68,17 @@ def metrics_of(alarm):
     return len([it for it in alarm["Properties"].get("Metrics", [{"MetricStat": {}}]) if "MetricStat" in it])
 
 
+def custom_metrics():
+    """Yields each metric of our own that an alarm watches: its name, its function, and its other dimensions."""
+    for alarm in alarms().values():
+        properties = alarm["Properties"]
+        stats = [it["MetricStat"]["Metric"] for it in properties.get("Metrics", []) if "MetricStat" in it]
+        for it in [properties, *stats]:
+            if it.get("Namespace") == "VaiCalendly":
+                values = {more["Name"]: more["Value"] for more in it["Dimensions"]}
+                yield it["MetricName"], values.pop("Function")["Ref"], values
+
+
 def unconditional(value, resource, condition):
     """Yields what refers to a resource outside an Fn::If of its condition, where it may not exist."""
     if isinstance(value, dict):
@@ -284,17 +295,34 @@ class Documents(unittest.TestCase):
             self.assert_says("docs/deploying.md", name)
 
     def test_only_what_an_alarm_watches_by_a_value_is_a_metric_of_its_own(self):
-        watched = set()
-        for alarm in alarms().values():
-            properties = alarm["Properties"]
-            stats = [it["MetricStat"]["Metric"] for it in properties.get("Metrics", []) if "MetricStat" in it]
-            for it in [properties, *stats]:
-                if it.get("Namespace") == "VaiCalendly":
-                    watched |= {(it["MetricName"], more["Name"]) for more in it["Dimensions"] if more["Name"] != "Function"}
+        watched = {(name, detail) for name, _, values in custom_metrics() for detail in values}
         self.assertEqual(watched, {("Refused", "Reason"), ("WrongSignature", "Source"), ("Accepted", "Source")})
         listed = ", ".join(f'"{it}"' for it in PROVIDERS)
         lines = ('("Refused", "Reason", &["stale"])', f"const PROVIDERS: [&str; 4] = [{listed}];")
         self.assert_says("shared/runtime/src/telemetry.rs", *lines)
+
+    def test_our_metrics_are_documented_and_counted(self):
+        rows = (ROOT / "docs/troubleshooting.md").read_text().split("## Metrics")[1].split("## Alarms")[0].splitlines()
+        rows = [re.fullmatch(r"\| `(\w+)` \|.*\| ([a-z, ]+) \|.*\|", row) for row in rows if row.startswith("| `")]
+        sent_by = {row[1]: set(row[2].split(", ")) for row in rows}
+        functions = {name.lower() for name in of_type("AWS::Serverless::Function")}
+        self.assertEqual(set().union(*sent_by.values()), functions)
+        # What the code counts, and the functions of which only one can be the sender.
+        counted = {}
+        for path in [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs")]:
+            owner, crate = path.relative_to(ROOT).parts[:2]
+            for name in re.findall(r'\bcount\(\s*(?:[^"]*?,\s*)?"([A-Z]\w+)"', path.read_text()):
+                counted.setdefault(name, set()).update({crate} if owner == "functions" else set())
+        self.assertEqual(set(counted), set(sent_by))
+        for name, own in counted.items():
+            self.assertLessEqual(own, sent_by[name], name)
+        # Each combination of dimensions is a metric.
+        watched = {(name, tuple(sorted(values.items()))) for name, function, values in custom_metrics() if values}
+        for name, function, _ in custom_metrics():
+            self.assertIn(function.lower(), sent_by[name], name)
+        number = sum(map(len, sent_by.values())) + len(watched)
+        text = (ROOT / "docs/deploying.md").read_text()
+        self.assertRegex(text, rf"There are {number} in all .*: {number} × 0\.30 = \${number * 0.3:.2f} a month")
 
     def test_a_stranger_cannot_keep_the_alarm_of_wrong_signatures_on(self):
         alarm = RESOURCES["WrongSignatureAlarm"]["Properties"]

@@ -11,7 +11,8 @@ import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-LARGEST = 256 * 1024 + 1
+# The most that a function on AWS takes.
+LARGEST = 6 * 1024 * 1024
 
 
 class TunnelFilter(BaseHTTPRequestHandler):

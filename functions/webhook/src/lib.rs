@@ -17,13 +17,16 @@ use wire::intake::{Envelope, LARGEST_WHOLE_BODY, Source};
 use wire::receipts::unsubscribe::{Unsubscribe, is_genuine, read_form};
 use wire::signature::SignatureError;
 
-use crate::provider::{InboundCall, Provider, VerifiedCall, keys_of_nobody};
+use crate::provider::{InboundCall, Provider, VerifiedCall};
 use crate::rejection::Rejection;
 use crate::unsubscribe::{Page, UnsubscribeLink, language, page};
 
 /// The time for reading keys and queueing a call. After it the answer is 503, and Calendly sends the webhook again.
 /// EngageLab waits at most 3 seconds for an answer; we promise 2.
 pub const BUDGET: Duration = Duration::from_millis(1_500);
+
+/// The part of it for a secret that an opt-out can do without. The rest is for the queue.
+const BUDGET_OF_SECRET: Duration = Duration::from_millis(700);
 
 /// What the handler needs from outside.
 pub trait Ports: Sync {
@@ -100,7 +103,7 @@ async fn receive_call(
             ports.count("Refused", &[("Reason", "too_large")]);
             refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 720 KiB.")
         }
-        Err(Rejection::UnknownConnection) => refuse_caller(ports, provider, &connection, "unknown_connection"),
+        Err(Rejection::UnknownConnection(reason)) => refuse_caller(ports, provider, &connection, reason),
         Err(Rejection::BadSignature(error)) => refuse_caller(ports, provider, &connection, error.name()),
         // Calendly sends the call again. Brevo does not: the receipt is lost, and 503 shows that in its log and ours.
         Err(Rejection::Unavailable(reason)) => {
@@ -120,7 +123,9 @@ fn refuse_caller(
     let source = provider.source().name();
     tracing::info!(connection = %connection, source, reason, "webhook refused");
     ports.count("Refused", &[("Reason", reason), ("Source", source)]);
-    if reason == SignatureError::Wrong.name() {
+    // Every connection needs a key of Calendly's. Of the other providers, many use none.
+    let lost_its_key = provider == Provider::Calendly && reason == SignatureError::NoKey.name();
+    if lost_its_key || reason == SignatureError::Wrong.name() {
         // The alarm compares it with what was accepted of the same provider.
         ports.count("WrongSignature", &[("Source", source)]);
     }
@@ -170,30 +175,28 @@ async fn accept_call(
     if is_large && provider.source() != Source::Calendly {
         return Err(Rejection::TooLarge);
     }
-    let (keys, is_known) = match ports.signing(connection).await {
-        Ok(keys) => (keys, true),
-        Err(SecretError::Unknown(_)) => (keys_of_nobody(), false),
+    let (keys, unknown) = match ports.signing(connection).await {
+        Ok(keys) => (keys, None),
+        Err(SecretError::Unknown(_)) => (Signing::default(), Some("unknown_connection")),
+        Err(SecretError::NotLookedUp(_)) => (Signing::default(), Some("not_looked_up")),
         Err(error @ (SecretError::Malformed { .. } | SecretError::Unavailable { .. })) => {
             tracing::error!(connection = %connection, error = %error, "signing keys not available");
             return Err(Rejection::Unavailable("signing_keys"));
         }
     };
     let mut verified = provider.verify_signature(call, &keys);
-    if !is_known && verified.is_ok() {
-        verified = Err(Rejection::BadSignature(SignatureError::Wrong));
-    }
     if let Err(Rejection::BadSignature(SignatureError::Wrong | SignatureError::NoKey)) = verified
-        && is_known
+        && unknown.is_none()
         && let Some(keys) = ports.reread_signing(connection).await
     {
         verified = provider.verify_signature(call, &keys);
     }
-    let VerifiedCall { nonce, query } = match verified {
+    let VerifiedCall { nonce, query } = match (verified, unknown) {
         // EngageLab tests the address before it knows a secret. A signed test call is queued like any other, so that
         // its nonce cannot be used again.
-        Err(Rejection::BadSignature(_)) if provider.is_probe(call.body) => return Ok("probe"),
-        Err(Rejection::BadSignature(_)) if !is_known => return Err(Rejection::UnknownConnection),
-        verified => verified?,
+        (Err(Rejection::BadSignature(_)), _) if provider.is_probe(call.body) => return Ok("probe"),
+        (Err(Rejection::BadSignature(_)), Some(reason)) => return Err(Rejection::UnknownConnection(reason)),
+        (verified, _) => verified?,
     };
     let bare = Envelope::new(provider.source(), connection.clone(), call.now, call.body.to_vec()).fitted();
     enqueue(ports, &Envelope { nonce, query, ..bare }).await?;
@@ -208,15 +211,16 @@ async fn follow_link(
     query: Option<&str>,
     sent: Option<&[u8]>,
 ) -> Result<Page, Rejection> {
-    let (opt_out, next) = if let Some(contact) = signed_contact(ports, link, query).await? {
+    let (opt_out, next) = if let Some((contact, signature)) = signed_contact(ports, link, query).await {
         if sent.is_none() {
             return Ok(Page::Ask);
         }
-        (Unsubscribe::by_link(link.booking.clone(), contact), Page::Done)
+        (Unsubscribe::by_link(link.booking.clone(), contact, signature), Page::Done)
     } else {
         let Some(address) = sent.and_then(read_form) else { return Ok(Page::AskAddress) };
-        // Without a key there is nothing to read, so this works when Secrets Manager does not.
-        if let Err(SecretError::Unknown(_)) = ports.signing(&link.connection).await {
+        // Only what certainly is no connection is dropped, so this works when Secrets Manager does not.
+        let signing = tokio::time::timeout(BUDGET_OF_SECRET, ports.signing(&link.connection)).await;
+        if let Ok(Err(SecretError::Unknown(_))) = signing {
             return Ok(Page::Noted);
         }
         (Unsubscribe::by_address(link.booking.clone(), address), Page::Noted)
@@ -226,18 +230,26 @@ async fn follow_link(
     Ok(next)
 }
 
-/// Returns the contact of a link if we signed it.
-async fn signed_contact(
+/// Returns contact and signature of a link if we signed it. While the pepper can't be read, a whole link passes: the
+/// processor checks the signature again, and a mail program that unsubscribes does not come back.
+async fn signed_contact<'a>(
     ports: &impl Ports,
     link: &UnsubscribeLink,
-    query: Option<&str>,
-) -> Result<Option<ContactKey>, Rejection> {
-    let Some((contact, signature)) = link.contact_and_signature(query) else { return Ok(None) };
-    let pepper = ports.pepper().await.map_err(|error| {
-        tracing::error!(error = %error, "pepper not available");
-        Rejection::Unavailable("pepper")
-    })?;
-    Ok(is_genuine(pepper, &link.connection, &link.booking, &contact, signature).then_some(contact))
+    query: Option<&'a str>,
+) -> Option<(ContactKey, &'a str)> {
+    let (contact, signature) = link.contact_and_signature(query)?;
+    let is_ours = match tokio::time::timeout(BUDGET_OF_SECRET, ports.pepper()).await {
+        Ok(Ok(pepper)) => is_genuine(pepper, &link.connection, &link.booking, &contact, signature),
+        Ok(Err(error)) => {
+            tracing::error!(error = %error, "pepper not available, link not checked yet");
+            true
+        }
+        Err(_) => {
+            tracing::error!("pepper not read in time, link not checked yet");
+            true
+        }
+    };
+    is_ours.then_some((contact, signature))
 }
 
 async fn enqueue(ports: &impl Ports, envelope: &Envelope) -> Result<(), Rejection> {

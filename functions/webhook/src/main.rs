@@ -57,12 +57,16 @@ async fn main() -> Result<(), Error> {
             .with_pepper(config.pepper_secret),
         public_url: config.public_url,
     };
-    // Lambda gives init a full CPU, so the TLS handshakes and the default connection's keys are done before the first
-    // request.
+    // Lambda gives init a full CPU, so the TLS handshakes, the default connection's keys and the pepper are done before
+    // the first request.
     let connection = ConnectionName::default();
-    let (_, keys) = tokio::join!(ports.intake.warm(), ports.secrets.signing(&connection));
+    let (_, keys, pepper) =
+        tokio::join!(ports.intake.warm(), ports.secrets.signing(&connection), ports.secrets.pepper());
     if let Err(error) = keys {
         tracing::warn!(error = %error, "default connection has no signing keys yet");
+    }
+    if let Err(error) = pepper {
+        tracing::warn!(error = %error, "pepper not read yet");
     }
     let ports = &ports;
     run(service_fn(move |request: Request| async move {

@@ -6,7 +6,7 @@
 use domain::{BookingId, ConnectionName, ContactKey, Language};
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
-use wire::receipts::unsubscribe::parse_booking;
+use wire::receipts::unsubscribe::{is_signature, parse_booking};
 
 use Language::{Danish, English, Romanian, TraditionalChinese};
 
@@ -34,9 +34,9 @@ impl UnsubscribeLink {
         })
     }
 
-    /// Returns the contact, and the signature in the query (`s=`).
+    /// Returns the contact, and the signature in the query (`s=`). `None` if either is not whole.
     pub(crate) fn contact_and_signature<'a>(&self, query: Option<&'a str>) -> Option<(ContactKey, &'a str)> {
-        Some((self.contact.clone()?, parameter(query, "s")?))
+        Some((self.contact.clone()?, parameter(query, "s").filter(|it| is_signature(it))?))
     }
 }
 
@@ -273,13 +273,15 @@ mod tests {
         let path = format!("/unsubscribe/acme/bk-1/{contact}");
         let link = UnsubscribeLink::parse(&path).expect("a link");
         assert_eq!((link.connection.as_str(), link.booking.as_str()), ("acme", "bk-1"));
-        let (found, signature) = link.contact_and_signature(Some("l=ro&s=01ab")).expect("both");
-        assert_eq!((found.as_str(), signature), (contact.as_str(), "01ab"));
-        assert_eq!(link.contact_and_signature(Some("l=ro")), None);
+        let (found, signature) = link.contact_and_signature(Some("l=ro&s=0123456789abcdef")).expect("both");
+        assert_eq!((found.as_str(), signature), (contact.as_str(), "0123456789abcdef"));
+        for cut in ["l=ro", "s=", "s=0123456789abcde", "s=0123456789abcdef0", "s=0123456789ABCDEF"] {
+            assert_eq!(link.contact_and_signature(Some(cut)), None, "{cut}");
+        }
         // A cut link still leads to a page.
         for cut in [&path[..path.len() - 1], "/unsubscribe/acme/bk-1/mail-follow-up-60m-2"] {
             let link = UnsubscribeLink::parse(cut).expect("a link");
-            assert_eq!(link.contact_and_signature(Some("s=01ab")), None, "{cut}");
+            assert_eq!(link.contact_and_signature(Some("s=0123456789abcdef")), None, "{cut}");
         }
         for other in [
             "/unsubscribe",

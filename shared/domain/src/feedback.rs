@@ -143,6 +143,8 @@ pub enum Feedback {
         booking: BookingId,
         /// Who got the message.
         contact: ContactKey,
+        /// The link's signature. It counts only if it is ours.
+        signature: String,
     },
     /// A person whose link was not whole wrote an address that shall get no more messages. It counts if we wrote to it.
     AskedToStop {

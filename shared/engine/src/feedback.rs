@@ -9,6 +9,7 @@ use domain::{
 };
 use events::ReplyMeaning;
 use jiff::Timestamp;
+use wire::receipts::unsubscribe::is_genuine;
 
 use crate::change::Write;
 use crate::drive::Committed;
@@ -44,7 +45,9 @@ impl<W: World> Invocation<'_, W> {
                 self.store_objection(&contact, *objection, *source).await?;
                 Ok("objection")
             }
-            Feedback::Unsubscribed { booking, contact } => self.unsubscribe(booking, contact).await,
+            Feedback::Unsubscribed { booking, contact, signature } => {
+                self.unsubscribe(booking, contact, signature).await
+            }
             Feedback::AskedToStop { booking, address } => self.stop_address(booking, address.expose()).await,
             Feedback::Other(_) => Ok("other"),
         }
@@ -164,9 +167,17 @@ impl<W: World> Invocation<'_, W> {
         Ok(())
     }
 
-    /// Stores an opt-out from follow-ups for the contact of a signed link, and for the booking's other addresses as
-    /// long as its rows are there. The link works for as long as people hold it.
-    async fn unsubscribe(&self, booking: &BookingId, contact: &ContactKey) -> Result<&'static str, EngineError> {
+    /// Stores an opt-out from follow-ups for the contact of a link that we signed, and for the booking's other
+    /// addresses as long as its rows are there. The link works for as long as people hold it.
+    async fn unsubscribe(
+        &self,
+        booking: &BookingId,
+        contact: &ContactKey,
+        signature: &str,
+    ) -> Result<&'static str, EngineError> {
+        if !is_genuine(self.world.pepper().await?, self.connection, booking, contact, signature) {
+            return Ok("forged");
+        }
         let mut contacts = self.contacts_of(booking).await?;
         contacts.insert(contact.clone());
         self.end_follow_ups(&contacts).await?;

@@ -42,7 +42,7 @@ impl Keys {
                 }
             }
             Err(SecretError::Unknown(_)) => {}
-            Err(error @ (SecretError::Malformed { .. } | SecretError::Unavailable { .. })) => {
+            Err(error) => {
                 let error = PortError::unavailable_because("the API keys can't be read", error);
                 return Err(Locale::english().unavailable(&error));
             }

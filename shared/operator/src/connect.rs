@@ -234,6 +234,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_old_key_ends_in_time_or_at_once_as_the_operator_says() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            options: Options,
+        }
+        let needed = ["connect", "--webhook-url=https://a.example", "--secret-prefix=a/", "--table-name=a"];
+        let rotate = |given: &[&'static str]| {
+            let line = needed.into_iter().chain(given.iter().copied());
+            <Line as clap::Parser>::try_parse_from(line).ok().map(|it| it.options.rotate)
+        };
+        assert_eq!(rotate(&[]), Some(None));
+        assert_eq!(rotate(&["--rotate"]), Some(Some(Rotation::InTime)));
+        assert_eq!(rotate(&["--rotate=now"]), Some(Some(Rotation::Now)));
+        // A word that nobody knows must not leave a leaked key good for a day.
+        assert_eq!(rotate(&["--rotate=never"]), None);
+    }
+
+    #[test]
     fn input_is_a_token_or_an_object() {
         assert_eq!(parse_credentials(" abc.def\n").expect("a token")["calendly_token"], "abc.def");
         assert!(parse_credentials("\n").expect("nothing").is_empty());

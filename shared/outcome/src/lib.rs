@@ -70,7 +70,7 @@ pub fn from_status(status: StatusCode, after_seconds: Option<u32>, detail: Strin
 pub fn from_secret_error(error: &SecretError) -> Outcome {
     match error {
         SecretError::Unknown(_) | SecretError::Malformed { .. } => misconfigured(error.to_string()),
-        SecretError::Unavailable { .. } => {
+        SecretError::NotLookedUp(_) | SecretError::Unavailable { .. } => {
             Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail: error.to_string() }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A secret is cached for five minutes, the keys to our API for one, and served stale for an hour while Secrets Manager
 //! fails. A missing secret is remembered for a minute. Whoever guesses names of connections causes at most 30 look-ups
-//! a minute in each instance, and displaces no secret that was found.
+//! a minute in each instance, and displaces no secret that was found. The pepper is read once and kept.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,8 +29,12 @@ const LONGEST_STALE: Duration = Duration::from_secs(3_600);
 /// The time-out of a refresh when a stale secret is at hand: the webhook function has 1.5 seconds in all.
 const REFRESH_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The shortest time between two reads of keys because a signature or a key matched none of them.
-const MIN_REREAD_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest time between two reads of the keys to our API because a key matched none of them.
+const REREAD_API_KEYS: Duration = Duration::from_secs(10);
+
+/// The shortest time between two reads of signing keys because a signature matched none of them. So often is a name
+/// looked up that has none: the time that a wrong call takes does not tell which connections there are.
+const REREAD_SIGNING: Duration = UNKNOWN;
 
 /// How long a stale secret is used after a failed refresh, until the next try.
 const RETRY_INTERVAL: Duration = Duration::from_secs(30);
@@ -41,8 +45,8 @@ const API_KEYS: &str = "api-keys";
 /// The name of the secret that holds our OAuth app.
 const CALENDLY_APP: &str = "calendly-oauth";
 
-/// The most missing secrets that are remembered. While there are so many, a name that is not in the cache counts as
-/// missing: most such names are guessed, and each would cost a call.
+/// The most missing secrets that are remembered. While there are so many, the signing keys of a connection that are not
+/// in the cache are not looked up: most such names are guessed, and each would cost a call.
 const MOST_UNKNOWN: usize = 30;
 
 /// `…/signing`: the only secret that the webhook function may read.
@@ -240,6 +244,9 @@ pub enum SecretError {
     /// There is no secret of that name.
     #[error("there is no secret {0}; `make {target}` writes it", target = make_target(.0))]
     Unknown(String),
+    /// Whether there is one was not asked: many names that have none were asked for within a minute.
+    #[error("the secret {0} was not looked up, because too many names that have none were asked for")]
+    NotLookedUp(String),
     /// The secret can't be parsed.
     #[error("the secret {name} is malformed: {problem}")]
     Malformed {
@@ -272,6 +279,9 @@ enum Source {
     Fixed(BTreeMap<String, String>),
     #[cfg(test)]
     Down,
+    /// Counts the look-ups.
+    #[cfg(test)]
+    Counting(BTreeMap<String, String>, std::sync::atomic::AtomicUsize),
 }
 
 struct Cached {
@@ -338,7 +348,8 @@ impl Secrets {
         Self { pepper_secret: secret.into(), ..self }
     }
 
-    /// Reads the secret under which contacts are kept, once.
+    /// Reads the secret under which contacts are kept, once. It is not in the cache with the others: it has no end, and
+    /// guessed names don't keep it from being read.
     ///
     /// # Errors
     /// See [`SecretError`].
@@ -347,19 +358,26 @@ impl Secrets {
             return Ok(pepper);
         }
         let name = &self.pepper_secret;
-        let text = self.read_text(name).await?.ok_or_else(|| SecretError::Unknown(name.clone()))?;
+        let unavailable = |problem| SecretError::Unavailable { name: name.clone(), problem };
+        let text =
+            self.fetch(name, false).await.map_err(unavailable)?.ok_or_else(|| SecretError::Unknown(name.clone()))?;
         let too_short =
             || SecretError::Malformed { name: name.clone(), problem: "it is shorter than 32 characters".to_owned() };
-        let pepper = Pepper::new(&*text).ok_or_else(too_short)?;
+        let pepper = Pepper::new(text).ok_or_else(too_short)?;
         Ok(self.pepper.get_or_init(|| pepper))
     }
 
-    /// Reads the keys that sign the calls of a connection.
+    /// Reads the keys that sign the calls of a connection. Anybody can name one, so names that are not known are looked
+    /// up only while few of them are missing. `default` is no guess.
     ///
     /// # Errors
     /// See [`SecretError`].
     pub async fn signing(&self, connection: &ConnectionName) -> Result<Signing, SecretError> {
-        self.read(&self.name(connection, "signing")).await
+        let name = self.name(connection, "signing");
+        if *connection != ConnectionName::default() && !self.is_cached(&name) && self.has_many_unknown() {
+            return Err(SecretError::NotLookedUp(name));
+        }
+        self.read(&name).await
     }
 
     /// Reads the keys of the APIs that are called for a connection.
@@ -386,26 +404,42 @@ impl Secrets {
         self.read(&format!("{}{CALENDLY_APP}", self.prefix)).await
     }
 
-    /// Reads the signing keys again after a wrong signature: they may have been rotated. `None` within ten seconds of
-    /// the last read, so that forged calls don't cause calls to Secrets Manager.
+    /// Reads the signing keys again after a wrong signature: they may have been rotated. `None` within a minute of the
+    /// last read, and while many names are guessed, so that forged calls cause few calls to Secrets Manager, and as
+    /// many for a connection that does not exist.
     pub async fn reread_signing(&self, connection: &ConnectionName) -> Option<Signing> {
-        self.reread(&self.name(connection, "signing")).await
+        if self.has_many_unknown() {
+            return None;
+        }
+        self.reread(&self.name(connection, "signing"), REREAD_SIGNING).await
     }
 
     /// Reads the keys to our API again after an unknown key: it may be new. `None` within ten seconds of the last read,
     /// so that guessed keys don't cause calls to Secrets Manager.
     pub async fn reread_api_keys(&self) -> Option<ApiKeys> {
-        self.reread(&format!("{}{API_KEYS}", self.prefix)).await
+        self.reread(&format!("{}{API_KEYS}", self.prefix), REREAD_API_KEYS).await
     }
 
     fn name(&self, connection: &ConnectionName, kind: &str) -> String {
         format!("{}{connection}/{kind}", self.prefix)
     }
 
-    async fn reread<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+    /// Whether a secret is known, or known to be missing.
+    fn is_cached(&self, name: &str) -> bool {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(name).is_some_and(|it| it.found.is_some() || it.is_fresh())
+    }
+
+    fn has_many_unknown(&self) -> bool {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.values().filter(|it| it.found.is_none() && it.is_fresh()).count() >= MOST_UNKNOWN
+    }
+
+    /// Reads a secret of the cache again, if the last try was not within the interval.
+    async fn reread<T: DeserializeOwned>(&self, name: &str, interval: Duration) -> Option<T> {
         {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = cache.get_mut(name).filter(|it| it.at.elapsed() >= MIN_REREAD_INTERVAL)?;
+            let entry = cache.get_mut(name).filter(|it| it.at.elapsed() >= interval)?;
             entry.fresh_for = Duration::ZERO;
         }
         self.read(name).await.ok()
@@ -427,18 +461,14 @@ impl Secrets {
             if let Some(fresh) = cached.filter(|it| it.is_fresh()) {
                 return Ok(fresh.found.clone());
             }
-            let unknown = cache.values().filter(|it| it.found.is_none() && it.is_fresh()).count();
-            if cached.is_none_or(|it| it.found.is_none()) && unknown >= MOST_UNKNOWN {
-                return Ok(None);
-            }
             cached.and_then(Cached::usable).cloned()
         };
         let fetched = if stale.is_some() {
-            tokio::time::timeout(REFRESH_TIMEOUT, self.fetch(name))
+            tokio::time::timeout(REFRESH_TIMEOUT, self.fetch(name, true))
                 .await
                 .unwrap_or_else(|_| Err("no answer in time".to_owned()))
         } else {
-            self.fetch(name).await
+            self.fetch(name, false).await
         };
         match fetched {
             Ok(found) => {
@@ -473,17 +503,24 @@ impl Secrets {
         }
     }
 
-    async fn fetch(&self, name: &str) -> Result<Option<String>, String> {
+    /// Reads a secret; `None` if it is missing. `is_known` says that it was read before.
+    async fn fetch(&self, name: &str, is_known: bool) -> Result<Option<String>, String> {
         match &self.source {
             Source::Fixed(secrets) => Ok(secrets.get(name).cloned()),
             #[cfg(test)]
             Source::Down => Err("down".to_owned()),
+            #[cfg(test)]
+            Source::Counting(secrets, count) => {
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Ok(secrets.get(name).cloned())
+            }
             Source::SecretsManager(client) => match client.get_secret_value().secret_id(name).send().await {
                 Ok(answer) => Ok(answer.secret_string),
                 Err(error) => {
                     let error = error.into_service_error();
-                    // IAM answers so for a missing secret too, when the role may read existing ones only.
-                    let is_denied = error.meta().code() == Some("AccessDeniedException");
+                    // IAM answers so for a missing secret too, when the role may read existing ones only. Of one that
+                    // was read before, it is a failure like others.
+                    let is_denied = !is_known && error.meta().code() == Some("AccessDeniedException");
                     if is_denied {
                         tracing::warn!(
                             secret.name = name,
@@ -501,6 +538,12 @@ impl Secrets {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
+    use serde_json::json;
+    use stand_in::{Answer, StandIn};
+
     use super::*;
 
     /// The SHA-256 of `one`, by `printf one | sha256sum`.
@@ -619,6 +662,44 @@ mod tests {
         assert!(matches!(error, SecretError::Unavailable { .. }), "{error}");
     }
 
+    #[tokio::test]
+    async fn a_refusal_by_iam_displaces_no_secret_that_was_read() {
+        let found = json!({"Name": "stack/acme/signing", "SecretString": r#"{"calendly":["a"]}"#});
+        let denied = json!({"__type": "AccessDeniedException", "Message": "no"});
+        let answers = vec![("POST /", Answer::json(200, found).once()), ("POST /", Answer::json(400, denied))];
+        let server = StandIn::with_rules(answers);
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(server.url())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .build();
+        let secrets = Secrets::new(aws_sdk_secretsmanager::Client::from_conf(config), "stack/");
+        let name = |text: &str| ConnectionName::parse(text).expect("a name");
+        secrets.signing(&name("acme")).await.expect("keys");
+        for entry in secrets.cache.lock().expect("the cache").values_mut() {
+            entry.fresh_for = Duration::ZERO;
+        }
+        let keys = secrets.signing(&name("acme")).await.expect("the stale keys").calendly;
+        assert_eq!(keys, [SigningKey::from(Private::from("a"))]);
+        assert!(matches!(secrets.signing(&name("nobody")).await, Err(SecretError::Unknown(_))));
+        assert_eq!(server.requests().len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signing_key_that_was_taken_away_is_accepted_for_five_minutes_at_most() {
+        let keys = |key: &str| -> BTreeMap<String, String> {
+            [("stack/default/signing".to_owned(), format!(r#"{{"calendly":["{key}"]}}"#))].into()
+        };
+        let mut secrets = Secrets::fixed("stack/", keys("leaked"));
+        secrets.signing(&ConnectionName::default()).await.expect("keys");
+        secrets.source = Source::Fixed(keys("new"));
+        // Whoever has the leaked key makes no wrong signature, so only time has it read again.
+        tokio::time::advance(Duration::from_secs(300)).await;
+        let keys = secrets.signing(&ConnectionName::default()).await.expect("keys").calendly;
+        assert_eq!(keys, [SigningKey::from(Private::from("new"))]);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_revoked_api_key_works_for_a_minute_at_most() {
         let entry = format!(r#"{{"name":"vai-1","connection":"default","sha256":"{ONE}"}}"#);
@@ -633,22 +714,77 @@ mod tests {
     async fn guessed_names_cost_thirty_look_ups_a_minute_and_displace_nothing() {
         let name = |text: &str| ConnectionName::parse(text).expect("a name");
         let signing = |name: &str| (format!("stack/{name}/signing"), r#"{"calendly":["a"]}"#.to_owned());
-        let mut secrets = Secrets::fixed("stack/", [signing("first"), signing("second")].into());
+        let pepper = ("stack/pepper".to_owned(), "p".repeat(64));
+        let all = [signing("first"), signing("second"), signing("default"), pepper];
+        let mut secrets = Secrets::fixed("stack/", all.into());
         secrets.signing(&name("first")).await.expect("keys");
         for number in 0..1_000 {
             let guessed = secrets.signing(&name(&format!("guess-{number}"))).await;
-            assert!(matches!(guessed, Err(SecretError::Unknown(_))));
+            let is_looked_up = matches!(guessed, Err(SecretError::Unknown(_)));
+            assert_eq!(is_looked_up, number < MOST_UNKNOWN, "{number}: {guessed:?}");
+            assert!(is_looked_up || matches!(guessed, Err(SecretError::NotLookedUp(_))), "{guessed:?}");
         }
         assert_eq!(secrets.cache.lock().expect("the cache").len(), 1 + MOST_UNKNOWN);
         secrets.signing(&name("first")).await.expect("what was found stays");
-        assert!(secrets.signing(&name("second")).await.is_err(), "a name that is not cached waits");
+        assert!(
+            matches!(secrets.signing(&name("second")).await, Err(SecretError::NotLookedUp(_))),
+            "a name that is not cached waits, and is not taken for unknown"
+        );
+        secrets.pepper().await.expect("the pepper is nobody's guess");
+        secrets.signing(&ConnectionName::default()).await.expect("nor is the default connection");
         tokio::time::advance(UNKNOWN).await;
         secrets.signing(&name("second")).await.expect("keys");
-        assert_eq!(secrets.cache.lock().expect("the cache").len(), 2, "guesses are forgotten");
+        assert_eq!(secrets.cache.lock().expect("the cache").len(), 3, "guesses are forgotten");
         // Also while Secrets Manager fails, a guess changes nothing for others.
         secrets.source = Source::Down;
         assert!(secrets.signing(&name("guess")).await.is_err());
         secrets.signing(&name("first")).await.expect("keys");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_calls_cause_the_same_look_ups_whether_or_not_the_connection_exists() {
+        let name = |text: &str| ConnectionName::parse(text).expect("a name");
+        // A stranger calls every 20 seconds, for a quarter of an hour.
+        let look_ups = async |connection: &str| {
+            let known = [("stack/known/signing".to_owned(), r#"{"calendly":["a"]}"#.to_owned())];
+            let mut secrets = Secrets::fixed("stack/", BTreeMap::new());
+            secrets.source = Source::Counting(known.into(), AtomicUsize::new(0));
+            let mut counts = Vec::new();
+            for _ in 0..45 {
+                // As the webhook function does.
+                if secrets.signing(&name(connection)).await.is_ok() {
+                    secrets.reread_signing(&name(connection)).await;
+                }
+                let Source::Counting(_, count) = &secrets.source else { unreachable!("it counts") };
+                counts.push(count.load(Ordering::Relaxed));
+                tokio::time::advance(Duration::from_secs(20)).await;
+            }
+            counts
+        };
+        let known = look_ups("known").await;
+        assert_eq!(known, look_ups("nobody").await);
+        assert_eq!(known.last(), Some(&15), "one a minute");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rotated_signing_key_is_read_a_minute_after_the_last_read_unless_names_are_guessed() {
+        let name = |text: &str| ConnectionName::parse(text).expect("a name");
+        let keys = |key: &str| -> BTreeMap<String, String> {
+            [("stack/acme/signing".to_owned(), format!(r#"{{"calendly":["{key}"]}}"#))].into()
+        };
+        let mut secrets = Secrets::fixed("stack/", keys("old"));
+        secrets.signing(&name("acme")).await.expect("keys");
+        secrets.source = Source::Fixed(keys("new"));
+        tokio::time::advance(REREAD_SIGNING / 2).await;
+        assert!(secrets.reread_signing(&name("acme")).await.is_none());
+        tokio::time::advance(REREAD_SIGNING / 2).await;
+        let reread = secrets.reread_signing(&name("acme")).await.expect("keys");
+        assert_eq!(reread.calendly, [SigningKey::from(Private::from("new"))]);
+        tokio::time::advance(REREAD_SIGNING).await;
+        for number in 0..MOST_UNKNOWN {
+            assert!(secrets.signing(&name(&format!("guess-{number}"))).await.is_err());
+        }
+        assert!(secrets.reread_signing(&name("acme")).await.is_none(), "it would tell that there is such a connection");
     }
 
     #[tokio::test(start_paused = true)]
@@ -657,7 +793,7 @@ mod tests {
         assert!(secrets.reread_api_keys().await.is_none(), "nothing was read yet: api_keys reads it");
         secrets.api_keys().await.expect("keys");
         assert!(secrets.reread_api_keys().await.is_none());
-        tokio::time::advance(MIN_REREAD_INTERVAL).await;
+        tokio::time::advance(REREAD_API_KEYS).await;
         assert!(secrets.reread_api_keys().await.is_some());
         assert!(secrets.reread_api_keys().await.is_none());
     }

@@ -314,10 +314,13 @@ fn a_body_that_is_not_as_documented_is_malformed() {
     }
     assert_eq!(problem(unsubscribe::parse(b"{\"contact\":\"c\"}")), "the body: missing field `booking`");
     for body in [
-        r##"{"booking":"#","contact":"c"}"##,
-        r##"{"booking":"bk-1","contact":"#"}"##,
+        r##"{"booking":"#","contact":"c","signature":"0123456789abcdef"}"##,
+        r##"{"booking":"bk-1","contact":"#","signature":"0123456789abcdef"}"##,
+        r#"{"booking":"bk-1","contact":"c","signature":"0123456789abcde"}"#,
+        r#"{"booking":"bk-1","contact":"c"}"#,
         r#"{"booking":"bk-1"}"#,
-        r#"{"booking":"bk-1","contact":"c","address":"a@example.com"}"#,
+        r#"{"booking":"bk-1","contact":"c","signature":"0123456789abcdef","address":"a@example.com"}"#,
+        r#"{"booking":"bk-1","signature":"0123456789abcdef","address":"a@example.com"}"#,
     ] {
         assert_eq!(problem(unsubscribe::parse(body.as_bytes())), "the body: is not of the expected form", "{body}");
     }
@@ -329,8 +332,8 @@ fn the_serialized_form_of_an_unsubscribe_link_is_fixed() {
     let contact = ContactKey::parse(&"0a".repeat(16)).expect("a key");
     for (used, json, feedback) in [
         (
-            unsubscribe::Unsubscribe::by_link(booking.clone(), contact),
-            r#"{"booking":"bk-1","contact":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"}"#,
+            unsubscribe::Unsubscribe::by_link(booking.clone(), contact, "0123456789abcdef"),
+            r#"{"booking":"bk-1","contact":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a","signature":"0123456789abcdef"}"#,
             "unsubscribed",
         ),
         (
@@ -371,6 +374,7 @@ fn a_link_is_signed_for_one_person_of_one_booking_of_one_connection() {
     assert!(is_genuine(&signature));
     assert!((0..16).all(|length| !is_genuine(&signature[..length])));
     assert!(!is_genuine(&format!("{signature}0")) && !is_genuine(&signature.to_uppercase()));
+    assert!(unsubscribe::is_signature(&signature) && !unsubscribe::is_signature(&signature[1..]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// Refuses a call with a foreign `Host` or `Origin`.
+/// Refuses a call with a foreign `Host` or `Origin`, and one that a browser makes for another site.
 pub(crate) async fn refuse_foreign(request: Request, next: Next) -> Response {
     match refusal(request.headers()) {
         Some(reason) => (StatusCode::FORBIDDEN, reason).into_response(),
@@ -21,9 +21,14 @@ fn refusal(headers: &HeaderMap) -> Option<&'static str> {
     if !value(header::HOST.as_str()).is_some_and(is_local) {
         return Some("Refused: the Host is not this machine\n");
     }
-    let origin = value(header::ORIGIN.as_str())?;
-    // A page that sends no referrer has the origin null, in its calls to itself too. A browser says which those are.
-    let is_own = origin == "null" && value("sec-fetch-site") == Some("same-origin");
+    // What a browser says of the page that calls: whether it is of the same site.
+    let site = value("sec-fetch-site");
+    let Some(origin) = value(header::ORIGIN.as_str()) else {
+        // A picture or a link of a website calls without an Origin.
+        return (site == Some("cross-site")).then_some("Refused: the page that calls is not of this machine\n");
+    };
+    // A page that sends no referrer has the origin null, in its calls to itself too.
+    let is_own = origin == "null" && site == Some("same-origin");
     let is_local = is_own || origin.split_once("://").is_some_and(|(_, authority)| is_local(authority));
     (!is_local).then_some("Refused: the Origin is not this machine\n")
 }

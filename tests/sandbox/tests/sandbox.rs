@@ -632,6 +632,8 @@ async fn only_programs_and_pages_of_this_machine_may_call() {
     assert_eq!(status(&[]).await, 200);
     assert_eq!(status(&[("host", "localhost:4570"), ("origin", "http://127.0.0.1:4566")]).await, 200);
     assert_eq!(status(&[("origin", "null"), ("sec-fetch-site", "same-origin")]).await, 200);
+    assert_eq!(status(&[("sec-fetch-site", "none")]).await, 200);
+    assert_eq!(status(&[("sec-fetch-site", "same-site")]).await, 200);
     for headers in [
         [("host", "evil.example")].as_slice(),
         &[("host", "127.0.0.1.evil.example:4570")],
@@ -639,6 +641,7 @@ async fn only_programs_and_pages_of_this_machine_may_call() {
         &[("origin", "http://127.0.0.1@evil.example")],
         &[("origin", "null")],
         &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "cross-site")],
     ] {
         assert_eq!(status(headers).await, 403, "{headers:?}");
     }

@@ -14,25 +14,27 @@ const SIGNATURE_DIGITS: usize = 16;
 /// The longest e-mail address.
 const LONGEST_ADDRESS: usize = 254;
 
-/// Who wants no more messages: the contact of a signed link, or an address that a person wrote.
+/// Who wants no more messages: the contact of a link with its signature, or an address that a person wrote.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Unsubscribe {
     booking: BookingId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     contact: Option<ContactKey>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     address: Option<Private<String>>,
 }
 
 impl Unsubscribe {
-    /// Makes it of a signed link.
-    pub fn by_link(booking: BookingId, contact: ContactKey) -> Self {
-        Self { booking, contact: Some(contact), address: None }
+    /// Makes it of a link. The processor checks its signature: the webhook function may not have been able to.
+    pub fn by_link(booking: BookingId, contact: ContactKey, signature: &str) -> Self {
+        Self { booking, contact: Some(contact), signature: Some(signature.to_owned()), address: None }
     }
 
     /// Makes it of an address that a person wrote.
     pub fn by_address(booking: BookingId, address: Private<String>) -> Self {
-        Self { booking, contact: None, address: Some(address) }
+        Self { booking, contact: None, signature: None, address: Some(address) }
     }
 
     /// Serializes it.
@@ -52,6 +54,11 @@ pub fn sign(pepper: &Pepper, connection: &ConnectionName, booking: &BookingId, c
     let mut signature = pepper.digest(&parts);
     signature.truncate(SIGNATURE_DIGITS);
     signature
+}
+
+/// Returns whether a text can be a signature. One that a mail program has cut can't.
+pub fn is_signature(text: &str) -> bool {
+    text.len() == SIGNATURE_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Returns whether we signed a link, in constant time.
@@ -78,13 +85,15 @@ pub fn read_form(body: &[u8]) -> Option<Private<String>> {
 /// # Errors
 /// The body is not as we wrote it.
 pub fn parse(body: &[u8]) -> Result<Vec<Feedback>, Malformed> {
-    let Unsubscribe { booking, contact, address } = malformed::parse_json(malformed::decode_text(body)?)?;
+    let Unsubscribe { booking, contact, signature, address } = malformed::parse_json(malformed::decode_text(body)?)?;
     if !is_id(booking.as_str()) {
         return Err(unexpected("the body"));
     }
-    Ok(vec![match (contact, address) {
-        (Some(contact), None) if is_id(contact.as_str()) => Feedback::Unsubscribed { booking, contact },
-        (None, Some(address)) => Feedback::AskedToStop { booking, address },
+    Ok(vec![match (contact, signature, address) {
+        (Some(contact), Some(signature), None) if is_id(contact.as_str()) && is_signature(&signature) => {
+            Feedback::Unsubscribed { booking, contact, signature }
+        }
+        (None, None, Some(address)) => Feedback::AskedToStop { booking, address },
         _ => return Err(unexpected("the body")),
     }])
 }
