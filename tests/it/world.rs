@@ -326,6 +326,7 @@ impl TestWorld {
             delivery: Some(delivery),
             at: self.now.get(),
             code: None,
+            price: None,
             objection: None,
             email: None,
         }

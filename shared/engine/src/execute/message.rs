@@ -4,7 +4,8 @@ use domain::scheduling::budget::{Bucket, Span};
 use domain::settings::Provider;
 use domain::{
     Attempt, BookingState, Command, ConsentSource, ContactKey, LinkPurpose, Message, MessageContent, MessageOrder,
-    Notice, Objection, OptOut, Outcome, Reason, ShortLink, SmsCost, SmsOrder, check_booking_limits, error_chain, time,
+    Notice, Objection, OptOut, Outcome, Reason, ShortLink, SmsCharge, SmsCost, SmsOrder, check_booking_limits,
+    error_chain, time,
 };
 use jiff::{SignedDuration, Timestamp};
 use wire::receipts::unsubscribe::sign;
@@ -197,14 +198,29 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Gives back what an SMS took out of the budgets, because it was certainly not sent. If that fails, it stays
-    /// counted.
+    /// Counts in the budgets what an SMS took out of them, as it turned out: nothing if it was certainly not sent, and
+    /// what its provider counts if that says so. If that fails, what was reserved stays counted.
+    pub(super) async fn count_outcome(&self, command: &Command, message: &AddressedMessage, outcome: &Outcome) {
+        match outcome {
+            Outcome::Refused { .. } | Outcome::Unsent { .. } => self.give_back(command, message).await,
+            Outcome::Done { charge: SmsCharge { segments: Some(segments), .. }, .. } => {
+                self.correct_sms(command, message, *segments).await;
+            }
+            Outcome::Done { .. } | Outcome::Unknown { .. } => {}
+        }
+    }
+
+    /// Gives back what an SMS took out of the budgets, because it was certainly not sent.
     pub(super) async fn give_back(&self, command: &Command, message: &AddressedMessage) {
-        let Some(sms) = &message.sms else { return };
+        self.correct_sms(command, message, 0).await;
+    }
+
+    async fn correct_sms(&self, command: &Command, message: &AddressedMessage, sent: u32) {
+        let Some(sms) = message.sms.as_ref().filter(|it| it.reservation.segments != sent) else { return };
         let connection = self.invocation.connection;
-        if let Err(error) = self.world().store().return_sms(connection, &sms.reservation).await {
+        if let Err(error) = self.world().store().correct_sms(connection, &sms.reservation, sent).await {
             let (booking, error) = (&self.snapshot.booking.id, error_chain(&error));
-            tracing::warn!(booking.id = %booking, command.id = %command.id, error, "segments of an SMS not given back");
+            tracing::warn!(booking.id = %booking, command.id = %command.id, error, "segments of an SMS not corrected");
         }
     }
 
