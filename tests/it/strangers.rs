@@ -336,7 +336,7 @@ fn booked(text: &str) -> TestWorld {
 }
 
 /// Composes an action of the one booking, as it is now.
-fn compose(world: &TestWorld, action: Action) -> Order {
+pub(crate) fn compose(world: &TestWorld, action: Action) -> Order {
     let (booking, settings) = (world.booking(), world.state.borrow().settings.clone());
     let context = Context {
         booking: &booking,

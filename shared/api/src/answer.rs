@@ -732,7 +732,7 @@ pub struct CostView {
     pub segments: usize,
     /// The characters that require UCS-2.
     pub culprits: String,
-    /// The price, if the settings have one for a segment.
+    /// The price by the settings, else by the highest list price in `default_region`, if one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
 }

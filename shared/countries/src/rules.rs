@@ -205,6 +205,9 @@ pub struct SenderLine {
     pub kinds: Vec<SenderKind>,
     /// Whether one must be registered.
     pub registration: Registration,
+    /// Whether a text must begin with a brand that is registered with the carriers.
+    #[serde(default)]
+    pub brand_first: bool,
     /// Where this is from.
     pub source: String,
     /// The day on which it was checked.

@@ -1,6 +1,7 @@
 //! An SMS in words of its own: not one of the messages about a booking.
 
 use crate::personal::{Phone, Private};
+use crate::phone::country_of;
 use crate::provider::Provider;
 use crate::settings::Settings;
 
@@ -18,11 +19,18 @@ pub struct PlainSms {
 }
 
 impl PlainSms {
-    /// Returns an SMS from the connection's sender; `None` if the settings have no sender or no provider for it.
-    /// EngageLab sends its own templates only.
+    /// Returns an SMS from the connection's sender; `None` if the settings have no sender or no provider for it, or if
+    /// the number's country does not take the sender. EngageLab sends its own templates only. Where carriers ask for
+    /// it, the text begins with the brand.
     pub fn new(settings: &Settings, to: Phone, text: String) -> Option<Self> {
         let provider = settings.providers.sms.iter().copied().find(|it| !it.has_templates())?;
-        let sender = Some(settings.senders.twilio.clone()?);
+        let senders = &settings.senders;
+        let sender = Some(senders.twilio.clone()?);
+        let country = countries::country(country_of(&to).as_deref());
+        if senders.twilio_kind().is_some_and(|kind| !country.sms.senders.kinds.contains(&kind)) {
+            return None;
+        }
+        let text = senders.brand_in(country).map_or_else(|| text.clone(), |brand| format!("{brand}: {text}"));
         Some(Self { provider, sender, to, text: text.into() })
     }
 }
@@ -45,6 +53,19 @@ mod tests {
             let to = Phone::parse("+40712345678").expect("a number");
             let sms = PlainSms::new(&settings, to, "t".to_owned());
             assert_eq!(sms.map(|it| it.provider), expected);
+        }
+    }
+
+    #[test]
+    fn the_number_s_country_decides_on_sender_and_brand() {
+        let mut settings = Settings::default();
+        settings.providers.sms = vec![Provider::Twilio];
+        (settings.senders.twilio, settings.senders.brand) = (Some("VAI".to_owned()), Some("VAI".to_owned()));
+        for (number, expected) in
+            [("+40712345678", Some("code")), ("+886912345678", Some("VAI: code")), ("+14045551234", None)]
+        {
+            let sms = PlainSms::new(&settings, Phone::parse(number).expect("a number"), "code".to_owned());
+            assert_eq!(sms.map(|it| it.text.expose().to_owned()).as_deref(), expected, "{number}");
         }
     }
 }

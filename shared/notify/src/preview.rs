@@ -128,7 +128,7 @@ pub struct Cost {
     /// The characters outside GSM-7, because of which a segment holds 70 characters and not 160: `ă, ș`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub culprits: String,
-    /// The price, when the settings name one.
+    /// The price: by the settings, else by the highest list price of `default_region`; `None` if neither is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
 }
@@ -298,7 +298,8 @@ impl Sample<'_> {
     }
 
     fn sms(&self, text: String, empty: &Shown) -> Shown {
-        let price = self.settings.sms_price.as_ref();
+        let price = self.settings.segment_price_in(self.settings.default_region.as_deref());
+        let price = price.as_ref();
         let own = cost(&text, price);
         let plain = transliterate(&text);
         let cheaper = Transliterated { cost: cost(&plain, price), text: plain };
@@ -334,7 +335,7 @@ impl Sample<'_> {
             Variant::Full => samples::full(self.message, self.language),
             Variant::Bare => samples::bare(self.message, self.language),
         };
-        MessageContent { wording: self.wording(), ..sample }
+        MessageContent { wording: self.wording(), brand: self.settings.brand_at_home().map(str::to_owned), ..sample }
     }
 
     fn unsubscribe(&self) -> Option<&'static str> {
@@ -412,6 +413,15 @@ mod tests {
         assert!(cheaper.cost.segments < cost.segments);
         assert_eq!(cheaper.cost.encoding, Encoding::Gsm7);
         assert_eq!(cost.price, Some(settings.sms_price.as_ref().expect("a price").times(cost.segments)));
+
+        // Without a price of one's own, the list price of the region counts, if there is one.
+        for (region, price) in [("RO", Some("0.0781 USD")), ("MD", None)] {
+            let settings = self::settings(json!({"default_region": region}));
+            let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
+            let cost = preview.shown[0].cost.as_ref().expect("a cost");
+            let expected = price.map(|it| Price::parse(it).expect("a price").times(cost.segments));
+            assert_eq!(cost.price, expected, "{region}");
+        }
 
         let settings = Settings { transliterate: vec![Language::Romanian], ..settings };
         let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);

@@ -132,7 +132,21 @@ fn format_page(preview: &Preview, settings: &Settings) -> String {
         ));
     }
     if settings.sms_price.is_none() && preview.shown.iter().any(|it| it.cost.is_some()) {
-        notes.push("Prices are shown if the settings have `sms_price`.".to_owned());
+        let region = settings.default_region.as_deref();
+        notes.push(match (region, settings.segment_price_in(region)) {
+            (Some(code), Some(price)) => {
+                format!(
+                    "Prices are by the highest list price in {code}, {} a segment: set `sms_price` to yours.",
+                    price.times(1)
+                )
+            }
+            (Some(code), None) => {
+                format!("No list price is known in {code}. Prices are shown if the settings have `sms_price`.")
+            }
+            (None, _) => {
+                "Prices are shown if the settings have `sms_price`, or a `default_region` with a list price.".to_owned()
+            }
+        });
     }
     page.push_str(&notes.join("\n"));
     page.trim_end().to_owned() + "\n"
@@ -267,6 +281,19 @@ mod tests {
             "",
         ];
         assert_eq!(page, expected.join("\n"));
+    }
+
+    #[test]
+    fn a_list_price_is_told_as_such_and_so_is_that_there_is_none() {
+        for (region, expected) in [
+            ("RO", "Prices are by the highest list price in RO, 0.0781 USD a segment: set `sms_price` to yours."),
+            ("MD", "No list price is known in MD. Prices are shown if the settings have `sms_price`."),
+        ] {
+            let document = json!({"default_region": region, "providers": {"sms": ["twilio"]}});
+            let page = page_of(&document, json!({"messages": ["no_show"], "languages": ["ro"], "channels": ["sms"]}));
+            assert!(page.contains(expected), "{page}");
+            assert_eq!(page.contains(" USD\n"), region == "RO", "{page}");
+        }
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<M
                 content.withheld = if is_emailed(context, action) { Withheld::LinksToEmail } else { Withheld::Links };
             }
             content.can_reply = rules.let_replies_back(sender.provider);
+            content.brand = rules.brand().map(str::to_owned);
             MessageOrder::Sms(compose_sms(context, message, (to, source, rules), sender, content))
         }
         Recipient::Address(to) => MessageOrder::Email(compose_email(context, message, to, sender, content)),

@@ -55,6 +55,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         host: host_names(leg, language),
         withheld: Withheld::Nothing,
         can_reply: true,
+        brand: None,
         wording: settings.wording_of(context.occasion(message), language),
     }
 }

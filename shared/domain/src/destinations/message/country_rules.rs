@@ -53,10 +53,14 @@ impl<'a> CountryRules<'a> {
         is_two_way && self.sender_of(provider) != Some(SenderKind::Name)
     }
 
-    /// Returns the price of a segment: the settings', else the highest list price in the country, if it is known.
+    /// Returns the brand with which the text must begin, if the country asks for one and the settings name it.
+    pub(crate) fn brand(self) -> Option<&'a str> {
+        self.settings.senders.brand_in(self.country)
+    }
+
+    /// Returns the price of a segment: see [`Settings::segment_price_in`].
     pub(crate) fn segment_price(self) -> Option<Price> {
-        let list_price = || self.country.sms.price.segment.as_deref().and_then(Price::parse);
-        self.settings.sms_price.clone().or_else(list_price)
+        self.settings.segment_price_in(self.country.code.as_deref())
     }
 
     /// Returns what the text of a message may not have.
