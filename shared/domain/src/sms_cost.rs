@@ -106,6 +106,22 @@ impl<'a> FromIterator<&'a SmsCost> for SmsTotal {
     }
 }
 
+impl SmsTotal {
+    /// Returns the prices by which this is above another total, such as `0.405 EUR`, and the segments of unknown price;
+    /// `None` if it is above it in nothing.
+    pub fn prices_above(&self, other: &Self) -> Option<String> {
+        let sums = self.micros.iter().filter_map(|(currency, micros)| {
+            let before = other.micros.get(currency).copied().unwrap_or(0);
+            let micros = micros.checked_sub(before).filter(|it| *it > 0)?;
+            Some(Price { micros, currency: currency.clone() }.times(1))
+        });
+        let unpriced = self.unpriced.saturating_sub(other.unpriced);
+        let unknown = (unpriced > 0).then(|| format!("{unpriced} segments of unknown price"));
+        let parts: Vec<_> = sums.chain(unknown).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
 impl fmt::Display for SmsTotal {
     /// Writes it for people, such as `4 sent, 9 segments, 0.405 EUR`; with what is in no sum, if there is any.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,6 +162,11 @@ mod tests {
         assert_eq!(total(&costs[..2]), "2 sent, 4 segments, 0.18 EUR");
         assert_eq!(total(&costs[2..]), "1 sent, 2 segments, of unknown price");
         assert_eq!(SmsTotal::default().to_string(), "0 sent, 0 segments");
+        let above = |all: &[SmsCost], other: &[SmsCost]| {
+            all.iter().collect::<SmsTotal>().prices_above(&other.iter().collect::<SmsTotal>())
+        };
+        assert_eq!(above(&costs, &costs[..1]).as_deref(), Some("0.135 EUR, 2 segments of unknown price"));
+        assert_eq!(above(&costs[..1], &costs), None);
     }
 
     #[test]
