@@ -155,6 +155,7 @@ impl TestWorld {
             wished_start: None,
             topic: None,
             qualification: BTreeMap::new(),
+            place: None,
             created_at: self.now.get(),
         };
         self.state.borrow_mut().metadata.insert(BookingId::from_token(&ConnectionName::default(), &token), metadata);
