@@ -22,7 +22,7 @@ use crate::schedule::{Instance, demo, monday, with};
 use crate::world::TestWorld;
 
 /// A word that stands in every payload and nowhere else.
-const CANARY: &str = "Zqxw";
+pub(crate) const CANARY: &str = "Zqxw";
 
 /// What every payload says, in four languages.
 const ORDERS: [&str; 4] = [
@@ -93,7 +93,7 @@ const FRAMES: [(&str, &str); 50] = [
 ];
 
 /// Every frame in every language: what it is called, and the text.
-fn payloads() -> Vec<(String, String)> {
+pub(crate) fn payloads() -> Vec<(String, String)> {
     let mut payloads = Vec::new();
     for (name, frame) in FRAMES {
         for (language, order) in Language::ALL.into_iter().zip(ORDERS) {
@@ -109,7 +109,7 @@ fn payloads() -> Vec<(String, String)> {
 
 /// Who reads a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reader {
+pub(crate) enum Reader {
     /// Somebody whom the writer may have named as the invitee.
     Anybody,
     /// A host, a customer's staff, or whoever Calendly tells of a cancellation.
@@ -118,7 +118,7 @@ enum Reader {
 
 /// Asserts that people can be shown a text.
 #[track_caller]
-fn assert_harmless(what: &str, reader: Reader, text: &str) {
+pub(crate) fn assert_harmless(what: &str, reader: Reader, text: &str) {
     assert_visible(what, text);
     let lower = text.to_lowercase();
     let never = ["evil.example", "eve@", "<script", "javascript:", "<!channel", "@everyone", "{{", "{%", "<|"];
@@ -131,7 +131,7 @@ fn assert_harmless(what: &str, reader: Reader, text: &str) {
 
 /// Asserts that a text has nothing that can't be seen, and no heap of marks.
 #[track_caller]
-fn assert_visible(what: &str, text: &str) {
+pub(crate) fn assert_visible(what: &str, text: &str) {
     let hidden = text.chars().find(|c| is_invisible(*c) && !matches!(c, '\r' | '\n' | '\t'));
     assert_eq!(hidden, None, "{what}: {text}");
     assert!(!text.contains("\u{303}\u{304}\u{305}"), "{what}: {text}");
@@ -139,14 +139,14 @@ fn assert_visible(what: &str, text: &str) {
 
 /// Asserts that no spreadsheet takes a value for a formula.
 #[track_caller]
-fn assert_no_formula(what: &str, value: &str) {
+pub(crate) fn assert_no_formula(what: &str, value: &str) {
     let is_number = value.chars().skip(1).all(|c| c.is_ascii_digit() || " .,()/-".contains(c));
     let begins = |signs: &[char]| value.trim_start().starts_with(signs);
     assert!(!begins(&['=', '@']) && (!begins(&['+', '-']) || is_number), "{what}: {value}");
 }
 
 /// Visits each text and each key of a document, with the path to it.
-fn visit_texts(value: &Value, path: &mut Vec<String>, visit: &mut impl FnMut(&[String], &str)) {
+pub(crate) fn visit_texts(value: &Value, path: &mut Vec<String>, visit: &mut impl FnMut(&[String], &str)) {
     match value {
         Value::String(text) => visit(path, text),
         Value::Array(items) => {
@@ -287,7 +287,7 @@ fn meeting() -> Meeting {
 }
 
 /// The kinds of places that an invitee names, on Calendly's page or to an agent.
-const PLACES: [&str; 3] = ["ask_invitee", "physical", "custom"];
+pub(crate) const PLACES: [&str; 3] = ["ask_invitee", "physical", "custom"];
 
 /// Returns a webhook of Calendly in which everything that an invitee can write is the text. The place is of a kind.
 fn written(webhook: &[u8], kind: &str, text: &str) -> Vec<u8> {
@@ -322,7 +322,7 @@ fn crm_settings() -> CrmSettings {
 
 /// Has a person book by VAI's agent, or on Calendly's page with its link. The agent has noted what the person said: also
 /// the place, if it is of a kind of which Calendly does not say who named it.
-fn booked(kind: &str, text: &str) -> TestWorld {
+pub(crate) fn booked(kind: &str, text: &str) -> TestWorld {
     let world = TestWorld::new("2026-11-20T09:00:02Z");
     publish(&world);
     world.change_settings(|it| {
@@ -342,6 +342,13 @@ fn booked(kind: &str, text: &str) -> TestWorld {
     world
 }
 
+/// Has the person cancel the meeting, with the text as the reason.
+pub(crate) fn cancel(world: &TestWorld, kind: &str, text: &str) {
+    let canceled = meeting().canceled("2026-11-20T10:00:00Z", "invitee", text);
+    world.now.set("2026-11-20T10:00:02Z".parse().expect("an instant"));
+    world.receive_webhook(&written(&canceled, kind, text));
+}
+
 /// Composes an action of the one booking, as it is now.
 pub(crate) fn compose(world: &TestWorld, action: Action) -> Order {
     let (booking, settings) = (world.booking(), world.state.borrow().settings.clone());
@@ -357,7 +364,7 @@ pub(crate) fn compose(world: &TestWorld, action: Action) -> Order {
     action.compose(&context).unwrap_or_else(|reason| panic!("{}: {reason:?}", action.slug()))
 }
 
-fn compose_email(world: &TestWorld, action: MessageAction) -> EmailOrder {
+pub(crate) fn compose_email(world: &TestWorld, action: MessageAction) -> EmailOrder {
     match compose(world, action.into()) {
         Order::Message(order) => match *order {
             MessageOrder::Email(order) => order,
@@ -487,9 +494,7 @@ fn two_hundred_hostile_texts_come_out_nowhere_but_where_they_may() {
                 assert_eq!(answer.get("error"), None, "{answer}");
                 assert_answer(&document, operation, payload, &answer);
             }
-            let canceled = meeting().canceled("2026-11-20T10:00:00Z", "invitee", text);
-            world.now.set("2026-11-20T10:00:02Z".parse().expect("an instant"));
-            world.receive_webhook(&written(&canceled, kind, text));
+            cancel(&world, kind, text);
             read_crm(payload, &world);
             read_events(payload, &world);
         }
