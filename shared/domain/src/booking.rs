@@ -365,8 +365,8 @@ impl Booking {
         })
     }
 
-    /// Returns the place of a leg's meeting: the host's, or the one that a stranger named. Calendly says who named it only
-    /// for one kind of place; for the others the metadata has what VAI's agent was told.
+    /// Returns the place of a leg's meeting: the host's, or the one that a stranger named. Calendly says who named it
+    /// only for one kind of place; for the others the metadata has what VAI's agent was told.
     pub fn places_of(&self, leg: &Leg) -> (Option<Private<String>>, Option<StrangerText>) {
         let Details { location, invitee_place, .. } = &leg.details;
         let named = self.metadata.as_ref().and_then(|it| it.place.as_ref());
