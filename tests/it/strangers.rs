@@ -320,8 +320,8 @@ fn crm_settings() -> CrmSettings {
     crm
 }
 
-/// Has a person book by VAI's agent, or on Calendly's page with its link. The agent has noted what the person said: also
-/// the place, if it is of a kind of which Calendly does not say who named it.
+/// Has a person book by VAI's agent, or on Calendly's page with its link. The agent has noted what the person said:
+/// also the place, if it is of a kind of which Calendly does not say who named it.
 pub(crate) fn booked(kind: &str, text: &str) -> TestWorld {
     let world = TestWorld::new("2026-11-20T09:00:02Z");
     publish(&world);

@@ -27,7 +27,7 @@ impl PlainSms {
         let senders = &settings.senders;
         let sender = Some(senders.twilio.clone()?);
         let country = countries::country(country_of(&to).as_deref());
-        if senders.twilio_kind().is_some_and(|kind| !country.sms.senders.kinds.contains(&kind)) {
+        if senders.refused_in(country).is_some() {
             return None;
         }
         let text = senders.brand_in(country).map_or_else(|| text.clone(), |brand| format!("{brand}: {text}"));

@@ -65,11 +65,10 @@ impl Settings {
         let exceptions = self.providers.messages.values().filter_map(|it| it.sms.as_ref());
         let is_twilio_alone =
             exceptions.chain([&self.providers.sms]).flatten().all(|provider| *provider == Provider::Twilio);
-        if let Some(kind) = self.senders.twilio_kind().filter(|kind| is_twilio_alone && !senders.kinds.contains(kind)) {
+        if let Some(refused) = self.senders.refused_in(country).filter(|_| is_twilio_alone) {
             let problem = format!(
-                "is {}, which carriers of {} (default_region) do not take: it must be {}, or a messaging service with \
-                 one{}",
-                kind.title(),
+                "{refused}, which carriers of {} (default_region) do not take: it must be {}, or a messaging service \
+                 with one{}",
                 country.name,
                 list(&senders.kinds),
                 cite(&senders.source, senders.checked)
@@ -99,15 +98,14 @@ impl Settings {
         let (name, senders, replies) = (&country.name, &country.sms.senders, &country.sms.replies);
         let kind = self.senders.twilio_kind();
         let source = cite(&senders.source, senders.checked);
-        match kind {
-            Some(kind) if !senders.kinds.contains(&kind) => {
+        match (self.senders.refused_in(country), kind) {
+            (Some(refused), _) => {
                 let problem = format!(
-                    "is {}, which carriers of {name} do not take: e-mails replace the SMS by Twilio there{source}",
-                    kind.title()
+                    "{refused}, which carriers of {name} do not take: e-mails replace the SMS by Twilio there{source}"
                 );
                 warnings.add("senders.twilio", problem);
             }
-            Some(SenderKind::Number) => {}
+            (None, Some(SenderKind::Number)) => {}
             _ if senders.registration == Registration::Required => {
                 warnings.add("senders.twilio", format!("must be registered for {name}{source}"));
             }

@@ -81,6 +81,17 @@ impl Senders {
         Some(if sender.starts_with('+') { SenderKind::Number } else { SenderKind::Name })
     }
 
+    /// Returns why carriers of a country do not take Twilio's sender, as it stands in a sentence; `None` if they take
+    /// it, or if there is none or a messaging service chooses it.
+    pub(crate) fn refused_in(&self, country: &Country) -> Option<String> {
+        let (sender, kind) = self.twilio.as_deref().zip(self.twilio_kind())?;
+        match kind {
+            SenderKind::Name => country.sms.senders.refuse_name(sender),
+            _ if country.sms.senders.kinds.contains(&kind) => None,
+            _ => Some(format!("is {}", kind.title())),
+        }
+    }
+
     /// Returns the brand with which a text must begin in a country, if the settings name it.
     pub(crate) fn brand_in(&self, country: &Country) -> Option<&str> {
         self.brand.as_deref().filter(|_| country.sms.senders.brand_first)

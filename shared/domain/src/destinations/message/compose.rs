@@ -205,7 +205,7 @@ fn compose_sms(
     let settings = context.settings;
     let Sender { provider, template, text, next } = sender;
     SmsOrder {
-        most_segments: settings.sms_budget.most_segments,
+        most_segments: rules.most_segments(provider),
         segment_price: rules.segment_price(),
         to,
         source,

@@ -43,7 +43,7 @@ impl<'a> CountryRules<'a> {
     /// Returns whether the country takes the sender that a provider would use. What EngageLab uses is not known, nor
     /// what a messaging service of Twilio's chooses.
     pub(crate) fn take_sender_of(self, provider: Provider) -> bool {
-        self.sender_of(provider).is_none_or(|kind| self.country.sms.senders.kinds.contains(&kind))
+        provider != Provider::Twilio || self.settings.senders.refused_in(self.country).is_none()
     }
 
     /// Returns whether the person can answer, for example with STOP.
@@ -56,6 +56,12 @@ impl<'a> CountryRules<'a> {
     /// Returns the brand with which the text must begin, if the country asks for one and the settings name it.
     pub(crate) fn brand(self) -> Option<&'a str> {
         self.settings.senders.brand_in(self.country)
+    }
+
+    /// Returns the most segments of a message by a provider: the settings', or one where longer messages fall apart.
+    pub(crate) fn most_segments(self, provider: Provider) -> u32 {
+        let falls_apart = provider == Provider::Twilio && !self.country.sms.senders.twilio_joins_segments;
+        if falls_apart { 1 } else { self.settings.sms_budget.most_segments }
     }
 
     /// Returns the price of a segment: see [`Settings::segment_price_in`].
