@@ -140,7 +140,7 @@ impl Answer {
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
-        let segments = text(&self.num_segments).and_then(|it| it.parse().ok()).filter(|it| *it > 0);
+        let segments = text(&self.num_segments).and_then(|it| it.parse::<u32>().ok()).filter(|it| *it > 0);
         let amount = text(&self.price).zip(self.price_unit.as_str());
         SmsCharge { segments, price: amount.and_then(|(amount, unit)| SmsCharge::parse_price(&amount, unit)) }
     }

@@ -179,7 +179,7 @@ pub(super) const SETTINGS: &[Key] = &[
         PRICE,
         r#""0.045 EUR""#,
         "The price of an SMS segment: for the costs in the timeline, and for the estimates of `make preview` and of dry \
-         runs. Without it, the timeline counts the highest list price in the number's country.",
+         runs. Without it, the highest list price counts in the number's country, and in previews that of `default_region`.",
     ),
     Key {
         example: r#"{"RO": ["calendly.com", "zoom.us"]}"#,
