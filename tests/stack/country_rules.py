@@ -32,7 +32,9 @@ def old_lines(folder, today):
                 )
             listed = date.fromisoformat(line.get("as_of", line["checked"]))
             if listed != checked and today - listed > A_YEAR:
-                problems.append(f"{shown}: [sms.{name}] is of a list of {listed}, more than a year ago: read a newer one")
+                problems.append(
+                    f"{shown}: [sms.{name}] is of a list of {listed}, more than a year ago: read a newer one"
+                )
     return problems
 
 
