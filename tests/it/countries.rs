@@ -1,13 +1,15 @@
 //! What the rules of a number's country change about the messages to it.
 
 use domain::settings::{Provider, QuietHours, Settings};
-use domain::{Reason, State};
+use domain::{Message, MessageAction, MessageOrder, Order, Reason, SmsOrder, State};
 use jiff::civil::time;
+use notify::wording::render_sms;
 use serde_json::json;
 
 use crate::messages::{kinds, state_of, world_at};
 use crate::payload::Meeting;
 use crate::stories::timeline;
+use crate::strangers::compose;
 use crate::world::TestWorld;
 
 const NOW: &str = "2026-11-20T09:00:02Z";
@@ -71,6 +73,51 @@ fn an_sms_to_taiwan_has_no_links_and_an_e_mail_has_them() {
     world.wait_until("2026-11-25T05:31:00Z");
     assert_eq!((world.count("SMS follow_up"), world.count("e-mail follow_up")), (1, 1));
     insta::assert_snapshot!(timeline(&world));
+}
+
+/// Composes the SMS that confirms a meeting.
+fn confirmation(world: &TestWorld, meeting: &Meeting) -> SmsOrder {
+    world.receive_webhook(&meeting.created());
+    let Order::Message(order) = compose(world, MessageAction::Sms(Message::Confirmation).into()) else {
+        panic!("a message")
+    };
+    match *order {
+        MessageOrder::Sms(order) => order,
+        MessageOrder::Email(_) => panic!("an SMS"),
+    }
+}
+
+#[test]
+fn an_sms_to_taiwan_begins_with_the_brand_that_the_settings_name() {
+    let romania = meeting("+40712345678", "Europe/Bucharest", "2026-11-25T08:30:00Z");
+    for (meeting, is_branded) in [(in_taipei(), true), (romania, false)] {
+        let world = world(|settings| settings.senders.brand = Some("VAI".to_owned()));
+        let order = confirmation(&world, &meeting);
+        let text = render_sms(order.message, &order.content, None, false).expect("an SMS");
+        assert_eq!(text.starts_with("VAI: "), is_branded, "{text}");
+    }
+}
+
+#[test]
+fn an_sms_by_twilio_to_moldova_has_one_segment_since_longer_ones_fall_apart() {
+    let moldova = meeting("+37362112345", "Europe/Chisinau", "2026-11-25T08:30:00Z");
+    let most = |provider: Provider, meeting: &Meeting| {
+        let world = world(|settings| settings.providers.sms = vec![provider]);
+        confirmation(&world, meeting).most_segments
+    };
+    let by_settings = Settings::default().sms_budget.most_segments;
+    assert_eq!((most(Provider::Twilio, &moldova), most(Provider::Engagelab, &moldova)), (1, by_settings));
+    assert_eq!(most(Provider::Twilio, &in_taipei()), by_settings);
+}
+
+#[test]
+fn a_sender_s_name_that_the_country_blocks_is_replaced_by_e_mails() {
+    let paris = meeting("+33612345678", "Europe/Paris", "2026-11-25T08:30:00Z");
+    for (name, sent) in [("VAI Portal", "e-mail confirmation"), ("VAIPortal", "SMS confirmation")] {
+        let world = world(|settings| settings.senders.twilio = Some(name.to_owned()));
+        world.receive_webhook(&paris.created());
+        assert_eq!(kinds(&world), [sent], "{name}");
+    }
 }
 
 #[test]

@@ -140,6 +140,7 @@ const MAP: &[(&str, &[&str])] = &[
             "events",
             "front",
             "http-client",
+            "notify",
             "oauth",
             "runtime",
             "settings-document",

@@ -13,6 +13,7 @@ mod crate_graph;
 mod crm;
 mod documents;
 mod emails;
+mod http_bodies;
 mod import_circles;
 mod imports;
 mod limits;

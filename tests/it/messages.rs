@@ -7,7 +7,7 @@ use domain::settings::{
 };
 use domain::{
     BookingId, BookingSource, CanceledBy, Cancellation, CommandId, ConnectionName, ConsentSource, ContactKey, Delivery,
-    Feedback, Language, Objection, Outcome, Phone, Reason, Receipt, Reply, SmsTotal, State,
+    Feedback, Language, Objection, Outcome, Phone, Reason, Receipt, Reply, SmsCharge, SmsTotal, State,
 };
 use fakes::{Call, Fault, PEPPER};
 use jiff::civil::time;
@@ -158,7 +158,7 @@ fn the_next_provider_takes_over_from_one_that_cannot_send() {
     });
     let misconfigured =
         Outcome::Unsent { reason: Reason::Misconfigured, after_seconds: None, detail: "HTTP 401".to_owned() };
-    world.faults.providers_answer([misconfigured, Outcome::Done { provider_id: Some("SM1".to_owned()) }]);
+    world.faults.providers_answer([misconfigured, Outcome::done(Some("SM1".to_owned()))]);
     world.receive_webhook(&meeting().created());
     assert_eq!(
         messages(&world),
@@ -1237,4 +1237,38 @@ fn the_timeline_says_what_each_sms_costs() {
     world.wait_until("2026-11-24T08:30:00Z");
     assert!(timeline(&world).contains("; 4 segments, 0.18 EUR, shortened]"), "{}", timeline(&world));
     assert_eq!(sms_cost(&world), "2 sent, 7 segments, 0.315 EUR");
+}
+
+#[test]
+fn what_a_provider_counts_and_takes_replaces_the_estimate() {
+    let world = world(|settings| settings.sms_price = Price::parse("0.045 EUR"));
+    let charge = SmsCharge { segments: Some(3), price: None };
+    world.faults.providers_answer([Outcome::Done { provider_id: None, charge }]);
+    world.receive_webhook(&meeting().created());
+    assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (3, "1 sent, 3 segments, 0.135 EUR"));
+    assert!(timeline(&world).contains("[the provider counts 3 segments, 0.135 EUR]"), "{}", timeline(&world));
+
+    // A receipt has the price. One of another message counts for nothing.
+    let receipt = |slug: &str, price: &str, delivery| {
+        Feedback::Receipt(Receipt { price: Price::parse(price), ..world.receipt(slug, delivery) })
+    };
+    world.process_feedback(&receipt("sms-reminder-60m", "9.00 USD", Delivery::Sent));
+    world.process_feedback(&receipt("sms-confirmation", "0.02 USD", Delivery::Delivered));
+    assert_eq!(sms_cost(&world), "1 sent, 3 segments, 0.02 USD");
+    assert!(timeline(&world).contains("[the provider counts 3 segments, 0.02 USD]"), "{}", timeline(&world));
+    // One that comes late, and again, says nothing new of the delivery.
+    for _ in 0..2 {
+        world.process_feedback(&receipt("sms-confirmation", "0.03 USD", Delivery::Sent));
+        assert_eq!(sms_cost(&world), "1 sent, 3 segments, 0.03 USD");
+    }
+}
+
+#[test]
+fn an_sms_whose_price_nobody_knows_is_told_as_such() {
+    let world = world(|settings| settings.countries = vec!["*".to_owned()]);
+    for (number, phone) in [(1, "+37362112345"), (2, PHONE)] {
+        let meeting = Meeting::new(number, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z");
+        world.receive_webhook(&Meeting { token: None, phone: Some(phone), ..meeting }.created());
+    }
+    assert_eq!(sms_cost(&world), "2 sent, 2 segments, 0.0781 USD, and 1 segment of unknown price");
 }

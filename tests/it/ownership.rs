@@ -323,6 +323,20 @@ fn way_10_codes_say_nothing_of_unknown_bookings_and_cost_a_person_three_messages
 }
 
 #[test]
+fn a_code_by_sms_counts_in_the_budget_of_the_connection_and_raises_its_alarm() {
+    let (world, id) = booked();
+    let spent = || world.state.borrow().sms_spent.values().sum::<u32>();
+    let alarms = || world.state.borrow().low_sms_budgets;
+    let before = (spent(), alarms());
+    world.change_settings(|settings| settings.sms_budget.per_day = before.0 + 2);
+    let request = json!({"booking": id, "by": "sms"});
+    assert!(ask_for_code(&world, "conv-2", &request).1.is_some());
+    assert_eq!((spent(), alarms()), (before.0 + 2, before.1 + 1));
+    assert_eq!(ask_for_code(&world, "conv-3", &request).1, None, "the budget is spent");
+    assert_eq!((spent(), alarms()), (before.0 + 2, before.1 + 2));
+}
+
+#[test]
 fn way_11_a_phone_of_ones_own_beside_anothers_address_opens_no_bookings_of_that_address() {
     let (world, id) = booked();
     // Mallory books in Ana's name, with a phone that is Mallory's.

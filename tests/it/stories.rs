@@ -449,7 +449,7 @@ fn without_an_answer_a_confirmation_is_sent_once_more_and_a_reminder_is_not() {
     assert_eq!(world.count("SMS reminder"), 2, "one each, none twice");
 
     let world = self::world();
-    let done = Outcome::Done { provider_id: None };
+    let done = Outcome::done(None);
     world.faults.providers_answer([no_answer(), done, no_answer(), no_answer()]);
     world.receive_webhook(&without_vai().created());
     world.wait_until("2026-11-20T12:00:00Z");

@@ -22,7 +22,7 @@ use crate::schedule::{Instance, demo, monday, with};
 use crate::world::TestWorld;
 
 /// A word that stands in every payload and nowhere else.
-const CANARY: &str = "Zqxw";
+pub(crate) const CANARY: &str = "Zqxw";
 
 /// What every payload says, in four languages.
 const ORDERS: [&str; 4] = [
@@ -93,7 +93,7 @@ const FRAMES: [(&str, &str); 50] = [
 ];
 
 /// Every frame in every language: what it is called, and the text.
-fn payloads() -> Vec<(String, String)> {
+pub(crate) fn payloads() -> Vec<(String, String)> {
     let mut payloads = Vec::new();
     for (name, frame) in FRAMES {
         for (language, order) in Language::ALL.into_iter().zip(ORDERS) {
@@ -109,7 +109,7 @@ fn payloads() -> Vec<(String, String)> {
 
 /// Who reads a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reader {
+pub(crate) enum Reader {
     /// Somebody whom the writer may have named as the invitee.
     Anybody,
     /// A host, a customer's staff, or whoever Calendly tells of a cancellation.
@@ -118,7 +118,7 @@ enum Reader {
 
 /// Asserts that people can be shown a text.
 #[track_caller]
-fn assert_harmless(what: &str, reader: Reader, text: &str) {
+pub(crate) fn assert_harmless(what: &str, reader: Reader, text: &str) {
     assert_visible(what, text);
     let lower = text.to_lowercase();
     let never = ["evil.example", "eve@", "<script", "javascript:", "<!channel", "@everyone", "{{", "{%", "<|"];
@@ -131,7 +131,7 @@ fn assert_harmless(what: &str, reader: Reader, text: &str) {
 
 /// Asserts that a text has nothing that can't be seen, and no heap of marks.
 #[track_caller]
-fn assert_visible(what: &str, text: &str) {
+pub(crate) fn assert_visible(what: &str, text: &str) {
     let hidden = text.chars().find(|c| is_invisible(*c) && !matches!(c, '\r' | '\n' | '\t'));
     assert_eq!(hidden, None, "{what}: {text}");
     assert!(!text.contains("\u{303}\u{304}\u{305}"), "{what}: {text}");
@@ -139,14 +139,14 @@ fn assert_visible(what: &str, text: &str) {
 
 /// Asserts that no spreadsheet takes a value for a formula.
 #[track_caller]
-fn assert_no_formula(what: &str, value: &str) {
+pub(crate) fn assert_no_formula(what: &str, value: &str) {
     let is_number = value.chars().skip(1).all(|c| c.is_ascii_digit() || " .,()/-".contains(c));
     let begins = |signs: &[char]| value.trim_start().starts_with(signs);
     assert!(!begins(&['=', '@']) && (!begins(&['+', '-']) || is_number), "{what}: {value}");
 }
 
 /// Visits each text and each key of a document, with the path to it.
-fn visit_texts(value: &Value, path: &mut Vec<String>, visit: &mut impl FnMut(&[String], &str)) {
+pub(crate) fn visit_texts(value: &Value, path: &mut Vec<String>, visit: &mut impl FnMut(&[String], &str)) {
     match value {
         Value::String(text) => visit(path, text),
         Value::Array(items) => {
@@ -286,8 +286,11 @@ fn meeting() -> Meeting {
     Meeting::new(1, "2026-11-20T09:00:00Z", "2026-11-25T08:30:00Z")
 }
 
-/// Returns a webhook of Calendly in which everything that an invitee can write is the text.
-fn written(webhook: &[u8], text: &str) -> Vec<u8> {
+/// The kinds of places that an invitee names, on Calendly's page or to an agent.
+pub(crate) const PLACES: [&str; 3] = ["ask_invitee", "physical", "custom"];
+
+/// Returns a webhook of Calendly in which everything that an invitee can write is the text. The place is of a kind.
+fn written(webhook: &[u8], kind: &str, text: &str) -> Vec<u8> {
     let mut body: Value = serde_json::from_slice(webhook).expect("JSON");
     let payload = &mut body["payload"];
     for name in ["name", "first_name", "last_name"] {
@@ -297,8 +300,10 @@ fn written(webhook: &[u8], text: &str) -> Vec<u8> {
         payload["tracking"][parameter] = json!(text);
     }
     payload["questions_and_answers"] = json!([{"question": "Company", "answer": text, "position": 0}]);
-    payload["scheduled_event"]["location"] =
-        json!({"type": "ask_invitee", "location": text, "join_url": "https://evil.example/join"});
+    payload["scheduled_event"]["location"] = json!({"type": kind, "location": text});
+    if kind == "ask_invitee" {
+        payload["scheduled_event"]["location"]["join_url"] = json!("https://evil.example/join");
+    }
     body.to_string().into_bytes()
 }
 
@@ -315,8 +320,9 @@ fn crm_settings() -> CrmSettings {
     crm
 }
 
-/// Has a person book on Calendly's page, with a link of VAI's agent, who has noted what the person said.
-fn booked(text: &str) -> TestWorld {
+/// Has a person book by VAI's agent, or on Calendly's page with its link. The agent has noted what the person said:
+/// also the place, if it is of a kind of which Calendly does not say who named it.
+pub(crate) fn booked(kind: &str, text: &str) -> TestWorld {
     let world = TestWorld::new("2026-11-20T09:00:02Z");
     publish(&world);
     world.change_settings(|it| {
@@ -329,14 +335,22 @@ fn booked(text: &str) -> TestWorld {
     for metadata in world.state.borrow_mut().metadata.values_mut() {
         metadata.notes = Some(text.into());
         metadata.topic = Some(text.into());
-        metadata.qualification = BTreeMap::from([("need".to_owned(), text.into()), (text.to_owned(), text.into())]);
+        metadata.place = Some(text.into()).filter(|_| kind != "ask_invitee");
+        metadata.qualification = BTreeMap::from([("need".into(), text.into()), (text.into(), text.into())]);
     }
-    world.receive_webhook(&written(&meeting().created(), text));
+    world.receive_webhook(&written(&meeting().created(), kind, text));
     world
 }
 
+/// Has the person cancel the meeting, with the text as the reason.
+pub(crate) fn cancel(world: &TestWorld, kind: &str, text: &str) {
+    let canceled = meeting().canceled("2026-11-20T10:00:00Z", "invitee", text);
+    world.now.set("2026-11-20T10:00:02Z".parse().expect("an instant"));
+    world.receive_webhook(&written(&canceled, kind, text));
+}
+
 /// Composes an action of the one booking, as it is now.
-fn compose(world: &TestWorld, action: Action) -> Order {
+pub(crate) fn compose(world: &TestWorld, action: Action) -> Order {
     let (booking, settings) = (world.booking(), world.state.borrow().settings.clone());
     let context = Context {
         booking: &booking,
@@ -350,7 +364,7 @@ fn compose(world: &TestWorld, action: Action) -> Order {
     action.compose(&context).unwrap_or_else(|reason| panic!("{}: {reason:?}", action.slug()))
 }
 
-fn compose_email(world: &TestWorld, action: MessageAction) -> EmailOrder {
+pub(crate) fn compose_email(world: &TestWorld, action: MessageAction) -> EmailOrder {
     match compose(world, action.into()) {
         Order::Message(order) => match *order {
             MessageOrder::Email(order) => order,
@@ -470,9 +484,9 @@ fn two_hundred_hostile_texts_come_out_nowhere_but_where_they_may() {
     assert_eq!(payloads.len(), 200);
     let document = api::openapi::document();
     let log = log_of(|| {
-        for (payload, text) in &payloads {
+        for ((payload, text), kind) in payloads.iter().zip(PLACES.into_iter().cycle()) {
             call_every_operation(&document, payload, text);
-            let world = booked(text);
+            let world = booked(kind, text);
             write_every_message(payload, &world);
             let instance = Instance::new(&world);
             for operation in ["booking", "timeline", "metadata", "no_show"] {
@@ -480,9 +494,7 @@ fn two_hundred_hostile_texts_come_out_nowhere_but_where_they_may() {
                 assert_eq!(answer.get("error"), None, "{answer}");
                 assert_answer(&document, operation, payload, &answer);
             }
-            let canceled = meeting().canceled("2026-11-20T10:00:00Z", "invitee", text);
-            world.now.set("2026-11-20T10:00:02Z".parse().expect("an instant"));
-            world.receive_webhook(&written(&canceled, text));
+            cancel(&world, kind, text);
             read_crm(payload, &world);
             read_events(payload, &world);
         }
@@ -493,16 +505,29 @@ fn two_hundred_hostile_texts_come_out_nowhere_but_where_they_may() {
 
 #[test]
 fn hosts_are_told_of_the_place_that_an_invitee_named_as_text() {
-    let world = booked("Cafe Zqxw, evil.example, https://evil.example/x");
-    let order = compose_email(&world, MessageAction::EmailHost(Notice::Booked, "maria@example.com".into()));
-    let told = |message, order: &EmailOrder| render_email(message, &order.content, None).expect("an e-mail").text;
-    let text = told(Message::HostNotice(Notice::Booked), &order);
-    assert!(text.contains("Cafe Zqxw, evil. example,"), "{text}");
+    for kind in PLACES {
+        let world = booked(kind, "Cafe Zqxw, evil.example, https://evil.example/x");
+        let order = compose_email(&world, MessageAction::EmailHost(Notice::Booked, "maria@example.com".into()));
+        let told = |message, order: &EmailOrder| render_email(message, &order.content, None).expect("an e-mail").text;
+        let text = told(Message::HostNotice(Notice::Booked), &order);
+        assert!(text.contains("Cafe Zqxw, evil. example,"), "{kind}: {text}");
+        let order = compose_email(&world, MessageAction::Email(Message::Confirmation));
+        let text = told(Message::Confirmation, &order);
+        let place = text.lines().find(|it| it.starts_with("Unde")).expect("a place");
+        assert_eq!(place, "Unde: locul ales de tine", "{kind}");
+        assert!(!text.contains("evil"), "{kind}: {text}");
+    }
+}
+
+#[test]
+fn a_place_that_the_host_has_set_is_told_as_it_is() {
+    let world = booked("physical", "Strada Lung\u{103} 1");
+    for (booking, _) in world.state.borrow_mut().bookings.values_mut() {
+        booking.metadata.as_mut().expect("metadata").place = Some("Cafe Zqxw".into());
+    }
     let order = compose_email(&world, MessageAction::Email(Message::Confirmation));
-    let text = told(Message::Confirmation, &order);
-    let place = text.lines().find(|it| it.starts_with("Unde")).expect("a place");
-    assert_eq!(place, "Unde: locul ales de tine");
-    assert!(!text.contains("evil"), "{text}");
+    let text = render_email(Message::Confirmation, &order.content, None).expect("an e-mail").text;
+    assert!(text.contains("Unde: Strada Lung\u{103} 1"), "{text}");
 }
 
 /// The files that take a stranger's text as it was written. Each gives it back to Calendly, or only compares it.

@@ -172,6 +172,7 @@ impl TestWorld {
             wished_start: None,
             topic: None,
             qualification: BTreeMap::new(),
+            place: None,
             created_at: self.now.get(),
         };
         self.state.borrow_mut().metadata.insert(BookingId::from_token(&ConnectionName::default(), &token), metadata);
@@ -364,6 +365,7 @@ impl TestWorld {
             delivery: Some(delivery),
             at: self.now.get(),
             code: None,
+            price: None,
             objection: None,
             email: None,
         }

@@ -1,4 +1,4 @@
-"""Checks that no rule of a country is older than a year: shared/countries/data.
+"""Checks that no rule of a country, and no price, is older than a year: shared/countries/data.
 
     python3 tests/stack/country_rules.py
 
@@ -29,6 +29,11 @@ def old_lines(folder, today):
                 problems.append(
                     f"{shown}: [sms.{name}] was checked on {checked}, more than a year ago: read its source again, "
                     "correct the line, and write today's date"
+                )
+            listed = date.fromisoformat(line.get("as_of", line["checked"]))
+            if listed != checked and today - listed > A_YEAR:
+                problems.append(
+                    f"{shown}: [sms.{name}] is of a list of {listed}, more than a year ago: read a newer one"
                 )
     return problems
 

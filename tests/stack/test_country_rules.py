@@ -28,6 +28,13 @@ class CountryRules(unittest.TestCase):
             [problem] = old_lines(Path(folder), date(2026, 12, 1))
             self.assertIn("[sms.hours] was checked on 2027-03-01, which is still to come", problem)
 
+    def test_a_price_of_an_old_list_is_named_even_if_it_was_checked(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "xx.toml").write_text('[sms.price]\nas_of = "2026-10-08"\nchecked = "2027-09-01"\n')
+            self.assertEqual(old_lines(Path(folder), date(2027, 10, 9)), [])
+            [problem] = old_lines(Path(folder), date(2027, 10, 10))
+            self.assertIn("xx.toml: [sms.price] is of a list of 2026-10-08, more than a year ago", problem)
+
     def test_the_files_are_found(self):
         self.assertTrue(old_lines(FOLDER, date(2100, 1, 1)))
 

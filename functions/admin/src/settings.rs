@@ -8,10 +8,11 @@ use api::settings_request::{PutSettingsRequest, RestoreSettingsRequest};
 use api::{Fault, Refusal};
 use connecting::{AppliedSettings, SettingChange, apply_settings, compare_settings};
 use deliveries::{DeliveryQueue, Ports as _};
-use domain::{ConnectionName, PlanChange, PlannedMessage, Settings, compare_plans, error_chain};
+use domain::{ConnectionName, PlanChange, PlannedMessage, Settings, SmsTotal, compare_plans, error_chain};
 use engine::{BookingPage, CommitError, PortError, Replan, SettingsStore};
 use front::{Context, invalid, invalid_request};
 use futures_util::{StreamExt, stream};
+use notify::estimate_cost;
 use serde_json::Value;
 use settings_document::{DocumentError, Format};
 
@@ -165,8 +166,15 @@ impl<P: Ports> Admin<P> {
             ..settings.clone()
         };
         let (before, after) = (with_stored(before), with_stored(after));
-        let mut view =
-            PlanChangeView { bookings: 0, has_more: false, messages: Vec::new(), more_sms: 0, sms_cost: None };
+        let mut view = PlanChangeView {
+            bookings: 0,
+            has_more: false,
+            messages: Vec::new(),
+            more_segments: 0,
+            more_sms: 0,
+            sms_cost: None,
+        };
+        let (mut added, mut dropped) = (Vec::new(), Vec::new());
         let mut cursor = None;
         loop {
             let page = table.list_upcoming(name, now, cursor.as_deref(), PAGE).await?;
@@ -177,7 +185,14 @@ impl<P: Ports> Admin<P> {
                 let snapshot = snapshot?;
                 view.bookings += 1;
                 let start = snapshot.booking.current_leg().map(|leg| leg.details.start).unwrap_or_default();
-                for message in compare_plans(&snapshot, &before, &after, now) {
+                for mut message in compare_plans(&snapshot, &before, &after, now) {
+                    if let Some(sms) = message.sms.take() {
+                        match message.change {
+                            PlanChange::New => added.push(estimate_cost(*sms)),
+                            PlanChange::Dropped => dropped.push(estimate_cost(*sms)),
+                            PlanChange::Past => {}
+                        }
+                    }
                     view.more_sms += match message.change {
                         PlanChange::New if message.is_sms => 1,
                         PlanChange::Dropped if message.is_sms => -1,
@@ -195,8 +210,9 @@ impl<P: Ports> Admin<P> {
                 None => break,
             }
         }
-        let price = after.sms_price.as_ref().filter(|_| view.more_sms > 0);
-        view.sms_cost = price.map(|price| price.times(usize::try_from(view.more_sms).unwrap_or_default()));
+        let [added, dropped] = [added, dropped].map(|costs| costs.iter().collect::<SmsTotal>());
+        view.more_segments = i64::from(added.segments) - i64::from(dropped.segments);
+        view.sms_cost = added.prices_above(&dropped);
         Ok(view)
     }
 }

@@ -6,9 +6,9 @@
 use batch::Failure;
 use domain::{
     Booking, CommandId, ConnectionName, ContactKey, Language, Leg, Objection, Outcome, Phone, PlainEmail, PlainSms,
-    Private, Settings, parse_email, phone_to_text,
+    Private, Settings, error_chain, parse_email, phone_to_text,
 };
-use engine::{ApiStore, Clock, Contact, Email, Messaging, Sms, SmsReservation, SmsReserved, Store, World};
+use engine::{ApiStore, Clock, Contact, Email, Messaging, Sms, SmsReservation, Store, World, reserve_sms};
 use jiff::{SignedDuration, Timestamp};
 use wire::code::StoredCode;
 
@@ -67,6 +67,7 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
         drop_code("the settings have no provider for it, or the person wants no messages there");
         return Ok(());
     };
+    let mut reserved = None;
     if code.sent_to.as_ref() != Some(&sent_to) {
         let hour = start_of_hour(now);
         for what in [format!("booking {}", booking.id), format!("contact {}", sent_to.as_str())] {
@@ -78,7 +79,7 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
         }
         // A code by SMS costs as much as any other SMS, and is asked for by a stranger.
         if let Order::Sms(_) = &order {
-            let reservation = SmsReservation {
+            let wanted = SmsReservation {
                 to: sent_to.clone(),
                 booking: booking.id.clone(),
                 command: CommandId::new(id),
@@ -87,7 +88,8 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
                 per_connection: settings.sms_budget.per_day,
                 at: now,
             };
-            if !matches!(store.reserve_sms(connection, &reservation, &contact).await?, SmsReserved::Reserved(_)) {
+            reserved = reserve_sms(world, connection, &settings.sms_budget, wanted, contact).await?;
+            if reserved.is_none() {
                 drop_code("the budget of SMS is spent");
                 return Ok(());
             }
@@ -103,6 +105,18 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
         Order::Sms(sms) => messaging.sms().send_plain(connection, &key, sms).await,
         Order::Email(email) => messaging.email().send_plain(connection, &key, email).await,
     };
+    // What will be tried again, or may have been sent, stays counted.
+    let counted = match &outcome {
+        Outcome::Refused { .. } => Some(0),
+        Outcome::Done { charge, .. } => charge.segments,
+        Outcome::Unsent { .. } | Outcome::Unknown { .. } => None,
+    };
+    if let Some((reservation, counted)) = reserved.zip(counted) {
+        let corrected = store.correct_sms(connection, &reservation, counted).await;
+        if let Err(error) = corrected {
+            tracing::warn!(connection = %connection, error = error_chain(&error), "segments of a code not corrected");
+        }
+    }
     match outcome {
         Outcome::Done { .. } => {
             tracing::info!(connection = %connection, booking.id = %booking.id, "code sent");

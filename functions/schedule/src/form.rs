@@ -42,8 +42,8 @@ pub(crate) fn words(given: &Private<String>) -> StrangerText {
 }
 
 /// Returns what an agent found out of a person, by name.
-pub(crate) fn words_by_name(given: &BTreeMap<String, Private<String>>) -> BTreeMap<String, StrangerText> {
-    given.iter().map(|(name, it)| (name.clone(), words(it))).collect()
+pub(crate) fn words_by_name(given: &BTreeMap<String, Private<String>>) -> BTreeMap<StrangerText, StrangerText> {
+    given.iter().map(|(name, it)| (name.as_str().into(), words(it))).collect()
 }
 
 /// Fills in the form, and the metadata that is stored with the booking.
@@ -87,7 +87,7 @@ pub(crate) fn fill_form(
     })?;
     let mut qualification = words_by_name(&request.qualification);
     // Answers without a question in the form are stored here.
-    qualification.extend(answers.unmatched.iter().map(|(question, it)| (question.clone(), words(it))));
+    qualification.extend(answers.unmatched.iter().map(|(question, it)| (question.as_str().into(), words(it))));
     let metadata = Metadata {
         conversation_id: context.conversation()?.to_owned(),
         user_id: context.caller.speaker.user.clone(),
@@ -101,6 +101,7 @@ pub(crate) fn fill_form(
         wished_start: None,
         topic: request.topic.as_deref().map(Into::into),
         qualification,
+        place: meeting.as_ref().and_then(|it| form::place_of_stranger(event_type, it)),
         created_at: now,
     };
     let form = Form {

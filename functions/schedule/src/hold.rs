@@ -72,7 +72,7 @@ impl<P: Ports> Schedule<P> {
             timezone: locale.zone.clone(),
             timezone_source: (*zone_source).into(),
             local_time: locale.when(form.start),
-            location: form.meeting.as_ref().map(view::planned_location),
+            location: form.meeting.as_ref().map(|it| view::planned_location(it, metadata.place.as_ref())),
             invitee: view::invitee(&form.person.email, &form.person.name),
         };
         let message = locale.held(&form.event_name, form.start);

@@ -62,6 +62,7 @@ impl<P: Ports> Schedule<P> {
             wished_start: None,
             topic: request.topic.as_deref().map(Into::into),
             qualification: words_by_name(&request.qualification),
+            place: None,
             created_at: self.now(),
         };
         let new =

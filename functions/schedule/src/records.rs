@@ -8,9 +8,7 @@ use api::answer::{
 };
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
-use domain::{
-    BookingId, BookingState, Connection, ConnectionName, ConnectionStatus, Private, StrangerText, timeline, uri_uuid,
-};
+use domain::{BookingId, BookingState, Connection, ConnectionName, ConnectionStatus, Private, timeline, uri_uuid};
 use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Store};
 use front::{Context, Locale};
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -84,7 +82,11 @@ impl<P: Ports> Schedule<P> {
             notes: metadata.notes.as_ref().map(|it| view::text(it).into()),
             phone: metadata.phone,
             language: metadata.language,
-            qualification: metadata.qualification.iter().map(|(name, it)| (key(name), view::text(it).into())).collect(),
+            qualification: metadata
+                .qualification
+                .iter()
+                .map(|(name, it)| (view::text(name), view::text(it).into()))
+                .collect(),
             timestamp: metadata.created_at,
         })
     }
@@ -177,11 +179,7 @@ impl<P: Ports> Schedule<P> {
                 end_time: details.end,
                 timezone: locale.zone.clone(),
                 local_time: locale.when(details.start),
-                location: view::location(
-                    details.join_url.as_deref(),
-                    details.location.as_ref(),
-                    details.invitee_place.as_ref(),
-                ),
+                location: view::location_of(&booking, leg),
                 event_type: details.event_name.clone(),
                 invitee: view::invitee(&details.email, &details.name),
                 status: Status::Active,
@@ -272,11 +270,6 @@ impl<P: Ports> Schedule<P> {
             problems,
         })
     }
-}
-
-/// Returns the name of what an agent found out. It may be a question that somebody made up.
-fn key(name: &str) -> String {
-    view::text(&StrangerText::from(name))
 }
 
 fn is_address(one: &Private<String>, other: &Private<String>) -> bool {

@@ -35,14 +35,15 @@ pub(crate) fn location(
     link.or_else(|| of_host.cloned()).or_else(|| of_invitee?.as_line(LONGEST_PLACE).map(Private::from))
 }
 
-/// Returns the place of a meeting that is not booked yet, or its kind.
-pub(crate) fn planned_location(meeting: &Meeting) -> Private<String> {
-    let place = match &meeting.location {
-        Some(place) if meeting.is_named_by_invitee() => {
-            location(None, None, Some(&StrangerText::from(place.expose().as_str())))
-        }
-        place => place.clone(),
-    };
+/// Returns the link to join a leg's meeting, or its place.
+pub(crate) fn location_of(booking: &Booking, leg: &Leg) -> Option<Private<String>> {
+    let (of_host, of_stranger) = booking.places_of(leg);
+    location(leg.details.join_url.as_deref(), of_host.as_ref(), of_stranger.as_ref())
+}
+
+/// Returns the place of a meeting that is not booked yet, or its kind. `named` is a place that is not the host's.
+pub(crate) fn planned_location(meeting: &Meeting, named: Option<&StrangerText>) -> Private<String> {
+    let place = if named.is_some() { location(None, None, named) } else { meeting.location.clone() };
     place.unwrap_or_else(|| meeting.kind.as_str().into())
 }
 
@@ -76,7 +77,7 @@ fn zone_source(booking: &Booking, leg: &Leg, locale: &Locale) -> Option<ZoneSour
 /// Returns the view of a booking at one of its legs.
 pub(crate) fn booking(booking: &Booking, leg: &Leg, locale: &Locale) -> BookingView {
     let details = &leg.details;
-    let location = location(details.join_url.as_deref(), details.location.as_ref(), details.invitee_place.as_ref());
+    let location = location_of(booking, leg);
     let status = match booking.state() {
         Some(BookingState::Canceled(head, _)) if head.invitee == leg.invitee => Status::Canceled,
         Some(BookingState::Moving(_)) => Status::Moving,

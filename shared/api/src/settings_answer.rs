@@ -83,9 +83,11 @@ pub struct PlanChangeView {
     pub has_more: bool,
     /// The messages whose time changes.
     pub messages: Vec<PlannedMessageView>,
+    /// How many segments of SMS more are sent, as far as their texts are known now; negative: fewer.
+    pub more_segments: i64,
     /// How many SMS more are sent; negative: fewer.
     pub more_sms: i64,
-    /// What they cost, if the settings have a price: a segment each.
+    /// What more segments cost, by the price in the settings or the highest list price of each number's country.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sms_cost: Option<String>,
 }

@@ -14,7 +14,7 @@ use crate::resources::{Invitee, ScheduledEvent};
 /// The longest reason that Calendly accepts, in characters.
 const LONGEST_REASON: usize = 10_000;
 
-const DONE: Outcome = Outcome::Done { provider_id: None };
+const DONE: Outcome = Outcome::done(None);
 
 #[derive(Serialize)]
 struct Body {

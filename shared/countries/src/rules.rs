@@ -205,10 +205,46 @@ pub struct SenderLine {
     pub kinds: Vec<SenderKind>,
     /// Whether one must be registered.
     pub registration: Registration,
+    /// Whether a text must begin with a brand that is registered with the carriers.
+    #[serde(default)]
+    pub brand_first: bool,
+    /// Whether a long message by Twilio arrives as one. If not, its segments arrive one by one.
+    #[serde(default = "yes")]
+    pub twilio_joins_segments: bool,
+    /// The fewest letters of a name.
+    #[serde(default)]
+    pub shortest_name: usize,
+    /// Whether a name may have spaces.
+    #[serde(default = "yes")]
+    pub spaces_in_names: bool,
+    /// General words that are blocked as names. Upper and lower case do not matter.
+    #[serde(default)]
+    pub blocked_names: Vec<String>,
     /// Where this is from.
     pub source: String,
     /// The day on which it was checked.
     pub checked: Date,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl SenderLine {
+    /// Returns why carriers do not take a name as the sender, as it stands in a sentence; `None` if they take it.
+    pub fn refuse_name(&self, name: &str) -> Option<String> {
+        if !self.kinds.contains(&SenderKind::Name) {
+            Some("is a name".to_owned())
+        } else if name.chars().count() < self.shortest_name {
+            Some(format!("is a name of fewer than {} letters", self.shortest_name))
+        } else if !self.spaces_in_names && name.contains(' ') {
+            Some("is a name with a space".to_owned())
+        } else if self.blocked_names.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            Some("is a general word".to_owned())
+        } else {
+            None
+        }
+    }
 }
 
 /// Whether answers come back, so that people can write STOP. A sender that is a name never gets any.
@@ -344,6 +380,23 @@ mod tests {
         assert_eq!(read("sunday"), Some(QuietSpan::Day(Weekday::Sunday)));
         for wrong in ["", "22:00", "22-8", "24:00-08:00", "08:00-08:00", "Sunday", "monday"] {
             assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_taken_or_refused_by_its_country() {
+        let refuse = |code: &str, name: &str| crate::country(Some(code)).sms.senders.refuse_name(name);
+        for (code, name, refused) in [
+            ("RO", "VAI Portal", None),
+            ("US", "VAI", Some("is a name")),
+            ("ES", "VA", Some("is a name of fewer than 3 letters")),
+            ("ES", "VAI", None),
+            ("FR", "VAI Portal", Some("is a name with a space")),
+            ("FR", "VAIPortal", None),
+            ("GB", "reminder", Some("is a general word")),
+            ("GB", "VAI", None),
+        ] {
+            assert_eq!(refuse(code, name).as_deref(), refused, "{code} {name}");
         }
     }
 

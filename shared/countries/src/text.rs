@@ -97,9 +97,12 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// The ends of the domains that people write without `https://`. What else has a dot in it, such as `nr.12` or
 /// `Str.Lungă`, is no link.
-const ENDS: [&str; 34] = [
-    "ai", "app", "biz", "cc", "cn", "co", "com", "de", "dev", "dk", "es", "eu", "fr", "gg", "gl", "hk", "hu", "info",
-    "io", "it", "jp", "link", "ly", "md", "me", "net", "org", "page", "pl", "ro", "site", "tw", "uk", "us",
+const ENDS: [&str; 80] = [
+    "ae", "ai", "app", "asia", "au", "bg", "biz", "blog", "br", "ca", "cc", "ch", "click", "cloud", "club", "cn", "co",
+    "com", "cz", "de", "dev", "dk", "edu", "es", "eu", "fi", "fr", "gg", "gl", "gov", "gr", "hk", "hu", "ie", "il",
+    "info", "int", "io", "it", "jp", "kr", "kw", "link", "live", "ly", "md", "me", "mx", "net", "nl", "online", "org",
+    "page", "ph", "pl", "pro", "pt", "qa", "ro", "ru", "sa", "se", "sg", "shop", "site", "sk", "store", "tech", "th",
+    "top", "tr", "tv", "tw", "ua", "uk", "us", "vip", "vn", "xyz", "za",
 ];
 
 /// Returns whether a carrier, or a phone, takes a word for a link.
@@ -178,6 +181,8 @@ mod tests {
             "Join: (https://zoom.example/j/1)",
             "www.a.example",
             "visit Shop.RO today",
+            "visit win.xyz",
+            "Win.Online now",
             "a.example/x",
             "write to ana@a.com",
             "call 0912-345-678",

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stranger::StrangerText;
 
 use crate::fact::{Fact, FactKind};
 use crate::ids::{BookingId, ConnectionName, InviteeUri, Token};
-use crate::leg::{Cancellation, Leg};
+use crate::leg::{Cancellation, Details, Leg};
 use crate::personal::Private;
 use crate::reason::Reason;
 use crate::request::{CalendlyRequest, CancellationRequest, KeyOrigin, Metadata, RequestState, RequestStatus};
@@ -362,6 +363,19 @@ impl Booking {
             Some(end) if end.rescheduled => BookingState::Moving(current),
             Some(end) => BookingState::Canceled(current, end),
         })
+    }
+
+    /// Returns the place of a leg's meeting: the host's, or the one that a stranger named. Calendly says who named it
+    /// only for one kind of place; for the others the metadata has what VAI's agent was told.
+    pub fn places_of(&self, leg: &Leg) -> (Option<Private<String>>, Option<StrangerText>) {
+        let Details { location, invitee_place, .. } = &leg.details;
+        let named = self.metadata.as_ref().and_then(|it| it.place.as_ref());
+        match location {
+            Some(place) if named.is_some_and(|it| it.begins_with(place.expose())) => {
+                (None, Some(place.expose().as_str().into()))
+            }
+            _ => (location.clone(), invitee_place.clone()),
+        }
     }
 
     /// Returns the leg before this one, if known.

@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::provider::Provider;
 use crate::reason::{Hindrance, Reason};
 use crate::settings::CalendarFile;
-use crate::sms_cost::SmsCost;
+use crate::sms_cost::{SmsCharge, SmsCost};
 use crate::time;
 
 /// The outcome of a try, as reported by an adapter.
@@ -23,6 +23,8 @@ pub enum Outcome {
     Done {
         /// The provider's own id, if it returns one.
         provider_id: Option<String>,
+        /// What the provider says that an SMS costs, if it says so.
+        charge: SmsCharge,
     },
     /// The action will never work.
     Refused {
@@ -47,6 +49,13 @@ pub enum Outcome {
         /// What went wrong, without personal data.
         detail: String,
     },
+}
+
+impl Outcome {
+    /// Returns that the action is done. `provider_id` is the provider's own id, if it returns one.
+    pub const fn done(provider_id: Option<String>) -> Self {
+        Self::Done { provider_id, charge: SmsCharge { segments: None, price: None } }
+    }
 }
 
 /// The state of a command.
@@ -510,19 +519,27 @@ impl Command {
         self.note(now, Change::PassedOver, Some(reason), Some(format!("{detail}; {} takes over", next.title())))
     }
 
-    /// Applies a provider's receipt. Returns `None` if it has nothing new. A delivery state counts only for the message
-    /// that this command sent, and also settles an unknown outcome; an objection always counts.
+    /// Applies a provider's receipt. Returns `None` if it has nothing new. A delivery state and a price count only for
+    /// the message that this command sent; a delivery state also settles an unknown outcome; an objection always
+    /// counts.
     pub fn apply_receipt(mut self, receipt: &Receipt, now: Timestamp) -> Option<Self> {
         let objected = receipt.objection.map(|(objection, source)| objection.describe(source));
         let is_known = |objected: &&str| self.history.iter().any(|note| note.names(objected));
         let objected = objected.filter(|it| !is_known(it));
         let delivery = receipt.delivery.filter(|it| self.matches_receipt(receipt) && self.delivery < Some(*it));
+        let price = receipt.price.clone().filter(|_| self.matches_receipt(receipt));
+        let charged = self.correct_cost(&SmsCharge { segments: None, price });
         let code = receipt.code.as_ref().map(|code| format!("code {code}"));
-        let detail = [code.as_deref(), objected].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let detail =
+            [code.as_deref(), charged.as_deref(), objected].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let detail = Some(detail).filter(|it| !it.is_empty());
         let Some(delivery) = delivery else {
-            objected?;
-            return Some(self.note(now, Change::Objected, None, detail));
+            if objected.is_some() {
+                return Some(self.note(now, Change::Objected, None, detail));
+            }
+            // A price that comes late changes the cost, and is nothing that happened to the message.
+            self.revision += 1;
+            return charged.map(|_| self);
         };
         self.delivery = Some(delivery);
         if !matches!(self.state, State::Done { .. }) {
@@ -625,9 +642,12 @@ impl Command {
     }
 
     /// Settles a try.
-    pub fn settle(self, outcome: Outcome, now: Timestamp) -> Self {
+    pub fn settle(mut self, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
-            Outcome::Done { provider_id } => self.with_state(State::Done { provider_id }, now, None, None),
+            Outcome::Done { provider_id, charge } => {
+                let charged = self.correct_cost(&charge);
+                self.with_state(State::Done { provider_id }, now, None, charged)
+            }
             // What refuses this try does not take an earlier one back that may have worked.
             Outcome::Refused { reason, detail } => {
                 let state = if self.was_unknown_before() { State::Unknown } else { State::Failed { reason } };
@@ -649,9 +669,21 @@ impl Command {
         }
     }
 
-    /// Gives up an SMS that was certainly not sent, so that an e-mail can replace it. Returns `None` if the next try comes
-    /// early enough: before the start of its meeting, and within half an hour of the first try if it tells of what
-    /// somebody has just done.
+    /// Replaces the cost of the latest try by what the provider says. Returns the details for the history, if that is
+    /// something else than was assumed.
+    fn correct_cost(&mut self, charge: &SmsCharge) -> Option<String> {
+        let cost = self.costs.last_mut()?;
+        let charged = cost.charged(charge);
+        if charged == *cost {
+            return None;
+        }
+        *cost = charged;
+        Some(format!("the provider counts {cost}"))
+    }
+
+    /// Gives up an SMS that was certainly not sent, so that an e-mail can replace it. Returns `None` if the next try
+    /// comes early enough: before the start of its meeting, and within half an hour of the first try if it tells of
+    /// what somebody has just done.
     pub fn give_way_to_email(&self, leg: &Leg, now: Timestamp) -> Option<Self> {
         let start = leg.details.start;
         let is_waiting = self.state == State::Open && !self.is_due(now) && !self.was_unknown_before();

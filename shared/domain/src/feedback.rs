@@ -11,6 +11,7 @@ use crate::message::Message;
 use crate::pepper::Pepper;
 use crate::personal::{Phone, Private};
 use crate::reason::Reason;
+use crate::settings::Price;
 
 /// The delivery state of a message. It only moves forward, in this order: nothing that a provider says later takes an
 /// arrival back, such as the bounce of an automatic answer.
@@ -100,6 +101,8 @@ pub struct Receipt {
     pub at: Timestamp,
     /// The provider's code, such as `30006`. Never its text, which may quote the person.
     pub code: Option<String>,
+    /// What the provider takes for the whole message, if the receipt says so.
+    pub price: Option<Price>,
     /// The objection that the receipt reports. It counts whatever else is known of the message.
     pub objection: Option<(Objection, ConsentSource)>,
     /// The recipient's e-mail address, if the receipt has it.

@@ -92,6 +92,6 @@ pub use scope::Scope;
 pub use settings::Settings;
 pub use short_link::{LinkPurpose, Opening, ShortLink};
 pub use sms_budget::check_booking_limits;
-pub use sms_cost::{SmsCost, SmsTotal};
+pub use sms_cost::{SmsCharge, SmsCost, SmsTotal};
 pub use stranger::{StrangerText, Unchanged};
 pub use timeline::{DeliveryRecord, FactRecord, Line, timeline};

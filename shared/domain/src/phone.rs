@@ -72,13 +72,31 @@ fn to_phone(number: &PhoneNumber) -> Option<Phone> {
 /// Source: ITU-T E.164, the list of assigned country codes.
 const NO_COUNTRY: [i32; 9] = [800, 808, 870, 878, 881, 882, 883, 888, 979];
 
+/// Satellite phones among the mobile numbers of countries: the calling code, and the first digits after it.
+/// Source: for France and Australia the carriers of Google's libphonenumber 9.0.43 (Globalstar Europe, Pivotel
+/// Satellite); for China the numbering plan of its ministry MIIT (2017); for Russia the code of Globalstar's operator.
+const NATIONAL_SATELLITES: [(i32, &[&str]); 4] = [
+    (7, &["954"]),
+    (33, &["63800", "64000", "64001", "64002", "64003", "64004", "75076", "75077"]),
+    (61, &["4201", "4800", "4808", "4858", "4899"]),
+    (86, &["1349", "1740"]),
+];
+
+fn is_satellite(number: &PhoneNumber) -> bool {
+    let digits = number.format_as(PhoneNumberFormat::E164);
+    let starts = NATIONAL_SATELLITES.iter().filter(|(code, _)| *code == number.country_code);
+    starts
+        .flat_map(|(code, starts)| starts.iter().map(move |it| format!("+{code}{it}")))
+        .any(|it| digits.starts_with(&it))
+}
+
 /// Checks the kind of a number: whether it can be a mobile. A number with an extension is a switchboard. North America
 /// and Denmark do not tell mobiles from landlines.
 fn check_kind(number: &PhoneNumber) -> Result<(), Reason> {
     use PhoneNumberType::{
         FixedLineOrMobile, Mobile, Pager, PersonalNumber, PremiumRate, SharedCost, TollFree, UAN, VoiceMail,
     };
-    if NO_COUNTRY.contains(&number.country_code) {
+    if NO_COUNTRY.contains(&number.country_code) || is_satellite(number) {
         return Err(Reason::NumberNotTexted);
     }
     match number.get_type() {
@@ -278,6 +296,12 @@ mod tests {
             ("021 312 3456", Some("RO"), Err(Landline)),
             ("+886 2 2345 6789", None, Err(Landline)),
             ("+800 1234 5678", None, Err(NumberNotTexted)),
+            // Satellite phones with a country's code.
+            ("+33 6 38 00 12 34", None, Err(NumberNotTexted)),
+            ("+33 6 38 10 12 34", None, Ok("+33638101234")),
+            ("+61 480 012 345", None, Err(NumberNotTexted)),
+            ("+7 954 123-45-67", None, Err(NumberNotTexted)),
+            ("+86 134 9123 4567", None, Err(NumberNotTexted)),
             ("+1 404 555 1234 ext. 5", None, Err(Landline)),
             ("+40 712 345 67", None, Err(PhoneInvalid)),
             ("+40 712 345 678 9", Some("RO"), Err(PhoneInvalid)),

@@ -18,7 +18,7 @@ use crate::booking::{Booking, BookingState};
 use crate::command::{Change, Command, State};
 use crate::destinations::{Action, Context, MessageAction, PublishAction, choose_phone, completion_time};
 use crate::ids::{CommandId, digest, uri_uuid};
-use crate::leg::{CanceledBy, Details, Leg};
+use crate::leg::{CanceledBy, Leg};
 use crate::message::Message;
 use crate::reason::Reason;
 use crate::settings::Settings;
@@ -342,10 +342,8 @@ fn booking_data(context: &Context<'_>, kind: EventType, reminder: Option<Reminde
     });
     let qualification = metadata.map(|it| &it.qualification).into_iter().flatten();
     // Answers to no question of the form are among them, each under the question that was made up for it.
-    let qualification = qualification.map(|(name, it)| {
-        let name = StrangerText::from(name.as_str()).as_written_shortened(LONGEST_LABEL);
-        (name, it.as_written_shortened(LONGEST_TEXT))
-    });
+    let qualification = qualification
+        .map(|(name, it)| (name.as_written_shortened(LONGEST_LABEL), it.as_written_shortened(LONGEST_TEXT)));
     let tracking = &details.tracking;
     let cancellation = leg.canceled.as_ref().filter(|_| kind == EventType::BookingCanceled);
     let previous = booking.before(leg).filter(|_| kind == EventType::BookingRescheduled);
@@ -410,7 +408,7 @@ fn booking_part(context: &Context<'_>, kind: EventType) -> BookingPart {
         end_time: details.end.into(),
         timezone: details.zone.clone(),
         language: Some(context.language().tag().to_owned()),
-        place: place_of(details),
+        place: place_of(booking, leg),
         join_url: details.join_url.clone(),
         cancel_url: details.cancel_url.clone(),
         reschedule_url: details.reschedule_url.clone(),
@@ -419,10 +417,10 @@ fn booking_part(context: &Context<'_>, kind: EventType) -> BookingPart {
     }
 }
 
-/// Returns the host's place, or the one that the invitee named: as text, without a link.
-fn place_of(details: &Details) -> Option<String> {
-    let of_host = details.location.as_ref().map(|it| it.expose().clone());
-    of_host.or_else(|| details.invitee_place.as_ref()?.as_line(LONGEST_TEXT))
+/// Returns the host's place, or the one that a stranger named: as text, without a link.
+fn place_of(booking: &Booking, leg: &Leg) -> Option<String> {
+    let (of_host, of_stranger) = booking.places_of(leg);
+    of_host.map(|it| it.expose().clone()).or_else(|| of_stranger?.as_line(LONGEST_TEXT))
 }
 
 fn invitee_part(context: &Context<'_>) -> InviteePart {

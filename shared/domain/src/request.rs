@@ -64,7 +64,10 @@ pub struct Metadata {
     pub topic: Option<StrangerText>,
     /// What the agent found out about the invitee, and answers without a question in the form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub qualification: BTreeMap<String, StrangerText>,
+    pub qualification: BTreeMap<StrangerText, StrangerText>,
+    /// The place to meet, if it is no place of the host's: the words of the invitee or the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<StrangerText>,
     /// When the row was written.
     pub created_at: Timestamp,
 }

@@ -90,7 +90,7 @@ mod tests {
     /// A command that was performed.
     fn sent(number: u32, action: MessageAction, when: &str) -> Command {
         let claimed = command(number, action).claim(at(when), at(when), crate::Attempt::default());
-        claimed.settle(crate::Outcome::Done { provider_id: None }, at(when))
+        claimed.settle(crate::Outcome::done(None), at(when))
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod invocation;
 mod locate;
 mod ports;
 mod requests;
+mod reserve;
 
 pub use book::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDetails, RequestLookup, SubmitOutcome};
 pub use codes::{CODE_AGE, CodeRequest};
@@ -26,3 +27,4 @@ pub use ports::{
     Publisher, Replan, RequestSnapshot, ReserveError, SettingsStore, SettingsVersion, Sms, SmsReservation, SmsReserved,
     Store, StoredFact, Subscription, TimerKind, Timers, UnhandledEvent, Vai, World,
 };
+pub use reserve::reserve_sms;

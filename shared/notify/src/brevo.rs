@@ -186,14 +186,14 @@ async fn read_outcome(response: Response) -> Outcome {
     if status.is_success() {
         let id = message_id.or_else(|| message_ids.into_iter().next());
         return if id.is_some() || outcome::brevo::is_taken(status) {
-            Outcome::Done { provider_id: id }
+            Outcome::done(id)
         } else {
             let detail = format!("Brevo answered HTTP {} without a message id", status.as_u16());
             Outcome::Unknown { after_seconds: None, detail }
         };
     }
     match (status, code.as_deref()) {
-        (StatusCode::BAD_REQUEST, Some("duplicate_parameter")) => Outcome::Done { provider_id: None },
+        (StatusCode::BAD_REQUEST, Some("duplicate_parameter")) => Outcome::done(None),
         (_, code) => outcome::brevo::from_refusal(status, code, wait),
     }
 }
@@ -239,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn the_request() {
         let (outcome, request) = send_to_stand_in(created(), &order(Message::Confirmation)).await;
-        assert_eq!(outcome, Outcome::Done { provider_id: Some("<1@relay.example.com>".to_owned()) });
+        assert_eq!(outcome, Outcome::done(Some("<1@relay.example.com>".to_owned())));
         assert_eq!(request.method_and_target(), "POST /v3/smtp/email");
         assert_eq!(request.header("api-key"), Some("xkeysib-key"));
         let rendered = wording::render_email(Message::Confirmation, &fixtures::content(), None).expect("wording");
@@ -336,7 +336,7 @@ mod tests {
     #[tokio::test]
     async fn a_used_key_means_that_the_message_was_sent() {
         let duplicate = r#"{"code":"duplicate_parameter","message":"Duplicate idempotency key"}"#;
-        assert_eq!(sent(Answer::json(400, duplicate)).await, Outcome::Done { provider_id: None });
+        assert_eq!(sent(Answer::json(400, duplicate)).await, Outcome::done(None));
         let elsewhere = sent(Answer::json(502, duplicate)).await;
         assert!(matches!(elsewhere, Outcome::Unknown { .. }), "{elsewhere:?}");
     }
@@ -360,7 +360,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_accepted_message_without_id_is_done_and_a_page_in_its_place_is_unknown() {
-        let done = |id: Option<&str>| Outcome::Done { provider_id: id.map(str::to_owned) };
+        let done = |id: Option<&str>| Outcome::done(id.map(str::to_owned));
         for status in [201, 202] {
             for (body, id) in [("", None), ("{}", None), (r#"{"messageIds":["<1@r>"]}"#, Some("<1@r>"))] {
                 assert_eq!(sent(Answer::json(status, body)).await, done(id));

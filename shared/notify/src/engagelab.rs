@@ -151,12 +151,11 @@ fn from_code(answer: Answer, status: StatusCode, wait: Option<u32>, by_status: O
     match code {
         0 if !status.is_success() => by_status,
         0 if answer.accepted_count == Some(0) => Outcome::Refused { reason: Reason::ProviderRefused, detail },
-        0 => Outcome::Done {
-            provider_id: answer.message_id.map(|id| match id {
-                Id::Text(text) => text,
-                Id::Number(number) => number.to_string(),
-            }),
-        },
+        // The receipts have the price; the answer has none.
+        0 => Outcome::done(answer.message_id.map(|id| match id {
+            Id::Text(text) => text,
+            Id::Number(number) => number.to_string(),
+        })),
         // An internal error: the message may have been sent.
         1000 => Outcome::Unknown { after_seconds: wait, detail },
         // Key wrong, key expired, no permission, template not found or not approved. An operator may correct it: the
@@ -257,7 +256,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_success_has_the_message_id() {
-        let done = |id: Option<&str>| Outcome::Done { provider_id: id.map(str::to_owned) };
+        let done = |id: Option<&str>| Outcome::done(id.map(str::to_owned));
         for (body, id) in [
             (
                 r#"{"plan_id":"1","total_count":1,"accepted_count":1,"message_id":"1972488990804201472"}"#,

@@ -1,6 +1,6 @@
 //! How long an SMS is, and what it can do without.
 
-use domain::{MessageContent, SmsOrder};
+use domain::{MessageContent, SmsCost, SmsOrder};
 use engine::FittedSms;
 
 use crate::sms::{Measure, measure};
@@ -57,6 +57,13 @@ pub(crate) fn fit(order: &mut SmsOrder, unsubscribe: Option<&str>) -> FittedSms 
         .map_or((1, false), |(measure, is_shortened)| (measure.segments, is_shortened));
     order.content = content;
     FittedSms { segments: u32::try_from(segments).unwrap_or(u32::MAX), is_shortened }
+}
+
+/// Returns what an SMS will probably cost: as it would be sent, but with the links that it has now, and without the one
+/// that ends follow-ups.
+pub fn estimate_cost(mut order: SmsOrder) -> SmsCost {
+    let fitted = fit(&mut order, None);
+    SmsCost::new(fitted.segments, order.segment_price.as_ref())
 }
 
 #[cfg(test)]

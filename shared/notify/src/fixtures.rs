@@ -106,6 +106,7 @@ pub(crate) fn content() -> MessageContent {
         host: Some("Maria".to_owned()),
         withheld: Withheld::Nothing,
         can_reply: true,
+        brand: None,
         wording: WordingParts::default(),
     }
 }

@@ -32,6 +32,7 @@ mod fixtures;
 pub use brevo::Brevo;
 pub use email_router::EmailRouter;
 pub use engagelab::Engagelab;
+pub use fit::estimate_cost;
 pub use links::Links;
 pub use segments::segment_table;
 pub use ses::Ses;

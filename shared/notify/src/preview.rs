@@ -341,7 +341,7 @@ impl Sample<'_> {
             Variant::Full => samples::full(self.message, self.language),
             Variant::Bare => samples::bare(self.message, self.language),
         };
-        let mut content = MessageContent { wording: self.wording(), ..sample };
+        let mut content = MessageContent { wording: self.wording(), brand: self.terms().brand, ..sample };
         if let (Channel::Sms, Some(base)) = (channel, self.links.base_of_short_links()) {
             for (purpose, url) in links_to_shorten(base, self.message, &self.terms().limits, &mut content) {
                 *url = samples::short_link(base, purpose);
@@ -435,6 +435,15 @@ mod tests {
         assert!(cheaper.cost.segments < cost.segments);
         assert_eq!(cheaper.cost.encoding, Encoding::Gsm7);
         assert_eq!(cost.price, Some(settings.sms_price.as_ref().expect("a price").times(cost.segments)));
+
+        // Without a price of one's own, the list price of the region counts, if there is one.
+        for (region, price) in [("RO", Some("0.0781 USD")), ("MD", None)] {
+            let settings = self::settings(json!({"default_region": region}));
+            let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
+            let cost = preview.shown[0].cost.as_ref().expect("a cost");
+            let expected = price.map(|it| Price::parse(it).expect("a price").times(cost.segments));
+            assert_eq!(cost.price, expected, "{region}");
+        }
 
         let settings = Settings { transliterate: vec![Language::Romanian], ..settings };
         let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);

@@ -152,6 +152,7 @@ pub(crate) fn bare(message: Message, language: Language) -> MessageContent {
         host: Some(meeting.host.to_owned()),
         withheld: Withheld::Nothing,
         can_reply: true,
+        brand: None,
         wording: WordingParts::default(),
     }
 }

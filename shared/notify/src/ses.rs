@@ -104,7 +104,7 @@ impl Ses {
             .set_email_tags(Some(tags.collect()))
             .set_configuration_set_name(configuration_set);
         match call.send().await {
-            Ok(answer) => Outcome::Done { provider_id: answer.message_id },
+            Ok(answer) => Outcome::done(answer.message_id),
             Err(error) => from_error(&error),
         }
     }
@@ -232,7 +232,7 @@ mod tests {
     async fn the_request() {
         let order = EmailOrder { configuration_set: Some("vai".to_owned()), ..order() };
         let (outcome, request) = send_to_stand_in(Answer::json(200, r#"{"MessageId":"0100"}"#), &order).await;
-        assert_eq!(outcome, Outcome::Done { provider_id: Some("0100".to_owned()) });
+        assert_eq!(outcome, Outcome::done(Some("0100".to_owned())));
         assert_eq!(request.method_and_target(), "POST /v2/email/outbound-emails");
         let mut body = request.json();
         let raw = body["Content"]["Raw"]["Data"].take();

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use domain::settings::Senders;
-use domain::{CommandId, ConnectionName, Outcome, PlainSms, Reason, SmsOrder};
+use domain::{CommandId, ConnectionName, Outcome, PlainSms, Reason, SmsCharge, SmsOrder};
 use http_client::retry_after;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
@@ -124,9 +124,27 @@ struct Answer {
     error_code: Value,
     /// The code of an error.
     code: Option<u32>,
+    /// The number of segments, as text. It is 0 while a messaging service has not chosen the sender.
+    num_segments: Value,
+    /// What the message costs, as text with a minus; null while it is not known, which is the rule.
+    price: Value,
+    /// The currency of the price.
+    price_unit: Value,
 }
 
 impl Answer {
+    /// Returns what the answer says of the cost.
+    fn charge(&self) -> SmsCharge {
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let segments = text(&self.num_segments).and_then(|it| it.parse::<u32>().ok()).filter(|it| *it > 0);
+        let amount = text(&self.price).zip(self.price_unit.as_str());
+        SmsCharge { segments, price: amount.and_then(|(amount, unit)| SmsCharge::parse_price(&amount, unit)) }
+    }
+
     /// Returns whether there is a message that has failed already. No callback will say so, since there is none for
     /// the status that a message has from the beginning.
     fn has_failed(&self) -> bool {
@@ -150,8 +168,9 @@ async fn read_outcome(response: Response) -> Outcome {
         let detail = format!("Twilio answered HTTP {}, and the message failed, code {code}", status.as_u16());
         return from_code(code, status, wait, Outcome::Refused { reason: Reason::ProviderRefused, detail });
     }
+    let charge = answer.charge();
     match answer.sid {
-        Some(sid) => Outcome::Done { provider_id: Some(sid) },
+        Some(sid) => Outcome::Done { provider_id: Some(sid), charge },
         None => {
             let detail = format!("Twilio answered HTTP {} without a message id", status.as_u16());
             Outcome::Unknown { after_seconds: None, detail }
@@ -252,7 +271,8 @@ mod tests {
     #[tokio::test]
     async fn the_request() {
         let (outcome, request) = send_to_stand_in(created(), &order(Message::Confirmation), fixtures::links()).await;
-        assert_eq!(outcome, Outcome::Done { provider_id: Some("SM1".to_owned()) });
+        let charge = SmsCharge { segments: Some(1), price: None };
+        assert_eq!(outcome, Outcome::Done { provider_id: Some("SM1".to_owned()), charge });
         let path = "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json";
         assert_eq!(request.method_and_target(), format!("POST {path}"));
         // base64 of AC…:token.
@@ -270,6 +290,24 @@ mod tests {
                     "https://api.example.com/webhooks/twilio/default?booking=bk-0123&command=sms-confirmation-0123",
             })
         );
+    }
+
+    #[tokio::test]
+    async fn the_answers_segments_and_price_are_taken_if_it_has_them() {
+        use domain::settings::Price;
+        for (fields, segments, price) in [
+            (r#""num_segments":"3","price":null,"price_unit":"USD""#, Some(3), None),
+            (r#""num_segments":"2","price":"-0.01660","price_unit":"USD""#, Some(2), Some("0.0166 USD")),
+            (r#""num_segments":2,"price":0.0166,"price_unit":"usd""#, Some(2), Some("0.0166 USD")),
+            // A messaging service has not chosen the sender yet.
+            (r#""num_segments":"0","price":"-0.0","price_unit":"USD""#, None, None),
+            (r#""num_segments":"many","price":{},"price_unit":7"#, None, None),
+        ] {
+            let body = format!(r#"{{"sid":"SM1","status":"queued",{fields}}}"#);
+            let charge = SmsCharge { segments, price: price.and_then(Price::parse) };
+            let expected = Outcome::Done { provider_id: Some("SM1".to_owned()), charge };
+            assert_eq!(sent(Answer::json(201, &body)).await, expected, "{fields}");
+        }
     }
 
     #[tokio::test]
@@ -430,7 +468,7 @@ mod tests {
             "{full:?}"
         );
         for status in ["accepted", "queued", "sending", "sent", "another"] {
-            assert_eq!(failed(status, None).await, Outcome::Done { provider_id: Some("SM1".to_owned()) });
+            assert_eq!(failed(status, None).await, Outcome::done(Some("SM1".to_owned())));
         }
     }
 

@@ -47,7 +47,7 @@ impl VaiClient {
 
     async fn post(&self, connection: &ConnectionName, key: &CommandId, path: &str, body: &impl Serialize) -> Outcome {
         match self.call(connection, key, path, body).await {
-            Ok(response) if response.status().is_success() => Outcome::Done { provider_id: None },
+            Ok(response) if response.status().is_success() => Outcome::done(None),
             Ok(response) => outcome::from_response("VAI", &response),
             Err(outcome) => outcome,
         }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn done() -> Outcome {
-        Outcome::Done { provider_id: None }
+        Outcome::done(None)
     }
 
     async fn send_news(answer: Answer) -> Outcome {

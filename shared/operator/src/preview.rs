@@ -277,6 +277,19 @@ mod tests {
     }
 
     #[test]
+    fn a_list_price_is_told_as_such_and_so_is_that_there_is_none() {
+        for (region, expected) in [
+            ("RO", "Prices are by the highest list price in RO, 0.0781 USD a segment: set `sms_price` to yours."),
+            ("MD", "No list price is known in MD. Prices are shown if the settings have `sms_price`."),
+        ] {
+            let document = json!({"default_region": region, "providers": {"sms": ["twilio"]}});
+            let page = page_of(&document, json!({"messages": ["no_show"], "languages": ["ro"], "channels": ["sms"]}));
+            assert!(page.contains(expected), "{page}");
+            assert_eq!(page.contains(" USD\n"), region == "RO", "{page}");
+        }
+    }
+
+    #[test]
     fn the_cost_of_diacritics_is_shown() {
         let cost = |segments, culprits: &str, encoding, price: Option<&str>| Cost {
             encoding,

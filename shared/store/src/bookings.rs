@@ -216,8 +216,8 @@ impl Store for Table {
         self.reserve_segments(connection, sms, contact).await
     }
 
-    async fn return_sms(&self, connection: &ConnectionName, sms: &SmsReservation) -> Result<(), PortError> {
-        self.return_segments(connection, sms).await
+    async fn correct_sms(&self, connection: &ConnectionName, sms: &SmsReservation, sent: u32) -> Result<(), PortError> {
+        self.correct_segments(connection, sms, sent).await
     }
 
     async fn write_short_links(&self, links: &[ShortLink]) -> Result<Vec<Option<String>>, PortError> {

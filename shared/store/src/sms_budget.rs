@@ -39,30 +39,32 @@ impl Table {
             return Ok(SmsReserved::ConnectionSpent);
         };
         if !self.take_of_number(connection, sms, contact, bucket, room_of_number).await? {
-            self.return_to_connection(connection, bucket, sms.segments).await?;
+            self.add_to_connection(connection, bucket, -i64::from(sms.segments)).await?;
             return Ok(SmsReserved::NumberSpent);
         }
         let before = spent_in(&spent, Span::Day, sms.at).saturating_sub(spent.get(&bucket).copied().unwrap_or(0));
         Ok(SmsReserved::Reserved(before.saturating_add(used)))
     }
 
-    /// Gives the segments of an SMS back: see [`engine::Store::return_sms`].
-    pub(crate) async fn return_segments(
+    /// Counts other segments than an SMS has reserved: see [`engine::Store::correct_sms`].
+    pub(crate) async fn correct_segments(
         &self,
         connection: &ConnectionName,
         sms: &SmsReservation,
+        sent: u32,
     ) -> Result<(), PortError> {
         let bucket = Bucket::containing(Span::Day, sms.at);
-        self.return_to_connection(connection, bucket, sms.segments).await?;
+        let more = i64::from(sent) - i64::from(sms.segments);
+        self.add_to_connection(connection, bucket, more).await?;
         let update = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(attributes::key(key::contact_partition(connection, &sms.to), key::REACHED)))
-            .update_expression("ADD #bucket :segments")
+            .update_expression("ADD #bucket :more")
             .condition_expression("attribute_exists(#bucket)")
             .expression_attribute_names("#bucket", bucket.name())
-            .expression_attribute_values(":segments", minus(sms.segments));
+            .expression_attribute_values(":more", signed(more));
         match update.send().await {
             Err(error) if !is_refused(&error) => Err(unavailable(error)),
             Ok(_) | Err(_) => Ok(()),
@@ -123,20 +125,16 @@ impl Table {
         }
     }
 
-    async fn return_to_connection(
-        &self,
-        connection: &ConnectionName,
-        bucket: Bucket,
-        segments: u32,
-    ) -> Result<(), PortError> {
+    /// Adds to what is counted in a bucket of the connection, or takes away from it.
+    async fn add_to_connection(&self, connection: &ConnectionName, bucket: Bucket, more: i64) -> Result<(), PortError> {
         let update = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(attributes::key(key::sms_budget_partition(connection), &key::bucket_sort_key(&bucket))))
-            .update_expression("ADD used :segments")
+            .update_expression("ADD used :more")
             .condition_expression("attribute_exists(used)")
-            .expression_attribute_values(":segments", minus(segments));
+            .expression_attribute_values(":more", signed(more));
         match update.send().await {
             Err(error) if !is_refused(&error) => Err(unavailable(error)),
             Ok(_) | Err(_) => Ok(()),
@@ -195,9 +193,9 @@ fn room(spent: &BTreeMap<Bucket, u32>, bucket: Bucket, cap: u32, segments: u32) 
     cap.checked_sub(segments).filter(|room| used <= *room)
 }
 
-/// Returns a number to be taken away.
-fn minus(segments: u32) -> AttributeValue {
-    AttributeValue::N(format!("-{segments}"))
+/// Returns a number to be added, or to be taken away if it is negative.
+fn signed(more: i64) -> AttributeValue {
+    AttributeValue::N(more.to_string())
 }
 
 /// Whether an update was refused because its condition did not hold.

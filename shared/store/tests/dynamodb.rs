@@ -800,12 +800,20 @@ async fn segments_of_sms_are_reserved_over_any_day_and_given_back() {
     assert_eq!(reserve(&ion, 6, "2026-11-20T15:00:00Z").await, ConnectionSpent);
     assert_eq!(reserve(&ion, 5, "2026-11-20T15:00:00Z").await, Reserved(15));
     // What was certainly not sent is given back.
-    table.return_sms(connection, &sms(&ana, 6, "2026-11-20T15:00:00Z")).await.expect("written");
+    let six = sms(&ana, 6, "2026-11-20T15:00:00Z");
+    table.correct_sms(connection, &six, 0).await.expect("written");
     assert_eq!(reserve(&ana, 6, "2026-11-20T15:00:00Z").await, Reserved(15));
+    // A provider that counts other segments is believed: fewer leave room, and more take it.
+    table.correct_sms(connection, &six, 5).await.expect("written");
+    assert_eq!(reserve(&ana, 1, "2026-11-20T15:00:00Z").await, Reserved(15));
+    table.correct_sms(connection, &sms(&ana, 1, "2026-11-20T15:00:00Z"), 3).await.expect("written");
+    let pk = format!("default#contact#{}", ana.as_str());
+    let counted = world.attribute(&pk, "reached", "day#2026-11-20T12:00:00Z").await;
+    assert_eq!(counted, Some(AttributeValue::N("8".to_owned())));
+    table.correct_sms(connection, &sms(&ana, 3, "2026-11-20T15:00:00Z"), 1).await.expect("written");
     // A day later the first does not count any more, and its bucket is removed from the number's row.
     assert_eq!(reserve(&ana, 4, "2026-11-21T07:59:59Z").await, NumberSpent);
     assert_eq!(reserve(&ana, 4, "2026-11-21T12:00:00Z").await, Reserved(15));
-    let pk = format!("default#contact#{}", ana.as_str());
     assert_eq!(world.attribute(&pk, "reached", "day#2026-11-20T08:00:00Z").await, None);
     // A number that nobody has read again: the write itself holds the limit.
     let unread = Contact::default();

@@ -14,8 +14,8 @@ pub fn is_invisible(c: char) -> bool {
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{20e3}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
+            | '\u{20e3}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Returns whether a character ends a line.
@@ -60,6 +60,7 @@ mod tests {
             ("Nguye\u{302}\u{303}n", "Nguye\u{302}\u{303}n"),
             ("अनिता สมชาย", "अनिता สมชาย"),
             ("\u{feff}x\u{e0041}\u{fe0f}", "x"),
+            ("x\u{1d173}\u{1bca0}\u{fff0}y", "xy"),
         ] {
             assert_eq!(visible(text, false), expected, "{text:?}");
         }

@@ -6,7 +6,22 @@ use crate::hidden::visible;
 const SIGNS: &str = "<>{}[]|\\`*~";
 
 /// What a word begins with that a program opens.
-const SCHEMES: [&str; 6] = ["mailto:", "tel:", "sms:", "javascript:", "data:", "//"];
+const SCHEMES: [&str; 14] = [
+    "mailto:",
+    "tel:",
+    "callto:",
+    "sms:",
+    "facetime:",
+    "skype:",
+    "whatsapp:",
+    "tg:",
+    "intent:",
+    "geo:",
+    "javascript:",
+    "vbscript:",
+    "data:",
+    "//",
+];
 
 /// Returns a text in one line of at most `longest` characters, without links, addresses and formatting. `None` if
 /// nothing is left.
@@ -73,6 +88,7 @@ mod tests {
             ("[Room](https://evil.example)", Some("Room")),
             ("<!channel> @everyone *Room*", Some("!channel Room")),
             ("tel:+40712345678 Room", Some("Room")),
+            ("Room WhatsApp:send?text=x (tg:resolve) callto:+40712345678", Some("Room")),
             ("{{ name }}", Some("name")),
             ("https://evil.example", None),
             ("\u{200b}\u{202e}", None),

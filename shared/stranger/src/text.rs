@@ -54,6 +54,12 @@ impl StrangerText {
         &self.0
     }
 
+    /// Returns whether it begins with a text; spaces around both do not count. Nothing begins with nothing.
+    pub fn begins_with(&self, text: &str) -> bool {
+        let text = text.trim();
+        !text.is_empty() && self.0.trim().starts_with(text)
+    }
+
     /// Returns whether a program would make a link of a part of it.
     pub fn has_link(&self) -> bool {
         has_link(&self.0)
@@ -153,6 +159,9 @@ mod tests {
         assert_eq!(StrangerText::from("Ana").split_at_space(), ("Ana".into(), "".into()));
         assert_eq!(name.after(&"Ana  Maria".into()), "Pop".into());
         assert_eq!(name.after(&"Ion".into()), "".into());
+        for (start, expected) in [(" Ana ", true), ("Ana  Maria Pop", true), ("Ana Maria", false), ("", false)] {
+            assert_eq!(name.begins_with(start), expected, "{start}");
+        }
     }
 
     proptest! {

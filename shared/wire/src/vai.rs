@@ -371,6 +371,7 @@ mod tests {
                 host: None,
                 withheld: Withheld::Nothing,
                 can_reply: true,
+                brand: None,
                 wording: WordingParts::default(),
             },
             notes: Some("Vrea prețuri".into()),

@@ -27,7 +27,7 @@ impl Publisher for DeliveriesQueue {
         };
         let group = delivery.group();
         match self.0.send(delivery.to_json(), &group, Duration::ZERO).await {
-            Ok(()) => Outcome::Done { provider_id: None },
+            Ok(()) => Outcome::done(None),
             Err(error) => {
                 let detail = error_chain(&error);
                 Outcome::Unsent { reason: Reason::Unreachable, after_seconds: None, detail }

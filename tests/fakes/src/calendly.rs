@@ -79,7 +79,7 @@ impl<P: FaultPolicy> Calendly for Fake<P> {
                 let text = format!("Calendly cancels {}", fact.leg.details.start);
                 state.effects.push(Effect { command: None, at: now, text });
             }
-            Outcome::Done { provider_id: None }
+            Outcome::done(None)
         });
         outcome.await.unwrap_or_else(Into::into)
     }

@@ -17,7 +17,7 @@ pub enum Call {
     LoadContact,
     WriteObjection,
     ReserveSms,
-    ReturnSms,
+    CorrectSms,
     WriteShortLinks,
     LoadSettingsVersion,
     WriteSettings,

@@ -12,7 +12,7 @@ use crate::fault::{Fault, FaultPolicy};
 
 fn outcome(result: Result<(), Fault>) -> Outcome {
     match result {
-        Ok(()) => Outcome::Done { provider_id: None },
+        Ok(()) => Outcome::done(None),
         Err(fault) => fault.into(),
     }
 }

@@ -87,7 +87,7 @@ impl<P: FaultPolicy> Fake<P> {
             state.effects.push(Effect { command: Some(key.clone()), at: self.now.get(), text });
         });
         match done.await {
-            Ok(()) => Outcome::Done { provider_id: Some(format!("id-of-{key}")) },
+            Ok(()) => Outcome::done(Some(format!("id-of-{key}"))),
             Err(fault) => fault.into(),
         }
     }

@@ -157,7 +157,7 @@ impl<P: FaultPolicy> Vai for Fake<P> {
 impl<P: FaultPolicy> Publisher for Fake<P> {
     async fn publish(&self, _: &ConnectionName, call: &PublishCall) -> Outcome {
         match self.call(Call::Publish, |state| state.published.push(call.clone())).await {
-            Ok(()) => Outcome::Done { provider_id: None },
+            Ok(()) => Outcome::done(None),
             Err(fault) => fault.into(),
         }
     }

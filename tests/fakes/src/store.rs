@@ -149,15 +149,15 @@ impl<P: FaultPolicy> Store for Fake<P> {
         Ok(reserved.await?)
     }
 
-    async fn return_sms(&self, _: &ConnectionName, sms: &SmsReservation) -> Result<(), PortError> {
-        let returned = self.call(Call::ReturnSms, |state| {
+    async fn correct_sms(&self, _: &ConnectionName, sms: &SmsReservation, sent: u32) -> Result<(), PortError> {
+        let corrected = self.call(Call::CorrectSms, |state| {
             let present = Bucket::containing(Span::Day, sms.at);
             let of_number = state.contacts.get_mut(&sms.to).and_then(|it| it.spent.get_mut(&present));
             for spent in of_number.into_iter().chain(state.sms_spent.get_mut(&present)) {
-                *spent = spent.saturating_sub(sms.segments);
+                *spent = (*spent + sent).saturating_sub(sms.segments);
             }
         });
-        Ok(returned.await?)
+        Ok(corrected.await?)
     }
 
     async fn write_short_links(&self, links: &[ShortLink]) -> Result<Vec<Option<String>>, PortError> {

@@ -98,7 +98,7 @@ fn outside_of(call: Call) -> Option<Outside> {
         | Call::ReplaceCommand
         | Call::LoadContact
         | Call::ReserveSms
-        | Call::ReturnSms
+        | Call::CorrectSms
         | Call::WriteShortLinks
         | Call::LoadSettingsVersion => Outside::Table,
         Call::SetTimer | Call::RemoveTimer => Outside::Timers,

@@ -393,6 +393,7 @@ fn metadata(created_at: Timestamp) -> Metadata {
         wished_start: None,
         topic: None,
         qualification: BTreeMap::new(),
+        place: None,
         created_at,
     }
 }

@@ -120,6 +120,12 @@ fn every_error_is_listed_with_its_line_and_nothing_is_written() {
     assert_eq!(replans(&instance), [0; 0]);
 }
 
+fn with_reminders(document: &Value, minutes: Value) -> Value {
+    let mut document = document.clone();
+    document["reminder_minutes"] = minutes;
+    document
+}
+
 #[test]
 fn a_dry_run_says_what_would_change_and_writes_nothing() {
     let instance = instance();
@@ -128,7 +134,7 @@ fn a_dry_run_says_what_would_change_and_writes_nothing() {
         "reminder_minutes": [60, 30, 20_160], "sms_price": "0.05 EUR", "providers": {"sms": ["twilio"]},
         "senders": {"twilio": "VAI"}, "sms_for": "all",
     });
-    let answer = call(&instance, "PUT", "", &json!({"settings": document, "dryRun": true})).ok();
+    let answer = call(&instance, "PUT", "", &json!({"settings": &document, "dryRun": true})).ok();
     assert_eq!((&answer["version"], &answer["dryRun"]), (&json!(0), &json!(true)));
     let plan = &answer["plan"];
     let messages: Vec<_> = plan["messages"]
@@ -144,8 +150,22 @@ fn a_dry_run_says_what_would_change_and_writes_nothing() {
     ];
     assert_eq!(messages, expected);
     assert_eq!((&plan["bookings"], &plan["moreSms"], &plan["hasMore"]), (&json!(1), &json!(0), &json!(false)));
+    let more = with_reminders(&document, json!([1440, 60, 30]));
+    let answer = call(&instance, "PUT", "", &json!({"settings": more, "dryRun": true})).ok();
+    let plan = &answer["plan"];
+    // It is in Romanian, and longer than a segment.
+    let segments = plan["moreSegments"].as_u64().expect("a number");
+    assert!(segments > 1, "{plan}");
+    assert_eq!(plan["moreSms"], 1);
+    assert_eq!(plan["smsCost"], format!("{}.{:02} EUR", segments * 5 / 100, segments * 5 % 100));
     assert_eq!(call(&instance, "GET", "", &Value::Null).ok()["version"], 0);
     assert_eq!(replans(&instance), [0; 0]);
+
+    put(&instance, with_reminders(&document, json!([1440, 60]))).ok();
+    let fewer = with_reminders(&document, json!([60]));
+    let answer = call(&instance, "PUT", "", &json!({"settings": fewer, "dryRun": true})).ok();
+    assert_eq!(answer["plan"]["moreSegments"].as_i64().map(i64::signum), Some(-1), "{answer}");
+    assert_eq!(answer["plan"]["smsCost"], Value::Null);
 }
 
 #[test]

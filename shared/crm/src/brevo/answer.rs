@@ -56,7 +56,7 @@ impl Answer {
     pub(super) fn outcome(&self) -> Outcome {
         let status = self.status;
         if outcome::brevo::is_taken(status) {
-            return Outcome::Done { provider_id: None };
+            return Outcome::done(None);
         }
         let refusal = outcome::brevo::from_refusal(status, self.error.code.as_deref(), self.wait);
         let is_being_made = self.duplicates().iter().any(|it| it.eq_ignore_ascii_case("email"));

@@ -78,7 +78,7 @@ fn refusal(metadata: &Value) -> Answer {
 async fn a_contact_is_created_or_updated() {
     for (status, body) in [(201, r#"{"id":21}"#), (204, "")] {
         let (outcome, requests) = send(vec![("", Answer::json(status, body))], &update()).await;
-        assert_eq!(outcome, Outcome::Done { provider_id: None });
+        assert_eq!(outcome, Outcome::done(None));
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].method_and_path(), "POST /v3/contacts");
         assert_eq!(requests[0].header("api-key"), Some("xkeysib-key"));
@@ -96,7 +96,7 @@ async fn a_phone_number_of_another_contact_is_left_out_once() {
     let taken = || refusal(&json!({"duplicate_identifiers": ["SMS"]}));
     let (outcome, requests) =
         send(vec![("POST /v3/contacts", taken().once()), ("", Answer::json(204, ""))], &update()).await;
-    assert_eq!(outcome, Outcome::Done { provider_id: None });
+    assert_eq!(outcome, Outcome::done(None));
     assert_eq!(requests.len(), 2);
     assert_eq!(requests[1].json()["attributes"].get("SMS"), None);
     assert_eq!(requests[1].json()["attributes"]["FIRSTNAME"], "Ana");
@@ -109,7 +109,7 @@ async fn a_phone_number_of_another_contact_is_left_out_once() {
 async fn a_contact_that_leaves_lists_is_named_in_the_path() {
     let update = ContactUpdate { leaves: [10, 11].into(), joins: BTreeSet::new(), ..update() };
     let (outcome, requests) = send(vec![("", Answer::json(204, ""))], &update).await;
-    assert_eq!(outcome, Outcome::Done { provider_id: None });
+    assert_eq!(outcome, Outcome::done(None));
     assert_eq!(requests[0].json().get("listIds"), None);
     assert_eq!(requests[1].method_and_target(), "PUT /v3/contacts/ana%2Btest%40example.com?identifierType=email_id");
     assert_eq!(requests[1].json(), json!({"unlinkListIds": [10, 11]}));
@@ -174,7 +174,7 @@ async fn an_event_has_its_properties() {
     let stand_in = StandIn::with_answer(Answer::json(204, ""));
     let link = Some("https://calendly.com/d/1");
     let outcome = brevo(stand_in.url()).send_event(&connection(), &event(), link).await;
-    assert_eq!(outcome, Outcome::Done { provider_id: None });
+    assert_eq!(outcome, Outcome::done(None));
     let request = stand_in.only_request();
     assert_eq!(request.method_and_path(), "POST /v3/events");
     let expected = json!({
@@ -191,7 +191,7 @@ async fn consent_is_asked_for_by_a_template() {
     let stand_in = StandIn::with_answer(Answer::json(201, ""));
     let mail = DoubleOptIn { template: 5, redirect_url: "https://example.com/thanks".to_owned() };
     let outcome = brevo(stand_in.url()).ask_consent(&connection(), &"a@example.com".into(), &mail, &[12].into()).await;
-    assert_eq!(outcome, Outcome::Done { provider_id: None });
+    assert_eq!(outcome, Outcome::done(None));
     let request = stand_in.only_request();
     assert_eq!(request.method_and_path(), "POST /v3/contacts/doubleOptinConfirmation");
     assert_fits("consent", &request.json());

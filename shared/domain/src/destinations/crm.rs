@@ -381,7 +381,9 @@ fn attribute(
         AttributeSource::Answer(_) | AttributeSource::AnswerMatching(_) => {
             cell(details.answers.iter().find(|it| source.asks(&it.question)).map(|it| &it.answer))
         }
-        AttributeSource::Qualification(name) => cell(metadata.and_then(|it| it.qualification.get(name))),
+        AttributeSource::Qualification(name) => {
+            cell(metadata.and_then(|it| it.qualification.get(&StrangerText::from(name.as_str()))))
+        }
         AttributeSource::Phone
         | AttributeSource::PhoneMatching(_)
         | AttributeSource::Meetings

@@ -30,13 +30,6 @@ pub struct Meeting {
     pub location: Option<Private<String>>,
 }
 
-impl Meeting {
-    /// Returns whether the invitee was asked for the place.
-    pub fn is_named_by_invitee(&self) -> bool {
-        self.kind == "ask_invitee"
-    }
-}
-
 /// An answer with the exact text of its question.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct QuestionAnswered {
@@ -400,6 +393,15 @@ fn fill_location(
     Ok(Meeting { kind: option.kind.clone(), location: location.map(Private::new) })
 }
 
+/// Returns the place to meet, if it is none that the host has set: the words of the invitee or the agent.
+pub fn place_of_stranger(event_type: &EventType, meeting: &Meeting) -> Option<StrangerText> {
+    let is_place = matches!(meeting.kind.as_str(), "ask_invitee" | "physical" | "custom");
+    let place = meeting.location.as_ref().filter(|_| is_place)?.expose().as_str();
+    let of_host = event_type.locations.iter().filter(|it| it.kind == meeting.kind);
+    let is_of_host = of_host.filter_map(|it| it.location.as_deref()).any(|it| it == place);
+    (!is_of_host).then(|| place.into())
+}
+
 fn has_address(location: &LocationOption) -> bool {
     matches!(location.kind.as_str(), "physical" | "custom") && location.location.is_some()
 }
@@ -703,6 +705,25 @@ mod tests {
             at(&[("custom", None)], Some(("custom", Some("the moon"))), None),
             chosen("custom", Some("the moon"))
         );
+    }
+
+    #[test]
+    fn a_place_that_the_host_has_not_set_is_a_stranger_s() {
+        let offered =
+            [("physical", Some("Strada Lungă 1")), ("physical", None), ("custom", None), ("ask_invitee", None)];
+        let event_type = meeting_at(&offered);
+        for (kind, location, is_stranger_s) in [
+            ("physical", Some("Strada Lungă 1"), false),
+            ("physical", Some("the moon"), true),
+            ("custom", Some("Strada Lungă 1"), true),
+            ("ask_invitee", Some("Café"), true),
+            ("outbound_call", Some("+40712345678"), false),
+            ("zoom_conference", None, false),
+        ] {
+            let meeting = Meeting { kind: kind.to_owned(), location: location.map(Private::from) };
+            let expected = location.filter(|_| is_stranger_s).map(StrangerText::from);
+            assert_eq!(place_of_stranger(&event_type, &meeting), expected, "{kind} {location:?}");
+        }
     }
 
     #[test]

@@ -7,28 +7,54 @@ use countries::{Country, LinkRule, Purpose, Registration, SenderKind};
 use jiff::civil::Date;
 
 use super::errors::{Errors, SettingsError};
-use super::{Provider, Settings};
-use crate::phone::country_of;
+use super::{EVERY_COUNTRY, Provider, Settings};
+use crate::phone::{check_mobile, country_of};
+use crate::reason::Reason;
 
 impl Settings {
     /// Returns what the rules of countries hold against these settings, each with its source. It looks at the countries
-    /// that the settings name: by `default_region`, `sms_link_domains`, and the numbers of hosts.
+    /// that the settings name: by `default_region`, `sms_link_domains`, the numbers of hosts, and `countries` unless
+    /// that is the default; and at the hosts' numbers themselves.
     pub fn find_country_warnings(&self) -> Vec<SettingsError> {
         let mut warnings = Errors::default();
+        self.warn_of_numbers(&mut warnings);
         let named = self.named_countries();
         for code in &named {
             let country = countries::country(Some(code));
             self.warn_of_sender(country, &mut warnings);
+            self.warn_of_templates(country, &mut warnings);
             self.warn_of_links(code, country, &mut warnings);
         }
+        let others = countries::country(None);
+        let cautious = format!(
+            "links only of the domains that sms_link_domains names, no follow-ups by SMS, and wider quiet hours{}",
+            cite(&others.sms.purposes.source, others.sms.purposes.checked)
+        );
         for code in named.iter().filter(|code| countries::country(Some(code)).code.is_none()) {
-            let problem = format!(
-                "{code} has no rules of its own: links only of the domains named here, no follow-ups by SMS, and wider \
-                 quiet hours"
-            );
-            warnings.add("sms_link_domains", problem);
+            warnings.add("sms_link_domains", format!("{code} has no rules of its own: {cautious}"));
+        }
+        if self.countries.iter().any(|it| it == EVERY_COUNTRY) {
+            warnings.add("countries", format!("has countries without rules of their own: {cautious}"));
         }
         warnings.0
+    }
+
+    /// Warns of numbers of hosts that get no SMS.
+    fn warn_of_numbers(&self, warnings: &mut Errors) {
+        let of_hosts = self.hosts.iter().map(|(host, contact)| (format!("hosts.{host}.phone"), &contact.phone));
+        let of_all = [("host_phone".to_owned(), &self.host_phone)];
+        for (path, phone) in of_hosts.chain(of_all) {
+            let Some(Err(reason)) = phone.as_ref().map(check_mobile) else { continue };
+            let kind = match reason {
+                Reason::NumberNotTexted => "is a premium, shared-cost, free, personal or satellite number",
+                _ => "can't be a mobile's number",
+            };
+            let problem = format!(
+                "{kind}, so no notice goes there by SMS ({}). Source: the numbering plans of Google's libphonenumber",
+                reason.code()
+            );
+            warnings.add(&path, problem);
+        }
     }
 
     /// Refuses a sender with which no SMS would go out to the country that the settings are for.
@@ -39,11 +65,10 @@ impl Settings {
         let exceptions = self.providers.messages.values().filter_map(|it| it.sms.as_ref());
         let is_twilio_alone =
             exceptions.chain([&self.providers.sms]).flatten().all(|provider| *provider == Provider::Twilio);
-        if let Some(kind) = self.senders.twilio_kind().filter(|kind| is_twilio_alone && !senders.kinds.contains(kind)) {
+        if let Some(refused) = self.senders.refused_in(country).filter(|_| is_twilio_alone) {
             let problem = format!(
-                "is {}, which carriers of {} (default_region) do not take: it must be {}, or a messaging service with \
-                 one{}",
-                kind.title(),
+                "{refused}, which carriers of {} (default_region) do not take: it must be {}, or a messaging service \
+                 with one{}",
                 country.name,
                 list(&senders.kinds),
                 cite(&senders.source, senders.checked)
@@ -55,7 +80,9 @@ impl Settings {
     /// Returns the countries that the settings name.
     fn named_countries(&self) -> BTreeSet<String> {
         let phones = self.hosts.values().filter_map(|it| it.phone.as_ref()).chain(&self.host_phone);
-        let regions = self.default_region.iter().chain(self.sms_link_domains.keys()).cloned();
+        let has_default = self.countries == Self::default().countries;
+        let listed = self.countries.iter().filter(|it| !has_default && *it != EVERY_COUNTRY);
+        let regions = self.default_region.iter().chain(self.sms_link_domains.keys()).chain(listed).cloned();
         phones.filter_map(country_of).chain(regions).collect()
     }
 
@@ -71,19 +98,22 @@ impl Settings {
         let (name, senders, replies) = (&country.name, &country.sms.senders, &country.sms.replies);
         let kind = self.senders.twilio_kind();
         let source = cite(&senders.source, senders.checked);
-        match kind {
-            Some(kind) if !senders.kinds.contains(&kind) => {
+        match (self.senders.refused_in(country), kind) {
+            (Some(refused), _) => {
                 let problem = format!(
-                    "is {}, which carriers of {name} do not take: e-mails replace the SMS by Twilio there{source}",
-                    kind.title()
+                    "{refused}, which carriers of {name} do not take: e-mails replace the SMS by Twilio there{source}"
                 );
                 warnings.add("senders.twilio", problem);
             }
-            Some(SenderKind::Number) => {}
+            (None, Some(SenderKind::Number)) => {}
             _ if senders.registration == Registration::Required => {
                 warnings.add("senders.twilio", format!("must be registered for {name}{source}"));
             }
             _ => {}
+        }
+        if senders.brand_first && self.senders.brand.is_none() {
+            let problem = format!("is missing: carriers of {name} block SMS that do not begin with it{source}");
+            warnings.add("senders.brand", problem);
         }
         if kind == Some(SenderKind::Name) || !replies.twilio {
             let problem = format!(
@@ -92,6 +122,23 @@ impl Settings {
                 cite(&replies.source, replies.checked)
             );
             warnings.add("stop_words", problem);
+        }
+    }
+
+    /// Warns of EngageLab's templates, whose text is the provider's, that do not begin with the brand.
+    fn warn_of_templates(&self, country: &Country, warnings: &mut Errors) {
+        let Some(brand) = self.senders.brand_in(country) else { return };
+        let senders = &country.sms.senders;
+        for (index, template) in self.templates.iter().enumerate() {
+            let is_of_sms = template.provider == Provider::Engagelab;
+            if template.text.as_ref().is_some_and(|text| is_of_sms && !text.starts_with(brand)) {
+                let problem = format!(
+                    "does not begin with {brand}: carriers of {} block such an SMS{}",
+                    country.name,
+                    cite(&senders.source, senders.checked)
+                );
+                warnings.add(&format!("templates[{index}].text"), problem);
+            }
         }
     }
 
@@ -195,6 +242,7 @@ mod tests {
         sms_link_domains.RO: is missing: carriers of Romania filter links whose domains were not registered with them. Until it names them, every link counts as registered. Source: Twilio, SMS guidelines for Romania (twilio.com/en/guidelines/ro/sms), copy of 2026-05-09; help.clicksend.com, Romania, without a date (checked 2026-11-25)
         survey_url: is left out of SMS to Romania. Source: Twilio, SMS guidelines for Romania (twilio.com/en/guidelines/ro/sms), copy of 2026-05-09; help.clicksend.com, Romania, without a date (checked 2026-11-25)
         senders.twilio: must be registered for Taiwan. Source: Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09; teamplus.tech, without a date (checked 2026-11-25)
+        senders.brand: is missing: carriers of Taiwan block SMS that do not begin with it. Source: Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09; teamplus.tech, without a date (checked 2026-11-25)
         stop_words: do not come back by Twilio from Taiwan: messages without another way out say where people can stop them. Source: Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09; Amazon, countries and regions for SMS (docs.aws.amazon.com, channels-sms-countries), 2023-04-28 (checked 2026-11-25)
         wording[1].sms: has a link or a number that carriers of Taiwan do not let through: e-mails replace this SMS there. Source: Taipei Times, 2024-11-14, on the rules of the National Communications Commission (NCC) from 2024-11-18; Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09 (checked 2026-11-25)
         survey_url: is left out of SMS to Taiwan. Source: Taipei Times, 2024-11-14, on the rules of the National Communications Commission (NCC) from 2024-11-18; Twilio, SMS guidelines for Taiwan (twilio.com/en/guidelines/tw/sms), copy of 2026-05-09; Infobip, SMS in Taiwan, copy of 2026-05-09 (checked 2026-11-25)
@@ -202,13 +250,58 @@ mod tests {
         stop_words: do not come back by Twilio from the United States: messages without another way out say where people can stop them. Source: Infobip, SMS in the United States, copy of 2026-05-09 (checked 2026-11-25)
         sms_link_domains.US: has no effect: carriers of the United States take any link. Source: Twilio, SMS guidelines for the United States (twilio.com/en/guidelines/us/sms), copy of 2026-05-09 (checked 2026-11-25)
         survey_url: is left out of SMS to the United States. Source: Twilio, SMS guidelines for the United States (twilio.com/en/guidelines/us/sms), copy of 2026-05-09 (checked 2026-11-25)
-        sms_link_domains: CN has no rules of its own: links only of the domains named here, no follow-ups by SMS, and wider quiet hours
+        sms_link_domains: CN has no rules of its own: links only of the domains that sms_link_domains names, no follow-ups by SMS, and wider quiet hours. Source: Nothing was read: where the law is not known, a message after a meeting may count as marketing. It goes by e-mail (checked 2026-11-25)
         ");
     }
 
     #[test]
     fn domains_that_are_named_for_the_country_are_no_warning() {
         assert_eq!(warnings(&json!({"sms_link_domains": {"RO": ["calendly.com"], "TW": ["calendly.com"]}})), "");
+    }
+
+    #[test]
+    fn countries_that_are_listed_and_all_of_them_are_warned_of() {
+        insta::assert_snapshot!(warnings(&json!({"countries": ["AE", "DE"]})), @"
+        sms_link_domains.AE: is missing: SMS to a country without rules of its own have no links, and e-mails have them instead. Source: Nothing was read: several of the countries that were read filter links that nobody has registered (checked 2026-11-25)
+        sms_link_domains: AE has no rules of its own: links only of the domains that sms_link_domains names, no follow-ups by SMS, and wider quiet hours. Source: Nothing was read: where the law is not known, a message after a meeting may count as marketing. It goes by e-mail (checked 2026-11-25)
+        ");
+        insta::assert_snapshot!(warnings(&json!({"countries": ["*"]})), @"countries: has countries without rules of their own: links only of the domains that sms_link_domains names, no follow-ups by SMS, and wider quiet hours. Source: Nothing was read: where the law is not known, a message after a meeting may count as marketing. It goes by e-mail (checked 2026-11-25)");
+    }
+
+    #[test]
+    fn a_host_s_number_that_gets_no_sms_is_warned_of() {
+        let found = warnings(&json!({
+            "host_phone": "+40213123456",
+            "hosts": {"lin@example.com": {"phone": "+449012345678"}, "maria@example.com": {"phone": "+40712345678"}},
+            "sms_link_domains": {"RO": ["calendly.com"]},
+        }));
+        let found: Vec<_> = found.lines().filter(|it| !it.starts_with("sms_link_domains")).collect();
+        assert_eq!(
+            found,
+            [
+                "hosts.lin@example.com.phone: is a premium, shared-cost, free, personal or satellite number, so no notice \
+             goes there by SMS (number_not_texted). Source: the numbering plans of Google's libphonenumber",
+                "host_phone: can't be a mobile's number, so no notice goes there by SMS (landline). Source: the numbering \
+             plans of Google's libphonenumber",
+            ]
+        );
+    }
+
+    #[test]
+    fn templates_to_taiwan_that_do_not_begin_with_the_brand_are_warned_of() {
+        let template =
+            |text: &str| json!({"message": "confirmation", "provider": "engagelab", "id": "1", "text": text});
+        let found = |text: &str| {
+            warnings(&json!({
+                "sms_link_domains": {"TW": ["calendly.com"]},
+                "senders": {"brand": "VAI"},
+                "templates": [template(text)],
+            }))
+        };
+        assert_eq!(found("VAI: {{event}} {{short_time}}"), "");
+        let other = found("{{event}} {{short_time}}");
+        assert!(other.starts_with("templates[0].text: does not begin with VAI: carriers of Taiwan"), "{other}");
+        assert!(other.contains("Source: Twilio"), "{other}");
     }
 
     #[test]

@@ -179,7 +179,7 @@ pub(super) const SETTINGS: &[Key] = &[
         PRICE,
         r#""0.045 EUR""#,
         "The price of an SMS segment: for the costs in the timeline, and for the estimates of `make preview` and of dry \
-         runs. Without it, the timeline counts the highest list price in the number's country.",
+         runs. Without it, the highest list price counts in the number's country, and in previews that of `default_region`.",
     ),
     Key {
         example: r#"{"RO": ["calendly.com", "zoom.us"]}"#,
@@ -420,6 +420,16 @@ const SENDERS: &[Key] = &[
         }),
         r#""MG0123456789abcdef0123456789abcdef""#,
         "The sender of SMS by Twilio.",
+    ),
+    Key::optional(
+        "brand",
+        Kind::Text(Form {
+            requirement: "a name of at most 20 half-width letters, digits and spaces",
+            pattern: "",
+            parse: parse_brand,
+        }),
+        r#""VAI""#,
+        "The brand that is registered with carriers. SMS by Twilio begin with it where carriers ask for that: in Taiwan.",
     ),
     Key::optional("email", EMAIL, r#""hello@example.com""#, "The sender of e-mail by SES and Brevo, verified there."),
     Key::optional("email_name", TEXT, r#""VAI""#, "The sender's name."),
@@ -821,6 +831,14 @@ fn parse_twilio_sender(text: &str) -> Option<String> {
         && text.bytes().any(|b| b.is_ascii_alphabetic());
     let phone = || read_phone(text, None).ok().map(|it| it.expose().to_owned());
     if Senders::is_messaging_service(text) || is_name { Some(text.to_owned()) } else { phone() }
+}
+
+fn parse_brand(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_brand = (1..=20).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ')
+        && text.bytes().any(|b| b.is_ascii_alphabetic());
+    is_brand.then(|| text.to_owned())
 }
 
 /// Only Romanian stays readable without diacritics.

@@ -18,7 +18,7 @@ mod schema;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use countries::SenderKind;
+use countries::{Country, SenderKind};
 use jiff::Timestamp;
 use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,7 @@ pub struct MessageProviders {
 #[expect(missing_docs, reason = "description.rs documents each setting")]
 pub struct Senders {
     pub twilio: Option<String>,
+    pub brand: Option<String>,
     pub email: Option<String>,
     pub email_name: Option<String>,
     pub reply_to: Option<String>,
@@ -78,6 +79,22 @@ impl Senders {
     pub fn twilio_kind(&self) -> Option<SenderKind> {
         let sender = self.twilio.as_deref().filter(|it| !Self::is_messaging_service(it))?;
         Some(if sender.starts_with('+') { SenderKind::Number } else { SenderKind::Name })
+    }
+
+    /// Returns why carriers of a country do not take Twilio's sender, as it stands in a sentence; `None` if they take
+    /// it, or if there is none or a messaging service chooses it.
+    pub(crate) fn refused_in(&self, country: &Country) -> Option<String> {
+        let (sender, kind) = self.twilio.as_deref().zip(self.twilio_kind())?;
+        match kind {
+            SenderKind::Name => country.sms.senders.refuse_name(sender),
+            _ if country.sms.senders.kinds.contains(&kind) => None,
+            _ => Some(format!("is {}", kind.title())),
+        }
+    }
+
+    /// Returns the brand with which a text must begin in a country, if the settings name it.
+    pub(crate) fn brand_in(&self, country: &Country) -> Option<&str> {
+        self.brand.as_deref().filter(|_| country.sms.senders.brand_first)
     }
 }
 
@@ -495,6 +512,13 @@ impl Settings {
             Channel::Sms => own.and_then(|it| it.sms.as_ref()).unwrap_or(&self.providers.sms),
             Channel::Email => own.and_then(|it| it.email.as_ref()).unwrap_or(&self.providers.email),
         }
+    }
+
+    /// Returns the price of a segment to a country (two capital letters): the settings', else the highest list price
+    /// there, if it is known.
+    pub fn segment_price_in(&self, country: Option<&str>) -> Option<Price> {
+        let list_price = || countries::country(country).sms.price.segment.as_deref().and_then(Price::parse);
+        self.sms_price.clone().or_else(list_price)
     }
 
     /// Returns whether SMS may go to the country of an invitee's number: the settings list it, or it is at home there.

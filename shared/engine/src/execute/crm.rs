@@ -55,7 +55,7 @@ impl<W: World> Run<'_, W> {
         let (booking, revision, now) = (&self.snapshot.booking.id, self.snapshot.revision, self.now());
         let turn = contact.begin_sync(booking, revision, order.meeting.clone(), &command.id, now, now + LEASE);
         let (contact, share) = match turn {
-            SyncTurn::Done => return Ok(Outcome::Done { provider_id: None }),
+            SyncTurn::Done => return Ok(Outcome::done(None)),
             SyncTurn::Busy => return Ok(busy("another booking of the person is being written")),
             SyncTurn::Begin(contact, share) => (contact, share),
         };
@@ -151,7 +151,7 @@ impl<W: World> Run<'_, W> {
                 }
             }
         }
-        Outcome::Done { provider_id: None }
+        Outcome::done(None)
     }
 
     /// Takes back in the contact's row that the person was asked to join lists. Returns whether that worked.

@@ -324,9 +324,7 @@ impl<W: World> Run<'_, W> {
         let settled = self.replace_command(&claimed, settled).await?;
         if let Prepared::Message(_, message) = &prepared {
             self.store_refused_opt_out(&settled, &message.contact, &outcome, now).await;
-        }
-        if matches!(outcome, Outcome::Refused { .. } | Outcome::Unsent { .. }) {
-            self.give_back_unsent(&settled, &prepared).await;
+            self.count_outcome(&settled, message, &outcome).await;
         }
         Ok(settled)
     }

@@ -1,18 +1,17 @@
 //! People as a destination.
 
-use domain::scheduling::budget::{Bucket, Span};
 use domain::settings::Provider;
 use domain::{
     Attempt, BookingState, Command, ConsentSource, ContactKey, Message, MessageContent, MessageOrder, Objection,
-    OptOut, Outcome, Reason, ShortLink, SmsCost, SmsOrder, check_booking_limits, error_chain, links_to_shorten, time,
+    OptOut, Outcome, Reason, ShortLink, SmsCharge, SmsCost, SmsOrder, check_booking_limits, error_chain,
+    links_to_shorten, time,
 };
 use jiff::{SignedDuration, Timestamp};
 use wire::receipts::unsubscribe::sign;
 
 use super::run::{Run, Stop};
-use crate::ports::{
-    Calendly, Contact, Email, FittedSms, Messaging, PortError, Sms, SmsReservation, SmsReserved, Store, World,
-};
+use crate::ports::{Calendly, Contact, Email, FittedSms, Messaging, PortError, Sms, SmsReservation, Store, World};
+use crate::reserve::reserve_sms;
 
 /// A message with its recipient's address, hashed.
 pub(super) struct AddressedMessage {
@@ -131,61 +130,57 @@ impl<W: World> Run<'_, W> {
         Ok(AddressedMessage { order, contact, sms })
     }
 
-    /// Makes an SMS short enough, and takes its segments out of the budgets before it is sent: a function that is
-    /// killed in between can only have counted too much. `known` is what was read of the number.
+    /// Makes an SMS short enough, and takes its segments out of the budgets. `known` is what was read of the number.
     async fn reserve_sms(
         &self,
         messaging: &W::Messaging,
         command: &Command,
         order: &mut SmsOrder,
         to: &ContactKey,
-        mut known: Contact,
+        known: Contact,
     ) -> Result<ReservedSms, NotSent> {
-        let (connection, store, limits) = (self.invocation.connection, self.world().store(), &self.settings.sms_budget);
+        let (connection, limits) = (self.invocation.connection, &self.settings.sms_budget);
         let stop = |error| NotSent::Stop(self.leave_open(command, "its budget could not be read or written", &error));
         let fitted = messaging.sms().fit(connection, order);
         let is_to_host = matches!(order.message, Message::HostNotice(_));
         let cost = SmsCost::new(fitted.segments, order.segment_price.as_ref());
-        loop {
-            let reservation = SmsReservation {
-                to: to.clone(),
-                booking: self.snapshot.booking.id.clone(),
-                command: command.id.clone(),
-                segments: fitted.segments,
-                per_number: if is_to_host { limits.per_host_and_day } else { limits.per_number_and_day },
-                per_connection: limits.per_day,
-                at: self.now(),
-            };
-            match store.reserve_sms(connection, &reservation, &known).await.map_err(stop)? {
-                SmsReserved::Reserved(spent) => {
-                    if limits.is_low(spent) {
-                        self.world().observe_low_sms_budget(connection);
-                    }
-                    let bucket = |at| Bucket::containing(Span::Day, at);
-                    if bucket(reservation.at) == bucket(self.now()) {
-                        return Ok(ReservedSms { fitted, cost, reservation });
-                    }
-                    // The bucket has ended meanwhile, and others may have read it before this was counted in it. It
-                    // stays counted there, and is counted once more in the next one.
-                    known = store.load_contact(connection, to).await.map_err(stop)?;
-                }
-                SmsReserved::NumberSpent => return Err(NotSent::Skip(Reason::SmsBudget)),
-                SmsReserved::ConnectionSpent => {
-                    self.world().observe_low_sms_budget(connection);
-                    return Err(NotSent::Skip(Reason::SmsBudget));
-                }
+        let wanted = SmsReservation {
+            to: to.clone(),
+            booking: self.snapshot.booking.id.clone(),
+            command: command.id.clone(),
+            segments: fitted.segments,
+            per_number: if is_to_host { limits.per_host_and_day } else { limits.per_number_and_day },
+            per_connection: limits.per_day,
+            at: self.now(),
+        };
+        let reserved = reserve_sms(self.world(), connection, limits, wanted, known).await.map_err(stop)?;
+        let reservation = reserved.ok_or(NotSent::Skip(Reason::SmsBudget))?;
+        Ok(ReservedSms { fitted, cost, reservation })
+    }
+
+    /// Counts in the budgets what an SMS took out of them, as it turned out: nothing if it was certainly not sent, and
+    /// what its provider counts if that says so. If that fails, what was reserved stays counted.
+    pub(super) async fn count_outcome(&self, command: &Command, message: &AddressedMessage, outcome: &Outcome) {
+        match outcome {
+            Outcome::Refused { .. } | Outcome::Unsent { .. } => self.give_back(command, message).await,
+            Outcome::Done { charge: SmsCharge { segments: Some(segments), .. }, .. } => {
+                self.correct_sms(command, message, *segments).await;
             }
+            Outcome::Done { .. } | Outcome::Unknown { .. } => {}
         }
     }
 
-    /// Gives back what an SMS took out of the budgets, because it was certainly not sent. If that fails, it stays
-    /// counted.
+    /// Gives back what an SMS took out of the budgets, because it was certainly not sent.
     pub(super) async fn give_back(&self, command: &Command, message: &AddressedMessage) {
-        let Some(sms) = &message.sms else { return };
+        self.correct_sms(command, message, 0).await;
+    }
+
+    async fn correct_sms(&self, command: &Command, message: &AddressedMessage, sent: u32) {
+        let Some(sms) = message.sms.as_ref().filter(|it| it.reservation.segments != sent) else { return };
         let connection = self.invocation.connection;
-        if let Err(error) = self.world().store().return_sms(connection, &sms.reservation).await {
+        if let Err(error) = self.world().store().correct_sms(connection, &sms.reservation, sent).await {
             let (booking, error) = (&self.snapshot.booking.id, error_chain(&error));
-            tracing::warn!(booking.id = %booking, command.id = %command.id, error, "segments of an SMS not given back");
+            tracing::warn!(booking.id = %booking, command.id = %command.id, error, "segments of an SMS not corrected");
         }
     }
 

@@ -164,8 +164,9 @@ pub trait Store {
         contact: &Contact,
     ) -> Result<SmsReserved, PortError>;
 
-    /// Gives the segments back of an SMS that was certainly not sent. Two writes.
-    async fn return_sms(&self, connection: &ConnectionName, sms: &SmsReservation) -> Result<(), PortError>;
+    /// Counts `sent` segments in place of those that an SMS has reserved: none for one that was certainly not sent, and
+    /// as many as its provider counts. Two writes.
+    async fn correct_sms(&self, connection: &ConnectionName, sms: &SmsReservation, sent: u32) -> Result<(), PortError>;
 
     /// Stores short links. Returns the code of each, in their order: `None` if another link has it. The same link has
     /// the same code. One write each.

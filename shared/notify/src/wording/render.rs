@@ -32,7 +32,8 @@ impl Broken {
 }
 
 /// Renders an SMS. `unsubscribe` is the link that ends follow-ups. If no answer comes back, and the text has no link
-/// that ends the messages, a last line says how to stop them; also below the connection's own wording.
+/// that ends the messages, a last line says how to stop them; also below the connection's own wording. Where carriers
+/// ask for it, the text begins with the brand.
 ///
 /// # Errors
 /// The connection's own wording is broken. The check before it was saved should have found that.
@@ -46,6 +47,9 @@ pub fn render_sms(
     if needs_way_out(message, content, unsubscribe, &text) {
         text.push('\n');
         text.push_str(phrases::way_out(content.language));
+    }
+    if let Some(brand) = content.brand.as_ref().filter(|brand| !text.starts_with(brand.as_str())) {
+        text = format!("{brand}: {text}");
     }
     Ok(if transliterate { sms::transliterate(&text) } else { text })
 }
@@ -168,6 +172,22 @@ mod tests {
             }
         }
         assert_snapshot!("sms_without_links", page);
+    }
+
+    #[test]
+    fn a_text_begins_with_the_brand_once() {
+        for language in Language::ALL {
+            for message in Message::SAMPLES {
+                let content = MessageContent { brand: Some("VAI".to_owned()), ..samples::full(message, language) };
+                let text = render_sms(message, &content, None, false).expect("an SMS");
+                let plain = MessageContent { brand: None, ..content.clone() };
+                assert_eq!(text, format!("VAI: {}", render_sms(message, &plain, None, false).expect("an SMS")));
+                let wording = WordingParts { sms: Some("VAI {{ event }}".to_owned()), ..WordingParts::default() };
+                let own = MessageContent { wording, ..content };
+                let text = render_sms(message, &own, None, false).expect("an SMS");
+                assert!(text.starts_with("VAI ") && text.matches("VAI").count() == 1, "{text}");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Source: engagelab.com/docs/sms/api/callback; for the form of a row the OTP page, whose examples have
 //! `"server":"sms"`.
 
-use domain::{Delivery, Feedback, Phone, Reply, read_phone};
+use domain::settings::Price;
+use domain::{Delivery, Feedback, Phone, Reply, SmsCharge, read_phone};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -35,7 +36,7 @@ fn parse_row(row: &Value, received_at: Timestamp) -> Feedback {
         let id = get_text(row, "/message_id").or_else(|| get_text(row, "/status/status_data/message_id"));
         return build_receipt(
             &status,
-            classify(&status, row),
+            classify(&status, row).map(|effect| effect.with_price(read_price(row))),
             parse_ids(field("booking_id"), field("command_id")),
             id,
             at,
@@ -62,6 +63,16 @@ fn classify(status: &str, row: &Value) -> Option<StatusEffect> {
         }
         _ => None,
     }
+}
+
+/// Reads what EngageLab takes for the message: `{"cost": 0.005, "currency": "USD"}`.
+fn read_price(row: &Value) -> Option<Price> {
+    let amount = match row.pointer("/status/billing/cost")? {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    SmsCharge::parse_price(&amount, &get_text(row, "/status/billing/currency")?)
 }
 
 fn parse_reply(event: &str, row: &Value, at: Timestamp) -> Feedback {

@@ -1,5 +1,6 @@
 //! The effect of a status.
 
+use domain::settings::Price;
 use domain::{ConsentSource, Delivery, Feedback, Objection, Private, Receipt};
 use jiff::Timestamp;
 
@@ -10,6 +11,7 @@ use super::ids::MessageIds;
 pub(super) struct StatusEffect {
     pub(super) delivery: Option<Delivery>,
     pub(super) code: Option<String>,
+    pub(super) price: Option<Price>,
     pub(super) objection: Option<(Objection, ConsentSource)>,
 }
 
@@ -20,6 +22,10 @@ impl StatusEffect {
 
     pub(super) fn failed(code: Option<String>) -> Self {
         Self { code: code.as_deref().map(sanitize_code), ..Self::delivery(Delivery::Failed) }
+    }
+
+    pub(super) fn with_price(self, price: Option<Price>) -> Self {
+        Self { price, ..self }
     }
 
     pub(super) fn with_objection(self, to: Objection, source: ConsentSource) -> Self {
@@ -44,8 +50,8 @@ pub(super) fn build_receipt(
             Feedback::Objected { email: email.unwrap_or_default(), objection, source }
         }
         (Some(_), None) => unhandled(&format!("{name}_without_our_ids")),
-        (Some(StatusEffect { delivery, code, objection }), Some((booking, command))) => {
-            Feedback::Receipt(Receipt { booking, command, provider_id, delivery, at, code, objection, email })
+        (Some(StatusEffect { delivery, code, price, objection }), Some((booking, command))) => {
+            Feedback::Receipt(Receipt { booking, command, provider_id, delivery, at, code, price, objection, email })
         }
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn compose(context: &Context<'_>, action: &MessageAction) -> Result<M
                 content.withheld = if is_emailed(context, action) { Withheld::LinksToEmail } else { Withheld::Links };
             }
             content.can_reply = rules.let_replies_back(sender.provider);
+            content.brand = rules.brand().map(str::to_owned);
             MessageOrder::Sms(compose_sms(context, message, (to, source, rules), sender, content))
         }
         Recipient::Address(to) => MessageOrder::Email(compose_email(context, message, to, sender, content)),
@@ -204,7 +205,7 @@ fn compose_sms(
     let settings = context.settings;
     let Sender { provider, template, text, next } = sender;
     SmsOrder {
-        most_segments: settings.sms_budget.most_segments,
+        most_segments: rules.most_segments(provider),
         segment_price: rules.segment_price(),
         to,
         source,

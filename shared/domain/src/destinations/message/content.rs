@@ -19,6 +19,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         Message::Cancellation | Message::NoShow | Message::NotBooked => true,
         _ => false,
     };
+    let (location, invitee_place) = booking.places_of(leg);
     let host_in_person = details.in_person.then(|| details.hosts.first()).flatten();
     let first_host_zone = details.hosts.first().and_then(|host| settings.host(host.email.expose())?.zone.clone());
     let host_zone = first_host_zone.clone().filter(|_| details.in_person);
@@ -40,8 +41,8 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         host_zone: first_host_zone,
         language,
         join_url: details.join_url.clone(),
-        location: details.location.clone(),
-        invitee_place: details.invitee_place.clone(),
+        location,
+        invitee_place,
         link_follows: details.online && details.join_url.is_none(),
         by_phone: details.by_phone,
         cancel_url: details.cancel_url.clone(),
@@ -55,6 +56,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
         host: host_names(leg, language),
         withheld: Withheld::Nothing,
         can_reply: true,
+        brand: None,
         wording: settings.wording_of(context.occasion(message), language),
     }
 }

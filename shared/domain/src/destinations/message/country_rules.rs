@@ -47,7 +47,7 @@ impl<'a> CountryRules<'a> {
     /// Returns whether the country takes the sender that a provider would use. What EngageLab uses is not known, nor
     /// what a messaging service of Twilio's chooses.
     pub(crate) fn take_sender_of(self, provider: Provider) -> bool {
-        self.sender_of(provider).is_none_or(|kind| self.country.sms.senders.kinds.contains(&kind))
+        provider != Provider::Twilio || self.settings.senders.refused_in(self.country).is_none()
     }
 
     /// Returns whether the person can answer, for example with STOP.
@@ -57,10 +57,20 @@ impl<'a> CountryRules<'a> {
         is_two_way && self.sender_of(provider) != Some(SenderKind::Name)
     }
 
-    /// Returns the price of a segment: the settings', else the highest list price in the country, if it is known.
+    /// Returns the brand with which the text must begin, if the country asks for one and the settings name it.
+    pub(crate) fn brand(self) -> Option<&'a str> {
+        self.settings.senders.brand_in(self.country)
+    }
+
+    /// Returns the most segments of a message by a provider: the settings', or one where longer messages fall apart.
+    pub(crate) fn most_segments(self, provider: Provider) -> u32 {
+        let falls_apart = provider == Provider::Twilio && !self.country.sms.senders.twilio_joins_segments;
+        if falls_apart { 1 } else { self.settings.sms_budget.most_segments }
+    }
+
+    /// Returns the price of a segment: see [`Settings::segment_price_in`].
     pub(crate) fn segment_price(self) -> Option<Price> {
-        let list_price = || self.country.sms.price.segment.as_deref().and_then(Price::parse);
-        self.settings.sms_price.clone().or_else(list_price)
+        self.settings.segment_price_in(self.country.code.as_deref())
     }
 
     /// Returns what the text of a message may not have.
@@ -85,12 +95,15 @@ pub struct SmsTerms {
     pub limits: TextLimits,
     /// The price of a segment: the settings', else the highest list price in the country, if it is known.
     pub segment_price: Option<Price>,
+    /// The brand with which it must begin, if carriers ask for one and the settings name it.
+    pub brand: Option<String>,
 }
 
 /// Returns the terms for SMS to a country (two capital letters), for previews: no number is known there.
 pub fn sms_terms(country: &str, message: Message, settings: &Settings) -> SmsTerms {
     let rules = CountryRules::in_country(Some(country), settings);
-    SmsTerms { limits: rules.limits(message), segment_price: rules.segment_price() }
+    let brand = rules.brand().map(str::to_owned);
+    SmsTerms { limits: rules.limits(message), segment_price: rules.segment_price(), brand }
 }
 
 /// Removes what the text of a message may not have: links, and a place that is a link or a number. Returns whether the

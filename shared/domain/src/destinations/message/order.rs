@@ -71,6 +71,8 @@ pub struct MessageContent {
     pub withheld: Withheld,
     /// Whether an answer reaches us. If not, a person can't write STOP, and the message says what else they can do.
     pub can_reply: bool,
+    /// The registered brand with which the text must begin, where carriers ask for that.
+    pub brand: Option<String>,
     /// The connection's own wording, if any.
     pub wording: WordingParts,
 }
