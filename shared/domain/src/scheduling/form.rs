@@ -404,6 +404,25 @@ fn has_address(location: &LocationOption) -> bool {
     matches!(location.kind.as_str(), "physical" | "custom") && location.location.is_some()
 }
 
+/// Calendly's kinds of locations.
+const LOCATION_KINDS: [&str; 10] = [
+    "zoom_conference",
+    "google_conference",
+    "microsoft_teams_conference",
+    "webex_conference",
+    "gotomeeting_conference",
+    "outbound_call",
+    "inbound_call",
+    "physical",
+    "ask_invitee",
+    "custom",
+];
+
+/// Returns whether a text is one of Calendly's kinds of locations, or a common name of one ("Zoom", "phone call").
+pub fn is_location_name(text: &str) -> bool {
+    !kinds_for_name(text).is_empty() || LOCATION_KINDS.iter().any(|kind| is_same(kind, text))
+}
+
 /// Returns the kinds for a common name of a location, the most likely first.
 fn kinds_for_name(name: &str) -> &'static [&'static str] {
     match fold(name).as_str() {
