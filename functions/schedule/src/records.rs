@@ -9,7 +9,8 @@ use api::answer::{
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
 use domain::{
-    BookingId, BookingState, Connection, ConnectionName, ConnectionStatus, Private, StrangerText, timeline, uri_uuid,
+    BookingId, BookingState, Connection, ConnectionName, ConnectionStatus, Private, StrangerText, is_same_email,
+    timeline, uri_uuid,
 };
 use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Store};
 use front::{Context, Locale};
@@ -166,7 +167,7 @@ impl<P: Ports> Schedule<P> {
             let booking = loaded.map_err(|error| locale.unavailable(&error))?.booking;
             let Some(BookingState::Active(leg)) = booking.state() else { continue };
             let details = &leg.details;
-            if details.end <= now || details.start >= until || !is_address(&details.email, email) {
+            if details.end <= now || details.start >= until || !is_same_email(details.email.expose(), email.expose()) {
                 continue;
             }
             locale = context_for_booking(context, None, &booking)?.locale;
@@ -277,10 +278,6 @@ impl<P: Ports> Schedule<P> {
 /// Returns the name of what an agent found out. It may be a question that somebody made up.
 fn key(name: &str) -> String {
     view::text(&StrangerText::from(name))
-}
-
-fn is_address(one: &Private<String>, other: &Private<String>) -> bool {
-    one.expose().trim().eq_ignore_ascii_case(other.expose())
 }
 
 fn missing() -> SubscriptionView {

@@ -59,7 +59,7 @@ pub use destinations::{
     MessageAction, MessageContent, MessageOrder, News, OptOut, Order, PublishAction, PublishCall, RetrySchedule,
     SmsOrder, VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, phone_to_text, unnamed_phone_questions,
 };
-pub use email_address::parse_email;
+pub use email_address::{email_key, is_same_email, parse_email};
 pub use error::error_chain;
 pub use fact::{Fact, FactKind};
 pub use feedback::{ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply};
