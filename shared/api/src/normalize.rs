@@ -1,6 +1,6 @@
-//! Normalizes requests. Language models send empty strings or `"null"` for what they leave out, numbers as text, text as
-//! numbers, and one value as a list. What such a value plainly means is taken; anything else stays as it is, and is then
-//! refused.
+//! Normalizes requests. Language models send empty strings or `"null"` for what they leave out, numbers as text, text
+//! as numbers, and one value as a list. What such a value plainly means is taken; anything else stays as it is, and is
+//! then refused.
 
 use domain::scheduling::form::is_location_name;
 use serde_json::{Map, Number, Value, json};
