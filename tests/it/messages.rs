@@ -890,6 +890,31 @@ fn world_with_host(contact: HostContact) -> TestWorld {
     booked_world(|settings| drop(settings.hosts.insert("maria@example.com".to_owned(), contact)))
 }
 
+/// Returns a booking's webhook with another address of its host.
+fn created_with_host(address: &str) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(&meeting().created()).expect("JSON");
+    body["payload"]["scheduled_event"]["event_memberships"][0]["user_email"] = json!(address);
+    body.to_string().into_bytes()
+}
+
+#[test]
+fn a_host_is_found_however_the_address_is_written() {
+    for (at_calendly, in_settings) in [
+        ("maria@bücher.example", "maria@xn--bcher-kva.example"),
+        ("Maria@BÜCHER.example", "maria@bücher.example"),
+        ("maria@xn--bcher-kva.example", "Maria@Bücher.example"),
+        (" maria@example.com ", "MARIA@example.com"),
+    ] {
+        let world = world(|settings| {
+            let contact = HostContact { phone: Phone::parse("+4520123456"), email: true, ..HostContact::default() };
+            settings.hosts.insert(in_settings.to_owned(), contact);
+        });
+        world.receive_webhook(&created_with_host(at_calendly));
+        let told = world.effects().iter().filter(|it| it.contains("to the host")).count();
+        assert_eq!(told, 1, "{at_calendly} {in_settings}");
+    }
+}
+
 #[test]
 fn hosts_with_a_contact_get_notices_in_their_own_language_and_zone() {
     let (phone, zone) = (Phone::parse("+4520123456"), Some("Europe/Copenhagen".to_owned()));

@@ -1208,6 +1208,76 @@ fn a_cancellation_is_stored_although_calendly_can_not_be_asked() {
     assert!(starts_at_calendly(&world).is_empty());
 }
 
+/// Returns the messages to the invitee since the booking that are no confirmation.
+fn told_after_booking(world: &TestWorld) -> Vec<String> {
+    let is_told =
+        |text: &String| (text.starts_with("SMS") || text.starts_with("e-mail")) && !text.contains("confirmation");
+    world.effects().into_iter().filter(is_told).collect()
+}
+
+#[test]
+fn a_lost_login_loses_no_cancellation() {
+    let answers = |reason| Outcome::Unsent { reason, after_seconds: None, detail: "as the test asks".to_owned() };
+    for reason in [Reason::Misconfigured, Reason::NeedsReconnect] {
+        let world = booked_world();
+        // Calendly answers 401 or 403 to each call.
+        world.faults.always(Call::FetchOriginalForm, Fault::Answers(refused(Reason::Misconfigured)));
+        world.faults.always(Call::CancelEvent, Fault::Answers(answers(reason)));
+        world.faults.take_down(Call::FetchInvitee);
+        let answer = call(&world, "cancel", &json!({"booking": booking_id(&world), "reason": "Nu mai am timp"}));
+        assert!(answer["message"].as_str().is_some_and(|it| it.contains("în curs de anulare")), "{answer}");
+        world.wait_until("2026-11-25T07:00:00Z");
+        assert_eq!(told_after_booking(&world), [""; 0], "{reason:?}");
+        world.faults.restore();
+        world.wait_until("2026-11-25T08:20:00Z");
+        assert!(starts_at_calendly(&world).is_empty(), "{reason:?}");
+    }
+}
+
+#[test]
+fn a_cancellation_is_not_stored_if_calendly_has_proved_that_there_is_none_to_make() {
+    let world = booked_world();
+    world.faults.always(Call::FetchOriginalForm, Fault::Answers(refused(Reason::NotFound)));
+    let answer = call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    assert_eq!(code(&answer), "booking_unknown", "{answer}");
+    assert!(world.booking().cancel_requests().is_empty());
+    assert_eq!(world.count_calls(Call::CancelEvent), 0);
+}
+
+#[test]
+fn a_cancellation_of_what_calendly_no_longer_knows_is_done_and_reminds_nobody() {
+    let world = booked_world();
+    let cancel = || call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+    for unavailable in [Call::FetchOriginalForm, Call::CancelEvent] {
+        world.faults.take_down(unavailable);
+    }
+    cancel();
+    world.state.borrow_mut().calendly.invitees.clear();
+    world.faults.restore();
+    world.wait(SignedDuration::from_hours(2));
+    let calls = world.count_calls(Call::CancelEvent);
+    let again = cancel();
+    assert!(again["message"].as_str().is_some_and(|it| it.contains("a fost anulată")), "{again}");
+    assert_eq!(world.count_calls(Call::CancelEvent), calls, "it is done");
+    world.wait_until("2026-11-26T09:00:00Z");
+    assert_eq!(told_after_booking(&world), [""; 0]);
+}
+
+#[test]
+fn a_cancellation_that_calendly_cannot_find_stays_wanted_and_reminds_nobody() {
+    let unproved = Outcome::Unsent { reason: Reason::NotFound, after_seconds: None, detail: "HTTP 404".to_owned() };
+    for outcome in [unproved, refused(Reason::NotFound)] {
+        let world = booked_world();
+        world.faults.always(Call::CancelEvent, Fault::Answers(outcome.clone()));
+        call(&world, "cancel", &json!({"booking": booking_id(&world)}));
+        world.wait_until("2026-11-26T09:00:00Z");
+        assert_eq!(told_after_booking(&world), [""; 0], "{outcome:?}");
+        let booking = world.booking();
+        assert!(booking.cancel_requests().values().all(|request| !request.refused), "{outcome:?}");
+        assert_eq!(booking.cancel_requests().len(), 1, "{outcome:?}");
+    }
+}
+
 #[test]
 fn after_a_cancellation_that_calendly_refuses_people_are_reminded() {
     let world = booked_world();

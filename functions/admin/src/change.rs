@@ -5,7 +5,7 @@ use api::endpoint_answer::{DoneView, EndpointView, RotatedSecretView, UpdatedEnd
 use api::endpoint_request::{EndpointIdRequest, RotateSecretRequest, UpdateEndpointRequest};
 use api::{Fault, Refusal};
 use deliveries::{DeliveryQueue, DeliveryStore, EndpointStore, Ports as _, RESUME_AGAIN_AFTER, Seal, Vault};
-use domain::digest;
+use domain::{digest, is_same_email};
 use endpoints::{Disabled, Endpoint, Health, Status, TargetKind};
 use engine::{CommitError, PortError};
 use front::{Context, invalid_request};
@@ -108,7 +108,7 @@ impl<P: Ports> Admin<P> {
             // The new URL may belong to somebody else.
             endpoint = endpoint.with_status(Status::Unverified, now);
         }
-        if let Some(email) = email.filter(|email| *email != secrets.url) {
+        if let Some(email) = email.filter(|email| !is_same_email(email, &secrets.url)) {
             endpoint.masked_url = check::mask_email(&email);
             secrets.url = email;
             secrets.confirmation = Some(self.new_confirmation(connection, &endpoint.id)?);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::Fault;
 use api::endpoint_request::{OutputChoice, OutputName, RetryConfig};
-use domain::{Private, error_chain};
+use domain::{Private, error_chain, parse_email};
 use egress::{AddressPolicy, TargetUrl};
 use endpoints::RetryPolicy;
 use events::{EventType, Sequence};
@@ -24,21 +24,14 @@ pub(crate) fn check_url(url: &Private<String>, policy: &AddressPolicy, faults: &
     TargetUrl::parse(url.expose(), policy).map_err(|error| faults.push(Fault::new("url", error.to_string()))).ok()
 }
 
-/// Checks an e-mail address. Whether it exists is seen when it is confirmed.
+/// Checks an e-mail address, and returns it in the form in which it is kept. Whether it exists is seen when it is
+/// confirmed.
 pub(crate) fn check_email(email: &Private<String>, faults: &mut Vec<Fault>) -> Option<String> {
-    let address = email.expose();
-    let is_allowed = |it: char| !it.is_control() && !it.is_whitespace() && !"<>,;:\"()[]\\".contains(it);
-    let has_parts = address.split_once('@').is_some_and(|(name, domain)| {
-        !name.is_empty()
-            && !domain.contains('@')
-            && domain.split('.').count() > 1
-            && !domain.split('.').any(str::is_empty)
-    });
-    if has_parts && address.chars().all(is_allowed) {
-        return Some(address.clone());
+    let address = parse_email(email.expose());
+    if address.is_none() {
+        faults.push(Fault::new("email", "must be one address, such as ops@customer.example"));
     }
-    faults.push(Fault::new("email", "must be one address, such as ops@customer.example"));
-    None
+    address.map(|it| it.expose().clone())
 }
 
 /// Returns an address without most of its first part.

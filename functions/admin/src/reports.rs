@@ -3,8 +3,8 @@
 use api::Refusal;
 use api::report::{BookingsView, ListBookingsRequest, ListedBookingView, ReportRequest, ReportRowView, ReportView};
 use domain::{
-    Booking, BookingSummary, CanceledBy, MeetingStatus, ReportGroup, ReportRow, count_bookings, summarize_booking,
-    uri_uuid,
+    Booking, BookingSummary, CanceledBy, MeetingStatus, ReportGroup, ReportRow, count_bookings, is_same_email,
+    summarize_booking, uri_uuid,
 };
 use engine::{BookingList, BookingLists, ListedBookings};
 use front::{Context, invalid};
@@ -31,7 +31,7 @@ impl<P: Ports> Admin<P> {
     ) -> Result<BookingsView, Refusal> {
         let limit = usize::try_from(request.limit.unwrap_or(PAGE)).unwrap_or(1);
         let is_wanted = |it: &BookingSummary| {
-            let is_host = |host: &String| it.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
+            let is_host = |host: &String| it.hosts.iter().any(|own| is_same_email(own, host));
             request.status.as_deref().is_none_or(|status| status == status_name(it))
                 && request.event_type.as_ref().is_none_or(|name| *name == it.event_type)
                 && request.event.as_deref().is_none_or(|event| uri_uuid(event) == uri_uuid(it.event.as_str()))

@@ -6,7 +6,7 @@
 use batch::Failure;
 use domain::{
     Booking, CommandId, ConnectionName, ContactKey, Language, Leg, Objection, Outcome, Phone, PlainEmail, PlainSms,
-    Private, Settings, error_chain, parse_email, phone_to_text,
+    Private, Settings, error_chain, is_same_email, parse_email, phone_to_text,
 };
 use engine::{ApiStore, Clock, Contact, Email, Messaging, Sms, SmsReservation, Store, World, reserve_sms};
 use jiff::{SignedDuration, Timestamp};
@@ -157,8 +157,7 @@ async fn find_booking<W: World<Store: ApiStore>>(
     let booking = store.load_booking(connection, id).await?.booking;
     // Who names both must name the address that is on the booking.
     let is_theirs = |email: &Private<String>| {
-        let on_booking = booking.current_leg().map(|leg| leg.details.email.expose().trim().to_lowercase());
-        on_booking.as_deref() == Some(email.expose().trim().to_lowercase().as_str())
+        booking.current_leg().is_some_and(|leg| is_same_email(leg.details.email.expose(), email.expose()))
     };
     let is_meant = code.email.as_ref().is_none_or(is_theirs);
     Ok(Some(booking).filter(|_| is_meant))

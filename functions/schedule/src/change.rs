@@ -125,9 +125,12 @@ impl<P: Ports> Schedule<P> {
         }
         let leg = self.changeable_leg(context, &booking, None)?.clone();
         match self.fetch_original_form(context, &leg).await {
-            // The wish is stored all the same: from now on nobody is reminded, and the cancellation is tried until
+            // Calendly does not answer, or the connection's login is lost. That proves nothing about the meeting, so
+            // the wish is stored all the same: from now on nobody is reminded, and the cancellation is tried until
             // Calendly answers. It then looks again for other people in the event.
-            Err(refusal) if refusal.why == Why::CalendlyUnavailable => {}
+            Err(refusal) if matches!(refusal.why, Why::CalendlyUnavailable | Why::CalendlyRefused) => {}
+            // Somebody has asked for it before, and nothing is left to cancel.
+            Err(refusal) if refusal.why == Why::BookingUnknown && booking.is_to_be_canceled(&leg) => {}
             checked => drop(checked?),
         }
         let reason = request.reason.as_ref().map(words).filter(|it| !it.is_blank());
@@ -144,6 +147,7 @@ impl<P: Ports> Schedule<P> {
         let command = commands.iter().find(|it| is_cancellation(&it.action) && it.leg == leg.invitee);
         match command.map(|it| &it.state) {
             Some(State::Failed { reason: Reason::SharedEvent }) => Err(shared_event(context, &leg)),
+            Some(State::Failed { reason: Reason::NotFound }) => Err(locale.refuse(Why::BookingUnknown)),
             Some(State::Failed { .. }) => Err(locale.refuse(Why::CalendlyRefused)),
             Some(State::Skipped { reason: Reason::PastStart }) => Err(locale.refuse(Why::BookingOver)),
             state => {

@@ -10,8 +10,11 @@ use front::Context;
 use crate::resolve::read_invitee;
 use crate::schedule::{Ports, Schedule};
 
+/// The first code. No code begins with a zero: models send a code as a number, and a number has no leading zeros.
+const FIRST_CODE: u128 = 100_000;
+
 /// The number of codes of six digits.
-const CODES: u128 = 1_000_000;
+const CODES: u128 = 900_000;
 
 impl<P: Ports> Schedule<P> {
     /// Has a code sent to the address or number on a booking. The answer is the same if there is no such booking.
@@ -30,7 +33,7 @@ impl<P: Ports> Schedule<P> {
         let email = email.map(|it| read_invitee("userEmail", it, domain::parse_email, context)).transpose()?;
         let challenge = self.new_name("challenge", context)?;
         let random = self.ports().random().map_err(|error| locale.unavailable(&error))?;
-        let digits = Private::new(format!("{:06}", u128::from_be_bytes(random) % CODES));
+        let digits = Private::new(code_of(random).to_string());
         let code = CodeRequest {
             conversation,
             booking: request.booking.as_ref().map(|it| it.trim().to_owned()),
@@ -59,5 +62,24 @@ impl<P: Ports> Schedule<P> {
         let until = until.map_err(|error| locale.unavailable(&error))?;
         let until = until.ok_or_else(|| locale.refuse(Why::CodeInvalid))?;
         Ok(CodeConfirmedView { until, message: locale.code_confirmed() })
+    }
+}
+
+/// Returns the code for a random number.
+fn code_of(random: [u8; 16]) -> u128 {
+    FIRST_CODE + u128::from_be_bytes(random) % CODES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_has_six_digits_also_as_a_number() {
+        for random in [0, 7, 899_999, 900_000, u128::MAX] {
+            assert_eq!(code_of(random.to_be_bytes()).to_string().len(), 6, "{random}");
+        }
+        assert_eq!(code_of(0_u128.to_be_bytes()), 100_000);
+        assert_eq!(code_of(899_999_u128.to_be_bytes()), 999_999);
     }
 }

@@ -8,7 +8,9 @@ use api::answer::{
 };
 use api::request::{BookingIdRequest, UpcomingRequest};
 use api::{Refusal, Why};
-use domain::{BookingId, BookingState, Connection, ConnectionName, ConnectionStatus, Private, timeline, uri_uuid};
+use domain::{
+    BookingId, BookingState, Connection, ConnectionName, ConnectionStatus, Private, is_same_email, timeline, uri_uuid,
+};
 use engine::{Aliases, ApiStore, BookingRecord, CalendlyAccount, Connections, Store};
 use front::{Context, Locale};
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -168,7 +170,7 @@ impl<P: Ports> Schedule<P> {
             let booking = loaded.map_err(|error| locale.unavailable(&error))?.booking;
             let Some(BookingState::Active(leg)) = booking.state() else { continue };
             let details = &leg.details;
-            if details.end <= now || details.start >= until || !is_address(&details.email, email) {
+            if details.end <= now || details.start >= until || !is_same_email(details.email.expose(), email.expose()) {
                 continue;
             }
             locale = context_for_booking(context, None, &booking)?.locale;
@@ -270,10 +272,6 @@ impl<P: Ports> Schedule<P> {
             problems,
         })
     }
-}
-
-fn is_address(one: &Private<String>, other: &Private<String>) -> bool {
-    one.expose().trim().eq_ignore_ascii_case(other.expose())
 }
 
 fn missing() -> SubscriptionView {

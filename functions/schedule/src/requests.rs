@@ -7,7 +7,7 @@ use domain::scheduling::EventType;
 use domain::scheduling::budget::Span;
 use domain::{
     Booking, BookingId, BookingState, ConnectionName, InviteeUri, KeyOrigin, Private, SENDING_AGAIN_AFTER, Token,
-    digest,
+    digest, email_key,
 };
 use engine::{BookingRequest, BudgetSpent, Complete, Identified, New, RequestDetails, RequestLookup, SubmitOutcome};
 use front::Context;
@@ -248,7 +248,7 @@ pub(crate) fn request_digest(request: &BookRequest, event_type: &EventType, star
         event_type: Some(event_type.uri.to_string()),
         topic: None,
         host: None,
-        invitee_email: Private::new(request.invitee_email.expose().trim().to_lowercase()),
+        invitee_email: Private::new(email_key(request.invitee_email.expose())),
         preferred_time: When::Instant(start),
         // An empty text, as in the digests that are stored.
         conversation_id: Some(String::new()),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use api::request::{AlternativesRequest, BookRequest, CustomAnswers, MoveBy, MoveRequest, UpcomingRequest};
+use api::request::{
+    AlternativesRequest, BookRequest, ChannelName, ConfirmCodeRequest, CustomAnswers, MoveBy, MoveRequest,
+    SendCodeRequest, UpcomingRequest,
+};
 use api::{Call, Fault, Function, Invocation, ROUTES, When, openapi};
 use serde_json::{Value, json};
 
@@ -132,6 +135,104 @@ fn what_a_model_sends_is_taken_as_it_is_meant() {
 }
 
 #[test]
+fn a_word_for_no_value_counts_as_left_out() {
+    for word in ["null", "None", "UNDEFINED", " n/a "] {
+        let sent = json!({
+            "topic": word, "host": word, "userId": word, "agentType": word, "phone": word, "timezone": word,
+            "language": word, "guests": word, "customAnswers": word, "location": word, "maxShift": word, "notes": word,
+            "qualification": word,
+        });
+        assert_eq!(book(&with(sent)), book(&booking()), "{word}");
+        let nested = with(json!({ "location": { "kind": word, "location": word }, "guests": [word], "phone": [word] }));
+        assert_eq!(book(&nested), book(&booking()), "{word}");
+        let place = book(&with(json!({ "location": { "kind": "physical", "location": word } })));
+        assert_eq!(place, book(&with(json!({ "location": { "kind": "physical" } }))), "{word}");
+        let moved = json!({ "booking": "bk-1", "preferredTime": word, "by": "link", "timezone": word });
+        let moved: MoveRequest = api::read_value(moved).expect("it is a request");
+        assert_eq!((moved.preferred_time, moved.timezone), (None, None), "{word}");
+        let query = format!("timezone={}&days={0}&eventType=Demo", word.trim());
+        let call = Call::from_http(Function::Schedule, "GET", "/api/calendly/alternatives", &query, b"");
+        assert!(call.is_ok(), "{word}: {call:?}");
+    }
+    // A word that means something else stays.
+    let request = book(&with(json!({ "host": "Nonesuch", "notes": "none of these" })));
+    assert_eq!(request.host.unwrap().expose(), "Nonesuch");
+    assert_eq!(request.notes.unwrap().expose(), "none of these");
+}
+
+#[test]
+fn an_answer_that_is_none_is_left_out() {
+    let same = |sent: Value, meant: Value| {
+        let read = |answers: &Value| book(&with(json!({ "customAnswers": answers })));
+        assert_eq!(read(&sent), read(&meant), "{sent}");
+    };
+    let company = json!([{ "question": "Company", "answer": "Acme" }]);
+    for none in [Value::Null, "null".into(), "undefined".into()] {
+        same(
+            json!([{ "question": "Size", "answer": none }, { "question": "Company", "answer": "Acme" }]),
+            company.clone(),
+        );
+        same(json!({ "Size": none, "Company": "Acme" }), json!({ "Company": "Acme" }));
+        // In the order of the questions, the next answer keeps its place.
+        same(json!([none, "Acme"]), json!(["", "Acme"]));
+        same(json!([{ "question": "Size", "answer": none }]), Value::Null);
+        let found_out = with(json!({ "qualification": { "budget": none, "seats": 5 } }));
+        assert_eq!(book(&found_out), book(&with(json!({ "qualification": { "seats": "5" } }))));
+    }
+    same(json!([]), Value::Null);
+    // A person may have answered so.
+    let request = book(&with(json!({ "customAnswers": { "Allergies": "None" } })));
+    assert!(matches!(request.custom_answers, Some(CustomAnswers::ByQuestion(it)) if it.len() == 1));
+}
+
+#[test]
+fn a_number_means_its_digits_and_a_list_of_one_means_its_item() {
+    let same = |sent: Value, meant: Value| assert_eq!(book(&with(sent.clone())), book(&with(meant)), "{sent}");
+    same(json!({ "phone": 40_712_345_678_u64 }), json!({ "phone": "40712345678" }));
+    same(json!({ "phone": 40_712_345_678.0 }), json!({ "phone": "40712345678" }));
+    same(
+        json!({ "userId": 42, "conversationId": 7, "agentType": 3 }),
+        json!({ "userId": "42", "conversationId": "7", "agentType": "3" }),
+    );
+    same(json!({ "userId": u64::MAX }), json!({ "userId": u64::MAX.to_string() }));
+    same(json!({ "eventType": ["Sales Demo"], "inviteeName": ["Ana Pop"] }), json!({}));
+    same(
+        json!({ "language": ["ro"], "maxShift": ["30"], "phone": [712] }),
+        json!({ "language": "ro", "maxShift": 30, "phone": "712" }),
+    );
+    let code = |code: Value| {
+        let request = json!({ "challenge": "c-1", "code": code });
+        api::read_value::<ConfirmCodeRequest>(request).map(|it| it.code.expose().clone()).map_err(texts)
+    };
+    assert_eq!(code(json!(123_456)), Ok("123456".to_owned()));
+    assert_eq!(code(json!(123_456.0)), Ok("123456".to_owned()));
+    assert_eq!(code(json!("012345")), Ok("012345".to_owned()));
+    for wrong in [json!(-123_456), json!(1234.5), json!(true), json!({}), json!(["1", "2"]), json!([["123456"]])] {
+        assert_eq!(code(wrong), Err(vec!["code: must be a string".to_owned()]));
+    }
+    let by: SendCodeRequest = api::read_value(json!({ "booking": 17, "by": ["SMS"] })).expect("it is a request");
+    assert_eq!((by.booking.as_deref(), by.by), (Some("17"), Some(ChannelName::Sms)));
+    // A person's name or address is no number, and neither is a time.
+    for key in ["inviteeName", "inviteeEmail", "preferredTime"] {
+        for number in [json!(7), json!([7])] {
+            assert_eq!(faults(&with(json!({ key: number }))), [format!("{key}: must be a string")]);
+        }
+    }
+    assert_eq!(faults(&with(json!({ "eventType": ["Demo", "Call"] }))), ["eventType: must be a string"]);
+}
+
+#[test]
+fn the_name_of_a_location_means_its_kind() {
+    for name in ["Zoom", "Google Meet", "phone call", "ask_invitee", "telefon"] {
+        let meant = with(json!({ "location": { "kind": name } }));
+        assert_eq!(book(&with(json!({ "location": name }))), book(&meant), "{name}");
+    }
+    for other in ["somewhere nice", "zoom or teams"] {
+        assert_eq!(faults(&with(json!({ "location": other }))), ["location: must be an object"], "{other}");
+    }
+}
+
+#[test]
 fn a_serialized_request_is_read_back_equal() {
     let full = with(json!({
         "customAnswers": { "Company?": "Acme" }, "guests": ["dan@example.com"], "qualification": { "team size": "5" },
@@ -146,7 +247,7 @@ fn all_faults_are_reported_at_once() {
     let wrong = json!({
         "eventType": "e".repeat(513), "inviteeEmail": 7, "inviteeName": "n".repeat(201), "preferredTime": "tomorrow at nine o'clock",
         "maxShift": 20_161, "guests": ["dan@example.com", "x", {}], "location": { "type": "zoom" }, "notes": "n".repeat(10_001),
-        "conversation_id": "conv-1", "language": ["ro"], "qualification": { "size": {} },
+        "conversation_id": "conv-1", "language": ["ro", "en"], "qualification": { "size": {} },
     });
     assert_eq!(
         faults(&wrong).into_iter().collect::<BTreeSet<_>>(),

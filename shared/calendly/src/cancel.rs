@@ -23,10 +23,14 @@ struct Body {
 }
 
 /// Cancels an invitee's event, if it has no other invitee and has not begun.
+///
+/// Calendly answers 404 to what is gone, and to what a token of another account may not see. So it proves that nothing
+/// is left to cancel only after the same token has just read the invitee.
 pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &str, now: Timestamp) -> Outcome {
     // These calls only read, so no answer is as harmless as a refused connection.
     let not_read = |error: Error| match outcome_of_error(&error) {
         Outcome::Unknown { after_seconds, detail } => unsent(Reason::Unreachable, after_seconds, detail),
+        Outcome::Refused { reason: Reason::NotFound, detail } => unsent(Reason::NotFound, None, detail),
         outcome => outcome,
     };
     let invitee = match account.get::<Invitee>(&location.invitee).await {
@@ -36,6 +40,7 @@ pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &s
     // The event is read last, right before it is canceled: somebody may have joined meanwhile.
     let event = match account.get::<ScheduledEvent>(&location.event).await {
         Ok(event) => event,
+        Err(error) if error.is_not_found() => return DONE,
         Err(error) => return not_read(error),
     };
     // An invitee who left a group event is done; the event belongs to the others.
@@ -52,10 +57,12 @@ pub(crate) async fn cancel(account: &Account, location: &InviteePath, reason: &s
     let path = format!("{}/cancellation", location.event);
     match account.call(Method::POST, &path, &[], Some(&body)).await {
         Ok(_) => DONE,
+        Err(error) if error.is_not_found() => DONE,
         // Already canceled, begun, or not allowed: only the message says which, and messages change.
         Err(error) if error.is_forbidden() => match account.get::<ScheduledEvent>(&location.event).await {
             Ok(event) if event.is_canceled() => DONE,
             Ok(event) if event.start_time <= now => refused(Reason::PastStart, error.to_string()),
+            Err(look) if look.is_not_found() => DONE,
             _ => unsent(Reason::Misconfigured, error.wait_seconds(), error.to_string()),
         },
         Err(error) => outcome_of_error(&error),
@@ -170,6 +177,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_event_that_is_gone_is_canceled_and_one_that_cannot_be_seen_is_not() {
+        let gone = || Answer::json(404, json!({"title": "Resource Not Found"}));
+        // Gone after the look.
+        assert_eq!(cancel(answers(event(), gone())).await, (DONE, true));
+        // Gone between the refusal and the look that explains it.
+        let no = Answer::json(403, json!({"title": "Permission Denied", "message": "Event is already canceled"}));
+        let mut then_gone = answers(event(), no);
+        then_gone[1].1 = resource(&event()).once();
+        then_gone.push((EVENT, gone()));
+        assert_eq!(cancel(then_gone).await, (DONE, true));
+        // Gone while it was looked at.
+        let between = vec![(INVITEE, resource(&invitee("I1"))), (EVENT, gone()), (POST, canceled())];
+        assert_eq!(cancel(between).await, (DONE, false));
+        // Gone before, or the token is another account's. The meeting may stand.
+        let unseen = Outcome::Unsent {
+            reason: Reason::NotFound,
+            after_seconds: None,
+            detail: "Calendly answered 404 Resource Not Found".to_owned(),
+        };
+        let hidden = vec![(INVITEE, gone()), (EVENT, gone()), (POST, gone())];
+        assert_eq!(cancel(hidden).await, (unseen, false));
+    }
+
+    #[tokio::test]
     async fn every_failure_has_its_outcome() {
         let unsent =
             |reason, after_seconds, detail: &str| Outcome::Unsent { reason, after_seconds, detail: detail.to_owned() };
@@ -213,9 +244,10 @@ mod tests {
                 unsent(Reason::Misconfigured, None, "Calendly answered 401 Unauthenticated"),
             ),
             (
+                // The same token has just read the invitee: the event is gone.
                 Answer::json(404, json!({"title": "Resource Not Found"})),
-                refused(Reason::NotFound, "Calendly answered 404 Resource Not Found"),
-                refused(Reason::NotFound, "Calendly answered 404 Resource Not Found"),
+                DONE,
+                DONE,
             ),
             (
                 Answer::json(400, json!({"title": "Invalid Argument"})),

@@ -1,6 +1,6 @@
 //! An invitee's meetings. Calendly lists events without their invitees, so these are read event by event.
 
-use domain::{Fact, Private};
+use domain::{Fact, Private, is_same_email};
 use engine::{Appointment, BookingQuery, InviteePage, InviteeQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -76,7 +76,7 @@ pub(crate) async fn list_appointments(
         let leg = meeting.to_fact()?.leg;
         let (is_active, details) = (leg.canceled.is_none(), leg.details);
         // Even if Calendly's filter returned too much, no caller may see another person's meeting.
-        let is_theirs = details.email.expose().eq_ignore_ascii_case(email.expose().trim());
+        let is_theirs = is_same_email(details.email.expose(), email.expose());
         if is_active && is_theirs && (from..until).contains(&details.start) {
             all.push(Appointment {
                 event: details.event,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stranger::StrangerText;
 
+use crate::email_address::is_same_email;
 use crate::fact::{Fact, FactKind};
 use crate::ids::{BookingId, ConnectionName, InviteeUri, Token};
 use crate::leg::{Cancellation, Details, Leg};
@@ -193,7 +194,7 @@ impl Booking {
         let Some(request) = self.request_for(token) else {
             return match leg {
                 // It was booked with a link that had the token. The link may have been passed on to another person.
-                Some(leg) if leg.details.email.expose().eq_ignore_ascii_case(email.expose()) => RequestStatus::Booked,
+                Some(leg) if is_same_email(leg.details.email.expose(), email.expose()) => RequestStatus::Booked,
                 Some(_) => RequestStatus::KeyReused,
                 None => RequestStatus::New,
             };
@@ -285,7 +286,9 @@ impl Booking {
         // Calendly copies the token and the address to the next leg of a move.
         let is_moved_from_here = |token: &Token| {
             fact.leg.previous.is_some()
-                && self.leg_of(token).is_some_and(|leg| leg.details.email == fact.leg.details.email)
+                && self
+                    .leg_of(token)
+                    .is_some_and(|leg| is_same_email(leg.details.email.expose(), fact.leg.details.email.expose()))
         };
         self.legs.is_empty()
             || fact.leg.token.as_ref().is_some_and(|token| is_awaited(token) || is_moved_from_here(token))

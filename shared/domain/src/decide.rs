@@ -263,7 +263,9 @@ fn decide_change(
     // release must not send messages for old bookings.
     let position_before = booking.state().map(position);
     for row in &snapshot.commands {
-        if is_cancellation(&row.action) && matches!(row.state, State::Failed { .. }) {
+        // What Calendly does not know, it does not refuse to cancel: nobody is reminded of it.
+        let is_refused = matches!(row.state, State::Failed { reason } if reason != Reason::NotFound);
+        if is_cancellation(&row.action) && is_refused {
             booking.record_refused_cancellation(&row.leg);
         }
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stranger::StrangerText;
 
-use crate::email_address::parse_email;
+use crate::email_address::email_key;
 use crate::ids::{BookingId, CommandId, ConnectionName};
 use crate::message::Message;
 use crate::pepper::Pepper;
@@ -175,8 +175,7 @@ impl ContactKey {
     /// Returns the key of an e-mail address. Upper and lower case, and the form of an internationalized domain, do not
     /// matter.
     pub fn for_email(pepper: &Pepper, connection: &ConnectionName, email: &str) -> Self {
-        let email = parse_email(email).map_or_else(|| email.trim().to_owned(), |it| it.expose().clone());
-        Self(pepper.digest(&["contact-by-email", connection.as_str(), &email.to_lowercase()]))
+        Self(pepper.digest(&["contact-by-email", connection.as_str(), &email_key(email)]))
     }
 
     /// Returns the key of an address as a person writes it: an e-mail address, or a phone number with its country code.

@@ -84,7 +84,15 @@ pub struct EventHost {
     #[serde(default)]
     pub name: Option<String>,
     /// The e-mail address at Calendly.
-    pub email: Private<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Private<String>>,
+}
+
+impl EventHost {
+    /// Returns the e-mail address, if Calendly named it.
+    pub fn address(&self) -> Option<&str> {
+        self.email.as_ref().map(|it| it.expose().as_str())
+    }
 }
 
 /// The invitee's answer to a question of the booking form.
@@ -182,7 +190,7 @@ pub struct Details {
     /// The first host's name.
     #[serde(default)]
     pub host: Option<String>,
-    /// Every host with an e-mail address at Calendly.
+    /// Every host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<EventHost>,
     /// The texts that may be phone numbers, in order of preference.

@@ -60,7 +60,7 @@ pub use destinations::{
     SmsOrder, SmsTerms, VaiAction, VaiCall, VaiOrder, Withheld, choose_phone, links_to_shorten, phone_to_text,
     sms_terms, unnamed_phone_questions,
 };
-pub use email_address::parse_email;
+pub use email_address::{email_key, is_same_email, parse_email};
 pub use error::error_chain;
 pub use fact::{Fact, FactKind};
 pub use feedback::{ConsentSource, ContactKey, Delivery, Feedback, Objection, Receipt, Reply};

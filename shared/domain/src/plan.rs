@@ -173,14 +173,14 @@ fn host_notices(notice: Notice, booking: &Booking, leg: &Leg, settings: &Setting
     let channels = settings.channels_of(Occasion { message, leg, source: booking.source() });
     let (by_sms, by_email) = (channels.contains(&Channel::Sms), channels.contains(&Channel::Email));
     let mut actions: Vec<Action> = Vec::new();
-    for host in leg.details.hosts.iter().take(MOST_HOSTS) {
-        let Some(contact) = settings.host(host.email.expose()) else { continue };
+    for host in leg.details.hosts.iter().filter_map(|host| host.email.as_ref()).take(MOST_HOSTS) {
+        let Some(contact) = settings.host(host.expose()) else { continue };
         if by_sms && contact.phone.is_some() {
-            actions.push(MessageAction::SmsHost(notice, host.email.clone()).into());
+            actions.push(MessageAction::SmsHost(notice, host.clone()).into());
         }
         // A host without a phone number gets an e-mail instead of the SMS.
         if contact.email && (by_email || by_sms && contact.phone.is_none()) {
-            actions.push(MessageAction::EmailHost(notice, host.email.clone()).into());
+            actions.push(MessageAction::EmailHost(notice, host.clone()).into());
         }
     }
     if actions.is_empty() && settings.host_phone.is_some() && by_sms {

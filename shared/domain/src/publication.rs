@@ -397,7 +397,8 @@ fn booking_part(context: &Context<'_>, kind: EventType) -> BookingPart {
     // A request that was not booked has neither.
     let is_at_calendly = !details.event.as_str().is_empty();
     let uuid = |uri: &str| is_at_calendly.then(|| uri_uuid(uri).to_owned());
-    let host = |host: &crate::leg::EventHost| HostPart { name: host.name.clone(), email: host.email.expose().clone() };
+    let host =
+        |host: &crate::leg::EventHost| Some(HostPart { name: host.name.clone(), email: host.address()?.to_owned() });
     BookingPart {
         id: booking.id.as_str().to_owned(),
         event_uuid: uuid(details.event.as_str()),
@@ -412,7 +413,7 @@ fn booking_part(context: &Context<'_>, kind: EventType) -> BookingPart {
         join_url: details.join_url.clone(),
         cancel_url: details.cancel_url.clone(),
         reschedule_url: details.reschedule_url.clone(),
-        hosts: details.hosts.iter().map(host).collect(),
+        hosts: details.hosts.iter().filter_map(host).collect(),
         is_vai: booking.metadata.is_some(),
     }
 }

@@ -111,7 +111,7 @@ pub fn summarize_booking(booking: &Booking, settings: &Settings, now: Timestamp)
     let is_about_time = end
         .and_then(|it| it.reason.as_ref())
         .is_some_and(|reason| settings.is_about_time(reason.unchanged(Unchanged::Comparison)));
-    let hosts = details.hosts.iter().map(|it| it.name.clone().unwrap_or_else(|| it.email.expose().clone()));
+    let hosts = details.hosts.iter().filter_map(|it| it.name.clone().or_else(|| it.address().map(str::to_owned)));
     let legs = booking.legs();
     Some(BookingSummary {
         id: booking.id.clone(),

@@ -1,7 +1,9 @@
 //! The table's keys.
 
 use domain::scheduling::budget::Bucket;
-use domain::{BookingId, BookingState, CommandId, ConnectionName, ContactKey, FactId, LinkPurpose, digest, uri_uuid};
+use domain::{
+    BookingId, BookingState, CommandId, ConnectionName, ContactKey, FactId, LinkPurpose, digest, email_key, uri_uuid,
+};
 use endpoints::EndpointId;
 use events::Stream;
 use jiff::{Timestamp, tz::TimeZone};
@@ -317,7 +319,7 @@ pub(crate) fn state_name(state: BookingState<'_>) -> &'static str {
 
 /// Returns the key of an invitee in [`BY_INVITEE`]. The address is hashed: keys must not have personal data.
 pub(crate) fn invitee_index(connection: &ConnectionName, email: &str) -> String {
-    format!("{connection}#{}", hex::encode(Sha256::digest(email.trim().to_lowercase())))
+    format!("{connection}#{}", hex::encode(Sha256::digest(email_key(email))))
 }
 
 /// Returns the key of a conversation in [`BY_CONVERSATION`].

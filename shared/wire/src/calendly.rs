@@ -287,16 +287,27 @@ fn build_cancellation(
     })
 }
 
-fn parse_host(membership: &Membership) -> Option<EventHost> {
-    let email = membership.user_email.as_deref().map(str::trim).filter(|it| !it.is_empty())?;
-    let name = membership.user_name.as_deref().map(|it| cut(it, LONGEST_LABEL));
-    Some(EventHost { user: membership.user.clone(), name, email: cut(email, LONGEST_LABEL).into() })
+/// A host without a name or an address is one, too: messages name all hosts, or none.
+fn parse_host(membership: &Membership) -> EventHost {
+    EventHost {
+        user: membership.user.clone(),
+        name: label(membership.user_name.as_deref()),
+        email: membership.user_email.as_deref().filter(|it| !it.trim().is_empty()).map(read_address),
+    }
+}
+
+/// Returns an address in the form in which all addresses are kept; as it was written if it is none.
+fn read_address(text: &str) -> Private<String> {
+    parse_email(text).unwrap_or_else(|| cut(text.trim(), LONGEST_LABEL).into())
+}
+
+/// Returns a text that is not blank.
+fn label(text: Option<&str>) -> Option<String> {
+    text.map(str::trim).filter(|it| !it.is_empty()).map(|it| cut(it, LONGEST_LABEL))
 }
 
 fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) -> Details {
-    let non_blank = |text: &Option<String>| {
-        text.as_deref().map(str::trim).filter(|it| !it.is_empty()).map(|it| cut(it, LONGEST_LABEL))
-    };
+    let non_blank = |text: &Option<String>| label(text.as_deref());
     let url = |text: Option<&str>| {
         let is_usable = |it: &&str| !it.is_empty() && it.len() <= LONGEST_TEXT;
         text.map(str::trim).filter(is_usable).map(str::to_owned)
@@ -319,7 +330,7 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
         end: event.end_time,
         name: StrangerText::from(non_blank(&invitee.name).unwrap_or_else(|| names().join(" "))),
         first_name: first_name.map(StrangerText::from),
-        email: parse_email(&invitee.email).unwrap_or_else(|| cut(invitee.email.trim(), LONGEST_LABEL).into()),
+        email: read_address(&invitee.email),
         zone: invitee.timezone.as_deref().and_then(domain::time::parse_zone),
         join_url: url(text_at("join_url").filter(|_| !is_named_by_invitee)),
         location: place.clone().filter(|_| !is_named_by_invitee).map(Private::new),
@@ -334,7 +345,7 @@ fn build_details(invitee: &Invitee, event: &ScheduledEvent, as_of: Timestamp) ->
             .as_ref()
             .and_then(|hosts| hosts.first())
             .and_then(|host| non_blank(&host.user_name)),
-        hosts: event.event_memberships.iter().flatten().filter_map(parse_host).take(MOST_ENTRIES).collect(),
+        hosts: event.event_memberships.iter().flatten().take(MOST_ENTRIES).map(parse_host).collect(),
         phones: list_phones(invitee, text_at("location").filter(|_| is_call_to_invitee)),
         reconfirmation: invitee
             .reconfirmation

@@ -2,7 +2,7 @@
 //! says.
 //!
 //! A code is stored as an HMAC, whose key the table does not have: it is the challenge, which only the caller holds. So
-//! whoever reads the table cannot try out the million codes.
+//! whoever reads the table cannot try out all codes.
 
 use domain::{ContactKey, Language, Private, digest};
 use hmac::{Hmac, KeyInit, Mac};

@@ -117,6 +117,30 @@ fn answers_keep_their_order_and_their_length_is_limited() {
 }
 
 #[test]
+fn every_host_is_kept_and_its_address_is_in_ascii() {
+    let hosts = |memberships: serde_json::Value| {
+        let details = details(&with(|body| body["payload"]["scheduled_event"]["event_memberships"] = memberships));
+        let hosts = details.hosts.into_iter().map(|it| (it.name.clone(), it.address().map(str::to_owned)));
+        hosts.collect::<Vec<_>>()
+    };
+    let host = |name: Option<&str>, email: Option<&str>| (name.map(str::to_owned), email.map(str::to_owned));
+    assert_eq!(
+        hosts(json!([
+            {"user": "u-1", "user_email": " maria@bücher.example ", "user_name": " Maria Popescu "},
+            {"user": "u-2", "user_name": "Ion"}, {"user": "u-3", "user_email": " ", "user_name": ""},
+            {"user_email": "no address"},
+        ])),
+        [
+            host(Some("Maria Popescu"), Some("maria@xn--bcher-kva.example")),
+            host(Some("Ion"), None),
+            host(None, None),
+            host(None, Some("no address")),
+        ]
+    );
+    assert_eq!(hosts(serde_json::Value::Null), []);
+}
+
+#[test]
 fn tracking_is_kept_without_our_own_token() {
     let tracking = |tracking: serde_json::Value| {
         let details = details(&with(|body| body["payload"]["tracking"] = tracking));

@@ -69,8 +69,9 @@ impl<P: FaultPolicy> Calendly for Fake<P> {
     async fn cancel_event(&self, _: &ConnectionName, invitee: &InviteeUri, reason: &str) -> Outcome {
         let now = self.now.get();
         let outcome = self.call(Call::CancelEvent, |state| {
+            // Nothing is left to cancel.
             let Some(fact) = state.calendly.invitees.get_mut(invitee) else {
-                return Outcome::Refused { reason: Reason::NotFound, detail: String::new() };
+                return Outcome::Done { provider_id: None };
             };
             if fact.leg.canceled.is_none() {
                 let reason = (!reason.is_empty()).then(|| reason.into());

@@ -80,7 +80,11 @@ impl From<Fault> for CommitError {
 
 impl From<Fault> for CalendlyError {
     fn from(fault: Fault) -> Self {
-        Self::Unavailable(fault.text().to_owned())
+        match fault {
+            Fault::Answers(Outcome::Refused { reason: Reason::NotFound, .. }) => Self::NotFound,
+            Fault::Answers(Outcome::Refused { detail, .. }) => Self::Refused(detail),
+            fault => Self::Unavailable(fault.text().to_owned()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::settings::Topic;
 use crate::words::{find_named, score, similar_names, words};
-use crate::{EventTypeUri, Private, uri_uuid};
+use crate::{EventTypeUri, Private, is_same_email, uri_uuid};
 
 /// A host of a meeting.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -191,8 +191,7 @@ impl Catalog {
         let address = text.trim().trim_end_matches('/');
         let has_address = |it: &&&Host| {
             let email = it.email.expose();
-            !address.is_empty()
-                && (address == it.uri || address == uri_uuid(&it.uri) || address.to_lowercase() == email.to_lowercase())
+            !address.is_empty() && (address == it.uri || address == uri_uuid(&it.uri) || is_same_email(address, email))
         };
         if let Some(host) = hosts.iter().find(has_address) {
             return Ok(host);

@@ -6,7 +6,7 @@ use stranger::StrangerText;
 
 use super::catalog::{EventType, LocationOption, Question, QuestionKind};
 use crate::words::{find_named, fold, is_equal, is_same, is_similar};
-use crate::{EventTypeUri, Phone, Private, Settings, Token, parse_email, read_phone};
+use crate::{EventTypeUri, Phone, Private, Settings, Token, email_key, parse_email, read_phone};
 
 /// The invitee.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -406,6 +406,25 @@ fn has_address(location: &LocationOption) -> bool {
     matches!(location.kind.as_str(), "physical" | "custom") && location.location.is_some()
 }
 
+/// Calendly's kinds of locations.
+const LOCATION_KINDS: [&str; 10] = [
+    "zoom_conference",
+    "google_conference",
+    "microsoft_teams_conference",
+    "webex_conference",
+    "gotomeeting_conference",
+    "outbound_call",
+    "inbound_call",
+    "physical",
+    "ask_invitee",
+    "custom",
+];
+
+/// Returns whether a text is one of Calendly's kinds of locations, or a common name of one ("Zoom", "phone call").
+pub fn is_location_name(text: &str) -> bool {
+    !kinds_for_name(text).is_empty() || LOCATION_KINDS.iter().any(|kind| is_same(kind, text))
+}
+
 /// Returns the kinds for a common name of a location, the most likely first.
 fn kinds_for_name(name: &str) -> &'static [&'static str] {
     match fold(name).as_str() {
@@ -440,17 +459,17 @@ pub fn filter_guests(
     never: &[String],
     invitee: &Private<String>,
 ) -> Result<Vec<Private<String>>, GuestFault> {
-    let never: Vec<String> = never.iter().map(|it| it.trim().to_lowercase()).collect();
-    let mut seen = vec![invitee.expose().trim().to_lowercase()];
+    let never: Vec<String> = never.iter().map(|it| email_key(it)).collect();
+    let mut seen = vec![email_key(invitee.expose())];
     let mut guests = Vec::new();
     for (at, guest) in given.iter().enumerate().filter(|(_, it)| not_blank(it).is_some()) {
         let address = parse_email(guest.expose()).ok_or(GuestFault::Invalid(at))?;
-        let lower = address.expose().to_lowercase();
-        let domain = lower.find('@').map_or("", |at| &lower[at..]);
-        if never.iter().any(|it| *it == lower || *it == domain) || seen.contains(&lower) {
+        let key = email_key(address.expose());
+        let domain = key.find('@').map_or("", |at| &key[at..]);
+        if never.iter().any(|it| *it == key || *it == domain) || seen.contains(&key) {
             continue;
         }
-        seen.push(lower);
+        seen.push(key);
         guests.push(address);
     }
     if guests.len() > MOST_GUESTS { Err(GuestFault::TooMany(guests.len())) } else { Ok(guests) }
@@ -727,6 +746,16 @@ mod tests {
     }
 
     #[test]
+    fn a_location_has_kinds_and_common_names() {
+        for name in ["zoom", "Google Meet", "ask_invitee", "custom", "inbound_call", "In person", "opkald"] {
+            assert!(is_location_name(name), "{name}");
+        }
+        for other in ["", "Strada Lungă 1", "zoom or teams", "null"] {
+            assert!(!is_location_name(other), "{other}");
+        }
+    }
+
+    #[test]
     fn a_fault_has_the_offered_locations_and_a_round_robin_leaves_the_location_to_calendly() {
         let mut event_type = meeting_at(&[("zoom_conference", None)]);
         let fault = choose_location(&event_type, Some(("webex", None)), None, None).expect_err("not offered");
@@ -763,6 +792,15 @@ mod tests {
         ten.extend(["ana@example.com", "y@bots.example", "G0@example.com"]);
         assert_eq!(list(&ten).map(|it| it.len()), Ok(10));
         assert_eq!(list(&many), Err(GuestFault::TooMany(12)));
+    }
+
+    #[test]
+    fn guests_are_excluded_in_any_form_of_their_domain() {
+        let never = ["@bücher.example".to_owned(), "agent@例え.テスト".to_owned()];
+        let guests = ["x@xn--bcher-kva.example", "y@BÜCHER.example", "agent@xn--r8jz45g.xn--zckzah", "ion@example.com"];
+        let guests = guests.map(Private::from);
+        let left = filter_guests(&guests, &never, &"ana@example.com".into());
+        assert_eq!(left, Ok(vec!["ion@example.com".into()]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BookingSource, Language, Leg, Message, uri_uuid};
+use crate::{BookingSource, Language, Leg, Message, email_key, is_same_email, uri_uuid};
 
 /// The messages that a wording, a template or a channel override is for. What is left out matches every message.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl MessageFilter {
         self.message == other.message
             && fits(self.language.as_ref(), other.language.as_ref())
             && fits(self.event_type.as_ref(), other.event_type.as_ref())
-            && fits(self.host.as_ref(), other.host.as_ref())
+            && fits(self.host.as_deref().map(email_key).as_ref(), other.host.as_deref().map(email_key).as_ref())
             && fits(self.source.as_ref(), other.source.as_ref())
             && fits(self.minutes.as_ref(), other.minutes.as_ref())
     }
@@ -87,9 +87,9 @@ pub(super) fn names(key: &str, leg: &Leg) -> bool {
 
 /// Returns whether a key of the settings (a name, an e-mail address, a URI or a UUID) identifies one of a leg's hosts.
 fn names_host(key: &str, leg: &Leg) -> bool {
-    let is_same = |text: &str| key.trim().to_lowercase() == text.trim().to_lowercase();
+    let is_same = |text: &str| is_same_email(key, text);
     leg.details.hosts.iter().any(|host| {
-        is_same(host.email.expose())
+        host.address().is_some_and(is_same)
             || host.name.as_deref().is_some_and(is_same)
             || host.user.as_ref().is_some_and(|uri| key == uri.as_str() || key == uri_uuid(uri.as_str()))
     })
@@ -137,7 +137,7 @@ mod tests {
             leg.details.hosts.push(crate::EventHost {
                 user: Some("https://api.calendly.com/users/9f1b".to_owned()),
                 name: Some("Maria Popescu".to_owned()),
-                email: "maria@example.com".to_owned().into(),
+                email: Some("maria@example.com".into()),
             });
         }
         leg

@@ -33,7 +33,7 @@ use crate::phone::country_of;
 pub use crate::provider::{Channel, Provider};
 use crate::scheduling::budget::Limits;
 use crate::words::is_same;
-use crate::{Language, Leg, Message, Phone, PhoneCandidate, Reason, read_phone, zone_of_phone};
+use crate::{Language, Leg, Message, Phone, PhoneCandidate, Reason, email_key, read_phone, zone_of_phone};
 
 /// The providers, in order of preference. If one cannot or will not send, the next one tries.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -533,9 +533,10 @@ impl Settings {
             || of_hosts.filter_map(country_of).any(|it| it == country)
     }
 
-    /// Returns the contact of a host, by the e-mail address at Calendly. Upper and lower case do not matter.
+    /// Returns the contact of a host, by the e-mail address at Calendly, however it is written.
     pub fn host(&self, email: &str) -> Option<&HostContact> {
-        self.hosts.iter().find(|(key, _)| key.eq_ignore_ascii_case(email)).map(|(_, contact)| contact)
+        let email = email_key(email);
+        self.hosts.iter().find(|(key, _)| email_key(key) == email).map(|(_, contact)| contact)
     }
 
     /// Returns the time zone of the hosts, if the settings name one and no host has another.
@@ -612,7 +613,7 @@ impl Settings {
         let named = details.phones.iter().filter(|it| self.names_phone(it));
         let region = self.default_region.as_deref();
         let mut of_phones = named.filter_map(|it| zone_of_phone(&read_phone(it.text.expose(), region).ok()?));
-        let mut of_hosts = details.hosts.iter().filter_map(|host| self.host(host.email.expose())?.zone.clone());
+        let mut of_hosts = details.hosts.iter().filter_map(|host| self.host(host.address()?)?.zone.clone());
         let known = details.zone.clone().or_else(|| of_phones.next().map(str::to_owned)).or_else(|| of_hosts.next());
         known.unwrap_or_else(|| self.fallback_zone.clone())
     }

@@ -263,7 +263,7 @@ fn compose_calendar(context: &Context<'_>, message: Message) -> Option<Calendar>
     let is_canceled = message == Message::Cancellation;
     let moves = booking.legs().iter().position(|it| it.invitee == leg.invitee).unwrap_or_default();
     let sequence = u32::try_from(moves).unwrap_or(u32::MAX).saturating_add(u32::from(is_canceled));
-    let host = leg.details.hosts.first().and_then(|it| parse_email(it.email.expose()));
+    let host = leg.details.hosts.first().and_then(|it| parse_email(it.address()?));
     let organizer = host.or_else(|| settings.senders.email.clone().map(Private::new));
     Some(Calendar { kind, sequence, is_canceled, at: now, organizer })
 }

@@ -3,6 +3,7 @@
 use super::order::{MessageContent, Withheld};
 use crate::booking::Booking;
 use crate::destinations::base::Context;
+use crate::email_address::is_same_email;
 use crate::language::Language;
 use crate::leg::{CanceledBy, EventHost, Leg};
 use crate::message::{Message, Notice};
@@ -21,7 +22,7 @@ pub(crate) fn compose_content(context: &Context<'_>, message: Message) -> Messag
     };
     let (location, invitee_place) = booking.places_of(leg);
     let host_in_person = details.in_person.then(|| details.hosts.first()).flatten();
-    let first_host_zone = details.hosts.first().and_then(|host| settings.host(host.email.expose())?.zone.clone());
+    let first_host_zone = details.hosts.first().and_then(|host| settings.host(host.address()?)?.zone.clone());
     let host_zone = first_host_zone.clone().filter(|_| details.in_person);
     MessageContent {
         // In Chinese, only friends use the given name alone.
@@ -119,7 +120,7 @@ pub(crate) fn find_host<'a>(leg: &'a Leg, address: &str, settings: &Settings) ->
         let contact = HostContact { phone: settings.host_phone.clone(), ..HostContact::default() };
         return (hosts.first(), contact);
     }
-    let host = hosts.iter().find(|it| it.email.expose().eq_ignore_ascii_case(address));
+    let host = hosts.iter().find(|it| it.address().is_some_and(|own| is_same_email(own, address)));
     (host, settings.host(address).cloned().unwrap_or_default())
 }
 
@@ -132,4 +133,35 @@ fn is_by_invitee(booking: &Booking, leg: &Leg) -> bool {
             || booking.replacing(leg).is_some()
             || leg.canceled.as_ref().is_some_and(|end| end.by == CanceledBy::Invitee)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::InviteeUri;
+
+    #[test]
+    fn all_hosts_are_named_or_none() {
+        let host = |name: Option<&str>, email: Option<&str>| EventHost {
+            user: None,
+            name: name.map(str::to_owned),
+            email: email.map(Into::into),
+        };
+        let named = |hosts: &[EventHost]| {
+            let start = "2026-11-25T08:30:00Z".parse().expect("an instant");
+            let mut leg = Leg::bare(InviteeUri::new("i-1"), "Demo", start, start);
+            leg.details.host = hosts.first().and_then(|it| it.name.clone());
+            leg.details.hosts = hosts.to_vec();
+            host_names(&leg, Language::English)
+        };
+        let maria = || host(Some("Maria Popescu"), Some("maria@example.com"));
+        assert_eq!(named(&[maria()]).as_deref(), Some("Maria Popescu"));
+        assert_eq!(named(&[host(Some("Ion"), None)]).as_deref(), Some("Ion"));
+        // Calendly did not name the other one's address.
+        assert_eq!(named(&[maria(), host(Some("Ion"), None)]).as_deref(), Some("Maria Popescu and Ion"));
+        assert_eq!(named(&[maria(), host(None, None)]), None);
+        assert_eq!(named(&[maria(), host(None, Some("ion@example.com"))]), None);
+        assert_eq!(named(&[maria(), maria(), maria(), maria()]), None);
+        assert_eq!(named(&[]), None);
+    }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::action::MessageAction;
 use super::compose;
 use crate::destinations::base::{Context, DeliveryGuarantee, Destination};
+use crate::email_address::email_key;
 use crate::ids::{BookingId, CommandId, InviteeUri};
 use crate::message::{Message, Notice};
 use crate::reason::Reason;
@@ -35,7 +36,7 @@ impl Destination for MessageAction {
         match self {
             Self::Sms(_) | Self::Email(_) => CommandId::from_parts(&slug, &parts),
             Self::SmsHost(_, host) | Self::EmailHost(_, host) => {
-                CommandId::from_parts(&slug, &[&parts[..], &[&host.expose().to_lowercase()]].concat())
+                CommandId::from_parts(&slug, &[&parts[..], &[&email_key(host.expose())]].concat())
             }
         }
     }
