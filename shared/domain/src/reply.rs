@@ -38,8 +38,8 @@ static VOCABULARY_BY_WORDS: LazyLock<Vocabulary> = LazyLock::new(|| {
 ///
 /// - when it says nothing else than that something must end, with polite words around it ("No, stop please"),
 /// - when one of its clauses objects to messages ("I don't want these messages", "take my number off your list"),
-/// - when one of its clauses says only "stop", or when it begins so and is short, unless it is about the meeting, a time
-///   or a place.
+/// - when one of its clauses says only "stop", or when it begins so and is short, unless it is about the meeting, a
+///   time or a place.
 ///
 /// In doubt whether messages are meant, the person is left alone. But what is about the meeting ("Cancel my booking"),
 /// or a complaint that something did not arrive, is for a person to read.
@@ -248,7 +248,8 @@ mod tests {
          don't send me photos | no more | Would you stop? | I'm busy, stop texting | \
          What is this? Stop it please. | Sorry, wrong number. Thanks | opt out thank you very much | \
          stop plz tak | stopp | Don't text me I have no time | Please stop! I have told you already | \
-         thanks but no more texts",
+         thanks but no more texts | \
+         Kindly remove my details | Leave me in peace | I do not consent to these messages",
         // Romanian.
         "Nu mai vreau | Nu mai vreau să primesc mesaje | Nu vreau mesaje | Nu mai doresc mesaje | Dezabonați | \
          oprește | OPRESTE! | Vă rog opriți | stop, mulțumesc | Nu mai vreau mesaje | \
@@ -279,7 +280,8 @@ mod tests {
          Nu ma contactati | nu ma deranjati | Nu mă mai bateți la cap | destul! | De ajuns | Nu, opriți | \
          Nu! Opriți mesajele! | Da, opriți | Mulțumesc, dar nu mai vreau mesaje | Te rog stop | \
          stop te rog frumos | STOP MESAJE!!! | nu mai vreau să fiu contactat, mulțumesc | \
-         Vă rog, opriți notificările. Mulțumesc! | Ștergeți-mă | Vă rog să mă ștergeți",
+         Vă rog, opriți notificările. Mulțumesc! | Ștergeți-mă | Vă rog să mă ștergeți | \
+         nu-mi mai dati sms | Renunțați la mesaje | Lasă-mă! | Destul cu mesajele",
         // Danish.
         "Nej, stop | Jeg vil ikke have flere beskeder | Hold op | Hold op med at skrive | Ikke flere tak | \
          Fjern mit nummer | Send ikke mere | Afmeld | afmeld mig tak | Stop venligst | Stop, tak | \
@@ -310,7 +312,8 @@ mod tests {
          Skriv aldrig til mig igen | send ikke flere sms | send mig ikke mere | \
          Send ikke flere af de der beskeder | forkert nummer, stop | Det er nok | Tak, men ikke flere beskeder | \
          Jeg vil gerne framelde mig | Vil du slette mit nummer, tak | stop ikke flere beskeder | så stop | \
-         Må I stoppe | Stop, tusind tak | Jeg kommer, men ingen beskeder tak",
+         Må I stoppe | Stop, tusind tak | Jeg kommer, men ingen beskeder tak | \
+         Må jeg blive fri for beskeder | Undgå at skrive til mig | lad mig nu være i fred | Slet mine oplysninger",
         // Chinese.
         "不要发了 | 不要發簡訊給我 | 別發了 | 我不想再收到簡訊 | 請不要再打擾我 | 別煩我 | 請刪除我的號碼 | TD | \
          停止 | 停止。謝謝 | 請停止 | 退訂 | 取消訂閱 | 不要再傳簡訊給我了 | 不想收到這些訊息 | 打錯了 | \
@@ -331,7 +334,8 @@ mod tests {
          移除我的號碼 | 取消訂閱，謝謝 | 取消接收簡訊 | 关闭提醒 | 停止，谢谢 | 不要了，停止 | 好，停止 | \
          不，停止 | 好煩，別再傳 | 回T | 回复TD | T谢谢 | t | 可以不要再發了嗎 | 能不能別發了 | 請不要再打扰 | \
          拒收！ | 垃圾簡訊 | 你打錯了 | 謝謝，但是不要再傳了 | 请停止打扰 | 请不要骚扰我了，谢谢 | 不想再被打扰 | \
-         我不想再被打擾了 | 不需要了，請停止 | 不要訊息 | 麻煩不要再通知我了 | 请把我拉黑，别再发",
+         我不想再被打擾了 | 不需要了，請停止 | 不要訊息 | 麻煩不要再通知我了 | 请把我拉黑，别再发 | \
+         別來煩我 | 煩死了，不要再傳了 | 請將我的號碼移除",
     ];
 
     /// Replies that a person must read, a row for each language.
@@ -394,7 +398,8 @@ mod tests {
          I'm driving right now - I'll get back to you later. | \
          I have Focus turned on and may not see your message | \
          Thank you for your message. I am out of the office until Monday. | Sorry, I can't talk right now. | \
-         Can I call you later?",
+         Can I call you later? | \
+         I don't want another time | No more appointments this week? | Not enough time | My phone can't receive texts",
         // Romanian.
         "nu mai pot veni | nu mai vin | nu am primit linkul | Nu pot ajunge la programare | Da, mulțumesc | Nu | \
          Nu, mulțumesc | Nu pot | Nu pot veni mâine | Nu mai pot ajunge | nu mai ajung | Nu vreau să anulez | \
@@ -440,7 +445,8 @@ mod tests {
          Jeg er på vej, stop ikke | Beskeden er ikke til at læse | Jeg kommer ikke mere | Skal jeg ikke svare? | \
          Må jeg komme igen? | \
          Jeg kører bil med Forstyr ikke under kørsel slået til. Jeg ser din besked, når jeg er fremme. | \
-         Kan jeg ringe til dig senere?",
+         Kan jeg ringe til dig senere? | \
+         Jeg stopper lige på vejen | Der er ikke flere tider? | Jeg får ingen beskeder",
         // Chinese.
         "我不能來了 | 我沒收到連結 | 我要取消預約 | 謝謝 | 好的 | 不要 | 不用了，謝謝 | 不好意思，我會遲到 | \
          我沒有收到簡訊 | 我没收到链接 | 收不到簡訊 | 我還沒收到訊息 | 為什麼不發簡訊給我 | 怎麼沒發連結 | \

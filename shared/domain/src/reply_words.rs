@@ -68,16 +68,17 @@ pub(crate) const VOCABULARY: &[(Kind, [&str; 4])] = &[
         Kind::Objection,
         [
             "opt out, opt me out, opting out, stop all, this is spam, leave me alone, leave us alone, \
-             wrong number, go away, get lost, fuck off, piss off, stop calling me, not interested, \
-             no further contact, off your list, off the list, off this list, take me off, take us off, \
-             my number off, this number off, phone number off, do not disturb, lose my number, didn't sign up, \
-             did not sign up, never signed up, didn't subscribe, did not subscribe, never subscribed, \
-             didn't ask for these, did not ask for these",
+             leave me in peace, wrong number, go away, get lost, fuck off, piss off, stop calling me, \
+             not interested, no further contact, off your list, off the list, off this list, take me off, \
+             take us off, my number off, this number off, phone number off, do not disturb, lose my number, \
+             didn't sign up, did not sign up, never signed up, didn't subscribe, did not subscribe, \
+             never subscribed, didn't ask for these, did not ask for these",
             "mă dezabonez, dezabonează-mă, dezabonați-mă, lasă-mă în pace, lăsați-mă în pace, lasă-ne în pace, \
              lăsați-ne în pace, număr greșit, ai greșit numărul, ați greșit numărul, nu mă interesează, \
              nu sunt interesat, nu sunt interesată, nu m-am abonat, nu m-am înscris",
-            "afmeld mig, frameld mig, lad mig være, lad os være, forkert nummer, ikke interesseret, \
-             tag mig af listen, tag mig af jeres liste, tag mit nummer af, skrid, ikke tilmeldt, ikke bedt om",
+            "afmeld mig, frameld mig, lad mig være, lad mig nu være, lad os være, fri for beskeder, fri for sms, \
+             slippe for beskeder, slippe for sms, forkert nummer, ikke interesseret, tag mig af listen, \
+             tag mig af jeres liste, tag mit nummer af, skrid, ikke tilmeldt, ikke bedt om",
             "退訂, 取消訂閱, 拒收, 請勿打擾, 勿擾, 免打擾, 打錯, 號碼錯誤, 刪除我, 移除我, 不感興趣, 沒興趣, \
              沒有興趣, 走開, 滾開, 沒訂閱, 沒有訂閱",
         ],
@@ -90,9 +91,9 @@ pub(crate) const VOCABULARY: &[(Kind, [&str; 4])] = &[
             "opri, opriți, opriți-vă, oprește-te, oprești, opresc, încetați, încetează, înceta, încetezi, \
              terminați, termină, gata cu, dezabonează, dezabonați, dezabonare, dezabonarea, dezabonez, dezabonezi, \
              dezabonat, dacă nu opriți, dacă nu încetați",
-            "stoppe, stopper, hold op, holde op, hold nu op, hold så op, lad være, lade være, lad nu være, afmeld, \
-             afmelde, afmelding, afmeldes, frameld, framelde, framelding, stop ikke flere, stop ikke mere, \
-             nu stop, nu stoppe, nu stopper, ikke stopper",
+            "stoppe, stopper i, stopper du, i stopper, undgå at, hold op, holde op, hold nu op, hold så op, \
+             lad være, lade være, lad nu være, afmeld, afmelde, afmelding, afmeldes, frameld, framelde, \
+             framelding, stop ikke flere, stop ikke mere, nu stop, nu stoppe, nu stopper, ikke stopper",
             "停止, 停掉, 住手, 垃圾簡訊, 垃圾短信, 垃圾訊息",
         ],
     ),
@@ -100,7 +101,7 @@ pub(crate) const VOCABULARY: &[(Kind, [&str; 4])] = &[
         Kind::StopAlone,
         [
             "enough, enough is enough, that's enough, stahp",
-            "destul, ajunge, ajunge cu, de ajuns",
+            "destul, destul cu, ajunge, ajunge cu, de ajuns, lasă-mă, lăsați-mă",
             "slut, det er nok, så er det nok, nok er nok",
             "停, 夠了, 滾, 退, TD, 回TD, 回T, 回復TD, 回復T, 回覆TD, 回覆T",
         ],
@@ -113,7 +114,7 @@ pub(crate) const VOCABULARY: &[(Kind, [&str; 4])] = &[
             "don't, do not, don't ever, do not ever, not, never, never ever, no longer, doesn't, does not, mustn't",
             "nu, niciodată, nu vă, nu te",
             "",
-            "不, 別, 勿, 甭, 不准, 不許, 不用, 不必",
+            "不, 別, 別來, 勿, 甭, 不准, 不許, 不用, 不必",
         ],
     ),
     (Kind::DanishNot, ["", "", "ikke, ikke at, ik, aldrig, slet ikke, ikke nogen", ""]),
@@ -178,7 +179,7 @@ pub(crate) const VOCABULARY: &[(Kind, [&str; 4])] = &[
         Kind::Send,
         [
             "send, sending, deliver",
-            "trimite, trimiteți, trimiți, trimită, expedia, expediați",
+            "trimite, mai da, mai dați, trimiteți, trimiți, trimită, expedia, expediați",
             "send, sende",
             "發, 發送, 傳, 傳送, 寄, 送, 推送, 寄送",
         ],
@@ -215,9 +216,9 @@ pub(crate) const VOCABULARY: &[(Kind, [&str; 4])] = &[
     (
         Kind::Listed,
         [
-            "me, us, number, phone, list, database, data",
+            "me, us, number, phone, list, database, data, details, records",
             "mă, ne, număr, numărul, telefonul, listă, lista, listele, datele, baza de date",
-            "mig, os, nummer, nr, nummeret, telefonnummer, liste, listen, database, data",
+            "mig, os, nummer, nr, nummeret, telefonnummer, liste, listen, database, data, oplysninger",
             "號碼, 電話, 電話號碼, 手機, 手機號, 手機號碼, 名單, 資料, 把我",
         ],
     ),
@@ -225,7 +226,7 @@ pub(crate) const VOCABULARY: &[(Kind, [&str; 4])] = &[
         Kind::Cancel,
         [
             "cancel, disable, turn off, switch off, deactivate, mute, end",
-            "anulează, anulați, anula, anulez, dezactivează, dezactivați, renunț la",
+            "anulează, anulați, anula, anulez, dezactivează, dezactivați, renunț la, renunțați la",
             "annuller, annullere, afbestil, afbestille, opsig, slå fra, sluk for, drop",
             "取消, 關閉, 關掉, 停用, 停發",
         ],
