@@ -426,8 +426,8 @@ impl TestWorld {
     }
 }
 
-/// Returns the event that Lambda makes of a batch whose messages were sent at an instant, and were received and failed a
-/// number of times. The records' ids are their indexes.
+/// Returns the event that Lambda makes of a batch whose messages were sent at an instant, and were received and failed
+/// a number of times. The records' ids are their indexes.
 pub(crate) fn sqs_event(bodies: &[&str], receives: u32, failures: u64, sent: Timestamp) -> SqsEvent {
     let mut event = SqsEvent::default();
     for (index, body) in bodies.iter().enumerate() {

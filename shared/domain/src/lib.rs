@@ -31,6 +31,7 @@ mod publication;
 pub mod quiet;
 mod reason;
 mod reply;
+mod reply_words;
 mod report;
 mod request;
 pub mod scheduling;

@@ -134,8 +134,8 @@ pub(crate) enum Hindrance {
 }
 
 impl Reason {
-    /// Returns what it stands in the way of when something is skipped. Each reason must be named here, so that a new one
-    /// is considered.
+    /// Returns what it stands in the way of when something is skipped. Each reason must be named here, so that a new
+    /// one is considered.
     pub(crate) fn hindrance(self) -> Hindrance {
         match self {
             Self::NoPhone

@@ -18,8 +18,9 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     let mut word = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {
-            // Combining accents and apostrophes do not separate words.
-            '\u{300}'..='\u{36f}' | '\'' | '’' => {}
+            // Combining accents, apostrophes as people type them, and marks without a width do not separate words.
+            '\u{300}'..='\u{36f}' | '\'' | '’' | '‘' | 'ʼ' | '＇' | '´' | '`' | '′' => {}
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => {}
             _ if c > '\u{2e80}' && c.is_alphanumeric() && !is_full_width(c) => {
                 words.push(std::mem::take(&mut word));
                 words.push(c.to_string());
@@ -165,6 +166,7 @@ mod tests {
             ("S\u{326}edinţă", "SEDINTA"),
             ("Møde på Ærø", "mode pa aero"),
             ("Maria's call", "marias call"),
+            ("Maria‘s ca\u{200b}ll", "mariaʼs call"),
             ("ＤＥＭＯ １５", "demo 15"),
             ("產品 展示", "產品展示"),
         ] {

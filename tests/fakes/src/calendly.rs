@@ -71,7 +71,7 @@ impl<P: FaultPolicy> Calendly for Fake<P> {
         let outcome = self.call(Call::CancelEvent, |state| {
             // Nothing is left to cancel.
             let Some(fact) = state.calendly.invitees.get_mut(invitee) else {
-                return Outcome::Done { provider_id: None };
+                return Outcome::done(None);
             };
             if fact.leg.canceled.is_none() {
                 let reason = (!reason.is_empty()).then(|| reason.into());
