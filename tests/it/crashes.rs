@@ -21,10 +21,10 @@ fn count_effects(world: &TestWorld) -> BTreeMap<String, usize> {
 
 fn guarantee(line: &str) -> DeliveryGuarantee {
     match line {
-        _ if line.starts_with("SMS reminder") || line.starts_with("SMS follow_up") || line.contains("offers help") => {
-            DeliveryGuarantee::AtMostOnce
+        _ if line.starts_with("SMS reminder") || line.starts_with("SMS follow_up") => DeliveryGuarantee::AtMostOnce,
+        _ if line.starts_with("SMS") || line.starts_with("e-mail") || line.contains("offers help") => {
+            DeliveryGuarantee::OnceMore
         }
-        _ if line.starts_with("SMS") || line.starts_with("e-mail") => DeliveryGuarantee::OnceMore,
         _ => DeliveryGuarantee::AtLeastOnce,
     }
 }

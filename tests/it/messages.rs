@@ -393,6 +393,28 @@ fn a_look_that_fails_is_counted_and_shown_and_the_message_goes_out() {
 }
 
 #[test]
+fn a_no_show_mark_that_was_taken_back_is_not_told_although_no_webhook_came() {
+    for is_taken_back in [false, true] {
+        let world = booked_world(|settings| {
+            (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![180]);
+            settings.channels.insert("no_show".to_owned(), vec![Channel::Sms]);
+        });
+        let marked_at = "2026-11-25T09:05:00Z";
+        change_at_calendly(&world, |payload| {
+            if !is_taken_back {
+                payload["no_show"] =
+                    json!({"uri": "https://api.calendly.com/invitee_no_shows/N", "created_at": marked_at});
+            }
+        });
+        world.wait_until(marked_at);
+        world.receive_webhook(&meeting().no_show(marked_at, true));
+        world.wait_until("2026-11-25T13:00:00Z");
+        let told = if is_taken_back { "SMS follow_up" } else { "SMS no_show" };
+        assert_eq!(kinds(&world), ["SMS confirmation", told], "{:?}", world.command_lines());
+    }
+}
+
+#[test]
 fn who_has_confirmed_at_calendly_is_not_asked_to_although_no_webhook_came() {
     let world = booked_world(|settings| {
         settings.reconfirm_minutes = vec![2880];
@@ -1270,7 +1292,7 @@ fn what_a_provider_counts_and_takes_replaces_the_estimate() {
     world.faults.providers_answer([Outcome::Done { provider_id: None, charge }]);
     world.receive_webhook(&meeting().created());
     assert_eq!((segments_counted(&world), sms_cost(&world).as_str()), (3, "1 sent, 3 segments, 0.135 EUR"));
-    assert!(timeline(&world).contains("[the provider counts 3 segments, 0.135 EUR]"), "{}", timeline(&world));
+    assert!(timeline(&world).contains("[the provider counts 3 segments, 0.135 EUR"), "{}", timeline(&world));
 
     // A receipt has the price. One of another message counts for nothing.
     let receipt = |slug: &str, price: &str, delivery| {
@@ -1279,7 +1301,7 @@ fn what_a_provider_counts_and_takes_replaces_the_estimate() {
     world.process_feedback(&receipt("sms-reminder-60m", "9.00 USD", Delivery::Sent));
     world.process_feedback(&receipt("sms-confirmation", "0.02 USD", Delivery::Delivered));
     assert_eq!(sms_cost(&world), "1 sent, 3 segments, 0.02 USD");
-    assert!(timeline(&world).contains("[the provider counts 3 segments, 0.02 USD]"), "{}", timeline(&world));
+    assert!(timeline(&world).contains("the provider counts 3 segments, 0.02 USD"), "{}", timeline(&world));
     // One that comes late, and again, says nothing new of the delivery.
     for _ in 0..2 {
         world.process_feedback(&receipt("sms-confirmation", "0.03 USD", Delivery::Sent));

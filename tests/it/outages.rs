@@ -3,7 +3,8 @@
 
 use domain::settings::{Provider, Settings};
 use domain::{
-    Attempt, BookingId, CanceledBy, Cancellation, Command, InviteeUri, Message, MessageAction, Outcome, Reason, State,
+    Attempt, BookingId, CanceledBy, Cancellation, Command, InviteeUri, Message, MessageAction, Outcome, Phone, Reason,
+    State,
 };
 use fakes::{Call, Fault};
 use jiff::SignedDuration;
@@ -99,7 +100,7 @@ fn after_an_outage_a_meeting_that_has_ended_meanwhile_is_not_confirmed() {
 #[test]
 fn a_message_goes_out_once_within_an_hour_after_a_day_without_its_provider() {
     for answer in [unavailable(None), unavailable(Some(60)), unavailable(Some(7_200))] {
-        let world = world(|_| {});
+        let world = world(|settings| settings.email_instead_of_sms = false);
         world.faults.always(Call::SendSms, Fault::Answers(answer.clone()));
         world.receive_webhook(&meeting().created());
         world.wait_until("2026-11-24T09:00:00Z");
@@ -137,6 +138,7 @@ fn another_provider_takes_over_from_one_that_does_not_answer() {
 #[test]
 fn when_the_second_provider_fails_too_the_first_one_is_tried_again() {
     let world = world(|settings| {
+        settings.email_instead_of_sms = false;
         settings.providers.sms = vec![Provider::Engagelab, Provider::Twilio];
         settings.senders.twilio = Some("+15005550006".to_owned());
     });
@@ -172,6 +174,108 @@ fn a_confirmation_that_is_delayed_by_an_outage_respects_quiet_hours() {
     let world = TestWorld::new("2026-11-23T21:30:02Z");
     world.receive_webhook(&night.created());
     assert_eq!(world.count("SMS confirmation"), 1);
+}
+
+#[test]
+fn what_becomes_known_at_night_is_no_answer_and_respects_quiet_hours() {
+    let only_sms = |world: &TestWorld| {
+        let effects = world.effects();
+        effects
+            .iter()
+            .filter(|it| it.starts_with("SMS"))
+            .map(|it| it[..it.find(" [").expect("a kind")].to_owned())
+            .collect::<Vec<_>>()
+    };
+    // In Bucharest it is 20:00 when the meeting is booked, and 03:00 when its webhook arrives. The host is there, too.
+    let evening = Meeting { token: None, ..Meeting::new(1, "2026-11-23T18:00:00Z", "2026-11-27T08:30:00Z") };
+    let canceled = evening.canceled("2026-11-23T18:30:00Z", "invitee", "ill");
+    let moved = evening.moved(2, "2026-11-23T18:30:00Z", "2026-11-27T10:00:00Z");
+    for (webhooks, told) in [
+        (vec![evening.created()], ["SMS confirmation", "SMS to the host: booked"]),
+        (vec![evening.created(), canceled], ["SMS cancellation", "SMS to the host: canceled by the invitee"]),
+        (
+            vec![evening.created(), evening.moved_away(&moved), moved.created()],
+            ["SMS move", "SMS to the host: moved by the invitee"],
+        ),
+    ] {
+        let world = TestWorld::new("2026-11-24T01:00:00Z");
+        world.change_settings(|settings| {
+            (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![]);
+            (settings.host_phone, settings.fallback_zone) =
+                (Phone::parse("+40722222222"), "Europe/Bucharest".to_owned());
+        });
+        for webhook in &webhooks {
+            world.receive_webhook(webhook);
+        }
+        world.wait_until("2026-11-24T05:59:00Z");
+        assert_eq!(only_sms(&world), [""; 0], "it is 07:59: {:?}", world.command_lines());
+        world.wait_until("2026-11-24T06:01:00Z");
+        assert_eq!(only_sms(&world), told);
+    }
+}
+
+#[test]
+fn an_sms_about_news_gives_way_to_an_e_mail_after_half_an_hour() {
+    let no_timed = |settings: &mut Settings| {
+        (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![]);
+    };
+    for answer in [unavailable(None), unavailable(Some(7_200))] {
+        let world = world(no_timed);
+        world.receive_webhook(&meeting().created());
+        world.wait_until("2026-11-23T10:00:00Z");
+        take_down(&world, Provider::Engagelab, answer.clone());
+        world.receive_webhook(&meeting().canceled("2026-11-23T10:00:00Z", "host", "ill"));
+        world.wait_until("2026-11-23T10:30:00Z");
+        assert_eq!(kinds(&world), ["SMS confirmation", "e-mail cancellation"], "{answer:?}");
+        assert_eq!(state_of(&world, "sms-cancellation"), State::Failed { reason: Reason::GaveUp });
+        // The SMS does not come after it.
+        world.state.borrow_mut().providers_down.clear();
+        world.wait_until("2026-11-27T09:00:00Z");
+        assert_eq!(kinds(&world).len(), 2);
+    }
+    // If no e-mail can be sent, or the SMS may have been, the SMS is tried on.
+    let world = world(|settings| {
+        no_timed(settings);
+        settings.providers.email = vec![];
+    });
+    take_down(&world, Provider::Engagelab, unavailable(None));
+    world.receive_webhook(&meeting().created());
+    world.wait_until("2026-11-23T12:00:00Z");
+    world.state.borrow_mut().providers_down.clear();
+    world.wait_until("2026-11-23T14:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation"]);
+    let world = self::world(no_timed);
+    take_down(&world, Provider::Engagelab, doubtful(None));
+    world.receive_webhook(&meeting().created());
+    world.wait_until("2026-11-24T09:00:00Z");
+    assert_eq!(kinds(&world), [""; 0], "nobody knows");
+}
+
+#[test]
+fn a_provider_is_not_asked_before_the_time_that_it_has_named() {
+    let world = world(|settings| {
+        settings.email_instead_of_sms = false;
+        settings.providers.sms = vec![Provider::Engagelab, Provider::Twilio];
+        settings.senders.twilio = Some("+15005550006".to_owned());
+    });
+    take_down(&world, Provider::Engagelab, unavailable(Some(7_200)));
+    take_down(&world, Provider::Twilio, unavailable(None));
+    world.receive_webhook(&meeting().created());
+    let tries = || {
+        let timeline = crate::stories::timeline(&world);
+        timeline.lines().filter(|it| it.contains("EngageLab")).count()
+    };
+    let first = tries();
+    world.wait_until("2026-11-23T10:55:00Z");
+    assert_eq!(tries(), first, "{}", crate::stories::timeline(&world));
+    // When the time has come, it is asked again.
+    world.state.borrow_mut().providers_down.remove(&Provider::Engagelab);
+    world.wait_until("2026-11-23T12:30:00Z");
+    assert!(
+        world.effects().iter().any(|it| it.starts_with("SMS confirmation [confirmation-1")),
+        "{:?}",
+        world.effects()
+    );
 }
 
 #[test]

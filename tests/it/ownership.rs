@@ -426,8 +426,8 @@ fn a_code_goes_by_a_provider_that_can_send_it_and_is_refused_where_none_can() {
     use Provider::{Engagelab, Ses, Twilio, Vai};
     let template = Some("code-en");
     let by_template = format!("plain SMS [engagelab] to {PHONE}: code-en with ");
-    let by_text = format!("plain SMS [twilio] to {PHONE}: Your code is ");
-    let by_email = format!("plain e-mail [ses] to {EMAIL}: Your code\n");
+    let by_text = format!("plain SMS [twilio] to {PHONE}: ");
+    let by_email = format!("plain e-mail [ses] to {EMAIL}: The code for your booking\n");
     for (email, sms, template, by, expected) in [
         (vec![Ses], vec![Engagelab, Twilio], template, "sms", by_template.as_str()),
         (vec![Ses], vec![Engagelab, Twilio], None, "sms", by_text.as_str()),

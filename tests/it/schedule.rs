@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::api::{KEY, READER_KEY, TestApi};
 use crate::payload::{EMAIL, Meeting, NAME, NOTES, PHONE, at};
-use crate::world::{TestWorld, refused};
+use crate::world::{TestWorld, no_answer, refused};
 
 /// Lambda gives the function 30 seconds; it uses 29.
 const TIME_OUT: SignedDuration = SignedDuration::from_secs(29);
@@ -1495,6 +1495,15 @@ fn a_move_in_doubt_that_did_not_happen_is_told_to_vai_unless_the_agent_goes_on()
         world.wait_until("2026-11-23T09:00:00Z");
         world.effects().into_iter().filter(|it| it.starts_with("VAI tells")).collect::<Vec<_>>()
     };
+    // It is told when VAI can be reached again, however long that takes.
+    let (world, _) = lost_move();
+    world.faults.always(Call::CallVai, Fault::Answers(no_answer()));
+    world.wait_until("2026-11-23T20:00:00Z");
+    world.faults.restore();
+    world.wait_until("2026-11-23T22:00:00Z");
+    let last = world.effects().into_iter().rfind(|it| it.starts_with("VAI tells")).expect("it is told");
+    assert_eq!(last, "VAI tells ana.ionescu@example.com that 2026-11-25T08:30:00Z stays");
+
     let (world, _) = lost_move();
     world.wait_until("2026-11-23T08:12:00Z");
     assert_eq!(world.count("VAI tells"), 0, "the agent has ten minutes to move it");

@@ -15,7 +15,7 @@ use transform::Output;
 
 use crate::documents::{read, rust_files, shown};
 use crate::emails;
-use crate::payload::{EMAIL, Meeting};
+use crate::payload::{EMAIL, Meeting, PHONE};
 use crate::personal::log_of;
 use crate::publication::{events, publish};
 use crate::schedule::{Instance, demo, monday, with};
@@ -300,6 +300,7 @@ fn written(webhook: &[u8], kind: &str, text: &str) -> Vec<u8> {
         payload["tracking"][parameter] = json!(text);
     }
     payload["questions_and_answers"] = json!([{"question": "Company", "answer": text, "position": 0}]);
+    payload["text_reminder_number"] = json!(PHONE);
     payload["scheduled_event"]["location"] = json!({"type": kind, "location": text});
     if kind == "ask_invitee" {
         payload["scheduled_event"]["location"]["join_url"] = json!("https://evil.example/join");
@@ -499,7 +500,7 @@ fn two_hundred_hostile_texts_come_out_nowhere_but_where_they_may() {
             read_events(payload, &world);
         }
     });
-    assert!(log.contains("call answered"), "the log is caught");
+    assert!(log.contains("audit line written"), "the log is caught");
     assert!(!log.contains(CANARY) && !log.contains("evil.example"), "a stranger's words are in the log");
 }
 
@@ -514,7 +515,7 @@ fn hosts_are_told_of_the_place_that_an_invitee_named_as_text() {
         let order = compose_email(&world, MessageAction::Email(Message::Confirmation));
         let text = told(Message::Confirmation, &order);
         let place = text.lines().find(|it| it.starts_with("Unde")).expect("a place");
-        assert_eq!(place, "Unde: locul ales de tine", "{kind}");
+        assert_eq!(place, "Unde: locul ales la programare", "{kind}");
         assert!(!text.contains("evil"), "{kind}: {text}");
     }
 }

@@ -27,8 +27,8 @@ pub struct PlainSms {
 
 impl PlainSms {
     /// Returns a code's SMS by the first provider of the settings that can send it; `None` if none can. Twilio needs a
-    /// sender that the number's country takes, and EngageLab a template of the code in that language. Where carriers ask
-    /// for it, the text begins with the brand.
+    /// sender that the number's country takes, and EngageLab a template of the code in that language. Where carriers
+    /// ask for it, the text begins with the brand.
     pub fn new(
         settings: &Settings,
         to: Phone,

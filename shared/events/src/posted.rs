@@ -255,8 +255,11 @@ pub(crate) fn read_time(value: &Value) -> Option<UtcTime> {
 ///
 /// Beyond it, sizes are limited.
 pub fn incoming_schema(kind: EventType) -> Option<Value> {
-    let name =
-        json!({ "description": "The type of the event. One of `event` and `type` is enough.", "const": kind.name() });
+    let name = json!({
+        "description": "The type of the event. One of `event` and `type` is enough.",
+        "enum": [kind.name(), null],
+    });
+    let has_name = |key: &str| json!({ "properties": { key: { "const": kind.name() } }, "required": [key] });
     let fields = posted_fields(kind)?;
     let mut data = Rule::Fields(fields).schema();
     data["description"] = "The data. Further fields are sent on as they are.".into();
@@ -280,7 +283,7 @@ pub fn incoming_schema(kind: EventType) -> Option<Value> {
             "data": data,
         },
         "required": ["data"],
-        "anyOf": [{ "required": ["event"] }, { "required": ["type"] }],
+        "anyOf": [has_name("event"), has_name("type")],
     }))
 }
 

@@ -460,8 +460,16 @@ fn check_accepted(posted: Value) {
 fn samples_are_accepted_as_they_are() {
     for kind in EventType::ALL.iter().filter(|it| it.is_from_vai()) {
         let event = sample(*kind);
-        let incoming = accept(serde_json::from_str(&event.body(None)).expect("JSON"));
-        assert_eq!(incoming.event, event);
+        let posted: Value = serde_json::from_str(&event.body(None)).expect("JSON");
+        assert_eq!(accept(posted.clone()).event, event);
+        for (empty, named) in [("event", "type"), ("type", "event")] {
+            let mut posted = posted.clone();
+            (posted[empty], posted[named]) = (Value::Null, kind.name().into());
+            check_accepted(posted.clone());
+            assert_eq!(accept(posted.clone()).event, event);
+            posted[named] = Value::Null;
+            assert!(parse_incoming(posted, now()).is_err());
+        }
     }
 }
 

@@ -108,8 +108,8 @@ pub fn retry_after(headers: &HeaderMap) -> Option<u32> {
 }
 
 /// Parses the value of `Retry-After`, which is a number or a date (RFC 9110, 10.2.3), to seconds. A date counts from
-/// the answer's own `Date`, so that it needs no clock. A longer wait than a `u32` holds is the longest one. What can't be
-/// read is 0: the server asks to try again, and our own backoff says when.
+/// the answer's own `Date`, so that it needs no clock. A longer wait than a `u32` holds is the longest one. What can't
+/// be read is 0: the server asks to try again, and our own backoff says when.
 pub fn parse_retry_after(wait: &str, date: Option<&str>) -> u32 {
     let wait = wait.trim();
     if !wait.is_empty() && wait.bytes().all(|it| it.is_ascii_digit()) {

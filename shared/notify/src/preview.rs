@@ -436,15 +436,6 @@ mod tests {
         assert_eq!(cheaper.cost.encoding, Encoding::Gsm7);
         assert_eq!(cost.price, Some(settings.sms_price.as_ref().expect("a price").times(cost.segments)));
 
-        // Without a price of one's own, the list price of the region counts, if there is one.
-        for (region, price) in [("RO", Some("0.0781 USD")), ("MD", None)] {
-            let settings = self::settings(json!({"default_region": region}));
-            let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
-            let cost = preview.shown[0].cost.as_ref().expect("a cost");
-            let expected = price.map(|it| Price::parse(it).expect("a price").times(cost.segments));
-            assert_eq!(cost.price, expected, "{region}");
-        }
-
         let settings = Settings { transliterate: vec![Language::Romanian], ..settings };
         let preview = shown(json!({"messages": ["reminder"], "languages": ["ro"], "channels": ["sms"]}), &settings);
         assert_eq!(preview.shown[0].text.as_ref(), Some(&cheaper.text));

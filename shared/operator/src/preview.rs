@@ -277,15 +277,13 @@ mod tests {
     }
 
     #[test]
-    fn a_list_price_is_told_as_such_and_so_is_that_there_is_none() {
-        for (region, expected) in [
-            ("RO", "Prices are by the highest list price in RO, 0.0781 USD a segment: set `sms_price` to yours."),
-            ("MD", "No list price is known in MD. Prices are shown if the settings have `sms_price`."),
-        ] {
-            let document = json!({"default_region": region, "providers": {"sms": ["twilio"]}});
+    fn a_list_price_is_told_as_such() {
+        let note = "The prices are the highest list prices in the country. The settings' `sms_price` replaces them.";
+        for (own, currency) in [(Value::Null, "USD"), (json!("0.045 EUR"), "EUR")] {
+            let document = json!({"sms_price": own, "providers": {"sms": ["twilio"]}, "senders": {"twilio": "VAI"}});
             let page = page_of(&document, json!({"messages": ["no_show"], "languages": ["ro"], "channels": ["sms"]}));
-            assert!(page.contains(expected), "{page}");
-            assert_eq!(page.contains(" USD\n"), region == "RO", "{page}");
+            assert_eq!(page.contains(note), own.is_null(), "{page}");
+            assert!(page.contains(&format!(" {currency}\n")), "{page}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! The runtime of every function: configuration, AWS, secrets, queues, telemetry, the log of the audit, the clock. It is
-//! the only crate that reads the environment or the clock.
+//! The runtime of every function: configuration, AWS, secrets, queues, telemetry, the log of the audit, the clock. It
+//! is the only crate that reads the environment or the clock.
 
 mod audit_log;
 pub mod aws;

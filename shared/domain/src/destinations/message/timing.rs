@@ -17,8 +17,8 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::time;
 
-/// How late a follow-up may be sent: after an outage of a day, and the longest wait between two tries. A later one would
-/// confuse people.
+/// How late a follow-up may be sent: after an outage of a day, and the longest wait between two tries. A later one
+/// would confuse people.
 const FOLLOW_UP_LATENESS: SignedDuration = SignedDuration::from_hours(26);
 
 /// Checks whether a message about a leg still applies: the leg is current, and it is not too late.
