@@ -61,6 +61,7 @@ GROUP = 8  # bookings or moves at the same time
 SLOW = 0.5  # seconds: while /health takes longer, nothing more is booked or moved
 MOST_QUEUED = 100
 SETTLED_WITHIN = 600  # seconds
+PAUSE = 0.8  # seconds between two genuine calls: an agent may ask 120 times a minute
 AT_REST = 20  # genuine calls of each kind before the flood
 WEBHOOK_WITHIN, AGENT_WITHIN = 10, 29  # seconds: Calendly and API Gateway give up then
 SPARE_THREADS = 8  # a function's process may have so many more after the flood
@@ -154,7 +155,7 @@ class Genuine(threading.Thread):
                 self.took[name].append(took)
                 if status != 200 or took > within:
                     self.troubles.append(f"a genuine call ({name}) got {status} after {took:.1f} s")
-            if self.over.wait(0.5):
+            if self.over.wait(PAUSE):
                 return
 
     def webhook(self, body):
@@ -210,7 +211,9 @@ class Attack:
         if status != 200:
             raise Failed(f"the settings should have been taken: {status} {answer}")
         self.wait("the settings", lambda: self.settings()["replan"]["status"] == "done", within=120)
-        # Functions that run keep the settings for a minute. New ones read them.
+        # Functions that run keep the settings for a minute. New ones read them. What a function has in hand when it is
+        # ended would come back after minutes.
+        self.wait("the queues", lambda: not self.depths() and (time.sleep(1) or not self.depths()), SETTLED_WITHIN)
         killer = Killer(self.stack.started[0].pid, self.given.seed)
         for process in killer.functions():
             killer.kill(*process)
@@ -247,13 +250,13 @@ class Attack:
         while True:
             began = time.monotonic()
             urllib.request.urlopen(self.stack.env["API_URL"] + "/health", timeout=60).read()
-            if time.monotonic() - began < SLOW and self.depth("INTAKE") < MOST_QUEUED:
+            if time.monotonic() - began < SLOW and self.depth("INTAKE_QUEUE_URL") < MOST_QUEUED:
                 return
             time.sleep(SLOW)
 
     def depth(self, queue):
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.stack.aws("sqs", "AmazonSQS.GetQueueAttributes", QueueUrl=self.stack.env[f"{queue}_QUEUE_URL"],
+        found = self.stack.aws("sqs", "AmazonSQS.GetQueueAttributes", QueueUrl=self.stack.env[queue],
                                AttributeNames=names)  # fmt: skip
         return sum(int(found["Attributes"][name]) for name in names)
 
@@ -264,8 +267,11 @@ class Attack:
         self.wait("the commands", lambda: not self.at_work(), SETTLED_WITHIN, every=5)
         self.say(f"settled after {time.monotonic() - began:.0f} s")
 
+    def depths(self):
+        return sum(self.depth(f"{queue}_QUEUE_URL") for queue in QUEUES)
+
     def busy(self):
-        if any(self.depth(queue) for queue in QUEUES):
+        if self.depths():
             return True
         inbox = self.stack.get("/inbox.json")
         arrived = {(it["event"], it["invitee"]) for it in inbox["deliveries"] if (it["status"] or 0) // 100 == 2}
@@ -308,7 +314,8 @@ class Attack:
             booking, leg = owners.get(command, (None, None))
             if booking is None:
                 self.troubles.append(f"nobody ordered the SMS {command} to {it['to']}")
-            found.append(Sms(datetime.fromisoformat(it["at"]), it["to"], it["measure"]["segments"], command, str(booking), str(leg)))
+            at, segments = datetime.fromisoformat(it["at"]), it["measure"]["segments"]
+            found.append(Sms(at, it["to"], segments, command, str(booking), str(leg)))
         return found
 
     def find_nothing_sent(self, strangers):
@@ -358,12 +365,13 @@ class Attack:
         strangers = sum(it.invitee is not None for it in self.strangers)
         if len(bookings) != strangers:
             self.troubles.append(f"{len(bookings)} bookings were recorded, and {strangers} were made")
+        strange = {country_of(it.phone) for it in self.strangers if it.invitee and it.phone not in COSTLY}
+        if missing := strange - {country_of(it.to) for it in sent}:
+            self.troubles.append(f"the attack was too weak: nothing was sent to {', '.join(sorted(missing))}")
         if not any(CANARY in it["text"] for it in inbox["sms"]) or not any(reason == "sms_budget" for _, reason in reasons):
             self.troubles.append("the attack was too weak: no hostile name reached a message, or no limit was reached")
-        for queue in DEAD_LETTERS[:3]:
-            self.stack.env[f"{queue.removesuffix('_URL')}_QUEUE_URL"] = self.stack.env[queue]
-            if depth := self.depth(queue.removesuffix("_URL")):
-                self.troubles.append(f"{queue} holds {depth} messages")
+        dead = [queue for queue in DEAD_LETTERS if queue in self.stack.env]
+        self.troubles += [f"{queue} holds {depth} messages" for queue in dead if (depth := self.depth(queue))]
 
     def show_sms(self, sent, costs):
         prices_of = {command: [read_price(it.get("price")) for it in stored] for command, stored in costs.items()}
@@ -385,7 +393,8 @@ class Attack:
         for mail in inbox["emails"]:
             kinds["a stranger" if mail["to"] in strangers else mail["to"], mail["provider"], email_kind(mail)] += 1
         print("\nE-mails that the providers took")
-        show(["to", "by", "kind", "number"], [[*what, number] for what, number in sorted(kinds.items())] or [["nobody", "", "", 0]])
+        rows = [[*what, number] for what, number in sorted(kinds.items())]
+        show(["to", "by", "kind", "number"], rows or [["nobody", "", "", 0]])
 
     def compare_timelines(self, sent):
         """The timeline of a booking names the segments that were really sent."""
@@ -436,7 +445,7 @@ class Attack:
         self.compare_rows(kinds, self.row_kinds())
         self.read_intake(True)
         self.say(f"the flood: {sum(sum(it.values()) for it in outcome.answers.values())} calls in {outcome.seconds:.0f} s")
-        self.wait("what was queued", lambda: not self.depth("INTAKE"), SETTLED_WITHIN, every=1)
+        self.wait("what was queued", lambda: not self.depth("INTAKE_QUEUE_URL"), SETTLED_WITHIN, every=1)
         self.settle()
         if self.sent() != before:
             self.troubles.append(f"the flood, or a repeated webhook, sent something: {self.sent()} instead of {before}")
@@ -458,9 +467,9 @@ class Attack:
         """Returns what the queues hold after the flood: on the intake queue by the sender, else by the queue."""
         found, queue = Counter(), self.stack.env["INTAKE_QUEUE_URL"]
         while messages := self.stack.aws("sqs", "AmazonSQS.ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=10,
-                                         VisibilityTimeout=30).get("Messages"):  # fmt: skip
+                                         VisibilityTimeout=10).get("Messages"):  # fmt: skip
             found.update(json.loads(it["Body"])["source"] for it in messages)
-        found.update({name.lower(): depth for name in ("DUE", "DELIVERIES") if (depth := self.depth(name))})
+        found.update({name.lower(): depth for name in ("DUE", "DELIVERIES") if (depth := self.depth(f"{name}_QUEUE_URL"))})
         return found
 
     def row_kinds(self):
@@ -508,14 +517,14 @@ class Attack:
             self.troubles.append(f"the queues hold {dict(queued)}, and should hold {dict(wanted)}")
         memory = memory_of_functions()
         print("\nThe functions' processes (built for debugging)")
-        show(["function", "processes", "most MB", "of", "threads before", "after"], [
-            [name, number, used, memory, usage.get(name, (0, 0, 0))[2], threads] for name, (number, used, threads) in sorted(after.items())
-        ])  # fmt: skip
+        before = {name: threads for name, (*_, threads) in usage.items()}
+        rows = [[name, *found[:2], memory, before.get(name, ""), found[2]] for name, found in sorted(after.items())]
+        show(["function", "processes", "most MB", "of", "threads before", "after"], rows)
         for name, (_, used, threads) in after.items():
             if used > memory:
                 self.troubles.append(f"{name} used {used} MB, and has {memory}")
-            if name in usage and threads > usage[name][2] + SPARE_THREADS:
-                self.troubles.append(f"{name} has {threads} threads after the flood, and had {usage[name][2]}")
+            if name in before and threads > before[name] + SPARE_THREADS:
+                self.troubles.append(f"{name} has {threads} threads after the flood, and had {before[name]}")
 
 
 def memory_of_functions():

@@ -35,7 +35,7 @@ PUBLIC = {
 }
 # EngageLab tests an address before it has a secret. The test is answered, and not queued.
 PROBE = "EngageLab's test"
-# What may stand on the intake queue after a flood: docs/security.md says so.
+# What may stand on the intake queue after a flood, if the connection exists: docs/security.md says so.
 ADDRESS = "an address for a link that is not ours"
 
 
@@ -132,9 +132,9 @@ def calls_of(key, operations=()):
     calls = []
     for method, path in dict.fromkeys(doors):
         has_body = method in ("POST", "PUT", "PATCH")
-        body = b'{"id":"\xc2\xa7","created_at":"2026-11-27T09:00:00Z","event":"invitee.created","payload":{}}' if has_body else b""
+        body = '{"id":"§","created_at":"2026-11-27T09:00:00Z","event":"invitee.created","payload":{}}' if has_body else ""
         for kind, headers in proofs(path):
-            calls.append(Call(key, kind, method, path, headers, body))
+            calls.append(Call(key, kind, method, path, headers, body.encode()))
         if has_body:
             wrong = proofs(path)[-1][1]
             calls.append(Call(key, "a large body", method, path, wrong, b"x" * LARGE))
@@ -151,7 +151,9 @@ def calls_of(key, operations=()):
         calls.append(Call(key, "a guessed signature", verb, signed))
         if verb == "POST":
             form = (("Content-Type", "application/x-www-form-urlencoded"),)
-            calls.append(Call(key, ADDRESS, verb, signed, form, "address=§%40nobody.example".encode()))
+            address = "address=§%40nobody.example".encode()
+            calls.append(Call(key, ADDRESS, verb, signed.replace("/§/", "/default/", 1), form, address))
+            calls.append(Call(key, "an address for nobody's connection", verb, signed, form, address))
     return calls
 
 

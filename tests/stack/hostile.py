@@ -51,7 +51,7 @@ FRAMES = [
 # What may stand in no message: parts of the texts above, in small letters.
 PIECES = [
     "evil.example", "xn--evl", "203.0.113.9", "eve@", "javascript:", "<script", "<img src=https", "<system", "<|", "<!channel",
-    "<@u", "{{", "{%", "```", "=hyperlink", "cmd|", "@sum", "mailto:eve", "tel:", "[31m",
+    "<@u", "{{", "{%", "=hyperlink", "cmd|", "@sum", "mailto:eve", "tel:", "[31m",
 ]  # fmt: skip
 # The number that the texts want to be called, however it is written.
 NUMBER_TO_CALL = "799000111"
