@@ -6,6 +6,7 @@ What a route's calls are is pure (`calls_of`); a new route or operation is flood
 """
 
 import http.client
+import itertools
 import json
 import random
 import re
@@ -21,7 +22,7 @@ from tools import ROOT
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # The largest bodies: more than a provider may send, and nearly what Lambda takes, in base 64.
 LARGE, LARGEST = 900 * 1024, 4 * 1024 * 1024
-# One cycle of so many has the large bodies, since the emulator is slow with them.
+# Of so many turns of a route, one has the large bodies: the emulator is slow with them.
 LARGE_EVERY = 8
 TIMEOUT = 35  # seconds
 
@@ -179,6 +180,12 @@ def filled(pattern):
     return re.sub(r"\{(\w+)\}", lambda it: known.get(it[1], "§"), pattern)
 
 
+def turn(calls):
+    """Yields a route's calls again and again, those with large bodies more seldom."""
+    for cycle in itertools.count():
+        yield from (call for call in calls if not (call.is_large and cycle % LARGE_EVERY))
+
+
 class Flood:
     """Sends calls over a few connections."""
 
@@ -198,14 +205,13 @@ class Flood:
         return self.outcome
 
     def in_turn(self, requests):
-        """Yields the calls in turn, those with large bodies more seldom."""
-        cycle = number = 0
-        while number < requests:
-            for call in self.calls:
-                if number < requests and not (call.is_large and cycle % LARGE_EVERY):
-                    number += 1
-                    yield call
-            cycle += 1
+        """Yields the calls: each route in turn, and each of its calls in turn."""
+        by_route = defaultdict(list)
+        for call in self.calls:
+            by_route[call.route].append(call)
+        turns = [turn(calls) for calls in by_route.values()]
+        for number in range(requests):
+            yield next(turns[number % len(turns)])
 
     def send_all(self, order):
         connection = None

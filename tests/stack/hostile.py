@@ -76,7 +76,7 @@ VICTIM = "+40712345678"
 FOREIGN = {
     "China": ("+861380013", 4), "Indonesia": ("+6281234", 4), "United Arab Emirates": ("+971501", 6),
     "the United Kingdom": ("+447400", 6), "Germany": ("+491512", 7), "the United States": ("+1404555", 4),
-    "Denmark": ("+4520", 6), "Taiwan": ("+886912", 6), "Romania": ("+40721", 6), "Hungary": ("+3620", 7),
+    "Denmark": ("+452012", 4), "Taiwan": ("+886912", 6), "Romania": ("+40721", 6), "Hungary": ("+3620", 7),
 }  # fmt: skip
 # Countries by their calling codes, for the table.
 CODES = {

@@ -211,6 +211,12 @@ class Doors(unittest.TestCase):
             self.assertEqual(len(found), 1 if expected else 0, found)
             self.assertTrue(not expected or expected in found[0], found)
 
+    def test_each_route_has_the_same_share(self):
+        calls = [Call("POST /a", str(number), "POST", "/a") for number in range(7)] + [Call("GET /b", "x", "GET", "/b")]
+        sent = list(Flood("http://127.0.0.1:1", calls, seed=1).in_turn(21))
+        self.assertEqual(Counter(it.route for it in sent), {"POST /a": 11, "GET /b": 10})
+        self.assertEqual(len({it for it in sent if it.route == "POST /a"}), 7)
+
     def test_a_flood_makes_so_many_calls_and_counts_the_answers(self):
         seen = []
 
@@ -239,7 +245,7 @@ class Doors(unittest.TestCase):
         self.assertTrue(addresses and outcome.addresses == len(addresses) == len(set(addresses)))
         self.assertEqual([it for it in seen if "§" in f"{it[0]}{it[1]}" or not it[0].startswith("/base/unsubscribe/")], [])
         large = [body for *_, body in seen if len(body) >= flood.LARGE]
-        # Once in the first cycle; the emulator is slow with them.
+        # Only in the first turn.
         self.assertEqual(len(large), sum(call.is_large for call in calls))
         self.assertEqual(outcome.by_route()[0][:2], ("POST /unsubscribe/{connection}/{booking}/{contact}", 50))
 
