@@ -382,7 +382,8 @@ class Attack:
             price = total(price for command in {it.command for it in group} for price in prices_of.get(command, []))
             rows.append([country, kind, len(group), sum(it.segments for it in group), price])
         everything = total(price for found in prices_of.values() for price in found)
-        rows.append(["all", "", len(sent), sum(it.segments for it in sent), everything])
+        unknown = sum(it["segments"] for stored in costs.values() for it in stored if not it.get("price"))
+        rows.append(["all", "", len(sent), sum(it.segments for it in sent), f"{everything}, and {unknown} segments without"])
         print("\nSMS that the providers took, with the price that the bookings show")
         show(["to", "kind", "SMS", "segments", "price"], rows)
         untexted = sum(it.invitee is not None and it.phone in COSTLY for it in self.strangers)
@@ -501,7 +502,7 @@ class Attack:
 
     def show_flood(self, outcome, rest, busy, queued, usage, after):
         print("\nThe flood: answers by route")
-        show(["route", "calls", "answers"], [list(it) for it in outcome.by_route()])
+        show(["route", "calls", "answers"], outcome.by_route())
         self.troubles += outcome.troubles() + rest.troubles + busy.troubles
         if not busy.webhooks:
             self.troubles.append("no genuine webhook came during the flood: make it longer")

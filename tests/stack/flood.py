@@ -83,13 +83,12 @@ class Outcome:
         return found
 
     def by_route(self):
-        """Returns the answers by route, as lines of a table: the route, and how often each status."""
-        routes = defaultdict(Counter)
+        """Returns the lines of a table: a route, the number of calls, and how often each status was the answer."""
+        found = defaultdict(Counter)
         for call, statuses in self.answers.items():
-            routes[call.route].update(statuses)
-        return [(route, sum(statuses.values()), ", ".join(f"{number} x {status}" for status, number in
-                                                          sorted(statuses.items(), key=str)))
-                for route, statuses in routes.items()]  # fmt: skip
+            found[call.route].update(statuses)
+        told = lambda statuses: ", ".join(f"{number} x {status}" for status, number in sorted(statuses.items(), key=str))
+        return [[route, sum(found[route].values()), told(found[route])] for route in routes() if route in found]
 
 
 def routes():

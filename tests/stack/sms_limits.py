@@ -109,4 +109,4 @@ def total(prices):
     for price in filter(None, prices):
         amount, currency = price.split()
         sums[currency] += Decimal(amount)
-    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items())) or "not known"
+    return ", ".join(f"{amount.normalize():f} {currency}" for currency, amount in sorted(sums.items())) or "not known"

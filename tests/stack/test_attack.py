@@ -157,7 +157,7 @@ class Limits(unittest.TestCase):
             self.assertIn(command, found[0])
 
     def test_prices_are_added_by_currency(self):
-        self.assertEqual(total(["0.1 USD", "0.25 USD", "", "1 EUR"]), "1 EUR, 0.35 USD")
+        self.assertEqual(total(["0.1 USD", "0.250 USD", "", "1 EUR"]), "1 EUR, 0.35 USD")
         self.assertEqual(total([""]), "not known")
 
 
@@ -247,7 +247,7 @@ class Doors(unittest.TestCase):
         large = [body for *_, body in seen if len(body) >= flood.LARGE]
         # Only in the first turn.
         self.assertEqual(len(large), sum(call.is_large for call in calls))
-        self.assertEqual(outcome.by_route()[0][:2], ("POST /unsubscribe/{connection}/{booking}/{contact}", 50))
+        self.assertEqual(outcome.by_route()[0][:2], ["POST /unsubscribe/{connection}/{booking}/{contact}", 50])
 
 
 if __name__ == "__main__":
