@@ -1,6 +1,6 @@
-"""A flood on the public addresses, as a stranger could make it: wrong signatures, unknown connections, guessed keys, links
-and bodies too large, on every route of template.yaml and every operation of openapi.json. The number of calls and of
-connections is bounded.
+"""A flood on the public addresses, as a stranger could make it: wrong signatures, unknown connections, guessed keys and
+links, bodies that are too large, on every route of template.yaml and every operation of openapi.json. The number of
+calls and of connections is bounded.
 
 What a route's calls are is pure (`calls_of`); a new route or operation is flooded without a change here.
 """

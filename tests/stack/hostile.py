@@ -1,4 +1,4 @@
-"""What a stranger writes on the public page of `make attack`, the numbers that they give, and what of it may reach nobody.
+"""What a stranger writes on the public page of `make attack`, the numbers that they give, and what may reach nobody.
 
 Everything here is pure. `tests/it/strangers.rs` does the same inside the program, in every operation and message.
 """
@@ -119,7 +119,7 @@ def prices():
 
 
 def is_hidden(sign):
-    """Returns whether a character is a control character or has no shape of its own. Breaks of lines and tabs may be."""
+    """Returns whether a character is a control character or has no shape. Breaks of lines and tabs are neither."""
     return sign not in "\r\n\t" and (
         unicodedata.category(sign) in ("Cc", "Cf")
         or sign in "\u034f\u115f\u1160\u2028\u2029\u20e3\u3164\uffa0"
@@ -129,7 +129,7 @@ def is_hidden(sign):
 
 
 def hostile_pieces(text, own_hosts=OWN_HOSTS, names=()):
-    """Returns what is in a message that a stranger may not say in our name. `names` are the names that strangers gave."""
+    """Returns what is in a message that a stranger may not say in our name. `names` are those that strangers gave."""
     text = html.unescape(text)
     found = [f"U+{ord(sign):04X}" for sign in sorted({it for it in text if is_hidden(it)})]
     plain = unicodedata.normalize("NFKC", text).lower()
@@ -147,7 +147,7 @@ def hostile_pieces(text, own_hosts=OWN_HOSTS, names=()):
 
 
 def words_of_sms(sms):
-    """Returns everything in an SMS of the sandbox that its person reads. A number in a parameter is also in the text."""
+    """Returns everything in an SMS of the sandbox that its person reads."""
     return "\n".join([sms["from"], sms["text"]])
 
 

@@ -1,4 +1,4 @@
-"""The parts of `make attack` that decide: each finds what it must find, and the flood reaches everything that is public."""
+"""The parts of `make attack` that decide: each finds what it must find, and the flood reaches everything public."""
 
 import re
 import threading
