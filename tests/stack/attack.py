@@ -69,6 +69,7 @@ PAUSE = 0.8  # seconds between two genuine calls: an agent may ask 120 times a m
 AT_REST = 20  # genuine calls of each kind before the flood
 WEBHOOK_WITHIN, AGENT_WITHIN = 10, 29  # seconds: Calendly and API Gateway give up then
 SPARE_THREADS = 8  # a function's process may have so many more after the flood
+SHOWN = 5  # troubles that differ only in numbers and ids
 EXPLAINED = 5  # bookings whose timelines are compared
 
 
@@ -203,7 +204,7 @@ class Attack:
         self.show_messages()
         self.show_flood(*outcome)
         if self.troubles:
-            listed = "".join(f"\n  - {trouble}" for trouble in self.troubles[:100])
+            listed = "".join(f"\n  - {line}" for line in shortened(self.troubles))
             raise Failed(f"{len(self.troubles)} troubles:{listed}\nLogs: {self.stack.folder}")
         print("\nEverything is within the limits, and nothing of the hostile texts reached anybody.")
 
@@ -537,6 +538,15 @@ class Attack:
                 self.troubles.append(f"{name} used {used} MB, and has {memory}")
             if name in before and threads > before[name] + SPARE_THREADS:
                 self.troubles.append(f"{name} has {threads} threads after the flood, and had {before[name]}")
+
+
+def shortened(troubles):
+    """Returns the troubles, of many that differ only in numbers and ids the first few."""
+    alike = by(lambda it: re.sub(r"bk-\w+|[0-9a-f]{8,}|\d+", "…", it.split(":")[0]), troubles)
+    for group in alike.values():
+        yield from group[:SHOWN]
+        if len(group) > SHOWN:
+            yield f"and {len(group) - SHOWN} more like these"
 
 
 def memory_of_functions():

@@ -38,11 +38,11 @@ def most_in_any(span, weights):
     return most
 
 
-def by(key, all_sms):
-    """Groups SMS."""
+def by(key, items):
+    """Groups SMS, or others."""
     groups = defaultdict(list)
-    for sms in all_sms:
-        groups[key(sms)].append(sms)
+    for item in items:
+        groups[key(item)].append(item)
     return groups
 
 

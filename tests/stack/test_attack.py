@@ -161,6 +161,15 @@ class Limits(unittest.TestCase):
         self.assertEqual(total([""]), "not known")
 
 
+class Troubles(unittest.TestCase):
+    def test_many_that_are_alike_hide_no_other(self):
+        many = [f"3 moves of booking bk-{it:032x} were told in an hour, and the limit is 1" for it in range(50)]
+        other = "GET /health with a wrong key was not refused: it got 200, 15 times"
+        listed = list(attack.shortened([*many, other]))
+        self.assertEqual(listed, [*many[: attack.SHOWN], f"and {50 - attack.SHOWN} more like these", other])
+        self.assertEqual(list(attack.shortened([])), [])
+
+
 class Doors(unittest.TestCase):
     def test_every_route_of_the_template_and_every_operation_is_flooded(self):
         calls, keys = all_calls(), routes()
