@@ -184,6 +184,12 @@ outages: ## Takes each service outside down for a while on a local stack; 40 min
 	$(PYTHON) tests/stack/outages.py $(if $(SERVICE),--service $(SERVICE)) $(if $(DOWN),--down $(DOWN)) \
 	  $(if $(SEED),--seed $(SEED))
 
+.PHONY: attack
+attack: ## 200 hostile meetings on the public page of a local stack, moved again and again, and a flood on every address (MEETINGS= MOVES= MINUTES= REQUESTS= SEED=)
+	@$(TOOLS)
+	$(PYTHON) tests/stack/attack.py $(if $(MEETINGS),--meetings $(MEETINGS)) $(if $(MOVES),--moves $(MOVES)) \
+	  $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: deliveries
 deliveries: ## Webhooks to 50 endpoints on a local stack, some of them bad; half an hour (KILLS=1 STREAMS=10 SEED=…)
 	@$(TOOLS)

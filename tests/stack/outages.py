@@ -408,18 +408,11 @@ class Outages:
 
     def table(self):
         """Returns each booking of the table: whose it is, and its commands."""
-        rows, start, more = [], None, True
-        while more:
-            page = self.stack.aws(
-                "dynamodb", "DynamoDB_20120810.Scan", TableName=self.stack.env["TABLE_NAME"],
-                FilterExpression="begins_with(#kind, :booking) OR begins_with(#kind, :command)",
-                ProjectionExpression="pk, #kind, doc", ExpressionAttributeNames={"#kind": "kind"},
-                ExpressionAttributeValues={":booking": {"S": "booking."}, ":command": {"S": "command."}},
-                **({"ExclusiveStartKey": start} if start else {}),
-            )  # fmt: skip
-            rows += page["Items"]
-            start = page.get("LastEvaluatedKey")
-            more = start is not None
+        rows = list(self.stack.scan(
+            FilterExpression="begins_with(#kind, :booking) OR begins_with(#kind, :command)",
+            ProjectionExpression="pk, #kind, doc", ExpressionAttributeNames={"#kind": "kind"},
+            ExpressionAttributeValues={":booking": {"S": "booking."}, ":command": {"S": "command."}},
+        ))  # fmt: skip
         emails = {it["uri"]: it["email"] for it in self.stack.get("/calendly.json")["invitees"]}
         bookings = {}
         for row in rows:

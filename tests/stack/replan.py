@@ -110,21 +110,15 @@ class Replan:
 
     def commands(self):
         """Returns the commands of reminders in the table, by their ids."""
-        found, start = {}, None
-        while True:
-            page = self.stack.aws("dynamodb", "DynamoDB_20120810.Scan", TableName=self.stack.env["TABLE_NAME"],
-                                  FilterExpression="begins_with(sk, :command)", ConsistentRead=True,
-                                  ExpressionAttributeValues={":command": {"S": "2#cmd#sms-reminder"}},
-                                  **({"ExclusiveStartKey": start} if start else {}))  # fmt: skip
-            for row in page["Items"]:
-                doc = json.loads(row["doc"]["S"])
-                found[doc["id"]] = {
-                    "booking": row["pk"]["S"].split("#")[1], "state": row["state"]["S"], "at": doc.get("not_before"),
-                    "reason": doc.get("reason"),
-                }  # fmt: skip
-            start = page.get("LastEvaluatedKey")
-            if not start:
-                return found
+        found = {}
+        for row in self.stack.scan(FilterExpression="begins_with(sk, :command)", ConsistentRead=True,
+                                   ExpressionAttributeValues={":command": {"S": "2#cmd#sms-reminder"}}):  # fmt: skip
+            doc = json.loads(row["doc"]["S"])
+            found[doc["id"]] = {
+                "booking": row["pk"]["S"].split("#")[1], "state": row["state"]["S"], "at": doc.get("not_before"),
+                "reason": doc.get("reason"),
+            }  # fmt: skip
+        return found
 
     def rows(self, commands):
         """Returns what the dry run should have said of commands that changed."""

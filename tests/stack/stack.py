@@ -284,10 +284,19 @@ class Stack:
         }
         return _json(_request(self.endpoint + "/", json.dumps(parameters).encode(), headers))
 
-    def rest(self, service, path):
-        """Makes one GET in AWS's REST protocol."""
+    def rest(self, service, path, method="GET", value=None):
+        """Makes one call in AWS's REST protocol."""
         credential = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request"
-        return _json(_request(self.endpoint + path, headers={"Authorization": credential}))
+        body = None if value is None else json.dumps(value).encode()
+        return _json(_request(self.endpoint + path, body, {"Authorization": credential}, method))
+
+    def scan(self, **parameters):
+        """Yields the rows of the table, as DynamoDB returns them."""
+        start = {}
+        while start is not None:
+            page = self.aws("dynamodb", "DynamoDB_20120810.Scan", TableName=self.env["TABLE_NAME"], **parameters, **start)
+            yield from page["Items"]
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
 
     def signing_key(self, connection="default"):
         return self.secret("signing", connection)["calendly"][0]

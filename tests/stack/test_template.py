@@ -152,6 +152,14 @@ class Routes(unittest.TestCase):
             # The text of a parameter might not be taken for a number there.
             self.assertTrue(all(isinstance(it, int) and it > 0 for it in limit.values()), key)
 
+    def test_there_is_no_other_way_in(self):
+        # A function's own URL, or an API that SAM makes of an event, would have no limits here.
+        self.assertEqual(of_type("AWS::Lambda::Url") | of_type("AWS::Serverless::HttpApi") | of_type("AWS::Serverless::Api"), {})
+        for name, function in of_type("AWS::Serverless::Function").items():
+            self.assertNotIn("FunctionUrlConfig", function["Properties"], name)
+            events = function["Properties"].get("Events", {}).values()
+            self.assertEqual({it["Type"] for it in events} - {"SQS"}, set(), name)
+
     def test_a_webhooks_limit_is_above_any_genuine_rate(self):
         for key in [it for it in self.limits if "/webhooks/" in it]:
             self.assertGreaterEqual(self.limits[key]["ThrottlingRateLimit"], 50, key)

@@ -500,16 +500,18 @@ impl Command {
             (Outcome::Unsent { reason, after_seconds, detail }, Some(next))
                 if self.attempts >= TRIES_BEFORE_TURNS || after_seconds.is_some_and(|it| it > LONGEST_PATIENCE) =>
             {
-                let own = now + SignedDuration::from_secs(i64::from(after_seconds.unwrap_or(0)));
+                let after = |seconds: u32| now + SignedDuration::from_secs(i64::from(seconds));
+                let backoff = self.action.retry_schedule().wait_after(self.attempts).unwrap_or(0);
                 self.asked_to_wait.retain(|_, until| *until > now);
-                let others = self.asked_to_wait.get(&next).copied().unwrap_or(now);
-                if others > own {
+                self.asked_to_wait.extend(after_seconds.map(|seconds| (provider, after(seconds))));
+                // The other provider may have asked for a longer wait.
+                let other = self.asked_to_wait.get(&next).copied();
+                if other.is_some_and(|until| until > after(backoff.max(after_seconds.unwrap_or(0)))) {
                     return self.settle(Outcome::Unsent { reason, after_seconds, detail }, now);
                 }
-                self.asked_to_wait.extend(after_seconds.map(|_| (provider, own)));
                 self.turn += 1;
                 let detail = format!("{detail}; it is the turn of {}", next.title());
-                let after_seconds = u32::try_from(others.duration_since(now).as_secs()).ok().filter(|it| *it > 0);
+                let after_seconds = other.and_then(|until| u32::try_from(until.duration_since(now).as_secs()).ok());
                 return self.settle(Outcome::Unsent { reason, after_seconds, detail }, now);
             }
             (outcome, _) => return self.settle(outcome, now),
