@@ -265,7 +265,7 @@ fn a_provider_is_not_asked_before_the_time_that_it_has_named() {
     world.receive_webhook(&meeting().created());
     let tries = || {
         let timeline = crate::stories::timeline(&world);
-        timeline.lines().filter(|it| it.contains("EngageLab")).count()
+        timeline.lines().filter(|it| it.contains("EngageLab, ro")).count()
     };
     let first = tries();
     world.wait_until("2026-11-23T10:55:00Z");
