@@ -40,7 +40,16 @@ pub fn offers(message: Message) -> Offers {
         }
         Message::Move => (
             ALWAYS,
-            &["link", "place", "cancel_link", "reschedule_link", "old_time", "old_short_time", "details_by_email"],
+            &[
+                "link",
+                "link_follows",
+                "place",
+                "cancel_link",
+                "reschedule_link",
+                "old_time",
+                "old_short_time",
+                "details_by_email",
+            ],
         ),
         Message::Cancellation => (ALWAYS, &["booking_link", "by_invitee", "details_by_email"]),
         Message::FollowUp { .. } => (ALWAYS, &["survey_link", "booking_link", "unsubscribe_link", "details_by_email"]),
