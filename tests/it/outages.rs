@@ -3,14 +3,14 @@
 
 use domain::settings::{Provider, Settings};
 use domain::{
-    Attempt, BookingId, CanceledBy, Cancellation, Command, InviteeUri, Message, MessageAction, Outcome, Phone, Reason,
-    State,
+    Attempt, BookingId, CanceledBy, Cancellation, Command, ConnectionName, ConsentSource, ContactKey, InviteeUri,
+    Message, MessageAction, Objection, Outcome, Phone, Reason, State,
 };
-use fakes::{Call, Fault};
+use fakes::{Call, Fault, PEPPER};
 use jiff::SignedDuration;
 
 use crate::messages::{kinds, state_of, world_at};
-use crate::payload::{Meeting, at};
+use crate::payload::{EMAIL, Meeting, at};
 use crate::world::TestWorld;
 
 /// A meeting on a Friday, booked on the Monday before.
@@ -213,6 +213,82 @@ fn what_becomes_known_at_night_is_no_answer_and_respects_quiet_hours() {
         let mut sent = only_sms(&world);
         sent.sort();
         assert_eq!(sent, told);
+    }
+}
+
+#[test]
+fn news_of_an_early_meeting_is_told_at_night_before_it_is_told_too_late() {
+    // The meeting is at 07:30 in Bucharest. It is canceled at 20:30, and the webhook arrives at 21:05.
+    let early = Meeting { token: None, ..Meeting::new(1, "2026-11-23T09:00:00Z", "2026-11-24T05:30:00Z") };
+    for (has_email, told) in [(true, "e-mail cancellation"), (false, "SMS cancellation")] {
+        let world = world(|settings| {
+            (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![]);
+            settings.host_phone = Phone::parse("+40722222222");
+            if !has_email {
+                settings.providers.email = vec![];
+            }
+        });
+        world.receive_webhook(&early.created());
+        world.wait_until("2026-11-23T19:05:00Z");
+        let before = kinds(&world).len();
+        world.receive_webhook(&early.canceled("2026-11-23T18:30:00Z", "invitee", "ill"));
+        let now_told = kinds(&world).split_off(before);
+        // A phone for all hosts has no address that an e-mail could go to.
+        for told in [told, "SMS to the host: canceled by the invitee"] {
+            assert!(now_told.iter().any(|it| it == told), "{told}: {now_told:?}");
+        }
+        assert_eq!(now_told.len(), 2, "{now_told:?}");
+    }
+}
+
+#[test]
+fn a_host_s_night_is_that_of_the_number_s_country() {
+    let world = TestWorld::new("2026-11-24T01:00:00Z");
+    world.change_settings(|settings| {
+        (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![]);
+        settings.host_phone = Phone::parse("+886912345678");
+    });
+    // It is 09:00 in Taipei, and the booking was made an hour ago.
+    let late = Meeting { token: None, ..Meeting::new(1, "2026-11-24T00:00:00Z", "2026-11-27T08:30:00Z") };
+    world.receive_webhook(&late.created());
+    assert_eq!(world.count("SMS to the host: booked"), 1, "{:?}", world.command_lines());
+}
+
+#[test]
+fn an_sms_is_not_given_up_for_an_e_mail_that_the_person_does_not_get() {
+    let world = world(|settings| (settings.reminder_minutes, settings.follow_up_minutes) = (vec![], vec![]));
+    let email = ContactKey::for_email(&PEPPER, &ConnectionName::default(), EMAIL);
+    let bounced = (Objection::Everything, ConsentSource::Provider);
+    world.state.borrow_mut().contacts.entry(email).or_default().objection = Some(bounced);
+    take_down(&world, Provider::Engagelab, unavailable(None));
+    world.receive_webhook(&meeting().created());
+    world.wait_until("2026-11-23T10:00:00Z");
+    world.state.borrow_mut().providers_down.clear();
+    world.wait_until("2026-11-23T12:00:00Z");
+    assert_eq!(kinds(&world), ["SMS confirmation"], "{:?}", world.command_lines());
+}
+
+#[test]
+fn that_nothing_is_booked_respects_the_night_and_gives_way_to_an_e_mail() {
+    for (known_at, up_at, told) in [
+        // In Bucharest it is 10:10, and then 20:30.
+        ("2026-11-23T08:10:00Z", "2026-11-23T12:00:00Z", "e-mail not_booked"),
+        ("2026-11-23T18:30:00Z", "2026-11-23T21:00:00Z", "SMS not_booked"),
+    ] {
+        let world = crate::schedule::requested_in_doubt(false);
+        world.change_settings(|settings| {
+            settings.providers.email = if told.starts_with("SMS") { vec![] } else { vec![Provider::Ses] };
+            settings.senders.email = Some("meetings@vai.example".to_owned());
+        });
+        world.ends_outage_at(known_at);
+        take_down(&world, Provider::Engagelab, unavailable(None));
+        world.wait_until(up_at);
+        world.state.borrow_mut().providers_down.clear();
+        world.wait_until("2026-11-24T05:59:00Z");
+        let expected = if told.starts_with("SMS") { vec![] } else { vec![told] };
+        assert_eq!(kinds(&world), expected, "{:?}", world.command_lines());
+        world.wait_until("2026-11-24T06:10:00Z");
+        assert_eq!(kinds(&world), [told], "{:?}", world.command_lines());
     }
 }
 

@@ -105,7 +105,8 @@ pub(crate) async fn send<W: World<Store: ApiStore>>(
         Order::Sms(sms) => messaging.sms().send_plain(connection, &key, sms).await,
         Order::Email(email) => messaging.email().send_plain(connection, &key, email).await,
     };
-    // What will be tried again, or may have been sent, stays counted.
+    // What will be tried again, or may have been sent, stays counted. So does what a later try finds refused: what the
+    // first try took is not known then.
     let counted = match &outcome {
         Outcome::Refused { .. } => Some(0),
         Outcome::Done { charge, .. } => charge.segments,

@@ -93,8 +93,9 @@ const MOST_FAILURES: u64 = 5;
 /// How long something that may have been done is tried, in seconds: longer than an outage of a day.
 const LONGEST_DOUBT: u64 = 36 * 3_600;
 
-/// The longest wait of something that may have been done, in seconds: SQS hides a message no longer.
-const LONGEST_DOUBTFUL_WAIT: u64 = 12 * 3_600;
+/// The longest wait of something that may have been done, in seconds. SQS hides a message for 12 hours at most after it
+/// was received, and refuses a longer wait.
+const LONGEST_DOUBTFUL_WAIT: u64 = 11 * 3_600;
 
 /// The first wait, in seconds: the visibility timeout of our queues.
 const FIRST_WAIT: u64 = 180;
@@ -227,6 +228,9 @@ mod tests {
 
     use super::*;
 
+    /// SQS hides a message for 12 hours from its receipt on, which was some time ago.
+    const MOST_WAIT: Duration = Duration::from_secs(12 * 3_600 - 900);
+
     #[derive(Default)]
     struct FakeQueue {
         put_off: RefCell<Vec<(String, u64)>>,
@@ -237,8 +241,8 @@ mod tests {
 
     impl RecordQueue for FakeQueue {
         async fn put_off(&self, receipt_handle: &str, wait: Duration) -> Result<(), String> {
-            if self.is_down {
-                return Err("SQS is down".to_owned());
+            if self.is_down || wait > MOST_WAIT {
+                return Err("SQS is down, or refuses the wait".to_owned());
             }
             self.put_off.borrow_mut().push((receipt_handle.to_owned(), wait.as_secs()));
             Ok(())
@@ -324,7 +328,7 @@ mod tests {
             age += i64::try_from(wait).expect("small");
         }
         let hours: Vec<_> = queue.put_off.borrow().iter().map(|(_, wait)| wait / 3_600).collect();
-        assert_eq!(hours, [0, 0, 0, 0, 0, 0, 1, 3, 6, 12, 12]);
+        assert_eq!(hours, [0, 0, 0, 0, 0, 0, 1, 3, 6, 11, 11, 11]);
         assert!(age > 36 * 3_600, "longer than an outage of a day: {age}");
         assert_eq!(queue.buried.borrow().len(), 1);
     }

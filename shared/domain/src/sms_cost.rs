@@ -55,6 +55,9 @@ impl SmsCost {
     #[must_use]
     pub fn charged(&self, charge: &SmsCharge) -> Self {
         let segments = charge.segments.unwrap_or(self.segments);
+        if segments == self.segments {
+            return Self { segments, price: charge.price.clone().or_else(|| self.price.clone()) };
+        }
         let segment_price = self.price.as_ref().map(|price| Price {
             micros: price.micros / u64::from(self.segments.max(1)),
             currency: price.currency.clone(),
@@ -172,9 +175,11 @@ mod tests {
     #[test]
     fn what_a_provider_counts_and_takes_replaces_what_was_assumed() {
         let (assumed, unknown) = (SmsCost::new(2, Price::parse("0.045 EUR").as_ref()), SmsCost::new(2, None));
+        let odd = SmsCost { segments: 3, price: Price::parse("0.05 EUR") };
         let charge = |segments, price: Option<&str>| SmsCharge { segments, price: price.and_then(Price::parse) };
         for (cost, charge, expected) in [
             (&assumed, charge(None, None), "2 segments, 0.09 EUR"),
+            (&odd, charge(None, None), "3 segments, 0.05 EUR"),
             (&assumed, charge(Some(3), None), "3 segments, 0.135 EUR"),
             (&assumed, charge(Some(1), Some("0.0083 USD")), "1 segment, 0.0083 USD"),
             (&assumed, charge(None, Some("0.005 USD")), "2 segments, 0.005 USD"),

@@ -254,6 +254,10 @@ fn apply_receipt(command: Option<&Command>, receipt: &Receipt, now: Timestamp) -
     }
     let Some(contact) = command.to.clone() else { return (None, ReceiptEffect::Ignored("never_sent")) };
     match command.clone().apply_receipt(receipt, now) {
+        // A price that comes late is written, and is no news of the message.
+        Some(applied) if applied.history == command.history => {
+            (Some(applied), ReceiptEffect::Known { contact, delivery: command.delivery })
+        }
         Some(applied) => {
             let delivery = applied.delivery.filter(|it| Some(*it) != command.delivery);
             (Some(applied), ReceiptEffect::Applied { contact, delivery })

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use domain::{
-    Action, Attempt, CalendlyAction, CalendlyCall, Command, ConsentOrder, Context, CrmAction, CrmCall, CrmEventOrder,
-    Fact, Leg, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall, email_would_replace,
-    find_sent_calendar, has_event,
+    Action, Attempt, CalendlyAction, CalendlyCall, Command, ConsentOrder, ConsentSource, Context, CrmAction, CrmCall,
+    CrmEventOrder, Fact, Leg, Objection, Order, Outcome, PublishAction, Reason, Settings, Snapshot, State, VaiCall,
+    email_would_replace, find_sent_calendar, has_event,
 };
 use futures_util::future::join_all;
 use futures_util::lock::Mutex;
@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::message::{AddressedMessage, NotSent};
 use super::run::{CLOCK_SKEW, Look, Run, Stop};
 use crate::invocation::{EngineError, Invocation, LEASE, ReceivedFact};
-use crate::ports::{Timers, World};
+use crate::ports::{Store, Timers, World};
 
 /// A message about a booking or a move that is sent so long after it is checked first. A webhook takes some seconds.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
@@ -317,8 +317,8 @@ impl<W: World> Run<'_, W> {
                 claimed.clone().settle(outcome.clone(), now)
             }
         };
-        let settled = match self.snapshot.booking.leg(&command.leg) {
-            Some(leg) => self.give_way_to_email(&settled, leg, now).unwrap_or(settled).hasten(leg, now),
+        let settled = match self.snapshot.booking.leg_for_command(&command.leg) {
+            Some(leg) => self.give_way_to_email(&settled, &leg, now).await.unwrap_or(settled).hasten(&leg, now),
             None => settled,
         };
         let settled = self.replace_command(&claimed, settled).await?;
@@ -329,10 +329,25 @@ impl<W: World> Run<'_, W> {
         Ok(settled)
     }
 
-    /// Gives up an SMS that waits for its providers for too long, if an e-mail would replace it.
-    fn give_way_to_email(&self, command: &Command, leg: &Leg, now: Timestamp) -> Option<Command> {
-        let failed = command.give_way_to_email(leg, now)?;
-        email_would_replace(self.snapshot, &failed, self.settings, now).then_some(failed)
+    /// Gives up an SMS that waits for its providers for too long, if an e-mail would replace it that the person wants.
+    async fn give_way_to_email(&self, command: &Command, leg: &Leg, now: Timestamp) -> Option<Command> {
+        let failed = command.give_way_to_email(leg, now).filter(|it| self.may_be_replaced(it, now))?;
+        let Some(Action::Message(email)) = command.action.by_email() else { return None };
+        if email.is_to_invitee() {
+            // Without an answer, the SMS is tried on.
+            let key = self.invocation.key_of_email(leg.details.email.expose()).await.ok()?;
+            let contact = self.world().store().load_contact(self.invocation.connection, &key).await.ok()?;
+            let forbids = |(objection, source): (Objection, ConsentSource)| objection.forbids(source, email.message());
+            if contact.objection.and_then(forbids).is_some() {
+                return None;
+            }
+        }
+        Some(failed)
+    }
+
+    /// Returns whether an e-mail would replace an SMS that ended so.
+    fn may_be_replaced(&self, ended: &Command, now: Timestamp) -> bool {
+        self.settings.email_instead_of_sms && email_would_replace(self.snapshot, ended, self.settings, now)
     }
 
     /// Gives back what a prepared message took out of the budgets.
@@ -345,12 +360,18 @@ impl<W: World> Run<'_, W> {
     /// Moves a command that is due in quiet hours to another time, or skips it. This happens for a retry, a booking
     /// that became known late, or changed settings. `None` if it may be performed now.
     fn leave_quiet_hours(&self, command: &Command, now: Timestamp) -> Option<Command> {
-        let leg = self.snapshot.booking.leg(&command.leg)?;
-        let about = (&self.snapshot.booking, leg);
+        let leg = self.snapshot.booking.leg_for_command(&command.leg)?;
+        let about = (&self.snapshot.booking, &*leg);
         match command.action.time_outside_quiet_hours(about, now, self.settings, now) {
             Ok(time) if time <= now + CLOCK_SKEW => None,
             Ok(time) => Some(command.clone().postpone_to(time, now)),
-            Err(reason) => Some(command.clone().skip(reason, now)),
+            Err(reason) => {
+                let skipped = command.clone().skip(reason, now);
+                // News that no e-mail can bring is better told at night than never. The law of a country holds.
+                let is_news = command.action.message().is_some_and(|it| !it.is_timed());
+                let is_told_now = reason == Reason::QuietHours && is_news && !self.may_be_replaced(&skipped, now);
+                (!is_told_now).then_some(skipped)
+            }
         }
     }
 

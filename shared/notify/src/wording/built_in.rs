@@ -114,11 +114,11 @@ mod tests {
         }
     }
 
-    /// Romanian says "tu", Chinese says 您; Danish and English have one form in use.
+    /// Romanian is polite, without "tu" and what goes with it; Chinese says 您; Danish and English have one form in use.
     #[test]
     fn everybody_is_addressed_in_the_same_form() {
         let foreign = |language| match language {
-            Language::Romanian => &["dumneavoastr", "dvs", " vă ", " v-"][..],
+            Language::Romanian => &[" tu ", " tău", " ta ", " te ", "Te ", " îți ", "ți-ai"][..],
             Language::TraditionalChinese => &["你"],
             Language::Danish => &[" Dem ", " Deres ", "I skal"],
             Language::English => &[],

@@ -8,6 +8,7 @@ use super::content::find_host;
 use super::country_rules::CountryRules;
 use super::phones::choose_phone;
 use crate::booking::{Booking, BookingState};
+use crate::country::zone_of_phone;
 use crate::destinations::base::Context;
 use crate::leg::Leg;
 use crate::message::{Message, Notice};
@@ -149,7 +150,9 @@ pub(crate) fn time_outside_quiet_hours(
         MessageAction::SmsHost(_, host) => {
             let (_, contact) = find_host(leg, host.expose(), settings);
             let own = Some(settings.quiet_hours).filter(|it| respects_own && !it.are_off());
-            (QuietTimes::new(own, &[]), time_zone(contact.zone.as_deref().unwrap_or(&settings.fallback_zone)))
+            let of_phone = || contact.phone.as_ref().and_then(zone_of_phone);
+            let zone = contact.zone.as_deref().or_else(of_phone).unwrap_or(&settings.fallback_zone);
+            (QuietTimes::new(own, &[]), time_zone(zone))
         }
         MessageAction::Email(_) | MessageAction::EmailHost(..) => return Ok(at),
     };
@@ -165,7 +168,9 @@ pub(crate) fn time_outside_quiet_hours(
 /// Returns how a message may be moved out of quiet hours.
 pub(super) fn leeway_of(message: Message, start: Timestamp, settings: &Settings) -> Leeway {
     match message {
-        Message::FollowUp { .. } | Message::NoShow | Message::Cancellation | Message::NotBooked => Leeway::Later,
+        Message::FollowUp { .. } | Message::NoShow => Leeway::Later,
+        // Who does not know of it goes to the meeting.
+        Message::Cancellation | Message::NotBooked | Message::HostNotice(_) => Leeway::EarlierOrUntil(start),
         _ => Leeway::EarlierOrUntil(time::minutes_before(start, settings.quiet_hours.useful_minutes)),
     }
 }
