@@ -177,9 +177,7 @@ class Story:
         request = ELENA | {"eventType": "Quick Consultation", "preferredTime": full_minute(minutes=73 * 60),
                            "conversationId": "conv-70", "userId": "user-8", "agentType": "sales"}  # fmt: skip
         booking = self.call("POST", "/api/calendly/schedule", request)["booking"]["id"]
-        if re.search(r"^agent ", self.stack.operator("api-key", "list"), re.MULTILINE):
-            self.stack.operator("api-key", "remove", "--name", "agent")
-        key = self.stack.operator("api-key", "add", "--name", "agent", "--connection", "default").strip()
+        key = self.stack.add_api_key("agent", "--connection", "default")
 
         def ask(conversation, method, path, body=None):
             headers = {"Authorization": f"Bearer {key}", "X-VAI-Conversation": conversation}

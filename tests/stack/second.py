@@ -2,7 +2,6 @@
 her. Then she takes the permission back, and logs in again."""
 
 import json
-import re
 import urllib.error
 import urllib.request
 
@@ -63,12 +62,8 @@ class SecondConnection:
         if (connection["status"], connection["login"]) != ("active", "oauth"):
             raise Failed(f"the connection should be active by a login: {connection}")
         self.take_settings()
-        names = self.stack.operator("api-key", "list")
-        if re.search(r"^freja ", names, re.MULTILINE):
-            self.stack.operator("api-key", "remove", "--name", "freja")
-        made = self.stack.operator("api-key", "add", "--name", "freja", "--trusted", "--scopes", "read,book,change,admin",
-                                   "--connection", NAME)  # fmt: skip
-        self.key = {"Authorization": f"Bearer {made.strip()}"}
+        made = self.stack.add_api_key("freja", "--trusted", "--scopes", "read,book,change,admin", "--connection", NAME)
+        self.key = {"Authorization": f"Bearer {made}"}
 
     def take_settings(self):
         """She pastes the settings of the connector that she used before. First the dry run."""

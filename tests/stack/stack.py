@@ -54,6 +54,7 @@ CREDENTIALS = {
 PHONES = {"en": "+447400000001", "ro": "+40720000002", "da": "+4520000003", "zh-Hant": "+886900000004"}
 # The time until a message is sent, and again until it is delivered; in reality it takes seconds.
 RECEIPTS_AFTER_MS = 500
+KEY_KNOWN_WITHIN = 30  # seconds until the API knows a new key
 
 
 class Failed(Exception):
@@ -230,14 +231,24 @@ class Stack:
         settings = ROOT / "tests/sandbox/settings.toml"
         if settings.exists():
             self.operator("settings", "--file", str(settings), "--connection", "default")
-        # Only a key's hash is stored, so the key of an earlier run can't be read. Replace it.
-        if re.search(r"^local ", self.operator("api-key", "list"), re.MULTILINE):
-            self.operator("api-key", "remove", "--name", "local")
         scopes = "read,book,change,events,admin,connections"
-        made = self.operator("api-key", "add", "--name", "local", "--scopes", scopes, "--trusted",
-                             "--connection", "default")  # fmt: skip
-        self.env["API_KEY"] = made.strip()
+        self.env["API_KEY"] = self.add_api_key("local", "--scopes", scopes, "--trusted", "--connection", "default")
         self.write_env()
+
+    def add_api_key(self, name, *options):
+        """Makes a key, and returns it when the API knows it. It replaces a key of that name: only hashes are stored, so
+        the key of an earlier run can't be read."""
+        if re.search(rf"^{name} ", self.operator("api-key", "list"), re.MULTILINE):
+            self.operator("api-key", "remove", "--name", name)
+        key = self.operator("api-key", "add", "--name", name, *options).strip()
+        # A function that has read the keys reads them again after ten seconds at the earliest.
+        deadline = time.monotonic() + KEY_KNOWN_WITHIN
+        for path in ("/api/calendly/bookings/bk-0", "/api/endpoints"):
+            while self.api("GET", path, None, {"Authorization": f"Bearer {key}"})[0] == 401:
+                if time.monotonic() > deadline:
+                    raise Failed(f"the API should know the key {name}")
+                time.sleep(1)
+        return key
 
     def operator(self, *args, stdin=""):
         """Runs the operator's program on this stack. Returns its output."""
@@ -265,7 +276,7 @@ class Stack:
     def api(self, method, path, body=None, headers={}):
         """Calls our own API with its key. Returns (status, answer) for any status. A header that is None is not sent:
         api("GET", "/api/status", headers={"Authorization": None})."""
-        all = {"Authorization": f"Bearer {self.env['API_KEY']}", "Content-Type": "application/json"} | headers
+        all = {"Authorization": f"Bearer {self.env.get('API_KEY')}", "Content-Type": "application/json"} | headers
         all = {name: value for name, value in all.items() if value is not None}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.env["API_URL"] + path, data, all, method=method)
