@@ -56,7 +56,7 @@ DOUBTFUL = {
     "engagelab": ("sms-",),
     "twilio": ("sms-",),
     "brevo": ("mail-move",),
-    "ses": ("mail-host",),
+    "ses": ("mail-host", "mail-cancellation"),
     "vai": ("vai-", "log-", "mail-confirmation"),
     "dynamodb": ("",),
     "sqs": (),
