@@ -38,6 +38,7 @@ PUBLIC = {
 PROBE = "EngageLab's test"
 # What may stand on the intake queue after a flood, if the connection exists: docs/security.md says so.
 ADDRESS = "an address for a link that is not ours"
+NOBODYS = "an address for nobody's connection"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Outcome:
 
     answers: dict = field(default_factory=lambda: defaultdict(Counter))  # by the route and what was wrong: statuses
     addresses: int = 0  # those that were answered, and so queued
+    nobodys: int = 0  # those for connections that do not exist: queued while too many names are guessed to look each up
     seconds: float = 0.0
 
     def troubles(self):
@@ -153,7 +155,7 @@ def calls_of(key, operations=()):
             form = (("Content-Type", "application/x-www-form-urlencoded"),)
             address = "address=§%40nobody.example".encode()
             calls.append(Call(key, ADDRESS, verb, signed.replace("/§/", "/default/", 1), form, address))
-            calls.append(Call(key, "an address for nobody's connection", verb, signed, form, address))
+            calls.append(Call(key, NOBODYS, verb, signed, form, address))
     return calls
 
 
@@ -229,6 +231,7 @@ class Flood:
             with self.lock:
                 self.outcome.answers[call][status] += 1
                 self.outcome.addresses += call.kind == ADDRESS and status == 200
+                self.outcome.nobodys += call.kind == NOBODYS and status == 200
         if connection:
             connection.close()
 
