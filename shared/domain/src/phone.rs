@@ -74,7 +74,7 @@ const NO_COUNTRY: [i32; 9] = [800, 808, 870, 878, 881, 882, 883, 888, 979];
 
 /// Satellite phones among the mobile numbers of countries: the calling code, and the first digits after it.
 /// Source: for France and Australia the carriers of Google's libphonenumber 9.0.43 (Globalstar Europe, Pivotel
-/// Satellite). For China (China Satcom, Tiantong) and Russia (GlobalTel) it is common knowledge, not held against a
+/// Satellite). For China (China Satcom, Tiantong) and Russia it is common knowledge, not held against a
 /// published list.
 const NATIONAL_SATELLITES: [(i32, &[&str]); 4] = [
     (7, &["954"]),
