@@ -24,7 +24,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import statistics
 import sys
 import threading
@@ -82,12 +81,7 @@ def main():
     options.add_argument("--connections", type=int, default=CONNECTIONS, help="of the flood, at the same time")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     given = options.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    tools.require()
-    if not Path("/proc/self/stat").exists():
-        sys.exit("This needs Linux: it finds the functions' processes in /proc.")
-    sys.stdout.reconfigure(line_buffering=True)
+    tools.prepare_script(finds_processes=True)
     try:
         # A call of the flood that logs nothing need not wait for a line.
         with Stack(f"attack-{os.getpid()}", log_wait=1) as stack:

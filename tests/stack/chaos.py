@@ -66,12 +66,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     given = options.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    tools.require()
-    if not Path("/proc/self/stat").exists():
-        sys.exit("This needs Linux: it finds the functions' processes in /proc.")
-    sys.stdout.reconfigure(line_buffering=True)
+    tools.prepare_script(finds_processes=True)
     try:
         with SlowStack(f"chaos-{os.getpid()}") as stack:
             Chaos(stack, given.seed).run()

@@ -14,7 +14,6 @@ import argparse
 import json
 import random
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -59,10 +58,7 @@ def main():
     options.add_argument("--streams", type=int, default=50, help="conversations, and as many bookings")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     given = options.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    tools.require()
-    sys.stdout.reconfigure(line_buffering=True)
+    tools.prepare_script()
     parameters = {"RetrySpeed": str(SPEED), "DispatcherConcurrency": str(CONCURRENCY)}
     try:
         with Stack("deliveries", parameters=parameters) as stack:

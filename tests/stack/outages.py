@@ -17,7 +17,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -115,10 +114,7 @@ def main():
     options.add_argument("--down", type=int, default=DOWN, help="seconds of each outage")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     given = options.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    tools.require()
-    sys.stdout.reconfigure(line_buffering=True)
+    tools.prepare_script()
     try:
         with OutageStack(f"outages-{os.getpid()}") as stack:
             Outages(stack, given.service or SERVICES, given.down, given.seed).run()

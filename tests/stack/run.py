@@ -3,7 +3,6 @@
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -26,11 +25,7 @@ def main():
     options.add_argument("--sandbox-port", type=int, default=4570)
     given = options.parse_args()
 
-    # SIGINT too, because a shell starts background jobs with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    tools.require()
-    sys.stdout.reconfigure(line_buffering=True)
+    tools.prepare_script()
     started = time.monotonic()
     try:
         stack = Stack(f"check-{os.getpid()}") if given.check else Stack("run", given.port, given.sandbox_port, given.keep)

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,18 @@ def require():
         missing.append("make (Debian: apt-get install make)")
     if missing:
         sys.exit("Missing on this machine:\n" + "".join(f"  - {one}\n" for one in missing))
+
+
+def prepare_script(finds_processes=False):
+    """Has a script that is stopped end its stack first, checks this machine, and shows each line at once.
+    `finds_processes`: the script looks for the functions' processes."""
+    # SIGINT too, because a shell starts background jobs with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    require()
+    if finds_processes and not Path("/proc/self/stat").exists():
+        sys.exit("This needs Linux: it finds the functions' processes in /proc.")
+    sys.stdout.reconfigure(line_buffering=True)
 
 
 def install(name):

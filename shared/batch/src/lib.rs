@@ -2,8 +2,8 @@
 //! response).
 //!
 //! A record whose trouble lies outside is put off, at first for minutes, then for a quarter of an hour at a time, for
-//! days. What may have been done is done again ever less often, for a day and a half. A record whose failure nobody
-//! foresaw is buried in the dead-letter queue when it has failed so five times: an outage before counts for nothing.
+//! days. What may have been done is done again less and less often, for a day and a half. A record is buried in the
+//! dead-letter queue after five failures that nobody foresaw. Deliveries during an outage are not among the five.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -22,8 +22,8 @@ pub trait RecordQueue {
     /// timeout.
     async fn put_off(&self, receipt_handle: &str, wait: Duration) -> Result<(), String>;
 
-    /// Sends a message of a tenant once more, to be delivered after 180 seconds. It names how often it has failed so
-    /// that nobody foresaw it: SQS counts all deliveries, also those during an outage.
+    /// Sends a message of a tenant once more, to be delivered after 180 seconds, with the number of its failures that
+    /// nobody foresaw. SQS itself counts all deliveries, also those during an outage.
     async fn send_again(&self, message: &str, tenant: &str, failures: u64) -> Result<(), String>;
 
     /// Puts a message of a tenant into the dead-letter queue, with the reason as an attribute.
@@ -87,7 +87,7 @@ impl From<PortError> for Failure {
 /// The attribute of a message with the number of its failures that nobody foresaw.
 const FAILURES: &str = "failures";
 
-/// How often a record may fail so that nobody foresaw it.
+/// The failures that nobody foresaw after which a record is buried.
 const MOST_FAILURES: u64 = 5;
 
 /// How long something that may have been done is tried, in seconds: longer than an outage of a day.
@@ -134,10 +134,10 @@ pub async fn process_records(
         let finished = match AssertUnwindSafe(process(body)).catch_unwind().await {
             Ok(Ok(())) => return None,
             Ok(Err(Failure::Temporary(error))) => {
-                put_off(queue, record, wait_after(count_receives(record)), error).await
+                Err(put_off(queue, record, wait_after(count_receives(record)), error).await)
             }
             Ok(Err(Failure::Doubtful(error))) => match wait_in_doubt(age(record, now)) {
-                Some(wait) => put_off(queue, record, wait, error).await,
+                Some(wait) => Err(put_off(queue, record, wait, error).await),
                 None => bury(queue, record, body, &error).await,
             },
             Ok(Err(Failure::Permanent(reason))) => bury(queue, record, body, &reason).await,
@@ -158,17 +158,17 @@ pub async fn process_records(
 }
 
 /// Sets how long a record waits, in seconds. Returns why it comes again.
-async fn put_off(queue: &impl RecordQueue, record: &SqsMessage, wait: u64, error: String) -> Result<(), String> {
+async fn put_off(queue: &impl RecordQueue, record: &SqsMessage, wait: u64, error: String) -> String {
     if let Some(handle) = &record.receipt_handle
         && let Err(error) = queue.put_off(handle, Duration::from_secs(wait)).await
     {
         // It comes again after the visibility timeout.
         tracing::warn!(error, "the wait of a record could not be set");
     }
-    Err(format!("{error} (in {wait} s)"))
+    format!("{error} (in {wait} s)")
 }
 
-/// Sends a record once more that failed so that nobody foresaw it, or buries it.
+/// Sends a record once more after a failure that nobody foresaw, or buries it.
 async fn try_again_or_bury(
     queue: &impl RecordQueue,
     record: &SqsMessage,
@@ -198,7 +198,7 @@ fn count_receives(record: &SqsMessage) -> u64 {
     attribute(record, "ApproximateReceiveCount").and_then(|it| it.parse().ok()).unwrap_or(1)
 }
 
-/// Returns how often a record has failed before so that nobody foresaw it.
+/// Returns the number of a record's earlier failures that nobody foresaw.
 fn count_failures(record: &SqsMessage) -> u64 {
     let failures = record.message_attributes.get(FAILURES).and_then(|it| it.string_value.as_deref());
     failures.and_then(|it| it.parse().ok()).unwrap_or(0)

@@ -356,13 +356,13 @@ fn decide_change(
     }
 }
 
-/// Returns whether an e-mail would replace an SMS of a booking that failed.
-pub fn email_would_replace(snapshot: &Snapshot, failed: &Command, settings: &Settings, now: Timestamp) -> bool {
-    let others = snapshot.commands.iter().filter(|it| it.id != failed.id);
-    let known: Vec<_> = others.chain([failed]).cloned().collect();
+/// Returns whether an e-mail would replace an SMS if it ended like this: failed or skipped.
+pub fn email_would_replace(snapshot: &Snapshot, ended: &Command, settings: &Settings, now: Timestamp) -> bool {
+    let others = snapshot.commands.iter().filter(|it| it.id != ended.id);
+    let known: Vec<_> = others.chain([ended]).cloned().collect();
     let planned = plan_commands(&snapshot.booking, &known, settings, now);
-    let email = failed.action.by_email();
-    planned.iter().any(|it| it.is_fallback() && Some(&it.action) == email.as_ref() && it.leg == failed.leg)
+    let email = ended.action.by_email();
+    planned.iter().any(|it| it.is_fallback() && Some(&it.action) == email.as_ref() && it.leg == ended.leg)
 }
 
 /// Returns the last instant to which something of a booking refers, or for which it is already kept.

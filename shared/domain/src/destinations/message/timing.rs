@@ -15,7 +15,7 @@ use crate::message::{Message, Notice};
 use crate::provider::Channel;
 use crate::quiet::{Leeway, QuietTimes};
 use crate::reason::Reason;
-use crate::settings::Settings;
+use crate::settings::{QuietHours, Settings};
 use crate::time;
 
 /// How late a follow-up may be sent: after an outage of a day, and the longest wait between two tries. A later one
@@ -86,10 +86,15 @@ pub(crate) fn no_show_time(leg: &Leg, settings: &Settings) -> Option<Timestamp> 
     Some(time::minutes_after(mark.at.max(leg.details.end), settings.no_show_minutes))
 }
 
+/// Returns the quiet hours of the settings, if they apply.
+fn own_quiet_hours(respects_own: bool, settings: &Settings) -> Option<QuietHours> {
+    Some(settings.quiet_hours).filter(|it| respects_own && !it.are_off())
+}
+
 /// Returns the times without a message to the invitee by SMS: the quiet hours of the settings, if they apply, and those
 /// of the number's country.
 fn quiet_times(booking: &Booking, leg: &Leg, message: Message, respects_own: bool, settings: &Settings) -> QuietTimes {
-    let own = Some(settings.quiet_hours).filter(|it| respects_own && !it.are_off());
+    let own = own_quiet_hours(respects_own, settings);
     // Without a number there will be no SMS.
     let phone = choose_phone(booking, leg, settings).ok();
     let country = phone.map_or(&[][..], |(phone, _)| CountryRules::of(&phone, settings).quiet_spans(message));
@@ -149,7 +154,7 @@ pub(crate) fn time_outside_quiet_hours(
         }
         MessageAction::SmsHost(_, host) => {
             let (_, contact) = find_host(leg, host.expose(), settings);
-            let own = Some(settings.quiet_hours).filter(|it| respects_own && !it.are_off());
+            let own = own_quiet_hours(respects_own, settings);
             let of_phone = || contact.phone.as_ref().and_then(zone_of_phone);
             let zone = contact.zone.as_deref().or_else(of_phone).unwrap_or(&settings.fallback_zone);
             (QuietTimes::new(own, &[]), time_zone(zone))
